@@ -1,0 +1,103 @@
+//! The commands and options, as a person types them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::EngineChoice;
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
+2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
+5 a wait ran out · 130 interrupted.";
+
+/// A disaster-recovery workshop: cause a disaster, recover, and see what was lost and for how long.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub options: Options,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Where the lab runs; `lab.toml` says it otherwise
+    #[arg(long, global = true, value_enum)]
+    pub engine: Option<EngineChoice>,
+    /// Show each change as shell that can be pasted; change nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// One JSON document on standard output, everything else on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Answer yes to every question
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Show the commands that are run
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// The folder that holds lab.toml, k8s/, pra/ and app/
+    #[arg(long, global = true, hide = true, env = "ATELIER_ROOT")]
+    pub root: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look into the local engine, or act on its parts
+    Local {
+        #[command(subcommand)]
+        action: LocalAction,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LocalAction {
+    /// The manifest fields that the local engine honours, and those it ignores and why
+    Fields,
+    /// Ask for so many replicas
+    Scale { replicas: u32 },
+    /// Suspend the backup schedule
+    Suspend,
+    /// Resume the backup schedule
+    Resume,
+    /// Create missing volumes and ask for the declared replicas, as `kubectl apply -f k8s/` does
+    Apply,
+    /// End and remove all jobs
+    DeleteJobs,
+    /// Delete a volume and everything on it
+    DeleteVolume { claim: String },
+    /// Run a job to its end and print its log
+    Job {
+        /// `backup` or `restore`
+        kind: String,
+        /// The point to restore
+        #[arg(default_value = "latest")]
+        point: String,
+    },
+    /// End a replica: `SIGTERM`, or `SIGKILL` with --force
+    Kill {
+        pod: String,
+        #[arg(long)]
+        force: bool,
+    },
+    /// Run the supervisor in the foreground (setup starts it by itself)
+    #[command(hide = true)]
+    Supervisor,
+}
+
+impl Command {
+    /// The word that was typed, for messages.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Local { .. } => "local",
+            Self::Completions { .. } => "completions",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! One module a command, each with a `run`.
+
+pub mod completions;

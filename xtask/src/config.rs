@@ -1,0 +1,231 @@
+//! `lab.toml`: tool pins, names, ports, objectives and the engine. Everything
+//! is checked before anything is done.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::failure::Failure;
+
+/// Where the pods run.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// k3d when a Docker daemon answers, else local
+    Auto,
+    /// Processes of this machine: no Docker, no root
+    Local,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub engine: EngineChoice,
+    pub service: Service,
+    pub python: Python,
+    pub client: Client,
+    pub objectives: Objectives,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// TCP port on this machine; 0 takes any free one.
+    pub port: u16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Python {
+    minimum: Spanned<String>,
+}
+
+impl Python {
+    /// The oldest Python that will do, as (major, minor).
+    pub fn minimum(&self) -> (u32, u32) {
+        parse_minor(self.minimum.get_ref()).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    rate: Spanned<u32>,
+    connections: Spanned<u32>,
+}
+
+impl Client {
+    /// Requests a second, over all connections.
+    pub fn rate(&self) -> u32 {
+        *self.rate.get_ref()
+    }
+
+    /// Requests that may be under way at once.
+    pub fn connections(&self) -> u32 {
+        *self.connections.get_ref()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objectives {
+    rpo_seconds: Spanned<f64>,
+    rto_seconds: Spanned<f64>,
+}
+
+impl Objectives {
+    /// How many seconds' worth of acknowledged writes may be lost.
+    pub fn rpo_seconds(&self) -> f64 {
+        *self.rpo_seconds.get_ref()
+    }
+
+    /// How long the service may be away.
+    pub fn rto_seconds(&self) -> f64 {
+        *self.rto_seconds.get_ref()
+    }
+}
+
+/// Reads and checks `lab.toml`.
+///
+/// # Errors
+/// [`crate::failure::Kind::Usage`] with file, line, key and what is allowed.
+pub fn load(path: &Path) -> Result<Config> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading {}", path.display()))
+        .map_err(|error| error.context(Failure::usage("the lab has no readable configuration")))?;
+    parse(&text, path)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Config> {
+    let name = path.display();
+    let fix = format!("correct {name} and run the same command again");
+    let config: Config = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        let message = error.to_string();
+        Failure::usage(format!("{name}, line {line}: {}", message.trim_end())).next(&fix)
+    })?;
+    config.check().map_err(|(offset, complaint)| {
+        let line = line_of(text, offset);
+        Failure::usage(format!("{name}, line {line}: {complaint}")).next(&fix)
+    })?;
+    Ok(config)
+}
+
+type Complaint = (usize, String);
+
+impl Config {
+    fn check(&self) -> Result<(), Complaint> {
+        in_range("client.rate", &self.client.rate, 1..=2000)?;
+        in_range("client.connections", &self.client.connections, 1..=64)?;
+        in_range(
+            "objectives.rpo_seconds",
+            &self.objectives.rpo_seconds,
+            0.0..=86_400.0,
+        )?;
+        in_range(
+            "objectives.rto_seconds",
+            &self.objectives.rto_seconds,
+            0.0..=86_400.0,
+        )?;
+        let minimum = &self.python.minimum;
+        if parse_minor(minimum.get_ref()).is_none() {
+            return Err(complaint(
+                "python.minimum",
+                minimum,
+                "a version such as \"3.10\"",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn in_range<T>(key: &str, value: &Spanned<T>, allowed: RangeInclusive<T>) -> Result<(), Complaint>
+where
+    T: PartialOrd + std::fmt::Debug,
+{
+    if allowed.contains(value.get_ref()) {
+        return Ok(());
+    }
+    let allowed = format!("a number from {:?} to {:?}", allowed.start(), allowed.end());
+    Err(complaint(key, value, &allowed))
+}
+
+fn complaint<T: std::fmt::Debug>(key: &str, value: &Spanned<T>, allowed: &str) -> Complaint {
+    (
+        value.span().start,
+        format!(
+            "{key} = {:?} is not possible; allowed: {allowed}",
+            value.get_ref()
+        ),
+    )
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn parse_minor(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, kind};
+
+    const GOOD: &str = include_str!("../../lab.toml");
+
+    fn complain(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from), "lab.toml no longer has {from:?}");
+        let text = GOOD.replacen(from, to, 1);
+        let error = parse(&text, Path::new("lab.toml")).unwrap_err();
+        assert_eq!(kind(&error), Kind::Usage);
+        error.to_string()
+    }
+
+    #[test]
+    fn the_projects_own_configuration_is_good() {
+        let config = parse(GOOD, Path::new("lab.toml")).unwrap();
+        assert_eq!(config.python.minimum(), (3, 10));
+    }
+
+    #[test]
+    fn an_unknown_key_names_file_line_and_what_is_allowed() {
+        let said = complain("rate = 60", "rate = 60\nspeed = 3");
+        assert!(said.contains("lab.toml, line"), "{said}");
+        assert!(
+            said.contains("speed") && said.contains("connections"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_line() {
+        let line = 1 + GOOD.lines().position(|l| l.starts_with("port")).unwrap();
+        let said = complain("port = 8080", "port = \"web\"");
+        assert!(said.contains(&format!("line {line}")), "{said}");
+        let said = complain("port = 8080", "port = 70000");
+        assert!(said.contains(&format!("line {line}")), "{said}");
+    }
+
+    #[test]
+    fn an_impossible_value_names_key_and_range() {
+        let said = complain("rate = 60", "rate = 0");
+        assert!(said.contains("client.rate = 0"), "{said}");
+        assert!(said.contains("1 to 2000"), "{said}");
+        let said = complain("\"3.10\"", "\"three\"");
+        assert!(said.contains("python.minimum"), "{said}");
+    }
+
+    #[test]
+    fn an_unknown_engine_lists_the_known_ones() {
+        let said = complain("\"auto\"", "\"podman\"");
+        assert!(said.contains("auto") && said.contains("local"), "{said}");
+    }
+}

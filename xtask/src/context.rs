@@ -1,0 +1,55 @@
+//! What every command has at hand.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::Options;
+use crate::config::{self, Config};
+use crate::exec::Exec;
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::ui::{Ui, Voice};
+
+/// The lab, its configuration, the printer and the options of one invocation.
+pub struct Context {
+    pub lab: Lab,
+    pub config: Config,
+    pub ui: Ui,
+    pub exec: Exec,
+    pub options: Options,
+}
+
+impl Context {
+    pub fn voice(options: &Options) -> Voice {
+        Voice {
+            json: options.json,
+            verbose: options.verbose,
+        }
+    }
+
+    /// Loads `lab.toml` of the checkout.
+    pub fn load(options: Options, ui: Ui) -> Result<Self> {
+        let root = find_root(options.root.clone())?;
+        let config = config::load(&root.join("lab.toml"))?;
+        let lab = Lab { root };
+        lab.check_version()?;
+        let exec = Exec::new(ui.clone(), lab.logs(), options.dry_run);
+        Ok(Self {
+            lab,
+            config,
+            ui,
+            exec,
+            options,
+        })
+    }
+}
+
+/// The checkout that this program was built from, unless another is named.
+fn find_root(named: Option<PathBuf>) -> Result<PathBuf> {
+    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = named.unwrap_or_else(built);
+    root.canonicalize()
+        .with_context(|| format!("finding the lab's folder {}", root.display()))
+        .map_err(|error| error.context(Failure::usage("the lab has no folder")))
+}

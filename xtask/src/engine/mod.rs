@@ -1,0 +1,152 @@
+//! What a lab can be asked, whatever it runs on. Commands and scenarios are
+//! written once, against [`Engine`].
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::exec::Output;
+
+/// The names of k8s/ that commands and scenarios speak of. A test compares
+/// them with the manifests.
+pub const DEPLOYMENT: &str = "flask";
+pub const CRON_JOB: &str = "sqlite-backup";
+pub const RESTORE_JOB: &str = "sqlite-restore";
+pub const DATA_CLAIM: &str = "pra-data";
+pub const BACKUP_CLAIM: &str = "pra-backup";
+
+/// The lab as it stands. Read-only: asking changes nothing.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Facts {
+    /// The lab is up: its infrastructure answers.
+    pub running: bool,
+    /// Where users reach the application.
+    pub url: Option<String>,
+    /// Replicas asked for.
+    pub wanted: u32,
+    pub pods: Vec<Pod>,
+    pub schedule: String,
+    pub suspended: bool,
+    pub volumes: Vec<Volume>,
+    pub jobs: Vec<Job>,
+}
+
+impl Facts {
+    /// Replicas that get requests.
+    pub fn ready(&self) -> usize {
+        self.pods.iter().filter(|pod| pod.ready).count()
+    }
+
+    pub fn has_volume(&self, claim: &str) -> bool {
+        self.volumes.iter().any(|volume| volume.claim == claim)
+    }
+}
+
+/// One replica of the application.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Pod {
+    /// Unique for the life of the lab: a replacement has another name.
+    pub name: String,
+    pub ready: bool,
+    /// How often its process was started again.
+    pub restarts: u32,
+    /// It was asked to stop and has not ended yet.
+    pub stopping: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Volume {
+    pub claim: String,
+    /// Where the data are, in the engine's terms: a folder, or node and path.
+    pub place: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Job {
+    pub name: String,
+    pub state: JobState,
+    /// Why it failed, where it did.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    Running,
+    Succeeded,
+    Failed,
+}
+
+/// What a job is made from.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum JobSource {
+    /// The template of the backup cron job, run now.
+    Backup,
+    /// `pra/50-job-restore.yaml`, with environment values set anew.
+    Restore { env: Vec<(String, String)> },
+}
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+pub struct JobOutcome {
+    pub succeeded: bool,
+    /// Why it failed, where it did.
+    pub reason: Option<String>,
+    /// Everything its pods wrote; the verbs of `pra` end with one JSON line.
+    pub log: String,
+}
+
+/// How a replica is made to die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// No warning: its processes are killed.
+    Hard,
+    /// Asked to stop, as a node being drained does.
+    Graceful,
+}
+
+/// A place where the lab runs. Every method that changes something shows it as
+/// shell, and does nothing else in a dry run.
+pub trait Engine: Sync {
+    /// As in `--engine` and in results.
+    fn name(&self) -> &'static str;
+
+    /// # Errors
+    /// Where the engine does not answer; a lab that is down is no error.
+    fn facts(&self) -> Result<Facts>;
+
+    /// Brings the whole lab up, from whatever is there: infrastructure,
+    /// claims, application, schedule. Says what was already done. Returns when
+    /// every replica is ready.
+    fn up(&self) -> Result<()>;
+
+    /// Removes the lab and everything that belongs to it, and nothing else.
+    fn down(&self) -> Result<()>;
+
+    /// `kubectl apply -f k8s/`: claims exist and the declared replicas are
+    /// asked for again. Does not wait for them, and does not resume backups.
+    fn apply(&self) -> Result<()>;
+
+    /// Asks for so many replicas; does not wait.
+    fn scale(&self, replicas: u32) -> Result<()>;
+
+    /// Suspends or resumes the backup schedule.
+    fn suspend_backups(&self, suspend: bool) -> Result<()>;
+
+    /// Ends and removes all jobs; returns when their processes are gone.
+    fn delete_jobs(&self) -> Result<()>;
+
+    /// Deletes a volume with everything on it; refused while pods use it.
+    fn delete_volume(&self, claim: &str) -> Result<()>;
+
+    /// Runs a job to its end under this name; a finished one of the same name
+    /// is replaced.
+    fn run_job(&self, name: &str, source: &JobSource) -> Result<JobOutcome>;
+
+    /// `python -m pra ARGS` with both volumes at hand, whether or not a
+    /// replica runs. Read-only verbs.
+    fn pra(&self, args: &[&str]) -> Result<Output>;
+
+    /// Makes one replica die; its replacement is the engine's own doing.
+    fn kill(&self, pod: &str, death: Death) -> Result<()>;
+}

@@ -1,0 +1,444 @@
+//! The only place that starts processes: short ones whose output is read
+//! (built by xshell), long ones that stream to a log file (duct), and services
+//! that outlive us. Each has a limit, and its whole process group ends with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::failure::Failure;
+use crate::ui::Ui;
+use crate::wait;
+
+/// An external command. Its `Display` is shell that a person can paste.
+#[derive(Clone, Debug)]
+pub struct Cmd {
+    pub program: String,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub cwd: Option<PathBuf>,
+    pub limit: Duration,
+}
+
+impl Cmd {
+    pub fn new(program: impl Into<String>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+            limit: wait::SHORT_COMMAND,
+        }
+    }
+
+    #[must_use]
+    pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.env.insert(key.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn envs(mut self, env: &BTreeMap<String, String>) -> Self {
+        self.env
+            .extend(env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        self
+    }
+
+    #[must_use]
+    pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cwd = Some(dir.into());
+        self
+    }
+
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The last part of the program's path: what people call it.
+    fn name(&self) -> &str {
+        self.program.rsplit('/').next().unwrap_or(&self.program)
+    }
+
+    fn command(&self) -> Result<Command> {
+        let shell = xshell::Shell::new().context("reading the current directory")?;
+        if let Some(dir) = &self.cwd {
+            shell.change_dir(dir);
+        }
+        let command = shell
+            .cmd(&self.program)
+            .args(&self.args)
+            .envs(self.env.iter());
+        Ok(command.into())
+    }
+
+    fn not_started(&self, error: std::io::Error) -> anyhow::Error {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let failure = if missing {
+            Failure::preflight(format!("`{}` was not found", self.program))
+        } else {
+            Failure::tool(format!("`{}` could not be started: {error}", self.name()))
+        };
+        failure.next("cargo xtask preflight").into()
+    }
+}
+
+impl fmt::Display for Cmd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(dir) = &self.cwd {
+            write!(f, "cd {} && ", quote(&dir.to_string_lossy()))?;
+        }
+        for (key, value) in &self.env {
+            write!(f, "{key}={} ", quote(value))?;
+        }
+        f.write_str(&quote(&self.program))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        Ok(())
+    }
+}
+
+/// Quotes one word for a POSIX shell, only where it needs it.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What a short command left behind.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs commands on behalf of one xtask invocation.
+#[derive(Clone)]
+pub struct Exec {
+    ui: Ui,
+    logs: PathBuf,
+    dry_run: bool,
+    serial: Arc<AtomicU32>,
+}
+
+impl Exec {
+    pub fn new(ui: Ui, logs: PathBuf, dry_run: bool) -> Self {
+        Self {
+            ui,
+            logs,
+            dry_run,
+            serial: Arc::default(),
+        }
+    }
+
+    pub fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Shows a change that is not an external command as the shell that would
+    /// do the same; says whether it is to be carried out.
+    pub fn change(&self, shell: &str) -> bool {
+        self.ui.command(shell, self.dry_run);
+        !self.dry_run
+    }
+
+    /// Runs a short command that changes nothing (also in a dry run) and
+    /// returns its output whatever its exit code.
+    pub fn probe(&self, cmd: &Cmd) -> Result<Output> {
+        self.ui.command(&cmd.to_string(), false);
+        output(cmd)
+    }
+
+    /// Like [`Exec::probe`], and fails where the command does.
+    pub fn read(&self, cmd: &Cmd) -> Result<String> {
+        let output = self.probe(cmd)?;
+        if !output.status.success() {
+            let said = [output.stderr.trim(), output.stdout.trim()].join("\n");
+            return Err(failed(cmd, output.status, said.trim(), None));
+        }
+        Ok(output.stdout)
+    }
+
+    /// Runs a command that changes something; its output streams to a log file
+    /// of its own. In a dry run it is only shown.
+    pub fn run(&self, cmd: &Cmd) -> Result<()> {
+        if !self.change(&cmd.to_string()) {
+            return Ok(());
+        }
+        let (log, path) = self.log_file(cmd.name())?;
+        let expression = duct::cmd(&cmd.program, &cmd.args)
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .stdin_null()
+            .stderr_to_stdout()
+            .stdout_file(log)
+            .unchecked();
+        let expression = cmd
+            .env
+            .iter()
+            .fold(expression, |expression, (k, v)| expression.env(k, v));
+        let expression = match &cmd.cwd {
+            Some(dir) => expression.dir(dir),
+            None => expression,
+        };
+        let handle = expression.start().map_err(|e| cmd.not_started(e))?;
+        let group = handle.pids().first().copied();
+        let status = supervise(cmd, group, || Ok(handle.try_wait()?.map(|o| o.status)))
+            .with_context(|| format!("its output is in {}", path.display()))?;
+        if !status.success() {
+            return Err(failed(cmd, status, &tail(&path, 12), Some(&path)));
+        }
+        Ok(())
+    }
+
+    /// Runs a command in the foreground with the terminal as its own, for
+    /// people who want to see it work (tests, lints).
+    pub fn attached(&self, cmd: &Cmd) -> Result<()> {
+        if !self.change(&cmd.to_string()) {
+            return Ok(());
+        }
+        let mut command = cmd.command()?;
+        // Standard output is kept for our own document.
+        command.stdin(Stdio::null()).stdout(std::io::stderr());
+        command.process_group(0);
+        let mut child = command.spawn().map_err(|e| cmd.not_started(e))?;
+        let group = Some(child.id());
+        let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
+        if !status.success() {
+            return Err(failed(cmd, status, "", None));
+        }
+        Ok(())
+    }
+
+    fn log_file(&self, name: &str) -> Result<(File, PathBuf)> {
+        std::fs::create_dir_all(&self.logs)
+            .with_context(|| format!("creating {}", self.logs.display()))?;
+        let stamp = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let file = format!(
+            "{}-{}-{serial}-{name}.log",
+            stamp.replace(':', "").trim_end_matches('Z'),
+            std::process::id()
+        );
+        let path = self.logs.join(file);
+        let log = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+        Ok((log, path))
+    }
+}
+
+/// Starts a process that outlives the caller or is watched by it: its own
+/// process group unless it makes a session of its own, output to `log`, and
+/// `stdin` for the lock that says as long as it is held that it lives.
+pub fn spawn(cmd: &Cmd, stdin: Stdio, log: &File, own_group: bool) -> Result<Child> {
+    let mut command = cmd.command()?;
+    command
+        .stdin(stdin)
+        .stdout(log.try_clone().context("sharing the log file")?)
+        .stderr(log.try_clone().context("sharing the log file")?);
+    if own_group {
+        command.process_group(0);
+    }
+    command.spawn().map_err(|e| cmd.not_started(e))
+}
+
+/// Sends a signal to a whole process group. Fine when nobody is left.
+pub fn signal_group(group: u32, signal: Signal) {
+    // Group 0 would be our own.
+    if let Ok(raw @ 1..) = i32::try_from(group) {
+        // The only failure that matters, "no such group", is the wished end.
+        let _ = killpg(Pid::from_raw(raw), signal);
+    }
+}
+
+/// Runs a short command to its end, without showing it.
+pub fn output(cmd: &Cmd) -> Result<Output> {
+    let mut command = cmd.command()?;
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn().map_err(|e| cmd.not_started(e))?;
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let group = Some(child.id());
+    let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
+    // A grandchild may hold the pipes open for ever: what it has yet to say
+    // is not the command's output.
+    let collect = |lines: mpsc::Receiver<Vec<u8>>| {
+        let bytes = lines.recv_timeout(Duration::from_secs(2));
+        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    };
+    Ok(Output {
+        status,
+        stdout: collect(stdout),
+        stderr: collect(stderr),
+    })
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // A read that fails leaves what was read so far.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        // Nobody listens any more when the caller gave up.
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// Waits for a process within its limit; on ctrl-C or timeout ends its group.
+fn supervise(
+    cmd: &Cmd,
+    group: Option<u32>,
+    mut try_wait: impl FnMut() -> Result<Option<ExitStatus>>,
+) -> Result<ExitStatus> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = try_wait()? {
+            return Ok(status);
+        }
+        let late = start.elapsed() >= cmd.limit;
+        if late || wait::interrupted() {
+            end_group(group, &mut try_wait)?;
+            wait::check_interrupt()?;
+            return Err(Failure::timeout(format!(
+                "`{}` did not end within {} s and was stopped",
+                cmd.name(),
+                cmd.limit.as_secs()
+            ))
+            .next(format!("try it by hand: {cmd}"))
+            .into());
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+fn end_group(
+    group: Option<u32>,
+    try_wait: &mut impl FnMut() -> Result<Option<ExitStatus>>,
+) -> Result<()> {
+    let Some(group) = group else {
+        bail!("the process had no id to end it by");
+    };
+    signal_group(group, Signal::SIGTERM);
+    let asked = Instant::now();
+    while asked.elapsed() < wait::KILL_GRACE {
+        if try_wait()?.is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal_group(group, Signal::SIGKILL);
+    Ok(())
+}
+
+fn failed(cmd: &Cmd, status: ExitStatus, said: &str, log: Option<&Path>) -> anyhow::Error {
+    let mut message = format!("`{}` failed ({status})", cmd.name());
+    if !said.is_empty() {
+        message.push_str(":\n    ");
+        message.push_str(&said.replace('\n', "\n    "));
+    }
+    if let Some(log) = log {
+        message.push_str(&format!("\n  its whole output: {}", log.display()));
+    }
+    Failure::tool(message)
+        .next(format!("try it by hand: {cmd}"))
+        .into()
+}
+
+/// The last lines of a log, for an error message.
+fn tail(path: &Path, lines: usize) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<&str> = text.trim_end().lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, kind};
+
+    #[test]
+    fn the_display_of_a_command_can_be_pasted() {
+        let cmd = Cmd::new("echo")
+            .args(["it's", "a b", "plain-1.0", ""])
+            .env("MESSAGE", "x y");
+        let shown = cmd.to_string();
+        assert_eq!(shown, r"MESSAGE='x y' echo 'it'\''s' 'a b' plain-1.0 ''");
+        let pasted = output(&Cmd::new("sh").args(["-c", &shown])).unwrap();
+        assert_eq!(pasted.stdout, "it's a b plain-1.0 \n");
+    }
+
+    #[test]
+    fn a_hang_ends_at_its_limit_with_all_its_children() {
+        let dir = std::env::temp_dir().join(format!("xtask-exec-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let pid_file = dir.join("grandchild");
+        let script = format!("sleep 60 & echo $! > {}; wait", pid_file.display());
+        let cmd = Cmd::new("sh")
+            .args(["-c", &script])
+            .limit(Duration::from_millis(300));
+        let error = output(&cmd).unwrap_err();
+        assert_eq!(kind(&error), Kind::Timeout);
+        let pid = std::fs::read_to_string(&pid_file).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap());
+        let gone = || nix::sys::signal::kill(pid, None).is_err().then_some(());
+        // An orphan waits for init to reap it.
+        let zombie = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            stat.is_ok_and(|s| s.contains(") Z")).then_some(())
+        };
+        wait::until(wait::ORPHANS_GONE, || Ok(gone().or_else(zombie))).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_missing_program_is_a_preflight_failure_that_names_it() {
+        let error = output(&Cmd::new("no-such-tool")).unwrap_err();
+        assert_eq!(kind(&error), Kind::Preflight);
+        assert!(error.to_string().contains("no-such-tool"));
+    }
+
+    #[test]
+    fn what_a_failed_command_said_is_in_the_error() {
+        let ui = Ui::quiet();
+        let exec = Exec::new(ui, std::env::temp_dir(), false);
+        let cmd = Cmd::new("sh").args(["-c", "echo broken >&2; exit 3"]);
+        let error = exec.read(&cmd).unwrap_err();
+        assert_eq!(kind(&error), Kind::Tool);
+        assert!(error.to_string().contains("broken"), "{error}");
+    }
+}

@@ -1,0 +1,119 @@
+//! What went wrong, in the terms of the exit codes that scripts rely on.
+
+use std::fmt;
+
+/// Why a command failed. The number is the exit code of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The lab ran and a promise was broken: data lost beyond the objective,
+    /// a failed verification.
+    Promise = 1,
+    /// Wrong use or configuration.
+    Usage = 2,
+    /// This machine lacks something.
+    Preflight = 3,
+    /// A tool failed.
+    Tool = 4,
+    /// A wait ran out.
+    Timeout = 5,
+    /// Ctrl-C, or the terminal went away.
+    Interrupted = 130,
+}
+
+/// One failure: what was being done and what happened, and the command that
+/// comes next.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: Kind,
+    pub message: String,
+    pub next: Option<String>,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            next: None,
+        }
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    pub fn preflight(message: impl Into<String>) -> Self {
+        Self::new(Kind::Preflight, message)
+    }
+
+    pub fn promise(message: impl Into<String>) -> Self {
+        Self::new(Kind::Promise, message)
+    }
+
+    pub fn tool(message: impl Into<String>) -> Self {
+        Self::new(Kind::Tool, message)
+    }
+
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Self::new(Kind::Timeout, message)
+    }
+
+    pub fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted")
+            .next("run the same command again: it carries on from what is already done")
+    }
+
+    /// The command (or the act) that comes next for the person who reads this.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The kind of the first [`Failure`] in the chain; an error that nobody
+/// classified came from something we called.
+pub fn kind(error: &anyhow::Error) -> Kind {
+    find(error).map_or(Kind::Tool, |failure| failure.kind)
+}
+
+/// The next command that the chain knows of.
+pub fn next(error: &anyhow::Error) -> Option<&str> {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<Failure>())
+        .find_map(|failure| failure.next.as_deref())
+}
+
+fn find(error: &anyhow::Error) -> Option<&Failure> {
+    error.chain().find_map(|cause| cause.downcast_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn the_kind_survives_added_context() {
+        let error = Err::<(), _>(Failure::preflight("no venv").next("apt install python3-venv"))
+            .context("preparing Python")
+            .unwrap_err();
+        assert_eq!(kind(&error), Kind::Preflight);
+        assert_eq!(next(&error), Some("apt install python3-venv"));
+        assert_eq!(format!("{error:#}"), "preparing Python: no venv");
+    }
+
+    #[test]
+    fn an_unclassified_error_counts_as_a_tool_that_failed() {
+        assert_eq!(kind(&anyhow::anyhow!("disk on fire")), Kind::Tool);
+    }
+}

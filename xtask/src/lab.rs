@@ -1,0 +1,169 @@
+//! The lab's own folder, `.lab/`: its layout, its version, and the lock that
+//! makes commands take turns.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::failure::Failure;
+use crate::wait;
+
+/// The layout of `.lab/` that this program writes; raised when it changes.
+const VERSION: u32 = 1;
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    /// The checkout: `lab.toml`, `k8s/`, `pra/`, `app/`.
+    pub root: PathBuf,
+}
+
+impl Lab {
+    pub fn home(&self) -> PathBuf {
+        self.root.join(".lab")
+    }
+
+    /// Small files that describe the lab as it stands.
+    pub fn state(&self) -> PathBuf {
+        self.home().join("state")
+    }
+
+    /// One file for each external command, and those of the pods.
+    pub fn logs(&self) -> PathBuf {
+        self.home().join("logs")
+    }
+
+    /// One folder for each scenario that was run.
+    pub fn runs(&self) -> PathBuf {
+        self.home().join("runs")
+    }
+
+    /// The Python environment of the local engine.
+    pub fn venv(&self) -> PathBuf {
+        self.home().join("venv")
+    }
+
+    /// The local engine's volumes, a folder for each claim.
+    pub fn volumes(&self) -> PathBuf {
+        self.home().join("volumes")
+    }
+
+    /// Refuses a `.lab` of another layout; marks a new one as ours.
+    pub fn check_version(&self) -> Result<()> {
+        let Ok(text) = fs::read_to_string(self.version_file()) else {
+            return Ok(());
+        };
+        if text.trim() == VERSION.to_string() {
+            return Ok(());
+        }
+        let home = self.home();
+        Err(Failure::usage(format!(
+            "{} was made by another version of the lab (layout {}, this one writes {VERSION})",
+            home.display(),
+            text.trim()
+        ))
+        .next(format!(
+            "teardown with the version that made it, or move it away: mv {0} {0}.old",
+            home.display()
+        ))
+        .into())
+    }
+
+    /// Creates the folder where it is missing.
+    pub fn create(&self) -> Result<()> {
+        for dir in [self.state(), self.logs(), self.runs()] {
+            fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        }
+        if !self.version_file().exists() {
+            write_file(&self.version_file(), &format!("{VERSION}\n"))?;
+        }
+        Ok(())
+    }
+
+    fn version_file(&self) -> PathBuf {
+        self.state().join("version")
+    }
+
+    /// Takes the lab for one command that changes it; waits for another that
+    /// has it, after `on_wait` was told who that is.
+    pub fn lock(&self, command: &str, on_wait: impl FnOnce(&str)) -> Result<Lock> {
+        self.create()?;
+        let path = self.state().join("lock");
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("opening {}", path.display()))?;
+        if file.try_lock().is_err() {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)
+                .with_context(|| format!("reading {}", path.display()))?;
+            on_wait(holder.trim());
+            wait::until(wait::LAB_LOCK, || Ok(file.try_lock().ok()))?;
+        }
+        let holder = format!("`cargo xtask {command}` (process {})\n", std::process::id());
+        file.set_len(0).context("naming the holder of the lock")?;
+        std::io::Seek::rewind(&mut file).context("naming the holder of the lock")?;
+        file.write_all(holder.as_bytes())
+            .context("naming the holder of the lock")?;
+        Ok(Lock { _file: file })
+    }
+}
+
+/// Held while a command changes the lab; the kernel lets go of it with the
+/// process, however that ends.
+pub struct Lock {
+    _file: File,
+}
+
+/// Writes a file whole or not at all.
+pub fn write_file(path: &Path, text: &str) -> Result<()> {
+    let aside = path.with_extension(format!("{}.tmp", std::process::id()));
+    fs::write(&aside, text).with_context(|| format!("writing {}", aside.display()))?;
+    fs::rename(&aside, path).with_context(|| format!("putting {} in place", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, kind};
+
+    fn lab(name: &str) -> Lab {
+        let root = std::env::temp_dir().join(format!("xtask-lab-{name}-{}", std::process::id()));
+        // Left by an earlier run that was killed.
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(&root).unwrap();
+        Lab { root }
+    }
+
+    #[test]
+    fn a_lab_of_another_layout_is_refused() {
+        let lab = lab("version");
+        lab.create().unwrap();
+        lab.check_version().unwrap();
+        fs::write(lab.version_file(), "0\n").unwrap();
+        let error = lab.check_version().unwrap_err();
+        assert_eq!(kind(&error), Kind::Usage);
+        assert!(error.to_string().contains("layout 0"), "{error}");
+        fs::remove_dir_all(&lab.root).unwrap();
+    }
+
+    #[test]
+    fn a_second_command_learns_who_has_the_lab_and_gets_its_turn() {
+        let lab = lab("lock");
+        let first = lab.lock("setup", |_| panic!("nobody has it")).unwrap();
+        let (told, heard) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let second = scope
+                .spawn(|| lab.lock("teardown", |holder| told.send(holder.to_owned()).unwrap()));
+            assert!(heard.recv().unwrap().contains("cargo xtask setup"));
+            drop(first);
+            second.join().unwrap().unwrap();
+        });
+        fs::remove_dir_all(&lab.root).unwrap();
+    }
+}

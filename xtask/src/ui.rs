@@ -1,0 +1,277 @@
+//! The only module that prints. Results go to standard output; progress,
+//! notes and errors to standard error. With `--json` standard output carries
+//! one document and nothing else.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+/// How an invocation speaks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Voice {
+    pub json: bool,
+    pub verbose: bool,
+}
+
+struct Inner {
+    voice: Voice,
+    quiet: bool,
+    start: Instant,
+    /// Present on a terminal only: indicatif prints nothing elsewhere.
+    bars: Option<MultiProgress>,
+    timings: Mutex<Vec<(String, Duration)>>,
+}
+
+/// The printer of one invocation; cheap to clone.
+#[derive(Clone)]
+pub struct Ui(Arc<Inner>);
+
+impl Ui {
+    pub fn new(voice: Voice) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self(Arc::new(Inner {
+            voice,
+            quiet: false,
+            start: Instant::now(),
+            bars: terminal.then(MultiProgress::new),
+            timings: Mutex::default(),
+        }))
+    }
+
+    /// A printer that says nothing, for tests.
+    #[cfg(test)]
+    pub fn quiet() -> Self {
+        Self(Arc::new(Inner {
+            voice: Voice::default(),
+            quiet: true,
+            start: Instant::now(),
+            bars: None,
+            timings: Mutex::default(),
+        }))
+    }
+
+    pub fn json(&self) -> bool {
+        self.0.voice.json
+    }
+
+    /// A line of the result, for people.
+    pub fn say(&self, line: &str) {
+        if self.json() {
+            self.err(line);
+        } else {
+            self.out(line);
+        }
+    }
+
+    /// A remark beside the result.
+    pub fn note(&self, line: &str) {
+        self.err(line);
+    }
+
+    /// Something the reader should know before it hurts.
+    pub fn warn(&self, line: &str) {
+        self.err(&format!("warning: {line}"));
+    }
+
+    /// The one document of `--json`.
+    pub fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        self.out(&serde_json::to_string(value)?);
+        Ok(())
+    }
+
+    /// Text that is itself the result, in every mode (shell completions, a
+    /// script to paste).
+    pub fn raw(&self, text: &str) {
+        self.out(text.trim_end_matches('\n'));
+    }
+
+    /// A command as shell: on standard output when it is the result of a dry
+    /// run, as a remark with `-v`.
+    pub fn command(&self, shell: &str, dry_run: bool) {
+        if dry_run {
+            self.say(shell);
+        } else if self.0.voice.verbose {
+            self.err(&format!("  $ {shell}"));
+        }
+    }
+
+    /// An error, its causes and the command that comes next.
+    pub fn error(&self, error: &anyhow::Error) {
+        self.err(&format!("error: {error:#}"));
+        if let Some(next) = crate::failure::next(error) {
+            self.err(&format!("  next: {next}"));
+        }
+    }
+
+    /// A table with its columns aligned; numbers read better on the right.
+    pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) {
+        for line in table_lines(headers, rows) {
+            self.say(&line);
+        }
+    }
+
+    /// Begins a step that takes time: a bar with the elapsed time on a
+    /// terminal, a line when it begins and one when it ends elsewhere.
+    pub fn step(&self, what: impl Into<String>) -> Step {
+        let what = what.into();
+        let bar = self.0.bars.as_ref().map(|bars| {
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+            bar.set_message(what.clone());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        if bar.is_none() {
+            self.err(&format!("[{:7.2}s] {what} …", self.elapsed()));
+        }
+        Step {
+            ui: self.clone(),
+            what,
+            bar,
+            start: Instant::now(),
+            finished: false,
+        }
+    }
+
+    /// The closing table: what took how long.
+    pub fn timings(&self) {
+        let timings = self.lock_timings().clone();
+        if timings.len() < 2 {
+            return;
+        }
+        let mut rows: Vec<Vec<String>> = timings
+            .iter()
+            .map(|(what, took)| vec![what.clone(), format!("{:.2}", took.as_secs_f64())])
+            .collect();
+        rows.push(vec!["in all".into(), format!("{:.2}", self.elapsed())]);
+        for line in table_lines(&["what", "seconds"], &rows) {
+            self.err(&line);
+        }
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.0.start.elapsed().as_secs_f64()
+    }
+
+    fn lock_timings(&self) -> std::sync::MutexGuard<'_, Vec<(String, Duration)>> {
+        self.0
+            .timings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn out(&self, line: &str) {
+        self.print(|| {
+            // A reader that went away (`| head`) is no error of ours.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        });
+    }
+
+    fn err(&self, line: &str) {
+        self.print(|| {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        });
+    }
+
+    fn print(&self, write: impl FnOnce()) {
+        if self.0.quiet {
+            return;
+        }
+        match &self.0.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// A step under way. Dropped unfinished, it says that it did not finish.
+pub struct Step {
+    ui: Ui,
+    what: String,
+    bar: Option<ProgressBar>,
+    start: Instant,
+    finished: bool,
+}
+
+impl Step {
+    /// Ends the step; `outcome` says in a few words what came of it.
+    pub fn done(mut self, outcome: impl AsRef<str>) {
+        self.finish(outcome.as_ref());
+        let timing = (self.what.clone(), self.start.elapsed());
+        self.ui.lock_timings().push(timing);
+    }
+
+    fn finish(&mut self, outcome: &str) {
+        self.finished = true;
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let took = self.start.elapsed().as_secs_f64();
+        self.ui.err(&format!(
+            "[{:7.2}s] {}: {outcome} ({took:.2} s)",
+            self.ui.elapsed(),
+            self.what
+        ));
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.finish("not finished");
+        }
+    }
+}
+
+fn table_lines(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let width = |text: &str| text.chars().count();
+    let columns = headers.len();
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().map(|row| width(&row[column]));
+            cells.chain([width(headers[column])]).max().unwrap_or(0)
+        })
+        .collect();
+    let numeric: Vec<bool> = (0..columns)
+        .map(|column| {
+            let mut cells = rows.iter().map(|row| row[column].as_str());
+            cells.all(|cell| cell.chars().all(|c| c.is_ascii_digit() || ".-".contains(c)))
+        })
+        .collect();
+    let line = |cells: Vec<&str>| {
+        let padded = cells.iter().enumerate().map(|(column, cell)| {
+            let gap = " ".repeat(widths[column] - width(cell));
+            if numeric[column] {
+                format!("{gap}{cell}")
+            } else {
+                format!("{cell}{gap}")
+            }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    std::iter::once(line(headers.to_vec()))
+        .chain(
+            rows.iter()
+                .map(|row| line(row.iter().map(String::as_str).collect())),
+        )
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align_and_numbers_stand_on_the_right() {
+        let rows = vec![
+            vec!["créé".to_owned(), "9".to_owned()],
+            vec!["x".to_owned(), "120".to_owned()],
+        ];
+        let lines = table_lines(&["name", "rows"], &rows);
+        assert_eq!(lines, ["name  rows", "créé     9", "x      120"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! Every wait of the lab: what is waited for, how long at most, how often we
+//! look. A wait ends at once on ctrl-C.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::failure::Failure;
+
+/// A named wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// What is waited for, as in "waiting for …".
+    pub what: &'static str,
+    pub limit: Duration,
+    pub every: Duration,
+    /// The command to type when the wait ran out.
+    pub next: &'static str,
+}
+
+const fn wait(what: &'static str, seconds: u64, every_ms: u64, next: &'static str) -> Wait {
+    Wait {
+        what,
+        limit: Duration::from_secs(seconds),
+        every: Duration::from_millis(every_ms),
+        next,
+    }
+}
+
+pub const SUPERVISOR_UP: Wait = wait("the supervisor to answer", 10, 10, "cargo xtask status");
+pub const SUPERVISOR_DOWN: Wait = wait("the supervisor to end", 30, 20, "cargo xtask status");
+pub const ORPHANS_GONE: Wait = wait("left-over processes to end", 15, 20, "cargo xtask status");
+pub const APP_READY: Wait = wait("the application to be ready", 90, 15, "cargo xtask status");
+pub const APP_SERVES: Wait = wait(
+    "a verified answer through the URL",
+    90,
+    5,
+    "cargo xtask status",
+);
+pub const APP_STOPPED: Wait = wait("the application to stop", 60, 10, "cargo xtask status");
+pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
+pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
+pub const LAB_LOCK: Wait = wait(
+    "the other command to finish",
+    600,
+    100,
+    "cargo xtask status",
+);
+
+/// Limits of external commands, which are waits too.
+pub const SHORT_COMMAND: Duration = Duration::from_secs(20);
+pub const VENV_INSTALL: Duration = Duration::from_secs(600);
+pub const TEST_COMMAND: Duration = Duration::from_secs(1800);
+/// Between asking a process group to end and ending it.
+pub const KILL_GRACE: Duration = Duration::from_secs(5);
+
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait looks at.
+pub fn watch_signals() -> Result<()> {
+    let flag = INTERRUPTED.get_or_init(Arc::default);
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
+        signal_hook::flag::register(signal, Arc::clone(flag))?;
+    }
+    Ok(())
+}
+
+pub fn interrupted() -> bool {
+    INTERRUPTED
+        .get()
+        .is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+/// Fails with the exit code of an interrupt when ctrl-C was pressed.
+pub fn check_interrupt() -> Result<()> {
+    if interrupted() {
+        return Err(Failure::interrupted().into());
+    }
+    Ok(())
+}
+
+/// Looks until `probe` returns `Some`, the limit is over, or ctrl-C.
+///
+/// # Errors
+/// What `probe` fails with, at once; [`crate::failure::Kind::Timeout`] when the
+/// limit is over.
+pub fn until<T>(wait: Wait, mut probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        check_interrupt()?;
+        if let Some(found) = probe()? {
+            return Ok(found);
+        }
+        if start.elapsed() >= wait.limit {
+            return Err(Failure::timeout(format!(
+                "waited {} s for {}, in vain",
+                wait.limit.as_secs(),
+                wait.what
+            ))
+            .next(wait.next)
+            .into());
+        }
+        std::thread::sleep(wait.every);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, kind};
+
+    const SHORT: Wait = Wait {
+        what: "nothing",
+        limit: Duration::from_millis(5),
+        every: Duration::from_millis(1),
+        next: "cargo xtask status",
+    };
+
+    #[test]
+    fn a_wait_that_runs_out_says_so() {
+        let error = until(SHORT, || Ok(None::<()>)).unwrap_err();
+        assert_eq!(kind(&error), Kind::Timeout);
+        assert!(error.to_string().contains("nothing"));
+    }
+
+    #[test]
+    fn a_probe_that_fails_ends_the_wait() {
+        let error = until::<()>(SHORT, || anyhow::bail!("broken")).unwrap_err();
+        assert_eq!(error.to_string(), "broken");
+    }
+
+    #[test]
+    fn a_condition_that_holds_ends_the_wait_without_sleeping() {
+        assert_eq!(until(SHORT, || Ok(Some(7))).unwrap(), 7);
+    }
+}
