@@ -1,0 +1,7 @@
+"""``python -m pra``: hand over to the command line."""
+
+import sys
+
+from pra.cli import main
+
+sys.exit(main(sys.argv[1:]))

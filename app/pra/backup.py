@@ -1,0 +1,206 @@
+"""Making restore points: snapshot, check, hash, publish; then the manifest the same way."""
+
+import contextlib
+import os
+
+import apsw
+
+from pra import clock, fileops, layout, locks, manifest, points, schema, sqlite, volumes
+from pra.errors import Damaged, Refused
+from pra.layout import Layout
+from pra.points import Point
+from pra.settings import Settings
+
+_DOING = "making a backup"
+
+
+def run(settings: Settings, accept: bool = False) -> Point:
+    """Make a point of the current database.
+
+    Args:
+        accept: take the database as it is, also if it lost most of its rows.
+
+    Returns:
+        The new point, verified or quarantined.
+
+    Raises:
+        NeedsRestore, Refused, Locked, StorageError: no point was made.
+    """
+    where = Layout(settings.data_dir, settings.backup_dir)
+    refuse_unready(where)
+    with locks.maintenance(where, _DOING):
+        sweep(where)
+        known = points.scan(where)
+        temporary, content = snapshot(where)
+        content["status"], content["reason"] = "verified", None
+        reason = None if accept else _suspicion(settings, known, content)
+        if reason:
+            content["status"], content["reason"] = "quarantined", reason
+            same = _already_quarantined(known, content)
+            if same:
+                fileops.remove(temporary)
+                return same
+        return publish(where, known, temporary, content)
+
+
+def refuse_unready(where: Layout) -> None:
+    """Refuse without a database, or with volumes that are not a pair.
+
+    Raises:
+        NeedsRestore, Refused
+    """
+    if volumes.current(where) is None:
+        raise volumes.missing(where, _DOING)
+    data, backup = volumes.mark_of(where.data), volumes.mark_of(where.backup)
+    if data is None or backup is None or data.lineage != backup.lineage:
+        raise Refused(
+            _DOING,
+            "database and backup volume do not belong together",
+            "mount the volumes that were initialised as a pair, or restore a point",
+        )
+
+
+def snapshot(where: Layout) -> tuple[str, dict]:
+    """Copy the current database as of one moment and check the copy.
+
+    Returns:
+        Path of the copy, durable but unpublished, and what a manifest says of it.
+    """
+    path = f"{where.temporary}/snapshot.db"
+    fileops.remove(path)
+    number = volumes.current(where)
+    with sqlite.errors(_DOING):
+        source = sqlite.open_live(f"{where.generation(number)}/app.db")
+        try:
+            _copy(source, path)
+        finally:
+            source.close()
+        content = _describe(path)
+    fileops.sync_file(path)
+    content["sha256"] = fileops.sha256(path)
+    content["bytes"] = fileops.size(path)
+    return path, content
+
+
+def _copy(source: apsw.Connection, path: str) -> None:
+    target = sqlite.open_new(path)
+    try:
+        with target.backup("main", source, "main") as copying:
+            # One step: the copy is of one moment however much is written meanwhile.
+            copying.step(-1)
+        # The header says WAL, as the source's does; in that state a mere look
+        # at the point would leave -wal and -shm beside it.
+        target.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        target.close()
+
+
+def _describe(path: str) -> dict:
+    conn = sqlite.open_resting(path)
+    try:
+        reason = schema.fault(conn)
+        if reason:
+            raise Damaged(_DOING, reason, "restore: python -m pra restore latest")
+        rows, max_id = schema.totals(conn)
+        here = schema.position(conn)
+        issued = schema.highest_issued(conn)
+    finally:
+        conn.close()
+    return {
+        "rows": rows,
+        "max_id": max_id,
+        "highest_issued": issued,
+        "position": here.as_dict() if here else None,
+        "sqlite": apsw.sqlite_lib_version(),
+    }
+
+
+def publish(where: Layout, known: list[Point], temporary: str, content: dict) -> Point:
+    """Give a checked copy its name, then its manifest; never over an existing file.
+
+    Args:
+        known: the points there are, for the next serial number.
+    """
+    epoch = int(clock.now())
+    content = {
+        "format": manifest.FORMAT,
+        "serial": 1 + max((point.serial for point in known), default=0),
+        "created": clock.rfc3339(epoch),
+        "created_epoch": epoch,
+        **content,
+    }
+    name = _link_free_name(where, temporary, epoch)
+    content["name"] = name
+    fileops.fsync_directory(where.backup)
+    unpublished = f"{where.temporary}/snapshot.json"
+    fileops.remove(unpublished)
+    fileops.write_new(unpublished, manifest.encode(content))
+    fileops.link_new(unpublished, where.manifest(name))
+    fileops.fsync_directory(where.backup)
+    fileops.remove(unpublished)
+    fileops.remove(temporary)
+    status, reason = content["status"], content["reason"]
+    return Point(name, epoch, content["bytes"], status, reason, content)
+
+
+def _link_free_name(where: Layout, temporary: str, epoch: int) -> str:
+    while True:
+        name = layout.point_name(epoch)
+        if fileops.size(where.manifest(name)) is None:
+            with contextlib.suppress(FileExistsError):
+                fileops.link_new(temporary, where.point(name))
+                return name
+        epoch += 1
+
+
+def sweep(where: Layout) -> None:
+    """Remove what an interrupted backup left; needs the maintenance lock.
+
+    A snapshot that got its name but not its manifest still has its first name
+    here: that tells it from a file that somebody copied by hand.
+    """
+    for entry in fileops.names(where.temporary):
+        path = f"{where.temporary}/{entry}"
+        if entry.endswith(".db") and os.stat(path).st_nlink > 1:
+            _unpublish_half(where, path)
+        fileops.remove(path)
+
+
+def _unpublish_half(where: Layout, path: str) -> None:
+    wanted = fileops.identity(path)
+    for name in fileops.names(where.backup):
+        half = layout.POINT_NAME.fullmatch(name) and fileops.size(where.manifest(name)) is None
+        if half and fileops.identity(where.point(name)) == wanted:
+            fileops.remove(where.point(name))
+
+
+def _suspicion(settings: Settings, known: list[Point], content: dict) -> str | None:
+    """Why a snapshot looks like an accident rather than like work; None if it does not."""
+    before = _rows_before(known, content["position"])
+    rows = content["rows"]
+    if before and rows == 0:
+        return f"the database became empty; it had {before} rows"
+    if before and rows * 100 < before * settings.shrink_percent:
+        return f"the database shrank from {before} to {rows} rows"
+    return None
+
+
+def _rows_before(known: list[Point], here: dict | None) -> int:
+    """Rows at the last verified point of this timeline, else at its beginning.
+
+    A restore to an older, smaller state is wanted: it must not look like a loss.
+    """
+    timeline = here["timeline"] if here else None
+    for point in known:
+        place = (point.manifest or {}).get("position")
+        if point.status == "verified" and place and place["timeline"] == timeline:
+            return point.manifest["rows"]
+    return here["start_rows"] if here else 0
+
+
+def _already_quarantined(known: list[Point], content: dict) -> Point | None:
+    """The newest quarantined point if it holds the same bytes: once is enough."""
+    newest = next((point for point in known if point.status == "quarantined"), None)
+    if newest and newest.manifest["sha256"] == content["sha256"]:
+        return newest
+    return None

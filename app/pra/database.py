@@ -1,0 +1,139 @@
+"""Connections and transactions of the running application.
+
+A connection belongs to the process that opened it (none crosses a fork) and to
+the file that it opened: before each use the path is compared with it, so a
+restore is noticed by the next request and no old file is written to.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import apsw
+
+from pra import fileops, locks, schema, sqlite, volumes
+from pra.errors import OutcomeUnknown, Refused
+from pra.layout import Layout
+from pra.settings import Settings
+
+T = TypeVar("T")
+#: How often a path may change under an opening before it is called a failure.
+_OPEN_TRIES = 5
+
+
+class Database:
+    """The current database of a volume pair, for any number of threads."""
+
+    def __init__(self, settings: Settings):
+        self.layout = Layout(settings.data_dir, settings.backup_dir)
+        self._settings = settings
+        self._guard = threading.Lock()
+        self._idle: list[tuple[int, tuple[int, int], apsw.Connection]] = []
+
+    @contextlib.contextmanager
+    def read(self, doing: str) -> Iterator[apsw.Connection]:
+        """A connection inside one read transaction: what it shows is of one moment.
+
+        Raises:
+            NeedsRestore: there is no database.
+        """
+        with sqlite.errors(doing), self._connection(doing) as conn:
+            conn.execute("BEGIN")
+            yield conn
+            conn.execute("COMMIT")
+
+    def write(self, doing: str, work: Callable[[apsw.Connection], T]) -> T:
+        """Run ``work`` in one durable transaction and return its result.
+
+        Raises:
+            NeedsRestore, Locked, Refused, DiskFull, ReadOnly: nothing was written.
+            OutcomeUnknown: the COMMIT failed half-way.
+        """
+        with (
+            locks.writer(self.layout, doing),
+            sqlite.errors(doing),
+            self._connection(doing) as conn,
+        ):
+            conn.execute("BEGIN IMMEDIATE")
+            here = self._checked_position(conn, doing)
+            result = work(conn)
+            schema.advance(conn, here.seq + 1, schema.fresh_hash())
+            _commit(conn, doing)
+            return result
+
+    def _checked_position(self, conn: apsw.Connection, doing: str) -> schema.Position:
+        here = schema.position(conn)
+        mark = volumes.mark_of(self.layout.backup)
+        if here is None or mark is None or here.lineage != mark.lineage:
+            raise Refused(
+                doing,
+                "database and backup volume do not belong together",
+                "mount the volumes that were initialised as a pair, or restore a point",
+            )
+        return here
+
+    @contextlib.contextmanager
+    def _connection(self, doing: str) -> Iterator[apsw.Connection]:
+        identity, conn = self._checkout(doing)
+        try:
+            yield conn
+        except BaseException:
+            # Whatever state the transaction is in, closing it rolls it back.
+            conn.close(True)
+            raise
+        with self._guard:
+            self._idle.append((os.getpid(), identity, conn))
+
+    def _checkout(self, doing: str) -> tuple[tuple[int, int], apsw.Connection]:
+        identity = fileops.identity(self.layout.link)
+        if identity is None:
+            self._drop_idle()
+            raise volumes.missing(self.layout, doing)
+        with self._guard:
+            stale = [entry for entry in self._idle if entry[:2] != (os.getpid(), identity)]
+            self._idle = [entry for entry in self._idle if entry[:2] == (os.getpid(), identity)]
+            found = self._idle.pop() if self._idle else None
+        for _, _, conn in stale:
+            conn.close(True)
+        return (identity, found[2]) if found else self._open(doing)
+
+    def _open(self, doing: str) -> tuple[tuple[int, int], apsw.Connection]:
+        for _ in range(_OPEN_TRIES):
+            number = volumes.current(self.layout)
+            if number is None:
+                raise volumes.missing(self.layout, doing)
+            path = f"{self.layout.generation(number)}/app.db"
+            before = fileops.identity(path)
+            if before is None:
+                continue
+            conn = sqlite.open_live(path)
+            # Generation numbers are never used twice: the same identity before
+            # and after means that this is the file which was opened.
+            if before == fileops.identity(self.layout.link):
+                return before, conn
+            conn.close()
+        raise Refused(
+            doing,
+            f"the link {self.layout.link} leads to no database",
+            "restore it: python -m pra restore latest",
+        )
+
+    def _drop_idle(self) -> None:
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for _, _, conn in idle:
+            conn.close(True)
+
+
+def _commit(conn: apsw.Connection, doing: str) -> None:
+    try:
+        conn.execute("COMMIT")
+    except (apsw.IOError, apsw.FullError) as error:
+        # After a failed write or fsync the row may or may not come back.
+        raise OutcomeUnknown(
+            doing,
+            f"the COMMIT failed ({error}); the row may or may not exist",
+            "look before trying again: GET /consultation",
+        ) from error

@@ -1,0 +1,87 @@
+"""Errors that a person can act on: what was being done, what happened, what comes next."""
+
+import errno
+
+#: Exit codes of the verbs: a promise broken or refused, wrong use, input/output failure.
+EXIT_REFUSED, EXIT_USAGE, EXIT_IO = 1, 2, 4
+
+
+class PraError(Exception):
+    """An expected failure.
+
+    Args:
+        doing: what was being done, as a phrase ("restoring app-1763719200.db").
+        happened: what went wrong.
+        next_step: what the reader can do about it.
+    """
+
+    exit_code = EXIT_REFUSED
+    http_status = 503
+    retry_after: int | None = None
+
+    def __init__(self, doing: str, happened: str, next_step: str):
+        super().__init__(f"{doing}: {happened}")
+        self.doing, self.happened, self.next_step = doing, happened, next_step
+
+
+class Refused(PraError):
+    """Going on would break a promise, so nothing was changed."""
+
+
+class NeedsRestore(Refused):
+    """The data volume holds no database although restore points exist."""
+
+
+class Locked(Refused):
+    """Somebody else holds what is needed; trying again is reasonable."""
+
+    retry_after = 1
+
+
+class Damaged(Refused):
+    """A file does not hold what it should."""
+
+    http_status = 500
+
+
+class UsageError(PraError):
+    """Wrong use or wrong configuration."""
+
+    exit_code = EXIT_USAGE
+    http_status = 400
+
+
+class StorageError(PraError):
+    """The operating system or SQLite failed to read or write."""
+
+    exit_code = EXIT_IO
+    http_status = 500
+
+
+class DiskFull(StorageError):
+    """No space is left on a volume."""
+
+    http_status = 507
+
+
+class ReadOnly(StorageError):
+    """A volume cannot be written."""
+
+    http_status = 503
+
+
+class OutcomeUnknown(StorageError):
+    """A COMMIT failed in a way that leaves open whether the row exists."""
+
+
+def from_os_error(doing: str, error: OSError) -> StorageError:
+    """Turn an operating system error into the matching StorageError."""
+    text = error.strerror or str(error)
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(doing, f"no space left{where}", "free space on the volume, then try again")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ReadOnly(
+            doing, f"{text}{where}", "make the volume writable for this user, then try again"
+        )
+    return StorageError(doing, f"{text}{where}", "check the volume, then try again")

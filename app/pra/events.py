@@ -1,0 +1,93 @@
+"""The events: adding, counting, listing; and what is worth knowing of their protection."""
+
+from pra import clock, points, volumes
+from pra.database import Database
+from pra.errors import NeedsRestore, UsageError
+from pra.layout import Layout
+from pra.settings import Settings
+
+#: Longest message, in bytes of UTF-8.
+MAX_MESSAGE = 4096
+LISTED = 50
+
+
+class Events:
+    """The application's use of its database."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._database = Database(settings)
+        self._layout = Layout(settings.data_dir, settings.backup_dir)
+
+    def add(self, message: str) -> dict:
+        """Add one event; returns it as {"timestamp", "message", "id"}.
+
+        Raises:
+            UsageError: the message is empty or too long.
+            PraError: it was not added.
+        """
+        _check(message)
+        timestamp = clock.rfc3339(clock.now(), 3)
+
+        def insert(conn):
+            conn.execute("INSERT INTO events(ts, message) VALUES(?, ?)", (timestamp, message))
+            return conn.last_insert_rowid()
+
+        identifier = self._database.write("adding an event", insert)
+        return {"timestamp": timestamp, "message": message, "id": identifier}
+
+    def count(self) -> int:
+        """The number of events.
+
+        Raises:
+            NeedsRestore: there is no database.
+        """
+        with self._database.read("counting the events") as conn:
+            return conn.execute("SELECT count(*) FROM events").fetchone()[0]
+
+    def newest(self) -> list[dict]:
+        """The newest events, newest first, as [{"id", "timestamp", "message"}].
+
+        Raises:
+            NeedsRestore: there is no database.
+        """
+        with self._database.read("listing the events") as conn:
+            rows = conn.execute(
+                "SELECT id, ts, message FROM events ORDER BY id DESC LIMIT ?", (LISTED,)
+            ).fetchall()
+        return [{"id": row[0], "timestamp": row[1], "message": row[2]} for row in rows]
+
+    def needs_restore(self) -> bool:
+        """Whether the database is missing."""
+        return volumes.current(self._layout) is None
+
+    def status(self) -> dict:
+        """Counts, the last good backup and its age, and the kind of protection."""
+        try:
+            count, needs_restore = self.count(), False
+        except NeedsRestore:
+            count, needs_restore = 0, True
+        known = points.scan(self._layout)
+        last = points.latest(known)
+        return {
+            "count": count,
+            "last_backup_file": last.name if last else None,
+            "backup_age_seconds": round(max(0.0, clock.now() - last.epoch), 3) if last else None,
+            "backup_rows": last.manifest["rows"] if last else None,
+            "points": len(known),
+            "quarantined": sum(point.status == "quarantined" for point in known),
+            "protection": "snapshot" if self._settings.journal == "off" else "journal",
+            "needs_restore": needs_restore,
+        }
+
+
+def _check(message: str) -> None:
+    doing = "adding an event"
+    if not message.strip():
+        raise UsageError(doing, "the message is empty", "give one: /add?message=hello")
+    if "\0" in message:
+        raise UsageError(doing, "the message contains a NUL character", "leave it out")
+    if len(message.encode()) > MAX_MESSAGE:
+        raise UsageError(
+            doing, f"the message is longer than {MAX_MESSAGE} bytes of UTF-8", "shorten it"
+        )

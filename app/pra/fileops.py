@@ -1,0 +1,280 @@
+"""Every file operation of backups, points, restores and the journal.
+
+One place, so that a test can count the steps and break any of them: each
+public function announces itself to ``hook`` before and after it acts.
+"""
+
+import contextlib
+import errno
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+
+#: Called as hook(phase, operation, arguments) with phase "before" or "after";
+#: what it raises happens instead of (before) or behind (after) the operation.
+hook: Callable[[str, str, tuple], None] | None = None
+
+CHUNK = 1 << 20
+NO_FILE = (errno.ENOENT, errno.ENOTDIR)
+
+
+def _step(function):
+    """Announce a call to the hook; costs one comparison when there is none."""
+
+    @functools.wraps(function)
+    def announced(*args):
+        if hook is None:
+            return function(*args)
+        hook("before", function.__name__, args)
+        result = function(*args)
+        if hook is not None:
+            hook("after", function.__name__, args)
+        return result
+
+    return announced
+
+
+@_step
+def open_read(path: str) -> int:
+    """Open an existing regular file for reading; returns the descriptor."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+@_step
+def open_new(path: str) -> int:
+    """Create a file that must not exist, for reading and writing; returns the descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+
+
+@_step
+def open_lock(path: str) -> int:
+    """Open a lock file, made if missing; reading suffices, so a read-only volume can lock too."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+
+@_step
+def write_once(fd: int, data) -> int:
+    """One write; returns how many bytes went, possibly fewer than given."""
+    return os.write(fd, data)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte, however many writes it takes."""
+    view = memoryview(data)
+    while view:
+        view = view[write_once(fd, view) :]
+
+
+@_step
+def fsync(fd: int) -> None:
+    """Make a file's content durable."""
+    os.fsync(fd)
+
+
+@_step
+def fsync_directory(path: str) -> None:
+    """Make a directory's entries durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@_step
+def link_new(source: str, target: str) -> None:
+    """Give a file a second name that must not exist yet (FileExistsError)."""
+    os.link(source, target)
+
+
+@_step
+def replace(source: str, target: str) -> None:
+    """Rename, replacing what is there in one step."""
+    os.replace(source, target)
+
+
+@_step
+def symlink(target: str, path: str) -> None:
+    """Make a symbolic link."""
+    os.symlink(target, path)
+
+
+@_step
+def make_directory(path: str) -> None:
+    """Make one directory; fine if it exists."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o750)
+
+
+@_step
+def remove(path: str) -> None:
+    """Remove a file; fine if it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+@_step
+def remove_tree(path: str) -> None:
+    """Remove a directory and what is in it; fine if it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def close(fd: int) -> None:
+    """Close a descriptor."""
+    os.close(fd)
+
+
+def names(path: str) -> list[str]:
+    """The entries of a directory, unsorted; none if there is no directory."""
+    try:
+        return os.listdir(path)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return []
+        raise
+
+
+def read_small(path: str, limit: int = CHUNK) -> bytes | None:
+    """A file's content up to ``limit`` bytes; None if there is no such file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise
+    try:
+        return os.read(fd, limit)
+    finally:
+        os.close(fd)
+
+
+def read_link(path: str) -> str | None:
+    """Where a symbolic link leads; None if there is none (or no link but a file: "")."""
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        if error.errno == errno.EINVAL:
+            return ""
+        raise
+
+
+def size(path: str) -> int | None:
+    """A file's size in bytes; None if there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Device and inode that a path leads to; None if to nothing.
+
+    Inode numbers are used again at once, so an identity says something only
+    while the file it was taken from is held open.
+    """
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise
+    return found.st_dev, found.st_ino
+
+
+def identity_of(fd: int) -> tuple[int, int]:
+    """Device and inode of an open file."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def free_bytes(path: str) -> int:
+    """Space that this user can still fill on the volume of ``path``."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def chunks(path: str) -> Iterator[bytes]:
+    """A file's content in pieces of CHUNK bytes."""
+    fd = open_read(path)
+    try:
+        while piece := os.read(fd, CHUNK):
+            yield piece
+    finally:
+        os.close(fd)
+
+
+def sha256(path: str) -> str:
+    """SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    for piece in chunks(path):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def copy(source: str, target: str) -> str:
+    """Copy to a new file, made durable, in one pass; returns the SHA-256 of what was read."""
+    digest = hashlib.sha256()
+    fd = open_new(target)
+    try:
+        for piece in chunks(source):
+            digest.update(piece)
+            write_all(fd, piece)
+        fsync(fd)
+    finally:
+        os.close(fd)
+    return digest.hexdigest()
+
+
+def sync_file(path: str) -> None:
+    """Make the content of a file that somebody else wrote durable."""
+    fd = open_read(path)
+    try:
+        fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a new file and make its content durable (its name is not yet)."""
+    fd = open_new(path)
+    try:
+        write_all(fd, data)
+        fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_replacing(path: str, data: bytes) -> None:
+    """Write a file so that a reader, and a crash, sees the old or the new one, whole."""
+    temporary = f"{path}.new"
+    remove(temporary)
+    write_new(temporary, data)
+    replace(temporary, path)
+    fsync_directory(os.path.dirname(path))
+
+
+def lock(fd: int, deadline: float, shared: bool = False) -> bool:
+    """Take a file's lock; False if it is still held at ``deadline`` (monotonic seconds)."""
+    kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
+    pause = 0.0002
+    while True:
+        try:
+            fcntl.flock(fd, kind)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.003)

@@ -1,0 +1,60 @@
+"""Building the folder of a generation, aside, before it becomes the current one."""
+
+import os
+from dataclasses import dataclass
+
+from pra import fileops, schema, sqlite
+from pra.layout import Layout
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a new generation holds."""
+
+    rows: int
+    max_id: int | None
+
+
+def folder(where: Layout, number: int) -> str:
+    """Make a generation's folder, empty; returns the path of its database to be."""
+    path = where.generation(number)
+    fileops.remove_tree(path)
+    fileops.make_directory(path)
+    return f"{path}/app.db"
+
+
+def create_empty(where: Layout, lineage: str, number: int) -> None:
+    """Build a generation that holds an empty database."""
+    path = folder(where, number)
+    conn = sqlite.open_new(path)
+    try:
+        schema.create(conn)
+    finally:
+        conn.close()
+    finish(path, lineage, number, seq=0, highest_id=0)
+
+
+def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> Built:
+    """Give a built database its place in history and make it durable.
+
+    Args:
+        path: the database, which nobody else has opened.
+        lineage, number: history and timeline that it begins.
+        seq: number of the last transaction of the timeline's past.
+        highest_id: the highest id that was ever given out.
+    """
+    with sqlite.errors(f"building {path}"):
+        conn = sqlite.open_new(path)
+        try:
+            conn.execute("BEGIN IMMEDIATE")
+            schema.install(conn, lineage, number, seq)
+            schema.raise_issued(conn, highest_id)
+            rows, max_id = schema.totals(conn)
+            conn.execute("COMMIT")
+            conn.execute("PRAGMA journal_mode=WAL")
+        finally:
+            conn.close()
+    for name in fileops.names(os.path.dirname(path)):
+        fileops.sync_file(f"{os.path.dirname(path)}/{name}")
+    fileops.fsync_directory(os.path.dirname(path))
+    return Built(rows, max_id)

@@ -1,0 +1,91 @@
+"""What lies where on the two volumes.
+
+``pra-data``::
+
+    .pra/volume.json     the volume's mark
+    app.db -> gN/app.db  the current generation
+    gN/app.db            with its -wal and -shm
+
+``pra-backup``::
+
+    app-EPOCH.db, app-EPOCH.json   points and their manifests
+    .pra/volume.json               the volume's mark
+    .pra/locks/                    who may do what
+    .pra/timelines/N.json          where each timeline began
+    .pra/tmp/                      files on their way to a name
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+POINT_NAME = re.compile(r"app-([0-9]{1,12})\.db")
+_GENERATION = re.compile(r"g([0-9]{1,9})")
+_LINK_TARGET = re.compile(r"g([0-9]{1,9})/app\.db")
+
+
+def point_epoch(name: str) -> int | None:
+    """The seconds in a point's name; None for any other name."""
+    found = POINT_NAME.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def point_name(epoch: int) -> str:
+    """The name of the point of that second."""
+    return f"app-{epoch}.db"
+
+
+def generation_number(name: str) -> int | None:
+    """The number in a generation folder's name; None for any other name."""
+    found = _GENERATION.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def link_generation(target: str) -> int | None:
+    """The generation that the link's text leads to; None if it is not of ours."""
+    found = _LINK_TARGET.fullmatch(target)
+    return int(found[1]) if found else None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below the two volumes' directories."""
+
+    data: str
+    backup: str
+
+    @property
+    def link(self) -> str:
+        """The link to the current database."""
+        return f"{self.data}/app.db"
+
+    @property
+    def locks(self) -> str:
+        """The folder of lock files."""
+        return f"{self.backup}/.pra/locks"
+
+    @property
+    def timelines(self) -> str:
+        """The folder of timeline records."""
+        return f"{self.backup}/.pra/timelines"
+
+    @property
+    def temporary(self) -> str:
+        """The folder of unfinished files, on the volume of their names."""
+        return f"{self.backup}/.pra/tmp"
+
+    def generation(self, number: int) -> str:
+        """The folder of a generation."""
+        return f"{self.data}/g{number}"
+
+    def point(self, name: str) -> str:
+        """A point's database file; the name must have been checked."""
+        return f"{self.backup}/{name}"
+
+    def manifest(self, name: str) -> str:
+        """The manifest beside a point."""
+        return f"{self.backup}/{os.path.splitext(name)[0]}.json"
+
+    def timeline(self, number: int) -> str:
+        """The record of a timeline."""
+        return f"{self.timelines}/{number}.json"

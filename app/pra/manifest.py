@@ -1,0 +1,50 @@
+"""The manifest beside a point: what was verified when the point was made."""
+
+import hashlib
+import json
+
+FORMAT = 1
+KEPT_STATUS = ("verified", "quarantined", "safety")
+_SEAL = b',"seal":"'
+_FIELDS = {
+    "format": int,
+    "name": str,
+    "serial": int,
+    "created": str,
+    "created_epoch": int,
+    "bytes": int,
+    "sha256": str,
+    "status": str,
+    "rows": (int, type(None)),
+    "max_id": (int, type(None)),
+    "reason": (str, type(None)),
+    "position": (dict, type(None)),
+}
+
+
+def encode(content: dict) -> bytes:
+    """Write a manifest; its last field seals every byte before it."""
+    body = json.dumps(content, separators=(",", ":")).encode()[:-1]
+    return body + _SEAL + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
+
+
+def decode(raw: bytes, name: str) -> dict:
+    """Read the manifest of the point ``name``.
+
+    Raises:
+        ValueError: says what is wrong with it.
+    """
+    body, found, seal = raw.rpartition(_SEAL)
+    if not found or seal != hashlib.sha256(body).hexdigest().encode() + b'"}\n':
+        raise ValueError("the manifest was changed or is incomplete")
+    content = json.loads(body + b"}")
+    for field, kind in _FIELDS.items():
+        if field not in content or not isinstance(content[field], kind):
+            raise ValueError(f"the manifest has no valid {field}")
+    if content["format"] != FORMAT:
+        raise ValueError(f"the manifest has format {content['format']}, known is {FORMAT}")
+    if content["name"] != name:
+        raise ValueError(f"the manifest belongs to {content['name']}")
+    if content["status"] not in KEPT_STATUS:
+        raise ValueError(f"the manifest has the unknown status {content['status']!r}")
+    return content

@@ -1,0 +1,142 @@
+"""The catalogue of restore points, without opening or hashing any of them.
+
+Order comes from the serial numbers in the manifests, never from names or
+clocks: two backups can share a second and a clock can jump back.
+"""
+
+import os
+from dataclasses import dataclass
+
+from pra import clock, fileops, layout, manifest
+from pra.errors import Refused, UsageError
+from pra.layout import Layout
+
+
+@dataclass(frozen=True)
+class Point:
+    """One restore point.
+
+    Attributes:
+        name: file name, app-EPOCH.db.
+        epoch: when it was made, seconds since 1970 (from the manifest, else the name).
+        bytes: size of the file; 0 if it is missing.
+        status: verified, quarantined, foreign, damaged or safety.
+        reason: why it is not simply verified.
+        manifest: what the manifest says; None for foreign and damaged points.
+    """
+
+    name: str
+    epoch: int
+    bytes: int
+    status: str
+    reason: str | None
+    manifest: dict | None
+
+    def as_dict(self, now: float) -> dict:
+        """The form that listings show."""
+        known = self.manifest or {}
+        return {
+            "name": self.name,
+            "created": clock.rfc3339(self.epoch),
+            "created_epoch": self.epoch,
+            "age_seconds": round(max(0.0, now - self.epoch), 3),
+            "rows": known.get("rows"),
+            "max_id": known.get("max_id"),
+            "bytes": self.bytes,
+            "sha256": known.get("sha256"),
+            "status": self.status,
+            "reason": self.reason,
+            "position": known.get("position"),
+        }
+
+    @property
+    def serial(self) -> int:
+        """Place in the order of creation; 0 where there is no manifest."""
+        return self.manifest["serial"] if self.manifest else 0
+
+
+def scan(where: Layout) -> list[Point]:
+    """Every point, newest first.
+
+    Raises:
+        OSError: the backup volume cannot be read.
+    """
+    databases, manifests = _entries(where)
+    found = [
+        _point(where, name, databases.get(name), name in manifests)
+        for name in {*databases, *manifests}
+    ]
+    numbered = sorted((p for p in found if p.manifest), key=lambda p: p.serial, reverse=True)
+    others = sorted((p for p in found if not p.manifest), key=lambda p: p.epoch, reverse=True)
+    return _merged(numbered, others)
+
+
+def latest(points: list[Point]) -> Point | None:
+    """The newest verified point of a list that is newest first."""
+    return next((point for point in points if point.status == "verified"), None)
+
+
+def find(points: list[Point], name: str) -> Point:
+    """The point of that name.
+
+    Raises:
+        UsageError: that cannot be the name of a point.
+        Refused: there is no such point.
+    """
+    if not layout.POINT_NAME.fullmatch(name):
+        raise UsageError(
+            "choosing a point",
+            f"{name!r} is not the name of a point",
+            "give a name like app-1763719200.db or 'latest'; python -m pra points lists them",
+        )
+    for point in points:
+        if point.name == name:
+            return point
+    raise Refused(
+        "choosing a point", f"there is no point {name}", "python -m pra points lists what there is"
+    )
+
+
+def _entries(where: Layout) -> tuple[dict[str, int], set[str]]:
+    """Sizes of database files by name, and the point names that have a manifest."""
+    databases, manifests = {}, set()
+    with os.scandir(where.backup) as entries:
+        for entry in entries:
+            stem, extension = os.path.splitext(entry.name)
+            name = f"{stem}.db"
+            if not layout.POINT_NAME.fullmatch(name):
+                continue
+            if extension == ".db" and entry.is_file(follow_symlinks=False):
+                databases[name] = entry.stat(follow_symlinks=False).st_size
+            elif extension == ".json":
+                manifests.add(name)
+    return databases, manifests
+
+
+def _point(where: Layout, name: str, size: int | None, has_manifest: bool) -> Point:
+    epoch = layout.point_epoch(name)
+    if not has_manifest:
+        reason = "made outside this application: content and completeness are unknown"
+        return Point(name, epoch, size, "foreign", reason, None)
+    if size is None:
+        return Point(name, epoch, 0, "damaged", "the database file is missing", None)
+    try:
+        known = manifest.decode(fileops.read_small(where.manifest(name)) or b"", name)
+    except ValueError as error:
+        return Point(name, epoch, size, "damaged", str(error), None)
+    if known["bytes"] != size:
+        reason = f"the file has {size} bytes, the manifest says {known['bytes']}"
+        return Point(name, epoch, size, "damaged", reason, None)
+    return Point(name, known["created_epoch"], size, known["status"], known["reason"], known)
+
+
+def _merged(numbered: list[Point], others: list[Point]) -> list[Point]:
+    """Put points without a number where their time says, leaving the numbered order alone."""
+    result, rest = [], iter(others)
+    waiting = next(rest, None)
+    for point in numbered:
+        while waiting and waiting.epoch > point.epoch:
+            result.append(waiting)
+            waiting = next(rest, None)
+        result.append(point)
+    return result + ([waiting] if waiting else []) + list(rest)

@@ -1,0 +1,157 @@
+"""The database's tables, its position in history, and checks of what a file holds."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import apsw
+
+EVENTS = """
+CREATE TABLE events(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  ts TEXT NOT NULL,
+  message TEXT NOT NULL
+)"""
+#: Objects with this prefix are ours and not part of the user's schema.
+OWN_PREFIX = "pra_"
+
+_POSITION = """
+CREATE TABLE pra_position(
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  lineage TEXT NOT NULL,
+  timeline INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  schema TEXT NOT NULL,
+  start_rows INTEGER NOT NULL
+)"""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a database stands in the history of its volume pair.
+
+    Attributes:
+        lineage: identity of the volume pair's history.
+        timeline: number of the generation; each restore opens a new one.
+        seq: number of the last transaction, never used twice.
+        hash: hex SHA-256 that chains that transaction to its predecessors.
+        schema: hex SHA-256 of the tables' definitions.
+        start_rows: rows at the beginning of the timeline.
+    """
+
+    lineage: str
+    timeline: int
+    seq: int
+    hash: str
+    schema: str
+    start_rows: int
+
+    def as_dict(self) -> dict:
+        """The form that manifests and listings carry."""
+        return dict(self.__dict__)
+
+
+def create(conn: apsw.Connection) -> None:
+    """Give an empty database its tables."""
+    conn.execute(EVENTS)
+
+
+def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> None:
+    """Put the position and the write guards into a database, replacing older ones.
+
+    Its hash is fresh: a new timeline continues nobody's chain but its own.
+    """
+    for (name,) in conn.execute(
+        "SELECT name FROM sqlite_schema WHERE type='trigger' AND name GLOB 'pra_*'"
+    ).fetchall():
+        conn.execute(f"DROP TRIGGER {name}")
+    conn.execute("DROP TABLE IF EXISTS pra_position")
+    conn.execute(_POSITION)
+    rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
+    conn.execute(
+        "INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)",
+        (lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows),
+    )
+    for event in ("INSERT", "UPDATE", "DELETE"):
+        # A connection without the function, a shell for instance, cannot even
+        # prepare the statement: its writes would go round the locks and the journal.
+        conn.execute(
+            f"CREATE TRIGGER pra_guard_{event.lower()} BEFORE {event} ON events "
+            "WHEN pra_writer() IS NOT 1 BEGIN SELECT RAISE(ABORT, "
+            "'events is written through the application'); END"
+        )
+
+
+def allow_writes(conn: apsw.Connection) -> None:
+    """Let this connection pass the write guards."""
+    conn.create_scalar_function("pra_writer", lambda: 1, 0)
+
+
+def fresh_hash() -> str:
+    """A hash that continues no chain."""
+    return os.urandom(32).hex()
+
+
+def schema_hash(conn: apsw.Connection) -> str:
+    """SHA-256, in hex, of the definitions of everything but our own objects."""
+    digest = hashlib.sha256()
+    for row in conn.execute(
+        "SELECT type, name, coalesce(sql, '') FROM sqlite_schema "
+        "WHERE name NOT GLOB 'pra_*' AND name NOT GLOB 'sqlite_*' ORDER BY type, name"
+    ):
+        digest.update("\0".join(row).encode() + b"\0\0")
+    return digest.hexdigest()
+
+
+def position(conn: apsw.Connection) -> Position | None:
+    """What the database says about its place in history; None if it says nothing."""
+    try:
+        row = conn.execute(
+            "SELECT lineage, timeline, seq, hash, schema, start_rows FROM pra_position"
+        ).fetchone()
+    except apsw.SQLError:
+        return None
+    return Position(*row) if row else None
+
+
+def advance(conn: apsw.Connection, seq: int, new_hash: str) -> None:
+    """Move the position on, inside the transaction that it describes."""
+    conn.execute("UPDATE pra_position SET seq=?, hash=?", (seq, new_hash))
+
+
+def totals(conn: apsw.Connection) -> tuple[int, int | None]:
+    """Number of rows and the highest id (None without rows).
+
+    Raises:
+        apsw.SQLError: there is no such table.
+    """
+    return conn.execute("SELECT count(*), max(id) FROM events").fetchone()
+
+
+def highest_issued(conn: apsw.Connection) -> int:
+    """The highest id ever given out, also to rows that are gone."""
+    row = conn.execute("SELECT seq FROM sqlite_sequence WHERE name='events'").fetchone()
+    return row[0] if row else 0
+
+
+def raise_issued(conn: apsw.Connection, highest: int) -> None:
+    """Make sure that no id up to ``highest`` is given out again."""
+    changed = conn.execute(
+        "UPDATE sqlite_sequence SET seq=max(seq, ?) WHERE name='events' RETURNING 1", (highest,)
+    ).fetchall()
+    if not changed:
+        conn.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('events', ?)", (highest,))
+
+
+def fault(conn: apsw.Connection) -> str | None:
+    """Why a database is not sound, or is not this application's; None if it is both."""
+    for (line,) in conn.execute("PRAGMA integrity_check(1)"):
+        if line != "ok":
+            return f"integrity check: {line}"
+    columns = [
+        row[0] for row in conn.execute("SELECT name FROM pragma_table_info('events') ORDER BY cid")
+    ]
+    if columns != ["id", "ts", "message"]:
+        return "it has no table events(id, ts, message)"
+    return None

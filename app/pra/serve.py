@@ -1,0 +1,79 @@
+"""Serving the application with gunicorn."""
+
+import json
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import LimitRequestLine
+from gunicorn.workers.gthread import ThreadWorker
+
+from pra import volumes
+from pra.layout import Layout
+from pra.settings import Settings
+
+#: Longest request line, in bytes; gunicorn has no higher limit than this.
+MAX_REQUEST_LINE = 8190
+
+
+class Worker(ThreadWorker):
+    """gunicorn's threaded worker, with errors below HTTP answered in JSON too."""
+
+    def handle_error(self, req, client, addr, exc):
+        """Answer a request that could not even be parsed."""
+        if not isinstance(exc, LimitRequestLine):
+            super().handle_error(req, client, addr, exc)
+            return
+        body = json.dumps(
+            {
+                "status": "error",
+                "error": f"adding an event: the request is longer than {MAX_REQUEST_LINE} bytes",
+                "next": "shorten the message, or POST it",
+            }
+        ).encode()
+        head = (
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        client.sendall(head.encode() + body)
+
+
+class Server(BaseApplication):
+    """gunicorn, configured from our settings instead of its command line."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self):
+        """Tell gunicorn what our settings mean to it."""
+        options = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "worker_class": Worker,
+            # Imported once, before the fork. Nothing is opened then.
+            "preload_app": True,
+            # Each connection one request: load is spread per connection, and a
+            # stop never cuts one that is idle.
+            "keepalive": 0,
+            "limit_request_line": MAX_REQUEST_LINE,
+            "graceful_timeout": 7,
+            "timeout": 60,
+            "worker_tmp_dir": "/tmp",
+            "control_socket_disable": True,
+            "proc_name": "pra",
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self):
+        """Build the WSGI application."""
+        from pra.web import create_app
+
+        return create_app(self._settings)
+
+
+def run(settings: Settings) -> int:
+    """Serve until asked to stop; initialises two empty volumes first."""
+    volumes.ensure_initialised(Layout(settings.data_dir, settings.backup_dir))
+    Server(settings).run()
+    return 0

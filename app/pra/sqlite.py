@@ -1,0 +1,76 @@
+"""Opening SQLite files the way each use needs it, and SQLite's errors in our words."""
+
+import contextlib
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import apsw
+
+from pra import schema
+from pra.errors import Damaged, DiskFull, Locked, ReadOnly, StorageError
+
+#: How long SQLite waits for one of its own locks, in milliseconds.
+BUSY_MS = 5000
+
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE
+_READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+_NEW = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+
+def open_live(path: str) -> apsw.Connection:
+    """Open the application's database for reading and writing.
+
+    Never creates it: SQLite deletes the ``-wal`` beside a database that it
+    finds missing or empty. ``synchronous`` is set and not assumed.
+    """
+    conn = apsw.Connection(path, flags=_READ_WRITE)
+    try:
+        conn.set_busy_timeout(BUSY_MS)
+        conn.execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
+        schema.allow_writes(conn)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def open_new(path: str) -> apsw.Connection:
+    """Create a database that nobody else knows of yet; its maker syncs it afterwards."""
+    conn = apsw.Connection(path, flags=_NEW)
+    conn.execute("PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY")
+    schema.allow_writes(conn)
+    return conn
+
+
+def open_resting(path: str) -> apsw.Connection:
+    """Open a file that nobody writes, read-only, leaving nothing beside it."""
+    return apsw.Connection(f"file:{quote(path)}?immutable=1", flags=_READ_ONLY)
+
+
+@contextlib.contextmanager
+def errors(doing: str) -> Iterator[None]:
+    """Turn SQLite's exceptions into errors that say what to do.
+
+    Raises:
+        Locked, DiskFull, ReadOnly, Damaged or StorageError.
+    """
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise Locked(doing, f"the database is locked ({error})", "try again in a moment") from error
+    except apsw.FullError as error:
+        raise DiskFull(
+            doing, f"the data volume is full ({error})", "free space on it, then try again"
+        ) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        raise ReadOnly(
+            doing, f"the data volume cannot be written ({error})", "make it writable, then retry"
+        ) from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise Damaged(
+            doing, f"the database is damaged ({error})", "restore it: python -m pra restore latest"
+        ) from error
+    except apsw.Error as error:
+        raise StorageError(
+            doing, f"SQLite failed ({error})", "check the volume, then try again"
+        ) from error

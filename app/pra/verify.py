@@ -1,0 +1,54 @@
+"""Checking a point completely: every byte against its manifest, every page, every count."""
+
+import apsw
+
+from pra import fileops, points, schema, sqlite
+from pra.layout import Layout
+from pra.points import Point
+
+
+def check_all(where: Layout, names: list[str]) -> dict:
+    """Check the named points, or all.
+
+    Returns:
+        {"ok": bool, "points": [{"name", "ok", "reason"}]}, newest first.
+    """
+    known = points.scan(where)
+    chosen = [points.find(known, name) for name in names] if names else known
+    results = []
+    for point in chosen:
+        reason = fault(where, point)
+        results.append({"name": point.name, "ok": reason is None, "reason": reason})
+    return {"ok": all(result["ok"] for result in results), "points": results}
+
+
+def fault(where: Layout, point: Point) -> str | None:
+    """Why a point cannot be trusted; None if it is sound."""
+    if point.status == "damaged":
+        return point.reason
+    path = where.point(point.name)
+    if point.manifest and fileops.sha256(path) != point.manifest["sha256"]:
+        return "the file's SHA-256 is not the manifest's"
+    return content_fault(path, point.manifest)
+
+
+def content_fault(path: str, known: dict | None) -> str | None:
+    """Why a resting database file is not sound or not what its manifest says."""
+    try:
+        conn = sqlite.open_resting(path)
+        try:
+            reason = schema.fault(conn)
+            return reason or (_difference(conn, known) if known else None)
+        finally:
+            conn.close()
+    except apsw.Error as error:
+        return f"SQLite cannot read it: {error}"
+
+
+def _difference(conn: apsw.Connection, known: dict) -> str | None:
+    rows, max_id = schema.totals(conn)
+    here = schema.position(conn)
+    found = (rows, max_id, here.as_dict() if here else None)
+    if found != (known["rows"], known["max_id"], known["position"]):
+        return "rows, highest id or position differ from the manifest"
+    return None

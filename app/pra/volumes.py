@@ -1,0 +1,158 @@
+"""The two volumes: their marks, the current generation, the first start.
+
+A mark says which history a volume belongs to. It is written when the pair is
+initialised (or when a restore fills an empty data volume), and a volume without
+one is never written to: a mount that came late looks just like an empty volume.
+"""
+
+import json
+import uuid
+from dataclasses import dataclass
+
+from pra import clock, fileops, layout, locks
+from pra.errors import Damaged, NeedsRestore, Refused
+from pra.layout import Layout
+
+_DOING = "looking at the volumes"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a volume says about itself."""
+
+    lineage: str
+    identity: str
+
+
+def mark_of(directory: str) -> Mark | None:
+    """A volume's mark; None if it has none.
+
+    Raises:
+        Damaged: the mark cannot be read.
+    """
+    raw = fileops.read_small(f"{directory}/.pra/volume.json")
+    if raw is None:
+        return None
+    try:
+        content = json.loads(raw)
+        return Mark(str(content["lineage"]), str(content["id"]))
+    except (ValueError, KeyError, TypeError):
+        raise Damaged(
+            _DOING, f"the mark {directory}/.pra/volume.json is unreadable", "restore that file"
+        ) from None
+
+
+def write_mark(directory: str, lineage: str) -> Mark:
+    """Mark a volume as part of a history."""
+    mark = Mark(lineage, uuid.uuid4().hex)
+    fileops.make_directory(f"{directory}/.pra")
+    content = {"format": 1, "lineage": lineage, "id": mark.identity}
+    fileops.write_replacing(f"{directory}/.pra/volume.json", json.dumps(content).encode() + b"\n")
+    fileops.fsync_directory(directory)
+    return mark
+
+
+def current(where: Layout) -> int | None:
+    """The number of the current generation; None if the data volume has no database.
+
+    Raises:
+        Refused: something else than our link is in the database's place.
+    """
+    target = fileops.read_link(where.link)
+    if target is None:
+        return None
+    number = layout.link_generation(target)
+    if number is None:
+        raise Refused(
+            _DOING,
+            f"{where.link} is not a link to a generation of this application",
+            "move it away; to use its rows, copy it to the backup volume as"
+            " app-<epoch seconds>.db and restore that point by name",
+        )
+    return number
+
+
+def has_points(where: Layout) -> bool:
+    """Whether the backup volume holds anything that a restore could start from."""
+    return any(layout.POINT_NAME.fullmatch(name) for name in fileops.names(where.backup))
+
+
+def missing(where: Layout, doing: str) -> NeedsRestore:
+    """The error for a data volume without a database."""
+    return NeedsRestore(
+        doing,
+        f"the data volume has no database ({where.link})",
+        "restore it: python -m pra restore latest",
+    )
+
+
+def next_number(where: Layout) -> int:
+    """A generation and timeline number that was never used; needs the maintenance lock."""
+    used = [layout.generation_number(name) for name in fileops.names(where.data)]
+    used += [
+        int(name[:-5])
+        for name in fileops.names(where.timelines)
+        if name.endswith(".json") and name[:-5].isdigit()
+    ]
+    return 1 + max((number for number in used if number is not None), default=0)
+
+
+def register_timeline(where: Layout, number: int, content: dict) -> None:
+    """Record where a timeline begins, before anything is written on it.
+
+    The number is burnt from here on, also when the restore dies before its swap.
+    """
+    record = {"format": 1, "timeline": number, "created": clock.rfc3339(clock.now()), **content}
+    fileops.write_new(where.timeline(number), json.dumps(record).encode() + b"\n")
+    fileops.fsync_directory(where.timelines)
+
+
+def switch(where: Layout, number: int) -> None:
+    """Make a generation the current one, in one step, for good."""
+    temporary = f"{where.data}/app.db.new"
+    fileops.remove(temporary)
+    fileops.symlink(f"g{number}/app.db", temporary)
+    fileops.fsync_directory(where.data)
+    fileops.replace(temporary, where.link)
+    fileops.fsync_directory(where.data)
+
+
+def drop_other_generations(where: Layout) -> None:
+    """Remove every generation but the current one; needs the maintenance lock."""
+    keep = current(where)
+    for name in fileops.names(where.data):
+        number = layout.generation_number(name)
+        if number is not None and number != keep:
+            fileops.remove_tree(where.generation(number))
+
+
+def prepare_backup_volume(where: Layout) -> None:
+    """Make the folders that locks and unfinished files need."""
+    for path in (f"{where.backup}/.pra", where.locks, where.timelines, where.temporary):
+        fileops.make_directory(path)
+
+
+def ensure_initialised(where: Layout) -> None:
+    """Create database and marks on two empty volumes; anything else is left alone.
+
+    Two first starts at once take turns; one that was interrupted is finished
+    by the next.
+    """
+    if current(where) is not None or has_points(where):
+        return
+    prepare_backup_volume(where)
+    with locks.maintenance(where, "initialising the volumes"):
+        if current(where) is None and not has_points(where):
+            _initialise(where)
+
+
+def _initialise(where: Layout) -> None:
+    from pra import generations
+
+    mark = mark_of(where.backup) or write_mark(where.backup, uuid.uuid4().hex)
+    number = next_number(where)
+    generations.create_empty(where, mark.lineage, number)
+    register_timeline(where, number, {"parent": None, "seq": 0, "point": None, "safety": None})
+    write_mark(where.data, mark.lineage)
+    switch(where, number)
+    drop_other_generations(where)

@@ -1,0 +1,158 @@
+import os
+import shutil
+
+import apsw
+import pytest
+
+from pra import backup, clock, fileops, points, schema, sqlite, verify
+from pra.errors import Damaged, NeedsRestore, Refused
+
+
+def rewrite(where, sql):
+    """Change the database behind the application's back."""
+    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn.execute(sql)
+    conn.close()
+
+
+def add(events, count):
+    for number in range(count):
+        events.add(f"message {number}")
+
+
+def test_a_point_holds_the_rows_and_says_so(config, where, events):
+    add(events, 3)
+    point = backup.run(config)
+    assert point.status == "verified"
+    assert (point.manifest["rows"], point.manifest["max_id"]) == (3, 3)
+    assert points.scan(where) == [point]
+    assert verify.fault(where, point) is None
+    assert sorted(os.listdir(where.temporary)) == []
+
+
+def test_looking_at_a_point_leaves_nothing_beside_it(config, where, events):
+    add(events, 1)
+    point = backup.run(config)
+    verify.fault(where, point)
+    beside = [name for name in os.listdir(where.backup) if name.startswith("app-")]
+    assert sorted(beside) == [point.name, point.name.replace(".db", ".json")]
+
+
+def test_two_in_one_second_and_a_clock_that_jumps_back_keep_their_order(
+    config, where, events, monkeypatch
+):
+    made = []
+    for moment in (1_800_000_000, 1_800_000_000, 1_700_000_000):
+        monkeypatch.setattr(clock, "now", lambda moment=moment: float(moment))
+        add(events, 1)
+        made.append(backup.run(config))
+    assert len({point.name for point in made}) == 3
+    assert [p.manifest["rows"] for p in points.scan(where)] == [3, 2, 1]
+    assert points.latest(points.scan(where)) == made[-1]
+
+
+def test_a_backup_refuses_where_the_database_is_missing(config, where, events):
+    add(events, 1)
+    backup.run(config)
+    os.unlink(where.link)
+    with pytest.raises(NeedsRestore):
+        backup.run(config)
+
+
+def test_a_backup_refuses_volumes_that_are_no_pair(config, where):
+    shutil.rmtree(f"{where.backup}/.pra")
+    with pytest.raises(Refused, match="do not belong together"):
+        backup.run(config)
+
+
+def test_a_damaged_database_never_becomes_a_point(config, where, events):
+    add(events, 200)
+    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(os.path.realpath(where.link), "r+b") as file:
+        file.seek(4096 + 100)
+        file.write(b"\xff" * 8000)
+    with pytest.raises(Damaged):
+        backup.run(config)
+    assert points.scan(where) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [("DELETE FROM events", "became empty"), ("DELETE FROM events WHERE id > 3", "shrank")],
+)
+def test_a_database_that_lost_its_rows_is_quarantined(config, where, events, sql, said):
+    add(events, 10)
+    good = backup.run(config)
+    rewrite(where, sql)
+    suspect = backup.run(config)
+    assert suspect.status == "quarantined"
+    assert said in suspect.reason
+    assert points.latest(points.scan(where)) == good
+    assert backup.run(config) == suspect, "the same bytes are kept once"
+    accepted = backup.run(config, accept=True)
+    assert points.latest(points.scan(where)) == accepted
+    assert backup.run(config).status == "verified"
+
+
+def test_a_database_that_was_always_empty_is_no_poison(config, where):
+    assert backup.run(config).status == "verified"
+    assert backup.run(config).status == "verified"
+
+
+def test_an_interrupted_backup_leaves_no_point_and_is_swept(config, where, events):
+    """Stop at each step in turn: what is listed afterwards is whole or nothing."""
+    add(events, 2)
+    steps = 0
+
+    class Stop(BaseException):
+        pass
+
+    def at(wanted):
+        def hook(phase, operation, arguments):
+            nonlocal steps
+            steps += 1
+            if steps == wanted:
+                raise Stop
+
+        return hook
+
+    wanted = 1
+    while True:
+        steps, fileops.hook = 0, at(wanted)
+        try:
+            backup.run(config)
+            break
+        except Stop:
+            fileops.hook = None
+        for point in points.scan(where):
+            sound = point.status == "verified" and verify.fault(where, point) is None
+            assert sound or point.status == "foreign"
+        good = backup.run(config)
+        assert verify.check_all(where, [])["ok"]
+        assert all(point.status == "verified" for point in points.scan(where))
+        assert points.latest(points.scan(where)) == good
+        wanted += 1
+    assert wanted > 20
+
+
+def test_a_plain_copy_is_listed_as_foreign_and_can_be_verified(where, events):
+    add(events, 2)
+    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(os.path.realpath(where.link), where.point("app-1700000000.db"))
+    (point,) = points.scan(where)
+    assert point.status == "foreign"
+    assert point.as_dict(0)["rows"] is None
+    assert verify.fault(where, point) is None
+
+
+def test_a_shell_cannot_write_past_the_application(where, events):
+    add(events, 1)
+    shell = apsw.Connection(os.path.realpath(where.link))
+    for sql in (
+        "INSERT INTO events(ts, message) VALUES('', '')",
+        "UPDATE events SET message=''",
+        "DELETE FROM events",
+    ):
+        with pytest.raises(apsw.SQLError):
+            shell.execute(sql)
+    assert schema.totals(shell) == (1, 1)

@@ -1,0 +1,178 @@
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+
+import apsw
+import pytest
+from conftest import pra, serving
+
+from pra import database, fileops, locks, sqlite
+from pra.events import MAX_MESSAGE
+
+
+def test_a_message_is_added_counted_and_listed(client):
+    added = client.get("/add?message=h%C3%A9llo").get_json()
+    assert added["status"] == "added"
+    assert added["message"] == "héllo"
+    assert client.get("/count").get_json() == {"count": 1}
+    assert client.get("/consultation").get_json() == [
+        {"id": added["id"], "timestamp": added["timestamp"], "message": "héllo"}
+    ]
+
+
+def test_the_list_is_newest_first_and_bounded(client):
+    for number in range(52):
+        client.get(f"/add?message={number}")
+    listed = client.get("/consultation").get_json()
+    assert [row["id"] for row in listed] == list(range(52, 2, -1))
+
+
+def test_fixed_answers(client):
+    assert client.get("/").get_json() == {"status": "Bonjour tout le monde !"}
+    assert client.get("/health").get_json()["status"] == "ok"
+
+
+def test_a_message_can_be_posted(client):
+    assert client.post("/add", data={"message": "form"}).status_code == 200
+    assert client.post("/add", json={"message": "json"}).status_code == 200
+    assert client.post("/add?message=query").status_code == 200
+    assert client.get("/count").get_json() == {"count": 3}
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        (lambda c: c.get("/add"), 400),
+        (lambda c: c.get("/add?message="), 400),
+        (lambda c: c.get("/add?message=%20%0A"), 400),
+        (lambda c: c.get("/add?message=%ff%fe"), 400),
+        (lambda c: c.get("/add?message=%00"), 400),
+        (lambda c: c.get("/add?message=" + "a" * (MAX_MESSAGE + 1)), 400),
+        (lambda c: c.post("/add", data={"message": "a" * 1_000_000}), 400),
+        (lambda c: c.post("/add", json={"message": 5}), 400),
+        (
+            lambda c: c.post(
+                "/add", data='{"message": "\\ud800"}', content_type="application/json"
+            ),
+            400,
+        ),
+        (lambda c: c.post("/add", json=["message"]), 400),
+        (lambda c: c.get("/nothing"), 404),
+        (lambda c: c.delete("/count"), 405),
+    ],
+)
+def test_wrong_requests_get_a_json_error_and_write_nothing(client, call, status):
+    answer = call(client)
+    assert answer.status_code == status
+    assert answer.get_json()["status"] == "error"
+    assert client.get("/count").get_json() == {"count": 0}
+
+
+def test_the_longest_message_fits(client):
+    assert client.get("/add?message=" + "a" * MAX_MESSAGE).status_code == 200
+
+
+def test_a_full_disk_answers_507_and_leaves_the_database_intact(client, monkeypatch):
+    opened = sqlite.open_live
+
+    def open_full(path):
+        conn = opened(path)
+        pages = conn.execute("PRAGMA page_count").fetchone()[0]
+        conn.execute(f"PRAGMA max_page_count={pages}")
+        return conn
+
+    monkeypatch.setattr(sqlite, "open_live", open_full)
+    added = 0
+    while (answer := client.get("/add?message=" + "x" * 4000)).status_code == 200:
+        added += 1
+    assert answer.status_code == 507
+    assert answer.get_json()["next"]
+    assert client.get("/count").get_json() == {"count": added}
+
+
+def test_a_locked_database_answers_503_and_when_to_try_again(client, where, monkeypatch):
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
+    with locks.writer(where, "holding it"):
+        answer = client.get("/add?message=x")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert client.get("/add?message=x").status_code == 200
+
+
+def test_a_database_locked_inside_sqlite_answers_503(client, where, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
+    other = apsw.Connection(os.path.realpath(where.link))
+    other.execute("BEGIN IMMEDIATE")
+    assert client.get("/add?message=x").status_code == 503
+    other.execute("ROLLBACK")
+    assert client.get("/add?message=x").status_code == 200
+
+
+@pytest.mark.parametrize(("number", "status"), [(28, 507), (30, 503), (5, 500)])
+def test_a_failing_backup_volume_answers_in_json(client, number, status):
+    def fail(phase, operation, arguments):
+        if phase == "before" and operation == "open_lock":
+            raise OSError(number, os.strerror(number))
+
+    fileops.hook = fail
+    answer = client.get("/add?message=x")
+    assert answer.status_code == status
+    assert answer.get_json()["next"]
+
+
+def test_an_unknown_outcome_is_said(client, monkeypatch):
+    def fail(conn, doing):
+        conn.execute("ROLLBACK")
+        raise database.OutcomeUnknown(doing, "the COMMIT failed", "look")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_commit", fail)
+        assert client.get("/add?message=x").status_code == 500
+    assert client.get("/add?message=x").status_code == 200
+
+
+def test_status_before_and_after_a_backup(client, environment):
+    before = client.get("/status").get_json()
+    assert before["last_backup_file"] is None
+    assert before["backup_age_seconds"] is None
+    client.get("/add?message=x")
+    made = json.loads(pra(environment, "backup", "--json").stdout)["point"]
+    # The age is the manifest's: the file's own time says when it was copied.
+    os.utime(os.path.join(environment["PRA_BACKUP_DIR"], made["name"]), (0, 0))
+    after = client.get("/status").get_json()
+    assert after["last_backup_file"] == made["name"]
+    assert 0 <= after["backup_age_seconds"] < 60
+    assert after["count"] == 1
+    assert after["protection"] == "snapshot"
+    assert after["needs_restore"] is False
+
+
+def get(url):
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return answer.status, answer.headers, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, json.loads(error.read())
+
+
+def test_a_real_server_answers_closes_connections_and_stops_fast(environment):
+    with serving(environment) as (url, process):
+        status, headers, _ = get(url + "/add?message=x")
+        assert status == 200
+        assert headers["Connection"] == "close"
+        status, _, body = get(url + "/add?message=" + "a" * 20_000)
+        assert (status, body["status"]) == (400, "error")
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 1.0
+
+
+def test_two_replicas_start_at_once_and_share_the_database(environment):
+    with serving(environment) as (one, _), serving(environment) as (two, _):
+        identifiers = [get(f"{url}/add?message=x")[2]["id"] for url in (one, two) * 10]
+        assert identifiers == list(range(1, 21))
+        assert get(one + "/count")[2] == {"count": 20}

@@ -1,0 +1,58 @@
+import re
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from pra import settings
+from pra.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFESTS = sorted([*ROOT.glob("k8s/*.yaml"), *ROOT.glob("pra/*.yaml")])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PRA_JOURNAL", "on"),
+        ("PRA_WORKERS", "0"),
+        ("PRA_THREADS", "many"),
+        ("PRA_SHRINK_PERCENT", "101"),
+        ("PORT", "65536"),
+        ("PRA_DATA_DIR", "data"),
+        ("PRA_BACKUP_DIR", "/data"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(name, value):
+    with pytest.raises(UsageError) as failure:
+        settings.load({name: value})
+    assert name in str(failure.value)
+    assert repr(value) in str(failure.value)
+    assert "allowed" in str(failure.value)
+
+
+def documents():
+    return [
+        (path.name, document)
+        for path in MANIFESTS
+        for document in yaml.safe_load_all(path.read_text())
+    ]
+
+
+@pytest.mark.parametrize(("name", "document"), documents(), ids=[n for n, _ in documents()])
+def test_manifests_follow_the_schema(name, document):
+    kubernetes_validate.validate(document, "1.34", strict=True)
+
+
+def test_manifests_and_settings_know_the_same_names():
+    in_manifests = set()
+    for path in MANIFESTS:
+        in_manifests |= set(re.findall(r"\bPRA_[A-Z_]+\b", path.read_text()))
+    in_settings = set(re.findall(r'"(PRA_[A-Z_]+)"', Path(settings.__file__).read_text()))
+    assert in_manifests == in_settings
+
+
+def test_the_config_map_is_accepted():
+    (config,) = (d for name, d in documents() if name == "05-config.yaml")
+    settings.load(config["data"])
