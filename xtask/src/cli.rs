@@ -45,6 +45,50 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check this machine for all that the lab needs
+    Preflight,
+    /// Bring the lab up
+    Setup,
+    /// Show what runs, what is stored and how well it is protected
+    Status,
+    /// Write a message through the application's URL
+    Add {
+        /// What to write
+        message: String,
+    },
+    /// Take a restore point now
+    Backup,
+    /// List the restore points, or restore one
+    Restore {
+        /// List the points instead: time, age, rows, size, verified or not
+        #[arg(long, conflicts_with = "point")]
+        list: bool,
+        /// A point's name, or `latest` for the latest verified one
+        #[arg(required_unless_present = "list")]
+        point: Option<String>,
+        /// Restore a point even though it is quarantined
+        #[arg(long, requires = "point")]
+        force: bool,
+    },
+    /// Cause a disaster, recover from it, measure what was lost and how long it took
+    Scenario {
+        /// Describe the scenarios instead
+        #[arg(long, conflicts_with = "name")]
+        list: bool,
+        /// Name or number
+        #[arg(required_unless_present = "list")]
+        name: Option<String>,
+    },
+    /// Remove the lab with its data and restore points; the results of scenarios stay
+    Teardown,
+    /// Lints, unit tests and end-to-end tests
+    Test(TestArgs),
+    /// Measure what should be fast
+    Bench {
+        /// What to measure; everything where nothing is named
+        #[arg(value_enum)]
+        what: Vec<crate::commands::bench::What>,
+    },
     /// Look into the local engine, or act on its parts
     Local {
         #[command(subcommand)]
@@ -55,6 +99,13 @@ pub enum Command {
         /// For which shell
         shell: Shell,
     },
+}
+
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Lints only
+    #[arg(long)]
+    pub lint: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,14 +141,4 @@ pub enum LocalAction {
     /// Run the supervisor in the foreground (setup starts it by itself)
     #[command(hide = true)]
     Supervisor,
-}
-
-impl Command {
-    /// The word that was typed, for messages.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Local { .. } => "local",
-            Self::Completions { .. } => "completions",
-        }
-    }
 }

@@ -8,7 +8,8 @@ use crate::cli::Options;
 use crate::config::{self, Config};
 use crate::exec::Exec;
 use crate::failure::Failure;
-use crate::lab::Lab;
+use crate::lab::{Lab, Lock};
+use crate::tools::python::Venv;
 use crate::ui::{Ui, Voice};
 
 /// The lab, its configuration, the printer and the options of one invocation.
@@ -42,6 +43,45 @@ impl Context {
             exec,
             options,
         })
+    }
+
+    /// Takes the lab for a command that changes it; `None` in a dry run, which
+    /// changes nothing.
+    pub fn lock(&self, command: &str) -> Result<Option<Lock>> {
+        if self.exec.dry_run() {
+            return Ok(None);
+        }
+        let lock = self.lab.lock(command, |holder| {
+            self.ui
+                .note(&format!("Waiting for {holder}, which has the lab."));
+        })?;
+        Ok(Some(lock))
+    }
+
+    /// The environment that the application runs in on this machine.
+    pub fn venv(&self) -> Venv {
+        Venv {
+            dir: self.lab.venv(),
+            lock: self.lab.root.join("app/requirements.txt"),
+        }
+    }
+
+    /// Asks before something is deleted.
+    ///
+    /// # Errors
+    /// The answer is no, or there is nobody to ask and no `--yes`.
+    pub fn confirm(&self, what: &str) -> Result<()> {
+        if self.options.yes || self.exec.dry_run() {
+            return Ok(());
+        }
+        if self.ui.ask(&format!("{what} Go on? [y/N] "))? {
+            return Ok(());
+        }
+        Err(
+            Failure::usage("nothing was deleted: the answer was not yes")
+                .next("add --yes to the same command")
+                .into(),
+        )
     }
 }
 

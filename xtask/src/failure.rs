@@ -79,22 +79,20 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The kind of the first [`Failure`] in the chain; an error that nobody
-/// classified came from something we called.
+/// The kind of the outermost [`Failure`]; an error that nobody classified came
+/// from something we called.
 pub fn kind(error: &anyhow::Error) -> Kind {
     find(error).map_or(Kind::Tool, |failure| failure.kind)
 }
 
-/// The next command that the chain knows of.
+/// The next command, as the outermost [`Failure`] knows it.
 pub fn next(error: &anyhow::Error) -> Option<&str> {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<Failure>())
-        .find_map(|failure| failure.next.as_deref())
+    find(error)?.next.as_deref()
 }
 
 fn find(error: &anyhow::Error) -> Option<&Failure> {
-    error.chain().find_map(|cause| cause.downcast_ref())
+    // Not through `chain()`, which hides what was added as context.
+    error.downcast_ref()
 }
 
 #[cfg(test)]
@@ -110,6 +108,15 @@ mod tests {
         assert_eq!(kind(&error), Kind::Preflight);
         assert_eq!(next(&error), Some("apt install python3-venv"));
         assert_eq!(format!("{error:#}"), "preparing Python: no venv");
+    }
+
+    #[test]
+    fn a_failure_added_as_context_decides() {
+        let inner = anyhow::Error::from(Failure::tool("pip failed").next("read the log"));
+        let error = inner.context(Failure::preflight("no network").next("check the proxy"));
+        assert_eq!(kind(&error), Kind::Preflight);
+        assert_eq!(next(&error), Some("check the proxy"));
+        assert_eq!(format!("{error:#}"), "no network: pip failed");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `cargo xtask`: parse, load, dispatch, exit.
 
+mod app;
 mod cli;
 mod commands;
 mod config;
@@ -7,7 +8,13 @@ mod context;
 mod engine;
 mod exec;
 mod failure;
+mod http;
 mod lab;
+mod local;
+mod manifests;
+mod measure;
+mod scenario;
+mod tools;
 mod ui;
 mod wait;
 
@@ -34,10 +41,23 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, ui: &Ui) -> Result<()> {
     wait::watch_signals()?;
-    let word = cli.command.word();
-    if let Command::Completions { shell } = cli.command {
-        return commands::completions::run(ui, shell);
+    let ctx = &Context::load(cli.options, ui.clone())?;
+    match cli.command {
+        Command::Preflight => commands::preflight::run(ctx),
+        Command::Setup => commands::setup::run(ctx),
+        Command::Status => commands::status::run(ctx),
+        Command::Add { message } => commands::add::run(ctx, &message),
+        Command::Backup => commands::backup::run(ctx),
+        Command::Restore { list: true, .. } => commands::restore::list(ctx),
+        Command::Restore { point, force, .. } => {
+            commands::restore::run(ctx, &point.unwrap_or_default(), force)
+        }
+        Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
+        Command::Scenario { name, .. } => commands::scenario::run(ctx, &name.unwrap_or_default()),
+        Command::Teardown => commands::teardown::run(ctx),
+        Command::Test(args) => commands::test::run(ctx, &args),
+        Command::Bench { what } => commands::bench::run(ctx, &what),
+        Command::Local { action } => commands::local::run(ctx, &action),
+        Command::Completions { shell } => commands::completions::run(ui, shell),
     }
-    let ctx = Context::load(cli.options, ui.clone())?;
-    anyhow::bail!("{word} in {}", ctx.lab.root.display());
 }

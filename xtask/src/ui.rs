@@ -106,6 +106,20 @@ impl Ui {
         }
     }
 
+    /// Asks a question on a terminal; true for yes. Elsewhere, with nobody to
+    /// answer, false.
+    pub fn ask(&self, question: &str) -> std::io::Result<bool> {
+        if !std::io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        self.print(|| {
+            let _ = write!(std::io::stderr(), "{question}");
+        });
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "o" | "oui"))
+    }
+
     /// A table with its columns aligned; numbers read better on the right.
     pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) {
         for line in table_lines(headers, rows) {

@@ -41,6 +41,13 @@ pub const APP_SERVES: Wait = wait(
     "cargo xtask status",
 );
 pub const APP_STOPPED: Wait = wait("the application to stop", 60, 10, "cargo xtask status");
+pub const FAILURE_NOTICED: Wait = wait(
+    "the client to notice the outage",
+    30,
+    2,
+    "cargo xtask status",
+);
+pub const PODS_EXIST: Wait = wait("volume and replicas to exist", 60, 5, "cargo xtask status");
 pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
 pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
 pub const LAB_LOCK: Wait = wait(

@@ -1,3 +1,14 @@
 //! One module a command, each with a `run`.
 
+pub mod add;
+pub mod backup;
+pub mod bench;
 pub mod completions;
+pub mod local;
+pub mod preflight;
+pub mod restore;
+pub mod scenario;
+pub mod setup;
+pub mod status;
+pub mod teardown;
+pub mod test;

@@ -1,9 +1,13 @@
 //! What a lab can be asked, whatever it runs on. Commands and scenarios are
 //! written once, against [`Engine`].
 
+pub mod local;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::config::EngineChoice;
+use crate::context::Context;
 use crate::exec::Output;
 
 /// The names of k8s/ that commands and scenarios speak of. A test compares
@@ -140,8 +144,8 @@ pub trait Engine: Sync {
     fn delete_volume(&self, claim: &str) -> Result<()>;
 
     /// Runs a job to its end under this name; a finished one of the same name
-    /// is replaced.
-    fn run_job(&self, name: &str, source: &JobSource) -> Result<JobOutcome>;
+    /// is replaced. `None` in a dry run.
+    fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>>;
 
     /// `python -m pra ARGS` with both volumes at hand, whether or not a
     /// replica runs. Read-only verbs.
@@ -149,4 +153,11 @@ pub trait Engine: Sync {
 
     /// Makes one replica die; its replacement is the engine's own doing.
     fn kill(&self, pod: &str, death: Death) -> Result<()>;
+}
+
+/// The engine that this lab runs on.
+pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
+    match ctx.options.engine.unwrap_or(ctx.config.engine) {
+        EngineChoice::Auto | EngineChoice::Local => Ok(Box::new(local::LocalEngine::new(ctx))),
+    }
 }

@@ -1,0 +1,31 @@
+//! `add`: write a message as a user does.
+
+use anyhow::Result;
+
+use crate::commands::setup;
+use crate::context::Context;
+use crate::exec::quote;
+use crate::http;
+
+pub fn run(ctx: &Context, message: &str) -> Result<()> {
+    let _lock = ctx.lock("add")?;
+    let engine = setup::bring_up(ctx)?;
+    let facts = engine.facts()?;
+    let url = facts.url.unwrap_or_else(|| "http://127.0.0.1:8080".into());
+    let shell = format!(
+        "curl -G {url}/add --data-urlencode {}",
+        quote(&format!("message={message}"))
+    );
+    if !ctx.exec.change(&shell) {
+        return Ok(());
+    }
+    let added = http::get_ok(&url, "/add", &[("message", message)])?;
+    if ctx.ui.json() {
+        return ctx.ui.document(&added);
+    }
+    ctx.ui.say(&format!(
+        "Added as row {} at {}",
+        added["id"], added["timestamp"]
+    ));
+    Ok(())
+}

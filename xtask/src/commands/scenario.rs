@@ -1,0 +1,159 @@
+//! `scenario`: cause a disaster, recover, and report.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::commands::setup;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::measure::result::ScenarioResult;
+use crate::scenario::run::Run;
+use crate::scenario::{self, Scenario};
+
+pub fn list(ctx: &Context) -> Result<()> {
+    if ctx.ui.json() {
+        let all = scenario::ALL.iter().map(|one| {
+            json!({"number": one.number, "name": one.name, "title": one.title,
+                   "breaks": one.breaks, "holds": one.holds, "takes": one.takes})
+        });
+        return ctx.ui.document(&all.collect::<Vec<_>>());
+    }
+    for one in scenario::ALL {
+        ctx.ui
+            .say(&format!("{}  {}: {}", one.number, one.name, one.title));
+        ctx.ui.say(&format!("   breaks: {}", one.breaks));
+        ctx.ui.say(&format!("   must hold: {}", one.holds));
+        ctx.ui.say(&format!("   takes: {}", one.takes));
+    }
+    Ok(())
+}
+
+pub fn run(ctx: &Context, asked: &str) -> Result<()> {
+    let scenario = scenario::find(asked)?;
+    let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
+    let engine = setup::bring_up(ctx)?;
+    if ctx.exec.dry_run() {
+        return (scenario.show)(ctx, engine.as_ref());
+    }
+    let run = Run::create(ctx, scenario.name)?;
+    ctx.ui
+        .note(&format!("Scenario {}, {}", scenario.number, scenario.title));
+    let result = (scenario.play)(&run, engine.as_ref())?;
+    let document = run.folder.join("result.json");
+    let text = serde_json::to_string_pretty(&result)? + "\n";
+    std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
+    ctx.ui.timings();
+    if ctx.ui.json() {
+        ctx.ui.document(&result)?;
+    } else {
+        show(ctx, scenario, &result);
+    }
+    if result.passed {
+        return Ok(());
+    }
+    Err(Failure::promise(format!(
+        "{} did not hold: {}",
+        scenario.name,
+        result.broken.join("; ")
+    ))
+    .next(format!("look into {}", result.run))
+    .into())
+}
+
+/// What happened, in words and figures that a person can check.
+fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let mut rows = vec![
+        row("promise", scenario.holds.to_owned()),
+        row("kept", if result.passed { "yes" } else { "NO" }.to_owned()),
+        row(
+            "engine, protection",
+            format!("{}, {}", result.engine, result.protection),
+        ),
+        row(
+            "RPO",
+            format!(
+                "{} of {} acknowledged rows lost, {} s worth",
+                result.rpo.lost, result.rpo.acknowledged, result.rpo.seconds
+            ),
+        ),
+    ];
+    if !result.rpo.lost_ids.is_empty() {
+        rows.push(row("lost rows", ranges(&result.rpo.lost_ids)));
+    }
+    let phases: Vec<String> = result
+        .rto
+        .phases
+        .iter()
+        .map(|phase| format!("{} {} s", phase.name, phase.seconds))
+        .collect();
+    let detail = if phases.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", phases.join(", "))
+    };
+    rows.push(row("RTO", format!("{} s{detail}", result.rto.seconds)));
+    for kill in &result.kills {
+        rows.push(row(
+            &format!("{} end of {}", kill.how, kill.pod),
+            format!(
+                "{} requests failed, replaced after {} s",
+                kill.failed, kill.replaced_seconds
+            ),
+        ));
+    }
+    let client = &result.client;
+    rows.push(row(
+        "client",
+        format!(
+            "{} requests, {} failed, longest gap between acknowledgements {} s",
+            client.requests, client.failed, client.longest_gap_seconds
+        ),
+    ));
+    let verified = &result.verified;
+    rows.push(row(
+        "rows compared",
+        format!(
+            "{} present, {} phantom, {} changed, {} in doubt",
+            verified.rows, verified.phantom, verified.changed, verified.in_doubt
+        ),
+    ));
+    if let Some(seconds) = result.protected_seconds {
+        rows.push(row(
+            "protected again",
+            format!("{seconds} s after the first failed request"),
+        ));
+    }
+    rows.push(row("kept in", result.run.clone()));
+    ctx.ui.table(&["", ""], &rows);
+}
+
+/// Ids as ranges: 12-48, 50.
+fn ranges(ids: &[i64]) -> String {
+    let mut found: Vec<(i64, i64)> = Vec::new();
+    for id in ids {
+        match found.last_mut() {
+            Some((_, last)) if *last + 1 == *id => *last = *id,
+            _ => found.push((*id, *id)),
+        }
+    }
+    let shown = found.iter().map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn neighbouring_ids_become_a_range() {
+        assert_eq!(ranges(&[3, 4, 5, 9, 11, 12]), "3-5, 9, 11-12");
+        assert_eq!(ranges(&[]), "");
+    }
+}

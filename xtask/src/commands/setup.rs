@@ -1,0 +1,59 @@
+//! `setup`: bring the lab up. Every command that needs it up comes through
+//! [`bring_up`].
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::commands::preflight;
+use crate::context::Context;
+use crate::engine::{self, Engine, Facts};
+use crate::scenario::repair;
+
+pub fn run(ctx: &Context) -> Result<()> {
+    let _lock = ctx.lock("setup")?;
+    let engine = bring_up(ctx)?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    let facts = engine.facts()?;
+    let url = facts.url.as_deref().unwrap_or("no URL");
+    ctx.ui.timings();
+    if ctx.ui.json() {
+        return ctx.ui.document(&json!({
+            "engine": engine.name(), "url": url, "ready": facts.ready(),
+        }));
+    }
+    ctx.ui.say(&format!(
+        "The lab is up on the {} engine: {url} ({} replicas ready)",
+        engine.name(),
+        facts.ready()
+    ));
+    ctx.ui.say("  next: cargo xtask scenario 2");
+    Ok(())
+}
+
+/// The lab's engine with the lab up. Does only what is missing: nothing where
+/// every replica is ready and no scenario was left half-way.
+pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
+    let engine = engine::select(ctx)?;
+    let unfinished = repair::pending(&ctx.lab)?;
+    if !is_up(&engine.facts()?) {
+        ctx.ui.note("The lab is not up: bringing it up.");
+        preflight::insist(ctx)?;
+        ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+        engine.up()?;
+    }
+    if let Some(unfinished) = unfinished {
+        repair::run(ctx, engine.as_ref(), &unfinished)?;
+    }
+    Ok(engine)
+}
+
+/// Everything that was asked for is there and answers.
+fn is_up(facts: &Facts) -> bool {
+    let claims = [engine::DATA_CLAIM, engine::BACKUP_CLAIM];
+    facts.running
+        && facts.wanted > 0
+        && facts.ready() >= facts.wanted as usize
+        && claims.iter().all(|claim| facts.has_volume(claim))
+}

@@ -1,0 +1,82 @@
+//! `status`: what runs, what is stored, how well it is protected. Never brings
+//! anything up.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::app;
+use crate::context::Context;
+use crate::engine::{self, Facts};
+
+pub fn run(ctx: &Context) -> Result<()> {
+    let engine = engine::select(ctx)?;
+    let facts = engine.facts()?;
+    let url = facts.url.as_deref().filter(|_| facts.ready() > 0);
+    let app = url.map(app::status).transpose()?;
+    if ctx.ui.json() {
+        return ctx.ui.document(&json!({
+            "engine": engine.name(), "facts": facts, "application": app,
+        }));
+    }
+    if !facts.running {
+        ctx.ui
+            .say(&format!("The lab is down (engine: {}).", engine.name()));
+        ctx.ui.say("  next: cargo xtask setup");
+        return Ok(());
+    }
+    let rows = lines(engine.name(), &facts, app.as_ref());
+    ctx.ui.table(&["", ""], &rows);
+    if app.as_ref().is_some_and(|app| app.needs_restore) {
+        ctx.ui
+            .say("The database is gone. next: cargo xtask restore latest");
+    }
+    Ok(())
+}
+
+fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
+    let mut rows = vec![
+        row("engine", engine),
+        row("url", facts.url.as_deref().unwrap_or("none")),
+        row(
+            "replicas",
+            &format!("{} of {} ready", facts.ready(), facts.wanted),
+        ),
+    ];
+    for pod in &facts.pods {
+        let state = match (pod.stopping, pod.ready) {
+            (true, _) => "stopping",
+            (false, true) => "ready",
+            (false, false) => "not ready",
+        };
+        rows.push(row(
+            "",
+            &format!("{}: {state}, {} restarts", pod.name, pod.restarts),
+        ));
+    }
+    let suspended = if facts.suspended { ", SUSPENDED" } else { "" };
+    rows.push(row(
+        "backups",
+        &format!("{} (UTC){suspended}", facts.schedule),
+    ));
+    if let Some(app) = app {
+        rows.push(row("protection", &app.protection));
+        rows.push(row("rows", &app.count.to_string()));
+        let last = match (&app.last_backup_file, app.backup_age_seconds) {
+            (Some(file), Some(age)) => format!("{file}, {age:.0} s ago"),
+            _ => "none yet".to_owned(),
+        };
+        rows.push(row("last backup", &last));
+    }
+    for volume in &facts.volumes {
+        rows.push(row(&volume.claim, &volume.place));
+    }
+    for job in &facts.jobs {
+        let state = format!("{:?}", job.state).to_lowercase();
+        rows.push(row("job", &format!("{}: {state}", job.name)));
+    }
+    rows
+}
+
+fn row(name: &str, value: &str) -> Vec<String> {
+    vec![name.to_owned(), value.to_owned()]
+}

@@ -1,0 +1,35 @@
+//! `teardown`: remove the lab with its data and restore points. The results of
+//! scenarios and the downloaded packages stay under `.lab/`.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::engine;
+use crate::scenario::repair;
+
+pub fn run(ctx: &Context) -> Result<()> {
+    let _lock = ctx.lock("teardown")?;
+    let engine = engine::select(ctx)?;
+    let facts = engine.facts()?;
+    let anything = facts.running || !facts.volumes.is_empty();
+    if anything {
+        ctx.confirm("This deletes the lab's database and all its restore points.")?;
+    }
+    let step = ctx.ui.step("teardown");
+    engine.down()?;
+    if !ctx.exec.dry_run() {
+        repair::forget(&ctx.lab)?;
+    }
+    step.done(if anything {
+        "removed"
+    } else {
+        "nothing was there"
+    });
+    if ctx.ui.json() && !ctx.exec.dry_run() {
+        return ctx
+            .ui
+            .document(&json!({"status": "removed", "engine": engine.name()}));
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Requests to the application, each on a connection of its own: as users of
+//! the service make them, and spread over the replicas.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// Longer than any answer of a healthy application, in whole seconds.
+const TIMEOUT_SECONDS: u64 = 5;
+
+/// An answer of the application, of whatever status.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn ok(&self) -> bool {
+        self.status == 200
+    }
+
+    /// What the application says went wrong.
+    pub fn complaint(&self) -> String {
+        let said = self.body["error"].as_str().unwrap_or("no reason given");
+        format!("HTTP {}: {said}", self.status)
+    }
+}
+
+/// Asks for a path; `params` are percent-encoded.
+///
+/// # Errors
+/// Where no whole answer came back, or one that is not JSON.
+pub fn get(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Answer> {
+    let request = minreq::get(format!("{url}{path}")).with_timeout(TIMEOUT_SECONDS);
+    let request = params.iter().fold(request, |request, (key, value)| {
+        request.with_param(key, value)
+    });
+    let response = request.send()?;
+    let status = u16::try_from(response.status_code).context("an impossible HTTP status")?;
+    let body = serde_json::from_slice(response.as_bytes())
+        .with_context(|| format!("HTTP {status} with a body that is not JSON"))?;
+    Ok(Answer { status, body })
+}
+
+/// Asks for a path and insists on 200.
+pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
+    let answer = get(url, path, params)
+        .with_context(|| format!("asking {url}{path}"))
+        .map_err(|error| {
+            error
+                .context(Failure::tool("the application did not answer").next("cargo xtask status"))
+        })?;
+    if !answer.ok() {
+        return Err(
+            Failure::tool(format!("{url}{path} answered {}", answer.complaint()))
+                .next("cargo xtask status")
+                .into(),
+        );
+    }
+    Ok(answer.body)
+}

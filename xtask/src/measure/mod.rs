@@ -1,0 +1,7 @@
+//! Measuring as a client: a load through the users' URL, a ledger of every
+//! request, and the comparison of that ledger with what the database holds.
+
+pub mod client;
+pub mod compare;
+pub mod ledger;
+pub mod result;

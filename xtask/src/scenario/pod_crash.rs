@@ -1,0 +1,171 @@
+//! Scenario 1, PCA: a replica dies, once without warning and once in an orderly
+//! way, while a client writes. Nobody should notice.
+
+use anyhow::{Context as _, Result};
+
+use crate::app;
+use crate::context::Context;
+use crate::engine::{Death, Engine};
+use crate::measure::ledger::{Ledger, Request};
+use crate::measure::result::{
+    ClientFigures, KillFigures, Rpo, Rto, ScenarioResult, Verified, milliseconds,
+};
+use crate::scenario::run::{Outcome, Run};
+use crate::wait;
+
+/// Acknowledgements before the first death and after each.
+const ACKNOWLEDGED_BETWEEN: usize = 70;
+
+/// One death, in seconds of the ledger's clock.
+struct Killed {
+    pod: String,
+    how: &'static str,
+    began: f64,
+    /// The replica could not take a new request any more.
+    ended: f64,
+    replaced: f64,
+    under_way: usize,
+}
+
+pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    let steady = run.steady_state(engine)?;
+    let before = app::dump(engine)?;
+    let client = run.client(&steady.url)?;
+    let ledger = client.ledger();
+    run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
+    let killed = [
+        kill_one(run, engine, ledger, Death::Hard)?,
+        kill_one(run, engine, ledger, Death::Graceful)?,
+    ];
+    let outcome = Outcome::settle(client, &before, engine)?;
+    let kills = attribute(&killed, &outcome.requests);
+    let mut result = ScenarioResult {
+        scenario: run.scenario,
+        engine: engine.name(),
+        protection: steady.protection,
+        passed: true,
+        broken: outcome.broken(),
+        rpo: Rpo::new(&outcome.requests, &outcome.verdict, &[], killed[0].began),
+        rto: outage(&outcome),
+        client: ClientFigures::new(&outcome.requests),
+        verified: Verified::new(outcome.after.len(), &outcome.verdict),
+        backups_resumed: !engine.facts()?.suspended,
+        protected_seconds: None,
+        kills,
+        run: run.shown_folder(),
+    };
+    judge(&killed, &outcome.requests, &mut result);
+    Ok(result)
+}
+
+/// The same changes as [`play`] makes, shown only.
+pub fn show(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let pods = engine.facts()?.pods;
+    for (pod, death) in pods.iter().zip([Death::Hard, Death::Graceful]) {
+        engine.kill(&pod.name, death)?;
+    }
+    Ok(())
+}
+
+fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Result<Killed> {
+    let how = match death {
+        Death::Hard => "hard",
+        Death::Graceful => "graceful",
+    };
+    let facts = engine.facts()?;
+    let wanted = facts.wanted as usize;
+    let victim = facts.pods.iter().find(|pod| pod.ready && !pod.stopping);
+    let pod = victim
+        .context("no replica is ready to be killed")?
+        .name
+        .clone();
+    let step = run.ctx.ui.step(format!("{how} end of replica {pod}"));
+    let under_way = ledger.under_way();
+    let began = ledger.now();
+    engine.kill(&pod, death)?;
+    let ended = ledger.now();
+    wait::until(wait::REPLICA_BACK, || {
+        let facts = engine.facts()?;
+        let gone = facts.pods.iter().all(|other| other.name != pod);
+        Ok((gone && facts.ready() >= wanted).then_some(()))
+    })?;
+    let replaced = ledger.now();
+    step.done("replaced, and ready");
+    run.acknowledged(ledger, replaced, ACKNOWLEDGED_BETWEEN)?;
+    Ok(Killed {
+        pod,
+        how,
+        began,
+        ended,
+        replaced,
+        under_way,
+    })
+}
+
+/// Which failures belong to which death: those that ended after it began and
+/// before the next one did.
+fn attribute(killed: &[Killed], requests: &[Request]) -> Vec<KillFigures> {
+    let figures = killed.iter().enumerate().map(|(index, one)| {
+        let next = killed
+            .get(index + 1)
+            .map_or(f64::INFINITY, |next| next.began);
+        let failed = requests
+            .iter()
+            .filter(|r| !r.acknowledged() && r.ended >= one.began && r.ended < next);
+        KillFigures {
+            pod: one.pod.clone(),
+            how: one.how,
+            failed: failed.count(),
+            under_way: one.under_way,
+            replaced_seconds: milliseconds(one.replaced - one.began),
+        }
+    });
+    figures.collect()
+}
+
+/// The outage as the client saw it: none where no request failed.
+fn outage(outcome: &Outcome) -> Rto {
+    let failures = outcome.requests.iter().filter(|r| !r.acknowledged());
+    let first = failures.min_by(|a, b| a.sent.total_cmp(&b.sent));
+    let Some(first) = first else {
+        return Rto::new(0.0, &[]);
+    };
+    let back = outcome
+        .first_verified(first.sent)
+        .map_or(first.ended, |r| r.ended);
+    Rto::new(first.sent, &[("serving", back)])
+}
+
+/// None may fail for an orderly end; after a hard one only requests that were
+/// already on their way to that replica.
+fn judge(killed: &[Killed], requests: &[Request], result: &mut ScenarioResult) {
+    if result.rpo.lost > 0 {
+        result
+            .broken
+            .push(format!("{} acknowledged rows are missing", result.rpo.lost));
+    }
+    for (one, figures) in killed.iter().zip(&result.kills) {
+        let late = requests.iter().filter(|request| {
+            let failed = !request.acknowledged() && request.ended >= one.began;
+            failed && request.sent > one.ended && request.sent < one.replaced
+        });
+        let late = late.count();
+        if one.how == "graceful" && figures.failed > 0 {
+            result.broken.push(format!(
+                "{} requests failed although {} was asked to stop in an orderly way",
+                figures.failed, one.pod
+            ));
+        } else if late > 0 {
+            result.broken.push(format!(
+                "{late} requests failed that were sent after {} had died",
+                one.pod
+            ));
+        }
+    }
+    if result.client.failed > result.kills.iter().map(|kill| kill.failed).sum() {
+        result
+            .broken
+            .push("requests failed although no replica was dying".into());
+    }
+    result.passed = result.broken.is_empty();
+}
