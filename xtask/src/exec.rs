@@ -267,6 +267,23 @@ pub fn spawn(cmd: &Cmd, stdin: Stdio, log: &File, own_group: bool) -> Result<Chi
     command.spawn().map_err(|e| cmd.not_started(e))
 }
 
+/// A process that ends, with its whole group, when this value is dropped.
+pub struct Process(Child);
+
+impl Process {
+    pub fn start(cmd: &Cmd, log: &File) -> Result<Self> {
+        Ok(Self(spawn(cmd, Stdio::null(), log, true)?))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        signal_group(self.0.id(), Signal::SIGKILL);
+        // Reaps it; it was there, since nobody else waits for it.
+        let _ = self.0.wait();
+    }
+}
+
 /// Sends a signal to a whole process group. Fine when nobody is left.
 pub fn signal_group(group: u32, signal: Signal) {
     // Group 0 would be our own.

@@ -1,0 +1,164 @@
+//! The commands as a person types them, and the machines they type them on.
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+
+use support::TestLab;
+
+#[test]
+fn restore_points_are_listed_restored_and_refused() {
+    let lab = TestLab::new("restore");
+    lab.json(&["add", "kept"]);
+    let point = lab.json(&["backup"])["point"].clone();
+    let name = point["name"].as_str().unwrap();
+    assert_eq!(point["rows"], 1);
+    lab.json(&["add", "written after the backup"]);
+
+    let listed = lab.json(&["restore", "--list"]);
+    assert_eq!(listed["latest"], name);
+    assert_eq!(listed["points"][0]["status"], "verified");
+
+    let restored = lab.json(&["restore", name]);
+    assert_eq!(restored["restore"]["rows"], 1);
+    assert_eq!(restored["backup"]["status"], "verified");
+    let rows = lab.curl("/consultation");
+    assert_eq!(rows.as_array().unwrap().len(), 1);
+    assert_eq!(rows[0]["message"], "kept");
+
+    for bad in ["../app-1.db", "app-1", "--help.db"] {
+        lab.fails(2, &["restore", "--", bad]);
+    }
+    let said = lab.fails(1, &["restore", "app-1.db"]);
+    assert!(said.contains("app-1.db"), "{said}");
+}
+
+#[test]
+fn a_second_setup_does_nothing_and_teardown_leaves_nothing() {
+    let lab = TestLab::new("setup");
+    let first = lab.json(&["setup"]);
+    let pods = lab.json(&["status"])["facts"]["pods"].clone();
+    let second = lab.json(&["setup"]);
+    assert_eq!(first["url"], second["url"]);
+    assert_eq!(pods, lab.json(&["status"])["facts"]["pods"]);
+    assert!(
+        !lab.processes().is_empty(),
+        "the check below must be able to fail"
+    );
+
+    lab.fails(2, &["teardown"]);
+    assert!(!lab.processes().is_empty(), "teardown acted without a yes");
+    lab.json(&["teardown", "--yes"]);
+    assert_eq!(lab.processes(), Vec::<String>::new());
+    assert!(!lab.root.join(".lab/volumes").exists());
+    assert_eq!(lab.json(&["status"])["facts"]["running"], false);
+    lab.json(&["teardown", "--yes"]);
+}
+
+#[test]
+fn two_commands_at_once_take_turns() {
+    let lab = TestLab::new("turns");
+    lab.json(&["setup"]);
+    let children: Vec<_> = (0..3)
+        .map(|n| {
+            let mut command = lab.command(&["backup", "--json"]);
+            command.stdout(fs::File::create(lab.root.join(format!("out-{n}"))).unwrap());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let mut names = Vec::new();
+    for (n, mut child) in children.into_iter().enumerate() {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let text = fs::read_to_string(lab.root.join(format!("out-{n}"))).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        names.push(document["point"]["name"].as_str().unwrap().to_owned());
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "three backups are three points: {names:?}");
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
+    let lab = TestLab::bare("dry");
+    let output = lab.xtask(&["setup", "--dry-run"]);
+    let text = support::said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("-m venv"), "{text}");
+    assert!(
+        !lab.root.join(".lab").exists(),
+        "a dry run changed something"
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_its_line() {
+    let lab = TestLab::bare("configuration");
+    lab.configure("rate = 60", "rate = 60\nspeed = 1");
+    let said = lab.fails(2, &["setup"]);
+    assert!(
+        said.contains("lab.toml, line") && said.contains("speed"),
+        "{said}"
+    );
+    assert!(!lab.root.join(".lab").exists());
+}
+
+#[test]
+fn a_machine_that_is_not_ready_is_told_all_at_once_before_anything_changes() {
+    let lab = TestLab::bare("preflight");
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    lab.configure("port = 0", &format!("port = {port}"));
+    lab.fake_tool("python3", "echo '{\"version\": [3, 8, 1], \"venv\": true}'");
+    lab.fake_tool("df", "echo Filesystem; echo /dev/x 1000 990 10 99% /");
+    let said = lab.fails(3, &["setup"]);
+    for trouble in ["3.8.1", &port.to_string(), "0 MiB free"] {
+        assert!(said.contains(trouble), "{trouble} is not in: {said}");
+    }
+    assert!(!lab.root.join(".lab/venv").exists());
+
+    lab.fake_tool(
+        "python3",
+        "echo '{\"version\": [3, 12, 1], \"venv\": false}'",
+    );
+    let said = lab.fails(3, &["preflight"]);
+    assert!(said.contains("virtual environments"), "{said}");
+}
+
+#[test]
+fn packages_that_cannot_be_fetched_are_told_and_nothing_half_installed_is_used() {
+    let lab = TestLab::bare("offline");
+    let mut command = lab.command(&["setup"]);
+    // Nobody listens there.
+    command
+        .env("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+        .env("PIP_NO_CACHE_DIR", "1");
+    command.env("PIP_RETRIES", "0");
+    let output = command.output().unwrap();
+    let text = support::said(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("no network"), "{text}");
+    assert!(!lab.root.join(".lab/venv/installed.txt").exists());
+}
+
+#[test]
+fn a_lab_of_an_older_version_is_left_alone() {
+    let lab = TestLab::bare("older");
+    let state = lab.root.join(".lab/state");
+    fs::create_dir_all(&state).unwrap();
+    fs::write(state.join("version"), "0\n").unwrap();
+    let said = lab.fails(2, &["setup"]);
+    assert!(said.contains("another version"), "{said}");
+    assert_eq!(fs::read_dir(lab.root.join(".lab")).unwrap().count(), 1);
+    fs::remove_dir_all(lab.root.join(".lab")).unwrap();
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let lab = TestLab::bare("completions");
+    for shell in ["bash", "zsh", "fish"] {
+        let output = lab.xtask(&["completions", shell]);
+        assert!(support::said(&output).contains("teardown"), "{shell}");
+    }
+}

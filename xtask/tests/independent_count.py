@@ -1,0 +1,46 @@
+"""Counts what a scenario claims, from its ledger and the database alone.
+
+usage: independent_count.py LEDGER DATABASE
+
+Shares no code with the task runner or the application: the standard library's
+own SQLite reads the file. Prints one JSON document.
+"""
+
+import json
+import sqlite3
+import sys
+
+ledger, database = sys.argv[1:]
+acknowledged, sent = {}, {}
+with open(ledger, encoding="utf-8") as lines:
+    for line in lines:
+        entry = json.loads(line)
+        if entry["event"] == "sent":
+            sent[entry["n"]] = entry["message"]
+        elif entry["event"] == "ended" and "acknowledged" in entry["outcome"]:
+            answer = entry["outcome"]["acknowledged"]
+            acknowledged[answer["id"]] = (answer["timestamp"], sent[entry["n"]])
+
+with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+    rows = {
+        row[0]: (row[1], row[2])
+        for row in connection.execute("SELECT id, ts, message FROM events")
+    }
+
+prefix = next(iter(sent.values())).rsplit("-", 1)[0]
+lost = sorted(key for key, value in acknowledged.items() if rows.get(key) != value)
+extra = [row for key, row in rows.items() if key not in acknowledged and row[1].startswith(prefix)]
+answered = {message for _, message in acknowledged.values()}
+in_doubt = [row for row in extra if row[1] in set(sent.values()) - answered]
+print(
+    json.dumps(
+        {
+            "acknowledged": len(acknowledged),
+            "lost": len(lost),
+            "lost_ids": lost,
+            "rows": len(rows),
+            "in_doubt": len(in_doubt),
+            "unknown": len(extra) - len(in_doubt),
+        }
+    )
+)

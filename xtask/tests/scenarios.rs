@@ -1,0 +1,137 @@
+//! The scenarios on the local engine, held against a count that shares no code
+//! with them.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use support::TestLab;
+
+/// Counts from the ledger and the database what the result claims.
+fn independent_count(lab: &TestLab, result: &Value) -> Value {
+    let ledger = lab
+        .root
+        .join(result["run"].as_str().unwrap())
+        .join("ledger.jsonl");
+    let script = support::project().join("xtask/tests/independent_count.py");
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(ledger)
+        .arg(lab.root.join(".lab/volumes/pra-data/app.db"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", support::said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn volume_loss_from_nothing_in_one_command() {
+    let lab = TestLab::new("volume-loss");
+    let result = lab.json(&["scenario", "2"]);
+
+    assert_eq!(result["scenario"], "volume-loss");
+    assert_eq!(result["engine"], "local");
+    assert_eq!(result["passed"], true, "{result}");
+    assert_eq!(result["backups_resumed"], true);
+    assert!(result["protected_seconds"].as_f64().unwrap() > 0.0);
+    let names: Vec<&str> = result["rto"]["phases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|phase| phase["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["detected", "provisioned", "restored", "serving"]);
+    assert!(
+        result["client"]["failed"].as_u64().unwrap() > 0,
+        "an outage that nobody noticed"
+    );
+    assert!(result["client"]["longest_gap_seconds"].as_f64() >= result["rto"]["seconds"].as_f64());
+
+    let count = independent_count(&lab, &result);
+    assert_eq!(count["acknowledged"], result["rpo"]["acknowledged"]);
+    assert_eq!(count["lost"], result["rpo"]["lost"]);
+    assert_eq!(count["lost_ids"], result["rpo"]["lost_ids"]);
+    assert_eq!(count["rows"], result["verified"]["rows"]);
+    assert_eq!(count["unknown"], result["verified"]["phantom"]);
+    assert_eq!(count["in_doubt"], result["verified"]["in_doubt"]);
+    // Writes went on after the last snapshot: alone it cannot bring them back.
+    assert!(
+        result["rpo"]["snapshot_only_lost"].as_u64().unwrap() > 0,
+        "{result}"
+    );
+    assert!(result["rpo"]["snapshot_only_seconds"].as_f64().unwrap() > 0.0);
+
+    let kept = lab
+        .root
+        .join(result["run"].as_str().unwrap())
+        .join("result.json");
+    let kept: Value = serde_json::from_str(&fs::read_to_string(kept).unwrap()).unwrap();
+    assert_eq!(kept, result);
+}
+
+#[test]
+fn pod_crash_is_noticed_by_nobody() {
+    let lab = TestLab::new("pod-crash");
+    let result = lab.json(&["scenario", "pod-crash"]);
+    assert_eq!(result["passed"], true, "{result}");
+    assert_eq!(result["rpo"]["lost"], 0);
+    let kills = result["kills"].as_array().unwrap();
+    assert_eq!(kills.len(), 2);
+    assert_ne!(kills[0]["pod"], kills[1]["pod"]);
+    assert_eq!(kills[1]["how"], "graceful");
+    assert_eq!(kills[1]["failed"], 0);
+    assert!(
+        kills[0]["failed"].as_u64() <= kills[0]["under_way"].as_u64(),
+        "{result}"
+    );
+    assert!(result["client"]["requests"].as_u64().unwrap() >= 200);
+
+    let count = independent_count(&lab, &result);
+    assert_eq!(count["lost"], 0);
+    assert_eq!(count["acknowledged"], result["rpo"]["acknowledged"]);
+}
+
+#[test]
+fn an_objective_that_is_missed_is_named_and_exits_1() {
+    let lab = TestLab::new("objective");
+    lab.configure("rto_seconds = 30", "rto_seconds = 0.001");
+    let said = lab.fails(1, &["scenario", "volume-loss"]);
+    assert!(said.contains("the objective is 0.001 s"), "{said}");
+}
+
+#[test]
+fn an_interrupted_scenario_is_put_back_by_the_next_command() {
+    let lab = TestLab::new("interrupt");
+    lab.json(&["add", "before the disaster"]);
+    let mut scenario = lab.spawn(&["scenario", "2"]);
+    let mark = lab.root.join(".lab/state/unfinished-scenario.json");
+    support::await_some("the disaster to begin", || mark.exists().then_some(()));
+    support::await_some("the volume to be deleted", || {
+        let gone = !lab.root.join(".lab/volumes/pra-data").exists();
+        gone.then_some(())
+    });
+    let pid = scenario.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(scenario.wait().unwrap().code(), Some(130));
+    assert!(mark.exists());
+
+    let added = lab.json(&["add", "after the repair"]);
+    assert_eq!(added["status"], "added");
+    assert!(!mark.exists());
+    let status = lab.json(&["status"]);
+    assert_eq!(status["facts"]["suspended"], false);
+    let rows = lab.curl("/consultation");
+    assert_eq!(rows[0]["message"], "after the repair");
+    assert!(
+        status["application"]["count"].as_u64().unwrap() > 1,
+        "{status}"
+    );
+}

@@ -1,0 +1,200 @@
+//! A lab of its own for each test: a copy of the project's declarations and
+//! application in a folder under `target/`, a free port, and the Python
+//! packages that `cargo xtask test` installed once.
+
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub struct TestLab {
+    pub root: PathBuf,
+    fake_tools: PathBuf,
+}
+
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+impl TestLab {
+    /// A lab with the Python packages at hand.
+    pub fn new(name: &str) -> Self {
+        let lab = Self::bare(name);
+        let venv = project().join(".lab/venv");
+        assert!(
+            venv.join("installed.txt").exists(),
+            "the Python packages are missing: run `cargo xtask test`, or `cargo xtask setup` once"
+        );
+        fs::create_dir_all(lab.root.join(".lab")).unwrap();
+        symlink(venv.canonicalize().unwrap(), lab.root.join(".lab/venv")).unwrap();
+        lab
+    }
+
+    /// A fresh clone: no `.lab` at all.
+    pub fn bare(name: &str) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let lab = Self {
+            fake_tools: root.with_extension("tools"),
+            root,
+        };
+        // Left by an earlier run that was killed.
+        lab.remove();
+        fs::create_dir_all(&lab.root).unwrap();
+        fs::create_dir_all(&lab.fake_tools).unwrap();
+        for folder in ["k8s", "pra", "app/pra"] {
+            copy_files(&project().join(folder), &lab.root.join(folder));
+        }
+        copy(
+            &project().join("app/requirements.txt"),
+            &lab.root.join("app/requirements.txt"),
+        );
+        copy(&project().join("lab.toml"), &lab.root.join("lab.toml"));
+        lab.configure("port = 8080", "port = 0");
+        lab.configure("engine = \"auto\"", "engine = \"local\"");
+        lab
+    }
+
+    /// Changes a line of the lab's `lab.toml`.
+    pub fn configure(&self, from: &str, to: &str) {
+        let path = self.root.join("lab.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "lab.toml has no {from:?}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Puts a script in front of the real tool of that name.
+    pub fn fake_tool(&self, name: &str, script: &str) {
+        let path = self.fake_tools.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let path = std::env::var("PATH").unwrap();
+        command
+            .args(args)
+            .env("ATELIER_ROOT", &self.root)
+            .env("PATH", format!("{}:{path}", self.fake_tools.display()))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn xtask(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that must succeed and returns its JSON document: one
+    /// line, and nothing else on standard output.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let output = self.command(args).arg("--json").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", said(&output));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(stdout.lines().count(), 1, "{stdout}");
+        serde_json::from_str(&stdout).unwrap()
+    }
+
+    /// Runs a command that must fail with this exit code; returns what it said.
+    pub fn fails(&self, code: i32, args: &[&str]) -> String {
+        let output = self.xtask(args);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.contains("error:"), "{text}");
+        assert!(text.contains("next:"), "no next command in: {text}");
+        text
+    }
+
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        let log = fs::File::create(self.root.join("spawned.log")).unwrap();
+        let mut command = self.command(args);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        command.spawn().unwrap()
+    }
+
+    /// An answer of the application, asked with a client that is not ours.
+    pub fn curl(&self, path: &str) -> Value {
+        let url = self.json(&["status"])["facts"]["url"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let output = Command::new("curl")
+            .args(["-sS", "--max-time", "10", &format!("{url}{path}")])
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{path}: {error}: {}", said(&output)))
+    }
+
+    /// Processes that mention this lab's folder in their command line.
+    pub fn processes(&self) -> Vec<String> {
+        let output = Command::new("ps")
+            .args(["-axww", "-o", "pid=,args="])
+            .output()
+            .unwrap();
+        let root = self.root.canonicalize().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ours = text
+            .lines()
+            .filter(|line| line.contains(&*root.to_string_lossy()));
+        ours.map(str::to_owned).collect()
+    }
+
+    fn remove(&self) {
+        if self.root.join(".lab/state").exists() {
+            let _ = self.command(&["teardown", "--yes"]).output();
+        }
+        let _ = fs::remove_dir_all(&self.root);
+        let _ = fs::remove_dir_all(&self.fake_tools);
+    }
+}
+
+impl Drop for TestLab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Keep the evidence; end the processes.
+            let _ = self.command(&["teardown", "--yes"]).output();
+            return;
+        }
+        self.remove();
+    }
+}
+
+pub fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Looks until `probe` has something, for at most half a minute.
+pub fn await_some<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}: in vain");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The project's own rules, as tests.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn project_files() -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(support::project())
+        .output()
+        .unwrap();
+    let names = String::from_utf8(output.stdout).unwrap();
+    let files = names
+        .split('\0')
+        .filter(|name| !name.is_empty())
+        .map(PathBuf::from);
+    let files: Vec<_> = files
+        .filter(|file| support::project().join(file).exists())
+        .collect();
+    assert!(files.len() > 20, "git lists {} files", files.len());
+    files
+}
+
+fn text(file: &Path) -> String {
+    let bytes = fs::read(support::project().join(file)).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn has_extension(file: &Path, extensions: &[&str]) -> bool {
+    file.extension()
+        .is_some_and(|e| extensions.iter().any(|wanted| e == *wanted))
+}
+
+#[test]
+fn files_stay_small_enough_to_read() {
+    for file in project_files() {
+        if has_extension(&file, &["rs", "py"]) {
+            let lines = text(&file).lines().count();
+            assert!(
+                lines <= 420,
+                "{} has {lines} lines: split it",
+                file.display()
+            );
+        }
+    }
+}
+
+/// What only one module may do, so that it has one home.
+#[test]
+fn processes_and_output_have_one_home_each() {
+    let rules = [
+        (
+            "exec.rs",
+            ["std::process::Command", "duct::", "xshell::"].as_slice(),
+        ),
+        (
+            "ui.rs",
+            ["println!", "eprintln!", "stdout()", "stderr()"].as_slice(),
+        ),
+        ("http.rs", ["minreq::"].as_slice()),
+    ];
+    let mut seen = BTreeSet::new();
+    for file in project_files() {
+        if !file.starts_with("xtask/src") {
+            continue;
+        }
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let source = text(&file);
+        for (home, words) in rules {
+            for word in words {
+                if !source.contains(word) {
+                    continue;
+                }
+                seen.insert(home);
+                // Standard error is where a visible child writes, started in exec.rs.
+                let allowed = name == home || (name == "exec.rs" && *word == "stderr()");
+                assert!(
+                    allowed,
+                    "{} has {word}: that belongs into {home}",
+                    file.display()
+                );
+            }
+        }
+    }
+    assert_eq!(
+        seen.len(),
+        rules.len(),
+        "a rule that nothing touches checks nothing"
+    );
+}
+
+#[test]
+fn the_project_speaks_of_itself_alone() {
+    let outside = ["..", "shared"].join("/");
+    for file in project_files() {
+        let name = file.display().to_string();
+        if name == ".ci/run" {
+            continue;
+        }
+        assert!(!text(&file).contains(&outside), "{name} names {outside}");
+    }
+}
+
+/// Every `cargo xtask …` that a text shows can be typed.
+#[test]
+fn commands_in_the_texts_exist() {
+    let mut shown = 0;
+    for file in project_files() {
+        if !has_extension(&file, &["md"]) {
+            continue;
+        }
+        for command in text(&file).split("cargo xtask ").skip(1) {
+            let line = command.lines().next().unwrap_or_default();
+            let line = line
+                .split(['`', '|', '#', ')', ',', ';'])
+                .next()
+                .unwrap_or_default();
+            let mut words = line
+                .split_whitespace()
+                .filter(|word| !word.starts_with('-'));
+            let Some(word) = words.next() else { continue };
+            if !word.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+                continue;
+            }
+            let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+                .args([word, "--help"])
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{}: cargo xtask {line}",
+                file.display()
+            );
+            shown += 1;
+        }
+    }
+    assert!(shown > 10, "the texts show only {shown} commands");
+}
+
+/// And the README names every command there is.
+#[test]
+fn the_readme_names_every_command() {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| line.starts_with("  "));
+    let readme = text(Path::new("README.md"));
+    let mut checked = 0;
+    for line in commands {
+        let word = line.split_whitespace().next().unwrap();
+        if word == "help" || !line.starts_with("  ") || line.starts_with("   ") {
+            continue;
+        }
+        assert!(
+            readme.contains(&format!("`{word}")),
+            "README.md does not name `{word}`"
+        );
+        checked += 1;
+    }
+    assert!(checked > 8, "the help lists only {checked} commands");
+}
