@@ -1,0 +1,165 @@
+//! The lists hold for the project's manifests, and what is on no list is
+//! refused by file and field.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_norway::Value;
+
+use super::fields::{Step, Treatment, fields, spell, unknown, visit};
+use super::{Document, parse};
+use crate::engine;
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Every honoured and every ignored field, once.
+const ALL_FIELDS: &str = include_str!("../../tests/data/all-fields.yaml");
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
+}
+
+fn complaint(file: &str, from: &str, to: &str) -> String {
+    let text = text(file);
+    assert!(text.contains(from), "{file} no longer has {from:?}");
+    parse(file, &text.replacen(from, to, 1)).unwrap_err()
+}
+
+#[test]
+fn the_projects_manifests_pass_and_bear_the_names_that_commands_use() {
+    let manifests = super::load(root()).unwrap();
+    assert_eq!(manifests.deployment.metadata.name, engine::DEPLOYMENT);
+    assert_eq!(manifests.cron_job.metadata.name, engine::CRON_JOB);
+    for claim in [engine::DATA_CLAIM, engine::BACKUP_CLAIM] {
+        assert!(manifests.claims.iter().any(|known| known == claim));
+    }
+    let restore = super::load_restore_job(root(), &manifests).unwrap();
+    assert_eq!(restore.metadata.name, engine::RESTORE_JOB);
+}
+
+#[test]
+fn an_unknown_field_is_refused_by_file_and_path() {
+    let file = "k8s/20-deployment.yaml";
+    let said = complaint(
+        file,
+        "command: [python",
+        "tty: true\n          command: [python",
+    );
+    assert!(
+        said.starts_with(&format!("{file}: spec.template.spec.containers[0].tty:")),
+        "{said}"
+    );
+    let said = complaint(file, "httpGet:", "httpGet:\n              scheme: HTTPS");
+    assert!(
+        said.contains("containers[0].readinessProbe.httpGet.scheme"),
+        "{said}"
+    );
+    let said = complaint("k8s/05-config.yaml", "\ndata:", "\nbinaryData: {}\ndata:");
+    assert!(said.contains("k8s/05-config.yaml: binaryData"), "{said}");
+}
+
+#[test]
+fn an_unknown_kind_is_refused() {
+    let said = complaint("k8s/30-service.yaml", "kind: Service", "kind: Ingress");
+    assert!(
+        said.contains("k8s/30-service.yaml: kind") && said.contains("Ingress"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_type_names_field_and_line() {
+    let said = complaint("k8s/20-deployment.yaml", "replicas: 2", "replicas: two");
+    assert!(
+        said.contains("spec.replicas") && said.contains("line"),
+        "{said}"
+    );
+}
+
+fn all_documents() -> Vec<(String, Value)> {
+    use serde::Deserialize;
+    serde_norway::Deserializer::from_str(ALL_FIELDS)
+        .map(|document| Value::deserialize(document).unwrap())
+        .map(|value| (value["kind"].as_str().unwrap().to_owned(), value))
+        .collect()
+}
+
+fn pattern(path: &[Step], fields: &[super::fields::Field]) -> Option<String> {
+    let plain = spell(path);
+    let general: String = plain
+        .split('.')
+        .map(|part| {
+            part.split_once('[')
+                .map_or(part.to_owned(), |(key, _)| format!("{key}[]"))
+        })
+        .collect::<Vec<_>>()
+        .join(".");
+    let any_key = general
+        .rsplit_once('.')
+        .map(|(above, _)| format!("{above}.*"));
+    let listed = |path: &String| fields.iter().any(|field| field.path == *path);
+    [Some(general), any_key].into_iter().flatten().find(listed)
+}
+
+#[test]
+fn every_listed_field_is_reachable() {
+    for (kind, document) in all_documents() {
+        assert_eq!(unknown(&kind, &document), Vec::<String>::new(), "{kind}");
+        let fields = fields(&kind);
+        let mut seen = BTreeSet::new();
+        visit(&document, &mut Vec::new(), &mut |path, _| {
+            seen.extend(pattern(path, &fields));
+            true
+        });
+        let listed: BTreeSet<String> = fields.into_iter().map(|field| field.path).collect();
+        assert_eq!(seen, listed, "{kind}: the sample and the list differ");
+    }
+}
+
+#[test]
+fn every_honoured_field_arrives_in_the_model() {
+    let models = parse("all-fields.yaml", ALL_FIELDS).unwrap();
+    for ((kind, document), model) in all_documents().into_iter().zip(models) {
+        let arrived = match model {
+            Document::Namespace => continue,
+            Document::ConfigMap(model) => serde_norway::to_value(model),
+            Document::Claim(model) => serde_norway::to_value(model),
+            Document::Deployment(model) => serde_norway::to_value(model),
+            Document::Service(model) => serde_norway::to_value(model),
+            Document::CronJob(model) => serde_norway::to_value(model),
+            Document::Job(model) => serde_norway::to_value(model),
+        };
+        let arrived = leaves(&arrived.unwrap());
+        let fields = fields(&kind);
+        for (path, value) in leaves(&document) {
+            let honoured = fields.iter().any(|field| {
+                field.treatment == Treatment::Honoured
+                    && Some(&field.path) == pattern(&path, &fields).as_ref()
+            });
+            let implied = matches!(spell(&path).as_str(), "apiVersion" | "kind");
+            if honoured && !implied {
+                let here = arrived.iter().any(|(p, v)| *p == path && *v == value);
+                assert!(
+                    here,
+                    "{kind}: {} is listed as honoured but not read",
+                    spell(&path)
+                );
+            }
+        }
+    }
+}
+
+fn leaves(document: &Value) -> Vec<(Vec<Step>, Value)> {
+    let mut found = Vec::new();
+    visit(document, &mut Vec::new(), &mut |path, value| {
+        let below = value.as_mapping().is_some_and(|m| !m.is_empty())
+            || value.as_sequence().is_some_and(|s| !s.is_empty());
+        if !below {
+            found.push((path.to_vec(), value.clone()));
+        }
+        true
+    });
+    found
+}
