@@ -30,6 +30,8 @@ pub struct Cmd {
     pub env: BTreeMap<String, String>,
     pub cwd: Option<PathBuf>,
     pub limit: Duration,
+    /// Nothing of our own environment is passed on.
+    pub only_env: bool,
 }
 
 impl Cmd {
@@ -40,6 +42,7 @@ impl Cmd {
             env: BTreeMap::new(),
             cwd: None,
             limit: wait::SHORT_COMMAND,
+            only_env: false,
         }
     }
 
@@ -69,6 +72,13 @@ impl Cmd {
         self
     }
 
+    /// With the stated environment and nothing else, as in a container.
+    #[must_use]
+    pub fn only_env(mut self) -> Self {
+        self.only_env = true;
+        self
+    }
+
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -85,11 +95,11 @@ impl Cmd {
         if let Some(dir) = &self.cwd {
             shell.change_dir(dir);
         }
-        let command = shell
-            .cmd(&self.program)
-            .args(&self.args)
-            .envs(self.env.iter());
-        Ok(command.into())
+        let mut command = shell.cmd(&self.program).args(&self.args);
+        if self.only_env {
+            command = command.env_clear();
+        }
+        Ok(command.envs(self.env.iter()).into())
     }
 
     fn not_started(&self, error: std::io::Error) -> anyhow::Error {
@@ -107,6 +117,9 @@ impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(dir) = &self.cwd {
             write!(f, "cd {} && ", quote(&dir.to_string_lossy()))?;
+        }
+        if self.only_env {
+            f.write_str("env -i ")?;
         }
         for (key, value) in &self.env {
             write!(f, "{key}={} ", quote(value))?;
@@ -199,10 +212,12 @@ impl Exec {
             .stderr_to_stdout()
             .stdout_file(log)
             .unchecked();
-        let expression = cmd
-            .env
-            .iter()
-            .fold(expression, |expression, (k, v)| expression.env(k, v));
+        let expression = if cmd.only_env {
+            expression.full_env(&cmd.env)
+        } else {
+            let add = |expression: duct::Expression, (k, v)| expression.env(k, v);
+            cmd.env.iter().fold(expression, add)
+        };
         let expression = match &cmd.cwd {
             Some(dir) => expression.dir(dir),
             None => expression,

@@ -38,10 +38,19 @@ pub fn get(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Answer> {
         request.with_param(key, value)
     });
     let response = request.send()?;
-    let status = u16::try_from(response.status_code).context("an impossible HTTP status")?;
+    let status = response.status_code;
     let body = serde_json::from_slice(response.as_bytes())
         .with_context(|| format!("HTTP {status} with a body that is not JSON"))?;
     Ok(Answer { status, body })
+}
+
+/// What a probe learns: an answer of any kind from 200 to 399, in time.
+pub fn answers(url: &str, timeout_seconds: u64) -> bool {
+    let answer = minreq::get(url)
+        .with_timeout(timeout_seconds)
+        .with_follow_redirects(false)
+        .send();
+    answer.is_ok_and(|answer| (200..400).contains(&answer.status_code))
 }
 
 /// Asks for a path and insists on 200.

@@ -50,6 +50,9 @@ pub const FAILURE_NOTICED: Wait = wait(
 pub const PODS_EXIST: Wait = wait("volume and replicas to exist", 60, 5, "cargo xtask status");
 pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
 pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
+pub const SUPERVISOR_ANSWERS: Wait = wait("the supervisor's answer", 60, 10, "cargo xtask status");
+pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
+pub const VOLUME_DELETED: Wait = wait("the volume to be deleted", 300, 10, "cargo xtask status");
 pub const LAB_LOCK: Wait = wait(
     "the other command to finish",
     600,
@@ -57,12 +60,39 @@ pub const LAB_LOCK: Wait = wait(
     "cargo xtask status",
 );
 
+impl Wait {
+    /// The error of a wait that is over.
+    pub fn ran_out(&self) -> anyhow::Error {
+        let limit = self.limit.as_secs();
+        Failure::timeout(format!("waited {limit} s for {}, in vain", self.what))
+            .next(self.next)
+            .into()
+    }
+}
+
 /// Limits of external commands, which are waits too.
 pub const SHORT_COMMAND: Duration = Duration::from_secs(20);
 pub const VENV_INSTALL: Duration = Duration::from_secs(600);
 pub const TEST_COMMAND: Duration = Duration::from_secs(1800);
 /// Between asking a process group to end and ending it.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Between asking a replica to end and telling it so, at most: open connections
+/// are answered first. The counterpart of `preStop` on a cluster.
+pub const DRAIN: Duration = Duration::from_secs(2);
+pub const DRAIN_LOOK: Duration = Duration::from_millis(2);
+/// Between two looks at a replica that was never ready yet.
+pub const FIRST_PROBE: Duration = Duration::from_millis(25);
+/// A replica that ran so long has recovered: its back-off begins anew.
+pub const RAN_WELL: Duration = Duration::from_secs(30);
+/// For a replica of this machine to accept a connection.
+pub const REPLICA_CONNECTS: Duration = Duration::from_secs(2);
+/// For a client of the supervisor to say what it wants.
+pub const REQUEST_SENT: Duration = Duration::from_secs(5);
+/// How late ctrl-C may be noticed while an answer is awaited.
+pub const LOOK_FOR_INTERRUPT: Duration = Duration::from_millis(50);
+/// Between two looks at the size of the logs.
+pub const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
@@ -106,13 +136,7 @@ pub fn until<T>(wait: Wait, mut probe: impl FnMut() -> Result<Option<T>>) -> Res
             return Ok(found);
         }
         if start.elapsed() >= wait.limit {
-            return Err(Failure::timeout(format!(
-                "waited {} s for {}, in vain",
-                wait.limit.as_secs(),
-                wait.what
-            ))
-            .next(wait.next)
-            .into());
+            return Err(wait.ran_out());
         }
         std::thread::sleep(wait.every);
     }

@@ -1,1 +1,166 @@
+//! The local engine's supervisor: it runs the lab's pods as processes of this
+//! machine. It is a process of its own, started by `setup` and ended by
+//! `teardown`, and outlives the terminal that started it.
 
+pub mod client;
+mod control;
+pub mod cron;
+mod event;
+mod forward;
+mod ground;
+mod job;
+mod jobs;
+pub mod launch;
+mod logs;
+mod paths;
+pub mod ports;
+mod probe;
+mod process;
+pub mod protocol;
+mod replica;
+mod supervisor;
+pub mod volumes;
+pub mod wishes;
+
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, atomic::AtomicBool};
+use std::thread;
+
+use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::manifests;
+use crate::ui::Ui;
+use crate::wait;
+
+use event::Event;
+use ground::Ground;
+use supervisor::Supervisor;
+use wishes::Wishes;
+
+/// Runs the supervisor until it is asked to stop.
+pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
+    // Out of reach of the terminal's ctrl-C and hang-up. It fails where we
+    // lead a group of our own already, which does as well.
+    let _ = nix::unistd::setsid();
+    lab.create()?;
+    let _lock = take_lock(lab)?;
+    let (events, inbox) = mpsc::channel();
+    watch_signals(&events)?;
+    std::env::set_current_dir(lab.state()).context("entering the state folder")?;
+    let manifests = manifests::load(&lab.root)?;
+    let mut wishes = Wishes::load(lab)?.unwrap_or_else(|| Wishes {
+        last_run: supervisor::this_minute(),
+        ..Wishes::default()
+    });
+    let listener = listen(config, &wishes, ui)?;
+    wishes.port = Some(
+        listener
+            .local_addr()
+            .context("reading our own port")?
+            .port(),
+    );
+    wishes.save(lab)?;
+    let orphans = process::end_orphans(lab)?;
+    volumes::sweep(lab)?;
+    let ground = Ground {
+        lab: lab.clone(),
+        ui: ui.clone(),
+        manifests,
+        wishes,
+        routes: Arc::default(),
+        events: events.clone(),
+    };
+    ground.note(&format!(
+        "supervisor {} begins; {orphans} left-over pods ended",
+        std::process::id()
+    ));
+    forward::serve(listener, Arc::clone(&ground.routes), events.clone());
+    control::listen(lab, &events)?;
+    Supervisor::new(ground, inbox).run();
+    // So that nobody tries to connect; a left-over would only be replaced.
+    let _ = std::fs::remove_file(paths::socket(lab));
+    Ok(())
+}
+
+/// Makes us the only supervisor of this lab, for as long as we live.
+fn take_lock(lab: &Lab) -> Result<File> {
+    let path = paths::lock(lab);
+    let mut lock = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    // Those who only look hold it for a moment.
+    wait::until(wait::SUPERVISOR_LOCK, || Ok(lock.try_lock().ok())).context(
+        Failure::usage("another supervisor of this lab is running").next("cargo xtask status"),
+    )?;
+    lock.set_len(0)
+        .context("naming the holder of the supervisor's lock")?;
+    writeln!(lock, "{}", std::process::id())
+        .context("naming the holder of the supervisor's lock")?;
+    Ok(lock)
+}
+
+/// SIGTERM and SIGINT stop it in good order; a terminal that goes away does
+/// not concern it.
+fn watch_signals(events: &Sender<Event>) -> Result<()> {
+    // A handler that does nothing, rather than none: programs that we start
+    // begin with the default again.
+    signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false)))?;
+    let mut signals = Signals::new([SIGTERM, SIGINT]).context("watching for signals")?;
+    let events = events.clone();
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            // Nobody listens any more when we are about to end anyway.
+            let _ = events.send(Event::Stop);
+        }
+    });
+    Ok(())
+}
+
+/// The port of the service: the one of lab.toml, or any that is free, and then
+/// always the same.
+fn listen(config: &Config, wishes: &Wishes, ui: &Ui) -> Result<TcpListener> {
+    if config.service.port != 0 {
+        return ports::take(config.service.port);
+    }
+    let Some(port) = wishes.port else {
+        return ports::find_free(0);
+    };
+    ports::take(port).or_else(|error| {
+        ui.warn(&format!("{error:#}; another one is taken"));
+        ports::find_free(0)
+    })
+}
+
+/// Ends what a supervisor that was killed left behind.
+pub fn end_leftovers(lab: &Lab) -> Result<()> {
+    if !paths::pods(lab).exists() {
+        return Ok(());
+    }
+    // Nobody may start anything meanwhile.
+    let _lock = take_lock(lab)?;
+    process::end_orphans(lab)?;
+    Ok(())
+}
+
+/// The files of the engine in the lab's state folder.
+pub fn files(lab: &Lab) -> [PathBuf; 4] {
+    [
+        paths::pods(lab),
+        paths::socket(lab),
+        paths::wishes(lab),
+        paths::lock(lab),
+    ]
+}

@@ -1,0 +1,203 @@
+//! How commands reach the supervisor: find it, start it, replace it, ask it.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::exec::{self, Cmd};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::wait::{self, Wait};
+
+use super::paths;
+use super::protocol::{self, Ask, PROTOCOL, Reply, Request, Response};
+
+/// What a Unix socket's name can hold on every system.
+const LONGEST_NAME: usize = 100;
+
+/// Whether a supervisor lives: the lock is held exactly as long.
+pub fn is_alive(lab: &Lab) -> bool {
+    // A shared lock, so that two who look do not see each other.
+    File::open(paths::lock(lab)).is_ok_and(|file| file.try_lock_shared().is_err())
+}
+
+/// Asks, and waits for the answer as long as `wait` allows.
+///
+/// # Errors
+/// Where the supervisor refuses, fails, or does not answer.
+pub fn ask(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
+    match exchange(lab, ask, wait)? {
+        Reply::Refused { message, next } => Err(Failure::usage(message).next(next).into()),
+        Reply::Failed { message, next } => Err(Failure::tool(message).next(next).into()),
+        Reply::Stranger => Err(
+            Failure::tool("the supervisor is of another version of the lab")
+                .next("cargo xtask setup (replaces it)")
+                .into(),
+        ),
+        reply => Ok(reply),
+    }
+}
+
+fn exchange(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
+    let stream = wait::until(wait::SUPERVISOR_UP, || match connect(&paths::socket(lab)) {
+        Ok(stream) => Ok(Some(stream)),
+        // It is about to listen, or about to end.
+        Err(_) if is_alive(lab) => Ok(None),
+        Err(_) => Err(down()),
+    })?;
+    protocol::send(
+        &stream,
+        &Request {
+            protocol: PROTOCOL,
+            ask,
+        },
+    )?;
+    let line = read_line(stream, wait)?;
+    if line.is_empty() {
+        return Err(Failure::tool("the supervisor ended before it answered")
+            .next("cargo xtask setup")
+            .into());
+    }
+    Ok(
+        protocol::parse::<Response>(&line).map_or(Reply::Stranger, |response| {
+            if response.protocol == PROTOCOL {
+                response.reply
+            } else {
+                Reply::Stranger
+            }
+        }),
+    )
+}
+
+fn down() -> anyhow::Error {
+    Failure::tool("the lab is down: no supervisor runs")
+        .next("cargo xtask setup")
+        .into()
+}
+
+/// Reads the answer; ctrl-C and the limit end the wait, not the supervisor.
+fn read_line(mut stream: UnixStream, wait: Wait) -> Result<String> {
+    stream
+        .set_read_timeout(Some(wait::LOOK_FOR_INTERRUPT))
+        .context("limiting a read")?;
+    let start = Instant::now();
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 8192];
+    while bytes.last() != Some(&b'\n') {
+        wait::check_interrupt()?;
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+            Err(error) if is_pause(&error) && start.elapsed() < wait.limit => {}
+            Err(error) if is_pause(&error) => return Err(wait.ran_out()),
+            Err(error) => return Err(error).context("reading the supervisor's answer"),
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn is_pause(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// Connects through the folder of the socket where its whole path is longer
+/// than a socket's name can be.
+fn connect(socket: &Path) -> Result<UnixStream> {
+    if socket.as_os_str().len() <= LONGEST_NAME {
+        return Ok(UnixStream::connect(socket)?);
+    }
+    // The current folder is the process's: one thread at a time may leave it.
+    static FOLDER: Mutex<()> = Mutex::new(());
+    let _turn = FOLDER
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let here = std::env::current_dir().context("reading the current folder")?;
+    let there = socket.parent().context("a socket lies in a folder")?;
+    std::env::set_current_dir(there)?;
+    let stream = UnixStream::connect(paths::SOCKET);
+    std::env::set_current_dir(&here)
+        .with_context(|| format!("going back to {}", here.display()))?;
+    Ok(stream?)
+}
+
+/// Whether the supervisor that lives, if any, understands us.
+pub fn is_ours(lab: &Lab) -> Result<bool> {
+    let reply = exchange(lab, Ask::Facts, wait::SUPERVISOR_UP)?;
+    Ok(matches!(reply, Reply::Facts(_)))
+}
+
+/// The command line of the supervisor.
+pub fn command(lab: &Lab) -> Result<Cmd> {
+    let program = std::env::current_exe().context("finding our own program")?;
+    let root = lab.root.display().to_string();
+    Ok(Cmd::new(program.display().to_string()).args(["--root", &root, "local", "supervisor"]))
+}
+
+/// Starts a supervisor that outlives us; returns once it answers.
+pub fn start(lab: &Lab) -> Result<()> {
+    lab.create()?;
+    let path = paths::log(lab);
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    let before = fs::metadata(&path).map_or(0, |found| found.len());
+    let mut child = exec::spawn(&command(lab)?, Stdio::null(), &log, false)?;
+    wait::until(wait::SUPERVISOR_UP, || {
+        if is_alive(lab) && connect(&paths::socket(lab)).is_ok() {
+            return Ok(Some(()));
+        }
+        if child
+            .try_wait()
+            .context("looking after the supervisor")?
+            .is_some()
+            && !is_alive(lab)
+        {
+            return Err(Failure::tool(format!(
+                "the supervisor ended while it started:\n{}",
+                said_since(&path, before)
+            ))
+            .next(format!("less {}", path.display()))
+            .into());
+        }
+        Ok(None)
+    })
+}
+
+fn said_since(log: &Path, position: u64) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let from = usize::try_from(position)
+        .unwrap_or_default()
+        .min(bytes.len());
+    String::from_utf8_lossy(&bytes[from..])
+        .trim_end()
+        .to_owned()
+}
+
+/// Asks the supervisor to end, in whatever version it is, and waits until it
+/// and everything it started are gone.
+pub fn stop(lab: &Lab) -> Result<()> {
+    if !is_alive(lab) {
+        return Ok(());
+    }
+    let holder = fs::read_to_string(paths::lock(lab)).unwrap_or_default();
+    let pid: i32 = holder.trim().parse().unwrap_or_default();
+    // As long as the lock is held, the number is the holder's.
+    if pid > 1 && is_alive(lab) {
+        // It may end by itself at this very moment.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    }
+    wait::until(wait::SUPERVISOR_DOWN, || Ok((!is_alive(lab)).then_some(())))
+}

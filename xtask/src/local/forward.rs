@@ -1,0 +1,284 @@
+//! The service: passes each connection to one of the ready replicas, in turn.
+//! With none ready a connection is accepted and closed at once: the listener
+//! stays ours (else another program could take the port during a disaster),
+//! and the client learns without delay that nobody serves it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::wait;
+
+use super::event::Event;
+
+/// Connections at once, two threads each; further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 512;
+/// How often a direction that waits for the client looks whether it still matters.
+const LOOK_UP: Duration = Duration::from_secs(2);
+const STACK: usize = 128 * 1024;
+const BUFFER: usize = 16 * 1024;
+
+/// One process of a replica that gets connections.
+#[derive(Debug)]
+pub struct Backend {
+    pub run: u64,
+    pub port: u16,
+    open: AtomicUsize,
+}
+
+impl Backend {
+    pub fn new(run: u64, port: u16) -> Arc<Self> {
+        Arc::new(Self {
+            run,
+            port,
+            open: AtomicUsize::new(0),
+        })
+    }
+
+    /// Connections that it has not answered to the end.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+}
+
+/// Who gets new connections.
+#[derive(Default)]
+pub struct Routes {
+    inner: Mutex<Turn>,
+}
+
+#[derive(Default)]
+struct Turn {
+    backends: Vec<Arc<Backend>>,
+    next: usize,
+}
+
+impl Routes {
+    pub fn add(&self, backend: &Arc<Backend>) {
+        let mut turn = self.lock();
+        if turn.backends.iter().all(|known| known.run != backend.run) {
+            turn.backends.push(Arc::clone(backend));
+        }
+    }
+
+    /// From here on the backend gets no new connection.
+    pub fn remove(&self, run: u64) {
+        self.lock().backends.retain(|known| known.run != run);
+    }
+
+    /// Counts the connection as open before anybody can stop the backend in
+    /// the belief that it has none.
+    fn pick(&self) -> Option<Ticket> {
+        let mut turn = self.lock();
+        if turn.backends.is_empty() {
+            return None;
+        }
+        turn.next = (turn.next + 1) % turn.backends.len();
+        let backend = Arc::clone(&turn.backends[turn.next]);
+        backend.open.fetch_add(1, Ordering::SeqCst);
+        Some(Ticket(backend))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Turn> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Ticket(Arc<Backend>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Serves the listener until the process ends.
+pub fn serve(listener: TcpListener, routes: Arc<Routes>, events: Sender<Event>) {
+    let connections = Arc::new(());
+    thread::spawn(move || {
+        loop {
+            while Arc::strong_count(&connections) > MAX_CONNECTIONS {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let Ok((client, _)) = listener.accept() else {
+                // Out of file descriptors, or the client was already gone.
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            };
+            let (routes, events, count) = (
+                Arc::clone(&routes),
+                events.clone(),
+                Arc::clone(&connections),
+            );
+            // Without a thread for it the connection is closed.
+            let _ = spawn(move || {
+                forward(client, &routes, &events);
+                drop(count);
+            });
+        }
+    });
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().stack_size(STACK).spawn(work)
+}
+
+/// Nothing was sent yet when a replica turns out not to listen, so another may
+/// take its place; from the first byte on nothing is repeated.
+fn forward(client: TcpStream, routes: &Routes, events: &Sender<Event>) {
+    while let Some(ticket) = routes.pick() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ticket.0.port));
+        match TcpStream::connect_timeout(&address, wait::REPLICA_CONNECTS) {
+            Ok(server) => return pump(client, server, ticket),
+            Err(error) if is_replicas_fault(&error) => {
+                routes.remove(ticket.0.run);
+                // The supervisor may be about to end.
+                let _ = events.send(Event::Refused { run: ticket.0.run });
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+fn is_replicas_fault(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::TimedOut
+    )
+}
+
+/// Copies both ways until both sides said all they had to say.
+fn pump(client: TcpStream, server: TcpStream, ticket: Ticket) {
+    // Small answers must not wait for more to come.
+    let ready = client
+        .set_nodelay(true)
+        .and_then(|()| server.set_nodelay(true))
+        .and_then(|()| client.set_read_timeout(Some(LOOK_UP)));
+    let (Ok(()), Ok(from_client), Ok(to_server)) = (ready, client.try_clone(), server.try_clone())
+    else {
+        return;
+    };
+    let answered = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&answered);
+    let asking = spawn(move || copy(&from_client, &to_server, &over));
+    if let Ok(asking) = asking {
+        copy(&server, &client, &AtomicBool::new(false));
+        // The replica has done its part: it may be stopped.
+        drop(ticket);
+        answered.store(true, Ordering::Relaxed);
+        // A panic there has already closed the connection.
+        let _ = asking.join();
+    }
+}
+
+/// Copies one direction to its end and passes the end on. `over` says that
+/// nobody is interested any more.
+fn copy(mut from: &TcpStream, mut to: &TcpStream, over: &AtomicBool) {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                if to.write_all(&buffer[..read]).is_err() {
+                    return close(from, to);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                if over.load(Ordering::Relaxed) {
+                    return close(from, to);
+                }
+            }
+            Err(_) => return close(from, to),
+        }
+    }
+    // It fails only where the other side is already gone.
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+fn close(from: &TcpStream, to: &TcpStream) {
+    for side in [from, to] {
+        // It fails only where that side is already closed.
+        let _ = side.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn listen() -> (TcpListener, u16) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    fn service() -> (u16, Arc<Routes>, mpsc::Receiver<Event>) {
+        let (listener, port) = listen();
+        let routes = Arc::new(Routes::default());
+        let (sender, events) = mpsc::channel();
+        serve(listener, Arc::clone(&routes), sender);
+        (port, routes, events)
+    }
+
+    /// Answers each connection, once its client has said everything.
+    fn echo(listener: TcpListener) {
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut said = Vec::new();
+                stream.read_to_end(&mut said).unwrap();
+                stream.write_all(&said).unwrap();
+            }
+        });
+    }
+
+    fn talk(port: u16, text: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.write_all(text)?;
+        stream.shutdown(Shutdown::Write)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
+    }
+
+    #[test]
+    fn a_half_closed_connection_still_gets_its_whole_answer() {
+        let (port, routes, _events) = service();
+        let (listener, behind) = listen();
+        echo(listener);
+        let backend = Backend::new(1, behind);
+        routes.add(&backend);
+        let large = vec![b'x'; 3 << 20];
+        assert_eq!(talk(port, &large).unwrap(), large);
+        assert_eq!(backend.open(), 0);
+    }
+
+    #[test]
+    fn a_replica_that_does_not_listen_is_passed_over_and_reported() {
+        let (port, routes, events) = service();
+        let (dead, nobody) = listen();
+        drop(dead);
+        let (listener, behind) = listen();
+        echo(listener);
+        routes.add(&Backend::new(1, nobody));
+        routes.add(&Backend::new(2, behind));
+        for _ in 0..4 {
+            assert_eq!(talk(port, b"hello").unwrap(), b"hello");
+        }
+        assert!(matches!(events.recv().unwrap(), Event::Refused { run: 1 }));
+        assert!(events.try_recv().is_err(), "it was asked a second time");
+    }
+
+    #[test]
+    fn without_a_replica_the_client_is_not_kept_waiting() {
+        let (port, _routes, _events) = service();
+        let answer = talk(port, b"hello").unwrap_or_default();
+        assert!(answer.is_empty());
+    }
+}

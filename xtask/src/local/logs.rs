@@ -1,0 +1,138 @@
+//! Logs stay bounded, whoever writes them. A log is cut in place: its writer
+//! holds it open for appending and goes on at the new end.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+
+use crate::lab::Lab;
+
+use super::paths;
+
+/// A log that grew beyond this becomes the `.1` beside it.
+const LARGEST: u64 = 4 << 20;
+/// Logs of pods that are gone, the newest of them.
+const KEPT: usize = 40;
+
+/// Cuts every log that has grown too large.
+pub fn rotate(lab: &Lab) -> Result<()> {
+    let mut logs = vec![paths::log(lab)];
+    logs.extend(pod_logs(lab));
+    for log in logs {
+        let size = fs::metadata(&log).map_or(0, |found| found.len());
+        if size > LARGEST && !is_older_part(&log) {
+            cut(&log)?;
+        }
+    }
+    Ok(())
+}
+
+fn cut(log: &Path) -> Result<()> {
+    let doing = || format!("rotating {}", log.display());
+    fs::copy(log, older_part(log)).with_context(doing)?;
+    let file = File::options().write(true).open(log).with_context(doing)?;
+    file.set_len(0).with_context(doing)
+}
+
+/// Removes the oldest logs of pods that are gone.
+pub fn forget_old(lab: &Lab, alive: &BTreeSet<String>) -> Result<()> {
+    let mut gone: Vec<(SystemTime, PathBuf)> = pod_logs(lab)
+        .into_iter()
+        .filter(|log| !alive.iter().any(|pod| belongs_to(log, pod)))
+        .map(|log| (modified(&log), log))
+        .collect();
+    gone.sort();
+    let excess = gone.len().saturating_sub(KEPT);
+    for (_, log) in gone.drain(..excess) {
+        fs::remove_file(&log).with_context(|| format!("deleting {}", log.display()))?;
+    }
+    Ok(())
+}
+
+/// Everything a pod wrote, as far as it was kept.
+pub fn read(lab: &Lab, pod: &str) -> String {
+    let log = paths::pod_log(lab, pod);
+    let parts = [older_part(&log), log];
+    // A part that does not exist is one that was not needed.
+    let bytes: Vec<u8> = parts
+        .iter()
+        .flat_map(|part| fs::read(part).unwrap_or_default())
+        .collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn pod_logs(lab: &Lab) -> Vec<PathBuf> {
+    let entries = fs::read_dir(paths::pod_logs(lab));
+    entries.map_or_else(
+        |_| Vec::new(),
+        |all| all.flatten().map(|entry| entry.path()).collect(),
+    )
+}
+
+fn older_part(log: &Path) -> PathBuf {
+    log.with_added_extension("1")
+}
+
+fn is_older_part(log: &Path) -> bool {
+    log.extension().is_some_and(|extension| extension == "1")
+}
+
+fn belongs_to(log: &Path, pod: &str) -> bool {
+    let name = log.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix(pod)
+        .is_some_and(|rest| rest.starts_with(".log"))
+}
+
+fn modified(log: &Path) -> SystemTime {
+    let found = fs::metadata(log).and_then(|found| found.modified());
+    found.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn lab(name: &str) -> Lab {
+        let root = std::env::temp_dir().join(format!("xtask-logs-{name}-{}", std::process::id()));
+        // Left by an earlier run that was killed.
+        let _ = fs::remove_dir_all(&root);
+        let lab = Lab { root };
+        fs::create_dir_all(paths::pod_logs(&lab)).unwrap();
+        lab
+    }
+
+    #[test]
+    fn a_log_that_is_cut_loses_nothing_of_its_last_part() {
+        let lab = lab("cut");
+        let path = paths::pod_log(&lab, "web-1");
+        let mut writer = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap();
+        let size = usize::try_from(LARGEST).unwrap();
+        writer.write_all(&vec![b'a'; size + 1]).unwrap();
+        rotate(&lab).unwrap();
+        writer.write_all(b"end").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "end");
+        assert!(read(&lab, "web-1").ends_with("aend"));
+        fs::remove_dir_all(&lab.root).unwrap();
+    }
+
+    #[test]
+    fn only_logs_of_pods_that_are_gone_are_forgotten() {
+        let lab = lab("forget");
+        for pod in 0..KEPT + 5 {
+            fs::write(paths::pod_log(&lab, &format!("job-{pod}")), "x").unwrap();
+        }
+        let alive = BTreeSet::from(["job-0".to_owned()]);
+        forget_old(&lab, &alive).unwrap();
+        assert_eq!(pod_logs(&lab).len(), KEPT + 1);
+        assert!(paths::pod_log(&lab, "job-0").exists());
+        fs::remove_dir_all(&lab.root).unwrap();
+    }
+}

@@ -1,0 +1,231 @@
+//! One replica of the application.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::Pod;
+use crate::manifests::model::PodSpec;
+use crate::wait;
+
+use super::forward::Backend;
+use super::ground::{Ground, back_off};
+use super::ports;
+use super::probe::Probes;
+use super::process::{self, Process};
+
+pub struct Replica {
+    name: String,
+    template: PodSpec,
+    state: State,
+    restarts: u32,
+    /// Ends in a row, without having run well in between.
+    crashes: u32,
+    /// It is to go, and another one takes its place.
+    leaving: bool,
+}
+
+enum State {
+    /// For what it mounts, as a pending pod does.
+    Waiting,
+    Running(Box<Running>),
+    BackOff {
+        until: Instant,
+    },
+    Gone,
+}
+
+struct Running {
+    process: Process,
+    backend: Arc<Backend>,
+    ready: bool,
+    _probes: Probes,
+}
+
+impl Replica {
+    pub fn create(ground: &mut Ground) -> Self {
+        let serial = ground.next_serial();
+        let deployment = &ground.manifests.deployment;
+        let mut replica = Self {
+            name: format!("{}-{serial}", deployment.metadata.name),
+            template: deployment.spec.template.spec.clone(),
+            state: State::Gone,
+            restarts: 0,
+            crashes: 0,
+            leaving: false,
+        };
+        replica.start(ground);
+        replica
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub fn is_ready(&self) -> bool {
+        matches!(&self.state, State::Running(running) if running.ready) && !self.leaving
+    }
+
+    /// Made from the template that is declared now.
+    pub fn is_current(&self, template: &PodSpec) -> bool {
+        self.template == *template
+    }
+
+    pub fn mounts(&self, claim: &str) -> bool {
+        let idle = matches!(self.state, State::Waiting | State::Gone);
+        !idle && self.template.claims().any(|mounted| mounted == claim)
+    }
+
+    pub fn runs(&self, run: u64) -> bool {
+        matches!(&self.state, State::Running(running) if running.process.run == run)
+    }
+
+    pub fn facts(&self) -> Pod {
+        let asked = matches!(&self.state, State::Running(running) if running.process.asked());
+        Pod {
+            name: self.name.clone(),
+            ready: self.is_ready(),
+            restarts: self.restarts,
+            stopping: self.leaving || asked,
+        }
+    }
+
+    fn start(&mut self, ground: &mut Ground) {
+        if let Some(reason) = ground.obstacle(&self.template) {
+            ground.note(&format!("{} waits: {reason}", self.name));
+            self.state = State::Waiting;
+            return;
+        }
+        match self.running(ground) {
+            Ok(running) => self.state = State::Running(Box::new(running)),
+            Err(error) => self.back_off(ground, &format!("could not be started: {error:#}")),
+        }
+    }
+
+    fn running(&self, ground: &mut Ground) -> anyhow::Result<Running> {
+        let run = ground.next_serial();
+        // Free again when the replica takes it; if another program is faster,
+        // the replica ends and the next attempt gets another port.
+        let port = ports::find_free(run)?.local_addr()?.port();
+        let set = [("PORT".to_owned(), port.to_string())];
+        let process = ground.start(&self.name, run, &self.template, &set)?;
+        let probes = Probes::begin(self.template.container(), run, port, &ground.events);
+        let backend = Backend::new(run, port);
+        Ok(Running {
+            process,
+            backend,
+            ready: false,
+            _probes: probes,
+        })
+    }
+
+    fn back_off(&mut self, ground: &Ground, why: &str) {
+        self.crashes += 1;
+        self.restarts += 1;
+        // The first time at once, as Kubernetes does.
+        let pause = match self.crashes {
+            1 => std::time::Duration::ZERO,
+            crashes => back_off(crashes - 1),
+        };
+        ground.note(&format!(
+            "{} {why}; again in {} s",
+            self.name,
+            pause.as_secs()
+        ));
+        self.state = State::BackOff {
+            until: Instant::now() + pause,
+        };
+    }
+
+    pub fn set_ready(&mut self, ground: &Ground, ready: bool) {
+        let State::Running(running) = &mut self.state else {
+            return;
+        };
+        let ready = ready && !running.process.asked();
+        if ready {
+            ground.routes.add(&running.backend);
+        } else {
+            ground.routes.remove(running.process.run);
+        }
+        if running.ready != ready {
+            running.ready = ready;
+            let now = if ready {
+                "is ready"
+            } else {
+                "is not ready any more"
+            };
+            ground.note(&format!("{} {now}", self.name));
+        }
+    }
+
+    /// The liveness probe gave up on it: its process is replaced, within the
+    /// same pod.
+    pub fn restart(&mut self, ground: &Ground) {
+        ground.note(&format!("{} does not answer its liveness probe", self.name));
+        self.set_ready(ground, false);
+        if let State::Running(running) = &mut self.state {
+            running.process.ask();
+        }
+    }
+
+    /// No new connections from here on; then it is asked to end.
+    pub fn stop(&mut self, ground: &Ground) {
+        self.leave(ground, Process::ask);
+    }
+
+    /// Ends it without warning, and for good.
+    pub fn kill(&mut self, ground: &Ground) {
+        self.leave(ground, Process::kill);
+    }
+
+    fn leave(&mut self, ground: &Ground, end: fn(&mut Process)) {
+        self.leaving = true;
+        if let State::Running(running) = &mut self.state {
+            ground.routes.remove(running.process.run);
+            end(&mut running.process);
+        } else {
+            self.remove(ground);
+        }
+    }
+
+    fn remove(&mut self, ground: &Ground) {
+        process::clean(&ground.lab, &self.name);
+        self.state = State::Gone;
+    }
+
+    pub fn exited(&mut self, ground: &Ground, how: &str) {
+        let State::Running(running) = &self.state else {
+            return;
+        };
+        ground.routes.remove(running.process.run);
+        if self.leaving {
+            ground.note(&format!("{} has ended", self.name));
+            return self.remove(ground);
+        }
+        if running.process.started.elapsed() >= wait::RAN_WELL {
+            self.crashes = 0;
+        }
+        self.back_off(ground, &format!("ended ({how})"));
+    }
+
+    /// Does what is due; says when to look again.
+    pub fn advance(&mut self, ground: &mut Ground) -> Option<Instant> {
+        match &mut self.state {
+            State::Running(running) => running.process.advance(running.backend.open()),
+            State::BackOff { until } if *until > Instant::now() => Some(*until),
+            State::Waiting if ground.obstacle(&self.template).is_some() => None,
+            State::BackOff { .. } | State::Waiting => {
+                self.start(ground);
+                None
+            }
+            State::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What is wanted of the supervisor. It is on disk, so that another one that
+//! takes over after a `kill -9` carries on with the same port and the same
+//! replicas.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::lab::{Lab, write_file};
+
+use super::cron::Minute;
+use super::paths;
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wishes {
+    /// The port of the service, once one was taken.
+    pub port: Option<u16>,
+    pub replicas: u32,
+    pub suspended: bool,
+    /// Of the last pod: names are never used twice.
+    pub serial: u64,
+    /// The last minute whose scheduled run was started.
+    pub last_run: Minute,
+}
+
+impl Wishes {
+    /// What the file says; `None` where no lab was ever brought up.
+    pub fn load(lab: &Lab) -> Result<Option<Self>> {
+        let path = paths::wishes(lab);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("understanding {}", path.display()))
+            .context(
+                Failure::tool("what is wanted of the supervisor cannot be read")
+                    .next(format!("rm {} && cargo xtask setup", path.display())),
+            )
+            .map(Some)
+    }
+
+    pub fn save(&self, lab: &Lab) -> Result<()> {
+        let text = serde_json::to_string(self)? + "\n";
+        write_file(&paths::wishes(lab), &text).context(
+            Failure::tool("the supervisor cannot write its state")
+                .next("df -h .lab (make room, or make it writable), then the same command again"),
+        )
+    }
+}
