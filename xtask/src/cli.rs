@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::EngineChoice;
@@ -126,11 +126,13 @@ pub enum LocalAction {
     DeleteVolume { claim: String },
     /// Run a job to its end and print its log
     Job {
-        /// `backup` or `restore`
-        kind: String,
-        /// The point to restore
-        #[arg(default_value = "latest")]
-        point: String,
+        kind: JobKind,
+        /// What the job is called; one that has ended is replaced
+        #[arg(long)]
+        name: Option<String>,
+        /// Set a variable of the job's environment anew
+        #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+        env: Vec<(String, String)>,
     },
     /// End a replica: `SIGTERM`, or `SIGKILL` with --force
     Kill {
@@ -138,7 +140,35 @@ pub enum LocalAction {
         #[arg(long)]
         force: bool,
     },
+    /// Stop the supervisor and everything it runs; volumes stay
+    Stop,
     /// Run the supervisor in the foreground (setup starts it by itself)
     #[command(hide = true)]
     Supervisor,
+}
+
+/// What `local job` can run.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum JobKind {
+    /// The template of the backup cron job
+    Backup,
+    /// pra/50-job-restore.yaml
+    Restore,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it has to be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Command {
+    /// The supervisor of the local engine outlives what its terminal says.
+    pub fn is_supervisor(&self) -> bool {
+        matches!(
+            self,
+            Self::Local {
+                action: LocalAction::Supervisor
+            }
+        )
+    }
 }

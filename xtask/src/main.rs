@@ -40,7 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, ui: &Ui) -> Result<()> {
-    wait::watch_signals()?;
+    // The supervisor has its own mind about signals.
+    if !cli.command.is_supervisor() {
+        wait::watch_signals()?;
+    }
     let ctx = &Context::load(cli.options, ui.clone())?;
     match cli.command {
         Command::Preflight => commands::preflight::run(ctx),
@@ -57,7 +60,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Teardown => commands::teardown::run(ctx),
         Command::Test(args) => commands::test::run(ctx, &args),
         Command::Bench { what } => commands::bench::run(ctx, &what),
-        Command::Local { action } => commands::local::run(ctx, &action),
+        Command::Local { action } => commands::local::run(ctx, action),
         Command::Completions { shell } => commands::completions::run(ui, shell),
     }
 }

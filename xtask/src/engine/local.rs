@@ -1,45 +1,332 @@
-use super::*;
-pub struct LocalEngine;
+//! The local engine: pods are processes of this machine under a supervisor,
+//! volumes are folders of `.lab`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::context::Context;
+use crate::exec::{Exec, Output, quote};
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::local::protocol::{Ask, Reply};
+use crate::local::wishes::Wishes;
+use crate::local::{self, client, launch, ports, volumes};
+use crate::manifests::{self, Manifests};
+use crate::ui::Ui;
+use crate::wait::{self, Wait};
+
+use super::{Death, Engine, Facts, JobOutcome, JobSource};
+
+pub struct LocalEngine {
+    lab: Lab,
+    /// `service.port` of lab.toml.
+    port: u16,
+    exec: Exec,
+    ui: Ui,
+}
+
 impl LocalEngine {
-    pub fn new(_: &Context) -> Self {
-        Self
+    pub fn new(ctx: &Context) -> Self {
+        Self {
+            lab: ctx.lab.clone(),
+            port: ctx.config.service.port,
+            exec: ctx.exec.clone(),
+            ui: ctx.ui.clone(),
+        }
+    }
+
+    /// Shows `cargo xtask local WORDS`; says whether to do it.
+    fn change(&self, words: &str) -> bool {
+        self.exec.change(&format!("cargo xtask local {words}"))
+    }
+
+    /// Asks for a change, of a supervisor that is started again where an
+    /// earlier one was killed.
+    fn request(&self, ask: Ask, wait: Wait) -> Result<Reply> {
+        if !client::is_alive(&self.lab) && Wishes::load(&self.lab)?.is_some() {
+            self.ui
+                .note("the supervisor was gone: starting it again, as it was");
+            self.start()?;
+        }
+        client::ask(&self.lab, ask, wait)
+    }
+
+    fn start(&self) -> Result<()> {
+        self.preconditions()?;
+        client::start(&self.lab)
+    }
+
+    /// What has to hold before anything is changed.
+    fn preconditions(&self) -> Result<()> {
+        let manifests = self.runnable()?;
+        manifests::load_restore_job(&self.lab.root, &manifests)?;
+        if !client::is_alive(&self.lab) && self.port != 0 {
+            // Only to learn whether it is free; the supervisor takes it.
+            ports::take(self.port)?;
+        }
+        Ok(())
+    }
+
+    /// The manifests, once the programs they name are there.
+    fn runnable(&self) -> Result<Manifests> {
+        let manifests = manifests::load(&self.lab.root)?;
+        if let Some(python) = launch::required_program(&self.lab, &manifests)
+            && !python.exists()
+        {
+            return Err(Failure::preflight(format!(
+                "the application's Python is missing: {}",
+                python.display()
+            ))
+            .next("cargo xtask setup")
+            .into());
+        }
+        Ok(manifests)
+    }
+
+    /// A supervisor of this version, on the port of lab.toml, is alive.
+    fn ensure_supervisor(&self) -> Result<()> {
+        if client::is_alive(&self.lab) {
+            let Some(reason) = self.unfit()? else {
+                self.ui.note("the supervisor is already running");
+                return Ok(());
+            };
+            self.ui.note(&format!("replacing the supervisor: {reason}"));
+            if self.change("stop") {
+                client::stop(&self.lab)?;
+            }
+        }
+        let log = ".lab/logs/supervisor.log";
+        let shell = format!("cargo xtask local supervisor </dev/null >>{log} 2>&1 &");
+        if self.exec.change(&shell) {
+            let step = self.ui.step("starting the supervisor");
+            self.start()?;
+            step.done("it answers");
+        }
+        Ok(())
+    }
+
+    /// Why the supervisor that runs cannot stay.
+    fn unfit(&self) -> Result<Option<String>> {
+        if !client::is_ours(&self.lab)? {
+            return Ok(Some("it is of another version".to_owned()));
+        }
+        let port = Wishes::load(&self.lab)?.and_then(|wishes| wishes.port);
+        if self.port != 0 && port != Some(self.port) {
+            return Ok(Some(format!("lab.toml says port {} now", self.port)));
+        }
+        Ok(None)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        let step = self.ui.step("waiting for the application");
+        let facts = wait::until(wait::APP_READY, || {
+            let facts = self.facts()?;
+            let ready = facts.ready() >= facts.wanted as usize;
+            let settled = facts.pods.iter().all(|pod| !pod.stopping);
+            Ok((ready && settled).then_some(facts))
+        })
+        .with_context(|| {
+            format!(
+                "what the replicas say is in {}",
+                self.lab.logs().join("pods").display()
+            )
+        })?;
+        step.done(format!("{} replicas are ready", facts.ready()));
+        Ok(())
+    }
+
+    /// The lab as its files tell, where no supervisor runs.
+    fn facts_at_rest(&self) -> Result<Facts> {
+        let manifests = manifests::load(&self.lab.root)?;
+        let wishes = Wishes::load(&self.lab)?.unwrap_or_default();
+        Ok(Facts {
+            wanted: wishes.replicas,
+            schedule: manifests.cron_job.spec.schedule.clone(),
+            suspended: wishes.suspended,
+            volumes: volumes::list(&self.lab, &manifests.claims),
+            ..Facts::default()
+        })
+    }
+
+    /// Ends the supervisor and everything it runs; the volumes stay.
+    pub fn stop(&self) -> Result<()> {
+        if client::is_alive(&self.lab) && self.change("stop") {
+            let step = self
+                .ui
+                .step("stopping the supervisor and everything it runs");
+            client::stop(&self.lab)?;
+            step.done("stopped");
+        }
+        Ok(())
+    }
+
+    /// Removes a folder or file of the lab.
+    fn remove(&self, path: &Path) -> Result<()> {
+        let Ok(found) = path.symlink_metadata() else {
+            return Ok(());
+        };
+        if !self
+            .exec
+            .change(&format!("rm -rf {}", quote(&path.to_string_lossy())))
+        {
+            return Ok(());
+        }
+        let removed = if found.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        };
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("deleting {}", path.display()))
+            }
+            _ => Ok(()),
+        }
     }
 }
+
 impl Engine for LocalEngine {
     fn name(&self) -> &'static str {
-        todo!()
+        "local"
     }
+
     fn facts(&self) -> Result<Facts> {
-        todo!()
+        if !client::is_alive(&self.lab) {
+            return self.facts_at_rest();
+        }
+        match client::ask(&self.lab, Ask::Facts, wait::SUPERVISOR_ANSWERS)? {
+            Reply::Facts(facts) => Ok(facts),
+            reply => Err(unexpected(&reply)),
+        }
     }
+
     fn up(&self) -> Result<()> {
-        todo!()
+        self.preconditions()?;
+        self.ensure_supervisor()?;
+        self.apply()?;
+        if self.exec.dry_run() {
+            return Ok(());
+        }
+        self.wait_until_ready()
     }
+
     fn down(&self) -> Result<()> {
-        todo!()
+        self.stop()?;
+        if !self.exec.dry_run() {
+            local::end_leftovers(&self.lab)?;
+        }
+        self.remove(&self.lab.volumes())?;
+        for leftover in local::files(&self.lab) {
+            self.remove(&leftover)?;
+        }
+        Ok(())
     }
+
     fn apply(&self) -> Result<()> {
-        todo!()
+        if self.change("apply") {
+            self.request(Ask::Apply, wait::SUPERVISOR_ANSWERS)?;
+        }
+        Ok(())
     }
-    fn scale(&self, _: u32) -> Result<()> {
-        todo!()
+
+    fn scale(&self, replicas: u32) -> Result<()> {
+        if self.change(&format!("scale {replicas}")) {
+            self.request(Ask::Scale(replicas), wait::SUPERVISOR_ANSWERS)?;
+        }
+        Ok(())
     }
-    fn suspend_backups(&self, _: bool) -> Result<()> {
-        todo!()
+
+    fn suspend_backups(&self, suspend: bool) -> Result<()> {
+        if self.change(if suspend { "suspend" } else { "resume" }) {
+            self.request(Ask::Suspend(suspend), wait::SUPERVISOR_ANSWERS)?;
+        }
+        Ok(())
     }
+
     fn delete_jobs(&self) -> Result<()> {
-        todo!()
+        if self.change("delete-jobs") {
+            self.request(Ask::DeleteJobs, wait::SUPERVISOR_ANSWERS)?;
+        }
+        Ok(())
     }
-    fn delete_volume(&self, _: &str) -> Result<()> {
-        todo!()
+
+    fn delete_volume(&self, claim: &str) -> Result<()> {
+        if self.change(&format!("delete-volume {}", quote(claim))) {
+            self.request(Ask::DeleteVolume(claim.to_owned()), wait::VOLUME_DELETED)?;
+        }
+        Ok(())
     }
-    fn run_job(&self, _: &str, _: &JobSource) -> Result<Option<JobOutcome>> {
-        todo!()
+
+    fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>> {
+        if !self.change(&job_words(name, source)) {
+            return Ok(None);
+        }
+        let ask = Ask::RunJob {
+            name: name.to_owned(),
+            source: source.clone(),
+        };
+        match self.request(ask, wait::JOB_DONE)? {
+            Reply::Job {
+                succeeded,
+                reason,
+                log,
+            } => Ok(Some(JobOutcome {
+                succeeded,
+                reason,
+                log,
+            })),
+            reply => Err(unexpected(&reply)),
+        }
     }
-    fn pra(&self, _: &[&str]) -> Result<Output> {
-        todo!()
+
+    fn pra(&self, args: &[&str]) -> Result<Output> {
+        let manifests = self.runnable()?;
+        let pod = &manifests.deployment.spec.template.spec;
+        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &[]).cmd;
+        // Nothing of it outlives the command, so the system's folder will do.
+        cmd.env.remove("TMPDIR");
+        cmd.program = self.lab.venv().join("bin/python").display().to_string();
+        cmd.args = ["-m", "pra"]
+            .iter()
+            .chain(args)
+            .map(|arg| (*arg).to_owned())
+            .collect();
+        self.exec.probe(&cmd)
     }
-    fn kill(&self, _: &str, _: Death) -> Result<()> {
-        todo!()
+
+    fn kill(&self, pod: &str, death: Death) -> Result<()> {
+        let force = if death == Death::Hard { " --force" } else { "" };
+        if self.change(&format!("kill {}{force}", quote(pod))) {
+            let ask = Ask::Kill {
+                pod: pod.to_owned(),
+                hard: death == Death::Hard,
+            };
+            self.request(ask, wait::SUPERVISOR_ANSWERS)?;
+        }
+        Ok(())
     }
+}
+
+/// The words of `cargo xtask local` that run the same job.
+fn job_words(name: &str, source: &JobSource) -> String {
+    let (kind, env) = match source {
+        JobSource::Backup => ("backup", &[][..]),
+        JobSource::Restore { env } => ("restore", env.as_slice()),
+    };
+    let set: String = env
+        .iter()
+        .map(|(key, value)| format!(" --env {}", quote(&format!("{key}={value}"))))
+        .collect();
+    format!("job {kind} --name {}{set}", quote(name))
+}
+
+fn unexpected(reply: &Reply) -> anyhow::Error {
+    Failure::tool(format!(
+        "the supervisor gave an answer to another question: {reply:?}"
+    ))
+    .next("cargo xtask local stop && cargo xtask setup")
+    .into()
 }
