@@ -2,144 +2,28 @@
 //! (built by xshell), long ones that stream to a log file (duct), and services
 //! that outlive us. Each has a limit, and its whole process group ends with it.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod cmd;
+mod service;
+
+pub use cmd::{Cmd, quote};
+pub use service::{Process, signal_group, spawn};
+
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::failure::Failure;
 use crate::ui::Ui;
 use crate::wait;
-
-/// An external command. Its `Display` is shell that a person can paste.
-#[derive(Clone, Debug)]
-pub struct Cmd {
-    pub program: String,
-    pub args: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    pub cwd: Option<PathBuf>,
-    pub limit: Duration,
-    /// Nothing of our own environment is passed on.
-    pub only_env: bool,
-}
-
-impl Cmd {
-    pub fn new(program: impl Into<String>) -> Self {
-        Self {
-            program: program.into(),
-            args: Vec::new(),
-            env: BTreeMap::new(),
-            cwd: None,
-            limit: wait::SHORT_COMMAND,
-            only_env: false,
-        }
-    }
-
-    #[must_use]
-    pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
-        self
-    }
-
-    #[must_use]
-    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.env.insert(key.to_owned(), value.into());
-        self
-    }
-
-    #[must_use]
-    pub fn envs(mut self, env: &BTreeMap<String, String>) -> Self {
-        self.env
-            .extend(env.iter().map(|(k, v)| (k.clone(), v.clone())));
-        self
-    }
-
-    #[must_use]
-    pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.cwd = Some(dir.into());
-        self
-    }
-
-    /// With the stated environment and nothing else, as in a container.
-    #[must_use]
-    pub fn only_env(mut self) -> Self {
-        self.only_env = true;
-        self
-    }
-
-    #[must_use]
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    /// The last part of the program's path: what people call it.
-    fn name(&self) -> &str {
-        self.program.rsplit('/').next().unwrap_or(&self.program)
-    }
-
-    fn command(&self) -> Result<Command> {
-        let shell = xshell::Shell::new().context("reading the current directory")?;
-        if let Some(dir) = &self.cwd {
-            shell.change_dir(dir);
-        }
-        let mut command = shell.cmd(&self.program).args(&self.args);
-        if self.only_env {
-            command = command.env_clear();
-        }
-        Ok(command.envs(self.env.iter()).into())
-    }
-
-    fn not_started(&self, error: std::io::Error) -> anyhow::Error {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let failure = if missing {
-            Failure::preflight(format!("`{}` was not found", self.program))
-        } else {
-            Failure::tool(format!("`{}` could not be started: {error}", self.name()))
-        };
-        failure.next("cargo xtask preflight").into()
-    }
-}
-
-impl fmt::Display for Cmd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(dir) = &self.cwd {
-            write!(f, "cd {} && ", quote(&dir.to_string_lossy()))?;
-        }
-        if self.only_env {
-            f.write_str("env -i ")?;
-        }
-        for (key, value) in &self.env {
-            write!(f, "{key}={} ", quote(value))?;
-        }
-        f.write_str(&quote(&self.program))?;
-        for arg in &self.args {
-            write!(f, " {}", quote(arg))?;
-        }
-        Ok(())
-    }
-}
-
-/// Quotes one word for a POSIX shell, only where it needs it.
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
 
 /// What a short command left behind.
 #[derive(Debug)]
@@ -267,47 +151,6 @@ impl Exec {
     }
 }
 
-/// Starts a process that outlives the caller or is watched by it: its own
-/// process group unless it makes a session of its own, output to `log`, and
-/// `stdin` for the lock that says as long as it is held that it lives.
-pub fn spawn(cmd: &Cmd, stdin: Stdio, log: &File, own_group: bool) -> Result<Child> {
-    let mut command = cmd.command()?;
-    command
-        .stdin(stdin)
-        .stdout(log.try_clone().context("sharing the log file")?)
-        .stderr(log.try_clone().context("sharing the log file")?);
-    if own_group {
-        command.process_group(0);
-    }
-    command.spawn().map_err(|e| cmd.not_started(e))
-}
-
-/// A process that ends, with its whole group, when this value is dropped.
-pub struct Process(Child);
-
-impl Process {
-    pub fn start(cmd: &Cmd, log: &File) -> Result<Self> {
-        Ok(Self(spawn(cmd, Stdio::null(), log, true)?))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        signal_group(self.0.id(), Signal::SIGKILL);
-        // Reaps it; it was there, since nobody else waits for it.
-        let _ = self.0.wait();
-    }
-}
-
-/// Sends a signal to a whole process group. Fine when nobody is left.
-pub fn signal_group(group: u32, signal: Signal) {
-    // Group 0 would be our own.
-    if let Ok(raw @ 1..) = i32::try_from(group) {
-        // The only failure that matters, "no such group", is the wished end.
-        let _ = killpg(Pid::from_raw(raw), signal);
-    }
-}
-
 /// Runs a short command to its end, without showing it.
 pub fn output(cmd: &Cmd) -> Result<Output> {
     let mut command = cmd.command()?;
@@ -424,17 +267,6 @@ mod tests {
     use crate::failure::{Kind, kind};
 
     #[test]
-    fn the_display_of_a_command_can_be_pasted() {
-        let cmd = Cmd::new("echo")
-            .args(["it's", "a b", "plain-1.0", ""])
-            .env("MESSAGE", "x y");
-        let shown = cmd.to_string();
-        assert_eq!(shown, r"MESSAGE='x y' echo 'it'\''s' 'a b' plain-1.0 ''");
-        let pasted = output(&Cmd::new("sh").args(["-c", &shown])).unwrap();
-        assert_eq!(pasted.stdout, "it's a b plain-1.0 \n");
-    }
-
-    #[test]
     fn a_hang_ends_at_its_limit_with_all_its_children() {
         let dir = std::env::temp_dir().join(format!("xtask-exec-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -446,7 +278,7 @@ mod tests {
         let error = output(&cmd).unwrap_err();
         assert_eq!(kind(&error), Kind::Timeout);
         let pid = std::fs::read_to_string(&pid_file).unwrap();
-        let pid = Pid::from_raw(pid.trim().parse().unwrap());
+        let pid = nix::unistd::Pid::from_raw(pid.trim().parse().unwrap());
         let gone = || nix::sys::signal::kill(pid, None).is_err().then_some(());
         // An orphan waits for init to reap it.
         let zombie = || {

@@ -120,7 +120,8 @@ impl Ui {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "o" | "oui"))
     }
 
-    /// A table with its columns aligned; numbers read better on the right.
+    /// A table with its columns aligned, without a heading where all headers
+    /// are empty; numbers read better on the right.
     pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) {
         for line in table_lines(headers, rows) {
             self.say(&line);
@@ -267,7 +268,10 @@ fn table_lines(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    std::iter::once(line(headers.to_vec()))
+    let titled = headers.iter().any(|header| !header.is_empty());
+    titled
+        .then(|| line(headers.to_vec()))
+        .into_iter()
         .chain(
             rows.iter()
                 .map(|row| line(row.iter().map(String::as_str).collect())),

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 
 ledger, database = sys.argv[1:]
-acknowledged, sent = {}, {}
+acknowledged, sent = [], {}
 with open(ledger, encoding="utf-8") as lines:
     for line in lines:
         entry = json.loads(line)
@@ -19,19 +19,17 @@ with open(ledger, encoding="utf-8") as lines:
             sent[entry["n"]] = entry["message"]
         elif entry["event"] == "ended" and "acknowledged" in entry["outcome"]:
             answer = entry["outcome"]["acknowledged"]
-            acknowledged[answer["id"]] = (answer["timestamp"], sent[entry["n"]])
+            acknowledged.append((answer["id"], answer["timestamp"], sent[entry["n"]]))
 
 with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-    rows = {
-        row[0]: (row[1], row[2])
-        for row in connection.execute("SELECT id, ts, message FROM events")
-    }
+    rows = connection.execute("SELECT id, ts, message FROM events").fetchall()
 
+present, promised = set(rows), set(acknowledged)
 prefix = next(iter(sent.values())).rsplit("-", 1)[0]
-lost = sorted(key for key, value in acknowledged.items() if rows.get(key) != value)
-extra = [row for key, row in rows.items() if key not in acknowledged and row[1].startswith(prefix)]
-answered = {message for _, message in acknowledged.values()}
-in_doubt = [row for row in extra if row[1] in set(sent.values()) - answered]
+lost = sorted(row[0] for row in acknowledged if row not in present)
+extra = [row for row in rows if row not in promised and row[2].startswith(prefix)]
+answered = {message for _, _, message in acknowledged}
+in_doubt = [row for row in extra if row[2] in set(sent.values()) - answered]
 print(
     json.dumps(
         {

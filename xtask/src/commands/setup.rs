@@ -11,7 +11,7 @@ use crate::scenario::repair;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
-    let engine = bring_up(ctx)?;
+    let engine = complete(ctx, engine::select(ctx)?)?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
@@ -32,13 +32,20 @@ pub fn run(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The lab's engine with the lab up. Does only what is missing: nothing where
-/// every replica is ready and no scenario was left half-way.
+/// The lab's engine with the lab up, for a command that needs it.
 pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
     let engine = engine::select(ctx)?;
-    let unfinished = repair::pending(&ctx.lab)?;
     if !is_up(&engine.facts()?) {
         ctx.ui.note("The lab is not up: bringing it up.");
+    }
+    complete(ctx, engine)
+}
+
+/// Does only what is missing: nothing where every replica is ready and no
+/// scenario was left half-way.
+fn complete(ctx: &Context, engine: Box<dyn Engine>) -> Result<Box<dyn Engine>> {
+    let unfinished = repair::pending(&ctx.lab)?;
+    if !is_up(&engine.facts()?) {
         preflight::insist(ctx)?;
         ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
         engine.up()?;

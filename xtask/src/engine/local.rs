@@ -204,7 +204,10 @@ impl Engine for LocalEngine {
     }
 
     fn up(&self) -> Result<()> {
-        self.preconditions()?;
+        // A dry run has only shown how the packages would come.
+        if !self.exec.dry_run() {
+            self.preconditions()?;
+        }
         self.ensure_supervisor()?;
         self.apply()?;
         if self.exec.dry_run() {

@@ -35,49 +35,103 @@ pub fn parse_dump(text: &str) -> Result<Rows> {
     Ok(rows)
 }
 
-/// What became of the writes. Every list is of ids, in order.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What became of the writes.
+#[derive(Debug, Default, PartialEq)]
 pub struct Verdict {
     /// Acknowledged (or there before the run) and absent.
-    pub lost: Vec<i64>,
-    /// Present under its id, with another content than was acknowledged.
+    pub lost: Vec<Lost>,
+    /// Ids of rows that have another content than was acknowledged, one that
+    /// was never acknowledged under this id.
     pub changed: Vec<i64>,
-    /// Present, and never sent.
+    /// Ids of rows that were never sent.
     pub phantom: Vec<i64>,
-    /// Present, sent, and never acknowledged: allowed, since the answer may
-    /// have been cut off after the write.
+    /// Ids of rows that were sent and never acknowledged: allowed, since the
+    /// answer may have been cut off after the write.
     pub in_doubt: Vec<i64>,
+    /// Ids that were acknowledged more than once: given out again after a loss.
+    pub reused: Vec<i64>,
 }
+
+/// A row that is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lost {
+    pub id: i64,
+    /// When it was acknowledged, on the ledger's clock; `None` for a row from
+    /// before the run.
+    pub acknowledged: Option<f64>,
+}
+
+impl Verdict {
+    pub fn lost_ids(&self) -> Vec<i64> {
+        self.lost.iter().map(|lost| lost.id).collect()
+    }
+}
+
+/// Everything that was promised under one id. After a loss an id can be given
+/// out again, so there may be several; at most one can be kept.
+type Promises = BTreeMap<i64, Vec<(Row, Option<f64>)>>;
 
 /// Compares the rows after the recovery with those before the run and with
 /// what the client was promised.
 pub fn compare(before: &Rows, requests: &[Request], after: &Rows) -> Verdict {
-    let mut promised = before.clone();
-    let mut unanswered = BTreeSet::new();
-    for request in requests {
-        match &request.outcome {
-            Outcome::Acknowledged { id, timestamp } => {
-                let row = Row {
-                    message: request.message.clone(),
-                    timestamp: timestamp.clone(),
-                };
-                promised.insert(*id, row);
-            }
-            Outcome::Failed { .. } => {
-                unanswered.insert(request.message.as_str());
-            }
-        }
-    }
+    let promises = promises(before, requests);
     let mut verdict = Verdict::default();
-    for (id, row) in &promised {
-        match after.get(id) {
-            None => verdict.lost.push(*id),
-            Some(found) if found != row => verdict.changed.push(*id),
-            Some(_) => {}
+    for (id, promised) in &promises {
+        let found = after.get(id);
+        let kept = promised.iter().position(|(row, _)| Some(row) == found);
+        if found.is_some() && kept.is_none() {
+            verdict.changed.push(*id);
+        }
+        // A row with another content stands for the newest promise: that one
+        // is changed, and those before it are lost.
+        let stands = kept.or(found.map(|_| promised.len() - 1));
+        let lost = promised
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| Some(*n) != stands);
+        verdict.lost.extend(lost.map(|(_, (_, at))| Lost {
+            id: *id,
+            acknowledged: *at,
+        }));
+        if promised.len() > 1 {
+            verdict.reused.push(*id);
         }
     }
+    judge_unpromised(requests, &promises, after, &mut verdict);
+    verdict
+}
+
+fn promises(before: &Rows, requests: &[Request]) -> Promises {
+    let mut promises = Promises::new();
+    for (id, row) in before {
+        promises.entry(*id).or_default().push((row.clone(), None));
+    }
+    for request in requests {
+        if let Outcome::Acknowledged { id, timestamp } = &request.outcome {
+            let row = Row {
+                message: request.message.clone(),
+                timestamp: timestamp.clone(),
+            };
+            promises
+                .entry(*id)
+                .or_default()
+                .push((row, Some(request.ended)));
+        }
+    }
+    promises
+}
+
+/// Rows under ids that nobody was promised.
+fn judge_unpromised(
+    requests: &[Request],
+    promises: &Promises,
+    after: &Rows,
+    verdict: &mut Verdict,
+) {
+    let unanswered = requests.iter().filter(|request| !request.acknowledged());
+    let mut unanswered: BTreeSet<&str> = unanswered.map(|r| r.message.as_str()).collect();
     for (id, row) in after {
-        if promised.contains_key(id) {
+        if promises.contains_key(id) {
             continue;
         }
         // A message sent once may be present once.
@@ -87,31 +141,15 @@ pub fn compare(before: &Rows, requests: &[Request], after: &Rows) -> Verdict {
             verdict.phantom.push(*id);
         }
     }
-    verdict
 }
 
-/// How many seconds' worth of acknowledged writes `lost` stands for: from the
-/// oldest lost acknowledgement to `disaster`. Rows from before the run count
-/// from the run's beginning.
-pub fn seconds_lost(requests: &[Request], lost: &[i64], disaster: f64) -> f64 {
-    if lost.is_empty() {
-        return 0.0;
-    }
-    let lost: BTreeSet<i64> = lost.iter().copied().collect();
-    let mut of_this_run = 0;
-    let mut oldest = disaster;
-    for request in requests {
-        if let Outcome::Acknowledged { id, .. } = request.outcome
-            && lost.contains(&id)
-        {
-            of_this_run += 1;
-            oldest = oldest.min(request.ended);
-        }
-    }
-    if of_this_run < lost.len() {
-        oldest = 0.0;
-    }
-    (disaster - oldest).max(0.0)
+/// How many seconds' worth of acknowledged writes were lost: from the oldest
+/// lost acknowledgement to `disaster`. Rows from before the run count from the
+/// run's beginning.
+pub fn seconds_lost(lost: &[Lost], disaster: f64) -> f64 {
+    let acknowledged = lost.iter().map(|lost| lost.acknowledged.unwrap_or(0.0));
+    let oldest = acknowledged.fold(disaster, f64::min);
+    disaster - oldest
 }
 
 #[cfg(test)]
@@ -159,7 +197,8 @@ mod tests {
     #[test]
     fn an_acknowledged_row_that_is_absent_is_lost_also_an_old_one() {
         let verdict = compare(&before(), &[acknowledged(0, 2, 1.0)], &Rows::new());
-        assert_eq!(verdict.lost, [1, 2]);
+        assert_eq!(verdict.lost_ids(), [1, 2]);
+        assert_eq!(verdict.lost[0].acknowledged, None);
     }
 
     #[test]
@@ -188,12 +227,32 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_is_given_out_again_does_not_hide_the_row_that_had_it_before() {
+        let requests = [acknowledged(0, 2, 1.0), acknowledged(1, 2, 5.0)];
+        let after = Rows::from([(1, row(100)), (2, row(1))]);
+        let verdict = compare(&before(), &requests, &after);
+        let lost = Lost {
+            id: 2,
+            acknowledged: Some(1.0),
+        };
+        assert_eq!(verdict.lost, [lost]);
+        assert_eq!(verdict.reused, [2]);
+        assert!(verdict.changed.is_empty());
+
+        let verdict = compare(&before(), &requests, &Rows::new());
+        assert_eq!(verdict.lost_ids(), [1, 2, 2]);
+    }
+
+    #[test]
     fn the_loss_in_seconds_runs_from_the_oldest_lost_acknowledgement() {
-        let requests = [acknowledged(0, 2, 1.0), acknowledged(1, 3, 4.0)];
-        assert_eq!(seconds_lost(&requests, &[], 10.0), 0.0);
-        assert_eq!(seconds_lost(&requests, &[3], 10.0), 6.0);
-        assert_eq!(seconds_lost(&requests, &[2, 3], 10.0), 9.0);
-        assert_eq!(seconds_lost(&requests, &[1, 3], 10.0), 10.0);
+        let lost = |acknowledged| Lost {
+            id: 1,
+            acknowledged,
+        };
+        assert_eq!(seconds_lost(&[], 10.0), 0.0);
+        assert_eq!(seconds_lost(&[lost(Some(4.0))], 10.0), 6.0);
+        assert_eq!(seconds_lost(&[lost(Some(4.0)), lost(Some(1.0))], 10.0), 9.0);
+        assert_eq!(seconds_lost(&[lost(None), lost(Some(4.0))], 10.0), 10.0);
     }
 
     #[test]

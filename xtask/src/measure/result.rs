@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::compare::{Verdict, seconds_lost};
+use super::compare::{Lost, Verdict, seconds_lost};
 use super::ledger::Request;
 
 #[derive(Debug, Serialize)]
@@ -70,6 +70,8 @@ pub struct Verified {
     pub phantom: usize,
     pub changed: usize,
     pub in_doubt: usize,
+    /// Ids that were acknowledged twice, since the first row was lost.
+    pub reused_ids: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,16 +92,16 @@ impl Rpo {
     pub fn new(
         requests: &[Request],
         verdict: &Verdict,
-        snapshot_only: &[i64],
+        snapshot_only: &[Lost],
         disaster: f64,
     ) -> Self {
         Self {
             acknowledged: requests.iter().filter(|r| r.acknowledged()).count(),
             lost: verdict.lost.len(),
-            lost_ids: verdict.lost.clone(),
-            seconds: milliseconds(seconds_lost(requests, &verdict.lost, disaster)),
+            lost_ids: verdict.lost_ids(),
+            seconds: milliseconds(seconds_lost(&verdict.lost, disaster)),
             snapshot_only_lost: snapshot_only.len(),
-            snapshot_only_seconds: milliseconds(seconds_lost(requests, snapshot_only, disaster)),
+            snapshot_only_seconds: milliseconds(seconds_lost(snapshot_only, disaster)),
         }
     }
 }
@@ -143,6 +145,7 @@ impl Verified {
             phantom: verdict.phantom.len(),
             changed: verdict.changed.len(),
             in_doubt: verdict.in_doubt.len(),
+            reused_ids: verdict.reused.len(),
         }
     }
 }

@@ -1,0 +1,148 @@
+//! An external command as data, and as shell.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::failure::Failure;
+use crate::wait;
+
+/// An external command. Its `Display` is shell that a person can paste.
+#[derive(Clone, Debug)]
+pub struct Cmd {
+    pub program: String,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub cwd: Option<PathBuf>,
+    pub limit: Duration,
+    /// Nothing of our own environment is passed on.
+    pub only_env: bool,
+}
+
+impl Cmd {
+    pub fn new(program: impl Into<String>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+            limit: wait::SHORT_COMMAND,
+            only_env: false,
+        }
+    }
+
+    #[must_use]
+    pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.env.insert(key.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn envs(mut self, env: &BTreeMap<String, String>) -> Self {
+        self.env
+            .extend(env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        self
+    }
+
+    #[must_use]
+    pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cwd = Some(dir.into());
+        self
+    }
+
+    /// With the stated environment and nothing else, as in a container.
+    #[must_use]
+    pub fn only_env(mut self) -> Self {
+        self.only_env = true;
+        self
+    }
+
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The last part of the program's path: what people call it.
+    pub(super) fn name(&self) -> &str {
+        self.program.rsplit('/').next().unwrap_or(&self.program)
+    }
+
+    pub(super) fn command(&self) -> Result<Command> {
+        let shell = xshell::Shell::new().context("reading the current directory")?;
+        if let Some(dir) = &self.cwd {
+            shell.change_dir(dir);
+        }
+        let mut command = shell.cmd(&self.program).args(&self.args);
+        if self.only_env {
+            command = command.env_clear();
+        }
+        Ok(command.envs(self.env.iter()).into())
+    }
+
+    pub(super) fn not_started(&self, error: std::io::Error) -> anyhow::Error {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let failure = if missing {
+            Failure::preflight(format!("`{}` was not found", self.program))
+        } else {
+            Failure::tool(format!("`{}` could not be started: {error}", self.name()))
+        };
+        failure.next("cargo xtask preflight").into()
+    }
+}
+
+impl fmt::Display for Cmd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(dir) = &self.cwd {
+            write!(f, "cd {} && ", quote(&dir.to_string_lossy()))?;
+        }
+        if self.only_env {
+            f.write_str("env -i ")?;
+        }
+        for (key, value) in &self.env {
+            write!(f, "{key}={} ", quote(value))?;
+        }
+        f.write_str(&quote(&self.program))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        Ok(())
+    }
+}
+
+/// Quotes one word for a POSIX shell, only where it needs it.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::output;
+
+    #[test]
+    fn the_display_of_a_command_can_be_pasted() {
+        let cmd = Cmd::new("echo")
+            .args(["it's", "a b", "plain-1.0", ""])
+            .env("MESSAGE", "x y");
+        let shown = cmd.to_string();
+        assert_eq!(shown, r"MESSAGE='x y' echo 'it'\''s' 'a b' plain-1.0 ''");
+        let pasted = output(&Cmd::new("sh").args(["-c", &shown])).unwrap();
+        assert_eq!(pasted.stdout, "it's a b plain-1.0 \n");
+    }
+}

@@ -1,0 +1,52 @@
+//! Processes that somebody watches, or that outlive us.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Stdio};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::Cmd;
+
+/// Starts a process that outlives the caller or is watched by it: its own
+/// process group unless it makes a session of its own, output to `log`, and
+/// `stdin` for the lock that says as long as it is held that it lives.
+pub fn spawn(cmd: &Cmd, stdin: Stdio, log: &File, own_group: bool) -> Result<Child> {
+    let mut command = cmd.command()?;
+    command
+        .stdin(stdin)
+        .stdout(log.try_clone().context("sharing the log file")?)
+        .stderr(log.try_clone().context("sharing the log file")?);
+    if own_group {
+        command.process_group(0);
+    }
+    command.spawn().map_err(|e| cmd.not_started(e))
+}
+
+/// A process that ends, with its whole group, when this value is dropped.
+pub struct Process(Child);
+
+impl Process {
+    pub fn start(cmd: &Cmd, log: &File) -> Result<Self> {
+        Ok(Self(spawn(cmd, Stdio::null(), log, true)?))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        signal_group(self.0.id(), Signal::SIGKILL);
+        // Reaps it; it was there, since nobody else waits for it.
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends a signal to a whole process group. Fine when nobody is left.
+pub fn signal_group(group: u32, signal: Signal) {
+    // Group 0 would be our own.
+    if let Ok(raw @ 1..) = i32::try_from(group) {
+        // The only failure that matters, "no such group", is the wished end.
+        let _ = killpg(Pid::from_raw(raw), signal);
+    }
+}
