@@ -1,12 +1,25 @@
 """Making restore points: snapshot, check, hash, publish; then the manifest the same way."""
 
 import contextlib
+import errno
 import os
 
 import apsw
 
-from pra import clock, fileops, layout, locks, manifest, points, schema, sqlite, volumes
-from pra.errors import Damaged, Refused
+from pra import (
+    clock,
+    fileops,
+    layout,
+    locks,
+    manifest,
+    points,
+    rebase,
+    retention,
+    schema,
+    sqlite,
+    volumes,
+)
+from pra.errors import Damaged, DiskFull, Refused
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -30,17 +43,62 @@ def run(settings: Settings, accept: bool = False) -> Point:
     refuse_unready(where)
     with locks.maintenance(where, _DOING):
         sweep(where)
-        known = points.scan(where)
-        temporary, content = snapshot(where)
-        content["status"], content["reason"] = "verified", None
-        reason = None if accept else _suspicion(settings, known, content)
-        if reason:
-            content["status"], content["reason"] = "quarantined", reason
-            same = _already_quarantined(known, content)
-            if same:
-                fileops.remove(temporary)
-                return same
-        return publish(where, known, temporary, content)
+        try:
+            point = _run(settings, where, accept)
+        except (DiskFull, OSError) as error:
+            if not _no_space(error):
+                raise
+            # What the retention rules no longer keep makes room, once.
+            sweep(where)
+            retention.apply(settings, where)
+            point = _run(settings, where, accept)
+        retention.apply(settings, where)
+        return point
+
+
+def _no_space(error: Exception) -> bool:
+    return isinstance(error, DiskFull) or error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _run(settings: Settings, where: Layout, accept: bool) -> Point:
+    known = points.scan(where)
+    if settings.journal != "off":
+        with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
+            if rebase.needed(where):
+                return _new_base(settings, where, known, accept)
+    return _make(settings, where, known, accept)
+
+
+def _new_base(settings: Settings, where: Layout, known: list[Point], accept: bool) -> Point:
+    """Make a point from which the journal goes on; needs the writer lock.
+
+    What was written between the two could not be replayed.
+    """
+    rebase.move(where)
+    point = _make(settings, where, known, accept)
+    if point.status == "verified":
+        rebase.begin(where, point)
+    return point
+
+
+def _make(settings: Settings, where: Layout, known: list[Point], accept: bool) -> Point:
+    temporary, content = snapshot(where)
+    content["status"], content["reason"] = "verified", None
+    reason = None if accept else _suspicion(settings, known, content)
+    if reason:
+        content["status"], content["reason"] = "quarantined", reason
+        same = _already_quarantined(known, content)
+        if same:
+            fileops.remove(temporary)
+            return same
+    return publish(where, known, temporary, content)
+
+
+def publish_base(where: Layout, path: str) -> Point:
+    """Make a verified point of a database that was built aside and is not in use yet."""
+    temporary, content = snapshot(where, path)
+    content["status"], content["reason"] = "verified", None
+    return publish(where, points.scan(where), temporary, content)
 
 
 def refuse_unready(where: Layout) -> None:
@@ -60,17 +118,20 @@ def refuse_unready(where: Layout) -> None:
         )
 
 
-def snapshot(where: Layout) -> tuple[str, dict]:
-    """Copy the current database as of one moment and check the copy.
+def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
+    """Copy a database as of one moment and check the copy.
+
+    Args:
+        database: its path; the current one by default.
 
     Returns:
         Path of the copy, durable but unpublished, and what a manifest says of it.
     """
     path = f"{where.temporary}/snapshot.db"
     fileops.remove(path)
-    number = volumes.current(where)
+    database = database or f"{where.generation(volumes.current(where))}/app.db"
     with sqlite.errors(_DOING):
-        source = sqlite.open_live(f"{where.generation(number)}/app.db")
+        source = sqlite.open_live(database)
         try:
             _copy(source, path)
         finally:
@@ -121,12 +182,14 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
     Args:
         known: the points there are, for the next serial number.
     """
-    epoch = int(clock.now())
+    now = clock.now()
+    epoch = int(now)
     content = {
         "format": manifest.FORMAT,
         "serial": 1 + max((point.serial for point in known), default=0),
         "created": clock.rfc3339(epoch),
         "created_epoch": epoch,
+        "created_time": round(now, 3),
         **content,
     }
     name = _link_free_name(where, temporary, epoch)

@@ -14,9 +14,11 @@ from typing import TypeVar
 import apsw
 
 from pra import fileops, locks, schema, sqlite, volumes
-from pra.errors import OutcomeUnknown, Refused
+from pra.errors import PraError, Refused, VolumeGone
+from pra.journal import Journal
 from pra.layout import Layout
 from pra.settings import Settings
+from pra.writing import Writer
 
 T = TypeVar("T")
 #: How often a path may change under an opening before it is called a failure.
@@ -29,6 +31,8 @@ class Database:
     def __init__(self, settings: Settings):
         self.layout = Layout(settings.data_dir, settings.backup_dir)
         self._settings = settings
+        self.writer = Writer(self.layout, settings.journal)
+        self._watch, self._watching = Journal(self.layout), threading.Lock()
         self._guard = threading.Lock()
         self._idle: list[tuple[int, tuple[int, int], apsw.Connection]] = []
 
@@ -48,31 +52,47 @@ class Database:
         """Run ``work`` in one durable transaction and return its result.
 
         Raises:
-            NeedsRestore, Locked, Refused, DiskFull, ReadOnly: nothing was written.
-            OutcomeUnknown: the COMMIT failed half-way.
+            NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
+            OutcomeUnknown: it may or may not have been written.
         """
-        with (
-            locks.writer(self.layout, doing),
-            sqlite.errors(doing),
-            self._connection(doing) as conn,
-        ):
-            conn.execute("BEGIN IMMEDIATE")
-            here = self._checked_position(conn, doing)
-            result = work(conn)
-            schema.advance(conn, here.seq + 1, schema.fresh_hash())
-            _commit(conn, doing)
-            return result
+        with self._turn(doing), sqlite.errors(doing), self._connection(doing) as conn:
+            return self.writer.run(conn, doing, work)
 
-    def _checked_position(self, conn: apsw.Connection, doing: str) -> schema.Position:
-        here = schema.position(conn)
-        mark = volumes.mark_of(self.layout.backup)
-        if here is None or mark is None or here.lineage != mark.lineage:
-            raise Refused(
-                doing,
-                "database and backup volume do not belong together",
-                "mount the volumes that were initialised as a pair, or restore a point",
-            )
-        return here
+    def unprotected(self) -> str | None:
+        """Why the journal does not lead to the database although it should; None if it does.
+
+        Looks without a lock, so a difference counts only if nothing was
+        written while it was found.
+        """
+        if self._settings.journal == "off" or volumes.current(self.layout) is None:
+            return None
+        with self._watching:
+            before = self._place()
+            try:
+                self._watch.inspect(before)
+            except (PraError, OSError) as error:
+                self._watch.close()
+                return str(error) if self._place() == before else None
+        return None
+
+    def _place(self) -> schema.Position:
+        with self.read("looking at the protection") as conn:
+            return schema.position(conn)
+
+    @contextlib.contextmanager
+    def _turn(self, doing: str) -> Iterator[None]:
+        """Hold the writer lock.
+
+        Where the journal may fail, so may the volume with the lock: SQLite's
+        own then has to do, and no restore can run without that volume anyway.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locks.writer(self.layout, doing))
+            except (VolumeGone, OSError):
+                if self._settings.journal == "required":
+                    raise
+            yield
 
     @contextlib.contextmanager
     def _connection(self, doing: str) -> Iterator[apsw.Connection]:
@@ -125,15 +145,3 @@ class Database:
             idle, self._idle = self._idle, []
         for _, _, conn in idle:
             conn.close(True)
-
-
-def _commit(conn: apsw.Connection, doing: str) -> None:
-    try:
-        conn.execute("COMMIT")
-    except (apsw.IOError, apsw.FullError) as error:
-        # After a failed write or fsync the row may or may not come back.
-        raise OutcomeUnknown(
-            doing,
-            f"the COMMIT failed ({error}); the row may or may not exist",
-            "look before trying again: GET /consultation",
-        ) from error

@@ -32,6 +32,10 @@ class NeedsRestore(Refused):
     """The data volume holds no database although restore points exist."""
 
 
+class VolumeGone(Refused):
+    """The backup volume is not mounted, or not initialised."""
+
+
 class Locked(Refused):
     """Somebody else holds what is needed; trying again is reasonable."""
 

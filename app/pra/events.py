@@ -77,6 +77,8 @@ class Events:
             "points": len(known),
             "quarantined": sum(point.status == "quarantined" for point in known),
             "protection": "snapshot" if self._settings.journal == "off" else "journal",
+            "journal": self._settings.journal,
+            "unprotected": self._database.unprotected(),
             "needs_restore": needs_restore,
         }
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 hook: Callable[[str, str, tuple], None] | None = None
 
 CHUNK = 1 << 20
+# Not every system has it; the stronger call is always right.
+_fdatasync = getattr(os, "fdatasync", os.fsync)
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -51,6 +53,12 @@ def open_new(path: str) -> int:
 
 
 @_step
+def open_write(path: str) -> int:
+    """Open an existing file for reading and writing in place; returns the descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+@_step
 def open_lock(path: str) -> int:
     """Open a lock file, made if missing; reading suffices, so a read-only volume can lock too."""
     try:
@@ -70,6 +78,26 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[write_once(fd, view) :]
+
+
+@_step
+def write_at_once(fd: int, data, offset: int) -> int:
+    """One write at an offset; returns how many bytes went."""
+    return os.pwrite(fd, data, offset)
+
+
+def write_at(fd: int, data: bytes, offset: int) -> None:
+    """Write every byte from an offset on, however many writes it takes."""
+    view = memoryview(data)
+    while view:
+        done = write_at_once(fd, view, offset)
+        view, offset = view[done:], offset + done
+
+
+@_step
+def sync_data(fd: int) -> None:
+    """Make a file's content durable where its size does not change."""
+    _fdatasync(fd)
 
 
 @_step
@@ -156,6 +184,15 @@ def read_small(path: str, limit: int = CHUNK) -> bytes | None:
         os.close(fd)
 
 
+def read_at(fd: int, length: int, offset: int) -> bytes:
+    """Up to ``length`` bytes from an offset on."""
+    parts = []
+    while length > 0 and (part := os.pread(fd, length, offset)):
+        parts.append(part)
+        length, offset = length - len(part), offset + len(part)
+    return b"".join(parts)
+
+
 def read_link(path: str) -> str | None:
     """Where a symbolic link leads; None if there is none (or no link but a file: "")."""
     try:
@@ -191,6 +228,17 @@ def identity(path: str) -> tuple[int, int] | None:
             return None
         raise
     return found.st_dev, found.st_ino
+
+
+def signature(path: str) -> tuple[int, ...] | None:
+    """What changes when a file is replaced or rewritten; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def identity_of(fd: int) -> tuple[int, int]:

@@ -9,8 +9,9 @@ from pra.layout import Layout
 
 @dataclass(frozen=True)
 class Built:
-    """What a new generation holds."""
+    """What a new generation holds, and where its history begins."""
 
+    position: schema.Position
     rows: int
     max_id: int | None
 
@@ -23,15 +24,20 @@ def folder(where: Layout, number: int) -> str:
     return f"{path}/app.db"
 
 
-def create_empty(where: Layout, lineage: str, number: int) -> None:
-    """Build a generation that holds an empty database."""
+def create_empty(where: Layout, lineage: str, number: int) -> schema.Position:
+    """Build a generation that holds an empty database; returns where its history begins."""
     path = folder(where, number)
+    write_empty(path)
+    return finish(path, lineage, number, seq=0, highest_id=0).position
+
+
+def write_empty(path: str) -> None:
+    """Create a database without rows."""
     conn = sqlite.open_new(path)
     try:
         schema.create(conn)
     finally:
         conn.close()
-    finish(path, lineage, number, seq=0, highest_id=0)
 
 
 def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> Built:
@@ -47,8 +53,8 @@ def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> B
         conn = sqlite.open_new(path)
         try:
             conn.execute("BEGIN IMMEDIATE")
-            schema.install(conn, lineage, number, seq)
-            schema.raise_issued(conn, highest_id)
+            here = schema.install(conn, lineage, number, seq)
+            schema.raise_sequences(conn, {"events": highest_id})
             rows, max_id = schema.totals(conn)
             conn.execute("COMMIT")
             conn.execute("PRAGMA journal_mode=WAL")
@@ -57,4 +63,4 @@ def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> B
     for name in fileops.names(os.path.dirname(path)):
         fileops.sync_file(f"{os.path.dirname(path)}/{name}")
     fileops.fsync_directory(os.path.dirname(path))
-    return Built(rows, max_id)
+    return Built(here, rows, max_id)

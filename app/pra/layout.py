@@ -12,6 +12,8 @@
     .pra/volume.json               the volume's mark
     .pra/locks/                    who may do what
     .pra/timelines/N.json          where each timeline began
+    .pra/timelines/N.active        it became the current one
+    .pra/journal/N-FIRST.seg       the transactions of a timeline from that number on
     .pra/tmp/                      files on their way to a name
 """
 
@@ -68,6 +70,11 @@ class Layout:
     def timelines(self) -> str:
         """The folder of timeline records."""
         return f"{self.backup}/.pra/timelines"
+
+    @property
+    def journal(self) -> str:
+        """The folder of the journal's segments."""
+        return f"{self.backup}/.pra/journal"
 
     @property
     def temporary(self) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from pra import fileops
-from pra.errors import Locked, Refused
+from pra.errors import Locked, VolumeGone
 from pra.layout import Layout
 
 #: How long a request waits for its turn to write, in seconds.
@@ -67,7 +67,7 @@ def _take(path: str, deadline: float, doing: str) -> int:
         try:
             fd = fileops.open_lock(path)
         except FileNotFoundError:
-            raise Refused(
+            raise VolumeGone(
                 doing,
                 "the backup volume is not there or not initialised",
                 "mount the volume of PRA_BACKUP_DIR and start the application once",

@@ -12,6 +12,7 @@ _FIELDS = {
     "serial": int,
     "created": str,
     "created_epoch": int,
+    "created_time": (int, float),
     "bytes": int,
     "sha256": str,
     "status": str,

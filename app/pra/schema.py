@@ -57,7 +57,7 @@ def create(conn: apsw.Connection) -> None:
     conn.execute(EVENTS)
 
 
-def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> None:
+def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> Position:
     """Put the position and the write guards into a database, replacing older ones.
 
     Its hash is fresh: a new timeline continues nobody's chain but its own.
@@ -69,10 +69,8 @@ def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> Non
     conn.execute("DROP TABLE IF EXISTS pra_position")
     conn.execute(_POSITION)
     rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
-    conn.execute(
-        "INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)",
-        (lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows),
-    )
+    here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
+    conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)", tuple(here.__dict__.values()))
     for event in ("INSERT", "UPDATE", "DELETE"):
         # A connection without the function, a shell for instance, cannot even
         # prepare the statement: its writes would go round the locks and the journal.
@@ -81,6 +79,7 @@ def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> Non
             "WHEN pra_writer() IS NOT 1 BEGIN SELECT RAISE(ABORT, "
             "'events is written through the application'); END"
         )
+    return here
 
 
 def allow_writes(conn: apsw.Connection) -> None:
@@ -120,6 +119,50 @@ def advance(conn: apsw.Connection, seq: int, new_hash: str) -> None:
     conn.execute("UPDATE pra_position SET seq=?, hash=?", (seq, new_hash))
 
 
+def rebase(conn: apsw.Connection, seq: int) -> None:
+    """Move the position to where a new base begins, with the tables as they are now."""
+    conn.execute(
+        "UPDATE pra_position SET seq=?, hash=?, schema=?", (seq, fresh_hash(), schema_hash(conn))
+    )
+
+
+def version(conn: apsw.Connection) -> int:
+    """A number that changes whenever any definition does."""
+    return conn.execute("PRAGMA schema_version").fetchone()[0]
+
+
+def unfit_tables(conn: apsw.Connection) -> list[str]:
+    """Tables whose rows a changeset cannot name: those without a primary key of their own."""
+    return [
+        name
+        for name, without_rowid in conn.execute(
+            "SELECT name, wr FROM pragma_table_list "
+            "WHERE schema='main' AND type='table' AND name NOT GLOB 'sqlite_*'"
+        ).fetchall()
+        if not without_rowid and not _has_integer_key(conn, name)
+    ]
+
+
+def _has_integer_key(conn: apsw.Connection, table: str) -> bool:
+    keys = conn.execute("SELECT type FROM pragma_table_info(?) WHERE pk>0", (table,)).fetchall()
+    return [kind.upper() for (kind,) in keys] == ["INTEGER"]
+
+
+def sequences(conn: apsw.Connection) -> dict[str, int]:
+    """AUTOINCREMENT's counters: sessions do not see them."""
+    return dict(conn.execute("SELECT name, seq FROM sqlite_sequence"))
+
+
+def raise_sequences(conn: apsw.Connection, wanted: dict[str, int]) -> None:
+    """Make sure that no number up to the given ones is given out again."""
+    for table, highest in wanted.items():
+        changed = conn.execute(
+            "UPDATE sqlite_sequence SET seq=max(seq, ?) WHERE name=? RETURNING 1", (highest, table)
+        ).fetchall()
+        if not changed:
+            conn.execute("INSERT INTO sqlite_sequence(name, seq) VALUES(?, ?)", (table, highest))
+
+
 def totals(conn: apsw.Connection) -> tuple[int, int | None]:
     """Number of rows and the highest id (None without rows).
 
@@ -133,15 +176,6 @@ def highest_issued(conn: apsw.Connection) -> int:
     """The highest id ever given out, also to rows that are gone."""
     row = conn.execute("SELECT seq FROM sqlite_sequence WHERE name='events'").fetchone()
     return row[0] if row else 0
-
-
-def raise_issued(conn: apsw.Connection, highest: int) -> None:
-    """Make sure that no id up to ``highest`` is given out again."""
-    changed = conn.execute(
-        "UPDATE sqlite_sequence SET seq=max(seq, ?) WHERE name='events' RETURNING 1", (highest,)
-    ).fetchall()
-    if not changed:
-        conn.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('events', ?)", (highest,))
 
 
 def fault(conn: apsw.Connection) -> str | None:

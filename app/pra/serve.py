@@ -1,12 +1,14 @@
 """Serving the application with gunicorn."""
 
 import json
+import logging
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
-from pra import volumes
+from pra import locks, volumes
+from pra.errors import PraError
 from pra.layout import Layout
 from pra.settings import Settings
 
@@ -72,8 +74,29 @@ class Server(BaseApplication):
         return create_app(self._settings)
 
 
+def _resume_journal(settings: Settings, where: Layout) -> None:
+    """Make a new base at once if the journal does not lead to the database.
+
+    Writes would be refused until the scheduled backup makes one.
+    """
+    if settings.journal == "off" or volumes.current(where) is None:
+        return
+    from pra import backup, rebase
+
+    try:
+        with locks.writer(where, "starting"):
+            wanted = rebase.needed(where)
+        if wanted:
+            backup.run(settings)
+    except (PraError, OSError) as error:
+        logging.getLogger("pra").error("the journal cannot go on: %s", error)
+
+
 def run(settings: Settings) -> int:
     """Serve until asked to stop; initialises two empty volumes first."""
-    volumes.ensure_initialised(Layout(settings.data_dir, settings.backup_dir))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    where = Layout(settings.data_dir, settings.backup_dir)
+    volumes.ensure_initialised(where)
+    _resume_journal(settings, where)
     Server(settings).run()
     return 0

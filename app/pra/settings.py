@@ -21,6 +21,11 @@ class Settings:
         workers, threads: of gunicorn.
         shrink_percent: a snapshot with less than this share of the previous
             rows is quarantined; 0 switches that off, an empty one stays suspect.
+        keep_last, keep_hours, keep_days, keep_weeks: how many points are kept
+            of the newest, and one each of the last hours, days and weeks.
+        keep_safety_hours: how long what a restore replaced is kept.
+        keep_quarantined: how many suspect points are kept.
+        keep_mib: what points and journal may fill, in MiB.
         host, port: where to listen.
         restore_point: what ``restore`` takes when it is given no name.
     """
@@ -31,6 +36,13 @@ class Settings:
     workers: int
     threads: int
     shrink_percent: int
+    keep_last: int
+    keep_hours: int
+    keep_days: int
+    keep_weeks: int
+    keep_safety_hours: int
+    keep_quarantined: int
+    keep_mib: int
     host: str
     port: int
     restore_point: str
@@ -85,6 +97,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         workers=_number(env, "PRA_WORKERS", 2, 1, 64),
         threads=_number(env, "PRA_THREADS", 4, 1, 256),
         shrink_percent=_number(env, "PRA_SHRINK_PERCENT", 50, 0, 100),
+        keep_last=_number(env, "PRA_KEEP_LAST", 60, 2, 100_000),
+        keep_hours=_number(env, "PRA_KEEP_HOURS", 24, 0, 10_000),
+        keep_days=_number(env, "PRA_KEEP_DAYS", 7, 0, 10_000),
+        keep_weeks=_number(env, "PRA_KEEP_WEEKS", 4, 0, 10_000),
+        keep_safety_hours=_number(env, "PRA_KEEP_SAFETY_HOURS", 24, 0, 100_000),
+        keep_quarantined=_number(env, "PRA_KEEP_QUARANTINED", 5, 1, 1000),
+        keep_mib=_number(env, "PRA_KEEP_MIB", 768, 1, 100_000_000),
         host=env.get("HOST", "0.0.0.0"),
         port=_number(env, "PORT", 8080, 0, 65535),
         restore_point=env.get("PRA_RESTORE_POINT", "latest"),

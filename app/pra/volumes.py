@@ -9,7 +9,7 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from pra import clock, fileops, layout, locks
+from pra import fileops, layout, locks, timelines
 from pra.errors import Damaged, NeedsRestore, Refused
 from pra.layout import Layout
 
@@ -72,9 +72,10 @@ def current(where: Layout) -> int | None:
     return number
 
 
-def has_points(where: Layout) -> bool:
-    """Whether the backup volume holds anything that a restore could start from."""
-    return any(layout.POINT_NAME.fullmatch(name) for name in fileops.names(where.backup))
+def restorable(where: Layout) -> bool:
+    """Whether the backup volume holds anything to restore: points, or a journal."""
+    points = any(layout.POINT_NAME.fullmatch(name) for name in fileops.names(where.backup))
+    return points or any(name.endswith(".seg") for name in fileops.names(where.journal))
 
 
 def missing(where: Layout, doing: str) -> NeedsRestore:
@@ -89,22 +90,8 @@ def missing(where: Layout, doing: str) -> NeedsRestore:
 def next_number(where: Layout) -> int:
     """A generation and timeline number that was never used; needs the maintenance lock."""
     used = [layout.generation_number(name) for name in fileops.names(where.data)]
-    used += [
-        int(name[:-5])
-        for name in fileops.names(where.timelines)
-        if name.endswith(".json") and name[:-5].isdigit()
-    ]
+    used += timelines.numbers(where)
     return 1 + max((number for number in used if number is not None), default=0)
-
-
-def register_timeline(where: Layout, number: int, content: dict) -> None:
-    """Record where a timeline begins, before anything is written on it.
-
-    The number is burnt from here on, also when the restore dies before its swap.
-    """
-    record = {"format": 1, "timeline": number, "created": clock.rfc3339(clock.now()), **content}
-    fileops.write_new(where.timeline(number), json.dumps(record).encode() + b"\n")
-    fileops.fsync_directory(where.timelines)
 
 
 def switch(where: Layout, number: int) -> None:
@@ -128,7 +115,13 @@ def drop_other_generations(where: Layout) -> None:
 
 def prepare_backup_volume(where: Layout) -> None:
     """Make the folders that locks and unfinished files need."""
-    for path in (f"{where.backup}/.pra", where.locks, where.timelines, where.temporary):
+    for path in (
+        f"{where.backup}/.pra",
+        where.locks,
+        where.timelines,
+        where.journal,
+        where.temporary,
+    ):
         fileops.make_directory(path)
 
 
@@ -138,11 +131,11 @@ def ensure_initialised(where: Layout) -> None:
     Two first starts at once take turns; one that was interrupted is finished
     by the next.
     """
-    if current(where) is not None or has_points(where):
+    if current(where) is not None or restorable(where):
         return
     prepare_backup_volume(where)
     with locks.maintenance(where, "initialising the volumes"):
-        if current(where) is None and not has_points(where):
+        if current(where) is None and not restorable(where):
             _initialise(where)
 
 
@@ -151,8 +144,8 @@ def _initialise(where: Layout) -> None:
 
     mark = mark_of(where.backup) or write_mark(where.backup, uuid.uuid4().hex)
     number = next_number(where)
-    generations.create_empty(where, mark.lineage, number)
-    register_timeline(where, number, {"parent": None, "seq": 0, "point": None, "safety": None})
+    start = generations.create_empty(where, mark.lineage, number)
+    timelines.register(where, timelines.beginning(start, empty=True))
     write_mark(where.data, mark.lineage)
     switch(where, number)
     drop_other_generations(where)

@@ -26,7 +26,7 @@ def environment(tmp_path):
     return {
         "PRA_DATA_DIR": str(tmp_path / "data"),
         "PRA_BACKUP_DIR": str(tmp_path / "backup"),
-        "PRA_JOURNAL": "off",
+        "PRA_JOURNAL": "required",
         "HOST": "127.0.0.1",
         "PORT": "0",
     }

@@ -3,21 +3,10 @@ import shutil
 
 import apsw
 import pytest
+from helpers import add, rewrite
 
-from pra import backup, clock, fileops, points, schema, sqlite, verify
+from pra import backup, clock, fileops, points, schema, verify
 from pra.errors import Damaged, NeedsRestore, Refused
-
-
-def rewrite(where, sql):
-    """Change the database behind the application's back."""
-    conn = sqlite.open_live(os.path.realpath(where.link))
-    conn.execute(sql)
-    conn.close()
-
-
-def add(events, count):
-    for number in range(count):
-        events.add(f"message {number}")
 
 
 def test_a_point_holds_the_rows_and_says_so(config, where, events):

@@ -9,7 +9,8 @@ import apsw
 import pytest
 from conftest import pra, serving
 
-from pra import database, fileops, locks, sqlite
+from pra import fileops, locks, sqlite, writing
+from pra.errors import OutcomeUnknown
 from pra.events import MAX_MESSAGE
 
 
@@ -126,10 +127,10 @@ def test_a_failing_backup_volume_answers_in_json(client, number, status):
 def test_an_unknown_outcome_is_said(client, monkeypatch):
     def fail(conn, doing):
         conn.execute("ROLLBACK")
-        raise database.OutcomeUnknown(doing, "the COMMIT failed", "look")
+        raise OutcomeUnknown(doing, "the COMMIT failed", "look")
 
     with monkeypatch.context() as patch:
-        patch.setattr(database, "_commit", fail)
+        patch.setattr(writing, "_commit", fail)
         assert client.get("/add?message=x").status_code == 500
     assert client.get("/add?message=x").status_code == 200
 
@@ -146,7 +147,7 @@ def test_status_before_and_after_a_backup(client, environment):
     assert after["last_backup_file"] == made["name"]
     assert 0 <= after["backup_age_seconds"] < 60
     assert after["count"] == 1
-    assert after["protection"] == "snapshot"
+    assert after["protection"] == "journal"
     assert after["needs_restore"] is False
 
 

@@ -15,6 +15,7 @@ def sealed(where, of, **changes):
         "serial": 1,
         "created": "2026-01-01T00:00:00Z",
         "created_epoch": 1_767_225_600,
+        "created_time": 1_767_225_600.5,
         "name": of,
         "bytes": 3,
         "sha256": "00",

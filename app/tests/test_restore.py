@@ -5,18 +5,12 @@ import threading
 
 import pytest
 from conftest import pra, serving
-from test_backup import add, rewrite
+from helpers import add, bring, lose_data, rewrite
 from test_http import get
 
-from pra import backup, fileops, points, restore, schema, sqlite, volumes
+from pra import backup, fileops, points, schema, sqlite, volumes
 from pra.errors import Damaged, DiskFull, NeedsRestore, Refused
 from pra.events import Events
-
-
-def lose_data(where):
-    """The data volume is deleted and recreated empty."""
-    shutil.rmtree(where.data)
-    os.mkdir(where.data)
 
 
 def test_the_latest_point_comes_back_after_the_volume_is_lost(config, where, events):
@@ -27,7 +21,7 @@ def test_the_latest_point_comes_back_after_the_volume_is_lost(config, where, eve
         events.count()
     volumes.ensure_initialised(where)
     assert events.needs_restore(), "a start never creates an empty database where points exist"
-    result = restore.run(config, "latest")
+    result = bring(config, "latest")
     assert result["point"] == point.name
     assert (result["rows"], result["max_id"], result["safety_point"]) == (3, 3, None)
     assert events.count() == 3
@@ -38,13 +32,13 @@ def test_a_restore_saves_what_is_there_and_gives_no_id_twice(config, where, even
     add(events, 2)
     point = backup.run(config)
     add(events, 3)
-    result = restore.run(config, point.name)
+    result = bring(config, point.name)
     safety = points.find(points.scan(where), result["safety_point"])
     assert (safety.status, safety.manifest["rows"]) == ("safety", 5)
     assert points.latest(points.scan(where)) == point, "a safety point is not a backup"
     assert events.count() == 2
     assert events.add("new")["id"] == 6
-    again = restore.run(config, safety.name)
+    again = bring(config, safety.name)
     assert again["rows"] == 5
     assert again["generation"] > result["generation"]
 
@@ -54,7 +48,7 @@ def test_a_smaller_state_that_was_restored_on_purpose_is_no_poison(config, where
     point = backup.run(config)
     add(events, 20)
     backup.run(config)
-    restore.run(config, point.name)
+    bring(config, point.name)
     assert backup.run(config).status == "verified"
 
 
@@ -66,11 +60,11 @@ def test_latest_skips_a_damaged_point_and_says_so(config, where, events):
     with open(where.point(bad.name), "r+b") as file:
         file.seek(5000)
         file.write(b"\xff")
-    result = restore.run(config, "latest")
+    result = bring(config, "latest")
     assert result["point"] == good.name
     assert [skipped["name"] for skipped in result["skipped"]] == [bad.name]
     with pytest.raises(Damaged):
-        restore.run(config, bad.name)
+        bring(config, bad.name)
 
 
 def test_a_quarantined_point_needs_force(config, where, events):
@@ -79,8 +73,8 @@ def test_a_quarantined_point_needs_force(config, where, events):
     rewrite(where, "DELETE FROM events")
     suspect = backup.run(config)
     with pytest.raises(Refused, match="quarantined"):
-        restore.run(config, suspect.name)
-    assert restore.run(config, suspect.name, force=True)["rows"] == 0
+        bring(config, suspect.name)
+    assert bring(config, suspect.name, force=True)["rows"] == 0
 
 
 def test_a_foreign_copy_can_be_restored_onto_empty_volumes(config, events, where, tmp_path):
@@ -92,7 +86,7 @@ def test_a_foreign_copy_can_be_restored_onto_empty_volumes(config, events, where
     shutil.rmtree(where.backup)
     os.mkdir(where.backup)
     shutil.copy(copy, where.point("app-1700000000.db"))
-    assert restore.run(config, "app-1700000000.db")["rows"] == 4
+    assert bring(config, "app-1700000000.db")["rows"] == 4
     assert Events(config).add("new")["id"] == 5
     assert backup.run(config).status == "verified"
 
@@ -102,12 +96,12 @@ def test_a_valid_database_of_something_else_is_refused(config, where):
     conn.execute("CREATE TABLE other(x)")
     conn.close()
     with pytest.raises(Damaged, match="no table events"):
-        restore.run(config, "app-1700000000.db")
+        bring(config, "app-1700000000.db")
 
 
 def test_without_points_there_is_nothing_to_restore(config, where):
     with pytest.raises(Refused, match="no verified point"):
-        restore.run(config, "latest")
+        bring(config, "latest")
 
 
 def test_a_restore_is_refused_where_it_would_not_fit(config, where, events, monkeypatch):
@@ -115,7 +109,7 @@ def test_a_restore_is_refused_where_it_would_not_fit(config, where, events, monk
     point = backup.run(config)
     monkeypatch.setattr(fileops, "free_bytes", lambda path: 1000)
     with pytest.raises(DiskFull):
-        restore.run(config, point.name)
+        bring(config, point.name)
     assert events.count() == 1
 
 
@@ -128,7 +122,7 @@ def test_a_destroyed_database_is_kept_byte_by_byte_before_a_restore(config, wher
         file.write(b"garbage" * 100)
     with open(live, "rb") as file:
         garbage = file.read()
-    result = restore.run(config, "latest")
+    result = bring(config, "latest")
     with open(where.point(result["safety_point"]), "rb") as file:
         assert file.read() == garbage
     assert Events(config).count() == 3
@@ -155,7 +149,7 @@ def test_stopped_at_any_step_the_database_is_the_old_or_the_new_one(config, wher
     while True:
         fileops.hook = at(wanted)
         try:
-            restore.run(config, point.name)
+            bring(config, point.name)
             break
         except Stop:
             fileops.hook = None
@@ -163,7 +157,7 @@ def test_stopped_at_any_step_the_database_is_the_old_or_the_new_one(config, wher
         # The next one starts from five rows again.
         safety = [p for p in points.scan(where) if p.manifest and p.manifest["rows"] == 5]
         if safety:
-            restore.run(config, safety[0].name)
+            bring(config, safety[0].name)
         assert Events(config).count() == 5
         wanted += 1
     fileops.hook = None

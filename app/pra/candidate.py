@@ -1,0 +1,185 @@
+"""Building the database that a restore will make current, aside."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pra import fileops, generations, replay, schema, sqlite, targets, verify
+from pra.errors import Damaged, DiskFull, PraError, Refused
+from pra.history import Start, Step
+from pra.layout import Layout
+from pra.points import Point
+from pra.targets import Goal
+
+#: Space that a restore leaves free on the data volume, in bytes.
+HEADROOM = 4 << 20
+
+
+@dataclass
+class Timer:
+    """Seconds spent in each phase."""
+
+    began: float = field(default_factory=time.monotonic)
+    phases: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("verify", "build", "swap"), 0.0)
+    )
+
+    def lap(self, phase: str) -> None:
+        """Count the time since the last lap to a phase."""
+        spent = time.monotonic() - self.began - sum(self.phases.values())
+        self.phases[phase] += spent
+
+    def report(self) -> dict[str, float]:
+        """Seconds by phase, and "total"."""
+        total = time.monotonic() - self.began
+        return {**{k: round(v, 4) for k, v in self.phases.items()}, "total": round(total, 4)}
+
+
+@dataclass
+class Candidate:
+    """A database built aside.
+
+    Attributes:
+        path: where it lies.
+        base: name of the point it was built from; None for the empty beginning.
+        reached: where it stands; None if it continues no known history.
+        replayed: transactions applied onto the base.
+        skipped: better bases that were not fit, as [{"name", "reason"}].
+        short: why it does not reach its goal (only with force).
+    """
+
+    path: str
+    base: str | None
+    reached: Start | None
+    replayed: int = 0
+    skipped: list[dict] = field(default_factory=list)
+    short: str | None = None
+
+
+def build(
+    where: Layout, known: list[Point], goal: Goal, number: int, force: bool, timer: Timer
+) -> Candidate:
+    """Build what ``goal`` asks for in the folder of generation ``number``.
+
+    Args:
+        force: take a quarantined or damaged point, and go as far as the
+            journal leads where it has a gap.
+
+    Raises:
+        PraError: it cannot be built; nothing that is in use was touched.
+    """
+    if goal.point:
+        return _from_point(where, goal.point, number, force, timer)
+    candidate = _base(where, known, goal, number, timer)
+    with sqlite.errors(f"restoring {goal.label}"):
+        _replay(candidate, goal, force)
+    timer.lap("build")
+    return candidate
+
+
+def catch_up(candidate: Candidate, goal: Goal, force: bool) -> None:
+    """Add what was written while the candidate was built; needs the writer lock."""
+    if goal.path and goal.until is None and not candidate.short:
+        with sqlite.errors(f"restoring {goal.label}"):
+            _replay(candidate, goal, force)
+
+
+def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> Candidate:
+    _refuse_unfit(where, point, force)
+    path = _copy_verified(where, point, number, force, timer)
+    start = targets.start_of(point) if point.status in ("verified", "safety") else None
+    return Candidate(path, point.name, start)
+
+
+def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Timer) -> Candidate:
+    """Copy the nearest base that is sound."""
+    skipped: list[dict] = []
+    for base in targets.base_candidates(goal.path, known, goal.until):
+        if isinstance(base, Start):
+            path = generations.folder(where, number)
+            generations.write_empty(path)
+            return Candidate(path, None, base, skipped=skipped)
+        try:
+            _refuse_unfit(where, base, force=False)
+            path = _copy_verified(where, base, number, False, timer)
+            return Candidate(path, base.name, targets.start_of(base), skipped=skipped)
+        except (Damaged, Refused) as error:
+            skipped.append({"name": base.name, "reason": error.happened})
+            print(f"pra: {base.name} is skipped: {error.happened}", file=sys.stderr)
+    reasons = "; ".join(f"{entry['name']}: {entry['reason']}" for entry in skipped)
+    raise Refused(
+        f"restoring {goal.label}",
+        f"no verified point is fit for it{': ' + reasons if reasons else ''}",
+        "python -m pra points lists what there is; restore one by name",
+    )
+
+
+def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
+    conn = sqlite.open_new(candidate.path)
+    try:
+        work = replay.Replay(conn, candidate.reached)
+        try:
+            work.run(_bounded(goal, candidate.reached))
+        except PraError as error:
+            if not force:
+                seq = work.reached.place.seq
+                raise type(error)(
+                    f"restoring {goal.label}",
+                    f"{error.happened} (reached: transaction {seq})",
+                    error.next_step,
+                ) from error
+            candidate.short = error.happened
+        candidate.reached = work.reached
+        candidate.replayed += work.count
+        reason = schema.fault(conn) if work.count else None
+        if reason:
+            raise Damaged(f"restoring {goal.label}", reason, "restore another point")
+    finally:
+        conn.close()
+
+
+def _bounded(goal: Goal, start: Start) -> Iterator[Step]:
+    """The steps to the goal."""
+    for step in goal.path.steps(start):
+        if goal.until is not None and step.record.seq > goal.until:
+            return
+        yield step
+
+
+def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:
+    doing = f"restoring {point.name}"
+    if point.status in ("quarantined", "damaged") and not force:
+        raise Refused(
+            doing,
+            f"it is {point.status}: {point.reason}",
+            "choose another point, or add --force to restore it all the same",
+        )
+    needed = point.bytes + HEADROOM
+    free = fileops.free_bytes(where.data)
+    if free < needed:
+        raise DiskFull(
+            doing, f"it needs {needed} bytes on the data volume, {free} are free", "free space"
+        )
+
+
+def _copy_verified(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> str:
+    """Copy and check in one pass, read back in a second; returns the copy's path.
+
+    Integrity was proven when the point was made; equal hashes carry it over.
+    A point without a manifest has no such proof and is checked page by page.
+    """
+    doing = f"restoring {point.name}"
+    path = generations.folder(where, number)
+    digest = fileops.copy(where.point(point.name), path)
+    timer.lap("build")
+    known = point.manifest
+    if known and digest != known["sha256"] and not force:
+        raise Damaged(doing, "the file's SHA-256 is not the manifest's", "choose another point")
+    if fileops.sha256(path) != digest:
+        raise Damaged(doing, "the copy reads back differently", "check the data volume")
+    reason = None if known and digest == known["sha256"] else verify.content_fault(path, None)
+    if reason:
+        raise Damaged(doing, reason, "choose another point")
+    timer.lap("verify")
+    return path

@@ -1,0 +1,242 @@
+"""Reading the past: which transactions lead from a point to a wanted moment.
+
+Only the records of a timeline's own ancestry count, and only while they chain
+without a gap. Reading takes no lock: what is being appended meanwhile is
+either seen whole or not at all.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pra import records, segments, timelines
+from pra.errors import Damaged, Refused
+from pra.layout import Layout
+from pra.records import ABORT, TRANSACTION, Place, Record, Scan, SegmentHeader, State
+from pra.segments import Segment
+from pra.timelines import Timeline
+
+
+class Step(NamedTuple):
+    """A committed transaction on the way: its timeline, its record, the schema it needs."""
+
+    timeline: int
+    record: Record
+    schema: str
+
+
+class Start(NamedTuple):
+    """Where a base stands: its timeline and place there."""
+
+    timeline: int
+    place: Place
+
+
+class Gap(Refused):
+    """The journal does not lead on from where it should."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """A timeline's ancestry, the oldest first."""
+
+    where: Layout
+    line: list[Timeline]
+
+    def limit(self, index: int) -> Place | None:
+        """Where the path leaves the timeline at ``index``; None for the last."""
+        if index + 1 == len(self.line):
+            return None
+        branch = self.line[index + 1].parent
+        return Place(branch.seq, bytes.fromhex(branch.hash))
+
+    def index_of(self, start: Start) -> int | None:
+        """Which part of the path a place is on; None if it is on none."""
+        for index, timeline in enumerate(self.line):
+            if timeline.number != start.timeline:
+                continue
+            limit = self.limit(index)
+            return index if limit is None or start.place.seq <= limit.seq else None
+        return None
+
+    def origin(self) -> Start | None:
+        """The empty database at the path's beginning; None if it began otherwise."""
+        first = self.line[0]
+        return Start(first.number, start_of(first)) if first.empty and not first.parent else None
+
+    def steps(self, start: Start) -> Iterator[Step]:
+        """Every committed transaction behind ``start``, in order, to the path's end.
+
+        Raises:
+            Gap, Damaged: the way is broken there; all steps before it were given.
+        """
+        index = self.index_of(start)
+        if index is None:
+            raise _gap(f"transaction {start.place.seq} is not part of this history")
+        place = start.place
+        for at in range(index, len(self.line)):
+            timeline, limit = self.line[at], self.limit(at)
+            place = yield from _timeline_steps(self.where, timeline, place, limit)
+            if limit is not None:
+                if place != limit:
+                    raise _gap(
+                        f"timeline {timeline.number} ends at transaction {place.seq},"
+                        f" its successor left it at {limit.seq}"
+                    )
+                place = start_of(self.line[at + 1])
+
+    def everything(self) -> Iterator[Step]:
+        """Every committed transaction that can be read, in order, also across gaps."""
+        for at, timeline in enumerate(self.line):
+            limit = self.limit(at)
+            for segment in segments.of_timeline(self.where, timeline.number):
+                try:
+                    header, scan = segments.read(segment)
+                except Damaged:
+                    continue
+                reader = _Reader(header.state().applied)
+                reader.enter(header)
+                for record in reader.committed(scan):
+                    if limit is None or record.seq <= limit.seq:
+                        yield Step(timeline.number, record, header.schema)
+
+
+def start_of(timeline: Timeline) -> Place:
+    """Where a database stands at the beginning of a timeline."""
+    return Place(timeline.seq, bytes.fromhex(timeline.hash))
+
+
+def path_to(where: Layout, timeline: Timeline) -> Path:
+    """The ancestry of a timeline."""
+    return Path(where, timelines.path_to(where, timeline))
+
+
+def live_path(where: Layout) -> Path | None:
+    """The ancestry of the current timeline; None before the first."""
+    timeline = timelines.live(where)
+    return path_to(where, timeline) if timeline else None
+
+
+def _timeline_steps(
+    where: Layout, timeline: Timeline, place: Place, limit: Place | None
+) -> Generator[Step, None, Place]:
+    """The transactions of one timeline behind ``place`` up to ``limit``; returns where it ends."""
+    reader = _Reader(place)
+    for segment in _segments_from(where, timeline, place):
+        header, scan = segments.read(segment)
+        reader.enter(header)
+        for record in reader.committed(scan):
+            if limit is not None and record.seq > limit.seq:
+                return reader.place
+            reader.place = Place(record.seq, record.hash)
+            yield Step(timeline.number, record, header.schema)
+        reader.leave(segment, scan)
+    reader.finish()
+    return reader.place
+
+
+def _segments_from(where: Layout, timeline: Timeline, place: Place) -> list[Segment]:
+    """The segments that can hold what follows ``place``: the last that may hold it, and on."""
+    found = segments.of_timeline(where, timeline.number)
+    first = max((i for i, s in enumerate(found) if s.first <= place.seq + 1), default=0)
+    if first and found[first].first == place.seq + 1:
+        header, _ = segments.read(found[first])
+        if header.state().applied != place:
+            first -= 1
+    return found[first:]
+
+
+class _Reader:
+    """Follows the chain through one timeline's segments.
+
+    Attributes:
+        place: where a database stands that was given everything so far.
+        begun: the starting place was found; what follows is wanted.
+    """
+
+    def __init__(self, place: Place):
+        self.place = place
+        self.begun = False
+        self._state: State | None = None
+        self._fault: str | None = None
+        self._hole: Damaged | None = None
+
+    def enter(self, header: SegmentHeader) -> None:
+        """Go on in the next segment, which must continue the one before."""
+        before = header.state()
+        if self.begun and (header.rebase or before[:2] != self._state[:2]):
+            because = f" ({self._fault})" if self._fault else ""
+            raise _gap(
+                f"the journal is interrupted before transaction {header.seq + 1}{because}; later"
+                " moments are reached from points made after that"
+            )
+        self.begun = self.begun or before.applied == self.place
+
+    def committed(self, scan: Scan) -> Iterator[Record]:
+        """The wanted transactions of a segment that were not aborted."""
+        pending = None
+        for record in scan:
+            if pending is not None and record.kind != ABORT:
+                yield pending
+            pending = record if self.begun and record.kind == TRANSACTION else None
+            self.begun = self.begun or scan.state.applied == self.place
+        if pending is not None:
+            yield pending
+
+    def leave(self, segment: Segment, scan: Scan) -> None:
+        """Remember how a segment ended."""
+        self._state, self._fault = scan.state, scan.fault
+        hole = scan.hole()
+        self._hole = segments.damaged(segment, hole) if hole else None
+
+    def finish(self) -> None:
+        """Check the end of the last segment.
+
+        A torn last record is an end like any other: it was never acknowledged.
+        """
+        if self._hole:
+            raise self._hole
+        if not self.begun and self._state and self._state.seq > self.place.seq:
+            raise _gap(f"transaction {self.place.seq} is not in the journal, but later ones are")
+
+
+def _gap(happened: str) -> Gap:
+    return Gap(
+        "following the journal",
+        happened,
+        "python -m pra points shows the points and the journal's reach;"
+        " --force goes as far as it leads",
+    )
+
+
+class HighWater(NamedTuple):
+    """The highest transaction number and the highest event id that were ever given out."""
+
+    seq: int
+    event: int
+
+
+def high_water(where: Layout) -> HighWater:
+    """How far numbers went on any timeline, abandoned ones too, as far as the journal knows."""
+    seq, event = 0, 0
+    for number in timelines.numbers(where):
+        seq = max(seq, timelines.read(where, number).seq)
+        for segment in reversed(segments.of_timeline(where, number)):
+            found, last = _last_transaction(segment)
+            seq = max(seq, found)
+            if last:
+                event = max(event, records.sequences_of(last.payload).get("events", 0))
+                break
+    return HighWater(seq, event)
+
+
+def _last_transaction(segment: Segment) -> tuple[int, Record | None]:
+    """The last number of a segment and its last transaction, as far as it can be read."""
+    try:
+        _, scan = segments.read(segment)
+    except Damaged:
+        return segment.first, None
+    last = None
+    for record in scan:
+        last = record if record.kind == TRANSACTION else last
+    return scan.state.seq, last

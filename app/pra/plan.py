@@ -1,0 +1,110 @@
+"""What a restore would do: rows gained, lost and changed, and how long it takes."""
+
+from collections.abc import Iterator
+
+from pra import (
+    backup,
+    candidate,
+    fileops,
+    history,
+    locks,
+    points,
+    schema,
+    sqlite,
+    timelines,
+    volumes,
+)
+from pra.candidate import Candidate, Timer
+from pra.layout import Layout
+from pra.restore import Choice
+from pra.settings import Settings
+
+_ROWS = "SELECT id, ts, message FROM events ORDER BY id"
+
+
+def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
+    """Build what a restore would build, compare it with what is there, and remove it.
+
+    Returns:
+        {"status": "planned", "goal", "point", "replayed", "rows", "gained", "lost",
+        "changed", "left_behind", "bytes", "incomplete", "skipped", "seconds"};
+        "left_behind" is {"first_seq", "last_seq", "transactions"} or None: the
+        writes on the current timeline that the restored database would lack.
+
+    Raises:
+        PraError: the restore would fail the same way.
+    """
+    where = Layout(settings.data_dir, settings.backup_dir)
+    volumes.prepare_backup_volume(where)
+    with locks.maintenance(where, "planning a restore"):
+        backup.sweep(where)
+        known = points.scan(where)
+        goal = choose(where, known)
+        number = volumes.next_number(where)
+        timer = Timer()
+        try:
+            built = candidate.build(where, known, goal, number, force, timer)
+            report = _compare(where, built)
+        finally:
+            fileops.remove_tree(where.generation(number))
+        return {
+            "status": "planned",
+            "goal": goal.label,
+            "point": built.base,
+            "replayed": built.replayed,
+            **report,
+            "left_behind": _left_behind(where, built),
+            "incomplete": built.short,
+            "skipped": built.skipped,
+            "seconds": timer.report()["total"],
+        }
+
+
+def _compare(where: Layout, built: Candidate) -> dict:
+    number = volumes.current(where)
+    with sqlite.errors("comparing with the current database"):
+        planned = sqlite.open_resting(built.path)
+        current = None
+        try:
+            if number is not None:
+                current = sqlite.open_live(f"{where.generation(number)}/app.db")
+                current.execute("BEGIN")
+            rows = schema.totals(planned)[0]
+            gained, lost, changed = _difference(
+                planned.execute(_ROWS), current.execute(_ROWS) if current else iter(())
+            )
+        finally:
+            planned.close()
+            if current:
+                current.close(True)
+    size = fileops.size(built.path)
+    return {"rows": rows, "gained": gained, "lost": lost, "changed": changed, "bytes": size}
+
+
+def _difference(planned: Iterator, current: Iterator) -> tuple[int, int, int]:
+    """Rows only in the plan, only in the present, and different, by id; both come in its order."""
+    gained = lost = changed = 0
+    new, old = next(planned, None), next(current, None)
+    while new or old:
+        if old is None or (new and new[0] < old[0]):
+            gained, new = gained + 1, next(planned, None)
+        elif new is None or old[0] < new[0]:
+            lost, old = lost + 1, next(current, None)
+        else:
+            changed += new != old
+            new, old = next(planned, None), next(current, None)
+    return gained, lost, changed
+
+
+def _left_behind(where: Layout, built: Candidate) -> dict | None:
+    live = timelines.live(where)
+    if live is None:
+        return None
+    path = history.path_to(where, live)
+    kept = built.reached.place.seq if built.reached else -1
+    if built.reached and path.index_of(built.reached) is None:
+        kept = -1
+    left = [step.record.seq for step in path.everything() if step.record.seq > kept]
+    if not left:
+        return None
+    return {"first_seq": left[0], "last_seq": left[-1], "transactions": len(left)}

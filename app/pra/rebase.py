@@ -1,0 +1,92 @@
+"""A new base for the journal, where it no longer leads to the database.
+
+That is so after writes that were not journaled (another mode, a journal
+volume that failed), after a change of the tables, and after damage to the
+journal. The database must not be older than its journal: then a restore is
+needed, because a new base would drop what only the journal has.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import apsw
+
+from pra import schema, sqlite, volumes
+from pra.errors import Damaged, Refused
+from pra.journal import Journal, Mismatch
+from pra.layout import Layout
+from pra.points import Point
+from pra.schema import Position
+
+_DOING = "making a new base for the journal"
+
+
+def needed(where: Layout) -> bool:
+    """Whether the journal does not lead to the database as it is; needs the writer lock.
+
+    Raises:
+        Mismatch: the database is older than its journal.
+    """
+    with _live(where) as conn:
+        here = schema.position(conn)
+        changed = schema.schema_hash(conn) != here.schema
+    return changed or _mismatch(where, here)
+
+
+def move(where: Layout) -> None:
+    """Give the database a place that only the new base has; needs the writer lock.
+
+    Raises:
+        Refused: a table cannot be journaled.
+    """
+    with _live(where) as conn:
+        unfit = schema.unfit_tables(conn)
+        if unfit:
+            raise Refused(
+                _DOING,
+                f"the table {unfit[0]} has no primary key of its own",
+                "give it an INTEGER PRIMARY KEY or make it WITHOUT ROWID",
+            )
+        conn.execute("BEGIN IMMEDIATE")
+        schema.rebase(conn, _journal_seq(where, schema.position(conn)) + 1)
+        conn.execute("COMMIT")
+
+
+def begin(where: Layout, point: Point) -> None:
+    """Let the journal go on from a point just made; needs the writer lock."""
+    Journal(where).begin_at(Position(**point.manifest["position"]))
+
+
+def _mismatch(where: Layout, here: Position) -> bool:
+    journal = Journal(where)
+    try:
+        journal.inspect(here)
+        return False
+    except Mismatch as mismatch:
+        if mismatch.behind:
+            raise
+        return True
+    except Damaged:
+        return True
+    finally:
+        journal.close()
+
+
+def _journal_seq(where: Layout, here: Position) -> int:
+    journal = Journal(where)
+    try:
+        return journal.last_seq(here)
+    except Damaged:
+        return here.seq
+    finally:
+        journal.close()
+
+
+@contextlib.contextmanager
+def _live(where: Layout) -> Iterator[apsw.Connection]:
+    with sqlite.errors(_DOING):
+        conn = sqlite.open_live(f"{where.generation(volumes.current(where))}/app.db")
+        try:
+            yield conn
+        finally:
+            conn.close()

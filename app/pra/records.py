@@ -1,0 +1,245 @@
+"""The journal's format: segments of records, chained by hash. Bytes only, no files.
+
+A segment is a file of a fixed size, filled with zeros beforehand so that a
+record's fsync has no new size to make durable. It begins with a header block;
+records follow without gaps; the first zero where a record should begin is the
+end. A record is a header with a checksum of its own (so that its length can be
+trusted), then its payload. Each record's hash covers its predecessor's.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+TRANSACTION, ABORT, SEAL = 1, 2, 3
+
+_MAGIC = b"PRAR"
+_FIELDS = struct.Struct("<4sB3xQQII")
+_CRC = struct.Struct("<I")
+_HASH = 32
+#: Size of a record's header, in bytes.
+HEADER = _FIELDS.size + _HASH + _CRC.size
+_SEGMENT_MAGIC = b"PRA journal segment 1\n"
+#: Size of a segment's header block, in bytes.
+SEGMENT_HEADER = 1024
+_LENGTH = struct.Struct("<I")
+
+
+class Place(NamedTuple):
+    """A state of the database: the number and the hash of its last transaction."""
+
+    seq: int
+    hash: bytes
+
+
+class State(NamedTuple):
+    """What a prefix of the journal amounts to.
+
+    Attributes:
+        seq: the last number used.
+        chain: hash of the last record of any kind.
+        applied: where a database stands that has everything.
+        before: where one stands that lacks just the last record; None where
+            that is not allowed.
+        sealed: the segment ends here; the next record is in another.
+    """
+
+    seq: int
+    chain: bytes
+    applied: Place
+    before: Place | None
+    sealed: bool
+
+
+class Record(NamedTuple):
+    """One record; ``offset`` and ``end`` are its first byte and the one after its last."""
+
+    kind: int
+    seq: int
+    time_ms: int
+    payload: bytes
+    hash: bytes
+    offset: int
+    end: int
+
+
+@dataclass(frozen=True)
+class SegmentHeader:
+    """What a segment continues.
+
+    Attributes:
+        lineage, timeline: the history that it belongs to.
+        seq, chain: last number used and last record's hash (hex) before it.
+        applied_seq, applied_hash: the state of the database (hash in hex) before it.
+        schema: hash of the tables' definitions while it is written.
+        rebase: it continues no segment but a point; what is between is unknown.
+    """
+
+    lineage: str
+    timeline: int
+    seq: int
+    chain: str
+    applied_seq: int
+    applied_hash: str
+    schema: str
+    rebase: bool
+
+    def state(self) -> State:
+        """The state before the segment's first record."""
+        applied = Place(self.applied_seq, bytes.fromhex(self.applied_hash))
+        return State(self.seq, bytes.fromhex(self.chain), applied, None, False)
+
+
+class FormatError(Exception):
+    """A segment's header is not what it should be."""
+
+
+def header_after(state: State, lineage: str, timeline: int, schema: str) -> SegmentHeader:
+    """The header of the segment that continues ``state``."""
+    return SegmentHeader(
+        lineage,
+        timeline,
+        state.seq,
+        state.chain.hex(),
+        state.applied.seq,
+        state.applied.hash.hex(),
+        schema,
+        rebase=False,
+    )
+
+
+def encode_segment_header(header: SegmentHeader) -> bytes:
+    """The header block of a segment, SEGMENT_HEADER bytes."""
+    text = json.dumps(asdict(header), separators=(",", ":")).encode()
+    block = (_SEGMENT_MAGIC + _LENGTH.pack(len(text)) + text).ljust(
+        SEGMENT_HEADER - _CRC.size, b"\0"
+    )
+    return block + _CRC.pack(zlib.crc32(block))
+
+
+def decode_segment_header(raw: bytes) -> SegmentHeader:
+    """Read a header block.
+
+    Raises:
+        FormatError: it is incomplete, changed or of another format.
+    """
+    block = raw[: SEGMENT_HEADER - _CRC.size]
+    crc = raw[SEGMENT_HEADER - _CRC.size : SEGMENT_HEADER]
+    if not block.startswith(_SEGMENT_MAGIC) or crc != _CRC.pack(zlib.crc32(block)):
+        raise FormatError("the segment's header is damaged")
+    start = len(_SEGMENT_MAGIC) + _LENGTH.size
+    (length,) = _LENGTH.unpack_from(block, len(_SEGMENT_MAGIC))
+    try:
+        return SegmentHeader(**json.loads(block[start : start + length]))
+    except (ValueError, TypeError):
+        raise FormatError("the segment's header is of an unknown format") from None
+
+
+def encode(kind: int, seq: int, time_ms: int, payload: bytes, chain: bytes) -> tuple[bytes, bytes]:
+    """Write a record that follows the one with the hash ``chain``; returns (bytes, hash)."""
+    fields = _FIELDS.pack(_MAGIC, kind, seq, time_ms, len(payload), zlib.crc32(payload))
+    digest = hashlib.sha256(chain + fields + payload).digest()
+    head = fields + digest
+    return head + _CRC.pack(zlib.crc32(head)) + payload, digest
+
+
+def payload_of(sequences: dict[str, int], changeset: bytes) -> bytes:
+    """A transaction's payload: AUTOINCREMENT's counters, then its changeset."""
+    text = json.dumps(sequences, separators=(",", ":")).encode()
+    return _LENGTH.pack(len(text)) + text + changeset
+
+
+def changeset_of(payload: bytes) -> bytes:
+    """The changeset in a transaction's payload."""
+    return payload[_LENGTH.size + _LENGTH.unpack_from(payload)[0] :]
+
+
+def sequences_of(payload: bytes) -> dict[str, int]:
+    """AUTOINCREMENT's counters in a transaction's payload."""
+    (length,) = _LENGTH.unpack_from(payload)
+    return json.loads(payload[_LENGTH.size : _LENGTH.size + length])
+
+
+def after(state: State, record: Record) -> State:
+    """The state after one more record."""
+    if record.kind == TRANSACTION:
+        here = Place(record.seq, record.hash)
+        return State(record.seq, record.hash, here, state.applied, False)
+    if record.kind == ABORT:
+        return State(record.seq, record.hash, state.before, None, False)
+    # Sealing comes after a database that had everything was seen.
+    return state._replace(chain=record.hash, before=None, sealed=True)
+
+
+class Scan:
+    """Reads records from a buffer, in order, as far as they are sound.
+
+    Attributes:
+        state: what was read so far amounts to.
+        end: offset of the first byte that is not part of a sound record.
+        last: the last record read.
+        fault: why it ended before a clean end; None if it is clean.
+    """
+
+    def __init__(self, raw: bytes, offset: int, state: State, base: int = 0):
+        """Read ``raw``, which begins at ``base`` of its segment, from ``offset`` of the segment."""
+        self._raw, self._base = raw, base
+        self.state, self.end, self.last, self.fault = state, offset, None, None
+
+    def __iter__(self) -> Iterator[Record]:
+        while not self.state.sealed:
+            record = self._next()
+            if record is None:
+                return
+            self.state = after(self.state, record)
+            self.end, self.last = record.end, record
+            yield record
+
+    def _next(self) -> Record | None:
+        raw, start = self._raw, self.end - self._base
+        head = raw[start : start + HEADER]
+        if not any(head):
+            return None
+        if len(head) < HEADER:
+            return self._stop("a record's header is incomplete")
+        if _CRC.unpack_from(head, HEADER - _CRC.size)[0] != zlib.crc32(head[: -_CRC.size]):
+            return self._stop("a record's header is damaged")
+        _, kind, seq, time_ms, length, crc = _FIELDS.unpack_from(head)
+        payload = raw[start + HEADER : start + HEADER + length]
+        if len(payload) < length or zlib.crc32(payload) != crc:
+            return self._stop(f"the content of record {seq} is incomplete or damaged")
+        digest = head[_FIELDS.size : _FIELDS.size + _HASH]
+        chained = hashlib.sha256(self.state.chain + head[: _FIELDS.size] + payload).digest()
+        if digest != chained or not self._follows(kind, seq):
+            return self._stop(f"record {seq} does not continue the one before it")
+        return Record(kind, seq, time_ms, payload, digest, self.end, self.end + HEADER + length)
+
+    def _follows(self, kind: int, seq: int) -> bool:
+        if kind == TRANSACTION:
+            return seq == self.state.seq + 1
+        if kind == ABORT:
+            return seq == self.state.seq and self.state.before is not None
+        return kind == SEAL and seq == self.state.seq
+
+    def _stop(self, reason: str) -> None:
+        self.fault = reason
+
+    def hole(self) -> str | None:
+        """Why the end is no end: a later record is sound, so some before it are lost.
+
+        A torn last record leaves nothing behind it; bytes that went bad do.
+        """
+        at = self._raw.find(_MAGIC, self.end - self._base + 1)
+        while at >= 0:
+            head = self._raw[at : at + HEADER]
+            if len(head) == HEADER and _CRC.unpack_from(head, HEADER - _CRC.size)[0] == zlib.crc32(
+                head[: -_CRC.size]
+            ):
+                seq = _FIELDS.unpack_from(head)[2]
+                return f"records before {seq} are damaged ({self.fault or 'zeros'})"
+            at = self._raw.find(_MAGIC, at + 1)
+        return None

@@ -1,0 +1,215 @@
+"""What is kept: grandfather, father, son, within a size; and what never goes.
+
+Never removed: foreign files, the two newest verified points, the journal that
+leads from the older of them to now, the safety point that undo needs, safety
+points younger than their keep time.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pra import clock, fileops, history, locks, points, segments, targets, timelines
+from pra.history import Path, Start
+from pra.layout import Layout
+from pra.points import Point
+from pra.segments import Segment
+from pra.settings import Settings
+
+HOUR, DAY, WEEK = 3600, 86_400, 604_800
+
+
+@dataclass
+class Keep:
+    """A decision about everything on the backup volume.
+
+    Attributes:
+        points: kept points by name, with how dearly (higher goes later; None: never).
+        segments: kept segments by path, likewise.
+    """
+
+    points: dict[str, int | None] = field(default_factory=dict)
+    segments: dict[str, int | None] = field(default_factory=dict)
+
+
+def run(settings: Settings, dry_run: bool) -> dict:
+    """Remove what is not kept.
+
+    Returns:
+        {"removed": [point names], "segments": count, "bytes": freed, "dry_run": bool}
+    """
+    where = Layout(settings.data_dir, settings.backup_dir)
+    with locks.maintenance(where, "removing old points"):
+        return apply(settings, where, dry_run)
+
+
+def apply(settings: Settings, where: Layout, dry_run: bool = False) -> dict:
+    """As ``run``, for one who holds the maintenance lock."""
+    known = points.scan(where)
+    every = segments.listing(where)
+    keep = decide(settings, where, known, every)
+    removed = [point for point in known if point.name not in keep.points]
+    dropped = [segment for segment in every if segment.path not in keep.segments]
+    freed = sum(point.bytes for point in removed)
+    freed += sum(fileops.size(segment.path) or 0 for segment in dropped)
+    if not dry_run:
+        _remove(where, removed, dropped)
+    return {
+        "removed": [point.name for point in removed],
+        "segments": len(dropped),
+        "bytes": freed,
+        "dry_run": dry_run,
+    }
+
+
+def decide(settings: Settings, where: Layout, known: list[Point], every: list[Segment]) -> Keep:
+    """Choose what to keep.
+
+    Args:
+        known: all points, newest first.
+        every: all segments.
+    """
+    keep = Keep()
+    _keep_verified(settings, keep, [p for p in known if p.status == "verified"])
+    _keep_others(settings, where, keep, known)
+    _keep_journal(where, keep, known, every)
+    _fit(settings.keep_mib << 20, keep, known, every)
+    return keep
+
+
+def _keep_verified(settings: Settings, keep: Keep, verified: list[Point]) -> None:
+    """Rank 1 the last ones, 2 hourly, 3 daily, 4 weekly; the two newest never go."""
+    for rank, period, count in (
+        (4, WEEK, settings.keep_weeks),
+        (3, DAY, settings.keep_days),
+        (2, HOUR, settings.keep_hours),
+    ):
+        for point in _newest_per(verified, period, count):
+            keep.points.setdefault(point.name, rank)
+    for point in verified[: settings.keep_last]:
+        keep.points.setdefault(point.name, 1)
+    for point in verified[:2]:
+        keep.points[point.name] = None
+
+
+def _newest_per(verified: list[Point], period: int, count: int) -> list[Point]:
+    """The newest point of each of the last ``count`` periods that have any."""
+    chosen: dict[int, Point] = {}
+    for point in verified:
+        chosen.setdefault(point.epoch // period, point)
+    return [chosen[key] for key in sorted(chosen, reverse=True)[:count]]
+
+
+def _keep_others(settings: Settings, where: Layout, keep: Keep, known: list[Point]) -> None:
+    live = timelines.live(where)
+    suspects = 0
+    for point in known:
+        if point.status == "foreign" or (live and point.name in (live.safety, live.point)):
+            keep.points[point.name] = None
+        elif point.status == "safety":
+            if clock.now() - point.epoch < settings.keep_safety_hours * HOUR:
+                keep.points[point.name] = None
+        elif point.status in ("quarantined", "damaged"):
+            suspects += 1
+            if suspects <= settings.keep_quarantined:
+                keep.points[point.name] = 0
+
+
+def _keep_journal(where: Layout, keep: Keep, known: list[Point], every: list[Segment]) -> None:
+    """Never drop what leads from the second-newest point on; the rest of the reach may go."""
+    path = history.live_path(where)
+    if path is None:
+        return
+    bases = _bases(path, known)
+    kept_bases = [start for name, start in bases if name is None or name in keep.points]
+    for start in kept_bases:
+        for segment in _leading_on(path, start, every, None):
+            keep.segments.setdefault(segment.path, 1)
+    # Without two points everything from the beginning is needed.
+    second = bases[1][1] if len(bases) > 1 else (bases[-1][1] if bases else None)
+    for segment in _leading_on(path, second, every, None) if second else every:
+        keep.segments[segment.path] = None
+    for segment in _undo_segments(where, path.line[-1], known, every):
+        keep.segments[segment.path] = None
+
+
+def _bases(path: Path, known: list[Point]) -> list[tuple[str | None, Start]]:
+    """Verified points on the path, the newest first; then its empty beginning."""
+    found = []
+    for base in targets.base_candidates(path, known, None):
+        if isinstance(base, Start):
+            found.append((None, base))
+        elif base.status == "verified":
+            found.append((base.name, targets.start_of(base)))
+    return found
+
+
+def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]):
+    """What leads from the safety point of the last restore to what it replaced."""
+    safety = next((point for point in known if point.name == live.safety), None)
+    start = targets.start_of(safety) if safety else None
+    if start is None or live.left is None or start.place.seq == live.left.seq:
+        return []
+    abandoned = timelines.read(where, live.left.timeline)
+    path = history.path_to(where, abandoned)
+    return _leading_on(path, start, every, live.left.seq)
+
+
+def _leading_on(
+    path: Path, start: Start, every: Iterable[Segment], until: int | None
+) -> list[Segment]:
+    """The segments of a path that hold anything behind ``start`` (up to ``until``)."""
+    index = path.index_of(start)
+    if index is None:
+        return []
+    found = []
+    for at in range(index, len(path.line)):
+        limit = path.limit(at)
+        last = until if limit is None else limit.seq
+        own = [segment for segment in every if segment.timeline == path.line[at].number]
+        for position, segment in enumerate(own):
+            following = own[position + 1] if position + 1 < len(own) else None
+            ends_before = at == index and following and following.first <= start.place.seq
+            begins_after = last is not None and segment.first > last
+            if not ends_before and not begins_after:
+                found.append(segment)
+    return found
+
+
+def _fit(limit: int, keep: Keep, known: list[Point], every: list[Segment]) -> None:
+    """Let go of the least dear, the oldest first, until all fits."""
+    sizes = {point.name: point.bytes for point in known}
+    journal = {segment.path: fileops.size(segment.path) or 0 for segment in every}
+    total = sum(sizes[name] for name in keep.points)
+    total += sum(journal[path] for path in keep.segments)
+    oldest_first = [point.name for point in reversed(known)]
+    queue: list[tuple[int, Callable[[], int]]] = []
+    for name in oldest_first:
+        rank = keep.points.get(name)
+        if rank is not None:
+            queue.append((rank, lambda name=name: _let_go(keep.points, name, sizes)))
+    for segment in every:
+        rank = keep.segments.get(segment.path)
+        if rank is not None:
+            queue.append((rank, lambda path=segment.path: _let_go(keep.segments, path, journal)))
+    for _, release in sorted(queue, key=lambda entry: entry[0]):
+        if total <= limit:
+            return
+        total -= release()
+
+
+def _let_go(kept: dict, name: str, sizes: dict[str, int]) -> int:
+    del kept[name]
+    return sizes[name]
+
+
+def _remove(where: Layout, removed: list[Point], dropped: list[Segment]) -> None:
+    """The manifest goes last: a manifest alone is a damaged point, a file alone a foreign one."""
+    for point in removed:
+        fileops.remove(where.point(point.name))
+        fileops.remove(where.manifest(point.name))
+    if removed:
+        fileops.fsync_directory(where.backup)
+    for segment in dropped:
+        fileops.remove(segment.path)
+    if dropped:
+        fileops.fsync_directory(where.journal)

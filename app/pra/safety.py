@@ -1,0 +1,125 @@
+"""Keeping what a restore is about to replace."""
+
+from dataclasses import dataclass
+
+from pra import backup, fileops, history, schema, sqlite, targets, timelines, volumes
+from pra.errors import DiskFull, PraError
+from pra.layout import Layout
+from pra.points import Point
+from pra.timelines import Branch
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was there before a restore, and where it is kept.
+
+    Attributes:
+        point: the safety point; None if there was no database.
+        left: where the database stood (hash in hex); None if that is unknown.
+        highest_id: the highest event id that it had given out.
+    """
+
+    point: Point | None
+    left: Branch | None
+    highest_id: int
+
+    @property
+    def name(self) -> str | None:
+        """The safety point's name."""
+        return self.point.name if self.point else None
+
+    @property
+    def seq(self) -> int:
+        """The number of the last transaction; 0 if unknown."""
+        return self.left.seq if self.left else 0
+
+
+def keep(where: Layout, known: list[Point]) -> Kept:
+    """Make a safety point of the current database, if there is one.
+
+    A database that can no longer be copied as such is kept byte by byte.
+    """
+    number = volumes.current(where)
+    if number is None:
+        return Kept(None, None, 0)
+    try:
+        temporary, content = backup.snapshot(where)
+    except DiskFull:
+        raise
+    except (PraError, OSError) as error:
+        temporary, content = _raw_copy(where, number, str(error))
+        return Kept(backup.publish(where, known, temporary, content), None, 0)
+    same = _same_moment(known, content)
+    if same:
+        fileops.remove(temporary)
+        return _kept(same, same.manifest["position"], content["highest_issued"])
+    content["status"], content["reason"] = "safety", "what was there before a restore"
+    point = backup.publish(where, known, temporary, content)
+    return _kept(point, content["position"], content["highest_issued"])
+
+
+def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
+    """Bring a safety point up to the last write; needs the writer lock.
+
+    Where the journal leads from the point to that write, the two together
+    are the safety point; else a new one is made.
+    """
+    number = volumes.current(where)
+    if number is None or kept.left is None:
+        return kept
+    with sqlite.errors("looking at what a restore replaces"):
+        conn = sqlite.open_live(f"{where.generation(number)}/app.db")
+        try:
+            here = schema.position(conn)
+            highest = schema.highest_issued(conn)
+        finally:
+            conn.close()
+    if (here.timeline, here.seq, here.hash) == tuple(kept.left.__dict__.values()):
+        return kept
+    left = Branch(here.timeline, here.seq, here.hash)
+    if _journal_leads(where, kept.point, left):
+        return Kept(kept.point, left, highest)
+    return keep(where, [*known, kept.point])
+
+
+def _journal_leads(where: Layout, point: Point, left: Branch) -> bool:
+    timeline = timelines.read(where, left.timeline)
+    if timeline is None:
+        return False
+    reached = None
+    try:
+        for step in history.path_to(where, timeline).steps(targets.start_of(point)):
+            reached = step.record
+    except PraError:
+        return False
+    return reached is not None and (reached.seq, reached.hash.hex()) == (left.seq, left.hash)
+
+
+def _kept(point: Point, place: dict | None, highest: int) -> Kept:
+    left = Branch(place["timeline"], place["seq"], place["hash"]) if place else None
+    return Kept(point, left, highest)
+
+
+def _same_moment(known: list[Point], content: dict) -> Point | None:
+    """A point that already holds exactly this moment."""
+    for point in known:
+        sound = point.status in ("verified", "safety") and point.manifest["position"]
+        if sound and point.manifest["position"] == content["position"]:
+            return point
+    return None
+
+
+def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
+    source = f"{where.generation(number)}/app.db"
+    path = f"{where.temporary}/snapshot.db"
+    fileops.remove(path)
+    digest = fileops.copy(source, path)
+    return path, {
+        "rows": None,
+        "max_id": None,
+        "position": None,
+        "sha256": digest,
+        "bytes": fileops.size(path),
+        "status": "safety",
+        "reason": f"raw copy of what could not be read before a restore ({why})",
+    }

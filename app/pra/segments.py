@@ -1,0 +1,113 @@
+"""Segment files of the journal: names, creation, reading. Knows nothing of transactions."""
+
+import os
+import re
+from dataclasses import dataclass
+
+from pra import fileops, records
+from pra.errors import Damaged
+from pra.layout import Layout
+from pra.records import Scan, SegmentHeader
+
+#: Size of a segment, in bytes, unless one record needs more.
+SIZE = 1 << 20
+_NAME = re.compile(r"([0-9]{1,9})-([0-9]{20})\.seg")
+
+
+@dataclass(frozen=True, order=True)
+class Segment:
+    """One segment file: the timeline it belongs to, its first number, its path."""
+
+    timeline: int
+    first: int
+    path: str
+
+
+def listing(where: Layout) -> list[Segment]:
+    """Every segment, by timeline and number."""
+    found = []
+    for name in fileops.names(where.journal):
+        parts = _NAME.fullmatch(name)
+        if parts:
+            found.append(Segment(int(parts[1]), int(parts[2]), f"{where.journal}/{name}"))
+    return sorted(found)
+
+
+def of_timeline(where: Layout, timeline: int) -> list[Segment]:
+    """The segments of one timeline, in order."""
+    return [segment for segment in listing(where) if segment.timeline == timeline]
+
+
+def create(where: Layout, header: SegmentHeader, room: int = 0) -> Segment:
+    """Make a segment, durable under its name before it is used.
+
+    Args:
+        header: what it continues.
+        room: bytes that its records need at least.
+
+    Raises:
+        OSError: it was not made.
+    """
+    size = max(SIZE, records.SEGMENT_HEADER + room + records.HEADER)
+    temporary = f"{where.journal}/next.tmp"
+    path = f"{where.journal}/{header.timeline}-{header.seq + 1:020d}.seg"
+    fileops.remove(temporary)
+    try:
+        content = records.encode_segment_header(header).ljust(size, b"\0")
+        fileops.write_new(temporary, content)
+        fileops.link_new(temporary, path)
+    finally:
+        fileops.remove(temporary)
+    fileops.fsync_directory(where.journal)
+    return Segment(header.timeline, header.seq + 1, path)
+
+
+def read(segment: Segment) -> tuple[SegmentHeader, Scan]:
+    """A segment's header, and its records to be read.
+
+    Raises:
+        Damaged: the header is not sound, or belongs elsewhere.
+    """
+    with open_file(segment.path) as file:
+        raw = file.read()
+    header = header_of(segment, raw)
+    return header, Scan(raw, records.SEGMENT_HEADER, header.state())
+
+
+def header_only(segment: Segment) -> SegmentHeader:
+    """A segment's header, without reading its records.
+
+    Raises:
+        Damaged: it is not sound, or belongs elsewhere.
+    """
+    return header_of(segment, fileops.read_small(segment.path, records.SEGMENT_HEADER) or b"")
+
+
+def header_of(segment: Segment, raw: bytes) -> SegmentHeader:
+    """The header in a segment's first bytes.
+
+    Raises:
+        Damaged: it is not sound, or belongs elsewhere.
+    """
+    try:
+        header = records.decode_segment_header(raw)
+    except records.FormatError as error:
+        raise damaged(segment, str(error)) from None
+    if (header.timeline, header.seq + 1) != (segment.timeline, segment.first):
+        raise damaged(segment, "the file's name does not match its header")
+    return header
+
+
+def damaged(segment: Segment, reason: str) -> Damaged:
+    """The error for a segment that cannot be used."""
+    return Damaged(
+        f"reading {os.path.basename(segment.path)} of the journal",
+        reason,
+        "python -m pra backup makes a new base where the database is whole;"
+        " python -m pra restore --plan shows what the journal still reaches",
+    )
+
+
+def open_file(path: str):
+    """A segment's file for reading."""
+    return os.fdopen(fileops.open_read(path), "rb")

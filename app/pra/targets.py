@@ -1,0 +1,178 @@
+"""What a restore is asked for, and which history and moment that means."""
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from pra import history, points, timelines
+from pra.errors import Refused, UsageError
+from pra.history import Path, Start
+from pra.layout import Layout
+from pra.points import Point
+from pra.records import Place
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where a restore is to arrive.
+
+    Attributes:
+        label: what was asked for, for messages.
+        point: exactly this point, without the journal; None otherwise.
+        path: the history to follow; None with ``point``.
+        until: the last number to include; None for all there is.
+    """
+
+    label: str
+    point: Point | None = None
+    path: Path | None = None
+    until: int | None = None
+
+
+def latest(where: Layout, known: list[Point]) -> Goal:
+    """The newest moment of the current timeline that the volume holds."""
+    path = history.live_path(where)
+    if path is None:
+        return exact_point(points.latest(known) or _nothing())
+    return Goal("latest", path=path)
+
+
+def exact_point(point: Point) -> Goal:
+    """A point as it is."""
+    return Goal(point.name, point=point)
+
+
+def just_before(where: Layout, seq: int) -> Goal:
+    """The moment before transaction ``seq``, on the current timeline or an abandoned one."""
+    return Goal(f"--to-before {seq}", path=_path_with(where, seq), until=seq - 1)
+
+
+def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goal:
+    """The last moment of the current timeline that is not later than ``moment``.
+
+    Transactions are taken in their order, never sorted by time.
+
+    Raises:
+        Refused: it lies before the history, or clocks make it ambiguous.
+    """
+    path = history.live_path(where) or _nothing()
+    times = _times(path, known)
+    doing = f"restoring {label}"
+    until, later = None, []
+    for seq, seconds in times:
+        if seconds <= moment and not later:
+            until = seq
+        else:
+            later.append((seq, seconds))
+    if until is None:
+        raise Refused(doing, "that is before all that is kept", "python -m pra points")
+    back = [seq for seq, seconds in later if seconds <= moment]
+    if back:
+        raise Refused(
+            doing,
+            f"the clock was set back: transactions {later[0][0]} to {back[-1]} carry times"
+            " around that moment",
+            f"choose by number: --to-before {later[0][0]} or --to-before {back[-1] + 1}",
+        )
+    return Goal(label, path=path, until=until)
+
+
+def undo(where: Layout, known: list[Point]) -> Goal:
+    """What was there before the last restore.
+
+    Raises:
+        Refused: there was no restore, or nothing was there before it.
+    """
+    live = timelines.live(where)
+    if live is None or live.safety is None:
+        raise Refused(
+            "undoing the last restore",
+            "nothing was there before it" if live and live.point else "there was no restore",
+            "python -m pra points lists what can be restored",
+        )
+    safety = points.find(known, live.safety)
+    left = live.left
+    place = (safety.manifest or {}).get("position")
+    if left is None or not place or (place["seq"], place["hash"]) == (left.seq, left.hash):
+        return exact_point(safety)
+    path = history.path_to(where, timelines.read(where, left.timeline))
+    return Goal("undo", path=path, until=left.seq)
+
+
+def parse_time(text: str) -> float:
+    """Seconds since 1970 of a moment like 2026-11-21T10:15:00Z.
+
+    Raises:
+        UsageError: it is no such moment, or names no time zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+        if moment.tzinfo is None:
+            raise ValueError("it names no time zone")
+        return moment.astimezone(timezone.utc).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            "reading a moment", f"{text!r}: {error}", "write it like 2026-11-21T10:15:00Z"
+        ) from None
+
+
+def base_candidates(path: Path, known: list[Point], until: int | None) -> list[Point | Start]:
+    """Where a replay could start, the nearest to its goal first."""
+    found = []
+    for point in known:
+        start = start_of(point)
+        if point.status not in ("verified", "safety") or start is None:
+            continue
+        index = path.index_of(start)
+        if index is not None and (until is None or start.place.seq <= until):
+            found.append(((index, start.place.seq, point.serial), point))
+    found.sort(key=lambda entry: entry[0], reverse=True)
+    origin = path.origin()
+    return [point for _, point in found] + ([origin] if origin else [])
+
+
+def start_of(point: Point) -> Start | None:
+    """Where a point stands; None if that is unknown."""
+    place = (point.manifest or {}).get("position")
+    if not place:
+        return None
+    return Start(place["timeline"], Place(place["seq"], bytes.fromhex(place["hash"])))
+
+
+def _times(path: Path, known: list[Point]) -> list[tuple[int, float]]:
+    """Numbers and times of the path's transactions, in the order of history.
+
+    Points stand in for transactions that the journal does not have.
+    """
+    first = path.line[0]
+    events = {first.seq: (0, first.created)}
+    for point in known:
+        start = start_of(point)
+        index = path.index_of(start) if start and point.status in ("verified", "safety") else None
+        if index is not None and start.place.seq not in events:
+            events[start.place.seq] = index, point.manifest["created_time"]
+    numbers = {timeline.number: index for index, timeline in enumerate(path.line)}
+    for step in path.everything():
+        events[step.record.seq] = numbers[step.timeline], step.record.time_ms / 1000
+    return [(seq, seconds) for seq, (_, seconds) in sorted(events.items())]
+
+
+def _path_with(where: Layout, seq: int) -> Path:
+    """The history that holds transaction ``seq``: the current one if it does."""
+    live = history.live_path(where)
+    others = [timelines.read(where, number) for number in reversed(timelines.numbers(where))]
+    for path in [live] + [history.path_to(where, other) for other in others if other.active]:
+        if path and any(step.record.seq == seq for step in path.everything()):
+            return path
+    raise Refused(
+        f"restoring --to-before {seq}",
+        f"the journal has no transaction {seq}",
+        "python -m pra log lists those it has",
+    )
+
+
+def _nothing():
+    raise Refused(
+        "restoring latest",
+        "there is no verified point and no journal",
+        "python -m pra points lists what there is; restore a point by name",
+    )

@@ -1,0 +1,206 @@
+"""The verbs: each does one thing, reports it as text or JSON, and returns its exit code."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from pra import clock
+from pra.errors import EXIT_REFUSED, UsageError
+from pra.layout import Layout
+from pra.settings import Settings
+
+Options = argparse.Namespace
+
+
+def _report(options: Options, document: dict, text: Callable[[], str]) -> None:
+    """One JSON document on stdout with --json, else lines for a person."""
+    print(json.dumps(document, separators=(",", ":")) if options.json else text())
+
+
+def _layout(config: Settings) -> Layout:
+    return Layout(config.data_dir, config.backup_dir)
+
+
+def serve(config: Settings, options: Options) -> int:
+    """Serve until asked to stop."""
+    from pra import serve as server
+
+    return server.run(config)
+
+
+def backup(config: Settings, options: Options) -> int:
+    """Make a point, then remove what retention no longer keeps."""
+    from pra import backup as maker
+
+    point = maker.run(config, options.accept).as_dict(clock.now())
+    if point["status"] == "verified":
+        _report(
+            options,
+            {"status": "ok", "point": point},
+            lambda: f"{point['name']}: {point['rows']} rows, {point['bytes']} bytes, verified",
+        )
+        return 0
+    document = {
+        "status": "quarantined",
+        "point": point,
+        "error": f"{point['name']} is quarantined: {point['reason']}",
+        "next": "restore latest, or, if the rows were deleted on purpose: backup --accept",
+    }
+    _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
+    return EXIT_REFUSED
+
+
+def points(config: Settings, options: Options) -> int:
+    """List the points and the journal's reach."""
+    from pra import points as catalogue
+    from pra import reach
+
+    known = catalogue.scan(_layout(config))
+    newest = catalogue.latest(known)
+    now = clock.now()
+    listed = [point.as_dict(now) for point in known]
+    journal = reach.summary(_layout(config), known)
+    document = {
+        "points": listed,
+        "latest": newest.name if newest else None,
+        "journal": {"mode": config.journal, **journal} if journal else None,
+    }
+    _report(options, document, lambda: "\n".join([*map(_line, listed), _reach_line(journal)]))
+    return 0
+
+
+def _line(point: dict) -> str:
+    rows = "?" if point["rows"] is None else point["rows"]
+    return (
+        f"{point['name']}  {point['created']}  {rows:>9} rows  {point['bytes']:>12} bytes  "
+        f"{point['status']}{'  ' + point['reason'] if point['reason'] else ''}"
+    )
+
+
+def _reach_line(journal: dict | None) -> str:
+    if journal is None or journal["from"] is None:
+        return "no journal"
+    return f"any moment from {journal['from']} to {journal['to']}"
+
+
+def verify(config: Settings, options: Options) -> int:
+    """Check points completely."""
+    from pra import verify as checker
+
+    result = checker.check_all(_layout(config), options.names)
+    _report(
+        options,
+        result,
+        lambda: "\n".join(
+            f"{one['name']}  {'sound' if one['ok'] else one['reason']}" for one in result["points"]
+        ),
+    )
+    return 0 if result["ok"] else EXIT_REFUSED
+
+
+def restore(config: Settings, options: Options) -> int:
+    """Bring a moment back, or plan it."""
+    return _restore(config, options, _choice(config, options))
+
+
+def undo(config: Settings, options: Options) -> int:
+    """Bring back what was there before the last restore, or plan it."""
+    from pra import targets
+
+    return _restore(config, options, targets.undo)
+
+
+def _choice(config: Settings, options: Options):
+    from pra import points as catalogue
+    from pra import targets
+
+    if options.point and (options.to or options.to_before is not None):
+        raise UsageError(
+            "reading the command line", "a point and a moment were given", "give one of them"
+        )
+    if options.to:
+        moment = targets.parse_time(options.to)
+        return lambda where, known: targets.at_time(where, known, moment, f"--to {options.to}")
+    if options.to_before is not None:
+        return lambda where, known: targets.just_before(where, options.to_before)
+    name = options.point or config.restore_point
+    if name == "latest":
+        return targets.latest
+    return lambda where, known: targets.exact_point(catalogue.find(known, name))
+
+
+def _restore(config: Settings, options: Options, choose) -> int:
+    if options.plan:
+        from pra import plan
+
+        planned = plan.run(config, choose, options.force)
+        _report(options, planned, lambda: _plan_text(planned))
+        return 0
+    from pra import restore as restorer
+
+    result = restorer.run(config, choose, options.force)
+    _report(
+        options,
+        result,
+        lambda: (
+            f"restored: {result['rows']} rows ({result['point'] or 'from the beginning'},"
+            f" {result['replayed']} transactions replayed)\n"
+            f"what was there before: {result['safety_point'] or 'nothing'}"
+        ),
+    )
+    return 0
+
+
+def _plan_text(planned: dict) -> str:
+    left = planned["left_behind"]
+    behind = (
+        f"transactions {left['first_seq']} to {left['last_seq']} would be left behind"
+        if left
+        else "no transaction would be left behind"
+    )
+    return (
+        f"{planned['goal']}: {planned['rows']} rows; {planned['gained']} gained,"
+        f" {planned['lost']} lost, {planned['changed']} changed\n{behind}\n"
+        f"about {planned['seconds']:.1f} s; nothing was changed"
+    )
+
+
+def log(config: Settings, options: Options) -> int:
+    """List the journal's transactions."""
+    from pra import log as journal_log
+
+    found = journal_log.transactions(_layout(config), options.largest, options.limit)
+    _report(
+        options,
+        {"transactions": found},
+        lambda: "\n".join(
+            f"{one['seq']:>10}  {one['time']}  +{one['added']} ~{one['changed']} -{one['deleted']}"
+            for one in found
+        ),
+    )
+    return 0
+
+
+def prune(config: Settings, options: Options) -> int:
+    """Remove what retention no longer keeps."""
+    from pra import retention
+
+    result = retention.run(config, options.dry_run)
+    _report(
+        options,
+        result,
+        lambda: (
+            f"{'would remove' if options.dry_run else 'removed'} {len(result['removed'])} points"
+            f" and {result['segments']} segments, {result['bytes']} bytes"
+        ),
+    )
+    return 0
+
+
+def dump(config: Settings, options: Options) -> int:
+    """Write every row as JSON lines."""
+    from pra import dump as dumper
+
+    dumper.run(config, options.point, sys.stdout)
+    return 0

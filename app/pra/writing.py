@@ -1,0 +1,226 @@
+"""One transaction: journaled, then committed. Needs the writer lock.
+
+The order is what keeps the promise: begin, compare database and journal, do
+the work while a session watches, append what it saw, fsync, COMMIT. A crash
+before the COMMIT leaves the database one record behind, and the next writer
+applies that record before it writes anything.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import apsw
+
+from pra import fileops, records, schema, volumes
+from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
+from pra.journal import Journal, Mismatch
+from pra.layout import Layout
+from pra.records import Record
+from pra.schema import Position
+
+T = TypeVar("T")
+log = logging.getLogger("pra")
+#: Largest changeset of one transaction, in bytes: applying takes three times that in memory.
+MAX_CHANGESET = 16 << 20
+
+
+class Writer:
+    """Runs transactions by the rules of the journal's mode.
+
+    Attributes:
+        unprotected: why the last write was not journaled; None if it was.
+    """
+
+    def __init__(self, where: Layout, mode: str):
+        self._where = where
+        self._mode = mode
+        self._journal = Journal(where)
+        self._marks: dict[str, tuple[tuple, volumes.Mark]] = {}
+        self._schemas: WeakKeyDictionary = WeakKeyDictionary()
+        self.unprotected: str | None = None
+
+    def run(self, conn: apsw.Connection, doing: str, work: Callable[[apsw.Connection], T]) -> T:
+        """Run ``work`` in a durable transaction and return its result.
+
+        Raises:
+            Refused, Damaged, StorageError, apsw.Error: nothing was written.
+            OutcomeUnknown: it may or may not have been written.
+        """
+        conn.execute("BEGIN IMMEDIATE")
+        here = self._position(conn, doing)
+        protected = self._begin(conn, here, doing)
+        if protected:
+            return self._journaled(conn, doing, work)
+        result = work(conn)
+        schema.advance(conn, here.seq + 1, schema.fresh_hash())
+        _commit(conn, doing)
+        return result
+
+    def _position(self, conn: apsw.Connection, doing: str) -> Position:
+        here = schema.position(conn)
+        lineages = {self._lineage(self._where.data)}
+        if self._mode == "required":
+            lineages.add(self._lineage(self._where.backup))
+        if here is None or lineages != {here.lineage}:
+            raise Refused(
+                doing,
+                "database and backup volume do not belong together",
+                "mount the volumes that were initialised as a pair, or restore a point",
+            )
+        return here
+
+    def _lineage(self, directory: str) -> str | None:
+        """The lineage in a volume's mark, read again only when the file is another."""
+        signature = fileops.signature(f"{directory}/.pra/volume.json")
+        known = self._marks.get(directory)
+        if known is None or known[0] != signature:
+            mark = volumes.mark_of(directory)
+            known = self._marks[directory] = signature, mark
+        return known[1].lineage if known[1] else None
+
+    def _begin(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
+        """Bring database and journal to the same place; whether the write can be journaled."""
+        if self._mode == "off":
+            return False
+        with self._protection(doing) as outcome:
+            self._refuse_schema(conn, here)
+            missing = self._journal.continue_from(here)
+            if missing:
+                _roll_forward(conn, here, missing)
+                conn.execute("BEGIN IMMEDIATE")
+        return outcome.protected
+
+    def _refuse_schema(self, conn: apsw.Connection, here: Position) -> None:
+        """Refuse tables that the journal cannot follow; looked at anew when any changed."""
+        version = schema.version(conn)
+        known = self._schemas.get(conn)
+        if known is None or known[0] != version:
+            known = version, schema.schema_hash(conn), schema.unfit_tables(conn)
+            self._schemas[conn] = known
+        _, found, unfit = known
+        if unfit:
+            raise Damaged(
+                "journaling a transaction",
+                f"the journal cannot follow the table {unfit[0]}: it has no primary key of its own",
+                "give it an INTEGER PRIMARY KEY or make it WITHOUT ROWID, then make a backup",
+            )
+        if found != here.schema:
+            raise Mismatch("the tables changed since the last base", behind=False)
+
+    def _journaled(
+        self, conn: apsw.Connection, doing: str, work: Callable[[apsw.Connection], T]
+    ) -> T:
+        session = _session(conn)
+        try:
+            result = work(conn)
+            if session.is_empty:
+                _commit(conn, doing)
+                return result
+            changeset = _bounded_changeset(session, doing)
+        finally:
+            session.close()
+        seq = self._journal.next_seq
+        with self._protection(doing) as outcome:
+            payload = records.payload_of(schema.sequences(conn), changeset)
+            schema.advance(conn, seq, self._journal.prepare(payload).hex())
+            self._journal.append()
+        if not outcome.protected:
+            schema.advance(conn, seq, schema.fresh_hash())
+            _commit(conn, doing)
+            return result
+        self._commit_appended(conn, doing, seq)
+        return result
+
+    def _commit_appended(self, conn: apsw.Connection, doing: str, seq: int) -> None:
+        try:
+            _commit(conn, doing)
+        except apsw.Error:
+            # Not committed, for sure: an I/O error is an OutcomeUnknown, and
+            # never gets an abort, since its row can come back after a crash.
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            self._journal.abort(seq)
+            raise
+
+    @contextlib.contextmanager
+    def _protection(self, doing: str) -> Iterator["_Outcome"]:
+        """Carry out a step of the journal; best-effort goes on without it, loudly."""
+        outcome = _Outcome()
+        try:
+            yield outcome
+        except (OSError, StorageError, Damaged, Mismatch) as error:
+            self._journal.close()
+            failure = from_os_error(doing, error) if isinstance(error, OSError) else error
+            behind = isinstance(error, Mismatch) and error.behind
+            if self._mode == "required" or behind:
+                raise failure from error
+            outcome.protected = False
+            if self.unprotected is None:
+                log.error("writes are NOT journaled: %s; next: %s", failure, failure.next_step)
+            self.unprotected = str(failure)
+            return
+        if self.unprotected:
+            log.warning("writes are journaled again")
+        self.unprotected = None
+
+
+class _Outcome:
+    protected = True
+
+
+def _session(conn: apsw.Connection) -> apsw.Session:
+    """Watch this transaction alone: one kept longer would record others' changes as its own."""
+    session = apsw.Session(conn, "main")
+    session.table_filter(lambda table: not table.startswith(schema.OWN_PREFIX))
+    session.config(apsw.SQLITE_SESSION_OBJCONFIG_SIZE, 1)
+    session.attach()
+    return session
+
+
+def _bounded_changeset(session: apsw.Session, doing: str) -> bytes:
+    if session.changeset_size > MAX_CHANGESET:
+        raise Refused(
+            doing,
+            f"the transaction changes more than {MAX_CHANGESET} bytes",
+            "split it into smaller ones",
+        )
+    return session.changeset()
+
+
+def _roll_forward(conn: apsw.Connection, here: Position, record: Record) -> None:
+    """Apply the one record that the database lacks, in a transaction of its own."""
+    conn.execute("ROLLBACK")
+    with replaying(conn):
+        conn.execute("BEGIN IMMEDIATE")
+        if schema.position(conn) != here:
+            raise Refused(
+                "rolling the journal forward", "the database changed meanwhile", "try again"
+            )
+        apsw.Changeset.apply(records.changeset_of(record.payload), conn)
+        schema.raise_sequences(conn, records.sequences_of(record.payload))
+        schema.advance(conn, record.seq, record.hash.hex())
+        conn.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def replaying(conn: apsw.Connection) -> Iterator[None]:
+    """Triggers and foreign keys off: what they did is in the changesets already."""
+    conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    conn.execute("PRAGMA foreign_keys=OFF")
+    yield
+    conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
+    conn.execute("PRAGMA foreign_keys=ON")
+
+
+def _commit(conn: apsw.Connection, doing: str) -> None:
+    try:
+        conn.execute("COMMIT")
+    except apsw.IOError as error:
+        raise OutcomeUnknown(
+            doing,
+            f"the COMMIT failed ({error}); the row may or may not exist",
+            "look before trying again: GET /consultation",
+        ) from error

@@ -1,0 +1,114 @@
+"""What several tests do: crash, lose a volume, look at the journal, bring a moment back."""
+
+import contextlib
+import os
+import shutil
+
+from pra import fileops, history, points, restore, segments, sqlite, targets
+
+
+class Crash(BaseException):
+    """The process dies here; nothing may catch it."""
+
+
+@contextlib.contextmanager
+def crash_at(operation, phase="before", nth=1):
+    """Die at the nth call of a file operation."""
+    calls = 0
+
+    def hook(when, name, arguments):
+        nonlocal calls
+        if (when, name) == (phase, operation):
+            calls += 1
+            if calls == nth:
+                raise Crash
+
+    fileops.hook = hook
+    try:
+        yield
+    except Crash:
+        pass
+    finally:
+        fileops.hook = None
+
+
+@contextlib.contextmanager
+def failing(operation, error, times=1):
+    """Let the next calls of a file operation fail with an errno."""
+    left = times
+
+    def hook(when, name, arguments):
+        nonlocal left
+        if (when, name) == ("before", operation) and left:
+            left -= 1
+            raise OSError(error, os.strerror(error))
+
+    fileops.hook = hook
+    try:
+        yield
+    finally:
+        fileops.hook = None
+
+
+def add(events, count):
+    """Add events; returns their rows as the application reports them."""
+    return [events.add(f"message {number}") for number in range(count)]
+
+
+def rewrite(where, sql):
+    """Change the database behind the application's back."""
+    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn.execute(sql).fetchall()
+    conn.close()
+
+
+def rows(where):
+    """All rows of the current database."""
+    conn = sqlite.open_live(os.path.realpath(where.link))
+    try:
+        return conn.execute("SELECT id, ts, message FROM events ORDER BY id").fetchall()
+    finally:
+        conn.close()
+
+
+def as_rows(added):
+    """The application's answers as rows."""
+    return [(one["id"], one["timestamp"], one["message"]) for one in added]
+
+
+def lose_data(where):
+    """The data volume is deleted and recreated empty."""
+    shutil.rmtree(where.data)
+    os.mkdir(where.data)
+
+
+def bring(config, name="latest", force=False):
+    """Restore a point by name, or the latest moment."""
+    if name == "latest":
+        return restore.run(config, targets.latest, force)
+    return restore.run(
+        config, lambda where, known: targets.exact_point(points.find(known, name)), force
+    )
+
+
+def last_segment(where):
+    """The newest segment file's path."""
+    return segments.listing(where)[-1].path
+
+
+def content(path):
+    """A file's bytes."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def overwrite(path, data):
+    """Replace a file's bytes in place."""
+    with open(path, "r+b") as file:
+        file.write(data)
+        file.truncate(len(data))
+
+
+def journaled(where):
+    """The numbers of the current timeline's committed transactions."""
+    return [step.record.seq for step in history.live_path(where).everything()]
