@@ -112,6 +112,8 @@ pub struct TestArgs {
 pub enum LocalAction {
     /// The manifest fields that the local engine honours, and those it ignores and why
     Fields,
+    /// Show replicas, jobs, volumes and schedule, as the engine knows them
+    Facts,
     /// Ask for so many replicas
     Scale { replicas: u32 },
     /// Suspend the backup schedule

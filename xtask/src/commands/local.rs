@@ -1,6 +1,6 @@
 //! `local`: the parts of the local engine, one at a time.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cli::{JobKind, LocalAction};
@@ -14,13 +14,14 @@ use crate::manifests::fields::{self, Field, Treatment};
 pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     match action {
         LocalAction::Fields => return fields(ctx),
+        LocalAction::Facts => return facts(ctx),
         LocalAction::Supervisor => return local::supervise(&ctx.lab, &ctx.config, &ctx.ui),
         _ => {}
     }
     let _lock = ctx.lock("local")?;
     let engine = LocalEngine::new(ctx);
     match action {
-        LocalAction::Fields | LocalAction::Supervisor => {}
+        LocalAction::Fields | LocalAction::Facts | LocalAction::Supervisor => {}
         LocalAction::Scale { replicas } => engine.scale(replicas)?,
         LocalAction::Suspend => engine.suspend_backups(true)?,
         LocalAction::Resume => engine.suspend_backups(false)?,
@@ -88,6 +89,16 @@ fn report(ctx: &Context, name: &str, outcome: &JobOutcome) -> Result<()> {
         "reason": outcome.reason,
         "log": outcome.log,
     }))
+}
+
+fn facts(ctx: &Context) -> Result<()> {
+    let facts = LocalEngine::new(ctx).facts()?;
+    if ctx.ui.json() {
+        return ctx.ui.document(&facts);
+    }
+    let document = serde_norway::to_string(&facts).context("spelling out the facts")?;
+    ctx.ui.raw(&document);
+    Ok(())
 }
 
 fn fields(ctx: &Context) -> Result<()> {

@@ -56,13 +56,20 @@ impl LocalEngine {
 
     fn start(&self) -> Result<()> {
         self.preconditions()?;
-        client::start(&self.lab)
+        let step = self.ui.step("starting the supervisor");
+        client::start(&self.lab)?;
+        step.done("it answers");
+        Ok(())
     }
 
     /// What has to hold before anything is changed.
     fn preconditions(&self) -> Result<()> {
-        let manifests = self.runnable()?;
+        let manifests = manifests::load(&self.lab.root)?;
         manifests::load_restore_job(&self.lab.root, &manifests)?;
+        // In a dry run, what would have installed it did not.
+        if !self.exec.dry_run() {
+            self.insist_on_python(&manifests)?;
+        }
         if !client::is_alive(&self.lab) && self.port != 0 {
             // Only to learn whether it is free; the supervisor takes it.
             ports::take(self.port)?;
@@ -70,48 +77,39 @@ impl LocalEngine {
         Ok(())
     }
 
-    /// The manifests, once the programs they name are there.
-    fn runnable(&self) -> Result<Manifests> {
-        let manifests = manifests::load(&self.lab.root)?;
-        if let Some(python) = launch::required_program(&self.lab, &manifests)
-            && !python.exists()
-        {
-            return Err(Failure::preflight(format!(
+    fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
+        match launch::required_program(&self.lab, manifests) {
+            Some(python) if !python.exists() => Err(Failure::preflight(format!(
                 "the application's Python is missing: {}",
                 python.display()
             ))
             .next("cargo xtask setup")
-            .into());
+            .into()),
+            _ => Ok(()),
         }
-        Ok(manifests)
     }
 
-    /// A supervisor of this version, on the port of lab.toml, is alive.
-    fn ensure_supervisor(&self) -> Result<()> {
-        if client::is_alive(&self.lab) {
-            let Some(reason) = self.unfit()? else {
-                self.ui.note("the supervisor is already running");
-                return Ok(());
-            };
-            self.ui.note(&format!("replacing the supervisor: {reason}"));
-            if self.change("stop") {
-                client::stop(&self.lab)?;
-            }
+    /// Ends a supervisor that cannot serve this lab any more.
+    fn make_way(&self) -> Result<()> {
+        if !client::is_alive(&self.lab) {
+            return Ok(());
         }
-        let log = ".lab/logs/supervisor.log";
-        let shell = format!("cargo xtask local supervisor </dev/null >>{log} 2>&1 &");
-        if self.exec.change(&shell) {
-            let step = self.ui.step("starting the supervisor");
-            self.start()?;
-            step.done("it answers");
-        }
-        Ok(())
+        let Some(reason) = self.unfit()? else {
+            self.ui.note("The supervisor is already running.");
+            return Ok(());
+        };
+        self.ui
+            .note(&format!("Replacing the supervisor: {reason}."));
+        self.stop()
     }
 
     /// Why the supervisor that runs cannot stay.
     fn unfit(&self) -> Result<Option<String>> {
-        if !client::is_ours(&self.lab)? {
+        let Some(facts) = client::facts(&self.lab)? else {
             return Ok(Some("it is of another version".to_owned()));
+        };
+        if !facts.running {
+            return Ok(Some("it is about to end".to_owned()));
         }
         let port = Wishes::load(&self.lab)?.and_then(|wishes| wishes.port);
         if self.port != 0 && port != Some(self.port) {
@@ -194,21 +192,17 @@ impl Engine for LocalEngine {
     }
 
     fn facts(&self) -> Result<Facts> {
-        if !client::is_alive(&self.lab) {
-            return self.facts_at_rest();
+        if client::is_alive(&self.lab)
+            && let Some(facts) = client::facts(&self.lab)?
+        {
+            return Ok(facts);
         }
-        match client::ask(&self.lab, Ask::Facts, wait::SUPERVISOR_ANSWERS)? {
-            Reply::Facts(facts) => Ok(facts),
-            reply => Err(unexpected(&reply)),
-        }
+        self.facts_at_rest()
     }
 
     fn up(&self) -> Result<()> {
-        // A dry run has only shown how the packages would come.
-        if !self.exec.dry_run() {
-            self.preconditions()?;
-        }
-        self.ensure_supervisor()?;
+        self.preconditions()?;
+        self.make_way()?;
         self.apply()?;
         if self.exec.dry_run() {
             return Ok(());
@@ -230,6 +224,9 @@ impl Engine for LocalEngine {
 
     fn apply(&self) -> Result<()> {
         if self.change("apply") {
+            if !client::is_alive(&self.lab) {
+                self.start()?;
+            }
             self.request(Ask::Apply, wait::SUPERVISOR_ANSWERS)?;
         }
         Ok(())
@@ -286,7 +283,8 @@ impl Engine for LocalEngine {
     }
 
     fn pra(&self, args: &[&str]) -> Result<Output> {
-        let manifests = self.runnable()?;
+        let manifests = manifests::load(&self.lab.root)?;
+        self.insist_on_python(&manifests)?;
         let pod = &manifests.deployment.spec.template.spec;
         let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &[]).cmd;
         // Nothing of it outlives the command, so the system's folder will do.

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::engine::Facts;
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::lab::Lab;
@@ -131,10 +132,12 @@ fn connect(socket: &Path) -> Result<UnixStream> {
     Ok(stream?)
 }
 
-/// Whether the supervisor that lives, if any, understands us.
-pub fn is_ours(lab: &Lab) -> Result<bool> {
-    let reply = exchange(lab, Ask::Facts, wait::SUPERVISOR_UP)?;
-    Ok(matches!(reply, Reply::Facts(_)))
+/// What the supervisor knows; `None` where it is of another version.
+pub fn facts(lab: &Lab) -> Result<Option<Facts>> {
+    match exchange(lab, Ask::Facts, wait::SUPERVISOR_ANSWERS)? {
+        Reply::Facts(facts) => Ok(Some(facts)),
+        _ => Ok(None),
+    }
 }
 
 /// The command line of the supervisor.

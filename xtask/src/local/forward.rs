@@ -15,8 +15,9 @@ use crate::wait;
 
 use super::event::Event;
 
-/// Connections at once, two threads each; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 512;
+/// Connections at once, two threads and two open files each; further ones wait
+/// to be accepted. A process may usually have 1024 files open.
+const MAX_CONNECTIONS: usize = 256;
 /// How often a direction that waits for the client looks whether it still matters.
 const LOOK_UP: Duration = Duration::from_secs(2);
 const STACK: usize = 128 * 1024;
@@ -158,19 +159,20 @@ fn pump(client: TcpStream, server: TcpStream, ticket: Ticket) {
         .set_nodelay(true)
         .and_then(|()| server.set_nodelay(true))
         .and_then(|()| client.set_read_timeout(Some(LOOK_UP)));
-    let (Ok(()), Ok(from_client), Ok(to_server)) = (ready, client.try_clone(), server.try_clone())
-    else {
+    if ready.is_err() {
         return;
-    };
+    }
+    let sides = Arc::new((client, server));
+    let asking_sides = Arc::clone(&sides);
     let answered = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&answered);
-    let asking = spawn(move || copy(&from_client, &to_server, &over));
+    let asking = spawn(move || copy(&asking_sides.0, &asking_sides.1, &over));
     if let Ok(asking) = asking {
-        copy(&server, &client, &AtomicBool::new(false));
+        copy(&sides.1, &sides.0, &AtomicBool::new(false));
         // The replica has done its part: it may be stopped.
         drop(ticket);
         answered.store(true, Ordering::Relaxed);
-        // A panic there has already closed the connection.
+        // A panic there ends the connection all the same.
         let _ = asking.join();
     }
 }

@@ -4,8 +4,8 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::JobSource;
+use crate::manifests;
 use crate::manifests::model::{ConcurrencyPolicy, JobSpec};
-use crate::manifests::{self};
 
 use super::cron::{self, Schedule};
 use super::ground::Ground;
@@ -35,6 +35,10 @@ impl Jobs {
         source: JobSource,
         waiting: Sender<Reply>,
     ) -> anyhow::Result<Result<(), String>> {
+        if !manifests::is_object_name(name) {
+            let allowed = "a-z, 0-9 and -, 63 at most";
+            return Ok(Err(format!("{name:?} cannot be a job's name: {allowed}")));
+        }
         if self
             .all
             .iter()
@@ -134,8 +138,7 @@ impl Jobs {
     }
 
     /// Starts the scheduled run that is due; says when to look again.
-    pub fn keep_schedule(&mut self, ground: &mut Ground) -> Instant {
-        let now = since_1970();
+    pub fn keep_schedule(&mut self, ground: &mut Ground, now: Duration) -> Instant {
         let next = Instant::now() + cron::until_next_minute(now);
         let spec = &ground.manifests.cron_job.spec;
         let busy = self

@@ -64,7 +64,10 @@ impl Supervisor {
         let ground = &mut self.ground;
         let mut again = Some(Instant::now() + wait::HOUSEKEEPING);
         if !self.stopping {
-            again = earlier(again, Some(self.jobs.keep_schedule(ground)));
+            again = earlier(
+                again,
+                Some(self.jobs.keep_schedule(ground, jobs::since_1970())),
+            );
         }
         again = earlier(again, self.jobs.advance(ground));
         for replica in &mut self.replicas {

@@ -207,14 +207,17 @@ fn volumes(who: &str, spec: &PodSpec, manifests: &Manifests) -> Check {
     })
 }
 
-/// Names become names of folders and files: only what Kubernetes allows.
 fn object_name(kind: &str, name: &str) -> Check {
+    ensure(is_object_name(name), || {
+        format!("{kind} {name:?}: metadata.name has to be of a-z, 0-9 and -, 63 at most")
+    })
+}
+
+/// Names become names of folders and files: only what Kubernetes allows.
+pub fn is_object_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = !name.is_empty() && name.len() <= 63 && name.chars().all(allowed);
-    ensure(
-        fits && !name.starts_with('-') && !name.ends_with('-'),
-        || format!("{kind} {name:?}: metadata.name has to be of a-z, 0-9 and -, 63 at most"),
-    )
+    fits && !name.starts_with('-') && !name.ends_with('-')
 }
 
 fn ensure(holds: bool, complaint: impl FnOnce() -> String) -> Check {

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_norway::{Deserializer, Value};
 
 use crate::failure::Failure;
+pub use checks::is_object_name;
 use model::{ConfigMap, CronJob, Deployment, Job, Named, PodSpec, Service};
 
 /// What `k8s/` declares.

@@ -1,0 +1,488 @@
+//! The local engine from outside: its supervisor with stand-ins for the
+//! application, killed, overtaken and asked for what it must not do.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{TestLab, await_some, said};
+
+/// A lab whose pods are `tests/data/pod.py`; `bare` removes it, processes
+/// first, when the test is over.
+fn lab(name: &str) -> TestLab {
+    let lab = TestLab::bare(&format!("local-{name}"));
+    fs::write(lab.root.join("app/pod.py"), include_str!("data/pod.py")).unwrap();
+    let deployment = "k8s/20-deployment.yaml";
+    edit(
+        &lab,
+        deployment,
+        "[python, -m, pra, serve]",
+        "[python3, pod.py, /data]",
+    );
+    let cron_job = "k8s/40-cronjob-backup.yaml";
+    edit(
+        &lab,
+        cron_job,
+        "[python, -m, pra, backup, --json]",
+        "[python3, pod.py, /data, ok]",
+    );
+    // Never by itself while a test runs.
+    edit(&lab, cron_job, "* * * * *", "0 0 29 2 *");
+    let restore = "pra/50-job-restore.yaml";
+    edit(
+        &lab,
+        restore,
+        "[python, -m, pra, restore, --json]",
+        "[python3, pod.py, /data]",
+    );
+    edit(&lab, restore, "PRA_RESTORE_POINT", "JOB");
+    lab
+}
+
+fn edit(lab: &TestLab, file: &str, from: &str, to: &str) {
+    let path = lab.root.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no {from:?}");
+    fs::write(&path, text.replacen(from, to, 1)).unwrap();
+}
+
+fn done(lab: &TestLab, args: &[&str]) {
+    let output = lab.xtask(args);
+    assert!(output.status.success(), "{args:?}: {}", said(&output));
+}
+
+/// Names of the replicas that get requests.
+fn ready(lab: &TestLab) -> BTreeSet<String> {
+    let status = facts(lab);
+    let pods = status["pods"].as_array().unwrap().iter();
+    let ready = pods.filter(|pod| pod["ready"] == true);
+    ready
+        .map(|pod| pod["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn facts(lab: &TestLab) -> serde_json::Value {
+    // Only the facts: the stand-in has no status of an application to give.
+    let output = lab.xtask(&["local", "facts", "--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn up(lab: &TestLab) -> u16 {
+    done(lab, &["local", "apply"]);
+    await_some("two ready replicas", || {
+        (ready(lab).len() == 2).then_some(())
+    });
+    port(lab)
+}
+
+fn port(lab: &TestLab) -> u16 {
+    let facts = facts(lab);
+    let url = facts["url"].as_str().unwrap();
+    url.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+/// One request on a connection of its own; the body of the answer.
+fn request(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    (head.contains(" 200 ") && !body.is_empty()).then(|| body.to_owned())
+}
+
+/// Clients that ask without pause while `act` runs; (asked, failed).
+fn under_load(port: u16, clients: usize, path: &str, act: impl FnOnce()) -> (usize, usize) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let client = || {
+            let (mut asked, mut failed) = (0, 0);
+            while !over.load(Ordering::Relaxed) {
+                asked += 1;
+                failed += usize::from(request(port, path).is_none());
+                thread::sleep(Duration::from_millis(5));
+            }
+            (asked, failed)
+        };
+        let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+        act();
+        over.store(true, Ordering::Relaxed);
+        let results = clients.into_iter().map(|client| client.join().unwrap());
+        results.fold((0, 0), |(a, f), (asked, failed)| (a + asked, f + failed))
+    })
+}
+
+fn supervisor(lab: &TestLab) -> String {
+    let text = fs::read_to_string(lab.root.join(".lab/state/supervisor.lock")).unwrap();
+    text.trim().to_owned()
+}
+
+fn signal(pid: &str, signal: &str) {
+    let status = Command::new("kill").args([signal, pid]).status().unwrap();
+    assert!(status.success(), "kill {signal} {pid}");
+}
+
+fn replace_one(lab: &TestLab, force: bool) {
+    let before = ready(lab);
+    let victim = before.first().unwrap();
+    let mut args = vec!["local", "kill", victim.as_str()];
+    args.extend(force.then_some("--force"));
+    done(lab, &args);
+    await_some("a replacement with another name", || {
+        let now = ready(lab);
+        (now.len() == 2 && !now.contains(victim)).then_some(())
+    });
+}
+
+#[test]
+fn a_graceful_end_costs_no_request() {
+    let lab = lab("graceful");
+    let port = up(&lab);
+    for path in ["/", "/slow"] {
+        let (asked, failed) = under_load(port, 6, path, || {
+            thread::sleep(Duration::from_millis(200));
+            replace_one(&lab, false);
+            replace_one(&lab, false);
+        });
+        assert!(asked > 10, "{path}: only {asked} requests");
+        assert_eq!(failed, 0, "{path}: of {asked} requests");
+    }
+}
+
+#[test]
+fn a_hard_end_costs_at_most_the_requests_under_way() {
+    let lab = lab("hard");
+    let port = up(&lab);
+    let clients = 4;
+    let (asked, failed) = under_load(port, clients, "/", || {
+        thread::sleep(Duration::from_millis(200));
+        replace_one(&lab, true);
+    });
+    assert!(failed <= clients, "{failed} of {asked} requests failed");
+}
+
+#[test]
+fn a_killed_supervisor_is_replaced_as_it_was_without_orphans_or_doubles() {
+    let lab = lab("takeover");
+    let port = up(&lab);
+    done(&lab, &["local", "scale", "1"]);
+    done(&lab, &["local", "suspend"]);
+    let pods = |lab: &TestLab| -> BTreeSet<String> {
+        let all = lab.processes().into_iter();
+        let pods = all.filter(|line| line.contains("pod.py"));
+        pods.filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+            .collect()
+    };
+    await_some("one replica and its child", || {
+        (pods(&lab).len() == 2).then_some(())
+    });
+    let before = pods(&lab);
+    signal(&supervisor(&lab), "-9");
+    assert_eq!(
+        pods(&lab),
+        before,
+        "the pods outlive their supervisor at first"
+    );
+
+    done(&lab, &["local", "suspend"]);
+    await_some("the replica", || request(port, "/"));
+    let after = pods(&lab);
+    assert_eq!(after.len(), 2, "{:?}", lab.processes());
+    assert!(before.is_disjoint(&after), "{before:?} {after:?}");
+    let facts = facts(&lab);
+    assert_eq!(facts["wanted"], 1);
+    assert_eq!(facts["suspended"], true);
+
+    signal(&supervisor(&lab), "-9");
+    done(&lab, &["teardown", "--yes"]);
+    assert_eq!(lab.processes(), Vec::<String>::new());
+    assert!(!lab.root.join(".lab/volumes").exists());
+}
+
+#[test]
+fn there_is_never_a_second_supervisor_and_a_hang_up_ends_none() {
+    let lab = lab("second");
+    let port = up(&lab);
+    let first = supervisor(&lab);
+    lab.fails(2, &["local", "supervisor"]);
+    signal(&first, "-HUP");
+    assert!(request(port, "/").is_some());
+    done(&lab, &["local", "apply"]);
+    assert_eq!(supervisor(&lab), first);
+    signal(&first, "-TERM");
+    await_some("everything to end", || {
+        lab.processes().is_empty().then_some(())
+    });
+    assert!(request(port, "/").is_none());
+    let again = up(&lab);
+    assert_eq!(again, port, "the port is kept");
+}
+
+#[test]
+fn a_volume_is_deleted_for_good_but_not_in_use_and_not_through_links() {
+    let lab = lab("volumes");
+    up(&lab);
+    let data = lab.root.join(".lab/volumes/pra-data");
+    let outside = lab.root.join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("precious"), "x").unwrap();
+    fs::write(data.join("row"), "x").unwrap();
+    symlink(&outside, data.join("link")).unwrap();
+    let delete = |claim: &str| -> Vec<String> {
+        ["local", "delete-volume", claim, "--yes"]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let words = delete("pra-data");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let said = lab.fails(2, &words);
+    assert!(said.contains("in use by flask-"), "{said}");
+    for claim in ["../../k8s", "app", ""] {
+        lab.fails(2, &["local", "delete-volume", claim, "--yes"]);
+    }
+
+    done(&lab, &["local", "scale", "0"]);
+    await_some("no pods", || {
+        facts(&lab)["pods"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+            .then_some(())
+    });
+    done(&lab, &words);
+    assert_eq!(
+        fs::read_dir(lab.root.join(".lab/volumes")).unwrap().count(),
+        1
+    );
+    assert!(outside.join("precious").exists());
+
+    // Replicas wait for their volume; applying brings both back.
+    done(&lab, &["local", "scale", "2"]);
+    await_some("two waiting replicas", || {
+        (facts(&lab)["pods"].as_array().unwrap().len() == 2).then_some(())
+    });
+    assert!(!data.exists() && ready(&lab).is_empty());
+    up(&lab);
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+
+    done(&lab, &["local", "scale", "0"]);
+    await_some("no pods", || {
+        facts(&lab)["pods"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+            .then_some(())
+    });
+    fs::remove_dir(&data).unwrap();
+    symlink(&outside, &data).unwrap();
+    let said = lab.fails(2, &words);
+    assert!(said.contains("symbolic link"), "{said}");
+    assert!(outside.join("precious").exists());
+}
+
+#[test]
+fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
+    let lab = lab("jobs");
+    let ran = || fs::read_to_string(lab.root.join(".lab/volumes/pra-data/ran")).unwrap();
+    edit(
+        &lab,
+        "pra/50-job-restore.yaml",
+        "backoffLimit: 2",
+        "backoffLimit: 1",
+    );
+    let restore = "pra/50-job-restore.yaml";
+    edit(
+        &lab,
+        restore,
+        "    spec:\n",
+        "    spec:\n      terminationGracePeriodSeconds: 1\n",
+    );
+    up(&lab);
+    let ok = lab.json(&["local", "job", "restore", "--env", "JOB=ok"]);
+    assert_eq!(ok["succeeded"], true, "{ok}");
+    assert_eq!(ok["log"], "job ok\n");
+
+    let start = Instant::now();
+    let said = lab.fails(4, &["local", "job", "restore", "--env", "JOB=bad"]);
+    assert!(said.contains("all 2 attempts failed"), "{said}");
+    assert!(
+        start.elapsed() >= Duration::from_secs(1),
+        "no pause between the attempts"
+    );
+    assert_eq!(ran(), "ok\nbad\nbad\n");
+
+    edit(
+        &lab,
+        restore,
+        "activeDeadlineSeconds: 300",
+        "activeDeadlineSeconds: 1",
+    );
+    let said = lab.fails(4, &["local", "job", "restore", "--env", "JOB=hang"]);
+    assert!(said.contains("longer than 1 s"), "{said}");
+
+    edit(
+        &lab,
+        restore,
+        "activeDeadlineSeconds: 1",
+        "activeDeadlineSeconds: 300",
+    );
+    // Waits for a lock of its own: `local job` holds the lab's.
+    let mut waiting = lab.spawn(&["local", "job", "restore", "--env", "JOB=hang"]);
+    await_some("the job to run", || {
+        (ran().matches("hang").count() == 2).then_some(())
+    });
+    signal(&waiting.id().to_string(), "-INT");
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    let jobs = facts(&lab)["jobs"].clone();
+    assert_eq!(
+        jobs[0]["state"], "running",
+        "ctrl-C ends the wait alone: {jobs}"
+    );
+    done(&lab, &["local", "delete-jobs"]);
+    assert_eq!(facts(&lab)["jobs"].as_array().unwrap().len(), 0);
+    let left: Vec<_> = lab
+        .processes()
+        .into_iter()
+        .filter(|line| line.contains("sqlite-restore"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    lab.fails(2, &["local", "job", "restore", "--name", "../../escape"]);
+}
+
+#[test]
+fn a_replica_that_dies_or_falls_ill_is_started_again_in_its_pod() {
+    let lab = lab("restarts");
+    edit(
+        &lab,
+        "k8s/20-deployment.yaml",
+        "initialDelaySeconds: 5",
+        "initialDelaySeconds: 1",
+    );
+    edit(
+        &lab,
+        "k8s/20-deployment.yaml",
+        "periodSeconds: 5",
+        "periodSeconds: 1",
+    );
+    let port = up(&lab);
+    let names = ready(&lab);
+    let restarts = |lab: &TestLab| -> u64 {
+        let facts = facts(lab);
+        facts["pods"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pod| pod["restarts"].as_u64().unwrap())
+            .sum()
+    };
+    let pid = request(port, "/").unwrap();
+    signal(&pid, "-9");
+    await_some("a restart", || (restarts(&lab) == 1).then_some(()));
+    await_some("both replicas", || (ready(&lab).len() == 2).then_some(()));
+    assert_eq!(ready(&lab), names, "a process that dies is no lost pod");
+
+    let sick = lab.root.join(".lab/volumes/pra-data/sick");
+    fs::write(&sick, "").unwrap();
+    await_some("no replica to be ready", || {
+        ready(&lab).is_empty().then_some(())
+    });
+    assert!(
+        request(port, "/").is_none(),
+        "nobody is ready, nobody is served"
+    );
+    await_some("restarts", || (restarts(&lab) >= 3).then_some(()));
+    fs::remove_file(&sick).unwrap();
+    await_some("both replicas", || (ready(&lab).len() == 2).then_some(()));
+    assert_eq!(ready(&lab), names);
+}
+
+#[test]
+fn a_changed_template_is_rolled_out_without_a_gap() {
+    let lab = lab("rollout");
+    let port = up(&lab);
+    let before = ready(&lab);
+    edit(
+        &lab,
+        "k8s/20-deployment.yaml",
+        "pod.py, /data]",
+        "pod.py, /data]\n          args: [\"\"]",
+    );
+    let (asked, failed) = under_load(port, 4, "/", || {
+        done(&lab, &["local", "apply"]);
+        await_some("two other replicas", || {
+            let now = facts(&lab)["pods"].as_array().unwrap().len();
+            (now == 2 && ready(&lab).len() == 2 && ready(&lab).is_disjoint(&before)).then_some(())
+        });
+    });
+    assert_eq!(failed, 0, "of {asked}");
+}
+
+#[test]
+fn what_the_engine_does_not_know_it_refuses_before_it_does_anything() {
+    let lab = lab("unknown");
+    edit(
+        &lab,
+        "k8s/20-deployment.yaml",
+        "replicas: 2",
+        "replicas: 2\n  paused: true",
+    );
+    let said = lab.fails(2, &["local", "apply"]);
+    assert!(
+        said.contains("k8s/20-deployment.yaml: spec.paused"),
+        "{said}"
+    );
+    assert!(!lab.root.join(".lab/volumes").exists());
+    assert_eq!(lab.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_port_in_use_is_told_before_anything_starts() {
+    let lab = lab("port");
+    let held = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = held.local_addr().unwrap().port();
+    lab.configure("port = 0", &format!("port = {port}"));
+    let said = lab.fails(3, &["local", "apply"]);
+    assert!(said.contains(&format!("port {port} is in use")), "{said}");
+    assert!(said.contains("lab.toml"), "{said}");
+    assert_eq!(lab.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_folder_far_down_is_no_obstacle() {
+    let lab = lab("deep");
+    let deep: PathBuf = lab.root.join("a-folder-with-a-long-name/".repeat(5));
+    fs::create_dir_all(&deep).unwrap();
+    for part in ["k8s", "pra", "app", "lab.toml"] {
+        let status = Command::new("cp")
+            .arg("-R")
+            .arg(lab.root.join(part))
+            .arg(&deep)
+            .status();
+        assert!(status.unwrap().success());
+    }
+    let deep_xtask = |args: &[&str]| {
+        let output = lab
+            .command(args)
+            .env("ATELIER_ROOT", &deep)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    deep_xtask(&["local", "apply"]);
+    deep_xtask(&["local", "scale", "1"]);
+    deep_xtask(&["teardown", "--yes"]);
+    assert_eq!(lab.processes(), Vec::<String>::new());
+}
