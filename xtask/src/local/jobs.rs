@@ -170,3 +170,130 @@ pub fn since_1970() -> Duration {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::sync::mpsc::{self, Receiver};
+
+    use crate::lab::Lab;
+    use crate::local::event::Event;
+    use crate::local::wishes::Wishes;
+    use crate::local::{process, volumes};
+    use crate::ui::Ui;
+
+    /// A minute's beginning; the clock of these tests moves by hand.
+    const NOON: u64 = 1_795_348_800;
+
+    struct Clock {
+        ground: Ground,
+        jobs: Jobs,
+        inbox: Receiver<Event>,
+    }
+
+    impl Clock {
+        /// The project's manifests, with a backup that does `work`.
+        fn new(name: &str, work: &str) -> Self {
+            let root = format!("xtask-jobs-{name}-{}", std::process::id());
+            let lab = Lab {
+                root: std::env::temp_dir().join(root),
+            };
+            // Left by an earlier run that was killed.
+            let _ = fs::remove_dir_all(&lab.root);
+            lab.create().unwrap();
+            let project = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+            let mut manifests = manifests::load(&project).unwrap();
+            let spec = &mut manifests.cron_job.spec.job_template.spec;
+            spec.template.spec.containers[0].command = vec!["sh".into(), "-c".into(), work.into()];
+            volumes::create_missing(&lab, &manifests.claims).unwrap();
+            let (events, inbox) = mpsc::channel();
+            let wishes = Wishes {
+                last_run: NOON / 60 - 1,
+                ..Wishes::default()
+            };
+            let ground = Ground {
+                lab,
+                ui: Ui::quiet(),
+                manifests,
+                wishes,
+                routes: Arc::default(),
+                events,
+            };
+            let jobs = Jobs::default();
+            Self {
+                ground,
+                jobs,
+                inbox,
+            }
+        }
+
+        /// How many jobs there are once the clock says NOON and `seconds`.
+        fn at(&mut self, seconds: u64) -> usize {
+            let now = Duration::from_secs(NOON + seconds);
+            self.jobs.keep_schedule(&mut self.ground, now);
+            self.jobs.all.len()
+        }
+
+        /// Until the next process has ended.
+        fn let_one_end(&mut self) {
+            let limit = Duration::from_secs(20);
+            match self.inbox.recv_timeout(limit).unwrap() {
+                Event::Exited {
+                    run,
+                    succeeded,
+                    how,
+                } => {
+                    self.jobs.exited(&self.ground, run, succeeded, &how);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    impl Drop for Clock {
+        fn drop(&mut self) {
+            process::end_orphans(&self.ground.lab).unwrap();
+            fs::remove_dir_all(&self.ground.lab.root).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_run_that_takes_long_keeps_the_next_ones_from_beginning() {
+        let mut clock = Clock::new("forbid", "sleep 60");
+        assert_eq!(clock.at(0), 1);
+        assert_eq!(clock.at(1), 1, "once a minute");
+        assert_eq!(clock.at(60), 1, "Forbid");
+        clock.jobs.end_all(&clock.ground);
+        clock.jobs.advance(&mut clock.ground);
+        clock.let_one_end();
+        assert_eq!(clock.at(95), 1, "its starting deadline of 30 s is over");
+        assert_eq!(clock.at(120), 2);
+    }
+
+    #[test]
+    fn a_suspended_schedule_begins_nothing_and_makes_up_for_the_last_run_in_time() {
+        let mut clock = Clock::new("suspend", "true");
+        clock.ground.wishes.suspended = true;
+        assert_eq!(clock.at(0), 0);
+        assert_eq!(clock.at(61), 0);
+        clock.ground.wishes.suspended = false;
+        assert_eq!(clock.at(89), 1, "the run of a minute ago, not both");
+        assert_eq!(clock.at(90), 1);
+    }
+
+    #[test]
+    fn as_many_ended_jobs_stay_as_the_history_limits_say() {
+        let mut clock = Clock::new("history", "true");
+        for minute in 0..4 {
+            clock.at(60 * minute);
+            clock.let_one_end();
+            clock.jobs.advance(&mut clock.ground);
+        }
+        let kept: Vec<&str> = clock.jobs.iter().map(|job| job.name.as_str()).collect();
+        let name = |minute| format!("sqlite-backup-{}", NOON / 60 + minute);
+        assert_eq!(kept, [name(2), name(3)]);
+    }
+}
