@@ -1,9 +1,11 @@
 """Serving the application with gunicorn."""
 
+import contextlib
 import json
 import logging
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -38,6 +40,34 @@ class Worker(ThreadWorker):
         client.sendall(head.encode() + body)
 
 
+class _AllEnded(Exception):
+    """The last worker has ended while the master was waiting for that."""
+
+
+class Master(Arbiter):
+    """gunicorn's master, which ends together with its last worker.
+
+    On its own it looks every 0.1 s whether they have ended, and once more
+    afterwards: time that every restart would add to the RTO.
+    """
+
+    _stopping = False
+
+    def stop(self, graceful=True):
+        """Stop the workers and return as soon as they are gone."""
+        self._stopping = True
+        with contextlib.suppress(_AllEnded):
+            super().stop(graceful)
+
+    def signal_chld(self, sig, frame):
+        """A worker has ended: while stopping, cut the wait short."""
+        super().signal_chld(sig, frame)
+        if self._stopping:
+            self.reap_workers()
+            if not self.WORKERS:
+                raise _AllEnded
+
+
 class Server(BaseApplication):
     """gunicorn, configured from our settings instead of its command line."""
 
@@ -66,6 +96,10 @@ class Server(BaseApplication):
         }
         for name, value in options.items():
             self.cfg.set(name, value)
+
+    def run(self):
+        """Serve until asked to stop."""
+        Master(self).run()
 
     def load(self):
         """Build the WSGI application."""

@@ -102,8 +102,11 @@ fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
     let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
     let own = lab.venv().join("bin");
     env.insert("PATH".to_owned(), format!("{}:{system}", own.display()));
-    // The checkout stays as it is, and logs appear when they are written.
-    env.insert("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned());
+    // The checkout stays as it is, and a start does not compile what the last
+    // one has compiled: that is a third of the time to the first answer.
+    let compiled = lab.home().join("pycache");
+    env.insert("PYTHONPYCACHEPREFIX".to_owned(), compiled.display().to_string());
+    // Logs appear when they are written.
     env.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
     env.insert("HOST".to_owned(), "127.0.0.1".to_owned());
     env
