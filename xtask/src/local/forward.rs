@@ -6,7 +6,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::event::Event;
 
 /// Connections at once, two threads and two open files each; further ones wait
 /// to be accepted. A process may usually have 1024 files open.
-const MAX_CONNECTIONS: usize = 256;
+const MAX_WORKERS: usize = 256;
 /// How often a direction that waits for the client looks whether it still matters.
 const LOOK_UP: Duration = Duration::from_secs(2);
 const STACK: usize = 128 * 1024;
@@ -97,48 +97,104 @@ impl Drop for Ticket {
     }
 }
 
-/// Serves the listener until the process ends.
-pub fn serve(listener: TcpListener, routes: Arc<Routes>, events: Sender<Event>) {
-    let connections = Arc::new(());
-    thread::spawn(move || {
-        loop {
-            while Arc::strong_count(&connections) > MAX_CONNECTIONS {
-                thread::sleep(Duration::from_millis(1));
-            }
-            let Ok((client, _)) = listener.accept() else {
-                // Out of file descriptors, or the client was already gone.
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            };
-            let (routes, events, count) = (
-                Arc::clone(&routes),
-                events.clone(),
-                Arc::clone(&connections),
-            );
-            // Without a thread for it the connection is closed.
-            let _ = spawn(move || {
-                forward(client, &routes, &events);
-                drop(count);
-            });
-        }
-    });
+/// The service. Threads are started when all are busy and stay: starting two
+/// for each connection would take longer than to forward it.
+struct Service {
+    listener: TcpListener,
+    routes: Arc<Routes>,
+    events: Sender<Event>,
+    workers: AtomicUsize,
+    idle: AtomicUsize,
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
-    thread::Builder::new().stack_size(STACK).spawn(work)
+/// Serves the listener until the process ends.
+pub fn serve(
+    listener: TcpListener,
+    routes: Arc<Routes>,
+    events: Sender<Event>,
+) -> std::io::Result<()> {
+    let service = Arc::new(Service {
+        listener,
+        routes,
+        events,
+        workers: AtomicUsize::new(0),
+        idle: AtomicUsize::new(0),
+    });
+    start_worker(&service)
+}
+
+fn start_worker(service: &Arc<Service>) -> std::io::Result<()> {
+    let partner = Partner::start()?;
+    service.workers.fetch_add(1, Ordering::SeqCst);
+    let own = Arc::clone(service);
+    spawn(move || work(&own, &partner))
+}
+
+fn work(service: &Arc<Service>, partner: &Partner) {
+    loop {
+        service.idle.fetch_add(1, Ordering::SeqCst);
+        let accepted = service.listener.accept();
+        let last = service.idle.fetch_sub(1, Ordering::SeqCst) == 1;
+        if last && service.workers.load(Ordering::SeqCst) < MAX_WORKERS {
+            // Without one more, connections wait for those that are served.
+            let _ = start_worker(service);
+        }
+        match accepted {
+            Ok((client, _)) => forward(client, service, partner),
+            // Out of open files, or the client was already gone.
+            Err(_) => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    thread::Builder::new().stack_size(STACK).spawn(work)?;
+    Ok(())
+}
+
+/// A connection that is being forwarded.
+struct Call {
+    client: TcpStream,
+    server: TcpStream,
+    /// The replica has said all it had to say.
+    answered: AtomicBool,
+}
+
+/// The thread that carries what clients say, while its worker carries what
+/// replicas answer.
+struct Partner {
+    calls: Sender<Arc<Call>>,
+    done: Receiver<()>,
+}
+
+impl Partner {
+    fn start() -> std::io::Result<Self> {
+        let (calls, inbox) = mpsc::channel::<Arc<Call>>();
+        let (tell, done) = mpsc::channel();
+        spawn(move || {
+            for call in inbox {
+                copy(&call.client, &call.server, &call.answered);
+                drop(call);
+                // The worker waits for it.
+                let _ = tell.send(());
+            }
+        })?;
+        Ok(Self { calls, done })
+    }
 }
 
 /// Nothing was sent yet when a replica turns out not to listen, so another may
 /// take its place; from the first byte on nothing is repeated.
-fn forward(client: TcpStream, routes: &Routes, events: &Sender<Event>) {
-    while let Some(ticket) = routes.pick() {
+fn forward(client: TcpStream, service: &Service, partner: &Partner) {
+    while let Some(ticket) = service.routes.pick() {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ticket.0.port));
         match TcpStream::connect_timeout(&address, wait::REPLICA_CONNECTS) {
-            Ok(server) => return pump(client, server, ticket),
+            Ok(server) => return pump(client, server, ticket, partner),
             Err(error) if is_replicas_fault(&error) => {
-                routes.remove(ticket.0.run);
+                let run = ticket.0.run;
+                service.routes.remove(run);
                 // The supervisor may be about to end.
-                let _ = events.send(Event::Refused { run: ticket.0.run });
+                let _ = service.events.send(Event::Refused { run });
             }
             Err(_) => return,
         }
@@ -153,28 +209,27 @@ fn is_replicas_fault(error: &std::io::Error) -> bool {
 }
 
 /// Copies both ways until both sides said all they had to say.
-fn pump(client: TcpStream, server: TcpStream, ticket: Ticket) {
+fn pump(client: TcpStream, server: TcpStream, ticket: Ticket, partner: &Partner) {
     // Small answers must not wait for more to come.
     let ready = client
         .set_nodelay(true)
         .and_then(|()| server.set_nodelay(true))
         .and_then(|()| client.set_read_timeout(Some(LOOK_UP)));
-    if ready.is_err() {
+    let call = Arc::new(Call {
+        client,
+        server,
+        answered: AtomicBool::new(false),
+    });
+    if ready.is_err() || partner.calls.send(Arc::clone(&call)).is_err() {
         return;
     }
-    let sides = Arc::new((client, server));
-    let asking_sides = Arc::clone(&sides);
-    let answered = Arc::new(AtomicBool::new(false));
-    let over = Arc::clone(&answered);
-    let asking = spawn(move || copy(&asking_sides.0, &asking_sides.1, &over));
-    if let Ok(asking) = asking {
-        copy(&sides.1, &sides.0, &AtomicBool::new(false));
-        // The replica has done its part: it may be stopped.
-        drop(ticket);
-        answered.store(true, Ordering::Relaxed);
-        // A panic there ends the connection all the same.
-        let _ = asking.join();
-    }
+    copy(&call.server, &call.client, &AtomicBool::new(false));
+    // The replica has done its part: it may be stopped.
+    drop(ticket);
+    call.answered.store(true, Ordering::Relaxed);
+    // It fails only where the partner is gone, and then there is nothing to
+    // wait for.
+    let _ = partner.done.recv();
 }
 
 /// Copies one direction to its end and passes the end on. `over` says that
@@ -212,7 +267,6 @@ fn close(from: &TcpStream, to: &TcpStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
 
     fn listen() -> (TcpListener, u16) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -224,7 +278,7 @@ mod tests {
         let (listener, port) = listen();
         let routes = Arc::new(Routes::default());
         let (sender, events) = mpsc::channel();
-        serve(listener, Arc::clone(&routes), sender);
+        serve(listener, Arc::clone(&routes), sender).unwrap();
         (port, routes, events)
     }
 
@@ -259,6 +313,30 @@ mod tests {
         let large = vec![b'x'; 3 << 20];
         assert_eq!(talk(port, &large).unwrap(), large);
         assert_eq!(backend.open(), 0);
+    }
+
+    #[test]
+    fn clients_that_say_nothing_keep_nobody_from_being_served() {
+        let (port, routes, _events) = service();
+        let (listener, behind) = listen();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut said = [0; 5];
+                    if stream.read_exact(&mut said).is_ok() {
+                        stream.write_all(&said).unwrap();
+                    }
+                });
+            }
+        });
+        let backend = Backend::new(1, behind);
+        routes.add(&backend);
+        let silent: Vec<_> = (0..50)
+            .map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
+            .collect();
+        assert_eq!(talk(port, b"hello").unwrap(), b"hello");
+        drop(silent);
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         "supervisor {} begins; {orphans} left-over pods ended",
         std::process::id()
     ));
-    forward::serve(listener, Arc::clone(&ground.routes), events.clone());
+    forward::serve(listener, Arc::clone(&ground.routes), events.clone())
+        .context("starting the service")?;
     control::listen(lab, &events)?;
     Supervisor::new(ground, inbox).run();
     // So that nobody tries to connect; a left-over would only be replaced.
