@@ -6,7 +6,7 @@ mod cmd;
 mod service;
 
 pub use cmd::{Cmd, quote};
-pub use service::{Process, signal_group, spawn};
+pub use service::{Process, signal_group, signal_process, spawn};
 
 use std::fs::File;
 use std::io::Read;

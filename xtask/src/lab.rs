@@ -123,7 +123,12 @@ pub struct Lock {
 /// Writes a file whole or not at all.
 pub fn write_file(path: &Path, text: &str) -> Result<()> {
     let aside = path.with_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&aside, text).with_context(|| format!("writing {}", aside.display()))?;
+    fs::write(&aside, text)
+        .inspect_err(|_| {
+            // Half a file is of no use; on a full disk it is in the way.
+            let _ = fs::remove_file(&aside);
+        })
+        .with_context(|| format!("writing {}", aside.display()))?;
     fs::rename(&aside, path).with_context(|| format!("putting {} in place", path.display()))
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::Cmd;
@@ -48,5 +48,14 @@ pub fn signal_group(group: u32, signal: Signal) {
     if let Ok(raw @ 1..) = i32::try_from(group) {
         // The only failure that matters, "no such group", is the wished end.
         let _ = killpg(Pid::from_raw(raw), signal);
+    }
+}
+
+/// Sends a signal to one process. Fine when it is gone.
+pub fn signal_process(process: u32, signal: Signal) {
+    // 0 would be our own group, 1 the system's first process.
+    if let Ok(raw @ 2..) = i32::try_from(process) {
+        // As above.
+        let _ = kill(Pid::from_raw(raw), signal);
     }
 }

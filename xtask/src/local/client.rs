@@ -9,8 +9,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::engine::Facts;
 use crate::exec::{self, Cmd};
@@ -196,11 +195,11 @@ pub fn stop(lab: &Lab) -> Result<()> {
         return Ok(());
     }
     let holder = fs::read_to_string(paths::lock(lab)).unwrap_or_default();
-    let pid: i32 = holder.trim().parse().unwrap_or_default();
     // As long as the lock is held, the number is the holder's.
-    if pid > 1 && is_alive(lab) {
-        // It may end by itself at this very moment.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    if let Ok(pid) = holder.trim().parse()
+        && is_alive(lab)
+    {
+        exec::signal_process(pid, Signal::SIGTERM);
     }
     wait::until(wait::SUPERVISOR_DOWN, || Ok((!is_alive(lab)).then_some(())))
 }

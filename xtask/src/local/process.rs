@@ -6,7 +6,7 @@
 //! nobody else is ever hit.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -32,7 +32,10 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct Process {
     pub run: u64,
     pub started: Instant,
+    /// The number of its first process and of its group.
     group: u32,
+    /// Nobody is signalled unless it is held: the number may be another's.
+    lock: PathBuf,
     grace: Duration,
     /// Since when it has been asked to end.
     asked: Option<Instant>,
@@ -72,8 +75,9 @@ impl Process {
         let child = exec::spawn(&cmd, Stdio::from(lock), &log, true)?;
         let group = child.id();
         let events = events.clone();
+        let watched = path.clone();
         thread::spawn(move || {
-            let event = attend(child, run, &path);
+            let event = attend(child, run, &watched);
             // Nobody listens any more once the supervisor is ending.
             let _ = events.send(event);
         });
@@ -81,6 +85,7 @@ impl Process {
             run,
             started: Instant::now(),
             group,
+            lock: path,
             grace,
             asked: None,
             told: Told::Nothing,
@@ -101,7 +106,9 @@ impl Process {
     pub fn kill(&mut self) {
         self.ask();
         self.told = Told::Kill;
-        exec::signal_group(self.group, Signal::SIGKILL);
+        if is_held(&self.lock) {
+            exec::signal_group(self.group, Signal::SIGKILL);
+        }
     }
 
     /// Carries a graceful end on; `busy` are the connections it still serves.
@@ -115,7 +122,11 @@ impl Process {
         let drained = busy == 0 || waited >= wait::DRAIN;
         if drained && self.told < Told::Term {
             self.told = Told::Term;
-            exec::signal_group(self.group, Signal::SIGTERM);
+            // To the first process alone, as a container's end begins: it
+            // knows how to end its children.
+            if is_held(&self.lock) {
+                exec::signal_process(self.group, Signal::SIGTERM);
+            }
         }
         match self.told {
             Told::Nothing => Some(Instant::now() + wait::DRAIN_LOOK),

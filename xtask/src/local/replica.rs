@@ -148,7 +148,9 @@ impl Replica {
         let State::Running(running) = &mut self.state else {
             return;
         };
-        let ready = ready && !running.process.asked();
+        if running.process.asked() {
+            return;
+        }
         if ready {
             ground.routes.add(&running.backend);
         } else {
@@ -189,6 +191,7 @@ impl Replica {
         self.leaving = true;
         if let State::Running(running) = &mut self.state {
             ground.routes.remove(running.process.run);
+            running.ready = false;
             end(&mut running.process);
         } else {
             self.remove(ground);
