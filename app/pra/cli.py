@@ -66,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("verify", "check points completely (all by default)")
     one.add_argument("names", nargs="*", metavar="NAME")
     one = verb("restore", "bring a moment back: a point, the latest, a time, before a transaction")
-    one.add_argument("point", nargs="?", metavar="NAME|latest")
+    one.add_argument(
+        "point",
+        nargs="?",
+        metavar="TARGET",
+        help="a point's name, latest, undo, a moment like 2026-11-21T10:15:00Z, or before:SEQ"
+        " (default: PRA_RESTORE_POINT)",
+    )
     moment = one.add_mutually_exclusive_group()
     moment.add_argument("--to", metavar="TIME", help="a moment like 2026-11-21T10:15:00Z")
     moment.add_argument(

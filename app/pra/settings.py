@@ -27,7 +27,8 @@ class Settings:
         keep_quarantined: how many suspect points are kept.
         keep_mib: what points and journal may fill, in MiB.
         host, port: where to listen.
-        restore_point: what ``restore`` takes when it is given no name.
+        restore_point: what ``restore`` takes when it is given no target.
+        restore_force: ``restore`` also takes what is quarantined or has gaps.
     """
 
     data_dir: str
@@ -46,6 +47,7 @@ class Settings:
     host: str
     port: int
     restore_point: str
+    restore_force: bool
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -107,4 +109,5 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         host=env.get("HOST", "0.0.0.0"),
         port=_number(env, "PORT", 8080, 0, 65535),
         restore_point=env.get("PRA_RESTORE_POINT", "latest"),
+        restore_force=_choice(env, "PRA_RESTORE_FORCE", "no", ("yes", "no")) == "yes",
     )

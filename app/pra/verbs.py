@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 
@@ -125,21 +126,27 @@ def _choice(config: Settings, options: Options):
     if options.to_before is not None:
         return lambda where, known: targets.just_before(where, options.to_before)
     name = options.point or config.restore_point
-    if name == "latest":
-        return targets.latest
+    if name in ("latest", "undo"):
+        return getattr(targets, name)
+    if before := re.fullmatch(r"before:([0-9]{1,18})", name):
+        return lambda where, known: targets.just_before(where, int(before[1]))
+    if "T" in name:
+        moment = targets.parse_time(name)
+        return lambda where, known: targets.at_time(where, known, moment, name)
     return lambda where, known: targets.exact_point(catalogue.find(known, name))
 
 
 def _restore(config: Settings, options: Options, choose) -> int:
+    force = options.force or config.restore_force
     if options.plan:
         from pra import plan
 
-        planned = plan.run(config, choose, options.force)
+        planned = plan.run(config, choose, force)
         _report(options, planned, lambda: _plan_text(planned))
         return 0
     from pra import restore as restorer
 
-    result = restorer.run(config, choose, options.force)
+    result = restorer.run(config, choose, force)
     _report(
         options,
         result,
