@@ -486,3 +486,20 @@ fn a_folder_far_down_is_no_obstacle() {
     deep_xtask(&["teardown", "--yes"]);
     assert_eq!(lab.processes(), Vec::<String>::new());
 }
+
+#[test]
+fn a_template_that_cannot_start_is_replaced_by_one_that_can() {
+    let lab = lab("hopeless");
+    let deployment = "k8s/20-deployment.yaml";
+    edit(&lab, deployment, "pod.py, /data]", "nowhere.py]");
+    done(&lab, &["local", "apply"]);
+    await_some("restarts", || {
+        let facts = facts(&lab);
+        let pods = facts["pods"].as_array().unwrap();
+        pods.iter()
+            .all(|pod| pod["restarts"].as_u64().unwrap() >= 2)
+            .then_some(())
+    });
+    edit(&lab, deployment, "nowhere.py]", "pod.py, /data]");
+    up(&lab);
+}

@@ -13,12 +13,15 @@ use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
 use crate::local::wishes::Wishes;
-use crate::local::{self, client, launch, ports, volumes};
+use crate::local::{self, client, launch, logs, ports, volumes};
 use crate::manifests::{self, Manifests};
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
-use super::{Death, Engine, Facts, JobOutcome, JobSource};
+use super::{Death, Engine, Facts, JobOutcome, JobSource, Pod};
+
+/// With the pauses between them this takes some four seconds.
+const HOPELESS_RESTARTS: u32 = 3;
 
 pub struct LocalEngine {
     lab: Lab,
@@ -120,20 +123,43 @@ impl LocalEngine {
 
     fn wait_until_ready(&self) -> Result<()> {
         let step = self.ui.step("waiting for the application");
+        let before = self.facts()?;
         let facts = wait::until(wait::APP_READY, || {
             let facts = self.facts()?;
+            self.insist_on_progress(&before, &facts)?;
             let ready = facts.ready() >= facts.wanted as usize;
-            let settled = facts.pods.iter().all(|pod| !pod.stopping);
+            // No more, either: outdated ones may still have to go.
+            let settled = facts.pods.len() == facts.wanted as usize;
             Ok((ready && settled).then_some(facts))
         })
         .with_context(|| {
-            format!(
-                "what the replicas say is in {}",
-                self.lab.logs().join("pods").display()
-            )
+            let logs = self.lab.logs().join("pods");
+            format!("what the replicas say is in {}", logs.display())
         })?;
         step.done(format!("{} replicas are ready", facts.ready()));
         Ok(())
+    }
+
+    /// A replica that ends again and again will not be ready by waiting.
+    fn insist_on_progress(&self, before: &Facts, now: &Facts) -> Result<()> {
+        let earlier = |name: &str| {
+            let same = before.pods.iter().find(|pod| pod.name == name);
+            same.map_or(0, |pod| pod.restarts)
+        };
+        let hopeless = |pod: &&Pod| pod.restarts >= earlier(&pod.name) + HOPELESS_RESTARTS;
+        let Some(pod) = now.pods.iter().find(hopeless) else {
+            return Ok(());
+        };
+        let said = logs::read(&self.lab, &pod.name);
+        let last: Vec<&str> = said.trim_end().lines().rev().take(8).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        Err(Failure::tool(format!(
+            "replica {} ends as soon as it is started; it said:\n    {}",
+            pod.name,
+            last.join("\n    ")
+        ))
+        .next("correct what it complains of, then: cargo xtask setup")
+        .into())
     }
 
     /// The lab as its files tell, where no supervisor runs.

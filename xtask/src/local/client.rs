@@ -17,16 +17,15 @@ use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::wait::{self, Wait};
 
-use super::paths;
 use super::protocol::{self, Ask, PROTOCOL, Reply, Request, Response};
+use super::{paths, process};
 
 /// What a Unix socket's name can hold on every system.
 const LONGEST_NAME: usize = 100;
 
 /// Whether a supervisor lives: the lock is held exactly as long.
 pub fn is_alive(lab: &Lab) -> bool {
-    // A shared lock, so that two who look do not see each other.
-    File::open(paths::lock(lab)).is_ok_and(|file| file.try_lock_shared().is_err())
+    process::is_held(&paths::lock(lab))
 }
 
 /// Asks, and waits for the answer as long as `wait` allows.

@@ -11,7 +11,7 @@ mod ground;
 mod job;
 mod jobs;
 pub mod launch;
-mod logs;
+pub mod logs;
 mod paths;
 pub mod ports;
 mod probe;
@@ -22,7 +22,7 @@ mod supervisor;
 pub mod volumes;
 pub mod wishes;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::lab::Lab;
 use crate::manifests;
 use crate::ui::Ui;
@@ -103,9 +103,19 @@ fn take_lock(lab: &Lab) -> Result<File> {
         .open(&path)
         .with_context(|| format!("opening {}", path.display()))?;
     // Those who only look hold it for a moment.
-    wait::until(wait::SUPERVISOR_LOCK, || Ok(lock.try_lock().ok())).context(
-        Failure::usage("another supervisor of this lab is running").next("cargo xtask status"),
-    )?;
+    wait::until(wait::SUPERVISOR_LOCK, || match lock.try_lock() {
+        Ok(()) => Ok(Some(())),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking {}", path.display()))
+        }
+    })
+    .map_err(|error| match failure::kind(&error) {
+        failure::Kind::Timeout => Failure::usage("another supervisor of this lab is running")
+            .next("cargo xtask status")
+            .into(),
+        _ => error,
+    })?;
     lock.set_len(0)
         .context("naming the holder of the supervisor's lock")?;
     writeln!(lock, "{}", std::process::id())

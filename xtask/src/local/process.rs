@@ -5,7 +5,7 @@
 //! program starts, so whoever finds the lock held knows whom to end, and
 //! nobody else is ever hit.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError::WouldBlock};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::Sender;
@@ -183,8 +183,10 @@ fn attend(mut child: Child, run: u64, lock: &Path) -> Event {
     }
 }
 
-fn is_held(lock: &Path) -> bool {
-    File::open(lock).is_ok_and(|file| file.try_lock_shared().is_err())
+/// Whether somebody holds the lock of this file.
+pub fn is_held(lock: &Path) -> bool {
+    // A shared lock, so that two who look do not see each other.
+    File::open(lock).is_ok_and(|file| matches!(file.try_lock_shared(), Err(WouldBlock)))
 }
 
 /// Removes what a pod leaves behind, except its log.

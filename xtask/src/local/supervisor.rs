@@ -97,18 +97,13 @@ impl Supervisor {
         {
             self.replicas.push(Replica::create(&mut self.ground));
         }
-        let ready = self
-            .replicas
-            .iter()
-            .filter(|replica| replica.is_ready())
-            .count();
+        // An outdated one goes as soon as its successor is ready, and none has
+        // to stay for its own sake: it may be the template that is broken.
+        let coming = |r: &&Replica| r.is_current(&template) && !r.is_leaving() && !r.is_ready();
+        let coming = self.replicas.iter().filter(coming).count();
+        let kept = wanted + if outdated > 0 { coming } else { 0 };
         let all = staying(&self.replicas, true) + outdated;
-        // An outdated one goes as soon as its successor is ready.
-        let surplus = if outdated > 0 && wanted > 0 {
-            ready.min(all).saturating_sub(wanted)
-        } else {
-            all.saturating_sub(wanted)
-        };
+        let surplus = all.saturating_sub(kept);
         self.stop_some(surplus, &template);
     }
 
