@@ -1,0 +1,161 @@
+//! The ledger of a run, read once: every request of the measuring client, when
+//! it was due, sent and answered, and what came of it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Acknowledged,
+    Failed,
+    /// The ledger ends before the request does.
+    Open,
+}
+
+/// One write, in seconds since the run began.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// When it was meant to be sent: what its user waited from.
+    pub due: f64,
+    pub ended: f64,
+    pub fate: Fate,
+}
+
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// In the order of their sending.
+    pub requests: Vec<Request>,
+    /// The most frequent reasons of failures, with how often each was given.
+    pub reasons: Vec<(String, usize)>,
+    pub end: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Line<'a> {
+    Sent {
+        n: u64,
+        at: f64,
+        due: Option<f64>,
+    },
+    Ended {
+        n: u64,
+        at: f64,
+        #[serde(borrow)]
+        outcome: Outcome<'a>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome<'a> {
+    Acknowledged {},
+    Failed {
+        #[serde(borrow)]
+        reason: Cow<'a, str>,
+    },
+}
+
+const REASONS_SHOWN: usize = 8;
+
+/// Reads `ledger.jsonl`.
+pub fn read(path: &Path) -> Result<Ledger> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    parse(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+fn parse(text: &str) -> Result<Ledger> {
+    let mut ledger = Ledger::default();
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    let mut reasons: HashMap<String, usize> = HashMap::new();
+    let last = text.lines().count();
+    for (number, line) in text.lines().enumerate() {
+        let line = match serde_json::from_str(line) {
+            Ok(line) => line,
+            // A run that was cut off may leave half a line at the end.
+            Err(_) if number + 1 == last => continue,
+            Err(error) => return Err(error).with_context(|| format!("line {}", number + 1)),
+        };
+        match line {
+            Line::Sent { n, at, due } => {
+                places.insert(n, ledger.requests.len());
+                ledger.end = ledger.end.max(at);
+                ledger.requests.push(Request {
+                    due: due.unwrap_or(at),
+                    ended: at,
+                    fate: Fate::Open,
+                });
+            }
+            Line::Ended { n, at, outcome } => {
+                let place = places.get(&n);
+                let place = place.with_context(|| format!("request {n} ended unsent"))?;
+                let request = &mut ledger.requests[*place];
+                request.ended = at;
+                ledger.end = ledger.end.max(at);
+                request.fate = match outcome {
+                    Outcome::Acknowledged {} => Fate::Acknowledged,
+                    Outcome::Failed { reason } => {
+                        *reasons.entry(reason.into_owned()).or_default() += 1;
+                        Fate::Failed
+                    }
+                };
+            }
+            Line::Other => {}
+        }
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    reasons.truncate(REASONS_SHOWN);
+    ledger.reasons = reasons;
+    Ok(ledger)
+}
+
+impl Ledger {
+    /// When the first request that failed was due.
+    pub fn first_failure(&self) -> Option<f64> {
+        let failed = self.requests.iter().filter(|r| r.fate == Fate::Failed);
+        failed.map(|r| r.due).reduce(f64::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"event":"began","wall":"2026-11-22T05:54:33Z"}
+{"event":"sent","n":0,"due":0.0,"at":0.01,"message":"m0"}
+{"event":"sent","n":1,"at":0.02,"message":"m1"}
+{"event":"read","at":0.02,"count":7}
+{"event":"ended","n":1,"at":0.05,"outcome":{"failed":{"reason":"cut \"off\""}}}
+{"event":"ended","n":0,"at":0.06,"outcome":{"acknowledged":{"id":1,"timestamp":"t"}}}
+"#;
+
+    #[test]
+    fn requests_are_paired_with_their_ends() {
+        let ledger = parse(TEXT).unwrap();
+        let [first, second] = ledger.requests[..] else {
+            panic!("{ledger:?}");
+        };
+        assert_eq!((first.due, first.ended), (0.0, 0.06));
+        assert_eq!(first.fate, Fate::Acknowledged);
+        assert_eq!(second.fate, Fate::Failed);
+        assert_eq!(ledger.reasons, [("cut \"off\"".to_owned(), 1)]);
+        assert_eq!(ledger.first_failure(), Some(0.02));
+    }
+
+    #[test]
+    fn half_a_line_is_a_cut_off_run_at_the_end_and_damage_elsewhere() {
+        let sent = r#"{"event":"sent","n":2,"at":1.0,"message":"m2"}"#;
+        let ledger = parse(&format!("{TEXT}{sent}\n{{\"ev")).unwrap();
+        assert_eq!(ledger.requests[2].fate, Fate::Open);
+        let error = parse(&format!("{{\"ev\n{TEXT}")).unwrap_err();
+        assert_eq!(error.to_string(), "line 1");
+    }
+}

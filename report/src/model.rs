@@ -1,0 +1,265 @@
+//! The documents that a run leaves behind: `result.json` of a scenario or of a
+//! drill. Fields that an older run does not have are simply not shown.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+/// What a folder under `.lab/runs/` holds.
+#[derive(Debug)]
+pub enum Document {
+    Scenario(Box<Scenario>),
+    Drill(Drill),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Scenario {
+    pub scenario: String,
+    pub engine: String,
+    pub protection: String,
+    pub passed: bool,
+    pub broken: Vec<String>,
+    pub rpo: Rpo,
+    pub rto: Rto,
+    pub client: Client,
+    pub verified: Verified,
+    pub backups_resumed: bool,
+    pub protected_seconds: Option<f64>,
+    pub kills: Vec<Kill>,
+    pub began: Option<String>,
+    pub moments: Vec<Moment>,
+    pub objectives: Vec<Objective>,
+    pub commands: Vec<String>,
+    pub versions: BTreeMap<String, String>,
+    pub lessons: Vec<String>,
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Rpo {
+    pub acknowledged: u64,
+    pub lost: u64,
+    pub seconds: f64,
+    pub snapshot_only_lost: u64,
+    pub snapshot_only_seconds: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Rto {
+    pub seconds: f64,
+    /// On the ledger's clock; older runs have it from the ledger itself.
+    pub began: Option<f64>,
+    pub phases: Vec<Phase>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Phase {
+    pub name: String,
+    pub seconds: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Client {
+    pub requests: u64,
+    pub failed: u64,
+    pub longest_gap_seconds: f64,
+    /// The shortest outage that this client cannot miss.
+    pub resolution_seconds: Option<f64>,
+    pub late: Option<u64>,
+    pub cpu_seconds: Option<f64>,
+    pub reads: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Verified {
+    pub rows: u64,
+    pub phantom: u64,
+    pub changed: u64,
+    pub in_doubt: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Kill {
+    pub pod: String,
+    pub how: String,
+    pub failed: u64,
+    pub replaced_seconds: f64,
+}
+
+/// Something that happened, on the ledger's clock.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Moment {
+    pub at: f64,
+    pub what: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Objective {
+    /// As in `lab.toml`: `rpo_rows`, `rpo_seconds`, `rto_seconds`.
+    pub name: String,
+    pub limit: f64,
+    pub measured: f64,
+    pub met: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Drill {
+    pub began: Option<String>,
+    pub passed: bool,
+    pub missed: Vec<String>,
+    pub seed: u64,
+    /// How the moments were drawn, in words.
+    pub moments: String,
+    pub groups: Vec<Group>,
+    pub comparison: Vec<String>,
+    pub versions: BTreeMap<String, String>,
+    pub commands: Vec<String>,
+}
+
+/// The runs of one scenario under one protection.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    pub scenario: String,
+    pub engine: String,
+    pub protection: String,
+    pub runs: Vec<DrillRun>,
+    pub figures: Vec<Figure>,
+    pub objectives: Vec<Objective>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DrillRun {
+    pub run: String,
+    pub seed: u64,
+    /// Seconds of the backup interval that had passed.
+    pub moment_seconds: f64,
+    pub passed: bool,
+    pub lost: u64,
+    pub rpo_seconds: f64,
+    pub rto_seconds: f64,
+}
+
+/// The spread of one measured quantity over the runs of a group.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Figure {
+    pub name: String,
+    pub unit: String,
+    pub n: usize,
+    pub min: f64,
+    pub median: f64,
+    pub p95: f64,
+    pub max: f64,
+    /// Interval for the median and the coverage that it really has.
+    pub median_low: f64,
+    pub median_high: f64,
+    pub coverage: f64,
+}
+
+/// A folder with a result.
+#[derive(Debug)]
+pub struct Folder {
+    pub path: PathBuf,
+    pub name: String,
+    pub document: Document,
+}
+
+impl Folder {
+    /// Reads `result.json`; `None` where a run was cut off before it had one.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let file = path.join("result.json");
+        if !file.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("reading {}", file.display()))?;
+        let document = parse(&text).with_context(|| format!("reading {}", file.display()))?;
+        let name = path.file_name().unwrap_or_default();
+        Ok(Some(Self {
+            name: name.to_string_lossy().into_owned(),
+            path: path.to_owned(),
+            document,
+        }))
+    }
+
+    /// When it began: as the document says it, else as the folder is named.
+    pub fn began(&self) -> String {
+        let said = match &self.document {
+            Document::Scenario(scenario) => scenario.began.clone(),
+            Document::Drill(drill) => drill.began.clone(),
+        };
+        said.unwrap_or_else(|| from_name(&self.name))
+    }
+}
+
+fn parse(text: &str) -> Result<Document> {
+    let value: serde_json::Value = serde_json::from_str(text)?;
+    Ok(if value.get("groups").is_some() {
+        Document::Drill(serde_json::from_value(value)?)
+    } else {
+        Document::Scenario(Box::new(serde_json::from_value(value)?))
+    })
+}
+
+/// `2026-11-22T05-54-33-123Z-volume-loss` began at `2026-11-22T05:54:33Z`.
+fn from_name(name: &str) -> String {
+    let Some((date, rest)) = name.split_once('T') else {
+        return name.to_owned();
+    };
+    let time: Vec<&str> = rest.splitn(4, '-').take(3).collect();
+    format!("{date}T{}Z", time.join(":"))
+}
+
+/// Every result under `runs`, oldest first.
+///
+/// # Errors
+/// Where the folder cannot be listed, or a result is damaged.
+pub fn all(runs: &Path) -> Result<Vec<Folder>> {
+    let entries = std::fs::read_dir(runs).with_context(|| format!("listing {}", runs.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.context("listing the runs")?.path();
+        if path.is_dir() {
+            found.extend(Folder::read(&path)?);
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drill_is_told_from_a_scenario() {
+        let scenario = r#"{"scenario":"pod-crash","passed":true,"rto":{"seconds":0.5}}"#;
+        let Document::Scenario(scenario) = parse(scenario).unwrap() else {
+            panic!("a drill");
+        };
+        assert_eq!((scenario.passed, scenario.rto.seconds), (true, 0.5));
+        let drill = parse(r#"{"groups":[]}"#).unwrap();
+        assert!(matches!(drill, Document::Drill(_)));
+    }
+
+    #[test]
+    fn the_folder_knows_when_it_began() {
+        let name = "2026-11-22T05-54-33-123Z-drill";
+        assert_eq!(from_name(name), "2026-11-22T05:54:33Z");
+        assert_eq!(from_name("by-hand"), "by-hand");
+    }
+}

@@ -1,0 +1,193 @@
+//! The page of a drill: the spread over its runs, protections side by side.
+
+use anyhow::Result;
+use maud::{Markup, html};
+
+use super::{Cell, number, objectives, origin, page, table, text, time, verdict};
+use crate::model::{Drill, DrillRun, Figure, Folder, Group};
+use crate::plot::spread::{self, Row};
+use crate::plot::{Words, seconds};
+
+/// What is drawn of every run.
+struct Quantity {
+    /// As the drill names its figures.
+    figure: &'static str,
+    heading: &'static str,
+    unit: &'static str,
+    /// As `lab.toml` names it.
+    objective: &'static str,
+    of: fn(&DrillRun) -> f64,
+}
+
+const DRAWN: [Quantity; 3] = [
+    Quantity {
+        figure: "lost",
+        heading: "RPO: rows lost",
+        unit: "rows",
+        objective: "rpo_rows",
+        of: |run| run.lost as f64,
+    },
+    Quantity {
+        figure: "rpo_seconds",
+        heading: "RPO: seconds' worth of lost writes",
+        unit: "seconds",
+        objective: "rpo_seconds",
+        of: |run| run.rpo_seconds,
+    },
+    Quantity {
+        figure: "rto_seconds",
+        heading: "RTO: seconds without service",
+        unit: "seconds",
+        objective: "rto_seconds",
+        of: |run| run.rto_seconds,
+    },
+];
+
+pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
+    let runs: usize = drill.groups.iter().map(|group| group.runs.len()).sum();
+    let held = || drill.groups.iter().filter(|g| !g.objectives.is_empty());
+    let body = html! {
+        (verdict(drill.passed))
+        p { (runs) " runs, " (folder.began()) ", seed " (drill.seed) ". " (drill.moments) }
+        @for missed in &drill.missed { p.broken { "✗ " (missed) } }
+        @if !drill.comparison.is_empty() {
+            h2 { "In short" }
+            @for line in &drill.comparison { p { (line) } }
+        }
+        @for quantity in &DRAWN { (distribution(drill, quantity)?) }
+        @for group in &drill.groups { (figures(group)) }
+        @if held().next().is_some() {
+            h2 { "Objectives" }
+            @for group in held() { (objectives(&name(group), &group.objectives)) }
+        }
+        h2 { "Every run" }
+        @for group in &drill.groups { (runs_table(group)) }
+        (origin(&drill.commands, &drill.versions, Some(drill.seed)))
+    };
+    Ok(page("Drill", Some("../index.html"), &body))
+}
+
+fn name(group: &Group) -> String {
+    format!("{}, {}, {}", group.scenario, group.protection, group.engine)
+}
+
+fn distribution(drill: &Drill, quantity: &Quantity) -> Result<Markup> {
+    let unit = quantity.unit;
+    let mut rows = Vec::new();
+    let mut told = Vec::new();
+    let mut limits: Vec<f64> = Vec::new();
+    for group in &drill.groups {
+        let figure = group.figures.iter().find(|f| f.name == quantity.figure);
+        let Some(figure) = figure else {
+            continue;
+        };
+        let objectives = group.objectives.iter();
+        let limit = objectives.filter(|one| one.name == quantity.objective);
+        limits.extend(limit.map(|one| one.limit));
+        told.push(format!(
+            "{}: median {}, from {} to {} {unit} over {} runs",
+            name(group),
+            seconds(figure.median),
+            seconds(figure.min),
+            seconds(figure.max),
+            figure.n,
+        ));
+        let values = group
+            .runs
+            .iter()
+            .map(|run| ((quantity.of)(run), run.passed));
+        rows.push(Row {
+            name: name(group),
+            values: values.collect(),
+            median: figure.median,
+            interval: (figure.median_low, figure.median_high),
+        });
+    }
+    if rows.is_empty() {
+        return Ok(html! {});
+    }
+    // One line can only stand for an objective that all rows share.
+    let limit = limits.first().copied();
+    let limit =
+        limit.filter(|first| limits.len() == rows.len() && limits.iter().all(|l| l == first));
+    let words = Words {
+        id: quantity.figure,
+        title: quantity.heading,
+        description: &told.join(". "),
+    };
+    let plot = spread::plot(&rows, unit, limit, &words)?;
+    Ok(html! {
+        h2 { (quantity.heading) }
+        figure {
+            (plot)
+            figcaption {
+                "One dot a run, a cross where its promise was broken. Below them the median and \
+                 its confidence interval."
+                @if let Some(limit) = limit {
+                    " The objective is at most " (seconds(limit)) " " (unit) "."
+                }
+            }
+        }
+    })
+}
+
+fn figures(group: &Group) -> Markup {
+    let rows = group.figures.iter().map(|figure| {
+        vec![
+            text(format!("{} ({})", figure.name, figure.unit)),
+            time(figure.min),
+            time(figure.median),
+            time(figure.p95),
+            time(figure.max),
+            text(interval(figure)),
+        ]
+    });
+    let headers = [
+        "quantity",
+        "min",
+        "median",
+        "p95",
+        "max",
+        "confidence interval of the median",
+    ];
+    let caption = format!("Spread over {} runs", group.runs.len());
+    html! {
+        h2 { (name(group)) }
+        (table(&caption, &headers, rows.collect()))
+    }
+}
+
+fn interval(figure: &Figure) -> String {
+    format!(
+        "{} to {} ({:.1} %)",
+        seconds(figure.median_low),
+        seconds(figure.median_high),
+        figure.coverage * 100.0
+    )
+}
+
+fn runs_table(group: &Group) -> Markup {
+    let rows = group.runs.iter().map(|run| {
+        let folder = run.run.rsplit('/').next().unwrap_or_default();
+        let link = format!("../{folder}/report.html");
+        vec![
+            number(run.seed),
+            time(run.moment_seconds),
+            number(run.lost),
+            time(run.rpo_seconds),
+            time(run.rto_seconds),
+            text(if run.passed { "✓ kept" } else { "✗ broken" }),
+            Cell::Markup(html! { a href=(link) { (folder) } }),
+        ]
+    });
+    let headers = [
+        "seed",
+        "moment (s)",
+        "lost",
+        "RPO (s)",
+        "RTO (s)",
+        "promise",
+        "run",
+    ];
+    table(&name(group), &headers, rows.collect())
+}

@@ -1,0 +1,187 @@
+//! Pages drawn from results as the task runner writes them.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+/// A folder for runs that is empty when a test begins.
+fn runs(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("report")
+        .join(name);
+    // Left by an earlier run of the tests.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn keep(runs: &Path, name: &str, result: &Value, ledger: Option<&str>) -> PathBuf {
+    let folder = runs.join(name);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("result.json"), result.to_string()).unwrap();
+    if let Some(ledger) = ledger {
+        fs::write(folder.join("ledger.jsonl"), ledger).unwrap();
+    }
+    folder
+}
+
+/// A load of `rate` requests a second with an outage.
+fn ledger(count: usize, rate: f64, outage: std::ops::Range<f64>) -> String {
+    let mut text = "{\"event\":\"began\",\"wall\":\"2026-11-22T05:54:33Z\"}\n".to_owned();
+    for n in 0..count {
+        let due = n as f64 / rate;
+        let wait = 0.004 + 0.02 * ((n * 7919) % 101) as f64 / 101.0;
+        let outcome = if outage.contains(&due) {
+            json!({"failed": {"reason": "Connection refused <os error 111>"}})
+        } else {
+            json!({"acknowledged": {"id": n + 1, "timestamp": "2026-11-22T05:54:33Z"}})
+        };
+        let message = format!("m{n}");
+        let sent = json!({"event": "sent", "n": n, "at": due, "due": due, "message": message});
+        let ended = json!({"event": "ended", "n": n, "at": due + wait, "outcome": outcome});
+        writeln!(text, "{sent}\n{ended}").unwrap();
+    }
+    text
+}
+
+fn result(passed: bool, lost: u64, rto: f64) -> Value {
+    let phase = |name: &str, share: f64| json!({"name": name, "seconds": share * rto});
+    json!({
+        "scenario": "volume-loss", "engine": "local", "protection": "snapshot", "passed": passed,
+        "broken": if passed { json!([]) } else { json!(["17 <rows> are lost"]) },
+        "rpo": {"acknowledged": 700, "lost": lost, "lost_ids": [], "seconds": 1.2,
+                "snapshot_only_lost": lost, "snapshot_only_seconds": 1.2},
+        "rto": {"seconds": rto, "phases": [
+            phase("detected", 0.1), phase("provisioned", 0.2),
+            phase("restored", 0.5), phase("serving", 0.2)]},
+        "client": {"requests": 900, "failed": 200, "longest_gap_seconds": rto},
+        "verified": {"rows": 700, "phantom": 0, "changed": 0, "in_doubt": 1},
+        "backups_resumed": true, "protected_seconds": 4.5, "run": ".lab/runs/x",
+        "moments": [{"at": 5.0, "what": "pra-data deleted"}, {"at": 7.5, "what": "service back"}],
+        "commands": ["kubectl -n pra delete pvc pra-data"], "versions": {"xtask": "0.1.0"},
+        "objectives": [{"name": "rto_seconds", "limit": 30, "measured": rto, "met": true}],
+        "lessons": ["The volume was lost and came back."],
+    })
+}
+
+fn group(protection: &str, rpo: f64) -> Value {
+    let run = |n: u32| {
+        let share = f64::from(n) / 19.0;
+        json!({"run": format!(".lab/runs/r{n}"), "seed": n, "moment_seconds": share * 60.0,
+               "passed": n != 7, "lost": (rpo * share * 60.0) as u64,
+               "rpo_seconds": rpo * share, "rto_seconds": 2.0 + share})
+    };
+    let figure = |name: &str, unit: &str, low: f64, high: f64| {
+        json!({"name": name, "unit": unit, "n": 20, "min": low, "median": (low + high) / 2.0,
+               "p95": high * 0.95, "max": high, "median_low": low + (high - low) * 0.4,
+               "median_high": low + (high - low) * 0.6, "coverage": 0.959})
+    };
+    json!({"scenario": "volume-loss", "engine": "local", "protection": protection,
+           "runs": (0..20).map(run).collect::<Vec<_>>(),
+           "figures": [figure("lost", "rows", 0.0, rpo * 60.0),
+                       figure("rpo_seconds", "s", 0.0, rpo),
+                       figure("rto_seconds", "s", 2.0, 3.0)],
+           "objectives": [{"name": "rto_seconds", "limit": 2.9, "measured": 3.0, "met": false}]})
+}
+
+fn drill() -> Value {
+    json!({"began": "2026-11-22T06:00:00Z", "passed": false, "missed": ["rto_seconds: 3 s"],
+           "seed": 42, "moments": "Drawn uniformly over the backup interval of 60 s.",
+           "groups": [group("snapshot", 55.0), group("journal", 0.0)],
+           "comparison": ["With the journal nothing was lost."]})
+}
+
+/// What makes a page stand alone and speak to everyone.
+fn check_page(html: &str) {
+    assert!(html.starts_with("<!DOCTYPE html><html lang=\"en\">"));
+    for active in [
+        "<script",
+        "@import",
+        "src=\"http",
+        "href=\"http",
+        "url(http",
+    ] {
+        assert!(!html.contains(active), "it runs or fetches: {active}");
+    }
+    let drawings = html.matches("<svg").count();
+    assert_eq!(
+        drawings,
+        html.matches("role=\"img\" aria-labelledby").count()
+    );
+    assert_eq!(drawings, html.matches("<title id=").count());
+    assert_eq!(drawings, html.matches("<desc id=").count());
+    assert!(html.len() < 2_000_000, "{} bytes", html.len());
+}
+
+#[test]
+fn a_run_becomes_a_page_and_a_junit_document() {
+    let runs = runs("one-run");
+    let ledger = ledger(900, 60.0, 5.0..7.5);
+    let name = "2026-11-22T05-54-33-123Z-volume-loss";
+    let folder = keep(&runs, name, &result(false, 17, 2.5), Some(&ledger));
+    let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+    check_page(&html);
+    assert!(
+        html.contains("17 &lt;rows&gt; are lost"),
+        "escaped and shown"
+    );
+    assert!(html.contains("promise broken"));
+    assert!(html.contains("Connection refused &lt;os error 111&gt;"));
+    assert!(html.contains("kubectl -n pra delete pvc pra-data"));
+    let junit = fs::read_to_string(folder.join("junit.xml")).unwrap();
+    assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
+}
+
+#[test]
+fn a_drill_and_a_history_become_pages() {
+    let runs = runs("drill");
+    let ledger = ledger(900, 60.0, 5.0..7.5);
+    for n in 0..8_u32 {
+        let name = format!("2026-11-22T05-5{n}-33-123Z-volume-loss");
+        let one = result(n != 3, u64::from(n) * 5, 2.0 + f64::from(n) / 4.0);
+        keep(&runs, &name, &one, Some(&ledger));
+    }
+    let folder = keep(&runs, "2026-11-22T06-00-00-000Z-drill", &drill(), None);
+    let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+    check_page(&html);
+    assert!(html.contains("rto_seconds: 3 s") && html.contains("✗ missed"));
+    let history = fs::read_to_string(report::history(&runs).unwrap()).unwrap();
+    check_page(&history);
+    assert_eq!(history.matches("-volume-loss/report.html").count(), 8);
+    for entry in fs::read_dir(&runs).unwrap() {
+        let path = entry.unwrap().path();
+        let drawn = !path.is_dir() || path.join("report.html").exists();
+        assert!(drawn, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_hundred_thousand_requests_are_drawn_fast_small_and_with_their_one_failure() {
+    let runs = runs("large");
+    let mut large = result(true, 0, 0.0);
+    large["rto"] = json!({"seconds": 0.004, "phases": []});
+    let ledger = ledger(100_000, 200.0, 222.0..222.001);
+    let name = "2026-11-22T05-54-33-123Z-pod-crash";
+    let folder = keep(&runs, name, &large, Some(&ledger));
+    let start = Instant::now();
+    let page = report::run(&folder).unwrap();
+    let took = start.elapsed();
+    let html = fs::read_to_string(page).unwrap();
+    check_page(&html);
+    let failure = "fill=\"#C4232B\"";
+    assert!(html.contains(failure), "the failure is drawn");
+    assert!(took.as_secs_f64() <= 1.0, "it took {took:?}");
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_left_out_and_a_damaged_one_is_named() {
+    let runs = runs("damaged");
+    fs::create_dir_all(runs.join("2026-11-22T05-54-33-123Z-cut-off")).unwrap();
+    assert!(report::history(&runs).is_ok());
+    let folder = keep(&runs, "2026-11-22T05-55-33-123Z-bad", &json!([1]), None);
+    let error = format!("{:#}", report::run(&folder).unwrap_err());
+    assert!(error.contains("05-55-33-123Z-bad/result.json"), "{error}");
+}
