@@ -17,7 +17,8 @@ def restored(environment, target, force="no"):
 def test_each_kind_of_target(environment, config, where, events):
     events.add("first")
     point = backup.run(config)
-    second = events.add("second")
+    events.add("second")
+    newest = json.loads(pra(environment, "log", "--json").stdout)["transactions"][0]
     code, report = restored(environment, point.name)
     assert (code, report["rows"]) == (0, 1)
     code, report = restored(environment, "undo")
@@ -26,7 +27,7 @@ def test_each_kind_of_target(environment, config, where, events):
     assert (code, report["rows"]) == (0, 1)
     code, report = restored(environment, "undo")
     assert (code, report["rows"]) == (0, 2)
-    code, report = restored(environment, second["timestamp"])
+    code, report = restored(environment, newest["time"])
     assert (code, report["rows"]) == (0, 2)
     code, report = restored(environment, "latest")
     assert (code, report["rows"]) == (0, 2)

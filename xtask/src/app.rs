@@ -11,32 +11,95 @@ use crate::failure::Failure;
 use crate::http;
 use crate::measure::compare::{self, Rows};
 
+/// A document of the package: what it means to us, and the very text, with
+/// whatever else it says, for `--json`.
+#[derive(Clone, Debug)]
+pub struct Said<T> {
+    pub value: T,
+    pub text: String,
+}
+
 /// A restore point, as `pra points` lists it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Point {
     pub name: String,
     /// RFC 3339, UTC.
     pub created: String,
     pub age_seconds: f64,
     pub rows: Option<u64>,
-    pub max_id: Option<i64>,
     pub bytes: u64,
     /// `verified`, `quarantined`, `foreign`, `damaged` or `safety`.
     pub status: String,
     pub reason: Option<String>,
-    /// Whatever else the package says of it.
-    #[serde(flatten)]
-    pub more: serde_json::Map<String, Value>,
 }
 
 /// The catalogue, newest first.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Points {
     pub points: Vec<Point>,
     /// The name of the latest verified one.
     pub latest: Option<String>,
-    #[serde(flatten)]
-    pub more: serde_json::Map<String, Value>,
+    pub journal: Option<Reach>,
+}
+
+/// From when to when any moment can be restored, RFC 3339.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Reach {
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// Why the journal reaches no further, where it is damaged.
+    pub damage: Option<String>,
+}
+
+/// A backup that was taken.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Taken {
+    pub point: Point,
+}
+
+/// A restore that was done.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Restored {
+    /// The point it began with; `None` where the journal alone sufficed.
+    pub point: Option<String>,
+    pub rows: u64,
+    /// Transactions of the journal that were replayed onto it.
+    pub replayed: u64,
+    pub safety_point: Option<String>,
+}
+
+/// What a restore would do.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Plan {
+    pub point: Option<String>,
+    pub replayed: u64,
+    pub rows: u64,
+    pub gained: u64,
+    pub lost: u64,
+    pub changed: u64,
+    pub seconds: f64,
+}
+
+/// A transaction of the journal.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Transaction {
+    pub seq: u64,
+    pub time: String,
+    pub timeline: u64,
+    pub added: u64,
+    pub changed: u64,
+    pub deleted: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Log {
+    pub transactions: Vec<Transaction>,
+}
+
+/// Points that retention removes.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Pruned {
+    pub removed: Vec<String>,
 }
 
 /// The answer of `/status`.
@@ -51,9 +114,31 @@ pub struct Status {
     pub more: serde_json::Map<String, Value>,
 }
 
-pub fn points(engine: &dyn Engine) -> Result<Points> {
-    let said = verb(engine, &["points", "--json"])?;
-    parse(&said, "points")
+pub fn points(engine: &dyn Engine) -> Result<Said<Points>> {
+    document(engine, &["points", "--json"])
+}
+
+/// The newest transactions of the journal, or those that touched most rows.
+pub fn log(engine: &dyn Engine, largest: bool, limit: u32) -> Result<Said<Log>> {
+    let limit = limit.to_string();
+    let mut args = vec!["log", "--json", "--limit", &limit];
+    args.extend(largest.then_some("--largest"));
+    document(engine, &args)
+}
+
+/// What restoring that target would gain and lose; changes nothing.
+pub fn plan(engine: &dyn Engine, target: &str, force: bool) -> Result<Said<Plan>> {
+    let mut args = vec!["restore", "--json", "--plan"];
+    args.extend(force.then_some("--force"));
+    args.extend(["--", target]);
+    document(engine, &args)
+}
+
+/// Removes what retention no longer keeps, or only says what that would be.
+pub fn prune(engine: &dyn Engine, dry_run: bool) -> Result<Said<Pruned>> {
+    let mut args = vec!["prune", "--json"];
+    args.extend(dry_run.then_some("--dry-run"));
+    document(engine, &args)
 }
 
 /// Every row, from one consistent read.
@@ -72,28 +157,29 @@ pub fn status(url: &str) -> Result<Status> {
 }
 
 /// Takes a restore point now and returns it; `None` in a dry run.
-pub fn backup(engine: &dyn Engine) -> Result<Option<Point>> {
-    #[derive(Deserialize)]
-    struct Taken {
-        point: Point,
-    }
+pub fn backup(engine: &dyn Engine) -> Result<Option<Said<Taken>>> {
     let outcome = engine.run_job("backup-now", &JobSource::Backup)?;
-    let taken = outcome.map(|outcome| job_document::<Taken>(&outcome, "backup"));
-    Ok(taken.transpose()?.map(|taken| taken.point))
+    outcome
+        .map(|outcome| job_document(&outcome, "backup"))
+        .transpose()
 }
 
-/// Restores `point` (a name or `latest`) and returns the package's report;
-/// `None` in a dry run.
-pub fn restore(engine: &dyn Engine, point: &str, force: bool) -> Result<Option<Value>> {
-    let mut env = vec![("PRA_RESTORE_POINT".to_owned(), point.to_owned())];
+/// Restores a target (a point's name, `latest`, a moment, `before:SEQ`,
+/// `undo`) and returns the package's report; `None` in a dry run.
+pub fn restore(engine: &dyn Engine, target: &str, force: bool) -> Result<Option<Said<Restored>>> {
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut env = vec![set("PRA_RESTORE_POINT", target)];
     if force {
-        env.push(("PRA_RESTORE_FORCE".to_owned(), "1".to_owned()));
+        env.push(set("PRA_RESTORE_FORCE", "yes"));
     }
-    let source = JobSource::Restore { env };
-    let outcome = engine.run_job(crate::engine::RESTORE_JOB, &source)?;
+    let outcome = engine.run_job(crate::engine::RESTORE_JOB, &JobSource::Restore { env })?;
     outcome
         .map(|outcome| job_document(&outcome, "restore"))
         .transpose()
+}
+
+fn document<T: DeserializeOwned>(engine: &dyn Engine, args: &[&str]) -> Result<Said<T>> {
+    parse(&verb(engine, args)?, args[0])
 }
 
 fn verb(engine: &dyn Engine, args: &[&str]) -> Result<String> {
@@ -127,7 +213,7 @@ fn complaint(text: &str) -> Option<Complaint> {
 }
 
 /// The document of a job that succeeded; what it said where it did not.
-fn job_document<T: DeserializeOwned>(outcome: &JobOutcome, verb: &str) -> Result<T> {
+fn job_document<T: DeserializeOwned>(outcome: &JobOutcome, verb: &str) -> Result<Said<T>> {
     if outcome.succeeded {
         let line = document_line(&outcome.log).unwrap_or_default();
         return parse(line, verb);
@@ -149,8 +235,14 @@ fn document_line(text: &str) -> Option<&str> {
     lines.find(|line| line.starts_with('{') && line.ends_with('}'))
 }
 
-fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<T> {
-    serde_json::from_str(text.trim()).with_context(|| format!("reading the answer of `pra {verb}`"))
+fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
+    let text = text.trim();
+    let value = serde_json::from_str(text)
+        .with_context(|| format!("reading the answer of `pra {verb}`"))?;
+    Ok(Said {
+        value,
+        text: text.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -169,8 +261,9 @@ mod tests {
     #[test]
     fn the_document_is_found_between_messages() {
         let log = "starting\n{\"a\":1}\nbye\n";
-        let value: Value = job_document(&outcome(true, log), "backup").unwrap();
-        assert_eq!(value["a"], 1);
+        let said: Said<Value> = job_document(&outcome(true, log), "backup").unwrap();
+        assert_eq!(said.value["a"], 1);
+        assert_eq!(said.text, "{\"a\":1}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::EngineChoice;
@@ -58,18 +58,16 @@ pub enum Command {
     },
     /// Take a restore point now
     Backup,
-    /// List the restore points, or restore one
-    Restore {
-        /// List the points instead: time, age, rows, size, verified or not
-        #[arg(long, conflicts_with = "point")]
-        list: bool,
-        /// A point's name, or `latest` for the latest verified one
-        #[arg(required_unless_present = "list")]
-        point: Option<String>,
-        /// Restore a point even though it is quarantined
-        #[arg(long, requires = "point")]
-        force: bool,
+    /// Bring a moment back: a point, the latest, a time, before a transaction
+    Restore(RestoreArgs),
+    /// Bring back what was there before the last restore
+    Undo {
+        /// Only say what would be gained and lost
+        #[arg(long)]
+        plan: bool,
     },
+    /// Remove the restore points that retention no longer keeps
+    Prune,
     /// Cause a disaster, recover from it, measure what was lost and how long it took
     Scenario {
         /// Describe the scenarios instead
@@ -99,6 +97,39 @@ pub enum Command {
         /// For which shell
         shell: Shell,
     },
+}
+
+#[derive(Args, Debug, Default)]
+#[group(skip)]
+#[command(group(ArgGroup::new("what").required(true)))]
+pub struct RestoreArgs {
+    /// A point's name, or `latest`: the latest verified point with the journal replayed onto it
+    #[arg(group = "what")]
+    pub point: Option<String>,
+    /// List the points instead: time, age, rows, size, verified or not, and the journal's reach
+    #[arg(long, group = "what")]
+    pub list: bool,
+    /// List the journal's transactions instead: number, time, rows added, changed, deleted
+    #[arg(long, group = "what")]
+    pub log: bool,
+    /// The last moment not later than this one, as 2026-11-21T10:15:00Z
+    #[arg(long, group = "what", value_name = "TIME")]
+    pub to: Option<String>,
+    /// Just before this transaction; `--log` lists them
+    #[arg(long, group = "what", value_name = "SEQ")]
+    pub to_before: Option<u64>,
+    /// Only say what would be gained and lost
+    #[arg(long, conflicts_with_all = ["list", "log"])]
+    pub plan: bool,
+    /// Also what is quarantined or has gaps
+    #[arg(long, conflicts_with_all = ["list", "log"])]
+    pub force: bool,
+    /// With --log: those that touched most rows first
+    #[arg(long, requires = "log")]
+    pub largest: bool,
+    /// With --log: at most so many
+    #[arg(long, requires = "log", default_value_t = 50)]
+    pub limit: u32,
 }
 
 #[derive(Args, Debug)]

@@ -51,10 +51,9 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Status => commands::status::run(ctx),
         Command::Add { message } => commands::add::run(ctx, &message),
         Command::Backup => commands::backup::run(ctx),
-        Command::Restore { list: true, .. } => commands::restore::list(ctx),
-        Command::Restore { point, force, .. } => {
-            commands::restore::run(ctx, &point.unwrap_or_default(), force)
-        }
+        Command::Restore(args) => commands::restore::run(ctx, &args),
+        Command::Undo { plan } => commands::restore::undo(ctx, plan),
+        Command::Prune => commands::restore::prune(ctx),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
         Command::Scenario { name, .. } => commands::scenario::run(ctx, &name.unwrap_or_default()),
         Command::Teardown => commands::teardown::run(ctx),

@@ -22,7 +22,7 @@ fn restore_points_are_listed_restored_and_refused() {
 
     let restored = lab.json(&["restore", name]);
     assert_eq!(restored["restore"]["rows"], 1);
-    assert_eq!(restored["backup"]["status"], "verified");
+    assert_eq!(restored["backup"]["point"]["status"], "verified");
     let rows = lab.curl("/consultation");
     assert_eq!(rows.as_array().unwrap().len(), 1);
     assert_eq!(rows[0]["message"], "kept");
@@ -32,6 +32,52 @@ fn restore_points_are_listed_restored_and_refused() {
     }
     let said = lab.fails(1, &["restore", "app-1.db"]);
     assert!(said.contains("app-1.db"), "{said}");
+}
+
+#[test]
+fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
+    let lab = TestLab::new("moments");
+    for message in ["one", "two", "three"] {
+        lab.json(&["add", message]);
+    }
+    let log = lab.json(&["restore", "--log"]);
+    let last = &log["transactions"][0];
+    assert_eq!(last["added"], 1);
+    let seq = last["seq"].to_string();
+
+    let plan = lab.json(&["restore", "--to-before", &seq, "--plan"]);
+    assert_eq!(
+        (&plan["rows"], &plan["lost"]),
+        (&2.into(), &1.into()),
+        "{plan}"
+    );
+    assert_eq!(lab.curl("/count")["count"], 3, "a plan changed something");
+
+    lab.json(&["restore", "--to-before", &seq]);
+    assert_eq!(lab.curl("/consultation")[0]["message"], "two");
+    lab.json(&["undo"]);
+    assert_eq!(lab.curl("/consultation")[0]["message"], "three");
+
+    let moment = log["transactions"][1]["time"].as_str().unwrap();
+    lab.json(&["restore", "--to", moment]);
+    assert_eq!(lab.curl("/consultation")[0]["message"], "two");
+    lab.fails(2, &["restore", "--to", "yesterday"]);
+    lab.fails(1, &["restore", "--to-before", "999"]);
+
+    let kept = lab.json(&["restore", "--list"])["points"]
+        .as_array()
+        .unwrap()
+        .len();
+    let removed = lab.json(&["prune", "--dry-run"]);
+    assert!(removed["removed"].is_array());
+    assert_eq!(
+        lab.json(&["restore", "--list"])["points"]
+            .as_array()
+            .unwrap()
+            .len(),
+        kept
+    );
+    lab.json(&["prune"]);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `backup`: take a restore point now, outside the schedule.
 
 use anyhow::Result;
-use serde_json::json;
 
 use crate::app;
 use crate::commands::setup;
@@ -11,13 +10,15 @@ pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("backup")?;
     let engine = setup::bring_up(ctx)?;
     let step = ctx.ui.step("backup");
-    let Some(point) = app::backup(engine.as_ref())? else {
+    let Some(said) = app::backup(engine.as_ref())? else {
         step.done("shown");
         return Ok(());
     };
+    let point = &said.value.point;
     step.done(&point.status);
     if ctx.ui.json() {
-        return ctx.ui.document(&json!({"status": "ok", "point": point}));
+        ctx.ui.raw(&said.text);
+        return Ok(());
     }
     ctx.ui.say(&format!(
         "{}: {} rows, {} bytes, {}",

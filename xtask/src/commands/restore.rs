@@ -1,24 +1,79 @@
-//! `restore`: list the restore points, or go back to one.
+//! `restore`, `undo`, `prune`: the restore points and the journal, listed;
+//! a moment brought back, or planned; old points removed.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
 
-use crate::app::{self, Point};
+use crate::app::{self, Plan, Point, Restored, Said};
+use crate::cli::RestoreArgs;
 use crate::commands::setup;
 use crate::context::Context;
 use crate::failure::Failure;
 
-pub fn list(ctx: &Context) -> Result<()> {
+pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
+    if args.list {
+        return list(ctx);
+    }
+    if args.log {
+        return log(ctx, args.largest, args.limit);
+    }
+    let target = target(args)?;
+    if args.plan {
+        return plan(ctx, &target, args.force);
+    }
+    bring_back(ctx, "restore", &target, args.force)
+}
+
+pub fn undo(ctx: &Context, plan_only: bool) -> Result<()> {
+    if plan_only {
+        return plan(ctx, "undo", false);
+    }
+    bring_back(ctx, "undo", "undo", false)
+}
+
+/// What `PRA_RESTORE_POINT` is to say. Whatever cannot be a target is refused
+/// before it goes anywhere near a pod.
+fn target(args: &RestoreArgs) -> Result<String> {
+    if let Some(seq) = args.to_before {
+        return Ok(format!("before:{seq}"));
+    }
+    if let Some(moment) = &args.to {
+        humantime::parse_rfc3339(moment).map_err(|error| {
+            Failure::usage(format!("{moment:?} is no moment: {error}"))
+                .next("cargo xtask restore --to 2026-11-21T10:15:00Z (in UTC)")
+        })?;
+        return Ok(moment.clone());
+    }
+    let name = args.point.clone().unwrap_or_default();
+    check_name(&name)?;
+    Ok(name)
+}
+
+fn check_name(point: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let harmless = !point.starts_with(['-', '.']) && point.chars().all(plain);
+    if point == "latest" || (harmless && point.ends_with(".db")) {
+        return Ok(());
+    }
+    Err(
+        Failure::usage(format!("{point:?} cannot be the name of a restore point"))
+            .next("cargo xtask restore --list")
+            .into(),
+    )
+}
+
+fn list(ctx: &Context) -> Result<()> {
     let engine = setup::bring_up(ctx)?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    let points = app::points(engine.as_ref())?;
+    let said = app::points(engine.as_ref())?;
     if ctx.ui.json() {
-        return ctx.ui.document(&points);
+        ctx.ui.raw(&said.text);
+        return Ok(());
     }
+    let points = said.value;
     if points.points.is_empty() {
         ctx.ui
             .say("There is no restore point yet. next: cargo xtask backup");
@@ -41,6 +96,17 @@ pub fn list(ctx: &Context) -> Result<()> {
             .ui
             .say("No point is verified: `restore latest` would refuse."),
     }
+    let Some(reach) = points.journal else {
+        return Ok(());
+    };
+    if let (Some(from), Some(to)) = (reach.from, reach.to) {
+        ctx.ui.say(&format!(
+            "the journal reaches any moment from {from} to {to}"
+        ));
+    }
+    if let Some(damage) = reach.damage {
+        ctx.ui.warn(&format!("the journal is damaged: {damage}"));
+    }
     Ok(())
 }
 
@@ -59,13 +125,78 @@ fn row(point: &Point) -> Vec<String> {
     ]
 }
 
-pub fn run(ctx: &Context, point: &str, force: bool) -> Result<()> {
-    check_name(point)?;
-    let _lock = ctx.lock("restore")?;
+fn log(ctx: &Context, largest: bool, limit: u32) -> Result<()> {
     let engine = setup::bring_up(ctx)?;
-    let step = ctx.ui.step(format!("restore {point}"));
-    let report = app::restore(engine.as_ref(), point, force)?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    let said = app::log(engine.as_ref(), largest, limit)?;
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = said
+        .value
+        .transactions
+        .iter()
+        .map(|one| {
+            let counts = [one.timeline, one.added, one.changed, one.deleted];
+            let mut row = vec![one.seq.to_string(), one.time.clone()];
+            row.extend(counts.map(|count| count.to_string()));
+            row
+        })
+        .collect();
+    let headers = [
+        "transaction",
+        "time (UTC)",
+        "timeline",
+        "added",
+        "changed",
+        "deleted",
+    ];
+    ctx.ui.table(&headers, &rows);
+    ctx.ui
+        .say("  next: cargo xtask restore --to-before TRANSACTION --plan");
+    Ok(())
+}
+
+fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
+    let engine = setup::bring_up(ctx)?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    let said = app::plan(engine.as_ref(), target, force)?;
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+        return Ok(());
+    }
+    let Plan {
+        point,
+        replayed,
+        rows,
+        gained,
+        lost,
+        changed,
+        seconds,
+    } = said.value;
+    let base = point.as_deref().unwrap_or("the beginning of the journal");
+    ctx.ui.say(&format!(
+        "Restoring {target} would start from {base} and replay {replayed} transactions: {rows} rows."
+    ));
+    ctx.ui.say(&format!(
+        "Against what is there now: {gained} rows gained, {lost} lost, {changed} changed \
+         (worked out in {seconds:.2} s; nothing was touched)."
+    ));
+    Ok(())
+}
+
+fn bring_back(ctx: &Context, command: &str, target: &str, force: bool) -> Result<()> {
+    let _lock = ctx.lock(command)?;
+    let engine = setup::bring_up(ctx)?;
+    let step = ctx.ui.step(format!("restore {target}"));
+    let report = app::restore(engine.as_ref(), target, force)?;
     step.done("verified and in place");
+    // Recovered means protected again: a new verified point of the new state.
     let step = ctx.ui.step("new backup");
     let protected = app::backup(engine.as_ref())?;
     step.done("taken");
@@ -73,33 +204,59 @@ pub fn run(ctx: &Context, point: &str, force: bool) -> Result<()> {
         return Ok(());
     };
     if ctx.ui.json() {
-        return ctx
-            .ui
-            .document(&json!({"restore": report, "backup": protected}));
+        let document = format!(
+            r#"{{"restore":{},"backup":{}}}"#,
+            report.text, protected.text
+        );
+        ctx.ui.raw(&document);
+        return Ok(());
     }
+    ctx.ui.say(&summary(target, &report));
+    let point = &protected.value.point;
     ctx.ui.say(&format!(
-        "Restored {}: {} rows. What was there before is kept as {}.",
-        report["point"].as_str().unwrap_or(point),
-        report["rows"],
-        report["safety_point"]
-            .as_str()
-            .unwrap_or("nothing: there was nothing"),
+        "Protected again: {} is {}.",
+        point.name, point.status
     ));
     Ok(())
 }
 
-/// Refuses what cannot be a point's name before it goes anywhere near a pod.
-fn check_name(point: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let harmless = !point.starts_with(['-', '.']) && point.chars().all(plain);
-    if point == "latest" || (harmless && point.ends_with(".db")) {
+fn summary(target: &str, report: &Said<Restored>) -> String {
+    let Restored {
+        point,
+        rows,
+        replayed,
+        safety_point,
+    } = &report.value;
+    let base = point.as_deref().unwrap_or("the beginning of the journal");
+    let kept = match safety_point {
+        Some(name) => {
+            format!("What was there is kept as {name}; `cargo xtask undo` brings it back.")
+        }
+        None => "Nothing was there before.".to_owned(),
+    };
+    format!("Restored {target}: {rows} rows, from {base} and {replayed} transactions. {kept}")
+}
+
+pub fn prune(ctx: &Context) -> Result<()> {
+    let _lock = ctx.lock("prune")?;
+    let engine = setup::bring_up(ctx)?;
+    let dry_run = ctx.exec.dry_run();
+    let said = app::prune(engine.as_ref(), dry_run)?;
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
         return Ok(());
     }
-    Err(
-        Failure::usage(format!("{point:?} cannot be the name of a restore point"))
-            .next("cargo xtask restore --list")
-            .into(),
-    )
+    let removed = &said.value.removed;
+    for name in removed {
+        ctx.ui.say(name);
+    }
+    let done = if dry_run {
+        "would be removed"
+    } else {
+        "removed"
+    };
+    ctx.ui.say(&format!("{} points {done}", removed.len()));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -121,6 +278,18 @@ mod tests {
             "app-1",
         ] {
             assert!(check_name(bad).is_err(), "{bad:?} passed");
+        }
+    }
+
+    #[test]
+    fn a_moment_must_be_one() {
+        let args = |to: &str| RestoreArgs {
+            to: Some(to.to_owned()),
+            ..RestoreArgs::default()
+        };
+        assert!(target(&args("2026-11-21T10:15:00Z")).is_ok());
+        for bad in ["yesterday", "2026-11-21", "2026-11-21T10:15:00Z; rm -rf /"] {
+            assert!(target(&args(bad)).is_err(), "{bad:?} passed");
         }
     }
 }

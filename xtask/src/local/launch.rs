@@ -105,7 +105,10 @@ fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
     // The checkout stays as it is, and a start does not compile what the last
     // one has compiled: that is a third of the time to the first answer.
     let compiled = lab.home().join("pycache");
-    env.insert("PYTHONPYCACHEPREFIX".to_owned(), compiled.display().to_string());
+    env.insert(
+        "PYTHONPYCACHEPREFIX".to_owned(),
+        compiled.display().to_string(),
+    );
     // Logs appear when they are written.
     env.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
     env.insert("HOST".to_owned(), "127.0.0.1".to_owned());

@@ -66,7 +66,8 @@ impl<'a> Run<'a> {
 
     /// A verified point that is known to be good.
     pub fn verified_backup(&self, engine: &dyn Engine) -> Result<Point> {
-        let point = app::backup(engine)?.context("a scenario has no dry run")?;
+        let taken = app::backup(engine)?.context("a scenario has no dry run")?;
+        let point = taken.value.point;
         if point.status != "verified" {
             let reason = point.reason.as_deref().unwrap_or("no reason given");
             return Err(Failure::promise(format!(

@@ -44,7 +44,10 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let step = run.ctx.ui.step("rows compared with the client's ledger");
     let outcome = Outcome::settle(client, &before, engine)?;
     let kept = app::dump_point(engine, &played.point)?;
-    let snapshot_only = compare::compare(&before, &outcome.requests, &kept).lost;
+    // What was acknowledged after the recovery was never the snapshot's to keep.
+    let until = |request: &&Request| request.ended <= played.deleted;
+    let earlier: Vec<Request> = outcome.requests.iter().filter(until).cloned().collect();
+    let snapshot_only = compare::compare(&before, &earlier, &kept).lost;
     step.done(format!("{} rows", outcome.after.len()));
 
     let backups_resumed = !engine.facts()?.suspended;
@@ -115,10 +118,12 @@ fn disaster_and_recovery(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Res
     let step = ui.step("restore job");
     let report = app::restore(engine, "latest", false)?.context("a scenario has no dry run")?;
     let restored = ledger.now();
-    let point = report["point"]
-        .as_str()
-        .context("the restore did not name its point")?;
-    step.done(point);
+    let report = report.value;
+    let point = report.point.context("the restore began with no point")?;
+    step.done(format!(
+        "{point}, {} transactions replayed",
+        report.replayed
+    ));
 
     let step = ui.step("service back through the URL");
     run.acknowledged(ledger, restored, ACKNOWLEDGED_AFTER)?;
@@ -139,7 +144,7 @@ fn disaster_and_recovery(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Res
         first_failure,
         provisioned,
         restored,
-        point: point.to_owned(),
+        point,
         protected,
     })
 }

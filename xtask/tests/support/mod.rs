@@ -62,9 +62,14 @@ impl TestLab {
 
     /// Changes a line of the lab's `lab.toml`.
     pub fn configure(&self, from: &str, to: &str) {
-        let path = self.root.join("lab.toml");
+        self.edit("lab.toml", from, to);
+    }
+
+    /// Changes a line of one of the lab's files.
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.root.join(file);
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "lab.toml has no {from:?}");
+        assert!(text.contains(from), "{file} has no {from:?}");
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
     }
 
