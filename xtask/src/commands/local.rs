@@ -104,7 +104,7 @@ fn facts(ctx: &Context) -> Result<()> {
 fn fields(ctx: &Context) -> Result<()> {
     let all: Vec<Field> = fields::KINDS
         .iter()
-        .flat_map(|kind| fields::fields(kind))
+        .flat_map(|(kind, _)| fields::fields(kind))
         .collect();
     if ctx.ui.json() {
         let list: Vec<_> = all

@@ -30,13 +30,13 @@ const ONE_MACHINE: &str = "everything runs on one machine, as the user who start
 const NO_IMAGE: &str =
     "the programs of the checkout and of its Python environment run, not an image";
 const NO_LIMITS: &str = "a process takes what it needs; limits are for shared clusters";
+const ONE_NAMESPACE: &str = "one lab holds one namespace";
 const DISK: &str = "a volume is a folder, as large as its disk";
 
 const COMMON: &[Row] = &[
     ("apiVersion", Honoured),
     ("kind", Honoured),
-    ("metadata.name", Honoured),
-    ("metadata.namespace", Ignored("one lab holds one namespace")),
+    ("metadata.namespace", Ignored(ONE_NAMESPACE)),
     ("metadata.labels", Ignored(NO_API)),
     ("metadata.annotations", Ignored(NO_API)),
 ];
@@ -177,24 +177,29 @@ const PROBE: &[Row] = &[
     ("successThreshold", Honoured),
 ];
 
-/// The kinds that are read at all.
-pub const KINDS: &[&str] = &[
-    "Namespace",
-    "ConfigMap",
-    "PersistentVolumeClaim",
-    "Deployment",
-    "Service",
-    "CronJob",
-    "Job",
+/// The kinds that are read at all, each in the one version that is understood.
+pub const KINDS: &[(&str, &str)] = &[
+    ("Namespace", "v1"),
+    ("ConfigMap", "v1"),
+    ("PersistentVolumeClaim", "v1"),
+    ("Deployment", "apps/v1"),
+    ("Service", "v1"),
+    ("CronJob", "batch/v1"),
+    ("Job", "batch/v1"),
 ];
 
 /// The list of one kind, in full.
 pub fn fields(kind: &str) -> Vec<Field> {
-    let Some(kind) = KINDS.iter().copied().find(|known| *known == kind) else {
+    let Some((kind, _)) = KINDS.iter().find(|(known, _)| *known == kind) else {
         return Vec::new();
     };
     let mut fields = below(kind, "", COMMON);
-    match kind {
+    let name = match *kind {
+        "Namespace" => Ignored(ONE_NAMESPACE),
+        _ => Honoured,
+    };
+    fields.extend(below(kind, "", &[("metadata.name", name)]));
+    match *kind {
         "ConfigMap" => fields.extend(below(kind, "", CONFIG_MAP)),
         "PersistentVolumeClaim" => fields.extend(below(kind, "", CLAIM)),
         "Service" => fields.extend(below(kind, "", SERVICE)),

@@ -179,11 +179,18 @@ fn parse(name: &str, text: &str) -> Result<Vec<Document>, String> {
 }
 
 fn document(name: &str, raw: &Value, typed: Deserializer) -> Result<Document, String> {
-    let kind = raw.get("kind").and_then(Value::as_str).unwrap_or_default();
-    if !fields::KINDS.contains(&kind) {
+    let word = |key: &str| raw.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (kind, version) = (word("kind"), word("apiVersion"));
+    let Some((_, understood)) = fields::KINDS.iter().find(|(known, _)| *known == kind) else {
+        let known: Vec<&str> = fields::KINDS.iter().map(|(known, _)| *known).collect();
         return Err(format!(
             "{name}: kind: the local engine does not know {kind:?}; it knows {}",
-            fields::KINDS.join(", ")
+            known.join(", ")
+        ));
+    };
+    if version != *understood {
+        return Err(format!(
+            "{name}: apiVersion: a {kind} is understood as {understood}, not as {version:?}"
         ));
     }
     if let Some(path) = fields::unknown(kind, raw).first() {

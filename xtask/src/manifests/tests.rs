@@ -70,6 +70,15 @@ fn an_unknown_kind_is_refused() {
 }
 
 #[test]
+fn a_version_that_is_not_understood_is_refused() {
+    let said = complaint("k8s/20-deployment.yaml", "apps/v1", "apps/v1beta2");
+    assert!(
+        said.contains("k8s/20-deployment.yaml: apiVersion"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_value_of_the_wrong_type_names_field_and_line() {
     let said = complaint("k8s/20-deployment.yaml", "replicas: 2", "replicas: two");
     assert!(
