@@ -170,7 +170,7 @@ def names(path: str) -> list[str]:
         raise
 
 
-def read_small(path: str, limit: int = CHUNK) -> bytes | None:
+def read_small(path: str, limit: int = 1 << 14) -> bytes | None:
     """A file's content up to ``limit`` bytes; None if there is no such file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -22,6 +22,7 @@ import re
 from dataclasses import dataclass
 
 POINT_NAME = re.compile(r"app-([0-9]{1,12})\.db")
+POINT_FILE = re.compile(r"(app-[0-9]{1,12})\.(db|json)")
 _GENERATION = re.compile(r"g([0-9]{1,9})")
 _LINK_TARGET = re.compile(r"g([0-9]{1,9})/app\.db")
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from itertools import repeat
 
 FORMAT = 1
 KEPT_STATUS = ("verified", "quarantined", "safety")
 _SEAL = b',"seal":"'
+_ABSENT = object()
 _FIELDS = {
     "format": int,
     "name": str,
@@ -38,10 +40,14 @@ def decode(raw: bytes, name: str) -> dict:
     body, found, seal = raw.rpartition(_SEAL)
     if not found or seal != hashlib.sha256(body).hexdigest().encode() + b'"}\n':
         raise ValueError("the manifest was changed or is incomplete")
-    content = json.loads(body + b"}")
-    for field, kind in _FIELDS.items():
-        if field not in content or not isinstance(content[field], kind):
-            raise ValueError(f"the manifest has no valid {field}")
+    # As text: the decoder would first guess at the encoding of bytes.
+    content = json.loads(body.decode() + "}")
+    # One pass in C where all is well: listings decode thousands of these.
+    if not all(map(isinstance, map(content.get, _FIELDS, repeat(_ABSENT)), _FIELDS.values())):
+        field = next(
+            f for f, kind in _FIELDS.items() if not isinstance(content.get(f, _ABSENT), kind)
+        )
+        raise ValueError(f"the manifest has no valid {field}")
     if content["format"] != FORMAT:
         raise ValueError(f"the manifest has format {content['format']}, known is {FORMAT}")
     if content["name"] != name:

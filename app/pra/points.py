@@ -37,7 +37,7 @@ class Point:
         known = self.manifest or {}
         return {
             "name": self.name,
-            "created": clock.rfc3339(self.epoch),
+            "created": known.get("created") or clock.rfc3339(self.epoch),
             "created_epoch": self.epoch,
             "age_seconds": round(max(0.0, now - self.epoch), 3),
             "rows": known.get("rows"),
@@ -102,14 +102,13 @@ def _entries(where: Layout) -> tuple[dict[str, int], set[str]]:
     databases, manifests = {}, set()
     with os.scandir(where.backup) as entries:
         for entry in entries:
-            stem, extension = os.path.splitext(entry.name)
-            name = f"{stem}.db"
-            if not layout.POINT_NAME.fullmatch(name):
+            found = layout.POINT_FILE.fullmatch(entry.name)
+            if not found:
                 continue
-            if extension == ".db" and entry.is_file(follow_symlinks=False):
-                databases[name] = entry.stat(follow_symlinks=False).st_size
-            elif extension == ".json":
-                manifests.add(name)
+            if found[2] == "json":
+                manifests.add(f"{found[1]}.db")
+            elif entry.is_file(follow_symlinks=False):
+                databases[entry.name] = entry.stat(follow_symlinks=False).st_size
     return databases, manifests
 
 

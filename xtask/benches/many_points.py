@@ -3,7 +3,7 @@
 usage: many_points.py BACKUP_DIR COUNT
 
 Each copy is a hard link to the same database with a sound manifest of its own,
-as if it had been made a minute before the last.
+as if each had been made a minute before the one that was the oldest.
 """
 
 import os
@@ -18,7 +18,7 @@ with open(os.path.join(folder, newest), "rb") as file:
     content = manifest.decode(file.read(), newest.removesuffix(".json") + ".db")
 content.pop("seal", None)
 source = os.path.join(folder, content["name"])
-first = content["created_epoch"]
+first = min(int(name[4:-5]) for name in names)
 for number in range(1, count + 1):
     epoch = first - 60 * number
     name = f"app-{epoch}"
