@@ -97,14 +97,27 @@ def _difference(planned: Iterator, current: Iterator) -> tuple[int, int, int]:
 
 
 def _left_behind(where: Layout, built: Candidate) -> dict | None:
+    """The current timeline's transactions that are not part of the planned one's past."""
     live = timelines.live(where)
     if live is None:
         return None
-    path = history.path_to(where, live)
-    kept = built.reached.place.seq if built.reached else -1
-    if built.reached and path.index_of(built.reached) is None:
-        kept = -1
-    left = [step.record.seq for step in path.everything() if step.record.seq > kept]
+    kept = _past(where, built)
+    left = [
+        step.record.seq
+        for step in history.path_to(where, live).everything()
+        if step.record.seq > kept.get(step.timeline, -1)
+    ]
     if not left:
         return None
     return {"first_seq": left[0], "last_seq": left[-1], "transactions": len(left)}
+
+
+def _past(where: Layout, built: Candidate) -> dict[int, int]:
+    """The last number of each timeline that leads to the planned database."""
+    reached = built.reached
+    timeline = timelines.read(where, reached.timeline) if reached else None
+    if timeline is None:
+        return {}
+    path = history.path_to(where, timeline)
+    limits = [path.limit(at) or reached.place for at in range(len(path.line))]
+    return {one.number: limit.seq for one, limit in zip(path.line, limits, strict=True)}

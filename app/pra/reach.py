@@ -3,8 +3,11 @@
 Reads the last segment and the headers of the others: listing points has to be fast.
 """
 
+from collections.abc import Iterator
+
 from pra import clock, fileops, history, records, segments, targets
 from pra.errors import Damaged, PraError
+from pra.history import Path
 from pra.layout import Layout
 from pra.points import Point
 from pra.segments import Segment
@@ -18,26 +21,26 @@ def summary(where: Layout, known: list[Point]) -> dict | None:
         "damage"}; times as text, None where there is none; None without a journal.
     """
     path = history.live_path(where)
-    if path is None:
-        return None
-    found = segments.of_timeline(where, path.line[-1].number)
     every = segments.listing(where)
-    if not every:
+    if path is None or not every:
         return None
+    live = path.line[-1]
+    found = [segment for segment in every if segment.timeline == live.number]
     try:
         last_seq, last_time = _end(found)
         damage = None
     except PraError as error:
         last_seq, last_time, damage = None, None, error.happened
-    first_seq, first_time = _beginning(path, known, found)
+    first_seq, first_time = _beginning(path, known, every)
+    to = max(last_time or 0.0, live.created)
     return {
-        "timeline": path.line[-1].number,
+        "timeline": live.number,
         "segments": len(every),
         "bytes": sum(fileops.size(segment.path) or 0 for segment in every),
         "from": clock.rfc3339(first_time) if first_time is not None else None,
-        "to": clock.rfc3339(max(last_time or 0, first_time or 0)) if first_time else None,
+        "to": clock.rfc3339(max(to, first_time)) if first_time is not None else None,
         "first_seq": first_seq,
-        "last_seq": last_seq,
+        "last_seq": live.seq if last_seq is None and damage is None else last_seq,
         "damage": damage,
     }
 
@@ -59,20 +62,32 @@ def _end(found: list[Segment]) -> tuple[int | None, float | None]:
     return None, None
 
 
-def _beginning(path, known: list[Point], found: list[Segment]):
-    """The oldest base from which the segments lead on without a gap."""
-    lowest = _unbroken_from(found)
+def _beginning(
+    path: Path, known: list[Point], every: list[Segment]
+) -> tuple[int | None, float | None]:
+    """Number and time of the oldest base from which the journal leads on without a gap."""
     bases = []
-    for point in known:
-        start = targets.start_of(point)
-        if point.status != "verified" or start is None or lowest is None:
-            continue
-        if start.timeline == path.line[-1].number and start.place.seq >= lowest:
-            bases.append((start.place.seq, float(point.epoch)))
-    timeline = path.line[-1]
-    if lowest is not None and timeline.seq >= lowest and (timeline.empty or timeline.parent):
-        bases.append((timeline.seq, timeline.created))
+    origin = path.origin()
+    for at, lowest in _unbroken(path, every):
+        timeline = path.line[at]
+        if origin and at == 0 and lowest <= timeline.seq:
+            bases.append((timeline.seq, timeline.created))
+        for point in known:
+            start = targets.start_of(point)
+            if point.status == "verified" and start and path.index_of(start) == at:
+                reached = start.place.seq >= lowest
+                bases += [(start.place.seq, point.manifest["created_time"])] if reached else []
     return min(bases, default=(None, None))
+
+
+def _unbroken(path: Path, every: list[Segment]) -> Iterator[tuple[int, int]]:
+    """Parts of the path, the newest first, each with the number it is unbroken from."""
+    for at in reversed(range(len(path.line))):
+        timeline = path.line[at]
+        lowest = _unbroken_from([one for one in every if one.timeline == timeline.number])
+        yield at, timeline.seq if lowest is None else lowest
+        if lowest is not None and lowest > timeline.seq:
+            return
 
 
 def _unbroken_from(found: list[Segment]) -> int | None:

@@ -71,7 +71,7 @@ def decide(settings: Settings, where: Layout, known: list[Point], every: list[Se
     keep = Keep()
     _keep_verified(settings, keep, [p for p in known if p.status == "verified"])
     _keep_others(settings, where, keep, known)
-    _keep_journal(where, keep, known, every)
+    _keep_journal(settings, where, keep, known, every)
     _fit(settings.keep_mib << 20, keep, known, every)
     return keep
 
@@ -114,16 +114,19 @@ def _keep_others(settings: Settings, where: Layout, keep: Keep, known: list[Poin
                 keep.points[point.name] = 0
 
 
-def _keep_journal(where: Layout, keep: Keep, known: list[Point], every: list[Segment]) -> None:
+def _keep_journal(
+    settings: Settings, where: Layout, keep: Keep, known: list[Point], every: list[Segment]
+) -> None:
     """Never drop what leads from the second-newest point on; the rest of the reach may go."""
     path = history.live_path(where)
     if path is None:
         return
     bases = _bases(path, known)
-    kept_bases = [start for name, start in bases if name is None or name in keep.points]
-    for start in kept_bases:
-        for segment in _leading_on(path, start, every, None):
-            keep.segments.setdefault(segment.path, 1)
+    # Any moment since the oldest of the last points: not all of the hours and weeks.
+    for name, start in bases[: settings.keep_last]:
+        if name in keep.points:
+            for segment in _leading_on(path, start, every, None):
+                keep.segments.setdefault(segment.path, 0)
     # Without two points everything from the beginning is needed.
     second = bases[1][1] if len(bases) > 1 else (bases[-1][1] if bases else None)
     for segment in _leading_on(path, second, every, None) if second else every:

@@ -114,6 +114,7 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
     path = f"{where.temporary}/snapshot.db"
     fileops.remove(path)
     digest = fileops.copy(source, path)
+    _keep_wal(where, f"{source}-wal", digest)
     return path, {
         "rows": None,
         "max_id": None,
@@ -121,5 +122,18 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
         "sha256": digest,
         "bytes": fileops.size(path),
         "status": "safety",
-        "reason": f"raw copy of what could not be read before a restore ({why})",
+        "reason": f"raw copy (-wal in .pra/raw) of what could not be read before a restore: {why}",
     }
+
+
+def _keep_wal(where: Layout, source: str, digest: str) -> None:
+    """Keep the -wal of a damaged database too, named after the database's hash.
+
+    Beside the point it would be taken for the point's own.
+    """
+    folder = f"{where.backup}/.pra/raw"
+    target = f"{folder}/{digest}.db-wal"
+    fileops.make_directory(folder)
+    if fileops.size(source) and fileops.size(target) is None:
+        fileops.copy(source, target)
+        fileops.fsync_directory(folder)

@@ -6,6 +6,7 @@ one is never written to: a mount that came late looks just like an empty volume.
 """
 
 import json
+import os
 import uuid
 from dataclasses import dataclass
 
@@ -125,6 +126,51 @@ def prepare_backup_volume(where: Layout) -> None:
         fileops.make_directory(path)
 
 
+def probe(directory: str) -> None:
+    """Check that a volume keeps the promises that locks and renames rely on.
+
+    Network file systems do not, whatever their name: two opens of one file
+    would both get its lock, a deleted file lives on under another name, or
+    there are no hard links.
+
+    Raises:
+        Refused: it does not.
+        OSError: it cannot be written.
+    """
+    folder = f"{directory}/.pra/probe-{os.getpid()}-{uuid.uuid4().hex}"
+    fileops.make_directory(folder)
+    try:
+        fault = _probe_fault(folder)
+    finally:
+        fileops.remove_tree(folder)
+    if fault:
+        raise Refused(
+            f"checking the volume {directory}",
+            f"{fault}; it seems to be a network file system",
+            "use a volume of a local file system",
+        )
+
+
+def _probe_fault(folder: str) -> str | None:
+    path, second = f"{folder}/one", f"{folder}/two"
+    one, other = fileops.open_new(path), fileops.open_read(path)
+    try:
+        held = fileops.lock(one, 0.0)
+        if not held or fileops.lock(other, 0.0):
+            return "a lock does not exclude others"
+        fileops.link_new(path, second)
+        if fileops.identity(second) != fileops.identity_of(one):
+            return "a hard link is not the same file"
+        fileops.remove(path)
+        fileops.remove(second)
+        return "deleted files stay" if fileops.names(folder) else None
+    except OSError as error:
+        return f"hard links or locks fail ({error.strerror})"
+    finally:
+        fileops.close(one)
+        fileops.close(other)
+
+
 def ensure_initialised(where: Layout) -> None:
     """Create database and marks on two empty volumes; anything else is left alone.
 
@@ -134,6 +180,9 @@ def ensure_initialised(where: Layout) -> None:
     if current(where) is not None or restorable(where):
         return
     prepare_backup_volume(where)
+    fileops.make_directory(f"{where.data}/.pra")
+    for directory in (where.data, where.backup):
+        probe(directory)
     with locks.maintenance(where, "initialising the volumes"):
         if current(where) is None and not restorable(where):
             _initialise(where)

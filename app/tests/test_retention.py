@@ -1,0 +1,139 @@
+import errno
+
+import pytest
+from helpers import add, bring, failing, lose_data, rewrite, rows
+
+from pra import backup, clock, points, restore, retention, segments, settings, targets
+
+START = 1_800_000_000
+
+
+@pytest.fixture
+def small(environment):
+    """Settings that keep little."""
+
+    def make(**changes):
+        keep = {"LAST": 3, "HOURS": 2, "DAYS": 2, "WEEKS": 2, "SAFETY_HOURS": 1, "QUARANTINED": 2}
+        names = {f"PRA_KEEP_{name}": str(value) for name, value in {**keep, **changes}.items()}
+        return settings.load({**environment, **names})
+
+    return make
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Sets the clock."""
+
+    def set_clock(seconds):
+        monkeypatch.setattr(clock, "now", lambda: float(START + seconds))
+
+    set_clock(0)
+    return set_clock
+
+
+def backups(config, at, moments):
+    made = []
+    for moment in moments:
+        at(moment)
+        made.append(backup.run(config))
+    return made
+
+
+def test_the_newest_and_one_each_of_hours_days_and_weeks_stay(small, at, where, events):
+    config = small()
+    add(events, 1)
+    hour, day, week = 3600, 86_400, 604_800
+    moments = [0, week, 2 * week, 2 * week + day, 2 * week + day + hour]
+    moments += [moments[-1] + 60 * minute for minute in range(1, 6)]
+    made = backups(config, at, moments)
+    kept = {point.epoch - START for point in points.scan(where)}
+    assert {point.epoch - START for point in made[-3:]} <= kept
+    assert 2 * week + day in kept, "the newest of the hour before"
+    assert 2 * week in kept, "the newest of the day before"
+    assert 0 not in kept
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(small, at, where, events):
+    backups(small(LAST=50), at, range(0, 600, 60))
+    config = small(HOURS=0, DAYS=0, WEEKS=0)
+    planned = retention.run(config, dry_run=True)
+    assert len(points.scan(where)) == 10
+    done = retention.run(config, dry_run=False)
+    assert planned["removed"] == done["removed"]
+    assert len(points.scan(where)) == 3
+
+
+def test_quarantined_points_are_bounded_and_the_last_good_one_stays(small, at, where, events):
+    config = small()
+    add(events, 10)
+    good = backup.run(config)
+    for number in range(6):
+        at(60 * number)
+        rewrite(where, f"DELETE FROM events WHERE id > {2 - number % 2}")
+        rewrite(where, f"UPDATE events SET message='{number}'")
+        assert backup.run(config).status == "quarantined"
+    listed = points.scan(where)
+    assert points.latest(listed) == good
+    assert sum(point.status == "quarantined" for point in listed) == 2
+
+
+def test_safety_points_stay_while_undo_needs_them_or_they_are_young(small, at, where, events):
+    config = small()
+    for number in range(3):
+        at(4000 * number)
+        add(events, 2)
+        restore.run(config, lambda where, known, n=number: targets.just_before(where, 2 + n))
+    at(100_000)
+    backup.run(config)
+    safety = [point for point in points.scan(where) if point.status == "safety"]
+    assert len(safety) == 1
+    before = rows(where)
+    restore.run(config, targets.undo)
+    assert rows(where) != before
+
+
+def test_foreign_files_are_never_removed(small, at, where, events):
+    with open(where.point("app-1.db"), "wb") as file:
+        file.write(b"mine")
+    backups(small(), at, range(0, 600, 60))
+    assert "app-1.db" in {point.name for point in points.scan(where)}
+
+
+def test_the_journal_that_is_still_needed_stays(small, at, where, monkeypatch, events):
+    monkeypatch.setattr(segments, "SIZE", 2048)
+    config = small(LAST=2, HOURS=0, DAYS=0, WEEKS=0)
+    for moment in range(0, 600, 60):
+        at(moment)
+        add(events, 10)
+        backup.run(config)
+    assert len(segments.listing(where)) < 8
+    live = rows(where)
+    newest = points.latest(points.scan(where))
+    with open(where.point(newest.name), "r+b") as file:
+        file.write(b"damaged")
+    lose_data(where)
+    result = bring(config)
+    assert result["point"] != newest.name, "the second-newest point and the journal suffice"
+    assert rows(where) == live
+
+
+def test_all_stays_within_the_configured_size(small, at, where, events):
+    config = small(LAST=60, MIB=2)
+    add(events, 200)
+    backups(config, at, range(0, 7200, 60))
+    used = sum(point.bytes for point in points.scan(where))
+    used += sum(1 << 20 for _ in segments.listing(where))
+    assert used <= 2 << 20
+    assert points.latest(points.scan(where))
+
+
+def test_a_full_volume_makes_room_and_tries_once_more(small, at, where, events):
+    backups(small(LAST=60), at, range(0, 600, 60))
+    with failing("link_new", errno.ENOSPC):
+        assert backup.run(small()).status == "verified"
+    assert len(points.scan(where)) < 10
+
+
+def test_a_volume_that_stays_full_fails_loudly(small, where, events):
+    with failing("link_new", errno.ENOSPC, times=100), pytest.raises(OSError):
+        backup.run(small())

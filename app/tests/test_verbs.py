@@ -1,0 +1,79 @@
+"""The command line as others call it: JSON shapes and exit codes."""
+
+import json
+
+import pytest
+from conftest import pra
+from helpers import add, lose_data
+
+from pra import volumes
+from pra.errors import Refused
+
+
+def document(environment, *arguments, code=0):
+    done = pra(environment, *arguments, "--json")
+    assert done.returncode == code, done
+    (line,) = done.stdout.splitlines()
+    return json.loads(line)
+
+
+def test_a_whole_recovery_by_command_line(environment, where, events):
+    add(events, 3)
+    point = document(environment, "backup")["point"]
+    add(events, 3)
+    listing = document(environment, "points")
+    assert listing["latest"] == point["name"]
+    assert listing["journal"]["mode"] == "required"
+    assert listing["journal"]["last_seq"] == 6
+    assert listing["journal"]["first_seq"] == 0
+    lose_data(where)
+    restored = document(environment, "restore")
+    assert (restored["rows"], restored["replayed"]) == (6, 3)
+    assert set(restored["seconds"]) == {"verify", "build", "swap", "total"}
+
+
+def test_moments_log_plan_and_undo(environment, where, events):
+    add(events, 4)
+    logged = document(environment, "log", "--limit", "2")["transactions"]
+    assert [one["seq"] for one in logged] == [4, 3]
+    plan = document(environment, "restore", "--to-before", "3", "--plan")
+    assert (plan["rows"], plan["lost"]) == (2, 2)
+    assert document(environment, "restore", "--to-before", "3")["rows"] == 2
+    plan = document(environment, "undo", "--plan")
+    assert (plan["rows"], plan["gained"], plan["left_behind"]) == (4, 2, None)
+    assert document(environment, "undo")["rows"] == 4
+    assert document(environment, "restore", "--to", logged[0]["time"])["rows"] == 4
+    assert document(environment, "points")["journal"]["first_seq"] == 0
+    assert document(environment, "prune", "--dry-run")["removed"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("restore", "--to", "yesterday"), 2),
+        (("restore", "app-1.db", "--to-before", "3"), 2),
+        (("restore", "--to-before", "99"), 1),
+        (("restore", "--to-before", "x"), 2),
+        (("undo",), 1),
+        (("log", "--limit", "x"), 2),
+    ],
+)
+def test_wrong_or_refused_uses(environment, where, events, arguments, code):
+    assert document(environment, *arguments, code=code)["status"] == "error"
+
+
+def test_text_output_is_for_people(environment, where, events):
+    add(events, 2)
+    assert "verified" in pra(environment, "backup").stdout
+    assert "any moment from" in pra(environment, "points").stdout
+    assert "+1 ~0 -0" in pra(environment, "log").stdout
+    assert "nothing was changed" in pra(environment, "restore", "--plan").stdout
+    assert "2 rows" in pra(environment, "restore").stdout
+
+
+def test_a_volume_that_breaks_its_promises_is_refused(where, monkeypatch):
+    from pra import fileops
+
+    monkeypatch.setattr(fileops, "lock", lambda fd, deadline, shared=False: True)
+    with pytest.raises(Refused, match="network file system"):
+        volumes.probe(where.backup)
