@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 hook: Callable[[str, str, tuple], None] | None = None
 
 CHUNK = 1 << 20
-# Not every system has it; the stronger call is always right.
-_fdatasync = getattr(os, "fdatasync", os.fsync)
+# One call instead of a write and an fsync, where the system has it.
+_RWF_DSYNC = getattr(os, "RWF_DSYNC", None)
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -81,23 +81,24 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 @_step
-def write_at_once(fd: int, data, offset: int) -> int:
-    """One write at an offset; returns how many bytes went."""
-    return os.pwrite(fd, data, offset)
+def write_durably_once(fd: int, data, offset: int) -> int:
+    """One write at an offset that is durable when it returns; returns how many bytes went.
+
+    The file's size must not change.
+    """
+    if _RWF_DSYNC is not None:
+        return os.pwritev(fd, [data], offset, _RWF_DSYNC)
+    done = os.pwrite(fd, data, offset)
+    os.fsync(fd)
+    return done
 
 
-def write_at(fd: int, data: bytes, offset: int) -> None:
-    """Write every byte from an offset on, however many writes it takes."""
+def write_durably(fd: int, data: bytes, offset: int) -> None:
+    """Write every byte from an offset on, durably, however many writes it takes."""
     view = memoryview(data)
     while view:
-        done = write_at_once(fd, view, offset)
+        done = write_durably_once(fd, view, offset)
         view, offset = view[done:], offset + done
-
-
-@_step
-def sync_data(fd: int) -> None:
-    """Make a file's content durable where its size does not change."""
-    _fdatasync(fd)
 
 
 @_step
@@ -313,16 +314,17 @@ def write_replacing(path: str, data: bytes) -> None:
     fsync_directory(os.path.dirname(path))
 
 
-def lock(fd: int, deadline: float, shared: bool = False) -> bool:
-    """Take a file's lock; False if it is still held at ``deadline`` (monotonic seconds)."""
-    kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
-    pause = 0.0002
+def lock(fd: int, deadline: float, pause: float = 0.001) -> bool:
+    """Take a file's lock; False if it is still held at ``deadline`` (monotonic seconds).
+
+    Args:
+        pause: seconds between two tries; the system's own waiting knows no deadline.
+    """
     while True:
         try:
-            fcntl.flock(fd, kind)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.003)

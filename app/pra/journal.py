@@ -265,8 +265,7 @@ class Journal:
     def _write_prepared(self) -> None:
         data, record = self._prepared
         try:
-            fileops.write_at(self._fd, data, self._end)
-            fileops.sync_data(self._fd)
+            fileops.write_durably(self._fd, data, self._end)
         except OSError as error:
             self._take_back(error)
             raise
@@ -288,8 +287,7 @@ class Journal:
 
     def _cut(self) -> None:
         """Zero everything behind the last sound record."""
-        fileops.write_at(self._fd, bytes(self._size - self._end), self._end)
-        fileops.sync_data(self._fd)
+        fileops.write_durably(self._fd, bytes(self._size - self._end), self._end)
         self._fault = None
 
     def _rewrite_last(self) -> None:
@@ -298,5 +296,4 @@ class Journal:
         Its first fsync may have failed, and after that a second one reports
         success for pages that never reached the disk.
         """
-        fileops.write_at(self._fd, self._last_raw, self._last.offset)
-        fileops.sync_data(self._fd)
+        fileops.write_durably(self._fd, self._last_raw, self._last.offset)

@@ -46,22 +46,24 @@ def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator
     deadline = time.monotonic() + (WRITE_WAIT if seconds is None else seconds)
     with contextlib.ExitStack() as turn, contextlib.ExitStack() as queue:
         queue.enter_context(_held(layout, "turnstile", deadline, doing))
-        turn.enter_context(_held(layout, "writer", deadline, doing))
+        # Only one can be here, so it may look often: the next turn begins sooner.
+        turn.enter_context(_held(layout, "writer", deadline, doing, pause=0.0001))
         queue.close()
         yield
 
 
 @contextlib.contextmanager
-def _held(layout: Layout, name: str, deadline: float, doing: str) -> Iterator[None]:
-    path = f"{layout.locks}/{name}"
-    fd = _take(path, deadline, doing)
+def _held(
+    layout: Layout, name: str, deadline: float, doing: str, pause: float = 0.001
+) -> Iterator[None]:
+    fd = _take(f"{layout.locks}/{name}", deadline, doing, pause)
     try:
         yield
     finally:
         fileops.close(fd)
 
 
-def _take(path: str, deadline: float, doing: str) -> int:
+def _take(path: str, deadline: float, doing: str, pause: float) -> int:
     """Open and lock; the path must still lead to that file afterwards."""
     while True:
         try:
@@ -73,7 +75,7 @@ def _take(path: str, deadline: float, doing: str) -> int:
                 "mount the volume of PRA_BACKUP_DIR and start the application once",
             ) from None
         try:
-            taken = fileops.lock(fd, deadline)
+            taken = fileops.lock(fd, deadline, pause)
             # A volume recreated at the same path has other lock files, and a
             # lock on a deleted one excludes nobody.
             valid = taken and fileops.identity(path) == fileops.identity_of(fd)

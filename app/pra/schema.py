@@ -12,8 +12,7 @@ CREATE TABLE events(
   ts TEXT NOT NULL,
   message TEXT NOT NULL
 )"""
-#: Objects with this prefix are ours and not part of the user's schema.
-OWN_PREFIX = "pra_"
+# Objects named pra_* are ours and not part of the user's schema.
 
 _POSITION = """
 CREATE TABLE pra_position(
@@ -131,16 +130,25 @@ def version(conn: apsw.Connection) -> int:
     return conn.execute("PRAGMA schema_version").fetchone()[0]
 
 
+def tables(conn: apsw.Connection) -> list[str]:
+    """The user's tables."""
+    return [name for name, _ in _tables(conn)]
+
+
 def unfit_tables(conn: apsw.Connection) -> list[str]:
     """Tables whose rows a changeset cannot name: those without a primary key of their own."""
     return [
         name
-        for name, without_rowid in conn.execute(
-            "SELECT name, wr FROM pragma_table_list "
-            "WHERE schema='main' AND type='table' AND name NOT GLOB 'sqlite_*'"
-        ).fetchall()
+        for name, without_rowid in _tables(conn)
         if not without_rowid and not _has_integer_key(conn, name)
     ]
+
+
+def _tables(conn: apsw.Connection) -> list[tuple[str, int]]:
+    return conn.execute(
+        "SELECT name, wr FROM pragma_table_list WHERE schema='main' AND type='table'"
+        " AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'pra_*'"
+    ).fetchall()
 
 
 def _has_integer_key(conn: apsw.Connection, table: str) -> bool:

@@ -9,7 +9,7 @@ applies that record before it writes anything.
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import apsw
@@ -97,23 +97,24 @@ class Writer:
         """Refuse tables that the journal cannot follow; looked at anew when any changed."""
         version = schema.version(conn)
         known = self._schemas.get(conn)
-        if known is None or known[0] != version:
-            known = version, schema.schema_hash(conn), schema.unfit_tables(conn)
-            self._schemas[conn] = known
-        _, found, unfit = known
-        if unfit:
+        if known is None or known.version != version:
+            known = self._schemas[conn] = _Tables(
+                version, schema.schema_hash(conn), schema.tables(conn), schema.unfit_tables(conn)
+            )
+        if known.unfit:
             raise Damaged(
                 "journaling a transaction",
-                f"the journal cannot follow the table {unfit[0]}: it has no primary key of its own",
+                f"the journal cannot follow the table {known.unfit[0]}:"
+                " it has no primary key of its own",
                 "give it an INTEGER PRIMARY KEY or make it WITHOUT ROWID, then make a backup",
             )
-        if found != here.schema:
+        if known.hash != here.schema:
             raise Mismatch("the tables changed since the last base", behind=False)
 
     def _journaled(
         self, conn: apsw.Connection, doing: str, work: Callable[[apsw.Connection], T]
     ) -> T:
-        session = _session(conn)
+        session = _session(conn, self._schemas[conn].tables)
         try:
             result = work(conn)
             if session.is_empty:
@@ -167,16 +168,25 @@ class Writer:
         self.unprotected = None
 
 
+class _Tables(NamedTuple):
+    """What a connection knows of the schema, as of one version of it."""
+
+    version: int
+    hash: str
+    tables: list[str]
+    unfit: list[str]
+
+
 class _Outcome:
     protected = True
 
 
-def _session(conn: apsw.Connection) -> apsw.Session:
+def _session(conn: apsw.Connection, tables: list[str]) -> apsw.Session:
     """Watch this transaction alone: one kept longer would record others' changes as its own."""
     session = apsw.Session(conn, "main")
-    session.table_filter(lambda table: not table.startswith(schema.OWN_PREFIX))
     session.config(apsw.SQLITE_SESSION_OBJCONFIG_SIZE, 1)
-    session.attach()
+    for table in tables:
+        session.attach(table)
     return session
 
 

@@ -204,7 +204,7 @@ def test_damage_below_the_databases_number_is_said_and_never_cut(config, where, 
     assert len(rows(where)) == 4
 
 
-@pytest.mark.parametrize("operation", ["write_at_once", "sync_data"])
+@pytest.mark.parametrize("operation", ["write_durably_once"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_an_append_that_fails_leaves_no_trace(config, where, events, operation, number):
     add(events, 1)
@@ -218,7 +218,7 @@ def test_an_append_that_fails_leaves_no_trace(config, where, events, operation, 
 
 def test_an_append_that_cannot_be_taken_back_is_unknown(config, where, events):
     add(events, 1)
-    with failing("sync_data", errno.EIO, times=2), pytest.raises(OutcomeUnknown):
+    with failing("write_durably_once", errno.EIO, times=2), pytest.raises(OutcomeUnknown):
         events.add("unknown")
     events.add("next")
     live = rows(where)
@@ -234,7 +234,7 @@ def test_a_last_record_is_written_again_before_it_is_applied(where, events, monk
     written = []
 
     def hook(phase, operation, arguments):
-        if phase == "before" and operation == "write_at_once":
+        if phase == "before" and operation == "write_durably_once":
             written.append(bytes(arguments[1]))
 
     from pra import fileops
@@ -350,7 +350,7 @@ def test_best_effort_goes_on_and_says_so_until_there_is_a_new_base(environment, 
     config = with_mode(environment, "best-effort")
     events = Events(config)
     add(events, 1)
-    with failing("sync_data", errno.EIO, times=2):
+    with failing("write_durably_once", errno.EIO, times=2):
         events.add("unprotected")
     assert "NOT journaled" in caplog.text
     events.add("also unprotected")
@@ -398,7 +398,9 @@ def test_segments_rotate_and_nothing_is_lost_between_them(config, where, monkeyp
     assert rows(where) == live
 
 
-@pytest.mark.parametrize("operation", ["link_new", "fsync_directory", "write_at_once", "sync_data"])
+@pytest.mark.parametrize(
+    "operation", ["link_new", "fsync_directory", "write_durably_once", "write_once"]
+)
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_a_crash_while_rotating_loses_nothing(config, where, monkeypatch, operation, phase):
     monkeypatch.setattr(segments, "SIZE", 2048)
