@@ -192,6 +192,8 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
         "created_time": round(now, 3),
         **content,
     }
+    # Its first name has to outlive a power loss, or half a point could not be told from a copy.
+    fileops.fsync_directory(where.temporary)
     name = _link_free_name(where, temporary, epoch)
     content["name"] = name
     fileops.fsync_directory(where.backup)
@@ -216,11 +218,27 @@ def _link_free_name(where: Layout, temporary: str, epoch: int) -> str:
         epoch += 1
 
 
-def sweep(where: Layout) -> None:
-    """Remove what an interrupted backup left; needs the maintenance lock.
+def remove(where: Layout, names: list[str]) -> None:
+    """Remove points for good; one that is interrupted is finished by ``sweep``."""
+    for name in names:
+        if fileops.size(where.point(name)) is not None:
+            doomed = f"{where.temporary}/{name}"
+            fileops.remove(doomed)
+            fileops.link_new(where.point(name), doomed)
+    fileops.fsync_directory(where.temporary)
+    for name in names:
+        fileops.remove(where.manifest(name))
+        fileops.remove(where.point(name))
+    fileops.fsync_directory(where.backup)
+    for name in names:
+        fileops.remove(f"{where.temporary}/{name}")
 
-    A snapshot that got its name but not its manifest still has its first name
-    here: that tells it from a file that somebody copied by hand.
+
+def sweep(where: Layout) -> None:
+    """Remove what an interrupted backup or removal left; needs the maintenance lock.
+
+    A point's file without its manifest still has another name here: that tells
+    it from a file that somebody copied by hand.
     """
     for entry in fileops.names(where.temporary):
         path = f"{where.temporary}/{entry}"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pra import fileops, generations, replay, schema, sqlite, targets, verify
+from pra import fileops, generations, history, manifest, replay, schema, sqlite, targets, verify
 from pra.errors import Damaged, DiskFull, PraError, Refused
 from pra.history import Start, Step
 from pra.layout import Layout
@@ -47,6 +47,7 @@ class Candidate:
         replayed: transactions applied onto the base.
         skipped: better bases that were not fit, as [{"name", "reason"}].
         short: why it does not reach its goal (only with force).
+        tail: what is wrong with the end of the journal, if that was reached.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Candidate:
     replayed: int = 0
     skipped: list[dict] = field(default_factory=list)
     short: str | None = None
+    tail: str | None = None
 
 
 def build(
@@ -132,6 +134,8 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
             candidate.short = error.happened
         candidate.reached = work.reached
         candidate.replayed += work.count
+        if goal.until is None and not candidate.short:
+            candidate.tail = history.torn_tail(goal.path.where, goal.path)
         reason = schema.fault(conn) if work.count else None
         if reason:
             raise Damaged(f"restoring {goal.label}", reason, "restore another point")
@@ -155,6 +159,8 @@ def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:
             f"it is {point.status}: {point.reason}",
             "choose another point, or add --force to restore it all the same",
         )
+    if point.manifest and not manifest.proves_content(point.manifest) and not force:
+        raise Refused(doing, f"it is a {point.reason}", "choose another point, or add --force")
     needed = point.bytes + HEADROOM
     free = fileops.free_bytes(where.data)
     if free < needed:
@@ -178,7 +184,8 @@ def _copy_verified(where: Layout, point: Point, number: int, force: bool, timer:
         raise Damaged(doing, "the file's SHA-256 is not the manifest's", "choose another point")
     if fileops.sha256(path) != digest:
         raise Damaged(doing, "the copy reads back differently", "check the data volume")
-    reason = None if known and digest == known["sha256"] else verify.content_fault(path, None)
+    proven = known and digest == known["sha256"] and manifest.proves_content(known)
+    reason = None if proven else verify.content_fault(path, None)
     if reason:
         raise Damaged(doing, reason, "choose another point")
     timer.lap("verify")

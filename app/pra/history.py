@@ -32,6 +32,21 @@ class Start(NamedTuple):
     place: Place
 
 
+def torn_tail(where: Layout, path: "Path") -> str | None:
+    """What is wrong with the end of a path's journal; None if it ends cleanly.
+
+    A record that was being written when everything stopped looks the same as
+    a last record that went bad: this says so and leaves it to a person.
+    """
+    found = segments.of_timeline(where, path.line[-1].number)
+    if not found:
+        return None
+    _, scan = segments.read(found[-1])
+    for _ in scan:
+        pass
+    return scan.fault
+
+
 class Gap(Refused):
     """The journal does not lead on from where it should."""
 

@@ -55,3 +55,8 @@ def decode(raw: bytes, name: str) -> dict:
     if content["status"] not in KEPT_STATUS:
         raise ValueError(f"the manifest has the unknown status {content['status']!r}")
     return content
+
+
+def proves_content(content: dict) -> bool:
+    """Whether the file was checked when the manifest was made; a raw copy was not."""
+    return content["rows"] is not None

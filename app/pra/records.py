@@ -18,7 +18,7 @@ from typing import NamedTuple
 TRANSACTION, ABORT, SEAL = 1, 2, 3
 
 _MAGIC = b"PRAR"
-_FIELDS = struct.Struct("<4sB3xQQII")
+_FIELDS = struct.Struct("<4sB3xQQI")
 _CRC = struct.Struct("<I")
 _HASH = 32
 #: Size of a record's header, in bytes.
@@ -141,7 +141,7 @@ def decode_segment_header(raw: bytes) -> SegmentHeader:
 
 def encode(kind: int, seq: int, time_ms: int, payload: bytes, chain: bytes) -> tuple[bytes, bytes]:
     """Write a record that follows the one with the hash ``chain``; returns (bytes, hash)."""
-    fields = _FIELDS.pack(_MAGIC, kind, seq, time_ms, len(payload), zlib.crc32(payload))
+    fields = _FIELDS.pack(_MAGIC, kind, seq, time_ms, len(payload))
     digest = hashlib.sha256(chain + fields + payload).digest()
     head = fields + digest
     return head + _CRC.pack(zlib.crc32(head)) + payload, digest
@@ -206,16 +206,14 @@ class Scan:
             return None
         if len(head) < HEADER:
             return self._stop("a record's header is incomplete")
-        if _CRC.unpack_from(head, HEADER - _CRC.size)[0] != zlib.crc32(head[: -_CRC.size]):
+        if not _sound_header(head):
             return self._stop("a record's header is damaged")
-        _, kind, seq, time_ms, length, crc = _FIELDS.unpack_from(head)
+        _, kind, seq, time_ms, length = _FIELDS.unpack_from(head)
         payload = raw[start + HEADER : start + HEADER + length]
-        if len(payload) < length or zlib.crc32(payload) != crc:
-            return self._stop(f"the content of record {seq} is incomplete or damaged")
         digest = head[_FIELDS.size : _FIELDS.size + _HASH]
         chained = hashlib.sha256(self.state.chain + head[: _FIELDS.size] + payload).digest()
         if digest != chained or not self._follows(kind, seq):
-            return self._stop(f"record {seq} does not continue the one before it")
+            return self._stop(f"record {seq} is damaged or does not continue the one before it")
         return Record(kind, seq, time_ms, payload, digest, self.end, self.end + HEADER + length)
 
     def _follows(self, kind: int, seq: int) -> bool:
@@ -236,10 +234,13 @@ class Scan:
         at = self._raw.find(_MAGIC, self.end - self._base + 1)
         while at >= 0:
             head = self._raw[at : at + HEADER]
-            if len(head) == HEADER and _CRC.unpack_from(head, HEADER - _CRC.size)[0] == zlib.crc32(
-                head[: -_CRC.size]
-            ):
+            if len(head) == HEADER and _sound_header(head):
                 seq = _FIELDS.unpack_from(head)[2]
                 return f"records before {seq} are damaged ({self.fault or 'zeros'})"
             at = self._raw.find(_MAGIC, at + 1)
         return None
+
+
+def _sound_header(head: bytes) -> bool:
+    """Whether a record's header is what was written, so that its length can be trusted."""
+    return _CRC.unpack_from(head, HEADER - _CRC.size)[0] == zlib.crc32(head[: -_CRC.size])

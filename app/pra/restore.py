@@ -54,8 +54,9 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
 
     Returns:
         {"status": "restored", "point", "rows", "max_id", "safety_point",
-        "generation", "seq", "replayed", "incomplete", "skipped", "seconds"};
-        "point" is the base, None where history began empty.
+        "generation", "seq", "replayed", "incomplete", "tail", "skipped", "seconds"};
+        "point" is the base, None where history began empty; "tail" says that the
+        journal's last record is incomplete: it was being written, or went bad.
 
     Raises:
         PraError: nothing was changed.
@@ -131,6 +132,7 @@ def _report(work: _Work, built: Candidate, finished: Built, kept: safety.Kept) -
         "seq": built.reached.place.seq if built.reached else None,
         "replayed": built.replayed,
         "incomplete": built.short,
+        "tail": built.tail,
         "skipped": built.skipped,
         "seconds": work.timer.report(),
     }

@@ -8,7 +8,7 @@ points younger than their keep time.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pra import clock, fileops, history, locks, points, segments, targets, timelines
+from pra import backup, clock, fileops, history, locks, points, segments, targets, timelines
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -206,12 +206,8 @@ def _let_go(kept: dict, name: str, sizes: dict[str, int]) -> int:
 
 
 def _remove(where: Layout, removed: list[Point], dropped: list[Segment]) -> None:
-    """The manifest goes last: a manifest alone is a damaged point, a file alone a foreign one."""
-    for point in removed:
-        fileops.remove(where.point(point.name))
-        fileops.remove(where.manifest(point.name))
     if removed:
-        fileops.fsync_directory(where.backup)
+        backup.remove(where, [point.name for point in removed])
     for segment in dropped:
         fileops.remove(segment.path)
     if dropped:

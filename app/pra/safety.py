@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pra import backup, fileops, history, schema, sqlite, targets, timelines, volumes
-from pra.errors import DiskFull, PraError
+from pra.errors import Damaged, PraError
 from pra.layout import Layout
 from pra.points import Point
 from pra.timelines import Branch
@@ -40,14 +40,12 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     A database that can no longer be copied as such is kept byte by byte.
     """
     number = volumes.current(where)
-    if number is None:
+    if number is None or fileops.size(f"{where.generation(number)}/app.db") is None:
         return Kept(None, None, 0)
     try:
         temporary, content = backup.snapshot(where)
-    except DiskFull:
-        raise
-    except (PraError, OSError) as error:
-        temporary, content = _raw_copy(where, number, str(error))
+    except Damaged as error:
+        temporary, content = _raw_copy(where, number, error.happened)
         return Kept(backup.publish(where, known, temporary, content), None, 0)
     same = _same_moment(known, content)
     if same:

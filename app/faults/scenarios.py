@@ -1,0 +1,112 @@
+"""The operations that faults are put into, each on volumes prepared for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from faults.world import Reporter, Rows, World, in_child
+from pra import backup, points, restore, retention, segments, settings, targets, volumes
+from pra.events import Events
+
+
+@dataclass
+class Scenario:
+    """One operation.
+
+    Attributes:
+        name: for reports.
+        template: volumes before it.
+        before: their rows.
+        work: the operation.
+        states: the only rows allowed afterwards; None where the ledger decides.
+    """
+
+    name: str
+    template: World
+    before: Rows
+    work: Callable[[World, Reporter], None]
+    states: list[Rows] | None = None
+
+
+def everything(folder: str) -> list[Scenario]:
+    """All scenarios, prepared below a folder."""
+    busy = World.empty(f"{folder}/busy")
+    told = in_child(lambda reporter: _prepare(busy, reporter)).values
+    live = _rows(told["live"])
+    older = _rows(told["older"])
+    restored = busy.copy(f"{folder}/restored")
+    in_child(lambda reporter: _to_before(restored, 6))
+    fresh = World.empty(f"{folder}/fresh")
+    return [
+        Scenario("first start", fresh, [], _start),
+        Scenario("write", busy, live, _write),
+        Scenario("write and rotate", busy, live, _write_rotating),
+        Scenario("backup", busy, live, _backup),
+        Scenario("restore", busy, live, lambda world, _: _to_before(world, 6), [live, older]),
+        Scenario("undo", restored, older, _undo, [older, live]),
+        Scenario("prune", busy, live, _prune, [live]),
+    ]
+
+
+def _rows(listed) -> Rows:
+    return [tuple(row) for row in listed]
+
+
+def _prepare(world: World, reporter: Reporter) -> None:
+    volumes.ensure_initialised(world.where)
+    events = Events(world.config)
+    for number in range(10):
+        events.add(f"row {number}")
+        if number in (2, 4, 8):
+            backup.run(world.config)
+    reporter.tell("live", world.rows())
+    reporter.tell("older", world.rows()[:5])
+
+
+def _start(world: World, reporter: Reporter) -> None:
+    volumes.ensure_initialised(world.where)
+    reporter.add(Events(world.config), "first")
+
+
+def _write(world: World, reporter: Reporter) -> None:
+    events = Events(world.config)
+    for number in range(3):
+        reporter.add(events, f"new {number}")
+
+
+def _write_rotating(world: World, reporter: Reporter) -> None:
+    segments.SIZE = 2048
+    volumes.ensure_initialised(world.where)
+    events = Events(world.config)
+    reporter.add(events, "x" * 1500)
+    # The first segment is of the usual size: a record that does not fit ends it.
+    reporter.add(events, "y" * 4000)
+    reporter.add(events, "z" * 1500)
+
+
+def _backup(world: World, reporter: Reporter) -> None:
+    reporter.add(Events(world.config), "before the backup")
+    backup.run(world.config)
+
+
+def _to_before(world: World, seq: int) -> None:
+    restore.run(world.config, lambda where, known: targets.just_before(where, seq))
+
+
+def _undo(world: World, reporter: Reporter) -> None:
+    restore.run(world.config, targets.undo)
+
+
+def _prune(world: World, reporter: Reporter) -> None:
+    little = settings.load(
+        {
+            "PRA_DATA_DIR": world.where.data,
+            "PRA_BACKUP_DIR": world.where.backup,
+            "PRA_JOURNAL": "required",
+            "PRA_KEEP_LAST": "2",
+            "PRA_KEEP_HOURS": "0",
+            "PRA_KEEP_DAYS": "0",
+            "PRA_KEEP_WEEKS": "0",
+        }
+    )
+    retention.run(little, dry_run=False)
+    assert len(points.scan(world.where)) >= 2

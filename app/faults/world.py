@@ -1,0 +1,241 @@
+"""A pair of volumes, what is done to it, and what must hold of it afterwards.
+
+Everything that opens the database runs in a child of its own: no connection
+crosses a fork, and a child can be killed.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pra import backup, points, restore, schema, settings, sqlite, targets, verify, volumes
+from pra.errors import PraError
+from pra.events import Events
+from pra.layout import Layout
+from pra.settings import Settings
+
+Rows = list[tuple[int, str, str]]
+
+
+@dataclass
+class World:
+    """One pair of volumes below a folder."""
+
+    folder: str
+
+    @property
+    def config(self) -> Settings:
+        """The settings of a pod that mounts them."""
+        return settings.load(
+            {
+                "PRA_DATA_DIR": f"{self.folder}/data",
+                "PRA_BACKUP_DIR": f"{self.folder}/backup",
+                "PRA_JOURNAL": "required",
+            }
+        )
+
+    @property
+    def where(self) -> Layout:
+        """The paths on them."""
+        return Layout(f"{self.folder}/data", f"{self.folder}/backup")
+
+    @classmethod
+    def empty(cls, folder: str) -> "World":
+        """Two empty volumes."""
+        for name in ("data", "backup"):
+            os.makedirs(f"{folder}/{name}")
+        return cls(folder)
+
+    def copy(self, folder: str) -> "World":
+        """The same volumes in another place."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return World(folder)
+
+    def remove(self) -> None:
+        """Delete both volumes."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def lose_data(self) -> None:
+        """Delete the data volume and recreate it empty."""
+        shutil.rmtree(self.where.data)
+        os.mkdir(self.where.data)
+
+    def rows(self) -> Rows:
+        """Every row, after a check of the whole file."""
+        conn = sqlite.open_live(os.path.realpath(self.where.link))
+        try:
+            fault = schema.fault(conn)
+            if fault:
+                raise AssertionError(f"the database is not whole: {fault}")
+            return conn.execute("SELECT id, ts, message FROM events ORDER BY id").fetchall()
+        finally:
+            conn.close()
+
+    def restore_latest(self) -> dict:
+        """Restore the latest moment."""
+        return restore.run(self.config, targets.latest)
+
+
+@dataclass
+class Ledger:
+    """What a child reported before it ended.
+
+    Attributes:
+        sent: messages that were sent.
+        acknowledged: rows that were acknowledged.
+        refused: messages that were refused, so must never appear.
+        values: anything else, by name.
+    """
+
+    sent: list[str] = field(default_factory=list)
+    acknowledged: Rows = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    values: dict = field(default_factory=dict)
+
+
+class Reporter:
+    """Writes a ledger through a pipe, so that it survives the writer's death."""
+
+    def __init__(self, fd: int):
+        self._fd = fd
+
+    def tell(self, kind: str, value) -> None:
+        """Report one thing."""
+        os.write(self._fd, json.dumps([kind, value]).encode() + b"\n")
+
+    def add(self, events: Events, message: str) -> None:
+        """Add an event and report what became of it."""
+        from pra.errors import OutcomeUnknown
+
+        self.tell("sent", message)
+        try:
+            added = events.add(message)
+        except OutcomeUnknown:
+            return
+        except (PraError, OSError):
+            self.tell("refused", message)
+            return
+        self.tell("acknowledged", [added["id"], added["timestamp"], added["message"]])
+
+
+def in_child(work: Callable[[Reporter], None]) -> Ledger:
+    """Run ``work`` in a child process; returns what it reported, however it ended.
+
+    An exception in the child is reported as the value "exception".
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _work_and_exit(work, Reporter(writing))
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        ledger = _ledger(lines)
+    os.waitpid(child, 0)
+    return ledger
+
+
+def _work_and_exit(work: Callable[[Reporter], None], reporter: Reporter) -> None:
+    try:
+        with open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):
+            work(reporter)
+    except BaseException:
+        reporter.tell("exception", traceback.format_exc(limit=-6))
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _ledger(lines) -> Ledger:
+    ledger = Ledger()
+    for line in lines:
+        kind, value = json.loads(line)
+        if kind in ("sent", "refused"):
+            getattr(ledger, kind).append(value)
+        elif kind == "acknowledged":
+            ledger.acknowledged.append(tuple(value))
+        else:
+            ledger.values[kind] = value
+    return ledger
+
+
+def recover(world: World) -> None:
+    """What happens after a crash in any case: a start, a write, a backup."""
+    volumes.ensure_initialised(world.where)
+    Events(world.config).add("after the fault")
+    backup.run(world.config)
+
+
+def check(world: World, before: Rows, ledger: Ledger, states: list[Rows] | None) -> str | None:
+    """Check the promise on volumes that a fault left behind, in a child of its own.
+
+    Args:
+        before: rows that were there before.
+        ledger: what was reported up to the fault.
+        states: the only states that are allowed, apart from the ledger's rows;
+            None where just the ledger counts.
+
+    Returns:
+        What is wrong; None if nothing is.
+    """
+    outcome = in_child(lambda reporter: _check(world, before, ledger, states, reporter))
+    if "exception" in outcome.values:
+        return outcome.values["exception"]
+    return outcome.values.get("problem", "the check itself died") or None
+
+
+def _check(world: World, before: Rows, ledger: Ledger, states, reporter: Reporter) -> None:
+    volumes.ensure_initialised(world.where)
+    found = world.rows()
+    problem = _state_problem(found, before, ledger, states)
+    if not problem:
+        recover(world)
+        live = world.rows()
+        problem = _later_problem(world, found, live, ledger)
+    reporter.tell("problem", problem)
+
+
+def _state_problem(found: Rows, before: Rows, ledger: Ledger, states) -> str | None:
+    if states is not None:
+        return None if found in states else f"neither the old nor the new state: {found}"
+    missing = set(before + ledger.acknowledged) - set(found)
+    if missing:
+        return f"acknowledged rows are lost: {sorted(missing)}"
+    return _phantoms({row[2] for row in set(found) - set(before)}, ledger)
+
+
+def _phantoms(messages: set[str], ledger: Ledger) -> str | None:
+    known = {row[2] for row in ledger.acknowledged}
+    in_doubt = messages - known
+    strange = in_doubt - set(ledger.sent)
+    if strange:
+        return f"rows that nobody sent: {sorted(strange)}"
+    if in_doubt & set(ledger.refused):
+        return f"rows that were refused: {sorted(in_doubt & set(ledger.refused))}"
+    return None
+
+
+def _later_problem(world: World, found: Rows, live: Rows, ledger: Ledger) -> str | None:
+    if live[: len(found)] != found:
+        return "rows changed or vanished with the next write"
+    problem = _phantoms({row[2] for row in live[len(found) :]} - {"after the fault"}, ledger)
+    if problem:
+        return problem
+    checked = verify.check_all(world.where, [])
+    if not checked["ok"]:
+        return f"a point does not verify: {checked}"
+    if any(point.status == "foreign" for point in points.scan(world.where)):
+        return "half a point was left behind"
+    if os.listdir(world.where.temporary):
+        return "unfinished files were left behind"
+    world.lose_data()
+    world.restore_latest()
+    if world.rows() != live:
+        return "the restore brought back other rows than were there"
+    folders = [name for name in os.listdir(world.where.data) if name.startswith("g")]
+    return None if len(folders) == 1 else f"old generations were left behind: {folders}"
