@@ -78,6 +78,15 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
             ),
         ),
     ];
+    if result.rpo.snapshot_only_lost > 0 {
+        rows.push(row(
+            "snapshots alone",
+            format!(
+                "would have lost {} rows, {} s worth",
+                result.rpo.snapshot_only_lost, result.rpo.snapshot_only_seconds
+            ),
+        ));
+    }
     if !result.rpo.lost_ids.is_empty() {
         rows.push(row("lost rows", ranges(&result.rpo.lost_ids)));
     }
