@@ -102,7 +102,9 @@ impl Lab {
             let mut holder = String::new();
             file.read_to_string(&mut holder)
                 .with_context(|| format!("reading {}", path.display()))?;
-            on_wait(holder.trim());
+            // Another command that began this instant has not said its name yet.
+            let holder = Some(holder.trim()).filter(|holder| !holder.is_empty());
+            on_wait(holder.unwrap_or("another command"));
             wait::until(wait::LAB_LOCK, || Ok(file.try_lock().ok()))?;
         }
         let holder = format!("`cargo xtask {command}` (process {})\n", std::process::id());

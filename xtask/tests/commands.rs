@@ -93,6 +93,14 @@ fn a_second_setup_does_nothing_and_teardown_leaves_nothing() {
         "the check below must be able to fail"
     );
 
+    lab.edit("k8s/20-deployment.yaml", "replicas: 2", "replicas: 3");
+    lab.json(&["setup"]);
+    assert_eq!(
+        lab.json(&["status"])["facts"]["wanted"],
+        3,
+        "a changed manifest is applied"
+    );
+
     lab.fails(2, &["teardown"]);
     assert!(!lab.processes().is_empty(), "teardown acted without a yes");
     lab.json(&["teardown", "--yes"]);

@@ -11,7 +11,8 @@ use crate::scenario::repair;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
-    let engine = complete(ctx, engine::select(ctx)?)?;
+    let engine = engine::select(ctx)?;
+    complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
@@ -32,28 +33,34 @@ pub fn run(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The lab's engine with the lab up, for a command that needs it.
+/// The lab's engine with the lab up, for a command that needs it. Does only
+/// what is missing: nothing where every replica is ready and no scenario was
+/// left half-way.
 pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
     let engine = engine::select(ctx)?;
-    if !is_up(&engine.facts()?) {
+    if is_up(&engine.facts()?) {
+        put_back(ctx, engine.as_ref())?;
+    } else {
         ctx.ui.note("The lab is not up: bringing it up.");
-    }
-    complete(ctx, engine)
-}
-
-/// Does only what is missing: nothing where every replica is ready and no
-/// scenario was left half-way.
-fn complete(ctx: &Context, engine: Box<dyn Engine>) -> Result<Box<dyn Engine>> {
-    let unfinished = repair::pending(&ctx.lab)?;
-    if !is_up(&engine.facts()?) {
-        preflight::insist(ctx)?;
-        ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
-        engine.up()?;
-    }
-    if let Some(unfinished) = unfinished {
-        repair::run(ctx, engine.as_ref(), &unfinished)?;
+        complete(ctx, engine.as_ref())?;
     }
     Ok(engine)
+}
+
+/// Goes through all stages; each says what is already done.
+fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    preflight::insist(ctx)?;
+    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    engine.up()?;
+    put_back(ctx, engine)
+}
+
+/// Ends the recovery of a scenario that was interrupted.
+fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    match repair::pending(&ctx.lab)? {
+        Some(unfinished) => repair::run(ctx, engine, &unfinished),
+        None => Ok(()),
+    }
 }
 
 /// Everything that was asked for is there and answers.
