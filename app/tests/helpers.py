@@ -4,7 +4,10 @@ import contextlib
 import os
 import shutil
 
-from pra import fileops, history, points, restore, segments, sqlite, targets
+import pytest
+
+from pra import fileops, history, points, records, restore, segments, sqlite, targets, writing
+from pra.records import Scan
 
 
 class Crash(BaseException):
@@ -112,3 +115,21 @@ def overwrite(path, data):
 def journaled(where):
     """The numbers of the current timeline's committed transactions."""
     return [step.record.seq for step in history.live_path(where).everything()]
+
+
+def crash_before_commit(events, monkeypatch, message="in doubt"):
+    def die(conn, doing):
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_commit", die)
+        with pytest.raises(Crash):
+            events.add(message)
+
+
+def sound_end(path):
+    raw = content(path)
+    scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
+    for _ in scan:
+        pass
+    return scan.end

@@ -7,35 +7,24 @@ import shutil
 import apsw
 import pytest
 from helpers import (
-    Crash,
     add,
     as_rows,
     bring,
     content,
-    crash_at,
+    crash_before_commit,
     failing,
     journaled,
     last_segment,
     lose_data,
     overwrite,
     rows,
+    sound_end,
 )
 
-from pra import backup, locks, records, schema, segments, settings, sqlite, writing
-from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError
+from pra import backup, records, schema, segments, sqlite, writing
+from pra.errors import OutcomeUnknown, Refused, StorageError
 from pra.events import Events
 from pra.journal import Mismatch
-from pra.records import Scan
-
-
-def crash_before_commit(events, monkeypatch, message="in doubt"):
-    def die(conn, doing):
-        raise Crash
-
-    with monkeypatch.context() as patch:
-        patch.setattr(writing, "_commit", die)
-        with pytest.raises(Crash):
-            events.add(message)
 
 
 def test_every_acknowledged_row_survives_the_loss_of_the_data_volume(config, where, events):
@@ -167,14 +156,6 @@ def test_a_torn_record_of_every_length_is_cut(config, where, events):
     overwrite(path, torn.ljust(len(whole), b"\0"))
 
 
-def sound_end(path):
-    raw = content(path)
-    scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
-    for _ in scan:
-        pass
-    return scan.end
-
-
 def step_back(where, seq):
     """Put the database to where it stood after transaction ``seq``."""
     _, scan = segments.read(segments.listing(where)[-1])
@@ -243,235 +224,3 @@ def test_a_last_record_is_written_again_before_it_is_applied(where, events, monk
     events.add("next")
     assert len(written) == 2
     assert written[0] in content(path)
-
-
-def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
-    add(events, 1)
-    shutil.rmtree(where.journal)
-    with pytest.raises(Mismatch):
-        events.add("into a deleted file")
-
-
-def test_a_backup_volume_that_came_late_accepts_nothing(config, where, events):
-    add(events, 1)
-    os.rename(where.backup, f"{where.backup}-away")
-    os.mkdir(where.backup)
-    with pytest.raises(Refused):
-        events.add("x")
-    with pytest.raises(Refused):
-        backup.run(config)
-    shutil.rmtree(where.backup)
-    os.rename(f"{where.backup}-away", where.backup)
-    events.add("y")
-
-
-def test_a_data_volume_of_another_history_is_refused(config, where, events, environment):
-    add(events, 1)
-    with open(f"{where.data}/.pra/volume.json", "w") as file:
-        file.write('{"lineage": "other", "id": "x"}')
-    with pytest.raises(Refused, match="do not belong together"):
-        events.add("x")
-
-
-def test_a_database_that_was_swapped_is_never_written_to(config, where, events):
-    """Its connection is still open, and SQLite would write to the deleted file."""
-    add(events, 2)
-    point = backup.run(config)
-    add(events, 1)
-    bring(config, point.name)
-    assert events.add("new")["id"] == 4
-    assert len(rows(where)) == 3
-
-
-def test_a_snapshots_position_is_what_it_holds(config, where, events, monkeypatch):
-    add(events, 2)
-    crash_before_commit(events, monkeypatch)
-    point = backup.run(config)
-    assert point.manifest["position"]["seq"] == 2
-    assert point.manifest["rows"] == 2
-    lose_data(where)
-    bring(config)
-    assert len(rows(where)) == 3
-
-
-def shell(where, sql):
-    conn = apsw.Connection(os.path.realpath(where.link))
-    conn.execute(sql)
-    conn.close()
-
-
-def test_a_changed_schema_needs_a_new_base_first(config, where, events):
-    add(events, 1)
-    shell(where, "CREATE TABLE extra(id INTEGER PRIMARY KEY, x)")
-    with pytest.raises(Mismatch, match="tables changed"):
-        events.add("x")
-    backup.run(config)
-    added = events.add("y")
-    events._database.write(
-        "testing", lambda conn: conn.execute("INSERT INTO extra VALUES(7, 'seven')")
-    )
-    lose_data(where)
-    bring(config)
-    assert rows(where)[-1][0] == added["id"]
-    conn = sqlite.open_live(os.path.realpath(where.link))
-    assert conn.execute("SELECT * FROM extra").fetchall() == [(7, "seven")]
-    conn.close()
-
-
-def test_a_table_without_a_key_of_its_own_is_refused(config, where, events):
-    """Sessions do not see its rows: they would be missing after a restore."""
-    shell(where, "CREATE TABLE loose(x)")
-    with pytest.raises(Damaged, match="loose"):
-        events.add("x")
-    with pytest.raises(Refused, match="loose"):
-        backup.run(config)
-
-
-def test_a_transaction_too_large_to_apply_is_refused(where, events, monkeypatch):
-    monkeypatch.setattr(writing, "MAX_CHANGESET", 2000)
-    with pytest.raises(Refused, match="changes more than"):
-        events.add("x" * 3000)
-    events.add("small")
-    assert len(rows(where)) == 1
-
-
-def test_durability_is_set_and_not_assumed(where):
-    conn = sqlite.open_live(os.path.realpath(where.link))
-    assert conn.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert conn.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    conn.close()
-
-
-def with_mode(environment, mode):
-    return settings.load({**environment, "PRA_JOURNAL": mode})
-
-
-def test_best_effort_goes_on_and_says_so_until_there_is_a_new_base(environment, where, caplog):
-    config = with_mode(environment, "best-effort")
-    events = Events(config)
-    add(events, 1)
-    with failing("write_durably_once", errno.EIO, times=2):
-        events.add("unprotected")
-    assert "NOT journaled" in caplog.text
-    events.add("also unprotected")
-    assert events.status()["unprotected"]
-    assert journaled(where)[:1] == [1]
-    assert backup.run(config).status == "verified"
-    events.add("protected")
-    assert events.status()["unprotected"] is None
-    live = rows(where)
-    lose_data(where)
-    bring(config)
-    assert rows(where) == live
-
-
-def test_best_effort_writes_without_the_backup_volume(environment, where):
-    events = Events(with_mode(environment, "best-effort"))
-    add(events, 1)
-    os.rename(where.backup, f"{where.backup}-away")
-    events.add("unprotected")
-    assert len(rows(where)) == 2
-
-
-def test_writes_of_another_mode_end_the_journals_reach(environment, config, where, events):
-    add(events, 1)
-    Events(with_mode(environment, "off")).add("unjournaled")
-    with pytest.raises(Mismatch, match="stands at transaction 2, its journal ends at 1"):
-        events.add("x")
-    backup.run(config)
-    events.add("journaled again")
-    live = rows(where)
-    lose_data(where)
-    bring(config)
-    assert rows(where) == live
-
-
-def test_segments_rotate_and_nothing_is_lost_between_them(config, where, monkeypatch):
-    monkeypatch.setattr(segments, "SIZE", 4096)
-    one, two = Events(config), Events(config)
-    for number in range(60):
-        (one if number % 3 else two).add(f"message {number}")
-    assert len(segments.listing(where)) >= 3
-    live = rows(where)
-    lose_data(where)
-    bring(config)
-    assert rows(where) == live
-
-
-@pytest.mark.parametrize(
-    "operation", ["link_new", "fsync_directory", "write_durably_once", "write_once"]
-)
-@pytest.mark.parametrize("phase", ["before", "after"])
-def test_a_crash_while_rotating_loses_nothing(config, where, monkeypatch, operation, phase):
-    monkeypatch.setattr(segments, "SIZE", 2048)
-    acknowledged = []
-    for number in range(30):
-        with crash_at(operation, phase, nth=1 + number % 3):
-            acknowledged.append(Events(config).add(f"message {number}"))
-    Events(config).add("last")
-    live = rows(where)
-    assert set(as_rows(acknowledged)) <= set(live)
-    lose_data(where)
-    bring(config)
-    assert rows(where) == live
-
-
-def test_a_missing_segment_is_said(config, where, monkeypatch):
-    monkeypatch.setattr(segments, "SIZE", 2048)
-    events = Events(config)
-    add(events, 40)
-    found = segments.listing(where)
-    os.unlink(found[len(found) // 2].path)
-    lose_data(where)
-    with pytest.raises(Refused, match="interrupted before transaction"):
-        bring(config)
-    assert bring(config, force=True)["incomplete"]
-    assert 0 < len(rows(where)) < 40
-
-
-def test_a_hole_in_the_last_segment_is_no_end(config, where, events):
-    add(events, 5)
-    path = last_segment(where)
-    raw = bytearray(content(path))
-    start = records.SEGMENT_HEADER + (sound_end(path) - records.SEGMENT_HEADER) // 2
-    raw[start : start + 40] = bytes(40)
-    overwrite(path, raw)
-    lose_data(where)
-    with pytest.raises(Damaged, match="are damaged"):
-        bring(config)
-
-
-def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
-    """Without the turnstile a writer that comes straight back wins every time."""
-    import threading
-    import time
-
-    stop = threading.Event()
-
-    def write():
-        while not stop.is_set():
-            with locks.writer(where, "writing"):
-                stop.wait(0.001)
-
-    writers = [threading.Thread(target=write) for _ in range(4)]
-    for writer in writers:
-        writer.start()
-    began = time.monotonic()
-    for _ in range(10):
-        with locks.writer(where, "restoring"):
-            pass
-    seconds = time.monotonic() - began
-    stop.set()
-    for writer in writers:
-        writer.join()
-    assert seconds < 2
-
-
-def test_a_missing_database_is_not_created(config, where, events):
-    """SQLite deletes the -wal beside a database that it finds missing or empty."""
-    add(events, 1)
-    live = os.path.realpath(where.link)
-    os.rename(live, f"{live}.away")
-    with pytest.raises(Refused):
-        Events(config).count()
-    assert not os.path.exists(live)
