@@ -19,7 +19,11 @@ def main() -> int:
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}")
     parser.add_argument("--long", action="store_true", help="every case instead of a sample")
     parser.add_argument("--seed", type=int, default=1, help="for the sample and its details")
+    parser.add_argument("--list", action="store_true", help="only name the suites")
     options = parser.parse_args()
+    if options.list:
+        print("\n".join(SUITES))
+        return 0
     unknown = set(options.suites) - set(SUITES)
     if unknown:
         parser.error(f"unknown suite {sorted(unknown)[0]!r}; known are {', '.join(SUITES)}")

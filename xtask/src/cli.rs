@@ -81,6 +81,17 @@ pub enum Command {
     Teardown,
     /// Lints, unit tests and end-to-end tests
     Test(TestArgs),
+    /// Break backup, journal and restore at every step, and show that nothing is lost
+    Faults {
+        /// Which suites; all where none is named
+        suites: Vec<String>,
+        /// Every case instead of a sample (takes long)
+        #[arg(long)]
+        long: bool,
+        /// Seed of the sample and its details
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Measure what should be fast
     Bench {
         /// What to measure; everything where nothing is named

@@ -58,6 +58,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Scenario { name, .. } => commands::scenario::run(ctx, &name.unwrap_or_default()),
         Command::Teardown => commands::teardown::run(ctx),
         Command::Test(args) => commands::test::run(ctx, &args),
+        Command::Faults { suites, long, seed } => commands::faults::run(ctx, &suites, long, seed),
         Command::Bench { what } => commands::bench::run(ctx, &what),
         Command::Local { action } => commands::local::run(ctx, action),
         Command::Completions { shell } => commands::completions::run(ui, shell),

@@ -74,6 +74,7 @@ impl Wait {
 pub const SHORT_COMMAND: Duration = Duration::from_secs(20);
 pub const VENV_INSTALL: Duration = Duration::from_secs(600);
 pub const TEST_COMMAND: Duration = Duration::from_secs(1800);
+pub const FAULT_SUITE: Duration = Duration::from_secs(7200);
 /// Between asking a process group to end and ending it.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 

@@ -4,6 +4,7 @@ pub mod add;
 pub mod backup;
 pub mod bench;
 pub mod completions;
+pub mod faults;
 pub mod local;
 pub mod preflight;
 pub mod restore;
