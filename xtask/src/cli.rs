@@ -26,6 +26,9 @@ pub struct Options {
     /// Where the lab runs; `lab.toml` says it otherwise
     #[arg(long, global = true, value_enum)]
     pub engine: Option<EngineChoice>,
+    /// Which workshop: the disaster recovery, or from an image to a page
+    #[arg(long, global = true, value_enum, default_value = "pra")]
+    pub lab: LabChoice,
     /// Show each change as shell that can be pasted; change nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
@@ -41,6 +44,15 @@ pub struct Options {
     /// The folder that holds lab.toml, k8s/, pra/ and app/
     #[arg(long, global = true, hide = true, env = "ATELIER_ROOT")]
     pub root: Option<PathBuf>,
+}
+
+/// The workshops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabChoice {
+    /// Disaster recovery, on the cluster `pra`
+    Pra,
+    /// From an image to a page, on the cluster `lab`
+    Image,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +88,20 @@ pub enum Command {
         /// Name or number
         #[arg(required_unless_present = "list")]
         name: Option<String>,
+    },
+    /// k3d, one stage: the cluster exists, runs and is the lab's
+    Cluster,
+    /// k3d, one stage: the image is built from what is in the checkout
+    Image,
+    /// k3d, one stage: every node holds that image
+    Import,
+    /// k3d, one stage: the cluster holds the manifests, through Ansible
+    Deploy,
+    /// k3d, one stage: the services are reached on ports of this machine
+    Forward {
+        /// Be the process that keeps the forward to this service alive
+        #[arg(long, hide = true)]
+        keep: Option<String>,
     },
     /// Remove the lab with its data and restore points; the results of scenarios stay
     Teardown,

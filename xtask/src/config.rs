@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::failure::Failure;
+use crate::pins::{ImageLab, Images, K3d, Tools};
 
 /// Where the pods run.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
@@ -19,9 +20,11 @@ pub enum EngineChoice {
     Auto,
     /// Processes of this machine: no Docker, no root
     Local,
+    /// A Kubernetes cluster in Docker
+    K3d,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub engine: EngineChoice,
@@ -29,16 +32,20 @@ pub struct Config {
     pub python: Python,
     pub client: Client,
     pub objectives: Objectives,
+    pub k3d: K3d,
+    pub images: Images,
+    pub image_lab: ImageLab,
+    pub tools: Tools,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// TCP port on this machine; 0 takes any free one.
     pub port: u16,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Python {
     minimum: Spanned<String>,
@@ -51,7 +58,7 @@ impl Python {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     rate: Spanned<u32>,
@@ -70,7 +77,7 @@ impl Client {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Objectives {
     rpo_seconds: Spanned<f64>,
@@ -131,6 +138,7 @@ impl Config {
             &self.objectives.rto_seconds,
             0.0..=86_400.0,
         )?;
+        self.pins_are_possible()?;
         let minimum = &self.python.minimum;
         if parse_minor(minimum.get_ref()).is_none() {
             return Err(complaint(
@@ -138,6 +146,27 @@ impl Config {
                 minimum,
                 "a version such as \"3.10\"",
             ));
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn pins_are_possible(&self) -> Result<(), Complaint> {
+        for (key, pin) in self.tools.pins() {
+            let version = pin.version();
+            if pin.parsed_version().is_none() {
+                let key = format!("tools.{key}.version");
+                return Err(complaint(&key, version, "a version such as \"1.2.3\""));
+            }
+        }
+        in_range("k3d.servers", self.k3d.servers(), 1..=1)?;
+        in_range("k3d.agents", self.k3d.agents(), 0..=8)?;
+        let mirror = self.tools.mirror();
+        let possible = mirror.get_ref().is_empty() || mirror.get_ref().contains("://");
+        if !possible {
+            let allowed = "empty, or an address such as \"https://mirror.example\"";
+            return Err(complaint("tools.mirror", mirror, allowed));
         }
         Ok(())
     }

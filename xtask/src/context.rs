@@ -10,15 +10,19 @@ use crate::exec::Exec;
 use crate::failure::Failure;
 use crate::lab::{Lab, Lock};
 use crate::tools::python::Venv;
+use crate::tools::toolbox::Toolbox;
 use crate::ui::{Ui, Voice};
 
 /// The lab, its configuration, the printer and the options of one invocation.
+#[derive(Clone)]
 pub struct Context {
     pub lab: Lab,
     pub config: Config,
     pub ui: Ui,
     pub exec: Exec,
     pub options: Options,
+    /// Where k3d, kubectl and Packer are.
+    pub tools: Toolbox,
 }
 
 impl Context {
@@ -36,7 +40,9 @@ impl Context {
         let lab = Lab { root };
         lab.check_version()?;
         let exec = Exec::new(ui.clone(), lab.logs(), options.dry_run);
+        let tools = Toolbox::new(&config.tools, lab.tools(), exec.clone(), ui.clone());
         Ok(Self {
+            tools,
             lab,
             config,
             ui,
@@ -63,10 +69,20 @@ impl Context {
         Venv {
             dir: self.lab.venv(),
             lock: self.lab.root.join("app/requirements.txt"),
+            compile: true,
         }
     }
 
-    /// Asks before something is deleted.
+    /// The environment that Ansible runs in.
+    pub fn ansible(&self) -> Venv {
+        Venv {
+            dir: self.lab.home().join("ansible"),
+            lock: self.lab.root.join("ansible/requirements.txt"),
+            compile: false,
+        }
+    }
+
+    /// Asks before something is deleted or taken over.
     ///
     /// # Errors
     /// The answer is no, or there is nobody to ask and no `--yes`.
@@ -77,11 +93,9 @@ impl Context {
         if self.ui.ask(&format!("{what} Go on? [y/N] "))? {
             return Ok(());
         }
-        Err(
-            Failure::usage("nothing was deleted: the answer was not yes")
-                .next("add --yes to the same command")
-                .into(),
-        )
+        Err(Failure::usage("nothing was done: the answer was not yes")
+            .next("add --yes to the same command")
+            .into())
     }
 }
 

@@ -9,7 +9,7 @@ pub use cmd::{Cmd, quote};
 pub use service::{Process, signal_group, signal_process, spawn};
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -155,11 +155,19 @@ impl Exec {
 pub fn output(cmd: &Cmd) -> Result<Output> {
     let mut command = cmd.command()?;
     command
-        .stdin(Stdio::null())
+        .stdin(
+            cmd.input
+                .as_ref()
+                .map_or_else(Stdio::null, |_| Stdio::piped()),
+        )
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
     let mut child = command.spawn().map_err(|e| cmd.not_started(e))?;
+    if let (Some(mut pipe), Some(text)) = (child.stdin.take(), cmd.input.clone()) {
+        // One that does not read to the end has its reason, and says it.
+        std::thread::spawn(move || pipe.write_all(text.as_bytes()));
+    }
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let group = Some(child.id());

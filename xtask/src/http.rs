@@ -53,6 +53,21 @@ pub fn answers(url: &str, timeout_seconds: u64) -> bool {
     answer.is_ok_and(|answer| (200..400).contains(&answer.status_code))
 }
 
+/// The text of a page.
+///
+/// # Errors
+/// Where no whole answer came back, or one of another status than 200.
+pub fn page(url: &str) -> Result<String> {
+    let request = minreq::get(url).with_timeout(TIMEOUT_SECONDS);
+    let response = request.send().with_context(|| format!("asking {url}"))?;
+    let status = response.status_code;
+    anyhow::ensure!(status == 200, "{url} answered HTTP {status}");
+    Ok(response
+        .as_str()
+        .context("a page that is not text")?
+        .to_owned())
+}
+
 /// Asks for a path and insists on 200.
 pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
     let answer = get(url, path, params)

@@ -45,6 +45,11 @@ impl Lab {
         self.home().join("venv")
     }
 
+    /// Tools that were downloaded, one file for each version.
+    pub fn tools(&self) -> PathBuf {
+        self.home().join("tools")
+    }
+
     /// The local engine's volumes, a folder for each claim.
     pub fn volumes(&self) -> PathBuf {
         self.home().join("volumes")

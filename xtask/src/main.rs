@@ -13,6 +13,7 @@ mod lab;
 mod local;
 mod manifests;
 mod measure;
+mod pins;
 mod scenario;
 mod tools;
 mod ui;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, LabChoice};
 use context::Context;
 use ui::Ui;
 
@@ -45,6 +46,9 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         wait::watch_signals()?;
     }
     let ctx = &Context::load(cli.options, ui.clone())?;
+    if ctx.options.lab == LabChoice::Image {
+        return commands::image_lab::run(ctx, &cli.command);
+    }
     match cli.command {
         Command::Preflight => commands::preflight::run(ctx),
         Command::Setup => commands::setup::run(ctx),
@@ -56,6 +60,11 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Prune => commands::restore::prune(ctx),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
         Command::Scenario { name, .. } => commands::scenario::run(ctx, &name.unwrap_or_default()),
+        Command::Cluster
+        | Command::Image
+        | Command::Import
+        | Command::Deploy
+        | Command::Forward { .. } => commands::stages::run(ctx, &cli.command),
         Command::Teardown => commands::teardown::run(ctx),
         Command::Test(args) => commands::test::run(ctx, &args),
         Command::Faults { suites, long, seed } => commands::faults::run(ctx, &suites, long, seed),

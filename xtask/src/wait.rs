@@ -53,6 +53,17 @@ pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status")
 pub const SUPERVISOR_ANSWERS: Wait = wait("the supervisor's answer", 60, 10, "cargo xtask status");
 pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
 pub const VOLUME_DELETED: Wait = wait("the volume to be deleted", 300, 10, "cargo xtask status");
+pub const DOCKER_UP: Wait = wait("Docker to answer", 60, 500, "docker info");
+pub const API_UP: Wait = wait("the cluster to answer", 120, 300, "cargo xtask setup");
+pub const FORWARD_UP: Wait = wait("the forward to begin", 15, 50, "cargo xtask forward");
+pub const FORWARD_DOWN: Wait = wait("the forward to end", 15, 20, "cargo xtask status");
+pub const JOB_PROGRESS: Wait = wait("the job to end", 330, 60, "cargo xtask status");
+pub const PAGE_SHOWN: Wait = wait(
+    "the new page to be served",
+    120,
+    100,
+    "cargo xtask --lab image status",
+);
 pub const LAB_LOCK: Wait = wait(
     "the other command to finish",
     600,
@@ -75,6 +86,19 @@ pub const SHORT_COMMAND: Duration = Duration::from_secs(20);
 pub const VENV_INSTALL: Duration = Duration::from_secs(600);
 pub const TEST_COMMAND: Duration = Duration::from_secs(1800);
 pub const FAULT_SUITE: Duration = Duration::from_secs(7200);
+/// A daemon that takes longer does not answer.
+pub const DOCKER_ANSWER: Duration = Duration::from_secs(8);
+/// One try of one download; curl itself gives up on a stalled one.
+pub const DOWNLOAD: Duration = Duration::from_secs(900);
+/// The first creation pulls the images of the nodes.
+pub const CLUSTER: Duration = Duration::from_secs(600);
+pub const PACKER: Duration = Duration::from_secs(900);
+pub const IMPORT: Duration = Duration::from_secs(300);
+pub const PLAYBOOK: Duration = Duration::from_secs(300);
+/// kubectl waiting for something to be gone.
+pub const DELETION: Duration = Duration::from_secs(90);
+/// A job's deadline and some room.
+pub const JOB_LOG: Duration = Duration::from_secs(330);
 /// Between asking a process group to end and ending it.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 
@@ -120,6 +144,16 @@ pub fn interrupted() -> bool {
 pub fn check_interrupt() -> Result<()> {
     if interrupted() {
         return Err(Failure::interrupted().into());
+    }
+    Ok(())
+}
+
+/// Does nothing for a while; ends at once on ctrl-C.
+pub fn pause(duration: Duration) -> Result<()> {
+    let start = Instant::now();
+    while let Some(left) = duration.checked_sub(start.elapsed()) {
+        check_interrupt()?;
+        std::thread::sleep(left.min(Duration::from_millis(50)));
     }
     Ok(())
 }

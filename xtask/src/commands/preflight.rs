@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::engine;
+use crate::engine::{self, Engine};
 use crate::exec::Cmd;
 use crate::failure::{self, Failure};
 use crate::tools::python;
@@ -16,9 +16,9 @@ use crate::tools::python;
 const NEEDED_MIB: u64 = 500;
 
 #[derive(Debug, Serialize)]
-struct Check {
+pub struct Check {
     name: &'static str,
-    ok: bool,
+    pub ok: bool,
     /// What was found.
     found: String,
     /// The command that repairs it, where it is not well.
@@ -26,7 +26,7 @@ struct Check {
 }
 
 impl Check {
-    fn from(name: &'static str, found: Result<String>) -> Self {
+    pub fn from(name: &'static str, found: Result<String>) -> Self {
         match found {
             Ok(found) => Self {
                 name,
@@ -42,11 +42,22 @@ impl Check {
             },
         }
     }
+
+    /// Good enough to go on, and better repaired.
+    pub fn advice(name: &'static str, found: &str, next: String) -> Self {
+        Self {
+            name,
+            ok: true,
+            found: found.to_owned(),
+            next: Some(next),
+        }
+    }
 }
 
 /// The command: shows the table whatever it says.
 pub fn run(ctx: &Context) -> Result<()> {
-    let checks = all(ctx);
+    let engine = engine::select(ctx)?;
+    let checks = all(ctx, engine.as_ref());
     if ctx.ui.json() {
         ctx.ui.document(&checks)?;
     } else {
@@ -56,8 +67,8 @@ pub fn run(ctx: &Context) -> Result<()> {
 }
 
 /// Shows the table only when something is missing.
-pub fn insist(ctx: &Context) -> Result<()> {
-    let checks = all(ctx);
+pub fn insist(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let checks = all(ctx, engine);
     if checks.iter().any(|check| !check.ok) && !ctx.ui.json() {
         show(ctx, &checks);
     }
@@ -98,13 +109,20 @@ fn show(ctx: &Context, checks: &[Check]) {
     ctx.ui.table(&["", "check", "found", "repair"], &rows);
 }
 
-fn all(ctx: &Context) -> Vec<Check> {
-    vec![
+fn all(ctx: &Context, engine: &dyn Engine) -> Vec<Check> {
+    let mut checks = vec![
         Check::from("python", python_will_do(ctx)),
-        Check::from("port", port_is_free(ctx)),
         Check::from("disk", disk_has_room(ctx)),
         Check::from("folder", folder_is_writable(ctx)),
-    ]
+    ];
+    let own = engine.checks();
+    // The engine can say whether it holds the port only where it is sound.
+    let sound = own.iter().all(|check| check.ok);
+    checks.extend(own);
+    if sound {
+        checks.push(Check::from("port", port_is_free(ctx, engine)));
+    }
+    checks
 }
 
 fn python_will_do(ctx: &Context) -> Result<String> {
@@ -131,12 +149,12 @@ fn python_will_do(ctx: &Context) -> Result<String> {
 }
 
 /// A port that our own lab holds is as good as a free one.
-fn port_is_free(ctx: &Context) -> Result<String> {
+fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     let port = ctx.config.service.port;
     if port == 0 {
         return Ok("any free one".into());
     }
-    let facts = engine::select(ctx)?.facts()?;
+    let facts = engine.facts()?;
     let ours = format!("http://127.0.0.1:{port}");
     if facts.running && facts.url.as_deref() == Some(&ours) {
         return Ok(format!("{port}, in use by this lab"));
@@ -166,7 +184,7 @@ fn disk_has_room(ctx: &Context) -> Result<String> {
 }
 
 /// MiB available, from POSIX `df -Pk`.
-fn parse_df(text: &str) -> Result<u64> {
+pub fn parse_df(text: &str) -> Result<u64> {
     let line = text.lines().nth(1).unwrap_or_default();
     let available = line.split_whitespace().nth(3).unwrap_or_default();
     let kib: u64 = available

@@ -49,8 +49,10 @@ pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
 
 /// Goes through all stages; each says what is already done.
 fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    preflight::insist(ctx)?;
-    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    if !is_up(&engine.facts()?) {
+        preflight::insist(ctx, engine)?;
+    }
+    engine::remember(ctx, engine)?;
     engine.up()?;
     put_back(ctx, engine)
 }

@@ -21,6 +21,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     if !ctx.exec.dry_run() {
         repair::forget(&ctx.lab)?;
     }
+    engine::forget(ctx)?;
     step.done(if anything {
         "removed"
     } else {

@@ -15,6 +15,7 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
     let tools = Venv {
         dir: ctx.lab.home().join("venv-test"),
         lock: ctx.lab.root.join("app/requirements-dev.txt"),
+        compile: true,
     };
     tools.ensure(&ctx.exec, &ctx.ui)?;
     let app = ctx.lab.root.join("app");

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::commands::preflight::Check;
 use crate::context::Context;
 use crate::exec::{Exec, Output, quote};
 use crate::failure::Failure;
@@ -15,6 +16,7 @@ use crate::local::protocol::{Ask, Reply};
 use crate::local::wishes::Wishes;
 use crate::local::{self, client, launch, logs, ports, volumes};
 use crate::manifests::{self, Manifests};
+use crate::tools::python::Venv;
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
@@ -29,6 +31,8 @@ pub struct LocalEngine {
     port: u16,
     exec: Exec,
     ui: Ui,
+    /// What the application runs in.
+    venv: Venv,
 }
 
 impl LocalEngine {
@@ -38,6 +42,7 @@ impl LocalEngine {
             port: ctx.config.service.port,
             exec: ctx.exec.clone(),
             ui: ctx.ui.clone(),
+            venv: ctx.venv(),
         }
     }
 
@@ -217,6 +222,10 @@ impl Engine for LocalEngine {
         "local"
     }
 
+    fn checks(&self) -> Vec<Check> {
+        Vec::new()
+    }
+
     fn facts(&self) -> Result<Facts> {
         if client::is_alive(&self.lab)
             && let Some(facts) = client::facts(&self.lab)?
@@ -227,6 +236,7 @@ impl Engine for LocalEngine {
     }
 
     fn up(&self) -> Result<()> {
+        self.venv.ensure(&self.exec, &self.ui)?;
         self.preconditions()?;
         self.make_way()?;
         self.apply()?;

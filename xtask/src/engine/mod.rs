@@ -1,14 +1,17 @@
 //! What a lab can be asked, whatever it runs on. Commands and scenarios are
 //! written once, against [`Engine`].
 
+pub mod choice;
+pub mod k3d;
 pub mod local;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::config::EngineChoice;
-use crate::context::Context;
+use crate::commands::preflight::Check;
 use crate::exec::Output;
+
+pub use choice::{forget, remember, select};
 
 /// The names of k8s/ that commands and scenarios speak of. A test compares
 /// them with the manifests.
@@ -115,6 +118,9 @@ pub trait Engine: Sync {
     /// As in `--engine` and in results.
     fn name(&self) -> &'static str;
 
+    /// What it needs of this machine, beyond what every engine does.
+    fn checks(&self) -> Vec<Check>;
+
     /// # Errors
     /// Where the engine does not answer; a lab that is down is no error.
     fn facts(&self) -> Result<Facts>;
@@ -153,11 +159,4 @@ pub trait Engine: Sync {
 
     /// Makes one replica die; its replacement is the engine's own doing.
     fn kill(&self, pod: &str, death: Death) -> Result<()>;
-}
-
-/// The engine that this lab runs on.
-pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
-    match ctx.options.engine.unwrap_or(ctx.config.engine) {
-        EngineChoice::Auto | EngineChoice::Local => Ok(Box::new(local::LocalEngine::new(ctx))),
-    }
 }

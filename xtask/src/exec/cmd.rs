@@ -21,6 +21,8 @@ pub struct Cmd {
     pub limit: Duration,
     /// Nothing of our own environment is passed on.
     pub only_env: bool,
+    /// What it reads from its standard input; only short commands read any.
+    pub input: Option<String>,
 }
 
 impl Cmd {
@@ -32,6 +34,7 @@ impl Cmd {
             cwd: None,
             limit: wait::SHORT_COMMAND,
             only_env: false,
+            input: None,
         }
     }
 
@@ -71,6 +74,12 @@ impl Cmd {
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    #[must_use]
+    pub fn input(mut self, text: impl Into<String>) -> Self {
+        self.input = Some(text.into());
         self
     }
 
@@ -116,6 +125,9 @@ impl fmt::Display for Cmd {
         f.write_str(&quote(&self.program))?;
         for arg in &self.args {
             write!(f, " {}", quote(arg))?;
+        }
+        if let Some(text) = &self.input {
+            write!(f, " <<'END'\n{}\nEND", text.trim_end())?;
         }
         Ok(())
     }

@@ -68,6 +68,10 @@ fn parse(said: &str) -> Result<Facts> {
 pub struct Venv {
     pub dir: PathBuf,
     pub lock: PathBuf,
+    /// Compile the packages at once, so that a program starts fast from its
+    /// first time on; or as they are used, where there are thousands of files
+    /// and few are.
+    pub compile: bool,
 }
 
 impl Venv {
@@ -111,7 +115,7 @@ impl Venv {
             )
         })?;
         let install = Cmd::new(self.python().to_string_lossy())
-            .args(install_args(&self.lock))
+            .args(install_args(&self.lock, self.compile))
             .limit(wait::VENV_INSTALL);
         exec.run(&install).map_err(explain_pip)?;
         let stamp = format!("cp {} {}", self.lock.display(), self.stamp().display());
@@ -123,7 +127,7 @@ impl Venv {
     }
 }
 
-fn install_args(lock: &Path) -> Vec<String> {
+fn install_args(lock: &Path, compile: bool) -> Vec<String> {
     let mut args: Vec<String> = [
         "-m",
         "pip",
@@ -139,6 +143,9 @@ fn install_args(lock: &Path) -> Vec<String> {
     .map(str::to_owned)
     .into();
     args.push(lock.to_string_lossy().into_owned());
+    if !compile {
+        args.push("--no-compile".to_owned());
+    }
     args
 }
 

@@ -1,0 +1,158 @@
+//! The second workshop (`--lab image`): Mario from a public image, then Nginx
+//! with a page of one's own, from `index.html` to the browser.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::stages;
+use crate::cli::Command;
+use crate::context::Context;
+use crate::engine::k3d::docker;
+use crate::engine::k3d::site::{Blueprint, Site};
+use crate::failure::Failure;
+use crate::http;
+use crate::wait;
+
+const PAGE: &str = "packer/nginx/index.html";
+
+pub fn run(ctx: &Context, command: &Command) -> Result<()> {
+    let site = Site::new(ctx, Blueprint::image_lab(ctx));
+    match command {
+        Command::Setup => setup(ctx, &site),
+        Command::Status => status(ctx, &site),
+        Command::Teardown => teardown(ctx, &site),
+        Command::Cluster
+        | Command::Image
+        | Command::Import
+        | Command::Deploy
+        | Command::Forward { .. } => stages::run(ctx, command),
+        _ => Err(Failure::usage(
+            "the image workshop has setup, status, teardown and the stages, and nothing else",
+        )
+        .next("cargo xtask --lab image setup")
+        .into()),
+    }
+}
+
+fn setup(ctx: &Context, site: &Site) -> Result<()> {
+    let _lock = ctx.lock("setup")?;
+    docker::insist(ctx)?;
+    site.up()?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    let step = ctx.ui.step("the page that is served");
+    let urls = urls(site)?;
+    let wanted = own_page(site)?;
+    wait::until(wait::PAGE_SHOWN, || {
+        let served = http::page(&urls.nginx).ok();
+        Ok(served.filter(|page| *page == wanted).map(drop))
+    })?;
+    step.done(format!("exactly {PAGE}"));
+    let step = ctx.ui.step("Mario");
+    wait::until(wait::PAGE_SHOWN, || Ok(http::page(&urls.mario).ok()))?;
+    step.done("answers");
+    ctx.ui.timings();
+    if ctx.ui.json() {
+        return ctx
+            .ui
+            .document(&json!({"nginx": urls.nginx, "mario": urls.mario, "verified": true}));
+    }
+    ctx.ui.say(&format!("Your page: {}", urls.nginx));
+    ctx.ui.say(&format!("Mario:     {}", urls.mario));
+    ctx.ui.say(&format!(
+        "  next: edit {PAGE}, then cargo xtask --lab image setup"
+    ));
+    Ok(())
+}
+
+fn status(ctx: &Context, site: &Site) -> Result<()> {
+    let cluster = site.cluster()?;
+    let running = cluster.as_ref().is_some_and(|cluster| cluster.is_running());
+    let urls = match running {
+        true => Some(urls(site)?),
+        false => None,
+    };
+    let answer = |url: &str| http::page(url).ok();
+    let nginx = urls.as_ref().and_then(|urls| answer(&urls.nginx));
+    let mario = urls
+        .as_ref()
+        .is_some_and(|urls| answer(&urls.mario).is_some());
+    let own = nginx.is_some() && nginx == own_page(site).ok();
+    if ctx.ui.json() {
+        return ctx.ui.document(&json!({
+            "running": running, "exists": cluster.is_some(),
+            "nginx": urls.as_ref().map(|urls| &urls.nginx), "serves_own_page": own,
+            "mario": urls.as_ref().map(|urls| &urls.mario), "mario_answers": mario,
+        }));
+    }
+    let Some(urls) = urls else {
+        ctx.ui.say("The image workshop is down.");
+        ctx.ui.say("  next: cargo xtask --lab image setup");
+        return Ok(());
+    };
+    let said = |good: bool, yes: &str, no: &str| if good { yes.into() } else { String::from(no) };
+    let rows = [
+        vec![
+            "nginx".to_owned(),
+            urls.nginx,
+            said(
+                own,
+                "serves exactly index.html",
+                "does not serve index.html as it is now",
+            ),
+        ],
+        vec![
+            "mario".to_owned(),
+            urls.mario,
+            said(mario, "answers", "does not answer"),
+        ],
+    ];
+    ctx.ui.table(&["", "", ""], &rows);
+    Ok(())
+}
+
+fn teardown(ctx: &Context, site: &Site) -> Result<()> {
+    let _lock = ctx.lock("teardown")?;
+    let exists = site.cluster()?.is_some();
+    if exists {
+        ctx.confirm("This deletes the cluster lab and the image made for it.")?;
+    }
+    let step = ctx.ui.step("teardown");
+    site.remove()?;
+    step.done(if exists {
+        "removed"
+    } else {
+        "nothing was there"
+    });
+    if ctx.ui.json() && !ctx.exec.dry_run() {
+        return ctx
+            .ui
+            .document(&json!({"status": "removed", "lab": "image"}));
+    }
+    Ok(())
+}
+
+struct Urls {
+    mario: String,
+    nginx: String,
+}
+
+fn urls(site: &Site) -> Result<Urls> {
+    let of = |service: &str| {
+        let mut ports = site.plan.ports.iter();
+        let port = ports.find(|port| port.service == service);
+        let port = port.with_context(|| format!("the plan has no service {service}"))?;
+        site.url(port)?
+            .with_context(|| format!("{service} is reached on no port"))
+    };
+    Ok(Urls {
+        mario: of("mario")?,
+        nginx: of("nginx")?,
+    })
+}
+
+fn own_page(site: &Site) -> Result<String> {
+    let path = site.path(PAGE);
+    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}

@@ -1,0 +1,64 @@
+//! The stages of the k3d engine, one at a time.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::{Command, LabChoice};
+use crate::context::Context;
+use crate::engine::k3d::docker;
+use crate::engine::k3d::site::{Blueprint, Site};
+use crate::tools::toolbox;
+
+pub fn run(ctx: &Context, command: &Command) -> Result<()> {
+    let plan = match ctx.options.lab {
+        LabChoice::Pra => Blueprint::pra(ctx),
+        LabChoice::Image => Blueprint::image_lab(ctx),
+    };
+    let site = Site::new(ctx, plan);
+    if let Command::Forward {
+        keep: Some(service),
+    } = command
+    {
+        return site.keep(service);
+    }
+    let word = word(command);
+    let _lock = ctx.lock(word)?;
+    docker::insist(ctx)?;
+    for tool in toolbox::ALL {
+        ctx.tools.ensure(tool)?;
+    }
+    stage(&site, command)?;
+    ctx.ui.timings();
+    if ctx.ui.json() && !ctx.exec.dry_run() {
+        return ctx.ui.document(&json!({"status": "done", "stage": word}));
+    }
+    Ok(())
+}
+
+fn word(command: &Command) -> &'static str {
+    match command {
+        Command::Cluster => "cluster",
+        Command::Image => "image",
+        Command::Import => "import",
+        Command::Deploy => "deploy",
+        _ => "forward",
+    }
+}
+
+/// A stage stands on the ones before it.
+fn stage(site: &Site, command: &Command) -> Result<()> {
+    if !matches!(command, Command::Cluster | Command::Image) {
+        site.insist_on_ownership()?;
+    }
+    match command {
+        Command::Cluster => site.ensure_cluster(),
+        Command::Image => site.ensure_image(),
+        Command::Import => {
+            site.ensure_image()?;
+            site.ensure_imported()?;
+            site.ensure_rolled_out()
+        }
+        Command::Deploy => site.ensure_deployed(),
+        _ => site.ensure_forwarded(),
+    }
+}

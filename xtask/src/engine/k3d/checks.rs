@@ -1,0 +1,201 @@
+//! What the k3d engine needs of this machine.
+
+use anyhow::Result;
+
+use super::docker;
+use super::site::{Blueprint, Site};
+use crate::commands::preflight::{Check, parse_df};
+use crate::context::Context;
+use crate::exec::Cmd;
+use crate::failure::Failure;
+use crate::pins::Platform;
+use crate::tools::docker::{Info, OLDEST};
+use crate::tools::toolbox::{self, Found, Tool};
+
+/// What three nodes and the application take, with room to breathe.
+const NEEDED_MEMORY_MIB: u64 = 2_000;
+/// Node images, the lab's image in Docker and on each node.
+const NEEDED_DISK_MIB: u64 = 4_000;
+/// Below this, clusters of several nodes fail with "too many open files".
+const INOTIFY: [(&str, u64); 2] = [
+    ("fs.inotify.max_user_instances", 256),
+    ("fs.inotify.max_user_watches", 65_536),
+];
+
+/// All of them at once; nothing is changed.
+pub fn all(ctx: &Context) -> Vec<Check> {
+    let info = docker::insist(ctx);
+    let mut checks = Vec::new();
+    match &info {
+        Ok(info) => {
+            checks.push(Check::from("docker", recent_enough(info)));
+            checks.push(Check::from("memory", enough_memory(info)));
+            checks.push(Check::from("docker disk", enough_disk(ctx, info)));
+        }
+        Err(_) => checks.push(Check::from("docker", info.map(|_| String::new()))),
+    }
+    if cfg!(target_os = "linux") {
+        checks.push(inotify());
+    }
+    let mut missing = false;
+    for tool in toolbox::ALL {
+        let found = tool_will_do(ctx, tool);
+        missing |= found
+            .as_ref()
+            .is_ok_and(|said| said.contains("will be downloaded"));
+        checks.push(Check::from(tool.name(), found));
+    }
+    if missing {
+        checks.push(Check::from("curl", has_curl()));
+    }
+    // Asked only where they can answer.
+    if checks.iter().all(|check| check.ok) {
+        let site = Site::new(ctx, Blueprint::pra(ctx));
+        checks.push(Check::from("cluster", cluster_is_ours(&site)));
+        checks.push(Check::from("context", context_is_ours(&site)));
+    }
+    checks
+}
+
+fn recent_enough(info: &Info) -> Result<String> {
+    let shown = info.shown_version();
+    match info.version() {
+        Some(version) if version < OLDEST => Err(Failure::preflight(format!(
+            "Docker {shown} is older than {OLDEST}, which k3d needs"
+        ))
+        .next("update Docker: https://docs.docker.com/engine/install/")
+        .into()),
+        _ => Ok(format!("Docker {shown} answers")),
+    }
+}
+
+fn enough_memory(info: &Info) -> Result<String> {
+    let mib = info.memory / (1 << 20);
+    if mib >= NEEDED_MEMORY_MIB {
+        return Ok(format!("{mib} MiB"));
+    }
+    let next = if cfg!(target_os = "macos") {
+        "give Docker Desktop more memory: Settings, Resources"
+    } else {
+        "close what uses memory, or set k3d.agents = 0 in lab.toml"
+    };
+    Err(Failure::preflight(format!(
+        "Docker has {mib} MiB of memory, {NEEDED_MEMORY_MIB} MiB are needed"
+    ))
+    .next(next)
+    .into())
+}
+
+/// Docker's folder is on this machine on Linux only.
+fn enough_disk(ctx: &Context, info: &Info) -> Result<String> {
+    if !std::path::Path::new(&info.root).exists() {
+        return Ok("in Docker's own machine".to_owned());
+    }
+    let free = parse_df(&ctx.exec.read(&Cmd::new("df").args(["-Pk", &info.root]))?)?;
+    if free >= NEEDED_DISK_MIB {
+        return Ok(format!("{free} MiB free at {}", info.root));
+    }
+    Err(Failure::preflight(format!(
+        "{free} MiB free at {}, {NEEDED_DISK_MIB} MiB are needed",
+        info.root
+    ))
+    .next("docker system df, and docker system prune to free space")
+    .into())
+}
+
+/// Many machines work with less, so this is advice.
+fn inotify() -> Check {
+    let low = INOTIFY.iter().filter(|(name, wanted)| {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.trim()
+            .parse::<u64>()
+            .is_ok_and(|found| found < *wanted)
+    });
+    let repairs: Vec<String> = low
+        .map(|(name, wanted)| format!("{name}={}", wanted * 2))
+        .collect();
+    if repairs.is_empty() {
+        return Check::from("inotify", Ok("enough for several nodes".to_owned()));
+    }
+    Check::advice(
+        "inotify",
+        "low: nodes may fail with \"too many open files\" (k3s#10020)",
+        format!("sudo sysctl {}", repairs.join(" ")),
+    )
+}
+
+fn tool_will_do(ctx: &Context, tool: Tool) -> Result<String> {
+    match ctx.tools.find_once(tool)? {
+        Found::Ready { program, version } => {
+            let nodes = ctx
+                .config
+                .k3d
+                .kubernetes()
+                .filter(|_| tool == Tool::Kubectl);
+            if let Some(nodes) = nodes.filter(|nodes| !toolbox::one_apart(*nodes, version)) {
+                return Err(Failure::preflight(format!(
+                    "kubectl {version} is more than one minor version from the cluster's {nodes}"
+                ))
+                .next("make tools.kubectl and k3d.node_image in lab.toml fit each other")
+                .into());
+            }
+            Ok(format!("{version} ({program})"))
+        }
+        Found::Missing(why) => {
+            let pin = ctx.tools.pin(tool);
+            let platform = Platform::here().ok_or_else(|| {
+                Failure::preflight(format!("{why}, and none is published for this machine")).next(
+                    format!("put {} {} on PATH", tool.name(), pin.version().get_ref()),
+                )
+            })?;
+            Ok(format!(
+                "{why}: will be downloaded from {}",
+                pin.url(&platform)
+            ))
+        }
+    }
+}
+
+fn has_curl() -> Result<String> {
+    which::which("curl")
+        .map(|path| path.display().to_string())
+        .map_err(|_| {
+            Failure::preflight("`curl` was not found on PATH: the tools cannot be downloaded")
+                .next("install curl, or put the tools of lab.toml on PATH")
+                .into()
+        })
+}
+
+/// One that is not ours is no failure: setup asks whether to adopt it.
+fn cluster_is_ours(site: &Site) -> Result<String> {
+    let name = site.plan.cluster;
+    Ok(match site.cluster()? {
+        None => format!("{name} will be created"),
+        Some(cluster) if !cluster.is_running() => format!("{name} is there and does not run"),
+        Some(_) if site.owns()? => format!("{name} runs and is the lab's"),
+        Some(_) => format!("{name} runs and is not the lab's: setup asks before it adopts it"),
+    })
+}
+
+/// A context of our name without our cluster would be written over.
+fn context_is_ours(site: &Site) -> Result<String> {
+    let kubectl = site.kubectl()?;
+    let cmd = Cmd::new(&kubectl.program).args(["config", "get-contexts", "-o", "name"]);
+    let names = site.ctx.exec.read(&cmd)?;
+    let name = site.plan.context();
+    let taken = names.lines().any(|line| line.trim() == name);
+    if taken && site.cluster()?.is_none() {
+        return Err(Failure::preflight(format!(
+            "the kubeconfig has a context {name}, but there is no such cluster"
+        ))
+        .next(format!(
+            "kubectl config delete-context {name}, or rename it"
+        ))
+        .into());
+    }
+    Ok(match taken {
+        true => format!("{name} leads to the cluster"),
+        false => format!("{name} is free"),
+    })
+}

@@ -1,0 +1,219 @@
+//! The stage `forward`: each service is reached on a port of this machine,
+//! through the load balancer, or, where the cluster has none, through a
+//! `kubectl port-forward` that a small process keeps alive.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::Signal;
+
+use super::site::{Port, Site};
+use crate::exec::{self, Cmd};
+use crate::failure::Failure;
+use crate::http;
+use crate::tools::k3d;
+use crate::wait;
+
+/// Between two tries of a forward that ended.
+const PAUSE: Duration = Duration::from_millis(300);
+/// How often a forward is tried through; kubectl may outlive its pod.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Site {
+    /// Every port of the plan leads to its service.
+    pub fn ensure_forwarded(&self) -> Result<()> {
+        let Some(cluster) = self.cluster()? else {
+            // A dry run before the cluster exists: it is created with its ports.
+            return Ok(());
+        };
+        for port in &self.plan.ports {
+            if let Some(host) = cluster.host_port(port.node) {
+                self.remark_on_port(port, host);
+                continue;
+            }
+            if self.kept_port(port).is_some() {
+                let service = port.service;
+                self.ctx
+                    .ui
+                    .note(&format!("the forward to {service} is alive"));
+                continue;
+            }
+            if cluster.has_load_balancer() && self.map_port(port).is_ok() {
+                continue;
+            }
+            wait::check_interrupt()?;
+            self.keep_forward(port)?;
+        }
+        Ok(())
+    }
+
+    fn remark_on_port(&self, port: &Port, host: u16) {
+        if port.host != 0 && port.host != host {
+            self.ctx.ui.warn(&format!(
+                "{} is reached on port {host}, as the cluster was created; lab.toml says {}: \
+                 that takes effect with the next cluster",
+                port.service, port.host
+            ));
+        }
+    }
+
+    /// Where a service is reached from this machine.
+    pub fn url(&self, port: &Port) -> Result<Option<String>> {
+        let kept = self.kept_port(port);
+        let mapped = match kept {
+            Some(_) => None,
+            None => self
+                .cluster()?
+                .and_then(|cluster| cluster.host_port(port.node)),
+        };
+        Ok(kept
+            .or(mapped)
+            .map(|host| format!("http://127.0.0.1:{host}")))
+    }
+
+    fn map_port(&self, port: &Port) -> Result<()> {
+        let step = self
+            .ctx
+            .ui
+            .step(format!("port {} of {}", port.host, port.service));
+        let cmd = self.k3d(k3d::add_port(self.plan.cluster, (port.host, port.node)))?;
+        self.ctx.exec.run(&cmd.limit(wait::CLUSTER))?;
+        self.ensure_answers()?;
+        step.done("mapped through the load balancer");
+        Ok(())
+    }
+
+    /// Starts the process that keeps a forward alive.
+    fn keep_forward(&self, port: &Port) -> Result<()> {
+        let forward = self.forward_command(port)?;
+        let shell = format!("while :; do {forward}; sleep 1; done &");
+        if !self.ctx.exec.change(&shell) {
+            return Ok(());
+        }
+        let step = self.ctx.ui.step(format!("forward to {}", port.service));
+        self.ctx.lab.create()?;
+        let log = self
+            .ctx
+            .lab
+            .logs()
+            .join(format!("forward-{}.log", port.service));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("opening {}", log.display()))?;
+        let program = std::env::current_exe().context("finding this program")?;
+        let keeper = Cmd::new(program.to_string_lossy())
+            .args(["forward", "--keep", port.service, "--root"])
+            .args([self.ctx.lab.root.to_string_lossy()])
+            .args(["--lab", self.lab_word()]);
+        exec::spawn(&keeper, Stdio::null(), &log, false)?;
+        wait::until(wait::FORWARD_UP, || Ok(self.kept_port(port)))?;
+        step.done(format!("kept alive on port {}", port.host));
+        Ok(())
+    }
+
+    fn lab_word(&self) -> &'static str {
+        match self.plan.cluster {
+            "lab" => "image",
+            _ => "pra",
+        }
+    }
+
+    fn forward_command(&self, port: &Port) -> Result<Cmd> {
+        let service = format!("service/{}", port.service);
+        let ports = format!("{}:80", port.host);
+        Ok(self.kubectl()?.cmd(["port-forward", &service, &ports]))
+    }
+
+    fn lock_file(&self, port: &Port) -> PathBuf {
+        let name = format!("forward-{}-{}", self.plan.cluster, port.service);
+        self.ctx.lab.state().join(name)
+    }
+
+    /// The port of a forward that is alive: its lock is held exactly as long.
+    fn kept_port(&self, port: &Port) -> Option<u16> {
+        let file = File::open(self.lock_file(port)).ok()?;
+        if file.try_lock_shared().is_ok() {
+            return None;
+        }
+        let text = fs::read_to_string(self.lock_file(port)).ok()?;
+        text.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// The process that keeps a forward alive; ends when it is told to.
+    pub fn keep(&self, service: &str) -> Result<()> {
+        let port = self.plan.ports.iter().find(|port| port.service == service);
+        let port = port.ok_or_else(|| {
+            Failure::usage(format!("this lab has no service {service}")).next("cargo xtask forward")
+        })?;
+        // A session of its own: it outlives the terminal, and its process
+        // group, named in the file, can be ended as one.
+        let group = nix::unistd::setsid().context("leaving the terminal")?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.lock_file(port))
+            .context("opening the forward's lock")?;
+        lock.try_lock()
+            .context("another process keeps this forward")?;
+        fs::write(self.lock_file(port), format!("{group} {}\n", port.host))
+            .context("naming the forward's process")?;
+        let command = self.forward_command(port)?;
+        let log = File::options().append(true).open("/dev/null")?;
+        while !wait::interrupted() {
+            // kubectl holds the lock too: while it lives the port is taken.
+            let stdin = Stdio::from(lock.try_clone().context("sharing the lock")?);
+            let mut kubectl = exec::spawn(&command, stdin, &log, false)?;
+            self.watch(port, &mut kubectl);
+            // It is gone already where it ended by itself.
+            let _ = kubectl.kill();
+            kubectl.wait().context("waiting for kubectl")?;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Returns when the forward ended or leads nowhere any more.
+    fn watch(&self, port: &Port, kubectl: &mut std::process::Child) {
+        let url = format!("http://127.0.0.1:{}", port.host);
+        let mut worked = false;
+        while !wait::interrupted() && matches!(kubectl.try_wait(), Ok(None)) {
+            let answers = http::page(&url).is_ok();
+            if worked && !answers {
+                return;
+            }
+            worked = worked || answers;
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Ends the forwards of this lab.
+    pub fn stop_forward(&self) -> Result<()> {
+        for port in &self.plan.ports {
+            if self.kept_port(port).is_none() {
+                continue;
+            }
+            let path = self.lock_file(port);
+            let text = fs::read_to_string(&path).context("reading the forward's process")?;
+            let group = text
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok());
+            let group: u32 = group.context("the forward's process is not named")?;
+            if !self.ctx.exec.change(&format!("kill -- -{group}")) {
+                continue;
+            }
+            exec::signal_group(group, Signal::SIGTERM);
+            wait::until(wait::FORWARD_DOWN, || {
+                Ok(self.kept_port(port).is_none().then_some(()))
+            })?;
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+        Ok(())
+    }
+}

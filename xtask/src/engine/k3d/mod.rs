@@ -1,0 +1,270 @@
+//! The k3d engine: the lab on a Kubernetes cluster in Docker, driven through
+//! k3d, Packer, Ansible and kubectl. What it does, a person can type.
+
+mod checks;
+mod cluster;
+mod deploy;
+pub mod docker;
+mod forward;
+mod image;
+mod jobs;
+pub mod site;
+mod teardown;
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context as _, Result};
+
+use super::{Death, Engine, Facts, JobOutcome, JobSource, Volume};
+use crate::commands::preflight::Check;
+use crate::context::Context;
+use crate::engine::{CRON_JOB, DATA_CLAIM, DEPLOYMENT};
+use crate::exec::Output;
+use crate::failure::Failure;
+use crate::tools::kube_state;
+use crate::tools::kubectl;
+use crate::tools::toolbox::{self, Found};
+use crate::wait;
+use site::{Blueprint, Site};
+
+pub struct K3dEngine {
+    site: Site,
+    /// Known once the lab answers.
+    url: Mutex<Option<String>>,
+    owned: OnceLock<()>,
+}
+
+impl K3dEngine {
+    pub fn new(ctx: &Context) -> Self {
+        Self {
+            site: Site::new(ctx, Blueprint::pra(ctx)),
+            url: Mutex::default(),
+            owned: OnceLock::new(),
+        }
+    }
+
+    /// Looks once whether the cluster is the lab's, before the first change.
+    fn owned(&self) -> Result<&Site> {
+        if self.owned.get().is_none() && !self.site.ctx.exec.dry_run() {
+            self.site.insist_on_ownership()?;
+            self.owned.get_or_init(|| ());
+        }
+        Ok(&self.site)
+    }
+
+    fn change<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
+        let site = self.owned()?;
+        let cmd = site.kubectl()?.cmd(args).limit(wait::DELETION);
+        site.ctx.exec.run(&cmd)
+    }
+
+    fn url(&self) -> Result<Option<String>> {
+        let mut known = self.url.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            *known = self.site.url(&self.site.plan.ports[0])?;
+        }
+        Ok(known.clone())
+    }
+
+    /// No answer: is there no cluster, a stopped one, or is something broken?
+    fn facts_without_answer(&self, said: &str) -> Result<Facts> {
+        let Some(cluster) = self.site.cluster()? else {
+            return Ok(Facts::default());
+        };
+        if cluster.is_running() && !said.contains("does not exist") {
+            return Err(Failure::tool(format!(
+                "the cluster {} runs, but does not answer: {said}",
+                cluster.name
+            ))
+            .next("cargo xtask setup")
+            .into());
+        }
+        let place = format!("in the cluster {}, which does not run", cluster.name);
+        Ok(Facts {
+            volumes: vec![Volume {
+                claim: "volumes".to_owned(),
+                place,
+            }],
+            ..Facts::default()
+        })
+    }
+}
+
+impl Engine for K3dEngine {
+    fn name(&self) -> &'static str {
+        "k3d"
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        checks::all(&self.site.ctx)
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        let tool = toolbox::Tool::Kubectl;
+        if matches!(self.site.ctx.tools.find_once(tool)?, Found::Missing(_)) {
+            // Nothing of ours can be there before the first setup.
+            return Ok(Facts::default());
+        }
+        let cmd = self.site.kubectl()?.cmd(kubectl::GET_STATE);
+        let output = self.site.ctx.exec.probe(&cmd)?;
+        if !output.status.success() {
+            return self.facts_without_answer(output.stderr.trim());
+        }
+        let mut facts = kube_state::facts(&output.stdout)?;
+        facts.url = self.url()?;
+        Ok(facts)
+    }
+
+    fn up(&self) -> Result<()> {
+        self.site.up()?;
+        self.url
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if self.site.ctx.exec.dry_run() {
+            return Ok(());
+        }
+        let facts = self.facts()?;
+        if let Some((one, other)) = kube_state::apart(&facts) {
+            return Err(apart(&one, &other).into());
+        }
+        let step = self.site.ctx.ui.step("replicas ready");
+        wait::until(wait::APP_READY, || {
+            let facts = self.facts()?;
+            Ok((facts.ready() >= facts.wanted as usize).then_some(()))
+        })?;
+        let url = self.url()?.context("the lab has no URL")?;
+        wait::until(wait::APP_SERVES, || {
+            Ok(crate::http::get_ok(&url, "/health", &[]).ok())
+        })?;
+        step.done("they answer");
+        Ok(())
+    }
+
+    fn down(&self) -> Result<()> {
+        self.site.remove()
+    }
+
+    fn apply(&self) -> Result<()> {
+        let manifests = self.site.path(self.site.plan.manifests);
+        self.change(kubectl::apply(&manifests.to_string_lossy()))
+    }
+
+    fn scale(&self, replicas: u32) -> Result<()> {
+        self.change(kubectl::scale(DEPLOYMENT, replicas))
+    }
+
+    fn suspend_backups(&self, suspend: bool) -> Result<()> {
+        self.change(kubectl::suspend(CRON_JOB, suspend))
+    }
+
+    fn delete_jobs(&self) -> Result<()> {
+        self.change(kubectl::delete_all_jobs())
+    }
+
+    fn delete_volume(&self, claim: &str) -> Result<()> {
+        // A claim in use is not deleted but hangs as Terminating.
+        let pods = self.facts()?.pods;
+        if let Some(pod) = pods.first().filter(|_| !self.site.ctx.exec.dry_run()) {
+            return Err(
+                Failure::usage(format!("{claim} is in use by the pod {}", pod.name))
+                    .next("scale the deployment to 0 first")
+                    .into(),
+            );
+        }
+        self.change(kubectl::delete_claim(claim))
+    }
+
+    fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>> {
+        self.owned()?.run_job(name, source)
+    }
+
+    fn pra(&self, args: &[&str]) -> Result<Output> {
+        let command = [&["python", "-m", "pra"], args].concat();
+        let target = format!("deployment/{DEPLOYMENT}");
+        let cmd = self.site.kubectl()?.cmd(kubectl::exec(&target, &command));
+        let output = self.site.ctx.exec.probe(&cmd.limit(wait::JOB_LOG))?;
+        if kubectl::command_ran(output.status.success(), &output.stderr) {
+            return Ok(output);
+        }
+        let facts = self.facts()?;
+        let claims: Vec<String> = facts.volumes.into_iter().map(|one| one.claim).collect();
+        self.site
+            .ctx
+            .ui
+            .note("no replica runs: a pod of its own does this");
+        self.owned()?.pra_alone(args, &claims)
+    }
+
+    fn kill(&self, pod: &str, death: Death) -> Result<()> {
+        self.change(kubectl::delete_pod(pod, death == Death::Hard))
+    }
+}
+
+impl Site {
+    /// All stages; side by side where nothing forces an order.
+    pub fn up(&self) -> Result<()> {
+        for tool in toolbox::ALL {
+            self.ctx.tools.ensure(tool)?;
+        }
+        if self.ctx.exec.dry_run() {
+            // A script has one order.
+            self.ensure_cluster()?;
+            self.ensure_image()?;
+            self.ensure_imported()?;
+            self.ensure_deployed()?;
+            return self.ensure_forwarded();
+        }
+        if self.cluster()?.is_none() {
+            self.create_all()?;
+        } else {
+            self.complete_all()?;
+        }
+        self.ensure_forwarded()
+    }
+
+    /// Neither the image nor Ansible's packages need the cluster.
+    fn create_all(&self) -> Result<()> {
+        std::thread::scope(|scope| {
+            let image = scope.spawn(|| self.ensure_image());
+            let venv = scope.spawn(|| self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui));
+            self.ensure_cluster()?;
+            join(image)?;
+            self.ensure_imported()?;
+            join(venv)
+        })?;
+        self.deploy()
+    }
+
+    /// Looks at everything; does what is missing.
+    fn complete_all(&self) -> Result<()> {
+        self.ensure_cluster()?;
+        let deployed = std::thread::scope(|scope| {
+            let deployed = scope.spawn(|| self.is_deployed());
+            self.ensure_image()?;
+            self.ensure_imported()?;
+            join(deployed)
+        })?;
+        if deployed {
+            self.remark_deployed();
+        } else {
+            self.deploy()?;
+        }
+        self.ensure_rolled_out()
+    }
+}
+
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    let panicked = || Err(anyhow::anyhow!("a stage of the setup panicked"));
+    thread.join().unwrap_or_else(|_| panicked())
+}
+
+fn apart(one: &str, other: &str) -> Failure {
+    Failure::tool(format!(
+        "the volumes are on two nodes, {one} and {other}: no pod can have both"
+    ))
+    .next(format!(
+        "kubectl --context k3d-pra -n pra delete pvc {DATA_CLAIM}, then cargo xtask setup \
+         and cargo xtask restore latest"
+    ))
+}

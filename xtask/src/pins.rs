@@ -1,0 +1,205 @@
+//! The part of `lab.toml` that says what the k3d engine is made of: cluster,
+//! images, and the tools with their versions and checksums.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::tools::version::Version;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct K3d {
+    pub node_image: String,
+    servers: Spanned<u32>,
+    agents: Spanned<u32>,
+}
+
+impl K3d {
+    pub fn servers(&self) -> &Spanned<u32> {
+        &self.servers
+    }
+
+    pub fn agents(&self) -> &Spanned<u32> {
+        &self.agents
+    }
+
+    /// The Kubernetes of the nodes, from the tag of their image.
+    pub fn kubernetes(&self) -> Option<Version> {
+        Version::find(self.node_image.rsplit(':').next()?)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Images {
+    pub flask_base: String,
+    pub nginx_base: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageLab {
+    pub mario_port: u16,
+    pub nginx_port: u16,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tools {
+    mirror: Spanned<String>,
+    pub k3d: Pin,
+    pub kubectl: Pin,
+    pub packer: Pin,
+}
+
+impl Tools {
+    /// Put before the host of each download; empty for none.
+    pub fn mirror(&self) -> &Spanned<String> {
+        &self.mirror
+    }
+
+    pub fn pins(&self) -> [(&'static str, &Pin); 3] {
+        [
+            ("k3d", &self.k3d),
+            ("kubectl", &self.kubectl),
+            ("packer", &self.packer),
+        ]
+    }
+}
+
+/// One version of one tool and where it comes from. `{version}`, `{os}` and
+/// `{arch}` stand for themselves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    version: Spanned<String>,
+    url: String,
+    /// The release's own list of checksums.
+    sums: String,
+    /// By `os-arch`.
+    #[serde(default)]
+    sha256: BTreeMap<String, String>,
+}
+
+impl Pin {
+    pub fn version(&self) -> &Spanned<String> {
+        &self.version
+    }
+
+    pub fn parsed_version(&self) -> Option<Version> {
+        Version::find(self.version.get_ref())
+    }
+
+    pub fn url(&self, platform: &Platform) -> String {
+        self.filled(&self.url, platform)
+    }
+
+    pub fn sums(&self, platform: &Platform) -> String {
+        self.filled(&self.sums, platform)
+    }
+
+    pub fn sha256(&self, platform: &Platform) -> Option<&str> {
+        let key = format!("{}-{}", platform.os, platform.arch);
+        self.sha256.get(&key).map(String::as_str)
+    }
+
+    fn filled(&self, template: &str, platform: &Platform) -> String {
+        template
+            .replace("{version}", self.version.get_ref())
+            .replace("{os}", platform.os)
+            .replace("{arch}", platform.arch)
+    }
+}
+
+/// A machine, in the words that the projects use for their files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Platform {
+    pub os: &'static str,
+    pub arch: &'static str,
+}
+
+impl Platform {
+    /// Of this machine; `None` where no tool is published for it.
+    pub fn here() -> Option<Self> {
+        Self::of(std::env::consts::OS, std::env::consts::ARCH)
+    }
+
+    fn of(os: &str, arch: &str) -> Option<Self> {
+        let os = match os {
+            "linux" => "linux",
+            "macos" => "darwin",
+            _ => return None,
+        };
+        let arch = match arch {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            _ => return None,
+        };
+        Some(Self { os, arch })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Lab {
+        tools: Tools,
+        k3d: K3d,
+        images: Images,
+    }
+
+    fn lab() -> Lab {
+        toml::from_str(include_str!("../../lab.toml")).unwrap()
+    }
+
+    #[test]
+    fn each_platform_has_its_address() {
+        let tools = lab().tools;
+        let mac = Platform::of("macos", "aarch64").unwrap();
+        assert_eq!(
+            tools.packer.url(&mac),
+            "https://releases.hashicorp.com/packer/1.11.2/packer_1.11.2_darwin_arm64.zip"
+        );
+        let linux = Platform::of("linux", "x86_64").unwrap();
+        assert_eq!(
+            tools.kubectl.url(&linux),
+            "https://dl.k8s.io/release/v1.34.1/bin/linux/amd64/kubectl"
+        );
+        assert!(Platform::of("windows", "x86_64").is_none());
+    }
+
+    #[test]
+    fn checksums_are_sha256_for_platforms_that_exist() {
+        let tools = lab().tools;
+        for (tool, pin) in tools.pins() {
+            for (platform, sha256) in &pin.sha256 {
+                let (os, arch) = platform.split_once('-').unwrap();
+                assert!(["linux", "darwin"].contains(&os), "{tool} {platform}");
+                assert!(["amd64", "arm64"].contains(&arch), "{tool} {platform}");
+                assert_eq!(sha256.len(), 64, "{tool} {platform}");
+            }
+        }
+    }
+
+    #[test]
+    fn kubectl_fits_the_nodes() {
+        let lab = lab();
+        let (nodes, kubectl) = (lab.k3d.kubernetes().unwrap(), lab.tools.kubectl);
+        let kubectl = kubectl.parsed_version().unwrap();
+        assert!(nodes.0 == kubectl.0 && nodes.1.abs_diff(kubectl.1) <= 1);
+    }
+
+    /// The defaults of the templates are for people who type the commands.
+    #[test]
+    fn the_templates_start_from_the_same_images() {
+        let images = lab().images;
+        let flask = include_str!("../../packer/flask/flask.pkr.hcl");
+        let nginx = include_str!("../../packer/nginx/nginx.pkr.hcl");
+        assert!(flask.contains(&format!("default = \"{}\"", images.flask_base)));
+        assert!(nginx.contains(&format!("default = \"{}\"", images.nginx_base)));
+    }
+}

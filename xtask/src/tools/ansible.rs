@@ -1,0 +1,36 @@
+//! Ansible: the playbook's call.
+
+use std::path::Path;
+
+use crate::exec::Cmd;
+use crate::wait;
+
+/// Deploys on the cluster of that context. The inventory is named, so that
+/// nothing of the machine's own configuration comes in.
+pub fn playbook(program: Cmd, playbook: &Path, context: &str) -> Cmd {
+    program
+        .args(["-i", "localhost,", "-e", &format!("kube_context={context}")])
+        .args([playbook.to_string_lossy()])
+        .env("ANSIBLE_NOCOLOR", "1")
+        .env("ANSIBLE_LOCALHOST_WARNING", "false")
+        .limit(wait::PLAYBOOK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_playbook_is_told_its_context() {
+        let cmd = playbook(
+            Cmd::new("ansible-playbook"),
+            Path::new("ansible/playbook.yml"),
+            "k3d-pra",
+        );
+        assert_eq!(
+            cmd.to_string(),
+            "ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_NOCOLOR=1 ansible-playbook -i localhost, \
+             -e kube_context=k3d-pra ansible/playbook.yml"
+        );
+    }
+}

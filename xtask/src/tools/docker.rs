@@ -1,0 +1,182 @@
+//! Docker: is it there, which images does it have, what do the nodes hold.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use super::version::Version;
+
+/// k3d 5 wants at least this one.
+pub const OLDEST: Version = Version(20, 10, 5);
+
+/// The label of an image with the hash of what it was made from; written by
+/// the templates of packer/.
+pub const INPUTS: &str = "atelier-pra.inputs";
+
+pub const INFO: &[&str] = &["info", "--format", "{{json .}}"];
+
+/// What `docker info` says of the daemon.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Info {
+    #[serde(rename = "ServerVersion", default)]
+    version: String,
+    #[serde(rename = "MemTotal", default)]
+    pub memory: u64,
+    #[serde(rename = "DockerRootDir", default)]
+    pub root: String,
+}
+
+impl Info {
+    /// `None` where no daemon answered: the client alone still prints a document.
+    pub fn parse(text: &str) -> Option<Self> {
+        let info: Self = serde_json::from_str(text.trim()).ok()?;
+        (!info.version.is_empty()).then_some(info)
+    }
+
+    pub fn version(&self) -> Option<Version> {
+        Version::find(&self.version)
+    }
+
+    pub fn shown_version(&self) -> &str {
+        &self.version
+    }
+}
+
+/// An image of the daemon.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Image {
+    #[serde(rename = "Id")]
+    pub id: String,
+    #[serde(rename = "Config")]
+    config: Config,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+struct Config {
+    #[serde(rename = "Labels", default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+pub fn inspect_image(image: &str) -> Vec<String> {
+    ["image", "inspect", image, "--format", "{{json .}}"]
+        .map(str::to_owned)
+        .into()
+}
+
+impl Image {
+    pub fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text.trim()).context("reading the answer of `docker image inspect`")
+    }
+
+    /// The hash of what it was made from.
+    pub fn inputs(&self) -> Option<&str> {
+        let labels = self.config.labels.as_ref()?;
+        labels.get(INPUTS).map(String::as_str)
+    }
+}
+
+/// Images made by the template of that title, also those that lost their tag.
+pub fn built_images(title: &str) -> Vec<String> {
+    let filter = format!("label=org.opencontainers.image.title={title}");
+    ["images", "--quiet", "--no-trunc", "--filter", &filter]
+        .map(str::to_owned)
+        .into()
+}
+
+/// Containers of a k3d cluster with a label of ours, running or not.
+pub fn labelled_nodes(cluster: &str, label: &str) -> Vec<String> {
+    let (ours, theirs) = (
+        format!("label={label}"),
+        format!("label=k3d.cluster={cluster}"),
+    );
+    [
+        "ps", "--all", "--quiet", "--filter", &ours, "--filter", &theirs,
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// Asks the containerd of a node for an image by its whole name.
+pub fn node_image(node: &str, image: &str) -> Vec<String> {
+    let filter = format!("name==docker.io/{image}");
+    ["exec", node, "ctr", "image", "ls", &filter]
+        .map(str::to_owned)
+        .into()
+}
+
+/// The digest in the third column of `ctr image ls`.
+pub fn node_digest(text: &str, image: &str) -> Option<String> {
+    let name = format!("docker.io/{image}");
+    let line = text
+        .lines()
+        .find(|line| line.split_whitespace().next() == Some(&name))?;
+    line.split_whitespace().nth(2).map(str::to_owned)
+}
+
+pub fn node_manifest(node: &str, digest: &str) -> Vec<String> {
+    ["exec", node, "ctr", "content", "get", digest]
+        .map(str::to_owned)
+        .into()
+}
+
+/// The names under which a node knows an image: its manifest and, as Docker
+/// calls it without its containerd store, its configuration.
+pub fn node_identities(digest: &str, manifest: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        config: Descriptor,
+    }
+    #[derive(Deserialize)]
+    struct Descriptor {
+        digest: String,
+    }
+    let config = serde_json::from_str::<Manifest>(manifest).ok();
+    let config = config.map(|manifest| manifest.config.digest);
+    std::iter::once(digest.to_owned()).chain(config).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_without_daemon_is_no_daemon() {
+        let alone = r#"{"ServerErrors":["Cannot connect"],"ServerVersion":""}"#;
+        assert!(Info::parse(alone).is_none());
+        assert!(Info::parse("Cannot connect to the Docker daemon").is_none());
+        let there = r#"{"ServerVersion":"20.10.24+dfsg1","MemTotal":8000000000}"#;
+        let info = Info::parse(there).unwrap();
+        assert_eq!(info.version(), Some(Version(20, 10, 24)));
+        assert!(info.version().unwrap() >= OLDEST);
+    }
+
+    #[test]
+    fn an_image_tells_its_inputs() {
+        let text = r#"{"Id":"sha256:1","Config":{"Labels":{"atelier-pra.inputs":"abc"}}}"#;
+        assert_eq!(Image::parse(text).unwrap().inputs(), Some("abc"));
+        let foreign = r#"{"Id":"sha256:1","Config":{"Labels":null}}"#;
+        assert_eq!(Image::parse(foreign).unwrap().inputs(), None);
+    }
+
+    #[test]
+    fn a_node_knows_an_image_by_two_names() {
+        let listed = "REF TYPE DIGEST SIZE PLATFORMS LABELS\n\
+            docker.io/pra/flask-sqlite:1.0 application/x sha256:aa 143.6 MiB linux/amd64 -\n";
+        let digest = node_digest(listed, "pra/flask-sqlite:1.0").unwrap();
+        assert_eq!(digest, "sha256:aa");
+        assert_eq!(
+            node_digest("REF TYPE DIGEST\n", "pra/flask-sqlite:1.0"),
+            None
+        );
+        let manifest = r#"{"schemaVersion":2,"config":{"digest":"sha256:bb"}}"#;
+        assert_eq!(
+            node_identities("sha256:aa", manifest),
+            ["sha256:aa", "sha256:bb"]
+        );
+        // An index has no configuration of its own.
+        assert_eq!(
+            node_identities("sha256:aa", "{\"manifests\":[]}"),
+            ["sha256:aa"]
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! k3d: from an intent to arguments, and what `k3d cluster list` says.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The label of the first server's container that says: the lab created this
+/// cluster. k3d itself lists only labels of its own.
+pub const OWNED: &str = "atelier-pra.lab";
+
+/// What a cluster is to be.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    pub name: &'a str,
+    pub servers: u32,
+    pub agents: u32,
+    pub image: &'a str,
+    /// Port of this machine, node port.
+    pub ports: &'a [(u16, u16)],
+}
+
+pub fn create(plan: &Plan) -> Vec<String> {
+    let mut args = words(&["cluster", "create", plan.name]);
+    args.extend(words(&["--servers", &plan.servers.to_string()]));
+    args.extend(words(&["--agents", &plan.agents.to_string()]));
+    args.extend(words(&["--image", plan.image]));
+    for mapping in plan.ports {
+        args.extend(words(&["--port", &port(mapping)]));
+    }
+    let label = format!("{OWNED}={}@server:0", plan.name);
+    args.extend(words(&["--runtime-label", &label]));
+    args.extend(words(&[
+        "--kubeconfig-switch-context=false",
+        "--timeout",
+        "300s",
+    ]));
+    args
+}
+
+/// Through the load balancer, to one node: with several, the load balancer
+/// turns its back for ten seconds on each node that refused a connection
+/// (`fail_timeout` of its nginx), and while no pod runs, all of them do.
+fn port((host, node): &(u16, u16)) -> String {
+    format!("127.0.0.1:{host}:{node}@server:0:proxy")
+}
+
+pub fn add_port(cluster: &str, mapping: (u16, u16)) -> Vec<String> {
+    words(&["cluster", "edit", cluster, "--port-add", &port(&mapping)])
+}
+
+pub fn start(cluster: &str) -> Vec<String> {
+    words(&["cluster", "start", cluster, "--timeout", "180s"])
+}
+
+pub fn delete(cluster: &str) -> Vec<String> {
+    words(&["cluster", "delete", cluster])
+}
+
+/// Writes the cluster's context back into the default kubeconfig.
+pub fn merge_kubeconfig(cluster: &str) -> Vec<String> {
+    words(&[
+        "kubeconfig",
+        "merge",
+        cluster,
+        "--kubeconfig-merge-default",
+        "--kubeconfig-switch-context=false",
+    ])
+}
+
+/// How an image gets into the nodes, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Import<'a> {
+    /// Straight from Docker into each node.
+    Direct,
+    /// Through a helper container and a shared volume.
+    Tools,
+    /// From this archive of `docker save`.
+    Archive(&'a str),
+}
+
+pub fn import(cluster: &str, image: &str, how: Import) -> Vec<String> {
+    let mut args = words(&["image", "import", "-c", cluster]);
+    match how {
+        Import::Direct => args.extend(words(&["--mode", "direct", image])),
+        Import::Tools => args.extend(words(&["--mode", "tools-node", image])),
+        Import::Archive(path) => args.push(path.to_owned()),
+    }
+    args
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A cluster, as `k3d cluster list -o json` describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cluster {
+    pub name: String,
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Node {
+    name: String,
+    role: String,
+    #[serde(rename = "portMappings", default)]
+    ports: Option<BTreeMap<String, Vec<Binding>>>,
+    #[serde(rename = "State", default)]
+    state: State,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct State {
+    #[serde(rename = "Running", default)]
+    running: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Binding {
+    #[serde(rename = "HostPort", default)]
+    port: String,
+}
+
+/// The cluster of that name among those that k3d knows.
+pub fn find(text: &str, name: &str) -> Result<Option<Cluster>> {
+    let clusters: Option<Vec<Cluster>> =
+        serde_json::from_str(text).context("reading the answer of k3d")?;
+    Ok(clusters
+        .unwrap_or_default()
+        .into_iter()
+        .find(|cluster| cluster.name == name))
+}
+
+impl Cluster {
+    /// Servers and agents: what holds images and pods.
+    pub fn nodes(&self) -> Vec<&str> {
+        let kept = self.nodes.iter().filter(|node| node.holds_pods());
+        kept.map(|node| node.name.as_str()).collect()
+    }
+
+    pub fn has_server(&self) -> bool {
+        self.nodes.iter().any(|node| node.role == "server")
+    }
+
+    pub fn is_running(&self) -> bool {
+        let needed = |node: &&Node| node.holds_pods() || node.role == "loadbalancer";
+        self.has_server()
+            && self
+                .nodes
+                .iter()
+                .filter(needed)
+                .all(|node| node.state.running)
+    }
+
+    pub fn has_load_balancer(&self) -> bool {
+        self.nodes.iter().any(|node| node.role == "loadbalancer")
+    }
+
+    /// The port of this machine that leads to a node port.
+    pub fn host_port(&self, node_port: u16) -> Option<u16> {
+        let wanted = [node_port.to_string(), format!("{node_port}/tcp")];
+        let maps = self.nodes.iter().filter_map(|node| node.ports.as_ref());
+        maps.flatten()
+            .find(|(port, _)| wanted.contains(port))
+            .and_then(|(_, bindings)| bindings.first()?.port.parse().ok())
+    }
+}
+
+impl Node {
+    fn holds_pods(&self) -> bool {
+        ["server", "agent"].contains(&self.role.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"[{"name":"other","nodes":[]},{"name":"pra","nodes":[
+        {"name":"k3d-pra-serverlb","role":"loadbalancer","State":{"Running":true},
+         "portMappings":{"30080/tcp":[{"HostIp":"","HostPort":"8080"}],"6443":[{"HostPort":"1"}]}},
+        {"name":"k3d-pra-server-0","role":"server","portMappings":{},"State":{"Running":true}},
+        {"name":"k3d-pra-agent-0","role":"agent","State":{"Running":false}}]}]"#;
+
+    #[test]
+    fn a_cluster_tells_what_it_has() {
+        let cluster = find(LIST, "pra").unwrap().unwrap();
+        assert_eq!(cluster.nodes(), ["k3d-pra-server-0", "k3d-pra-agent-0"]);
+        assert!(!cluster.is_running(), "an agent is down");
+        assert!(cluster.has_load_balancer());
+        assert_eq!(cluster.host_port(30080), Some(8080));
+        assert_eq!(cluster.host_port(30081), None);
+    }
+
+    #[test]
+    fn no_cluster_and_garbage_differ() {
+        assert!(find("[]", "pra").unwrap().is_none());
+        assert!(find("null", "pra").unwrap().is_none());
+        assert!(find(LIST, "lab").unwrap().is_none());
+        assert!(find("FATA[0000] no docker", "pra").is_err());
+    }
+
+    #[test]
+    fn a_cluster_without_its_server_is_half_created() {
+        let cluster = find(LIST, "other").unwrap().unwrap();
+        assert!(!cluster.has_server() && !cluster.is_running());
+    }
+
+    #[test]
+    fn the_plan_becomes_arguments() {
+        let plan = Plan {
+            name: "pra",
+            servers: 1,
+            agents: 2,
+            image: "rancher/k3s:v1",
+            ports: &[(8080, 30080)],
+        };
+        assert_eq!(
+            create(&plan).join(" "),
+            "cluster create pra --servers 1 --agents 2 --image rancher/k3s:v1 \
+             --port 127.0.0.1:8080:30080@server:0:proxy \
+             --runtime-label atelier-pra.lab=pra@server:0 \
+             --kubeconfig-switch-context=false --timeout 300s"
+        );
+    }
+
+    #[test]
+    fn an_image_can_be_imported_in_three_ways() {
+        let shown = |how| import("pra", "i:1", how).join(" ");
+        assert_eq!(
+            shown(Import::Direct),
+            "image import -c pra --mode direct i:1"
+        );
+        assert_eq!(
+            shown(Import::Tools),
+            "image import -c pra --mode tools-node i:1"
+        );
+        assert_eq!(
+            shown(Import::Archive("/a.tar")),
+            "image import -c pra /a.tar"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! kubectl: from an intent to arguments. Every call names its context.
+
+use crate::exec::Cmd;
+
+/// kubectl for one namespace of one cluster.
+#[derive(Clone, Debug)]
+pub struct Kubectl {
+    pub program: String,
+    pub context: String,
+    pub namespace: String,
+}
+
+impl Kubectl {
+    pub fn cmd<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Cmd {
+        Cmd::new(&self.program)
+            .args(["--context", &self.context, "-n", &self.namespace])
+            .args(args)
+    }
+
+    /// The same kubectl in another namespace.
+    pub fn within(&self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..self.clone()
+        }
+    }
+}
+
+/// All that the state of the lab is read from, in one call.
+pub const GET_STATE: &[&str] = &[
+    "get",
+    "deployments,cronjobs,pods,jobs,persistentvolumeclaims,persistentvolumes",
+    "-o",
+    "json",
+];
+
+/// Jobs and their pods.
+pub const GET_JOBS: &[&str] = &["get", "jobs,pods", "-o", "json"];
+
+pub fn scale(deployment: &str, replicas: u32) -> Vec<String> {
+    words(&[
+        "scale",
+        "deployment",
+        deployment,
+        &format!("--replicas={replicas}"),
+    ])
+}
+
+pub fn suspend(cron_job: &str, suspend: bool) -> Vec<String> {
+    let patch = format!("{{\"spec\":{{\"suspend\":{suspend}}}}}");
+    words(&["patch", "cronjob", cron_job, "-p", &patch])
+}
+
+/// Foreground: kubectl returns when the pods are gone too.
+pub fn delete_all_jobs() -> Vec<String> {
+    words(&["delete", "jobs", "--all", "--cascade=foreground", "--wait"])
+}
+
+pub fn delete_job(name: &str) -> Vec<String> {
+    words(&["delete", "job", name, "--cascade=foreground", "--wait"])
+}
+
+pub fn delete_claim(claim: &str) -> Vec<String> {
+    words(&[
+        "delete",
+        "persistentvolumeclaim",
+        claim,
+        "--ignore-not-found",
+        "--wait",
+    ])
+}
+
+/// Returns at once; the replacement is the cluster's own doing.
+pub fn delete_pod(pod: &str, hard: bool) -> Vec<String> {
+    let mut args = words(&["delete", "pod", pod, "--wait=false"]);
+    if hard {
+        args.extend(words(&["--force", "--grace-period=0"]));
+    }
+    args
+}
+
+/// The server validates too; what the client would fetch for it, the schemas
+/// of everything, takes six times as long as the rest.
+pub fn apply(path: &str) -> Vec<String> {
+    words(&[
+        "apply",
+        "--validate=false",
+        "--openapi-patch=false",
+        "-f",
+        path,
+    ])
+}
+
+/// `--save-config`, so that a later `kubectl apply` of the file knows it.
+pub fn create(path: &str) -> Vec<String> {
+    words(&[
+        "create",
+        "--save-config",
+        "--validate=false",
+        "-o",
+        "json",
+        "-f",
+        path,
+    ])
+}
+
+pub fn create_from_cron_job(name: &str, cron_job: &str) -> Vec<String> {
+    words(&[
+        "create",
+        "job",
+        name,
+        &format!("--from=cronjob/{cron_job}"),
+        "-o",
+        "json",
+    ])
+}
+
+/// Follows a container to its end; nothing is left out.
+pub fn logs(pod: &str, follow: bool) -> Vec<String> {
+    let mut args = words(&["logs", pod, "--tail=-1"]);
+    if follow {
+        args.push("--follow".to_owned());
+    }
+    args
+}
+
+pub fn exec(target: &str, command: &[&str]) -> Vec<String> {
+    [&["exec", target, "--"], command]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Did the command in the pod end with an exit code of its own, or did kubectl
+/// not get that far?
+pub fn command_ran(success: bool, stderr: &str) -> bool {
+    success || stderr.contains("command terminated with exit code")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kubectl() -> Kubectl {
+        Kubectl {
+            program: "kubectl".into(),
+            context: "k3d-pra".into(),
+            namespace: "pra".into(),
+        }
+    }
+
+    #[test]
+    fn every_call_names_context_and_namespace() {
+        assert_eq!(
+            kubectl().cmd(scale("flask", 0)).to_string(),
+            "kubectl --context k3d-pra -n pra scale deployment flask --replicas=0"
+        );
+        assert_eq!(
+            kubectl()
+                .within("kube-system")
+                .cmd(["get", "pods"])
+                .to_string(),
+            "kubectl --context k3d-pra -n kube-system get pods"
+        );
+    }
+
+    #[test]
+    fn suspending_is_a_patch_that_can_be_pasted() {
+        assert_eq!(
+            kubectl().cmd(suspend("sqlite-backup", true)).to_string(),
+            "kubectl --context k3d-pra -n pra patch cronjob sqlite-backup \
+             -p '{\"spec\":{\"suspend\":true}}'"
+        );
+    }
+
+    #[test]
+    fn only_a_hard_death_is_forced() {
+        assert!(!delete_pod("flask-1", false).contains(&"--force".to_owned()));
+        assert!(delete_pod("flask-1", true).contains(&"--grace-period=0".to_owned()));
+    }
+
+    #[test]
+    fn a_failed_command_differs_from_a_pod_that_is_not_there() {
+        assert!(command_ran(false, "command terminated with exit code 1"));
+        assert!(!command_ran(
+            false,
+            "Error from server (NotFound): deployments"
+        ));
+    }
+}

@@ -1,0 +1,282 @@
+//! Where k3d, kubectl and Packer are: on PATH in the pinned version, or
+//! downloaded into the lab's own folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::fetch::{self, Fetcher};
+use super::packer;
+use super::version::Version;
+use crate::exec::{Cmd, Exec, quote};
+use crate::failure::Failure;
+use crate::pins::{Pin, Platform, Tools};
+use crate::ui::Ui;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tool {
+    K3d,
+    Kubectl,
+    Packer,
+}
+
+pub const ALL: [Tool; 3] = [Tool::K3d, Tool::Kubectl, Tool::Packer];
+
+impl Tool {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::K3d => "k3d",
+            Self::Kubectl => "kubectl",
+            Self::Packer => "packer",
+        }
+    }
+
+    fn version_question(self, program: &str) -> Cmd {
+        match self {
+            Self::K3d => Cmd::new(program).args(["version"]),
+            Self::Kubectl => Cmd::new(program).args(["version", "--client"]),
+            Self::Packer => packer::cmd(program, ["version"]),
+        }
+    }
+
+    /// kubectl works with clusters one minor version away; the others are
+    /// what the lab was made with, or they are not.
+    fn will_do(self, found: Version, pinned: Version) -> bool {
+        match self {
+            Self::Kubectl => one_apart(found, pinned),
+            Self::K3d | Self::Packer => found == pinned,
+        }
+    }
+}
+
+/// At most one minor version: as far as Kubernetes and kubectl may differ.
+pub fn one_apart(one: Version, other: Version) -> bool {
+    one.0 == other.0 && one.1.abs_diff(other.1) <= 1
+}
+
+/// What is known of a tool on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Ready for use: this program, of this version.
+    Ready { program: String, version: Version },
+    /// To be downloaded; why what is on PATH will not do.
+    Missing(String),
+}
+
+#[derive(Clone)]
+pub struct Toolbox {
+    pins: Tools,
+    home: PathBuf,
+    exec: Exec,
+    ui: Ui,
+    known: Arc<Mutex<BTreeMap<Tool, String>>>,
+}
+
+impl Toolbox {
+    pub fn new(pins: &Tools, home: PathBuf, exec: Exec, ui: Ui) -> Self {
+        Self {
+            pins: pins.clone(),
+            home,
+            exec,
+            ui,
+            known: Arc::default(),
+        }
+    }
+
+    pub fn pin(&self, tool: Tool) -> &Pin {
+        match tool {
+            Tool::K3d => &self.pins.k3d,
+            Tool::Kubectl => &self.pins.kubectl,
+            Tool::Packer => &self.pins.packer,
+        }
+    }
+
+    /// The program to start.
+    ///
+    /// # Errors
+    /// Preflight where it is not here yet.
+    pub fn program(&self, tool: Tool) -> Result<String> {
+        match self.find_once(tool)? {
+            Found::Ready { program, .. } => Ok(program),
+            // What a dry run shows is the plain name.
+            Found::Missing(_) if self.exec.dry_run() => Ok(tool.name().to_owned()),
+            Found::Missing(why) => Err(Failure::preflight(format!("{}: {why}", tool.name()))
+                .next("cargo xtask setup")
+                .into()),
+        }
+    }
+
+    /// Like [`Toolbox::find`], looking only once.
+    pub fn find_once(&self, tool: Tool) -> Result<Found> {
+        let version = self.pinned(tool)?;
+        if let Some(program) = self.remembered(tool) {
+            return Ok(Found::Ready { program, version });
+        }
+        let found = self.find(tool)?;
+        if let Found::Ready { program, .. } = &found {
+            self.remember(tool, program);
+        }
+        Ok(found)
+    }
+
+    /// Looks on PATH, then among the downloads.
+    pub fn find(&self, tool: Tool) -> Result<Found> {
+        let pinned = self.pinned(tool)?;
+        let mut why = format!("{} is not on PATH", tool.name());
+        if let Ok(path) = which::which(tool.name()) {
+            match self.version_of(tool, tool.name()) {
+                Some(version) if tool.will_do(version, pinned) => {
+                    let program = tool.name().to_owned();
+                    return Ok(Found::Ready { program, version });
+                }
+                Some(version) => why = format!("{} is {version}, not {pinned}", path.display()),
+                None => why = format!("{} does not say its version", path.display()),
+            }
+        }
+        let own = self.place(tool, pinned);
+        let program = own.to_string_lossy().into_owned();
+        if own.exists() && self.version_of(tool, &program) == Some(pinned) {
+            return Ok(Found::Ready {
+                program,
+                version: pinned,
+            });
+        }
+        Ok(Found::Missing(why))
+    }
+
+    fn pinned(&self, tool: Tool) -> Result<Version> {
+        let pinned = self.pin(tool).parsed_version();
+        pinned.with_context(|| format!("lab.toml pins no version of {}", tool.name()))
+    }
+
+    /// Each version has a name of its own: another one is never taken for it.
+    fn place(&self, tool: Tool, version: Version) -> PathBuf {
+        self.home.join(format!("{}-{version}", tool.name()))
+    }
+
+    /// `None` where it does not say one, fails or hangs.
+    fn version_of(&self, tool: Tool, program: &str) -> Option<Version> {
+        let cmd = tool
+            .version_question(program)
+            .limit(Duration::from_secs(10));
+        let output = self.exec.probe(&cmd).ok()?;
+        Version::find(&output.stdout).filter(|_| output.status.success())
+    }
+
+    /// Downloads what is missing; says what it checked the download against.
+    pub fn ensure(&self, tool: Tool) -> Result<()> {
+        let Found::Missing(why) = self.find_once(tool)? else {
+            return Ok(());
+        };
+        let pin = self.pin(tool);
+        let version = self.pinned(tool)?;
+        let target = self.place(tool, version);
+        let platform = platform()?;
+        let url = pin.url(&platform);
+        let shell = format!("curl -fL -o {} {url}", quote(&target.to_string_lossy()));
+        if !self.exec.change(&shell) {
+            return Ok(());
+        }
+        let step = self.ui.step(format!("{} {version} ({why})", tool.name()));
+        let source = self.download(tool, &platform, &target)?;
+        let program = target.to_string_lossy().into_owned();
+        if self.version_of(tool, &program) != Some(version) {
+            let _ = fs::remove_file(&target);
+            return Err(Failure::preflight(format!(
+                "{url} has the right checksum but is not {} {version}",
+                tool.name()
+            ))
+            .next("check version and url in lab.toml")
+            .into());
+        }
+        self.remember(tool, &program);
+        step.done(format!("downloaded, checksum from {source}"));
+        Ok(())
+    }
+
+    /// Puts the program at `target`, whole and checked, or fails.
+    fn download(&self, tool: Tool, platform: &Platform, target: &Path) -> Result<String> {
+        fs::create_dir_all(&self.home)
+            .with_context(|| format!("creating {}", self.home.display()))?;
+        let fetcher = Fetcher {
+            exec: &self.exec,
+            mirror: self.pins.mirror().get_ref(),
+            pause: Duration::from_secs(1),
+            tries: 5,
+        };
+        let pin = self.pin(tool);
+        let url = pin.url(platform);
+        let (sha256, source) = match pin.sha256(platform) {
+            Some(pinned) => (pinned.to_owned(), "lab.toml".to_owned()),
+            None => self.published(&fetcher, pin, platform, target)?,
+        };
+        if url.ends_with(".zip") {
+            let archive = target.with_extension("zip");
+            fetcher.file(&url, &sha256, &archive)?;
+            fetch::unzip(&self.exec, &archive, tool.name(), target)?;
+        } else {
+            let aside = target.with_extension("whole");
+            fetcher.file(&url, &sha256, &aside)?;
+            fs::rename(&aside, target)
+                .with_context(|| format!("putting {} in place", target.display()))?;
+        }
+        fs::set_permissions(target, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("making {} executable", target.display()))?;
+        Ok(source)
+    }
+
+    /// The checksum that the release itself states.
+    fn published(
+        &self,
+        fetcher: &Fetcher,
+        pin: &Pin,
+        platform: &Platform,
+        target: &Path,
+    ) -> Result<(String, String)> {
+        let sums = pin.sums(platform);
+        let list = fetcher.text(&sums, &target.with_extension("sums"))?;
+        let url = pin.url(platform);
+        let file = url.rsplit('/').next().unwrap_or_default();
+        let sha256 = fetch::listed(&list, file).ok_or_else(|| {
+            Failure::preflight(format!("{sums} has no checksum of {file}"))
+                .next("check the mirror in lab.toml, or state the checksum there")
+        })?;
+        Ok((sha256, sums))
+    }
+
+    fn remembered(&self, tool: Tool) -> Option<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&tool).cloned()
+    }
+
+    fn remember(&self, tool: Tool, program: &str) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(tool, program.to_owned());
+    }
+}
+
+fn platform() -> Result<Platform> {
+    Platform::here().ok_or_else(|| {
+        Failure::preflight("the tools are not published for this kind of machine")
+            .next("put k3d, kubectl and packer of the versions in lab.toml on PATH")
+            .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubectl_may_be_one_minor_version_away_and_the_others_not() {
+        let pinned = Version(1, 34, 1);
+        assert!(Tool::Kubectl.will_do(Version(1, 33, 9), pinned));
+        assert!(!Tool::Kubectl.will_do(Version(1, 32, 0), pinned));
+        assert!(!Tool::Packer.will_do(Version(1, 34, 2), pinned));
+    }
+}
