@@ -88,6 +88,17 @@ pub enum Command {
         /// Name or number
         #[arg(required_unless_present = "list")]
         name: Option<String>,
+        /// Pause before each part, and show its changes as shell
+        #[arg(long, conflicts_with = "list")]
+        step: bool,
+    },
+    /// Draw the page of a run (the newest by default) and the history of all
+    Report {
+        /// A folder under .lab/runs/, or its name
+        run: Option<String>,
+        /// Open it in the browser
+        #[arg(long)]
+        open: bool,
     },
     /// k3d, one stage: the cluster exists, runs and is the lab's
     Cluster,

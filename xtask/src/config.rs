@@ -1,6 +1,7 @@
 //! `lab.toml`: tool pins, names, ports, objectives and the engine. Everything
 //! is checked before anything is done.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -63,36 +64,89 @@ impl Python {
 pub struct Client {
     rate: Spanned<u32>,
     connections: Spanned<u32>,
+    reads: Spanned<u32>,
 }
 
 impl Client {
-    /// Requests a second, over all connections.
+    /// Writes a second, whatever the answers do.
     pub fn rate(&self) -> u32 {
         *self.rate.get_ref()
     }
 
-    /// Requests that may be under way at once.
+    /// Writers that stand ready.
     pub fn connections(&self) -> u32 {
         *self.connections.get_ref()
+    }
+
+    /// Looks of the reader a second.
+    pub fn reads(&self) -> u32 {
+        *self.reads.get_ref()
     }
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Objectives {
+    rpo_rows: Spanned<f64>,
     rpo_seconds: Spanned<f64>,
     rto_seconds: Spanned<f64>,
+    /// Other limits for some scenarios, by their names.
+    #[serde(default)]
+    scenario: BTreeMap<String, Exceptions>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exceptions {
+    rpo_rows: Option<Spanned<f64>>,
+    rpo_seconds: Option<Spanned<f64>>,
+    rto_seconds: Option<Spanned<f64>>,
+}
+
+/// What one scenario is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Acknowledged rows that may be lost with the journal.
+    pub rpo_rows: f64,
+    /// Seconds' worth of acknowledged writes that may be lost.
+    pub rpo_seconds: f64,
+    /// How long the service may be away.
+    pub rto_seconds: f64,
 }
 
 impl Objectives {
-    /// How many seconds' worth of acknowledged writes may be lost.
-    pub fn rpo_seconds(&self) -> f64 {
-        *self.rpo_seconds.get_ref()
+    pub fn of(&self, scenario: &str) -> Limits {
+        let none = Exceptions::default();
+        let own = self.scenario.get(scenario).unwrap_or(&none);
+        let value = |own: &Option<Spanned<f64>>, common: &Spanned<f64>| {
+            *own.as_ref().unwrap_or(common).get_ref()
+        };
+        Limits {
+            rpo_rows: value(&own.rpo_rows, &self.rpo_rows),
+            rpo_seconds: value(&own.rpo_seconds, &self.rpo_seconds),
+            rto_seconds: value(&own.rto_seconds, &self.rto_seconds),
+        }
     }
 
-    /// How long the service may be away.
-    pub fn rto_seconds(&self) -> f64 {
-        *self.rto_seconds.get_ref()
+    fn check(&self) -> Result<(), Complaint> {
+        let common = [
+            ("rpo_rows", Some(&self.rpo_rows)),
+            ("rpo_seconds", Some(&self.rpo_seconds)),
+            ("rto_seconds", Some(&self.rto_seconds)),
+        ];
+        let own = self.scenario.values().flat_map(|one| {
+            [
+                ("rpo_rows", one.rpo_rows.as_ref()),
+                ("rpo_seconds", one.rpo_seconds.as_ref()),
+                ("rto_seconds", one.rto_seconds.as_ref()),
+            ]
+        });
+        for (name, value) in common.into_iter().chain(own) {
+            if let Some(value) = value {
+                in_range(&format!("objectives.{name}"), value, 0.0..=86_400.0)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -128,16 +182,8 @@ impl Config {
     fn check(&self) -> Result<(), Complaint> {
         in_range("client.rate", &self.client.rate, 1..=2000)?;
         in_range("client.connections", &self.client.connections, 1..=64)?;
-        in_range(
-            "objectives.rpo_seconds",
-            &self.objectives.rpo_seconds,
-            0.0..=86_400.0,
-        )?;
-        in_range(
-            "objectives.rto_seconds",
-            &self.objectives.rto_seconds,
-            0.0..=86_400.0,
-        )?;
+        in_range("client.reads", &self.client.reads, 0..=100)?;
+        self.objectives.check()?;
         self.pins_are_possible()?;
         let minimum = &self.python.minimum;
         if parse_minor(minimum.get_ref()).is_none() {
@@ -250,6 +296,20 @@ mod tests {
         assert!(said.contains("1 to 2000"), "{said}");
         let said = complain("\"3.10\"", "\"three\"");
         assert!(said.contains("python.minimum"), "{said}");
+    }
+
+    #[test]
+    fn a_scenario_can_have_an_objective_of_its_own() {
+        let own = "\n[objectives.scenario.volume-loss]\nrto_seconds = 7\n";
+        let config = parse(&format!("{GOOD}{own}"), Path::new("lab.toml")).unwrap();
+        assert_eq!(config.objectives.of("volume-loss").rto_seconds, 7.0);
+        assert_eq!(config.objectives.of("pod-crash").rto_seconds, 30.0);
+        let wrong = format!("{GOOD}{}", own.replace("7", "-7"));
+        let said = parse(&wrong, Path::new("lab.toml")).unwrap_err();
+        assert!(
+            said.to_string().contains("objectives.rto_seconds"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -51,6 +51,19 @@ impl Context {
         })
     }
 
+    /// The same lab, with every change shown and none carried out.
+    pub fn shown_only(&self) -> Self {
+        let exec = Exec::new(self.ui.clone(), self.lab.logs(), true);
+        let (tools, ui) = (&self.config.tools, self.ui.clone());
+        let mut shown = Self {
+            tools: Toolbox::new(tools, self.lab.tools(), exec.clone(), ui),
+            exec,
+            ..self.clone()
+        };
+        shown.options.dry_run = true;
+        shown
+    }
+
     /// Takes the lab for a command that changes it; `None` in a dry run, which
     /// changes nothing.
     pub fn lock(&self, command: &str) -> Result<Option<Lock>> {

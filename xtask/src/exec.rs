@@ -13,9 +13,9 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -40,6 +40,7 @@ pub struct Exec {
     logs: PathBuf,
     dry_run: bool,
     serial: Arc<AtomicU32>,
+    changes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Exec {
@@ -49,6 +50,7 @@ impl Exec {
             logs,
             dry_run,
             serial: Arc::default(),
+            changes: Arc::default(),
         }
     }
 
@@ -60,7 +62,19 @@ impl Exec {
     /// do the same; says whether it is to be carried out.
     pub fn change(&self, shell: &str) -> bool {
         self.ui.command(shell, self.dry_run);
+        if !self.dry_run {
+            self.lock_changes().push(shell.to_owned());
+        }
         !self.dry_run
+    }
+
+    /// Every change that was carried out so far, as shell.
+    pub fn changes(&self) -> Vec<String> {
+        self.lock_changes().clone()
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, Vec<String>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a short command that changes nothing (also in a dry run) and

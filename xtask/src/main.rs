@@ -26,6 +26,7 @@ use clap::Parser;
 
 use cli::{Cli, Command, LabChoice};
 use context::Context;
+use scenario::run::How;
 use ui::Ui;
 
 fn main() -> ExitCode {
@@ -59,7 +60,11 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Undo { plan } => commands::restore::undo(ctx, plan),
         Command::Prune => commands::restore::prune(ctx),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
-        Command::Scenario { name, .. } => commands::scenario::run(ctx, &name.unwrap_or_default()),
+        Command::Scenario { name, step, .. } => {
+            let how = How { step, lead: 0.0 };
+            commands::scenario::run(ctx, &name.unwrap_or_default(), how)
+        }
+        Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Cluster
         | Command::Image
         | Command::Import

@@ -120,6 +120,14 @@ impl Ui {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "o" | "oui"))
     }
 
+    /// Waits until the reader wants to go on.
+    pub fn wait_for_reader(&self) -> std::io::Result<()> {
+        self.print(|| {
+            let _ = write!(std::io::stderr(), "[Enter] goes on, ctrl-C stops: ");
+        });
+        std::io::stdin().read_line(&mut String::new()).map(|_| ())
+    }
+
     /// A table with its columns aligned, without a heading where all headers
     /// are empty; numbers read better on the right.
     pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) {

@@ -84,6 +84,8 @@ impl Wait {
 /// Limits of external commands, which are waits too.
 pub const SHORT_COMMAND: Duration = Duration::from_secs(20);
 pub const VENV_INSTALL: Duration = Duration::from_secs(600);
+/// Compiling the report on demand, and drawing.
+pub const REPORT: Duration = Duration::from_secs(600);
 pub const TEST_COMMAND: Duration = Duration::from_secs(1800);
 pub const FAULT_SUITE: Duration = Duration::from_secs(7200);
 /// A daemon that takes longer does not answer.
@@ -174,6 +176,19 @@ pub fn until<T>(wait: Wait, mut probe: impl FnMut() -> Result<Option<T>>) -> Res
             return Err(wait.ran_out());
         }
         std::thread::sleep(wait.every);
+    }
+}
+
+/// Sleeps until a moment, or ctrl-C.
+pub fn until_moment(moment: Instant) -> Result<()> {
+    const NAP: Duration = Duration::from_millis(50);
+    loop {
+        check_interrupt()?;
+        let left = moment.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(NAP));
     }
 }
 

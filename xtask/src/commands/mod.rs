@@ -8,6 +8,7 @@ pub mod faults;
 pub mod image_lab;
 pub mod local;
 pub mod preflight;
+pub mod report;
 pub mod restore;
 pub mod scenario;
 pub mod setup;

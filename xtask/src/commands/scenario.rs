@@ -3,11 +3,12 @@
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use crate::commands::setup;
+use crate::commands::{report, setup};
 use crate::context::Context;
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
-use crate::scenario::run::Run;
+use crate::scenario::run::{How, Run};
 use crate::scenario::{self, Scenario};
 
 pub fn list(ctx: &Context) -> Result<()> {
@@ -28,20 +29,23 @@ pub fn list(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-pub fn run(ctx: &Context, asked: &str) -> Result<()> {
+pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     let scenario = scenario::find(asked)?;
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
     let engine = setup::bring_up(ctx)?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
     }
-    let run = Run::create(ctx, scenario.name)?;
     ctx.ui
         .note(&format!("Scenario {}, {}", scenario.number, scenario.title));
-    let result = (scenario.play)(&run, engine.as_ref())?;
-    let document = run.folder.join("result.json");
-    let text = serde_json::to_string_pretty(&result)? + "\n";
-    std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
+    let result = play(ctx, engine.as_ref(), scenario, how)?;
+    if let Some(page) = report::draw_if_ready(ctx, &ctx.lab.root.join(&result.run)) {
+        ctx.ui
+            .note(&format!("The page of this run: {}", page.display()));
+    } else {
+        ctx.ui
+            .note("cargo xtask report draws the page of this run.");
+    }
     ctx.ui.timings();
     if ctx.ui.json() {
         ctx.ui.document(&result)?;
@@ -58,6 +62,21 @@ pub fn run(ctx: &Context, asked: &str) -> Result<()> {
     ))
     .next(format!("look into {}", result.run))
     .into())
+}
+
+/// Plays a scenario and keeps its result beside the ledger.
+pub fn play(
+    ctx: &Context,
+    engine: &dyn Engine,
+    scenario: &Scenario,
+    how: How,
+) -> Result<ScenarioResult> {
+    let run = Run::create(ctx, scenario.name, how)?;
+    let result = (scenario.play)(&run, engine)?;
+    let document = run.folder.join("result.json");
+    let text = serde_json::to_string_pretty(&result)? + "\n";
+    std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
+    Ok(result)
 }
 
 /// What happened, in words and figures that a person can check.
@@ -135,6 +154,12 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     }
     rows.push(row("kept in", result.run.clone()));
     ctx.ui.table(&["", ""], &rows);
+    for line in &result.lessons {
+        ctx.ui.say(line);
+    }
+    for doubt in &result.doubts {
+        ctx.ui.warn(doubt);
+    }
 }
 
 /// Ids as ranges: 12-48, 50.

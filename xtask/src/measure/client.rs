@@ -1,122 +1,205 @@
 //! The measuring client: writes through the same URL as users, at a fixed
-//! rate over several connections, whatever happens on the other side.
+//! rate, whatever happens on the other side. It is an open loop: each request
+//! has its moment, and a slow answer to one does not put off the next, since
+//! real users do not wait for each other either.
 
+use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::http;
-use crate::measure::ledger::{Ledger, Outcome, Request};
+use crate::measure::ledger::{Journey, Ledger, Outcome};
+use crate::measure::reader;
 
-/// How hard the client writes.
+/// How hard the client works.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Requests a second.
+    /// Writes a second.
     pub rate: u32,
-    /// Requests that may be under way at once.
+    /// Writers that stand ready; more are taken on while answers are slow.
     pub connections: u32,
+    /// Looks of the reader a second.
+    pub reads: u32,
 }
+
+/// Requests under way at once, at most: five seconds (the limit of an answer)
+/// at a hundred a second. What is due beyond waits, and the ledger says so.
+const MOST_UNDER_WAY: usize = 512;
+/// A writer does little; hundreds of them must not cost memory.
+const STACK: usize = 256 << 10;
 
 /// A client at work. Dropped, it stops.
 pub struct Client {
-    ledger: Arc<Ledger>,
-    workers: Workers,
+    crew: Arc<Crew>,
+    ended: bool,
+}
+
+/// What the threads of a client share.
+struct Crew {
+    url: String,
+    prefix: String,
+    load: Load,
+    ledger: Ledger,
+    stop: AtomicBool,
+    /// Nanoseconds of processor time of the threads that have ended.
+    cpu: AtomicU64,
+    work: Mutex<Work>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Work {
+    /// Requests that are due: number and moment.
+    due: VecDeque<(usize, f64)>,
+    idle: usize,
+    /// Nothing more will be due.
+    over: bool,
+    threads: Vec<JoinHandle<()>>,
+    /// A thread could not be started.
+    broken: Option<std::io::Error>,
 }
 
 impl Client {
     /// Starts to write messages `<prefix>-<n>` and to keep the ledger at `path`.
     pub fn start(url: &str, prefix: &str, load: Load, path: &Path) -> Result<Self> {
-        let ledger = Arc::new(Ledger::create(path)?);
-        let stop = Arc::new(AtomicBool::new(false));
-        let next = Arc::new(AtomicUsize::new(0));
-        let handles = (0..load.connections)
-            .map(|_| {
-                let worker = Worker {
-                    url: url.to_owned(),
-                    prefix: prefix.to_owned(),
-                    rate: load.rate,
-                    ledger: Arc::clone(&ledger),
-                    stop: Arc::clone(&stop),
-                    next: Arc::clone(&next),
-                };
-                std::thread::spawn(move || worker.run())
-            })
-            .collect();
-        Ok(Self {
-            ledger,
-            workers: Workers { stop, handles },
-        })
+        let crew = Arc::new(Crew {
+            url: url.to_owned(),
+            prefix: prefix.to_owned(),
+            load,
+            ledger: Ledger::create(path)?,
+            stop: AtomicBool::new(false),
+            cpu: AtomicU64::new(0),
+            work: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let client = Self {
+            crew: Arc::clone(&crew),
+            ended: false,
+        };
+        for _ in 0..load.connections {
+            crew.hire(Crew::write_what_is_due)?;
+        }
+        crew.hire(Crew::keep_time)?;
+        if load.reads > 0 {
+            crew.hire(Crew::read)?;
+        }
+        Ok(client)
     }
 
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        &self.crew.ledger
     }
 
-    /// Ends the load after the requests under way; returns all of them.
-    pub fn finish(mut self) -> Result<Vec<Request>> {
-        self.workers.halt()?;
-        Arc::into_inner(self.ledger)
-            .ok_or_else(|| anyhow!("the ledger is still in use"))?
-            .close()
+    /// Ends the load after what was due by now; returns all of it.
+    pub fn finish(mut self) -> Result<Journey> {
+        self.halt()?;
+        let cpu = Duration::from_nanos(self.crew.cpu.load(Ordering::Relaxed));
+        self.crew.ledger.close(cpu.as_secs_f64())
     }
-}
 
-/// The client's threads.
-struct Workers {
-    stop: Arc<AtomicBool>,
-    handles: Vec<JoinHandle<()>>,
-}
-
-impl Workers {
     fn halt(&mut self) -> Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
-        for handle in self.handles.drain(..) {
-            handle
-                .join()
-                .map_err(|_| anyhow!("a connection of the measuring client crashed"))?;
+        self.ended = true;
+        self.crew.stop.store(true, Ordering::Relaxed);
+        // Writers may still be taken on by the one that keeps the time.
+        loop {
+            let threads = std::mem::take(&mut self.crew.lock().threads);
+            if threads.is_empty() {
+                break;
+            }
+            for thread in threads {
+                let joined = thread.join();
+                joined.map_err(|_| anyhow!("a thread of the measuring client crashed"))?;
+            }
         }
+        match self.crew.lock().broken.take() {
+            Some(error) => Err(error).context("starting a thread of the measuring client"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if !self.ended {
+            // After an error nobody asks for the ledger; the threads must end
+            // all the same, and at once.
+            self.crew.lock().due.clear();
+            let _ = self.halt();
+        }
+    }
+}
+
+impl Crew {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread that does `job` and then hands in its processor time.
+    fn hire(self: &Arc<Self>, job: fn(&Arc<Self>)) -> Result<()> {
+        let crew = Arc::clone(self);
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
+            job(&crew);
+            crew.cpu.fetch_add(processor_time(), Ordering::Relaxed);
+        });
+        let thread = thread.context("starting a thread of the measuring client")?;
+        self.lock().threads.push(thread);
         Ok(())
     }
-}
 
-impl Drop for Workers {
-    fn drop(&mut self) {
-        // After an error nobody asks for the ledger; the threads must end all
-        // the same.
-        let _ = self.halt();
-    }
-}
-
-struct Worker {
-    url: String,
-    prefix: String,
-    rate: u32,
-    ledger: Arc<Ledger>,
-    stop: Arc<AtomicBool>,
-    next: Arc<AtomicUsize>,
-}
-
-impl Worker {
-    /// Takes the next request that is due, whoever is free first.
-    fn run(self) {
-        loop {
-            let n = self.next.fetch_add(1, Ordering::Relaxed);
-            let due = n as f64 / f64::from(self.rate);
-            let early = due - self.ledger.now();
-            if early > 0.0 {
-                std::thread::sleep(Duration::from_secs_f64(early));
-            }
+    /// Makes each request due at its moment, and takes on another writer where
+    /// nobody is free to send it.
+    fn keep_time(self: &Arc<Self>) {
+        for n in 0.. {
+            let due = n as f64 / f64::from(self.load.rate);
+            self.sleep_until(due);
             if self.stop.load(Ordering::Relaxed) {
-                return;
+                break;
             }
+            let mut work = self.lock();
+            work.due.push_back((n, due));
+            let writers = work.threads.len();
+            let short = work.idle < work.due.len() && writers < MOST_UNDER_WAY;
+            drop(work);
+            self.changed.notify_one();
+            if short && let Err(error) = self.hire(Self::write_what_is_due) {
+                let broken = std::io::Error::other(format!("{error:#}"));
+                self.lock().broken.get_or_insert(broken);
+            }
+        }
+        self.lock().over = true;
+        self.changed.notify_all();
+    }
+
+    fn write_what_is_due(self: &Arc<Self>) {
+        while let Some((n, due)) = self.next_due() {
             let message = format!("{}-{n}", self.prefix);
-            let sent = self.ledger.sent(n, &message);
+            let sent = self.ledger.sent(n, due, &message);
             let outcome = self.write(&message);
-            self.ledger.ended(n, message, sent, outcome);
+            self.ledger.ended(n, message, (due, sent), outcome);
+        }
+    }
+
+    fn next_due(&self) -> Option<(usize, f64)> {
+        let mut work = self.lock();
+        loop {
+            if let Some(next) = work.due.pop_front() {
+                return Some(next);
+            }
+            if work.over {
+                return None;
+            }
+            work.idle += 1;
+            work = self
+                .changed
+                .wait(work)
+                .unwrap_or_else(PoisonError::into_inner);
+            work.idle -= 1;
         }
     }
 
@@ -141,4 +224,44 @@ impl Worker {
             },
         }
     }
+
+    /// Looks at the count and at the newest rows, in turns.
+    fn read(self: &Arc<Self>) {
+        for n in 0.. {
+            self.sleep_until(n as f64 / f64::from(self.load.reads));
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let sent = self.ledger.now();
+            let seen = if n % 2 == 0 {
+                reader::count(&self.url)
+            } else {
+                reader::newest(&self.url)
+            };
+            self.ledger.read(sent, seen);
+        }
+    }
+
+    /// Sleeps until a moment of the ledger's clock, or until the end.
+    fn sleep_until(&self, moment: f64) {
+        const NAP: f64 = 0.2;
+        while !self.stop.load(Ordering::Relaxed) {
+            let early = moment - self.ledger.now();
+            if early <= 0.0 {
+                return;
+            }
+            thread::sleep(Duration::from_secs_f64(early.min(NAP)));
+        }
+    }
+}
+
+/// What this thread has used, in nanoseconds; none where the system does not
+/// say.
+fn processor_time() -> u64 {
+    let Ok(time) = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID) else {
+        return 0;
+    };
+    let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+    let rest = u64::try_from(time.tv_nsec()).unwrap_or(0);
+    seconds * 1_000_000_000 + rest
 }

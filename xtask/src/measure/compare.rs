@@ -160,6 +160,7 @@ mod tests {
         Request {
             n,
             message: format!("m{n}"),
+            due: ended - 0.1,
             sent: ended - 0.1,
             ended,
             outcome,

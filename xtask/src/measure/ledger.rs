@@ -3,8 +3,8 @@
 //! (JSON lines, one `sent` and one `ended` line a request), so that it is
 //! there even if we are not.
 //!
-//! Times are seconds of a monotonic clock since the run began; the first line
-//! of the file gives the wall clock at that moment.
+//! Times are seconds of a monotonic clock since the run began; the first and
+//! the last line of the file give the wall clock beside it.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,6 +14,8 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+
+use super::reader::{Read, Seen};
 
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +32,8 @@ pub enum Outcome {
 pub struct Request {
     pub n: usize,
     pub message: String,
+    /// When it was meant to be sent: what its user waited from.
+    pub due: f64,
     pub sent: f64,
     pub ended: f64,
     pub outcome: Outcome,
@@ -48,6 +52,21 @@ pub struct Row {
     pub timestamp: String,
 }
 
+/// Everything that the client did and saw.
+#[derive(Debug)]
+pub struct Journey {
+    /// In the order in which they ended.
+    pub requests: Vec<Request>,
+    pub reads: Vec<Read>,
+    /// The wall clock at the beginning.
+    pub began: String,
+    /// How much farther the wall clock went than the monotonic one: it was set,
+    /// or the machine slept.
+    pub clock_stepped: f64,
+    /// What the client itself cost, in seconds of processor time.
+    pub cpu: f64,
+}
+
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Line<'a> {
@@ -56,8 +75,18 @@ enum Line<'a> {
     },
     Sent {
         n: usize,
+        due: f64,
         at: f64,
         message: &'a str,
+    },
+    Read {
+        sent: f64,
+        at: f64,
+        seen: &'a Seen,
+    },
+    Closed {
+        at: f64,
+        wall: String,
     },
     Ended {
         n: usize,
@@ -71,12 +100,14 @@ struct Inner {
     /// The first write of the ledger that failed: it would be incomplete.
     broken: Option<std::io::Error>,
     ended: Vec<Request>,
+    reads: Vec<Read>,
     under_way: usize,
     sent: usize,
 }
 
 pub struct Ledger {
     start: Instant,
+    wall: SystemTime,
     inner: Mutex<Inner>,
 }
 
@@ -85,15 +116,17 @@ impl Ledger {
         let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
         let ledger = Self {
             start: Instant::now(),
+            wall: SystemTime::now(),
             inner: Mutex::new(Inner {
                 file,
                 broken: None,
                 ended: Vec::new(),
+                reads: Vec::new(),
                 under_way: 0,
                 sent: 0,
             }),
         };
-        let wall = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        let wall = shown(ledger.wall);
         ledger.lock().write(&Line::Began { wall });
         Ok(ledger)
     }
@@ -103,16 +136,22 @@ impl Ledger {
         self.start.elapsed().as_secs_f64()
     }
 
-    pub fn sent(&self, n: usize, message: &str) -> f64 {
+    pub fn sent(&self, n: usize, due: f64, message: &str) -> f64 {
         let mut inner = self.lock();
         let at = self.now();
         inner.under_way += 1;
         inner.sent += 1;
-        inner.write(&Line::Sent { n, at, message });
+        inner.write(&Line::Sent {
+            n,
+            due,
+            at,
+            message,
+        });
         at
     }
 
-    pub fn ended(&self, n: usize, message: String, sent: f64, outcome: Outcome) {
+    /// `times` are when it was due and when it was sent.
+    pub fn ended(&self, n: usize, message: String, times: (f64, f64), outcome: Outcome) {
         let mut inner = self.lock();
         let at = self.now();
         inner.under_way -= 1;
@@ -124,9 +163,25 @@ impl Ledger {
         inner.ended.push(Request {
             n,
             message,
-            sent,
+            due: times.0,
+            sent: times.1,
             ended: at,
             outcome,
+        });
+    }
+
+    pub fn read(&self, sent: f64, seen: Seen) {
+        let mut inner = self.lock();
+        let at = self.now();
+        inner.write(&Line::Read {
+            sent,
+            at,
+            seen: &seen,
+        });
+        inner.reads.push(Read {
+            sent,
+            ended: at,
+            seen,
         });
     }
 
@@ -155,16 +210,20 @@ impl Ledger {
         found.count()
     }
 
-    /// All requests, in the order in which they ended.
+    /// Everything, once the client's threads have ended; `cpu` is what they
+    /// cost.
     ///
     /// # Errors
     /// Where a line could not be written, or a request never ended.
-    pub fn close(self) -> Result<Vec<Request>> {
-        let inner = self
-            .inner
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = inner.broken {
+    pub fn close(&self, cpu: f64) -> Result<Journey> {
+        let mut inner = self.lock();
+        let wall = SystemTime::now();
+        let at = self.now();
+        inner.write(&Line::Closed {
+            at,
+            wall: shown(wall),
+        });
+        if let Some(error) = inner.broken.take() {
             return Err(error).context("writing the ledger of requests: it is incomplete");
         }
         anyhow::ensure!(
@@ -173,11 +232,29 @@ impl Ledger {
             inner.sent,
             inner.ended.len()
         );
-        Ok(inner.ended)
+        Ok(Journey {
+            requests: std::mem::take(&mut inner.ended),
+            reads: std::mem::take(&mut inner.reads),
+            began: shown(self.wall),
+            clock_stepped: seconds_between(self.wall, wall) - at,
+            cpu,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shown(wall: SystemTime) -> String {
+    humantime::format_rfc3339_micros(wall).to_string()
+}
+
+/// Negative where the wall clock was set back.
+fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
+    match to.duration_since(from) {
+        Ok(passed) => passed.as_secs_f64(),
+        Err(back) => -back.duration().as_secs_f64(),
     }
 }
 
@@ -209,28 +286,28 @@ mod tests {
     #[test]
     fn every_request_is_in_the_file_as_it_happens() {
         let (ledger, path) = ledger("file");
-        let sent = ledger.sent(0, "m0");
+        let sent = ledger.sent(0, 0.0, "m0");
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2);
         let outcome = Outcome::Acknowledged {
             id: 1,
             timestamp: "t".into(),
         };
-        ledger.ended(0, "m0".into(), sent, outcome);
+        ledger.ended(0, "m0".into(), (0.0, sent), outcome);
         let text = std::fs::read_to_string(&path).unwrap();
         let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!(last["event"], "ended");
         assert_eq!(last["outcome"]["acknowledged"]["id"], 1);
-        assert_eq!(ledger.close().unwrap().len(), 1);
+        assert_eq!(ledger.close(0.0).unwrap().requests.len(), 1);
         std::fs::remove_file(path).unwrap();
     }
 
     #[test]
     fn a_request_that_never_ended_makes_the_ledger_incomplete() {
         let (ledger, path) = ledger("open");
-        ledger.sent(0, "m0");
+        ledger.sent(0, 0.0, "m0");
         assert_eq!(ledger.under_way(), 1);
-        assert!(ledger.close().is_err());
+        assert!(ledger.close(0.0).is_err());
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -3,5 +3,8 @@
 
 pub mod client;
 pub mod compare;
+#[cfg(test)]
+mod honesty;
 pub mod ledger;
+pub mod reader;
 pub mod result;

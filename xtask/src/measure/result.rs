@@ -1,10 +1,12 @@
 //! The result of a scenario: one document, printed with `--json` and kept as
 //! `result.json`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::compare::{Lost, Verdict, seconds_lost};
-use super::ledger::Request;
+use super::ledger::{Journey, Request};
 
 #[derive(Debug, Serialize)]
 pub struct ScenarioResult {
@@ -15,6 +17,9 @@ pub struct ScenarioResult {
     pub passed: bool,
     /// Why it did not pass, in words; empty when it did.
     pub broken: Vec<String>,
+    /// What limits how far the figures can be trusted, in words.
+    pub doubts: Vec<String>,
+    pub objectives: Vec<Objective>,
     pub rpo: Rpo,
     pub rto: Rto,
     pub client: ClientFigures,
@@ -26,8 +31,61 @@ pub struct ScenarioResult {
     /// One entry for each replica that was made to die.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<KillFigures>,
+    /// The wall clock when the client began; its ledger counts from there.
+    pub began: String,
+    /// What was done, in seconds of the ledger's clock.
+    pub moments: Vec<Moment>,
+    /// What there is to learn from it, in plain words.
+    pub lessons: Vec<String>,
+    /// Every change that was made, as shell.
+    pub commands: Vec<String>,
+    pub versions: BTreeMap<String, String>,
     /// Where this document and the ledger are kept.
     pub run: String,
+}
+
+/// A limit of `lab.toml` and what was measured against it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Objective {
+    pub name: &'static str,
+    pub limit: f64,
+    pub measured: f64,
+    pub met: bool,
+}
+
+impl Objective {
+    pub fn at_most(name: &'static str, limit: f64, measured: f64) -> Self {
+        Self {
+            name,
+            limit,
+            measured,
+            met: measured <= limit,
+        }
+    }
+
+    /// Why it is missed, in words.
+    pub fn missed(&self) -> Option<String> {
+        let Self {
+            limit, measured, ..
+        } = self;
+        let said = match self.name {
+            "rpo_rows" => {
+                format!("{measured} acknowledged rows are lost; the objective is {limit}")
+            }
+            "rpo_seconds" => {
+                format!("{measured} s of acknowledged writes are lost; the objective is {limit} s")
+            }
+            _ => format!("the service was away for {measured} s; the objective is {limit} s"),
+        };
+        (!self.met).then_some(said)
+    }
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Moment {
+    pub at: f64,
+    pub what: String,
 }
 
 /// What was lost.
@@ -47,6 +105,8 @@ pub struct Rpo {
 pub struct Rto {
     /// From the first failed request to the first verified success.
     pub seconds: f64,
+    /// When that first request was sent, on the ledger's clock.
+    pub began: Option<f64>,
     pub phases: Vec<Phase>,
 }
 
@@ -62,6 +122,16 @@ pub struct ClientFigures {
     pub failed: usize,
     /// Between one acknowledgement and the next.
     pub longest_gap_seconds: f64,
+    /// The longest time in which nothing was sent: an outage as short as that
+    /// can have gone unseen.
+    pub resolution_seconds: f64,
+    /// Requests that were sent later than one period after their moment.
+    pub late: usize,
+    pub reads: usize,
+    /// Processor time that the client itself used.
+    pub cpu_seconds: f64,
+    /// How far wall clock and monotonic clock came apart.
+    pub clock_stepped_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,20 +193,60 @@ impl Rto {
         }
         Self {
             seconds: milliseconds(from - start),
+            began: (!phases.is_empty()).then_some(milliseconds(start)),
             phases,
         }
     }
 }
 
 impl ClientFigures {
-    pub fn new(requests: &[Request]) -> Self {
+    /// `rate` is what was asked of the client, in requests a second.
+    pub fn new(journey: &Journey, rate: u32) -> Self {
+        let requests = &journey.requests;
+        let period = 1.0 / f64::from(rate);
+        let late = requests.iter().filter(|r| r.sent - r.due > period);
         Self {
             requests: requests.len(),
             failed: requests.iter().filter(|r| !r.acknowledged()).count(),
             longest_gap_seconds: milliseconds(longest_gap(requests)),
+            resolution_seconds: milliseconds(longest_pause(requests)),
+            late: late.count(),
+            reads: journey.reads.len(),
+            cpu_seconds: milliseconds(journey.cpu),
+            clock_stepped_seconds: milliseconds(journey.clock_stepped),
         }
     }
+
+    /// What these figures say about the measuring itself.
+    pub fn doubts(&self, rate: u32) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let period = 1.0 / f64::from(rate);
+        if self.resolution_seconds > COARSE_PERIODS * period {
+            doubts.push(format!(
+                "the client sent nothing for {} s: an outage as short as that can have gone unseen",
+                self.resolution_seconds
+            ));
+        }
+        if self.late * 100 > self.requests {
+            doubts.push(format!(
+                "{} of {} requests were sent late: this machine was too busy for {rate} a second",
+                self.late, self.requests
+            ));
+        }
+        if self.clock_stepped_seconds.abs() > CLOCK_TOLERANCE {
+            doubts.push(format!(
+                "the clocks came apart by {} s: one was set, or the machine slept",
+                self.clock_stepped_seconds
+            ));
+        }
+        doubts
+    }
 }
+
+/// A pause of so many periods is more than the unevenness of a busy machine.
+const COARSE_PERIODS: f64 = 10.0;
+/// More than time synchronisation does within a run.
+const CLOCK_TOLERANCE: f64 = 0.25;
 
 impl Verified {
     pub fn new(rows: usize, verdict: &Verdict) -> Self {
@@ -150,14 +260,20 @@ impl Verified {
     }
 }
 
+/// Between one request and the next, by when they were sent.
+fn longest_pause(requests: &[Request]) -> f64 {
+    longest(requests.iter().map(|request| request.sent))
+}
+
 fn longest_gap(requests: &[Request]) -> f64 {
-    let mut ends: Vec<f64> = requests
-        .iter()
-        .filter(|request| request.acknowledged())
-        .map(|request| request.ended)
-        .collect();
-    ends.sort_by(f64::total_cmp);
-    let gaps = ends.windows(2).map(|pair| pair[1] - pair[0]);
+    let answered = requests.iter().filter(|request| request.acknowledged());
+    longest(answered.map(|request| request.ended))
+}
+
+fn longest(moments: impl Iterator<Item = f64>) -> f64 {
+    let mut moments: Vec<f64> = moments.collect();
+    moments.sort_by(f64::total_cmp);
+    let gaps = moments.windows(2).map(|pair| pair[1] - pair[0]);
     gaps.fold(0.0, f64::max)
 }
 
@@ -187,6 +303,7 @@ mod tests {
         let at = |ended: f64, ok: bool| Request {
             n: 0,
             message: String::new(),
+            due: ended,
             sent: ended,
             ended,
             outcome: if ok {
@@ -200,9 +317,45 @@ mod tests {
                 }
             },
         };
-        let requests = [at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
-        let figures = ClientFigures::new(&requests);
+        let requests = vec![at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
+        let figures = ClientFigures::new(&journey(requests), 1);
         assert_eq!(figures.longest_gap_seconds, 3.0);
         assert_eq!((figures.requests, figures.failed), (4, 1));
+        assert!(figures.doubts(1).is_empty(), "{:?}", figures.doubts(1));
+    }
+
+    fn journey(requests: Vec<Request>) -> Journey {
+        Journey {
+            requests,
+            reads: Vec::new(),
+            began: String::new(),
+            clock_stepped: 0.0,
+            cpu: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_pause_of_the_client_itself_is_said() {
+        let sent = |at: f64| Request {
+            n: 0,
+            message: String::new(),
+            due: at,
+            sent: at,
+            ended: at,
+            outcome: Outcome::Failed {
+                reason: String::new(),
+            },
+        };
+        let figures = ClientFigures::new(&journey(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
+        assert_eq!(figures.resolution_seconds, 1.5);
+        assert!(figures.doubts(100)[0].contains("nothing for 1.5 s"));
+    }
+
+    #[test]
+    fn clocks_that_come_apart_are_said() {
+        let mut journey = journey(Vec::new());
+        journey.clock_stepped = -3.0;
+        let doubts = ClientFigures::new(&journey, 60).doubts(60);
+        assert!(doubts[0].contains("apart by -3 s"), "{doubts:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! The disasters: what each breaks, what must hold, and how it is run.
 
+pub mod outage;
+pub mod outcome;
 pub mod pod_crash;
 pub mod repair;
 pub mod run;

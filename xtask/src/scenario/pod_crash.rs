@@ -7,10 +7,9 @@ use crate::app;
 use crate::context::Context;
 use crate::engine::{Death, Engine};
 use crate::measure::ledger::{Ledger, Request};
-use crate::measure::result::{
-    ClientFigures, KillFigures, Rpo, Rto, ScenarioResult, Verified, milliseconds,
-};
-use crate::scenario::run::{Outcome, Run};
+use crate::measure::result::{KillFigures, Moment, Rpo, Rto, ScenarioResult, milliseconds};
+use crate::scenario::outcome::Outcome;
+use crate::scenario::run::Run;
 use crate::wait;
 
 /// Acknowledgements before the first death and after each.
@@ -37,25 +36,50 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         kill_one(run, engine, ledger, Death::Hard)?,
         kill_one(run, engine, ledger, Death::Graceful)?,
     ];
-    let outcome = Outcome::settle(client, &before, engine)?;
-    let kills = attribute(&killed, &outcome.requests);
-    let mut result = ScenarioResult {
-        scenario: run.scenario,
-        engine: engine.name(),
-        protection: steady.protection,
-        passed: true,
-        broken: outcome.broken(),
-        rpo: Rpo::new(&outcome.requests, &outcome.verdict, &[], killed[0].began),
-        rto: outage(&outcome),
-        client: ClientFigures::new(&outcome.requests),
-        verified: Verified::new(outcome.after.len(), &outcome.verdict),
-        backups_resumed: !engine.facts()?.suspended,
-        protected_seconds: None,
-        kills,
-        run: run.shown_folder(),
-    };
-    judge(&killed, &outcome.requests, &mut result);
+    let moments = moments(&killed);
+    let outcome = Outcome::settle(client, before, engine)?;
+    let requests = &outcome.journey.requests;
+    let kills = attribute(&killed, requests);
+    let rpo = Rpo::new(requests, &outcome.verdict, &[], killed[0].began);
+    let mut result = outcome.result(run, engine, steady, rpo, outage(&outcome), None)?;
+    result.kills = kills;
+    result.moments = moments;
+    judge(&killed, requests, &mut result);
+    result.lessons = lessons(&result);
     Ok(result)
+}
+
+fn moments(killed: &[Killed]) -> Vec<Moment> {
+    let deaths = killed.iter().flat_map(|one| {
+        [
+            (one.began, format!("{} end of {}", one.how, one.pod)),
+            (one.replaced, format!("{} is replaced", one.pod)),
+        ]
+    });
+    let moment = |(at, what)| Moment {
+        at: milliseconds(at),
+        what,
+    };
+    deaths.map(moment).collect()
+}
+
+fn lessons(result: &ScenarioResult) -> Vec<String> {
+    let failed: usize = result.kills.iter().map(|kill| kill.failed).sum();
+    vec![
+        format!(
+            "Two replicas died; {failed} of {} requests failed. The service sends new connections \
+             to ready replicas only, and started replacements by itself.",
+            result.client.requests
+        ),
+        "A replica that is asked to stop is taken out of the service first and then finishes what \
+         it has begun; one that is killed takes its unfinished requests with it."
+            .to_owned(),
+        "RPO: nothing can be lost here, with or without backups: the data are on the volume, not \
+         in the pod. That is continuity (PCA), not recovery (PRA)."
+            .to_owned(),
+        "Look at: kubectl get pods (names and restarts), and the page of cargo xtask report."
+            .to_owned(),
+    ]
 }
 
 /// The same changes as [`play`] makes, shown only.
@@ -125,7 +149,11 @@ fn attribute(killed: &[Killed], requests: &[Request]) -> Vec<KillFigures> {
 
 /// The outage as the client saw it: none where no request failed.
 fn outage(outcome: &Outcome) -> Rto {
-    let failures = outcome.requests.iter().filter(|r| !r.acknowledged());
+    let failures = outcome
+        .journey
+        .requests
+        .iter()
+        .filter(|r| !r.acknowledged());
     let first = failures.min_by(|a, b| a.sent.total_cmp(&b.sent));
     let Some(first) = first else {
         return Rto::new(0.0, &[]);

@@ -1,18 +1,19 @@
 //! What every scenario does: a steady state before, a client that writes all
 //! along, and the comparison at the end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
 
-use crate::app::{self, Point};
+use crate::app;
 use crate::context::Context;
-use crate::engine::{Engine, Facts};
+use crate::engine::{self, Engine, Facts};
+use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
-use crate::measure::compare::{self, Rows, Verdict};
-use crate::measure::ledger::{Ledger, Request};
+use crate::measure::ledger::Ledger;
 use crate::wait;
 
 /// One run of a scenario and the folder that keeps its results.
@@ -22,6 +23,16 @@ pub struct Run<'a> {
     pub folder: PathBuf,
     /// What the client's messages begin with: unique to this run.
     prefix: String,
+    pub how: How,
+}
+
+/// How a run is played.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// Pause before each part and show its changes.
+    pub step: bool,
+    /// How long the client writes before the disaster, in seconds.
+    pub lead: f64,
 }
 
 /// The lab as it must be before and after a disaster.
@@ -31,7 +42,7 @@ pub struct Steady {
 }
 
 impl<'a> Run<'a> {
-    pub fn create(ctx: &'a Context, scenario: &'static str) -> Result<Self> {
+    pub fn create(ctx: &'a Context, scenario: &'static str, how: How) -> Result<Self> {
         let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let stamp = now.replace([':', '.'], "-");
         let folder = ctx.lab.runs().join(format!("{stamp}-{scenario}"));
@@ -42,6 +53,7 @@ impl<'a> Run<'a> {
             scenario,
             folder,
             prefix: format!("{scenario}-{stamp}"),
+            how,
         })
     }
 
@@ -64,20 +76,56 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// A verified point that is known to be good.
-    pub fn verified_backup(&self, engine: &dyn Engine) -> Result<Point> {
-        let taken = app::backup(engine)?.context("a scenario has no dry run")?;
-        let point = taken.value.point;
-        if point.status != "verified" {
-            let reason = point.reason.as_deref().unwrap_or("no reason given");
-            return Err(Failure::promise(format!(
-                "the new backup {} is {}: {reason}",
-                point.name, point.status
-            ))
-            .next("cargo xtask restore --list")
-            .into());
+    /// Shows what the next part will do, and waits for the reader, where a run
+    /// is to be followed step by step.
+    pub fn pause(
+        &self,
+        what: &str,
+        show: impl Fn(&Context, &dyn Engine) -> Result<()>,
+    ) -> Result<()> {
+        if !self.how.step {
+            return Ok(());
         }
-        Ok(point)
+        let ui = &self.ctx.ui;
+        ui.note(&format!("Next: {what}. As shell:"));
+        let shown = self.ctx.shown_only();
+        show(&shown, engine::select(&shown)?.as_ref())?;
+        ui.wait_for_reader()?;
+        wait::check_interrupt()
+    }
+
+    /// The disaster comes at its own moment, not when we are ready.
+    pub fn wait_for_the_moment(&self) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs_f64(self.how.lead);
+        let step = (self.how.lead > 0.0).then(|| {
+            let lead = self.how.lead;
+            self.ctx.ui.step(format!("the moment, in {lead:.1} s"))
+        });
+        wait::until_moment(end)?;
+        if let Some(step) = step {
+            step.done("now");
+        }
+        Ok(())
+    }
+
+    /// What made this run, for whoever wants to repeat it.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        let mut versions = BTreeMap::from([
+            ("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            (
+                "system".to_owned(),
+                format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            ),
+        ]);
+        let describe = ["describe", "--always", "--dirty"];
+        let git = Cmd::new("git").args(describe).cwd(&self.ctx.lab.root);
+        // A copy of the project without its history has no commit to name.
+        if let Ok(output) = self.ctx.exec.probe(&git)
+            && output.status.success()
+        {
+            versions.insert("commit".to_owned(), output.stdout.trim().to_owned());
+        }
+        versions
     }
 
     /// Starts the measuring client with its ledger in the run's folder.
@@ -85,6 +133,7 @@ impl<'a> Run<'a> {
         let load = Load {
             rate: self.ctx.config.client.rate(),
             connections: self.ctx.config.client.connections(),
+            reads: self.ctx.config.client.reads(),
         };
         let path = self.folder.join("ledger.jsonl");
         Client::start(url, &self.prefix, load, &path)
@@ -116,57 +165,4 @@ fn unsteady(facts: &Facts, app: &app::Status) -> Option<String> {
         return Some("the database is gone and waits for a restore".into());
     }
     None
-}
-
-/// What the client did and what the database holds in the end.
-pub struct Outcome {
-    pub requests: Vec<Request>,
-    pub after: Rows,
-    pub verdict: Verdict,
-}
-
-impl Outcome {
-    /// Ends the client, reads the database and compares.
-    pub fn settle(client: Client, before: &Rows, engine: &dyn Engine) -> Result<Self> {
-        let requests = client.finish()?;
-        let after = app::dump(engine)?;
-        let verdict = compare::compare(before, &requests, &after);
-        Ok(Self {
-            requests,
-            after,
-            verdict,
-        })
-    }
-
-    /// When the first request sent at or after `since` was acknowledged whose
-    /// row is really there: the service is back.
-    pub fn first_verified(&self, since: f64) -> Option<&Request> {
-        use crate::measure::ledger::Outcome::Acknowledged;
-        let verified = self.requests.iter().filter(|request| {
-            let Acknowledged { id, .. } = request.outcome else {
-                return false;
-            };
-            let row = self.after.get(&id);
-            request.sent >= since && row.is_some_and(|row| row.message == request.message)
-        });
-        verified.min_by(|a, b| a.ended.total_cmp(&b.ended))
-    }
-
-    /// Promises about rows that were broken, in words.
-    pub fn broken(&self) -> Vec<String> {
-        let found = [
-            (
-                self.verdict.phantom.len(),
-                "rows are present that nobody sent",
-            ),
-            (
-                self.verdict.changed.len(),
-                "acknowledged rows have another content",
-            ),
-        ];
-        let broken = found.iter().filter(|(count, _)| *count > 0);
-        broken
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect()
-    }
 }

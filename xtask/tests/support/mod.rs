@@ -5,8 +5,6 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
-pub mod standin;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,96 @@
+//! `report`: the pages of runs and drills, drawn by a program of their own,
+//! since what it is built from would slow the first `cargo xtask` down.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exec::Cmd;
+use crate::failure::Failure;
+use crate::wait;
+
+pub fn run(ctx: &Context, asked: Option<&str>, open: bool) -> Result<()> {
+    let folder = find(ctx, asked)?;
+    draw(ctx, &folder)?;
+    let page = folder.join("report.html");
+    let history = ctx.lab.runs().join("index.html");
+    if open {
+        let opener = if cfg!(target_os = "macos") {
+            "open"
+        } else {
+            "xdg-open"
+        };
+        let page = page.display().to_string();
+        ctx.exec.run(&Cmd::new(opener).args([page]))?;
+    }
+    if ctx.ui.json() {
+        let junit = folder.join("junit.xml");
+        return ctx
+            .ui
+            .document(&json!({"page": page, "junit": junit, "history": history}));
+    }
+    ctx.ui.say(&format!("This run:  {}", page.display()));
+    ctx.ui.say(&format!("All runs:  {}", history.display()));
+    Ok(())
+}
+
+/// Builds the program where it is not built, and draws.
+pub fn draw(ctx: &Context, folder: &Path) -> Result<()> {
+    let step = ctx.ui.step("drawing the report");
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let words = ["run", "--quiet", "--locked", "--package", "report", "--"];
+    let project = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let cmd = Cmd::new(cargo).args(words).cwd(project);
+    ctx.exec.run(&arguments(ctx, cmd, folder))?;
+    step.done("drawn");
+    Ok(())
+}
+
+/// Draws where the program was built before, which takes no time; `None` where
+/// it was not, or could not.
+pub fn draw_if_ready(ctx: &Context, folder: &Path) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.with_file_name("report");
+    if !program.is_file() {
+        return None;
+    }
+    let cmd = Cmd::new(program.display().to_string());
+    match ctx.exec.run(&arguments(ctx, cmd, folder)) {
+        Ok(()) => Some(folder.join("report.html")),
+        Err(error) => {
+            ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
+            None
+        }
+    }
+}
+
+fn arguments(ctx: &Context, cmd: Cmd, folder: &Path) -> Cmd {
+    let paths = [ctx.lab.runs(), folder.to_owned()];
+    cmd.args(paths.map(|path| path.display().to_string()))
+        .limit(wait::REPORT)
+}
+
+/// The folder of the run that was asked for, or of the newest.
+fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
+    let runs = ctx.lab.runs();
+    if let Some(asked) = asked {
+        let found = [PathBuf::from(asked), runs.join(asked)]
+            .into_iter()
+            .find(|folder| folder.join("result.json").is_file());
+        return found.ok_or_else(|| {
+            Failure::usage(format!("there is no result of a run {asked:?}"))
+                .next(format!("ls {}", runs.display()))
+                .into()
+        });
+    }
+    let entries = std::fs::read_dir(&runs);
+    let entries = entries.with_context(|| format!("listing {}", runs.display()))?;
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let with_result = folders.filter(|folder| folder.join("result.json").is_file());
+    with_result.max().ok_or_else(|| {
+        Failure::usage("nothing has been run yet")
+            .next("cargo xtask scenario 2")
+            .into()
+    })
+}

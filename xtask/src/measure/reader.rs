@@ -1,0 +1,186 @@
+//! The reading side of the client: no acknowledged row vanishes and no count
+//! goes backwards, as far as users can see, outside the declared outage.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::http::{self, Answer};
+use crate::measure::ledger::{Outcome, Request};
+
+/// `/consultation` shows so many rows at most.
+const SHOWN: usize = 50;
+
+/// What one look at the application showed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seen {
+    Count(u64),
+    /// The ids of the newest rows.
+    Newest(Vec<i64>),
+    Failed(String),
+}
+
+/// One look, in seconds of the ledger's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub sent: f64,
+    pub ended: f64,
+    pub seen: Seen,
+}
+
+pub fn count(url: &str) -> Seen {
+    look(url, "/count", |answer| {
+        Some(Seen::Count(answer.body["count"].as_u64()?))
+    })
+}
+
+pub fn newest(url: &str) -> Seen {
+    look(url, "/consultation", |answer| {
+        let rows = answer.body.as_array()?;
+        let ids: Option<Vec<i64>> = rows.iter().map(|row| row["id"].as_i64()).collect();
+        ids.map(Seen::Newest)
+    })
+}
+
+fn look(url: &str, path: &str, read: fn(&Answer) -> Option<Seen>) -> Seen {
+    match http::get(url, path, &[]) {
+        // A database that waits for its restore shows nothing, and says so.
+        Ok(answer) if answer.body["needs_restore"] == Value::Bool(true) => {
+            Seen::Failed("needs a restore".to_owned())
+        }
+        Ok(answer) if answer.ok() => {
+            let unknown = || Seen::Failed(format!("an answer of another form: {}", answer.body));
+            read(&answer).unwrap_or_else(unknown)
+        }
+        Ok(answer) => Seen::Failed(answer.complaint()),
+        Err(error) => Seen::Failed(format!("{error:#}")),
+    }
+}
+
+/// Everything that readers must not see. Looks that touch `outage` are left
+/// out; what was acknowledged before it is the business of the comparison
+/// after it.
+pub fn contradictions(
+    reads: &[Read],
+    requests: &[Request],
+    outage: Option<(f64, f64)>,
+) -> Vec<String> {
+    let (begin, end) = outage.unwrap_or((f64::INFINITY, f64::INFINITY));
+    let before: Vec<&Read> = reads.iter().filter(|read| read.ended < begin).collect();
+    let after: Vec<&Read> = reads.iter().filter(|read| read.sent > end).collect();
+    let since = if outage.is_some() { end } else { 0.0 };
+    let mut found = in_one_stretch(&before, requests, 0.0);
+    found.extend(in_one_stretch(&after, requests, since));
+    found
+}
+
+fn in_one_stretch(reads: &[&Read], requests: &[Request], since: f64) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut highest = 0;
+    for read in reads {
+        match &read.seen {
+            Seen::Count(count) if *count < highest => found.push(format!(
+                "at {:.3} s the count went back from {highest} to {count}",
+                read.ended
+            )),
+            Seen::Count(count) => highest = *count,
+            Seen::Newest(ids) => {
+                let vanished = vanished(read, ids, requests, since);
+                if let Some(first) = vanished.first() {
+                    found.push(format!(
+                        "at {:.3} s {} acknowledged rows could not be read, the first is {first}",
+                        read.ended,
+                        vanished.len()
+                    ));
+                }
+            }
+            Seen::Failed(_) => {}
+        }
+    }
+    found
+}
+
+/// Rows that were acknowledged before the look began, belong among the newest,
+/// and are not there.
+fn vanished(read: &Read, ids: &[i64], requests: &[Request], since: f64) -> Vec<i64> {
+    // A list that is not full shows everything.
+    let oldest = if ids.len() < SHOWN {
+        i64::MIN
+    } else {
+        ids.iter().copied().min().unwrap_or(i64::MIN)
+    };
+    let acknowledged = requests.iter().filter_map(|request| match request.outcome {
+        Outcome::Acknowledged { id, .. } => Some((id, request.ended)),
+        Outcome::Failed { .. } => None,
+    });
+    let due = acknowledged.filter(|(id, at)| *id >= oldest && *at > since && *at < read.sent);
+    due.map(|(id, _)| id)
+        .filter(|id| !ids.contains(id))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(at: f64, seen: Seen) -> Read {
+        Read {
+            sent: at,
+            ended: at + 0.01,
+            seen,
+        }
+    }
+
+    fn acknowledged(id: i64, ended: f64) -> Request {
+        Request {
+            n: 0,
+            message: String::new(),
+            due: ended,
+            sent: ended,
+            ended,
+            outcome: Outcome::Acknowledged {
+                id,
+                timestamp: String::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_count_that_goes_back_is_found_unless_the_outage_explains_it() {
+        let reads = [
+            read(1.0, Seen::Count(10)),
+            read(2.0, Seen::Count(9)),
+            read(6.0, Seen::Count(3)),
+            read(7.0, Seen::Count(4)),
+        ];
+        assert_eq!(contradictions(&reads, &[], None).len(), 3);
+        let found = contradictions(&reads, &[], Some((2.5, 5.0)));
+        assert_eq!(found, ["at 2.010 s the count went back from 10 to 9"]);
+    }
+
+    #[test]
+    fn an_acknowledged_row_that_is_not_listed_has_vanished() {
+        let requests = [acknowledged(1, 0.5), acknowledged(2, 0.6)];
+        let listed = read(1.0, Seen::Newest(vec![2, 1]));
+        assert!(contradictions(&[listed], &requests, None).is_empty());
+        let missing = read(1.0, Seen::Newest(vec![1]));
+        let found = contradictions(&[missing], &requests, None);
+        assert!(found[0].contains("the first is 2"), "{found:?}");
+    }
+
+    #[test]
+    fn rows_older_than_the_list_or_younger_than_the_look_are_not_expected() {
+        let full: Vec<i64> = (101..=150).rev().collect();
+        let requests = [acknowledged(7, 0.1), acknowledged(151, 2.0)];
+        let look = read(1.0, Seen::Newest(full));
+        assert!(contradictions(&[look], &requests, None).is_empty());
+    }
+
+    #[test]
+    fn what_was_acknowledged_before_the_outage_is_left_to_the_comparison() {
+        let requests = [acknowledged(1, 0.5), acknowledged(2, 6.0)];
+        let look = read(7.0, Seen::Newest(vec![2]));
+        let found = contradictions(&[look], &requests, Some((1.0, 5.0)));
+        assert!(found.is_empty(), "{found:?}");
+    }
+}

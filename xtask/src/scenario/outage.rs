@@ -1,0 +1,270 @@
+//! Disasters that end the service until somebody recovers it: one course of
+//! events for all of them, from steady writing to steady writing.
+
+use std::cell::RefCell;
+
+use anyhow::{Context as _, Result};
+
+use crate::app::{self, Restored};
+use crate::context::Context;
+use crate::engine::{self, Engine};
+use crate::failure::Failure;
+use crate::measure::ledger::{Ledger, Request};
+use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
+use crate::scenario::outcome::{self, Outcome};
+use crate::scenario::repair;
+use crate::scenario::run::Run;
+use crate::wait;
+
+/// Acknowledgements before the disaster (so that there is something to lose)
+/// and after it (so that the service is really back).
+const ACKNOWLEDGED_BEFORE: usize = 60;
+const ACKNOWLEDGED_AFTER: usize = 60;
+
+/// What one disaster is made of. In a dry run each part only shows its changes.
+pub struct Disaster {
+    /// Before the client writes: what the recovery will need.
+    pub prepare: fn(&Context, &dyn Engine) -> Result<()>,
+    /// What breaks, in words and in deed. Afterwards the data are unreachable.
+    pub breaks: &'static str,
+    pub strike: fn(&Context, &dyn Engine) -> Result<()>,
+    /// Brings the data back.
+    pub restore: fn(&Context, &dyn Engine) -> Result<Option<Restored>>,
+    /// What there is to learn from this disaster in particular.
+    pub lesson: fn(&ScenarioResult, &Restored) -> String,
+}
+
+/// Moments of the run, in seconds of the ledger's clock.
+struct Played {
+    /// The data were unreachable for good.
+    gone: f64,
+    first_failure: Request,
+    provisioned: f64,
+    restored: f64,
+    report: Restored,
+    /// A new verified backup existed.
+    protected: f64,
+    moments: Vec<Moment>,
+}
+
+pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    let step = run.ctx.ui.step("steady state, and a verified backup");
+    let steady = run.steady_state(engine)?;
+    let before = app::dump(engine)?;
+    (disaster.prepare)(run.ctx, engine)?;
+    step.done("all replicas ready");
+
+    let client = run.client(&steady.url)?;
+    let played = course(disaster, run, engine, client.ledger())?;
+
+    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let outcome = Outcome::settle(client, before, engine)?;
+    let point = played.report.point.as_deref();
+    let point = point.context("the restore began with no point")?;
+    let snapshot_only = outcome.snapshot_only(point, played.gone, engine)?;
+    step.done(format!("{} rows", outcome.after.len()));
+    run.steady_state(engine)?;
+
+    let requests = &outcome.journey.requests;
+    let first = &played.first_failure;
+    // A replica that was still there may have served somebody meanwhile.
+    let serving = outcome
+        .first_verified(first.sent.max(played.gone))
+        .context("no write after the disaster was acknowledged and is there")?
+        .ended;
+    let rto = Rto::new(
+        first.sent,
+        &[
+            ("detected", first.ended),
+            ("provisioned", played.provisioned),
+            ("restored", played.restored),
+            ("serving", serving),
+        ],
+    );
+    let unreachable = outcome::unreachable_since(requests, played.gone);
+    let rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, unreachable);
+    let outage = (first.sent.min(unreachable), serving);
+    let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
+    result.protected_seconds = Some(milliseconds(played.protected - first.sent));
+    result.moments = played.moments;
+    result.lessons = lessons(&result, &played.report);
+    result
+        .lessons
+        .insert(1, (disaster.lesson)(&result, &played.report));
+    Ok(result)
+}
+
+/// The same changes as [`play`] makes, shown only.
+pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    (disaster.prepare)(ctx, engine)?;
+    (disaster.strike)(ctx, engine)?;
+    engine.apply()?;
+    (disaster.restore)(ctx, engine)?;
+    engine.suspend_backups(false)?;
+    app::backup(engine)?;
+    Ok(())
+}
+
+/// A part of the course: announced, timed, kept as a moment, and shown first
+/// where somebody wants to follow step by step.
+struct Course<'a> {
+    run: &'a Run<'a>,
+    engine: &'a dyn Engine,
+    ledger: &'a Ledger,
+    moments: RefCell<Vec<Moment>>,
+}
+
+impl Course<'_> {
+    fn act<T>(
+        &self,
+        what: &str,
+        act: impl Fn(&Context, &dyn Engine) -> Result<T>,
+    ) -> Result<(T, f64)> {
+        self.run
+            .pause(what, |ctx, engine| act(ctx, engine).map(|_| ()))?;
+        let step = self.run.ctx.ui.step(what);
+        self.moments.borrow_mut().push(Moment {
+            at: milliseconds(self.ledger.now()),
+            what: what.to_owned(),
+        });
+        let done = act(self.run.ctx, self.engine)?;
+        let at = self.ledger.now();
+        step.done("done");
+        Ok((done, at))
+    }
+}
+
+fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
+    let ui = &run.ctx.ui;
+    let step = ui.step("the client writes");
+    run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
+    step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
+    run.wait_for_the_moment()?;
+
+    let course = Course {
+        run,
+        engine,
+        ledger,
+        moments: RefCell::default(),
+    };
+    let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
+    let began = ledger.now();
+    let words = format!("disaster: {}", disaster.breaks);
+    let ((), gone) = course.act(&words, disaster.strike)?;
+    let first_failure = wait::until(wait::FAILURE_NOTICED, || Ok(ledger.first_failure(began)))?;
+    let ((), provisioned) = course.act("infrastructure recreated", provision)?;
+    let (report, restored) = course.act("restore", disaster.restore)?;
+    let report = report.context("a scenario has no dry run")?;
+
+    let step = ui.step("service back through the URL");
+    run.acknowledged(ledger, restored, ACKNOWLEDGED_AFTER)?;
+    wait::until(wait::APP_READY, || {
+        let facts = engine.facts()?;
+        Ok((facts.ready() >= facts.wanted as usize).then_some(()))
+    })?;
+    step.done("writes are acknowledged again");
+
+    let protect = |ctx: &Context, engine: &dyn Engine| {
+        engine.suspend_backups(false)?;
+        verified_backup(ctx, engine)
+    };
+    let ((), protected) = course.act("backups resumed, new verified backup", protect)?;
+    unfinished.done()?;
+    Ok(Played {
+        gone,
+        first_failure,
+        provisioned,
+        restored,
+        report,
+        protected,
+        moments: course.moments.into_inner(),
+    })
+}
+
+/// Claims and replicas as declared; does not wait for readiness, which needs
+/// the data.
+fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    engine.apply()?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    wait::until(wait::PODS_EXIST, || {
+        let facts = engine.facts()?;
+        let there =
+            facts.has_volume(engine::DATA_CLAIM) && facts.pods.len() >= facts.wanted as usize;
+        Ok(there.then_some(()))
+    })
+}
+
+/// A new point, which must be a verified one.
+pub fn verified_backup(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let Some(taken) = app::backup(engine)? else {
+        return Ok(());
+    };
+    let point = taken.value.point;
+    if point.status == "verified" {
+        return Ok(());
+    }
+    let reason = point.reason.as_deref().unwrap_or("no reason given");
+    let (name, status) = (point.name, point.status);
+    Err(
+        Failure::promise(format!("the new backup {name} is {status}: {reason}"))
+            .next("cargo xtask restore --list")
+            .into(),
+    )
+}
+
+/// The restore job with the latest verified point, journal included.
+pub fn restore_latest(_ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
+    Ok(app::restore(engine, "latest", false)?.map(|said| said.value))
+}
+
+/// The workshop's way to stop everything that touches the volumes.
+pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    engine.scale(0)?;
+    engine.suspend_backups(true)?;
+    engine.delete_jobs()?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    wait::until(wait::APP_STOPPED, || {
+        Ok(engine.facts()?.pods.is_empty().then_some(()))
+    })
+}
+
+/// What happened, why nothing or something was lost, what snapshots alone
+/// would have lost, and what to look at.
+fn lessons(result: &ScenarioResult, report: &Restored) -> Vec<String> {
+    let rpo = &result.rpo;
+    let point = report.point.as_deref().unwrap_or_default();
+    let why = match (result.protection.as_str(), rpo.lost) {
+        ("journal", 0) => format!(
+            "RPO: nothing was lost. Every write was on pra-backup before it was acknowledged; {} \
+             transactions were replayed onto {point}.",
+            report.replayed
+        ),
+        (_, 0) => format!("RPO: nothing was lost: no write was acknowledged after {point}."),
+        (_, lost) => format!(
+            "RPO: {lost} of {} acknowledged rows were lost, {} s worth: they came after {point}, \
+             and only a journal could have kept them.",
+            rpo.acknowledged, rpo.seconds
+        ),
+    };
+    let phases = result.rto.phases.iter();
+    let longest = phases.max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let longest = longest.map_or_else(String::new, |phase| {
+        format!("; most of it was {:?}, {} s", phase.name, phase.seconds)
+    });
+    vec![
+        format!(
+            "RTO: users were without service for {} s{longest}.",
+            result.rto.seconds
+        ),
+        why,
+        format!(
+            "Snapshots alone would have lost {} rows, {} s worth.",
+            rpo.snapshot_only_lost, rpo.snapshot_only_seconds
+        ),
+        "Look at: cargo xtask restore --list, and the page of cargo xtask report.".to_owned(),
+    ]
+}

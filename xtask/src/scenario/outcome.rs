@@ -1,0 +1,198 @@
+//! What came of a run, as figures: the client's ledger against the database.
+
+use anyhow::Result;
+
+use crate::app;
+use crate::config::Limits;
+use crate::engine::Engine;
+use crate::measure::client::Client;
+use crate::measure::compare::{self, Lost, Rows, Verdict};
+use crate::measure::ledger::{Journey, Request};
+use crate::measure::reader;
+use crate::measure::result::{
+    ClientFigures, Moment, Objective, Rpo, Rto, ScenarioResult, Verified,
+};
+use crate::scenario::run::{Run, Steady};
+
+/// What the client did and what the database holds in the end.
+pub struct Outcome {
+    pub journey: Journey,
+    pub before: Rows,
+    pub after: Rows,
+    pub verdict: Verdict,
+}
+
+impl Outcome {
+    /// Ends the client, reads the database and compares.
+    pub fn settle(client: Client, before: Rows, engine: &dyn Engine) -> Result<Self> {
+        let journey = client.finish()?;
+        let after = app::dump(engine)?;
+        let verdict = compare::compare(&before, &journey.requests, &after);
+        Ok(Self {
+            journey,
+            before,
+            after,
+            verdict,
+        })
+    }
+
+    /// When the first request sent at or after `since` was acknowledged whose
+    /// row is really there: the service is back.
+    pub fn first_verified(&self, since: f64) -> Option<&Request> {
+        use crate::measure::ledger::Outcome::Acknowledged;
+        let verified = self.journey.requests.iter().filter(|request| {
+            let Acknowledged { id, .. } = request.outcome else {
+                return false;
+            };
+            let row = self.after.get(&id);
+            request.sent >= since && row.is_some_and(|row| row.message == request.message)
+        });
+        verified.min_by(|a, b| a.ended.total_cmp(&b.ended))
+    }
+
+    /// What the snapshot `point` alone would have lost of what was acknowledged
+    /// until `disaster`: what came later was never the snapshot's to keep.
+    pub fn snapshot_only(
+        &self,
+        point: &str,
+        disaster: f64,
+        engine: &dyn Engine,
+    ) -> Result<Vec<Lost>> {
+        let kept = app::dump_point(engine, point)?;
+        let until = |request: &&Request| request.ended <= disaster;
+        let requests = self.journey.requests.iter().filter(until);
+        let earlier: Vec<Request> = requests.cloned().collect();
+        Ok(compare::compare(&self.before, &earlier, &kept).lost)
+    }
+
+    /// The result of a run, held against what holds for every scenario; the
+    /// scenario adds its own. `outage` is when it was declared and when it ended.
+    pub fn result(
+        &self,
+        run: &Run,
+        engine: &dyn Engine,
+        steady: Steady,
+        rpo: Rpo,
+        rto: Rto,
+        outage: Option<(f64, f64)>,
+    ) -> Result<ScenarioResult> {
+        let rate = run.ctx.config.client.rate();
+        let client = ClientFigures::new(&self.journey, rate);
+        let backups_resumed = !engine.facts()?.suspended;
+        let mut result = ScenarioResult {
+            scenario: run.scenario,
+            engine: engine.name(),
+            passed: true,
+            broken: self.broken(outage),
+            doubts: client.doubts(rate),
+            objectives: objectives(
+                &run.ctx.config.objectives.of(run.scenario),
+                &steady.protection,
+                &rpo,
+                &rto,
+            ),
+            protection: steady.protection,
+            rpo,
+            rto,
+            client,
+            verified: Verified::new(self.after.len(), &self.verdict),
+            backups_resumed,
+            protected_seconds: None,
+            kills: Vec::new(),
+            began: self.journey.began.clone(),
+            moments: Vec::<Moment>::new(),
+            lessons: Vec::new(),
+            commands: run.ctx.exec.changes(),
+            versions: run.versions(),
+            run: run.shown_folder(),
+        };
+        let missed = result.objectives.iter().filter_map(Objective::missed);
+        result.broken.extend(missed);
+        if !result.backups_resumed {
+            result.broken.push("backups are still suspended".into());
+        }
+        result.passed = result.broken.is_empty();
+        Ok(result)
+    }
+
+    /// Promises about rows that were broken, in words.
+    fn broken(&self, outage: Option<(f64, f64)>) -> Vec<String> {
+        let found = [
+            (
+                self.verdict.phantom.len(),
+                "rows are present that nobody sent",
+            ),
+            (
+                self.verdict.changed.len(),
+                "acknowledged rows have another content",
+            ),
+        ];
+        let broken = found.iter().filter(|(count, _)| *count > 0);
+        let mut broken: Vec<String> = broken
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let Journey {
+            reads, requests, ..
+        } = &self.journey;
+        let seen = reader::contradictions(reads, requests, outage);
+        if let Some(first) = seen.first() {
+            broken.push(format!(
+                "readers saw {} contradictions, the first: {first}",
+                seen.len()
+            ));
+        }
+        broken
+    }
+}
+
+/// The limits of `lab.toml` that hold under this protection.
+fn objectives(limits: &Limits, protection: &str, rpo: &Rpo, rto: &Rto) -> Vec<Objective> {
+    let mut held = vec![
+        Objective::at_most("rpo_seconds", limits.rpo_seconds, rpo.seconds),
+        Objective::at_most("rto_seconds", limits.rto_seconds, rto.seconds),
+    ];
+    if protection == "journal" {
+        let rows = Objective::at_most("rpo_rows", limits.rpo_rows, rpo.lost as f64);
+        held.insert(0, rows);
+    }
+    held
+}
+
+/// The moment when the data became unreachable for writing: the last
+/// acknowledgement before `gone`.
+pub fn unreachable_since(requests: &[Request], gone: f64) -> f64 {
+    let answered = requests.iter().filter(|request| request.acknowledged());
+    let before = answered
+        .map(|request| request.ended)
+        .filter(|ended| *ended <= gone);
+    before.fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::ledger::Outcome::{Acknowledged, Failed};
+
+    #[test]
+    fn the_data_are_unreachable_from_the_last_answer_before_they_were_gone() {
+        let at = |ended: f64, ok: bool| Request {
+            n: 0,
+            message: String::new(),
+            due: ended,
+            sent: ended,
+            ended,
+            outcome: if ok {
+                Acknowledged {
+                    id: 1,
+                    timestamp: String::new(),
+                }
+            } else {
+                Failed {
+                    reason: String::new(),
+                }
+            },
+        };
+        let requests = [at(1.0, true), at(2.0, true), at(2.5, false), at(5.0, true)];
+        assert_eq!(unreachable_since(&requests, 3.0), 2.0);
+    }
+}
