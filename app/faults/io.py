@@ -15,10 +15,10 @@ _ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
 
 
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
-    """Every case's name and what went wrong; short runs take each ninth step and one error."""
+    """Every case's name and what went wrong; short runs take each twelfth step and one error."""
     for scenario in everything(f"{folder}/templates"):
         total = count_steps(scenario, folder)
-        stride = 1 if long else 9
+        stride = 1 if long else 12
         for step in range(1 + rng.randrange(stride), total + 1, stride):
             for number in _ERRORS if long else (rng.choice(_ERRORS),):
                 yield _case(scenario, folder, step, number)

@@ -12,10 +12,10 @@ from faults.world import World, check, in_child
 
 
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
-    """Every case's name and what went wrong; short runs take each ninth step, long ones all."""
+    """Every case's name and what went wrong; short runs take each twelfth step, long ones all."""
     for scenario in everything(f"{folder}/templates"):
         total = count_steps(scenario, folder)
-        stride = 1 if long else 9
+        stride = 1 if long else 12
         for step in range(1 + rng.randrange(stride), total + 1, stride):
             seed = rng.randrange(1 << 30)
             yield _case(scenario, folder, step, seed)

@@ -52,6 +52,8 @@ def _rows(listed) -> Rows:
 
 
 def _prepare(world: World, reporter: Reporter) -> None:
+    # Nearly full with these rows, so that a large one rotates.
+    segments.SIZE = 4096
     volumes.ensure_initialised(world.where)
     events = Events(world.config)
     for number in range(10):
@@ -75,12 +77,9 @@ def _write(world: World, reporter: Reporter) -> None:
 
 def _write_rotating(world: World, reporter: Reporter) -> None:
     segments.SIZE = 2048
-    volumes.ensure_initialised(world.where)
     events = Events(world.config)
-    reporter.add(events, "x" * 1500)
-    # The first segment is of the usual size: a record that does not fit ends it.
-    reporter.add(events, "y" * 4000)
-    reporter.add(events, "z" * 1500)
+    for letter in "xyz":
+        reporter.add(events, letter * 1500)
 
 
 def _backup(world: World, reporter: Reporter) -> None:

@@ -25,6 +25,8 @@ from pra.points import Point
 from pra.settings import Settings
 
 _DOING = "making a backup"
+#: How far names may run ahead of the clock, in seconds; more is a clock that was wrong.
+_AHEAD = 86_400
 
 
 def run(settings: Settings, accept: bool = False) -> Point:
@@ -194,7 +196,7 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
     }
     # Its first name has to outlive a power loss, or half a point could not be told from a copy.
     fileops.fsync_directory(where.temporary)
-    name = _link_free_name(where, temporary, epoch)
+    name = _link_free_name(where, temporary, _first_name(known, epoch))
     content["name"] = name
     fileops.fsync_directory(where.backup)
     unpublished = f"{where.temporary}/snapshot.json"
@@ -206,6 +208,15 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
     fileops.remove(temporary)
     status, reason = content["status"], content["reason"]
     return Point(name, epoch, content["bytes"], status, reason, content)
+
+
+def _first_name(known: list[Point], epoch: int) -> int:
+    """The first second to try: behind names that several points a second pushed ahead.
+
+    The name of a point that was removed meanwhile must not come to mean another.
+    """
+    ahead = [layout.point_epoch(point.name) for point in known]
+    return max((1 + other for other in ahead if epoch <= other < epoch + _AHEAD), default=epoch)
 
 
 def _link_free_name(where: Layout, temporary: str, epoch: int) -> str:

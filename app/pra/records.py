@@ -206,15 +206,17 @@ class Scan:
             return None
         if len(head) < HEADER:
             return self._stop("a record's header is incomplete")
-        if not _sound_header(head):
-            return self._stop("a record's header is damaged")
         _, kind, seq, time_ms, length = _FIELDS.unpack_from(head)
         payload = raw[start + HEADER : start + HEADER + length]
         digest = head[_FIELDS.size : _FIELDS.size + _HASH]
-        chained = hashlib.sha256(self.state.chain + head[: _FIELDS.size] + payload).digest()
-        if digest != chained or not self._follows(kind, seq):
+        if not self._continues(head, payload) or not self._follows(kind, seq):
             return self._stop(f"record {seq} is damaged or does not continue the one before it")
         return Record(kind, seq, time_ms, payload, digest, self.end, self.end + HEADER + length)
+
+    def _continues(self, head: bytes, payload: bytes) -> bool:
+        """Whether a record is what was written behind the one before it."""
+        chained = hashlib.sha256(self.state.chain + head[: _FIELDS.size] + payload).digest()
+        return head[_FIELDS.size : _FIELDS.size + _HASH] == chained and _sound_header(head)
 
     def _follows(self, kind: int, seq: int) -> bool:
         if kind == TRANSACTION:
@@ -231,12 +233,14 @@ class Scan:
 
         A torn last record leaves nothing behind it; bytes that went bad do.
         """
-        at = self._raw.find(_MAGIC, self.end - self._base + 1)
+        at = self._raw.find(_MAGIC, self.end - self._base)
         while at >= 0:
             head = self._raw[at : at + HEADER]
             if len(head) == HEADER and _sound_header(head):
                 seq = _FIELDS.unpack_from(head)[2]
-                return f"records before {seq} are damaged ({self.fault or 'zeros'})"
+                torn = at == self.end - self._base and seq == self.state.seq + 1
+                if not torn:
+                    return f"records before {seq} are damaged ({self.fault or 'zeros'})"
             at = self._raw.find(_MAGIC, at + 1)
         return None
 

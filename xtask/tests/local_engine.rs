@@ -5,147 +5,14 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::standin::*;
 use support::{TestLab, await_some, said};
-
-/// A lab whose pods are `tests/data/pod.py`; `bare` removes it, processes
-/// first, when the test is over.
-fn lab(name: &str) -> TestLab {
-    let lab = TestLab::bare(&format!("local-{name}"));
-    fs::write(lab.root.join("app/pod.py"), include_str!("data/pod.py")).unwrap();
-    let deployment = "k8s/20-deployment.yaml";
-    edit(
-        &lab,
-        deployment,
-        "[python, -m, pra, serve]",
-        "[python3, pod.py, /data]",
-    );
-    let cron_job = "k8s/40-cronjob-backup.yaml";
-    edit(
-        &lab,
-        cron_job,
-        "[python, -m, pra, backup, --json]",
-        "[python3, pod.py, /data, ok]",
-    );
-    // Never by itself while a test runs.
-    edit(&lab, cron_job, "* * * * *", "0 0 29 2 *");
-    let restore = "pra/50-job-restore.yaml";
-    edit(
-        &lab,
-        restore,
-        "[python, -m, pra, restore, --json]",
-        "[python3, pod.py, /data]",
-    );
-    edit(&lab, restore, "PRA_RESTORE_POINT", "JOB");
-    lab
-}
-
-fn edit(lab: &TestLab, file: &str, from: &str, to: &str) {
-    let path = lab.root.join(file);
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{file} has no {from:?}");
-    fs::write(&path, text.replacen(from, to, 1)).unwrap();
-}
-
-fn done(lab: &TestLab, args: &[&str]) {
-    let output = lab.xtask(args);
-    assert!(output.status.success(), "{args:?}: {}", said(&output));
-}
-
-/// Names of the replicas that get requests.
-fn ready(lab: &TestLab) -> BTreeSet<String> {
-    let status = facts(lab);
-    let pods = status["pods"].as_array().unwrap().iter();
-    let ready = pods.filter(|pod| pod["ready"] == true);
-    ready
-        .map(|pod| pod["name"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-fn facts(lab: &TestLab) -> serde_json::Value {
-    // Only the facts: the stand-in has no status of an application to give.
-    let output = lab.xtask(&["local", "facts", "--json"]);
-    assert!(output.status.success(), "{}", said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn up(lab: &TestLab) -> u16 {
-    done(lab, &["local", "apply"]);
-    await_some("two ready replicas", || {
-        (ready(lab).len() == 2).then_some(())
-    });
-    port(lab)
-}
-
-fn port(lab: &TestLab) -> u16 {
-    let facts = facts(lab);
-    let url = facts["url"].as_str().unwrap();
-    url.rsplit(':').next().unwrap().parse().unwrap()
-}
-
-/// One request on a connection of its own; the body of the answer.
-fn request(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    (head.contains(" 200 ") && !body.is_empty()).then(|| body.to_owned())
-}
-
-/// Clients that ask without pause while `act` runs; (asked, failed).
-fn under_load(port: u16, clients: usize, path: &str, act: impl FnOnce()) -> (usize, usize) {
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let client = || {
-            let (mut asked, mut failed) = (0, 0);
-            while !over.load(Ordering::Relaxed) {
-                asked += 1;
-                failed += usize::from(request(port, path).is_none());
-                thread::sleep(Duration::from_millis(5));
-            }
-            (asked, failed)
-        };
-        let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-        act();
-        over.store(true, Ordering::Relaxed);
-        let results = clients.into_iter().map(|client| client.join().unwrap());
-        results.fold((0, 0), |(a, f), (asked, failed)| (a + asked, f + failed))
-    })
-}
-
-fn supervisor(lab: &TestLab) -> String {
-    let text = fs::read_to_string(lab.root.join(".lab/state/supervisor.lock")).unwrap();
-    text.trim().to_owned()
-}
-
-fn signal(pid: &str, signal: &str) {
-    let status = Command::new("kill").args([signal, pid]).status().unwrap();
-    assert!(status.success(), "kill {signal} {pid}");
-}
-
-fn replace_one(lab: &TestLab, force: bool) {
-    let before = ready(lab);
-    let victim = before.first().unwrap();
-    let mut args = vec!["local", "kill", victim.as_str()];
-    args.extend(force.then_some("--force"));
-    done(lab, &args);
-    await_some("a replacement with another name", || {
-        let now = ready(lab);
-        (now.len() == 2 && !now.contains(victim)).then_some(())
-    });
-}
 
 #[test]
 fn a_graceful_end_costs_no_request() {
@@ -297,15 +164,13 @@ fn a_volume_is_deleted_for_good_but_not_in_use_and_not_through_links() {
 fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
     let lab = lab("jobs");
     let ran = || fs::read_to_string(lab.root.join(".lab/volumes/pra-data/ran")).unwrap();
-    edit(
-        &lab,
+    lab.edit(
         "pra/50-job-restore.yaml",
         "backoffLimit: 2",
         "backoffLimit: 1",
     );
     let restore = "pra/50-job-restore.yaml";
-    edit(
-        &lab,
+    lab.edit(
         restore,
         "    spec:\n",
         "    spec:\n      terminationGracePeriodSeconds: 1\n",
@@ -324,8 +189,7 @@ fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
     );
     assert_eq!(ran(), "ok\nbad\nbad\n");
 
-    edit(
-        &lab,
+    lab.edit(
         restore,
         "activeDeadlineSeconds: 300",
         "activeDeadlineSeconds: 1",
@@ -333,8 +197,7 @@ fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
     let said = lab.fails(4, &["local", "job", "restore", "--env", "JOB=hang"]);
     assert!(said.contains("longer than 1 s"), "{said}");
 
-    edit(
-        &lab,
+    lab.edit(
         restore,
         "activeDeadlineSeconds: 1",
         "activeDeadlineSeconds: 300",
@@ -365,14 +228,12 @@ fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
 #[test]
 fn a_replica_that_dies_or_falls_ill_is_started_again_in_its_pod() {
     let lab = lab("restarts");
-    edit(
-        &lab,
+    lab.edit(
         "k8s/20-deployment.yaml",
         "initialDelaySeconds: 5",
         "initialDelaySeconds: 1",
     );
-    edit(
-        &lab,
+    lab.edit(
         "k8s/20-deployment.yaml",
         "periodSeconds: 5",
         "periodSeconds: 1",
@@ -414,8 +275,7 @@ fn a_changed_template_is_rolled_out_without_a_gap() {
     let lab = lab("rollout");
     let port = up(&lab);
     let before = ready(&lab);
-    edit(
-        &lab,
+    lab.edit(
         "k8s/20-deployment.yaml",
         "pod.py, /data]",
         "pod.py, /data]\n          args: [\"\"]",
@@ -433,8 +293,7 @@ fn a_changed_template_is_rolled_out_without_a_gap() {
 #[test]
 fn what_the_engine_does_not_know_it_refuses_before_it_does_anything() {
     let lab = lab("unknown");
-    edit(
-        &lab,
+    lab.edit(
         "k8s/20-deployment.yaml",
         "replicas: 2",
         "replicas: 2\n  paused: true",
@@ -491,7 +350,7 @@ fn a_folder_far_down_is_no_obstacle() {
 fn a_template_that_cannot_start_is_replaced_by_one_that_can() {
     let lab = lab("hopeless");
     let deployment = "k8s/20-deployment.yaml";
-    edit(&lab, deployment, "pod.py, /data]", "nowhere.py]");
+    lab.edit(deployment, "pod.py, /data]", "nowhere.py]");
     done(&lab, &["local", "apply"]);
     await_some("restarts", || {
         let facts = facts(&lab);
@@ -500,6 +359,6 @@ fn a_template_that_cannot_start_is_replaced_by_one_that_can() {
             .all(|pod| pod["restarts"].as_u64().unwrap() >= 2)
             .then_some(())
     });
-    edit(&lab, deployment, "nowhere.py]", "pod.py, /data]");
+    lab.edit(deployment, "nowhere.py]", "pod.py, /data]");
     up(&lab);
 }

@@ -5,6 +5,8 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+pub mod standin;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

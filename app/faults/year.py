@@ -1,0 +1,58 @@
+"""A simulated year of one backup a minute: the volume stays bounded, the promised points stay."""
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+
+from faults.world import World, in_child
+from pra import clock, retention, volumes
+from pra.points import Point
+
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
+#: Size of the database, in bytes, and what all points may fill.
+DATABASE, BOUND = 1 << 20, 200 << 20
+START = 1_800_000_000 - 1_800_000_000 % WEEK
+
+
+def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
+    """One case a simulated day: 365 in the long run, 10 in the short one."""
+    world = World.empty(f"{folder}/year")
+    in_child(lambda reporter: volumes.ensure_initialised(world.where))
+    kept: list[Point] = []
+    moment = [0.0]
+    before, clock.now = clock.now, lambda: moment[0]
+    try:
+        for day in range(365 if long else 10):
+            problem = None
+            for minute in range(DAY // MINUTE):
+                moment[0] = START + day * DAY + minute * MINUTE
+                kept = _backed_up(world, kept, int(moment[0]))
+                problem = problem or _problem(kept, int(moment[0]))
+            yield f"day {day}", problem
+    finally:
+        clock.now = before
+        shutil.rmtree(world.folder)
+        assert not os.path.exists(world.folder)
+
+
+def _backed_up(world: World, kept: list[Point], now: int) -> list[Point]:
+    """A backup more, and what retention leaves of all; no file is written."""
+    serial = kept[0].serial + 1 if kept else 1
+    manifest = {"serial": serial, "position": None, "rows": 1}
+    known = [Point(f"app-{now}.db", now, DATABASE, "verified", None, manifest), *kept]
+    keep = retention.decide(world.config, world.where, known, [])
+    return [point for point in known if point.name in keep.points]
+
+
+def _problem(kept: list[Point], now: int) -> str | None:
+    size = sum(point.bytes for point in kept)
+    if size > BOUND:
+        return f"{size} bytes are kept"
+    epochs = [point.epoch for point in kept]
+    for period, count in ((MINUTE, 60), (HOUR, 24), (DAY, 7), (WEEK, 4)):
+        for back in range(count):
+            index = now // period - back
+            if index * period >= START and not any(e // period == index for e in epochs):
+                return f"no point is left of {period} s number {back} before now"
+    return None
