@@ -244,14 +244,21 @@ class Journal:
 
     def _make_room(self, needed: int) -> None:
         """Go on in a new segment if the record, an abort and a seal behind it do not fit."""
+        # A segment without a record is replaced: its successor would have its name.
+        empty = self._end == records.SEGMENT_HEADER
         if not self._state.sealed:
             if self._end + needed + 2 * records.HEADER <= self._size:
                 return
-            self._encode(SEAL, self._state.seq, b"")
-            self._write_prepared()
+            if not empty:
+                self._encode(SEAL, self._state.seq, b"")
+                self._write_prepared()
         old = self._header
-        header = records.header_after(self._state, old.lineage, old.timeline, old.schema)
-        segment = segments.create(self._where, header, needed)
+        header = (
+            old
+            if empty
+            else records.header_after(self._state, old.lineage, old.timeline, old.schema)
+        )
+        segment = segments.create(self._where, header, needed, replacing=empty)
         self.close()
         self._open(segment)
 

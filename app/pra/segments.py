@@ -38,24 +38,25 @@ def of_timeline(where: Layout, timeline: int) -> list[Segment]:
     return [segment for segment in listing(where) if segment.timeline == timeline]
 
 
-def create(where: Layout, header: SegmentHeader, room: int = 0) -> Segment:
+def create(where: Layout, header: SegmentHeader, room: int = 0, replacing: bool = False) -> Segment:
     """Make a segment, durable under its name before it is used.
 
     Args:
         header: what it continues.
         room: bytes that its records need at least.
+        replacing: take the place of one that has the name and no record.
 
     Raises:
         OSError: it was not made.
     """
-    size = max(SIZE, records.SEGMENT_HEADER + room + records.HEADER)
+    size = max(SIZE, records.SEGMENT_HEADER + room + 2 * records.HEADER)
     temporary = f"{where.journal}/next.tmp"
     path = f"{where.journal}/{header.timeline}-{header.seq + 1:020d}.seg"
     fileops.remove(temporary)
     try:
         content = records.encode_segment_header(header).ljust(size, b"\0")
         fileops.write_new(temporary, content)
-        fileops.link_new(temporary, path)
+        (fileops.replace if replacing else fileops.link_new)(temporary, path)
     finally:
         fileops.remove(temporary)
     fileops.fsync_directory(where.journal)

@@ -8,8 +8,9 @@ from helpers import Crash
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pra import backup, points, restore, retention, segments, targets, volumes, writing
+from pra import backup, points, reach, restore, retention, segments, targets, volumes, writing
 from pra import settings as pra_settings
+from pra.errors import Refused
 from pra.events import Events
 from pra.layout import Layout
 
@@ -19,8 +20,9 @@ NUMBERS = strategies.integers(0, 1000)
 class Model(RuleBasedStateMachine):
     """The application on real volumes beside a dictionary of rows.
 
-    ``states`` holds the rows after each transaction by its number, ``points``
-    those of each restore point, ``before`` those that undo brings back.
+    ``past`` holds the numbers of the transactions that led to ``rows``, ``states``
+    the rows after each transaction by its number; ``points`` holds rows and past
+    of each restore point, ``before`` those that undo brings back.
     """
 
     def __init__(self):
@@ -42,7 +44,7 @@ class Model(RuleBasedStateMachine):
         volumes.ensure_initialised(self.where)
         self.events = Events(self.config)
         self.rows, self.highest = {}, 0
-        self.states, self.seq = {0: {}}, 0
+        self.states, self.seq, self.past = {}, 0, []
         self.points, self.before, self.lost = {}, None, False
 
     def teardown(self):
@@ -51,6 +53,7 @@ class Model(RuleBasedStateMachine):
 
     def _committed(self):
         self.seq += 1
+        self.past = [*self.past, self.seq]
         self.states[self.seq] = dict(self.rows)
 
     def _change(self, sql):
@@ -109,7 +112,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def back_up(self):
         point = backup.run(self.config, accept=True)
-        self.points[point.name] = dict(self.rows)
+        self.points[point.name] = dict(self.rows), self.past
 
     @rule()
     def lose_the_data_volume(self):
@@ -117,17 +120,16 @@ class Model(RuleBasedStateMachine):
         os.mkdir(self.where.data)
         self.lost = True
 
-    def _restored(self, choose, rows):
-        before = None if self.lost else dict(self.rows)
+    def _restored(self, choose, rows, past):
+        before = None if self.lost else (dict(self.rows), self.past)
         restore.run(self.config, choose)
-        self.before = before
-        self.rows, self.lost = dict(rows), False
-        self.states[self.seq] = dict(self.rows)
+        self.before, self.lost = before, False
+        self.rows, self.past = dict(rows), past
 
     @rule()
     def restore_latest(self):
         if volumes.restorable(self.where):
-            self._restored(targets.latest, self.rows)
+            self._restored(targets.latest, self.rows, self.past)
 
     @precondition(lambda self: self.points)
     @rule(number=NUMBERS)
@@ -136,33 +138,27 @@ class Model(RuleBasedStateMachine):
         known = sorted(name for name in self.points if name in listed)
         if known:
             chosen = listed[known[number % len(known)]]
-            self._restored(lambda where, _: targets.exact_point(chosen), self.points[chosen.name])
+            self._restored(lambda where, _: targets.exact_point(chosen), *self.points[chosen.name])
 
+    @precondition(lambda self: self.past)
     @rule(number=NUMBERS)
     def restore_to_before(self, number):
-        from pra import history
-        from pra.errors import Refused
-
-        path = history.live_path(self.where)
-        reachable = [step.record.seq for step in path.everything()] if path else []
-        if not reachable:
-            return
-        chosen = reachable[number % len(reachable)]
-        earlier = [seq for seq in reachable if seq < chosen]
-        if not earlier:
-            return
+        at = number % len(self.past)
+        chosen = self.past[at]
+        rows = self.states[self.past[at - 1]] if at else {}
+        reached = reach.summary(self.where, points.scan(self.where))
         try:
             self._restored(
-                lambda where, _: targets.just_before(where, chosen), self.states[earlier[-1]]
+                lambda where, _: targets.just_before(where, chosen), rows, self.past[:at]
             )
-        except Refused as error:
-            # The base of that moment is no longer kept: said, and nothing changed.
-            assert "no verified point" in error.happened
+        except Refused:
+            # Only what retention let go may be refused, and the listing says so.
+            assert reached["first_seq"] is None or chosen - 1 < reached["first_seq"]
 
     @precondition(lambda self: self.before is not None and not self.lost)
     @rule()
     def undo(self):
-        self._restored(targets.undo, self.before)
+        self._restored(targets.undo, *self.before)
 
     @rule()
     def prune(self):
