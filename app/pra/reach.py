@@ -74,7 +74,8 @@ def _beginning(
             bases.append((timeline.seq, timeline.created))
         for point in known:
             start = targets.start_of(point)
-            if point.status == "verified" and start and path.index_of(start) == at:
+            sound = point.status in ("verified", "safety")
+            if sound and start and path.index_of(start) == at:
                 reached = start.place.seq >= lowest
                 bases += [(start.place.seq, point.manifest["created_time"])] if reached else []
     return min(bases, default=(None, None))
@@ -83,10 +84,13 @@ def _beginning(
 def _unbroken(path: Path, every: list[Segment]) -> Iterator[tuple[int, int]]:
     """Parts of the path, the newest first, each with the number it is unbroken from."""
     for at in reversed(range(len(path.line))):
-        timeline = path.line[at]
+        timeline, limit = path.line[at], path.limit(at)
         lowest = _unbroken_from([one for one in every if one.timeline == timeline.number])
-        yield at, timeline.seq if lowest is None else lowest
-        if lowest is not None and lowest > timeline.seq:
+        if lowest is None:
+            # Nothing of it can be replayed: just its end counts.
+            lowest = limit.seq if limit else timeline.seq
+        yield at, lowest
+        if lowest > timeline.seq:
             return
 
 

@@ -127,6 +127,11 @@ def _keep_journal(
         if name in keep.points:
             for segment in _leading_on(path, start, every, None):
                 keep.segments.setdefault(segment.path, 0)
+    live = path.line[-1]
+    if live.left and clock.now() - live.created < settings.keep_safety_hours * HOUR:
+        # Soon after a restore another moment of the abandoned future may be wanted.
+        for segment in every:
+            keep.segments.setdefault(segment.path, 0)
     # Without two points everything from the beginning is needed.
     second = bases[1][1] if len(bases) > 1 else (bases[-1][1] if bases else None)
     for segment in _leading_on(path, second, every, None) if second else every:

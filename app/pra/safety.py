@@ -43,14 +43,14 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     if number is None or fileops.size(f"{where.generation(number)}/app.db") is None:
         return Kept(None, None, 0)
     try:
+        here, highest = _place(where, number)
+        same = _same_moment(known, here)
+        if same:
+            return _kept(same, here.as_dict(), highest)
         temporary, content = backup.snapshot(where)
     except Damaged as error:
         temporary, content = _raw_copy(where, number, error.happened)
         return Kept(backup.publish(where, known, temporary, content), None, 0)
-    same = _same_moment(known, content)
-    if same:
-        fileops.remove(temporary)
-        return _kept(same, same.manifest["position"], content["highest_issued"])
     content["status"], content["reason"] = "safety", "what was there before a restore"
     point = backup.publish(where, known, temporary, content)
     return _kept(point, content["position"], content["highest_issued"])
@@ -65,13 +65,7 @@ def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
     number = volumes.current(where)
     if number is None or kept.left is None:
         return kept
-    with sqlite.errors("looking at what a restore replaces"):
-        conn = sqlite.open_live(f"{where.generation(number)}/app.db")
-        try:
-            here = schema.position(conn)
-            highest = schema.highest_issued(conn)
-        finally:
-            conn.close()
+    here, highest = _place(where, number)
     if (here.timeline, here.seq, here.hash) == tuple(kept.left.__dict__.values()):
         return kept
     left = Branch(here.timeline, here.seq, here.hash)
@@ -98,11 +92,21 @@ def _kept(point: Point, place: dict | None, highest: int) -> Kept:
     return Kept(point, left, highest)
 
 
-def _same_moment(known: list[Point], content: dict) -> Point | None:
+def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
+    """Where the current database stands, and the highest id that it gave out."""
+    with sqlite.errors("looking at what a restore replaces"):
+        conn = sqlite.open_live(f"{where.generation(number)}/app.db")
+        try:
+            return schema.position(conn), schema.highest_issued(conn)
+        finally:
+            conn.close()
+
+
+def _same_moment(known: list[Point], here: schema.Position | None) -> Point | None:
     """A point that already holds exactly this moment."""
     for point in known:
         sound = point.status in ("verified", "safety") and point.manifest["position"]
-        if sound and point.manifest["position"] == content["position"]:
+        if sound and here and point.manifest["position"] == here.as_dict():
             return point
     return None
 

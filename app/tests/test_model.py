@@ -153,7 +153,8 @@ class Model(RuleBasedStateMachine):
             )
         except Refused:
             # Only what retention let go may be refused, and the listing says so.
-            assert reached["first_seq"] is None or chosen - 1 < reached["first_seq"]
+            first = reached and reached["first_seq"]
+            assert first is None or chosen - 1 < first
 
     @precondition(lambda self: self.before is not None and not self.lost)
     @rule()
