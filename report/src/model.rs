@@ -144,8 +144,8 @@ pub struct Group {
 #[serde(default)]
 pub struct DrillRun {
     pub run: String,
-    pub seed: u64,
-    /// Seconds of the backup interval that had passed.
+    pub number: u64,
+    /// Seconds after the backup.
     pub moment_seconds: f64,
     pub passed: bool,
     pub lost: u64,

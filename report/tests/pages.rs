@@ -70,7 +70,7 @@ fn result(passed: bool, lost: u64, rto: f64) -> Value {
 fn group(protection: &str, rpo: f64) -> Value {
     let run = |n: u32| {
         let share = f64::from(n) / 19.0;
-        json!({"run": format!(".lab/runs/r{n}"), "seed": n, "moment_seconds": share * 60.0,
+        json!({"run": format!(".lab/runs/r{n}"), "number": n, "moment_seconds": share * 60.0,
                "passed": n != 7, "lost": (rpo * share * 60.0) as u64,
                "rpo_seconds": rpo * share, "rto_seconds": 2.0 + share})
     };

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::EngineChoice;
+use crate::scenario::protection::Protection;
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -92,6 +93,8 @@ pub enum Command {
         #[arg(long, conflicts_with = "list")]
         step: bool,
     },
+    /// Repeat disasters at random moments, and tell the spread of what they cost
+    Drill(DrillArgs),
     /// Draw the page of a run (the newest by default) and the history of all
     Report {
         /// A folder under .lab/runs/, or its name
@@ -178,6 +181,28 @@ pub struct RestoreArgs {
     /// With --log: at most so many
     #[arg(long, requires = "log", default_value_t = 50)]
     pub limit: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct DrillArgs {
+    /// Which scenarios, by name or number; they alternate
+    #[arg(default_value = "volume-loss")]
+    pub scenarios: Vec<String>,
+    /// How often each of them is run under each protection
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub runs: u32,
+    /// Which protections are compared, under the same moments; the declared one by default
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub protection: Vec<Protection>,
+    /// What the moments are drawn from; the same seed draws the same moments
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Seconds between two backups, over which the moments are drawn
+    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    pub interval: f64,
+    /// Go on until a promise is broken (a soak, with several scenarios)
+    #[arg(long, conflicts_with = "runs")]
+    pub until_failure: bool,
 }
 
 #[derive(Args, Debug)]

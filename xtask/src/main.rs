@@ -61,9 +61,10 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Prune => commands::restore::prune(ctx),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
         Command::Scenario { name, step, .. } => {
-            let how = How { step, lead: 0.0 };
+            let how = How { step, moment: None };
             commands::scenario::run(ctx, &name.unwrap_or_default(), how)
         }
+        Command::Drill(args) => commands::drill::run(ctx, &args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Cluster
         | Command::Image

@@ -11,19 +11,9 @@ use support::TestLab;
 
 /// Counts from the ledger and the database what the result claims.
 fn independent_count(lab: &TestLab, result: &Value) -> Value {
-    let ledger = lab
-        .root
-        .join(result["run"].as_str().unwrap())
-        .join("ledger.jsonl");
-    let script = support::project().join("xtask/tests/independent_count.py");
-    let output = Command::new("python3")
-        .arg(script)
-        .arg(ledger)
-        .arg(lab.root.join(".lab/volumes/pra-data/app.db"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", support::said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let run = lab.root.join(result["run"].as_str().unwrap());
+    let database = lab.root.join(".lab/volumes/pra-data/app.db");
+    support::independent_count(&run.join("ledger.jsonl"), &database)
 }
 
 #[test]

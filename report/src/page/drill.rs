@@ -171,7 +171,7 @@ fn runs_table(group: &Group) -> Markup {
         let folder = run.run.rsplit('/').next().unwrap_or_default();
         let link = format!("../{folder}/report.html");
         vec![
-            number(run.seed),
+            number(run.number),
             time(run.moment_seconds),
             number(run.lost),
             time(run.rpo_seconds),
@@ -181,13 +181,13 @@ fn runs_table(group: &Group) -> Markup {
         ]
     });
     let headers = [
-        "seed",
+        "run",
         "moment (s)",
         "lost",
         "RPO (s)",
         "RTO (s)",
         "promise",
-        "run",
+        "page",
     ];
     table(&name(group), &headers, rows.collect())
 }

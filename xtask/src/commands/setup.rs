@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::commands::preflight;
 use crate::context::Context;
 use crate::engine::{self, Engine, Facts};
-use crate::scenario::repair;
+use crate::scenario::{protection, repair};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
@@ -57,12 +57,12 @@ fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     put_back(ctx, engine)
 }
 
-/// Ends the recovery of a scenario that was interrupted.
+/// Ends the recovery of a scenario that was interrupted, and the drill around it.
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    match repair::pending(&ctx.lab)? {
-        Some(unfinished) => repair::run(ctx, engine, &unfinished),
-        None => Ok(()),
+    if let Some(unfinished) = repair::pending(&ctx.lab)? {
+        repair::run(ctx, engine, &unfinished)?;
     }
+    protection::put_back(ctx, engine)
 }
 
 /// Everything that was asked for is there and answers.

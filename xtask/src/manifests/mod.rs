@@ -41,12 +41,26 @@ enum Document {
     Job(Box<Job>),
 }
 
+/// Stands for `k8s/` while it is there: a copy with another protection.
+pub fn substitute(root: &Path) -> PathBuf {
+    root.join(".lab/state/k8s")
+}
+
+/// What is applied: `k8s/`, or what stands for it.
+pub fn folder(root: &Path) -> PathBuf {
+    let other = substitute(root);
+    if other.is_dir() {
+        return other;
+    }
+    root.join("k8s")
+}
+
 /// Reads and checks everything in `k8s/`.
 ///
 /// # Errors
 /// [`crate::failure::Kind::Usage`], naming file and field.
 pub fn load(root: &Path) -> Result<Manifests> {
-    let dir = root.join("k8s");
+    let dir = folder(root);
     let mut found = Collected::default();
     for file in yaml_files(&dir)? {
         for document in read(root, &file)? {

@@ -3,8 +3,10 @@
 
 pub mod client;
 pub mod compare;
+pub mod drill;
 #[cfg(test)]
 mod honesty;
 pub mod ledger;
 pub mod reader;
 pub mod result;
+pub mod statistics;

@@ -3,6 +3,7 @@
 pub mod outage;
 pub mod outcome;
 pub mod pod_crash;
+pub mod protection;
 pub mod repair;
 pub mod run;
 pub mod volume_loss;

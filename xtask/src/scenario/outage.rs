@@ -2,6 +2,7 @@
 //! events for all of them, from steady writing to steady writing.
 
 use std::cell::RefCell;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
@@ -48,10 +49,9 @@ struct Played {
 }
 
 pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let step = run.ctx.ui.step("steady state, and a verified backup");
+    let step = run.ctx.ui.step("steady state");
     let steady = run.steady_state(engine)?;
     let before = app::dump(engine)?;
-    (disaster.prepare)(run.ctx, engine)?;
     step.done("all replicas ready");
 
     let client = run.client(&steady.url)?;
@@ -139,7 +139,15 @@ fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) 
     let step = ui.step("the client writes");
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
     step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
-    run.wait_for_the_moment()?;
+    let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
+    if run.how.moment.is_some() {
+        // The drill's own interval stands for the schedule.
+        engine.suspend_backups(true)?;
+    }
+    let step = ui.step("verified backup");
+    (disaster.prepare)(run.ctx, engine)?;
+    step.done("taken");
+    run.wait_for_the_moment(Instant::now())?;
 
     let course = Course {
         run,
@@ -147,7 +155,6 @@ fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) 
         ledger,
         moments: RefCell::default(),
     };
-    let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
     let began = ledger.now();
     let words = format!("disaster: {}", disaster.breaks);
     let ((), gone) = course.act(&words, disaster.strike)?;

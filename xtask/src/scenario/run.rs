@@ -31,9 +31,13 @@ pub struct Run<'a> {
 pub struct How {
     /// Pause before each part and show its changes.
     pub step: bool,
-    /// How long the client writes before the disaster, in seconds.
-    pub lead: f64,
+    /// When the disaster comes, in seconds after a backup; without it, as soon
+    /// as there is something to lose.
+    pub moment: Option<f64>,
 }
+
+/// Something to lose: as long the client writes on after the backup.
+const SOMETHING_TO_LOSE: f64 = 1.0;
 
 /// The lab as it must be before and after a disaster.
 pub struct Steady {
@@ -94,17 +98,16 @@ impl<'a> Run<'a> {
         wait::check_interrupt()
     }
 
-    /// The disaster comes at its own moment, not when we are ready.
-    pub fn wait_for_the_moment(&self) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs_f64(self.how.lead);
-        let step = (self.how.lead > 0.0).then(|| {
-            let lead = self.how.lead;
-            self.ctx.ui.step(format!("the moment, in {lead:.1} s"))
-        });
-        wait::until_moment(end)?;
-        if let Some(step) = step {
-            step.done("now");
-        }
+    /// The disaster comes at its own moment after the backup, not when we are
+    /// ready.
+    pub fn wait_for_the_moment(&self, backup: Instant) -> Result<()> {
+        let moment = self.how.moment.unwrap_or(SOMETHING_TO_LOSE);
+        let step = self
+            .ctx
+            .ui
+            .step(format!("the client writes on, {moment:.1} s"));
+        wait::until_moment(backup + Duration::from_secs_f64(moment))?;
+        step.done("the moment has come");
         Ok(())
     }
 

@@ -172,6 +172,16 @@ impl Drop for TestLab {
     }
 }
 
+/// Counts with a script that shares no code with the task runner.
+pub fn independent_count(ledger: &Path, database: &Path) -> Value {
+    let script = project().join("xtask/tests/independent_count.py");
+    let mut python = Command::new("python3");
+    let output = python.arg(script).arg(ledger).arg(database).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 pub fn said(output: &Output) -> String {
     format!(
         "{}{}",

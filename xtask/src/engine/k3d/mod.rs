@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::engine::{CRON_JOB, DATA_CLAIM, DEPLOYMENT};
 use crate::exec::Output;
 use crate::failure::Failure;
+use crate::manifests;
 use crate::tools::kube_state;
 use crate::tools::kubectl;
 use crate::tools::toolbox::{self, Found};
@@ -146,7 +147,7 @@ impl Engine for K3dEngine {
     }
 
     fn apply(&self) -> Result<()> {
-        let manifests = self.site.path(self.site.plan.manifests);
+        let manifests = manifests::folder(&self.site.ctx.lab.root);
         self.change(kubectl::apply(&manifests.to_string_lossy()))
     }
 

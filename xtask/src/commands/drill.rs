@@ -1,0 +1,168 @@
+//! `drill`: disasters at moments that nobody chose, often enough to tell the
+//! spread of what they cost, against the objectives.
+
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::DrillArgs;
+use crate::commands::{report, scenario as play, setup};
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::measure::drill::{DrillResult, DrillRun, Group};
+use crate::scenario::protection::{self, Protection};
+use crate::scenario::run::How;
+use crate::scenario::{self, Scenario};
+use crate::wait;
+
+pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
+    let scenarios = args.scenarios.iter().map(|name| scenario::find(name));
+    let scenarios = scenarios.collect::<Result<Vec<_>>>()?;
+    if !(1.0..=86_400.0).contains(&args.interval) {
+        return Err(
+            Failure::usage("--interval has to be from 1 to 86400 seconds")
+                .next("cargo xtask drill --help")
+                .into(),
+        );
+    }
+    let _lock = ctx.lock("drill")?;
+    let engine = setup::bring_up(ctx)?;
+    if ctx.exec.dry_run() {
+        return show(ctx, engine.as_ref(), args, &scenarios);
+    }
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    ctx.ui.note(&format!(
+        "Seed {seed}: the same moments again with --seed {seed}"
+    ));
+    let mut result = DrillResult::new(seed, args.interval);
+    let played = play_all(ctx, engine.as_ref(), args, &scenarios, &mut result);
+    protection::put_back(ctx, engine.as_ref())?;
+    played?;
+    finish(ctx, result)
+}
+
+/// What a drill changes, shown only: one run of each kind.
+fn show(
+    ctx: &Context,
+    engine: &dyn Engine,
+    args: &DrillArgs,
+    scenarios: &[&Scenario],
+) -> Result<()> {
+    for protection in wanted(args) {
+        if let Some(protection) = protection {
+            protection::switch(ctx, engine, protection)?;
+        }
+        for one in scenarios {
+            (one.show)(ctx, engine)?;
+        }
+    }
+    protection::put_back(ctx, engine)
+}
+
+/// The protections in turn; `None` is the declared one.
+fn wanted(args: &DrillArgs) -> Vec<Option<Protection>> {
+    if args.protection.is_empty() {
+        return vec![None];
+    }
+    args.protection.iter().copied().map(Some).collect()
+}
+
+fn play_all(
+    ctx: &Context,
+    engine: &dyn Engine,
+    args: &DrillArgs,
+    scenarios: &[&Scenario],
+    result: &mut DrillResult,
+) -> Result<()> {
+    for protection in wanted(args) {
+        if let Some(protection) = protection {
+            protection::switch(ctx, engine, protection)?;
+        }
+        // Each protection meets the same moments.
+        let mut draws = fastrand::Rng::with_seed(result.seed);
+        let mut groups: Vec<Group> = scenarios.iter().map(|one| Group::new(one.name)).collect();
+        let runs = if args.until_failure {
+            u32::MAX
+        } else {
+            args.runs
+        };
+        let mut broken = false;
+        for number in 1..=runs {
+            for (group, one) in groups.iter_mut().zip(scenarios) {
+                wait::check_interrupt()?;
+                let moment = draws.f64() * args.interval;
+                ctx.ui.note(&format!(
+                    "Run {number} of {}: {moment:.1} s after the backup",
+                    one.name
+                ));
+                let how = How {
+                    step: false,
+                    moment: Some(moment),
+                };
+                let run = play::play(ctx, engine, one, how)?;
+                broken |= !run.passed;
+                group.add(DrillRun::new(&run, number, moment), &run);
+            }
+            if args.until_failure && broken {
+                break;
+            }
+        }
+        result.groups.extend(groups);
+    }
+    Ok(())
+}
+
+/// Keeps, shows and judges.
+fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
+    result.judge(&ctx.config.objectives);
+    let stamp = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let name = format!("{}-drill", stamp.replace([':', '.'], "-"));
+    let folder = ctx.lab.runs().join(name);
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let document = folder.join("result.json");
+    let text = serde_json::to_string_pretty(&result)? + "\n";
+    std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
+    if let Err(error) = report::draw(ctx, &folder) {
+        ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
+    }
+    if ctx.ui.json() {
+        ctx.ui.document(&result)?;
+    } else {
+        tell(ctx, &result);
+        ctx.ui
+            .say(&format!("Kept in {}", folder.join("report.html").display()));
+    }
+    if result.passed {
+        return Ok(());
+    }
+    Err(Failure::promise(result.missed.join("; "))
+        .next(format!(
+            "look into {}",
+            folder.join("report.html").display()
+        ))
+        .into())
+}
+
+fn tell(ctx: &Context, result: &DrillResult) {
+    for group in &result.groups {
+        ctx.ui.say(&group.title());
+        let rows = group.figures.iter().map(|figure| {
+            let mut row = vec![format!("{} ({})", figure.name, figure.unit)];
+            let values = [figure.min, figure.median, figure.p95, figure.max];
+            row.extend(values.map(|value| format!("{value:.3}")));
+            row.push(format!(
+                "{:.3} to {:.3} ({:.1} %)",
+                figure.median_low,
+                figure.median_high,
+                figure.coverage * 100.0
+            ));
+            row
+        });
+        let headers = ["", "min", "median", "p95", "max", "interval of the median"];
+        ctx.ui.table(&headers, &rows.collect::<Vec<_>>());
+    }
+    for line in &result.comparison {
+        ctx.ui.say(line);
+    }
+}

@@ -1,0 +1,224 @@
+//! The result of a drill: one document, printed with `--json` and kept as
+//! `result.json`.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::config::Objectives;
+
+use super::result::{Objective, ScenarioResult, milliseconds};
+use super::statistics::{Figure, failing_share};
+
+#[derive(Debug, Serialize)]
+pub struct DrillResult {
+    pub began: String,
+    pub passed: bool,
+    /// Every objective that was missed and promise that was broken, in words.
+    pub missed: Vec<String>,
+    pub seed: u64,
+    pub interval_seconds: f64,
+    /// How the moments were drawn, in words.
+    pub moments: String,
+    pub groups: Vec<Group>,
+    pub comparison: Vec<String>,
+    pub versions: BTreeMap<String, String>,
+}
+
+/// The runs of one scenario under one protection.
+#[derive(Debug, Serialize)]
+pub struct Group {
+    pub scenario: &'static str,
+    pub engine: &'static str,
+    pub protection: String,
+    pub runs: Vec<DrillRun>,
+    pub figures: Vec<Figure>,
+    pub objectives: Vec<Objective>,
+    #[serde(skip)]
+    phases: BTreeMap<&'static str, Vec<f64>>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DrillRun {
+    pub run: String,
+    pub number: u32,
+    /// Seconds after the backup.
+    pub moment_seconds: f64,
+    pub passed: bool,
+    pub broken: Vec<String>,
+    pub lost: usize,
+    pub rpo_seconds: f64,
+    pub rto_seconds: f64,
+    pub protected_seconds: Option<f64>,
+    pub failed: usize,
+}
+
+impl DrillRun {
+    pub fn new(run: &ScenarioResult, number: u32, moment: f64) -> Self {
+        Self {
+            run: run.run.clone(),
+            number,
+            moment_seconds: milliseconds(moment),
+            passed: run.passed,
+            broken: run.broken.clone(),
+            lost: run.rpo.lost,
+            rpo_seconds: run.rpo.seconds,
+            rto_seconds: run.rto.seconds,
+            protected_seconds: run.protected_seconds,
+            failed: run.client.failed,
+        }
+    }
+}
+
+impl Group {
+    pub fn new(scenario: &'static str) -> Self {
+        Self {
+            scenario,
+            engine: "",
+            protection: String::new(),
+            runs: Vec::new(),
+            figures: Vec::new(),
+            objectives: Vec::new(),
+            phases: BTreeMap::new(),
+        }
+    }
+
+    pub fn add(&mut self, run: DrillRun, result: &ScenarioResult) {
+        self.engine = result.engine;
+        self.protection.clone_from(&result.protection);
+        for phase in &result.rto.phases {
+            let phases = self.phases.entry(phase.name).or_default();
+            phases.push(phase.seconds);
+        }
+        self.runs.push(run);
+    }
+
+    pub fn title(&self) -> String {
+        format!(
+            "{}, {}, {}: {} runs",
+            self.scenario,
+            self.protection,
+            self.engine,
+            self.runs.len()
+        )
+    }
+
+    fn values(&self, of: fn(&DrillRun) -> Option<f64>) -> Vec<f64> {
+        self.runs.iter().filter_map(of).collect()
+    }
+
+    fn judge(&mut self, objectives: &Objectives) {
+        let lost = self.values(|run| Some(run.lost as f64));
+        let rpo = self.values(|run| Some(run.rpo_seconds));
+        let rto = self.values(|run| Some(run.rto_seconds));
+        let whole = [
+            Figure::of("lost", "rows", &lost),
+            Figure::of("rpo_seconds", "s", &rpo),
+            Figure::of("rto_seconds", "s", &rto),
+            Figure::of(
+                "failed",
+                "requests",
+                &self.values(|run| Some(run.failed as f64)),
+            ),
+            Figure::of(
+                "protected_seconds",
+                "s",
+                &self.values(|run| run.protected_seconds),
+            ),
+        ];
+        // In the order of the recovery, not of the alphabet.
+        let phases = ["detected", "provisioned", "restored", "serving"];
+        let phases = phases.into_iter().filter_map(|name| {
+            let values = self.phases.get(name)?;
+            Figure::of(format!("phase {name}"), "s", values)
+        });
+        self.figures = whole.into_iter().flatten().chain(phases).collect();
+        let limits = objectives.of(self.scenario);
+        let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+        self.objectives = vec![
+            Objective::at_most("rpo_seconds", limits.rpo_seconds, worst(&rpo)),
+            Objective::at_most("rto_seconds", limits.rto_seconds, worst(&rto)),
+        ];
+        if self.protection == "journal" {
+            let rows = Objective::at_most("rpo_rows", limits.rpo_rows, worst(&lost));
+            self.objectives.insert(0, rows);
+        }
+    }
+
+    fn missed(&self) -> Vec<String> {
+        let prefix = format!("{} with {}", self.scenario, self.protection);
+        let missed = self.objectives.iter().filter_map(|objective| {
+            let said = objective.missed()?;
+            Some(format!("{prefix}: {} is missed: {said}", objective.name))
+        });
+        let mut missed: Vec<String> = missed.collect();
+        let broken = self.runs.iter().filter(|run| !run.passed);
+        // A run that only missed an objective is in that list already.
+        let words = broken.flat_map(|run| run.broken.iter().map(move |one| (run, one)));
+        let other = words.filter(|(_, one)| !one.contains("the objective is"));
+        missed.extend(other.map(|(run, one)| format!("{prefix}, run {}: {one}", run.number)));
+        missed
+    }
+
+    fn told(&self) -> Option<String> {
+        let figure = |name: &str| self.figures.iter().find(|figure| figure.name == name);
+        let (lost, rpo, rto) = (
+            figure("lost")?,
+            figure("rpo_seconds")?,
+            figure("rto_seconds")?,
+        );
+        let mut told = format!(
+            "{}: lost a median of {} rows ({} s worth), {} rows ({} s) at most; RTO a median of \
+             {} s, {} s at most.",
+            self.title(),
+            lost.median,
+            milliseconds(rpo.median),
+            lost.max,
+            rpo.max,
+            milliseconds(rto.median),
+            rto.max
+        );
+        if lost.max == 0.0 {
+            told.push_str(&format!(
+                " No run lost a row: with 95 % confidence, fewer than {:.1} % of such disasters do.",
+                failing_share(lost.n) * 100.0
+            ));
+        }
+        Some(told)
+    }
+}
+
+impl DrillResult {
+    pub fn new(seed: u64, interval: f64) -> Self {
+        let shortened = if interval < 60.0 {
+            " This is shorter than the minute of the lab's own schedule, and so are the losses \
+             with snapshots alone."
+        } else {
+            ""
+        };
+        Self {
+            began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            passed: false,
+            missed: Vec::new(),
+            seed,
+            interval_seconds: interval,
+            moments: format!(
+                "The moments were drawn uniformly over {interval} s after a backup.{shortened}"
+            ),
+            groups: Vec::new(),
+            comparison: Vec::new(),
+            versions: BTreeMap::from([("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+        }
+    }
+
+    /// Figures, objectives and the comparison, once all runs are there.
+    pub fn judge(&mut self, objectives: &Objectives) {
+        for group in &mut self.groups {
+            group.judge(objectives);
+        }
+        self.missed = self.groups.iter().flat_map(Group::missed).collect();
+        self.comparison = self.groups.iter().filter_map(Group::told).collect();
+        self.passed = self.missed.is_empty();
+    }
+}
