@@ -207,9 +207,12 @@ pub struct DrillArgs {
 
 #[derive(Args, Debug)]
 pub struct TestArgs {
-    /// Lints only
+    /// The tests on k3d too: needs Docker, and some minutes
     #[arg(long)]
-    pub lint: bool,
+    pub cluster: bool,
+    /// These parts and nothing else
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "cluster")]
+    pub only: Vec<crate::commands::test::Part>,
 }
 
 #[derive(Debug, Subcommand)]
