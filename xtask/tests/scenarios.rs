@@ -114,6 +114,21 @@ fn an_objective_that_is_missed_is_named_and_exits_1() {
 }
 
 #[test]
+fn whoever_lists_points_meanwhile_leaves_the_scenario_alone() {
+    let lab = TestLab::new("meanwhile");
+    lab.json(&["setup"]);
+    let mut scenario = lab.spawn(&["scenario", "2"]);
+    let mark = lab.root.join(".lab/state/unfinished-scenario.json");
+    support::await_some("the disaster to begin", || mark.exists().then_some(()));
+    let output = lab.xtask(&["restore", "--list"]);
+    let said = support::said(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Waiting for `cargo xtask scenario"), "{said}");
+    assert_eq!(scenario.wait().unwrap().code(), Some(0));
+    assert!(!said.contains("putting the lab back"), "{said}");
+}
+
+#[test]
 fn an_interrupted_scenario_is_put_back_by_the_next_command() {
     let lab = TestLab::new("interrupt");
     lab.json(&["add", "before the disaster"]);

@@ -64,6 +64,7 @@ fn check_name(point: &str) -> Result<()> {
 }
 
 fn list(ctx: &Context) -> Result<()> {
+    let _lock = ctx.lock("restore --list")?;
     let engine = setup::bring_up(ctx)?;
     if ctx.exec.dry_run() {
         return Ok(());
@@ -126,6 +127,7 @@ fn row(point: &Point) -> Vec<String> {
 }
 
 fn log(ctx: &Context, largest: bool, limit: u32) -> Result<()> {
+    let _lock = ctx.lock("restore --log")?;
     let engine = setup::bring_up(ctx)?;
     if ctx.exec.dry_run() {
         return Ok(());
@@ -161,6 +163,7 @@ fn log(ctx: &Context, largest: bool, limit: u32) -> Result<()> {
 }
 
 fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
+    let _lock = ctx.lock("restore --plan")?;
     let engine = setup::bring_up(ctx)?;
     if ctx.exec.dry_run() {
         return Ok(());

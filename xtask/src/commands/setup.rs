@@ -35,7 +35,8 @@ pub fn run(ctx: &Context) -> Result<()> {
 
 /// The lab's engine with the lab up, for a command that needs it. Does only
 /// what is missing: nothing where every replica is ready and no scenario was
-/// left half-way.
+/// left half-way. The caller has the lab's lock, or it would take a scenario
+/// that runs for one that was interrupted.
 pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
     let engine = engine::select(ctx)?;
     if is_up(&engine.facts()?) {
