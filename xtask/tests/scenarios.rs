@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::TestLab;
@@ -126,6 +126,29 @@ fn whoever_lists_points_meanwhile_leaves_the_scenario_alone() {
     assert!(said.contains("Waiting for `cargo xtask scenario"), "{said}");
     assert_eq!(scenario.wait().unwrap().code(), Some(0));
     assert!(!said.contains("putting the lab back"), "{said}");
+}
+
+#[test]
+fn a_dry_run_of_the_scenario_can_be_pasted() {
+    let lab = TestLab::new("pasted");
+    lab.json(&["add", "kept"]);
+    let output = lab.xtask(&["scenario", "2", "--dry-run"]);
+    let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
+    let shell = String::from_utf8(output.stdout).unwrap();
+    let shell = shell.replace("cargo xtask", xtask);
+    let mut pasted = Command::new("sh");
+    pasted.args(["-exc", &shell]);
+    pasted.env("ATELIER_ROOT", &lab.root).stdin(Stdio::null());
+    let output = pasted.output().unwrap();
+    let said = support::said(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("\"safety_point\":null"),
+        "nothing was lost: {said}"
+    );
+    // Nothing in it waits for the replicas.
+    lab.json(&["setup"]);
+    assert_eq!(lab.curl("/count")["count"], 1);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::engine::{Death, Engine, JobOutcome, JobSource};
 use crate::failure::Failure;
 use crate::local;
 use crate::manifests::fields::{self, Field, Treatment};
+use crate::wait;
 
 pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     match action {
@@ -22,7 +23,7 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     let engine = LocalEngine::new(ctx);
     match action {
         LocalAction::Fields | LocalAction::Facts | LocalAction::Supervisor => {}
-        LocalAction::Scale { replicas } => engine.scale(replicas)?,
+        LocalAction::Scale { replicas } => scale(ctx, &engine, replicas)?,
         LocalAction::Suspend => engine.suspend_backups(true)?,
         LocalAction::Resume => engine.suspend_backups(false)?,
         LocalAction::Apply => engine.apply()?,
@@ -42,6 +43,19 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
         return ctx.ui.document(&json!({"status": "done"}));
     }
     Ok(())
+}
+
+/// Returns when those that are too many are gone: what is typed next may need
+/// the volume that they had.
+fn scale(ctx: &Context, engine: &LocalEngine, replicas: u32) -> Result<()> {
+    engine.scale(replicas)?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    wait::until(wait::APP_STOPPED, || {
+        let left = engine.facts()?.pods.len();
+        Ok((left <= replicas as usize).then_some(()))
+    })
 }
 
 fn job(

@@ -290,7 +290,7 @@ impl Engine for LocalEngine {
     }
 
     fn delete_volume(&self, claim: &str) -> Result<()> {
-        if self.change(&format!("delete-volume {}", quote(claim))) {
+        if self.change(&format!("delete-volume {} --yes", quote(claim))) {
             self.request(Ask::DeleteVolume(claim.to_owned()), wait::VOLUME_DELETED)?;
         }
         Ok(())
