@@ -134,6 +134,26 @@ fn two_commands_at_once_take_turns() {
 }
 
 #[test]
+fn a_restore_waits_for_the_job_that_an_interrupted_one_left_running() {
+    let lab = TestLab::new("left-running");
+    lab.json(&["add", "kept"]);
+    lab.json(&["backup"]);
+    lab.edit(
+        "pra/50-job-restore.yaml",
+        "command: [python, -m, pra, restore, --json]",
+        "command: [sh, -c, 'sleep 2; exec python -m pra restore --json']",
+    );
+    let mut first = lab.spawn(&["restore", "latest"]);
+    support::await_some("the job to begin", || {
+        let jobs = lab.json(&["status"])["facts"]["jobs"].to_string();
+        jobs.contains("\"running\"").then_some(())
+    });
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(lab.json(&["restore", "latest"])["restore"]["rows"], 1);
+}
+
+#[test]
 fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let lab = TestLab::bare("dry");
     let output = lab.xtask(&["setup", "--dry-run"]);

@@ -155,11 +155,17 @@ fn a_dry_run_of_the_scenario_can_be_pasted() {
 fn an_interrupted_scenario_is_put_back_by_the_next_command() {
     let lab = TestLab::new("interrupt");
     lab.json(&["add", "before the disaster"]);
+    // Slow enough to be caught without its database.
+    lab.edit(
+        "pra/50-job-restore.yaml",
+        "command: [python, -m, pra, restore, --json]",
+        "command: [sh, -c, 'sleep 1; exec python -m pra restore --json']",
+    );
     let mut scenario = lab.spawn(&["scenario", "2"]);
     let mark = lab.root.join(".lab/state/unfinished-scenario.json");
     support::await_some("the disaster to begin", || mark.exists().then_some(()));
     support::await_some("the volume to be deleted", || {
-        let gone = !lab.root.join(".lab/volumes/pra-data").exists();
+        let gone = !lab.root.join(".lab/volumes/pra-data/app.db").exists();
         gone.then_some(())
     });
     let pid = scenario.id().to_string();

@@ -20,7 +20,7 @@ use crate::tools::python::Venv;
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
-use super::{Death, Engine, Facts, JobOutcome, JobSource, Pod};
+use super::{Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Pod};
 
 /// With the pauses between them this takes some four seconds.
 const HOPELESS_RESTARTS: u32 = 3;
@@ -83,6 +83,15 @@ impl LocalEngine {
             ports::take(self.port)?;
         }
         Ok(())
+    }
+
+    /// A command that was interrupted leaves its job running.
+    fn let_end(&self, job: &str) -> Result<()> {
+        wait::until(wait::JOB_DONE, || {
+            let jobs = self.facts()?.jobs;
+            let running = |one: &Job| one.name == job && one.state == JobState::Running;
+            Ok((!jobs.iter().any(running)).then_some(()))
+        })
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
@@ -300,6 +309,7 @@ impl Engine for LocalEngine {
         if !self.change(&job_words(name, source)) {
             return Ok(None);
         }
+        self.let_end(name)?;
         let ask = Ask::RunJob {
             name: name.to_owned(),
             source: source.clone(),
