@@ -3,11 +3,13 @@
 //! one document and nothing else.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use crate::wait;
 
 /// How an invocation speaks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,15 +110,22 @@ impl Ui {
 
     /// Asks a question on a terminal; true for yes. Elsewhere, with nobody to
     /// answer, false.
-    pub fn ask(&self, question: &str) -> std::io::Result<bool> {
+    pub fn ask(&self, question: &str) -> anyhow::Result<bool> {
         if !std::io::stdin().is_terminal() {
             return Ok(false);
         }
         self.print(|| {
             let _ = write!(std::io::stderr(), "{question}");
         });
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
+        // A read goes on after ctrl-C, so it must not be this thread's.
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().read_line(&mut line);
+            // Nobody listens any more after ctrl-C.
+            let _ = tell.send(read.map(|_| line));
+        });
+        let answer = wait::until(wait::ANSWER, || Ok(told.try_recv().ok()))??;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "o" | "oui"))
     }
 

@@ -64,6 +64,7 @@ pub const PAGE_SHOWN: Wait = wait(
     100,
     "cargo xtask --lab image status",
 );
+pub const ANSWER: Wait = wait("an answer", 600, 20, "add --yes to the same command");
 pub const LAB_LOCK: Wait = wait(
     "the other command to finish",
     600,

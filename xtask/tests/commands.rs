@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
 use support::TestLab;
 
@@ -151,6 +152,26 @@ fn a_restore_waits_for_the_job_that_an_interrupted_one_left_running() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(lab.json(&["restore", "latest"])["restore"]["rows"], 1);
+}
+
+#[test]
+fn ctrl_c_ends_a_question() {
+    let lab = TestLab::new("question");
+    lab.json(&["setup"]);
+    let python = "import os, pty, sys\n\
+                  pid, terminal = pty.fork()\n\
+                  if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+                  said = b''\n\
+                  while b'[y/N]' not in said: said += os.read(terminal, 1000)\n\
+                  os.write(terminal, bytes([3]))\n\
+                  sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    let teardown = lab.command(&["teardown"]);
+    let mut asked = Command::new("timeout");
+    asked.args(["20", "python3", "-c", python]);
+    asked.arg(teardown.get_program()).args(teardown.get_args());
+    asked.env("ATELIER_ROOT", &lab.root);
+    assert_eq!(asked.status().unwrap().code(), Some(130));
+    assert_eq!(lab.json(&["status"])["facts"]["running"], true);
 }
 
 #[test]
