@@ -30,7 +30,12 @@ const fn wait(what: &'static str, seconds: u64, every_ms: u64, next: &'static st
     }
 }
 
-pub const SUPERVISOR_UP: Wait = wait("the supervisor to answer", 10, 10, "cargo xtask status");
+pub const SUPERVISOR_UP: Wait = wait(
+    "the supervisor to answer",
+    10,
+    10,
+    "cargo xtask local stop && cargo xtask setup",
+);
 pub const SUPERVISOR_DOWN: Wait = wait("the supervisor to end", 60, 20, "cargo xtask status");
 pub const ORPHANS_GONE: Wait = wait("left-over processes to end", 15, 20, "cargo xtask status");
 pub const APP_READY: Wait = wait("the application to be ready", 90, 15, "cargo xtask status");

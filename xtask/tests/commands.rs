@@ -175,6 +175,26 @@ fn ctrl_c_ends_a_question() {
 }
 
 #[test]
+fn a_lab_whose_state_is_damaged_can_be_torn_down() {
+    let lab = TestLab::new("damaged");
+    lab.json(&["setup"]);
+    lab.json(&["local", "stop"]);
+    fs::write(lab.root.join(".lab/state/supervisor.json"), "garbage").unwrap();
+    let said = lab.fails(4, &["status"]);
+    assert!(said.contains("supervisor.json"), "{said}");
+    lab.json(&["teardown", "--yes"]);
+    assert!(!lab.root.join(".lab/volumes").exists());
+    lab.json(&["setup"]);
+
+    // Nobody can ask this one any more.
+    fs::remove_file(lab.root.join(".lab/state/supervisor.sock")).unwrap();
+    let said = lab.fails(5, &["status"]);
+    assert!(said.contains("cargo xtask local stop"), "{said}");
+    lab.json(&["local", "stop"]);
+    lab.json(&["setup"]);
+}
+
+#[test]
 fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let lab = TestLab::bare("dry");
     let output = lab.xtask(&["setup", "--dry-run"]);

@@ -7,12 +7,20 @@ use serde_json::json;
 use crate::context::Context;
 use crate::engine;
 use crate::scenario::repair;
+use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
     let engine = engine::select(ctx)?;
-    let facts = engine.facts()?;
-    let anything = facts.running || !facts.volumes.is_empty();
+    // A lab that cannot say what it has may go all the same.
+    let anything = match engine.facts() {
+        Ok(facts) => facts.running || !facts.volumes.is_empty(),
+        Err(error) => {
+            wait::check_interrupt()?;
+            ctx.ui.warn(&format!("{error:#}"));
+            true
+        }
+    };
     if anything {
         ctx.confirm("This deletes the lab's database and all its restore points.")?;
     }
