@@ -77,11 +77,13 @@ pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
                 .context(Failure::tool("the application did not answer").next("cargo xtask status"))
         })?;
     if !answer.ok() {
-        return Err(
-            Failure::tool(format!("{url}{path} answered {}", answer.complaint()))
-                .next("cargo xtask status")
-                .into(),
-        );
+        let said = format!("{url}{path} answered {}", answer.complaint());
+        let failure = if (400..500).contains(&answer.status) {
+            Failure::usage(said).next("correct what it complains of, then the same command again")
+        } else {
+            Failure::tool(said).next("cargo xtask status")
+        };
+        return Err(failure.into());
     }
     Ok(answer.body)
 }

@@ -195,6 +195,15 @@ fn a_lab_whose_state_is_damaged_can_be_torn_down() {
 }
 
 #[test]
+fn what_the_application_refuses_is_wrong_use() {
+    let lab = TestLab::new("refused");
+    let said = lab.fails(2, &["add", ""]);
+    assert!(said.contains("empty"), "{said}");
+    let said = support::said(&lab.xtask(&["add", "fine"]));
+    assert!(said.contains("Added as row 1 at 2"), "{said}");
+}
+
+#[test]
 fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let lab = TestLab::bare("dry");
     let output = lab.xtask(&["setup", "--dry-run"]);

@@ -25,7 +25,8 @@ pub fn run(ctx: &Context, message: &str) -> Result<()> {
     }
     ctx.ui.say(&format!(
         "Added as row {} at {}",
-        added["id"], added["timestamp"]
+        added["id"],
+        added["timestamp"].as_str().unwrap_or_default()
     ));
     Ok(())
 }
