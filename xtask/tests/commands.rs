@@ -204,6 +204,16 @@ fn what_the_application_refuses_is_wrong_use() {
 }
 
 #[test]
+fn a_dry_run_can_be_pasted_whatever_the_folder_is_called() {
+    let lab = TestLab::bare("dry été d'ici");
+    let output = lab.xtask(&["setup", "--dry-run"]);
+    let shell = String::from_utf8(output.stdout).unwrap();
+    let copies = shell.lines().find(|line| line.starts_with("cp ")).unwrap();
+    let folder = "'\\''ici/app/requirements.txt' '";
+    assert!(copies.contains(folder), "{copies}");
+}
+
+#[test]
 fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let lab = TestLab::bare("dry");
     let output = lab.xtask(&["setup", "--dry-run"]);

@@ -118,11 +118,16 @@ impl Venv {
             .args(install_args(&self.lock, self.compile))
             .limit(wait::VENV_INSTALL);
         exec.run(&install).map_err(explain_pip)?;
-        let stamp = format!("cp {} {}", self.lock.display(), self.stamp().display());
-        if exec.change(&stamp) {
+        let stamp =
+            Cmd::new("cp").args([self.lock.to_string_lossy(), self.stamp().to_string_lossy()]);
+        if exec.change(&stamp.to_string()) {
             std::fs::copy(&self.lock, self.stamp()).context("marking the packages as installed")?;
         }
-        step.done("installed, by hash");
+        step.done(if exec.dry_run() {
+            "shown"
+        } else {
+            "installed, by hash"
+        });
         Ok(())
     }
 }
