@@ -94,15 +94,19 @@ impl Lab {
     /// Takes the lab for one command that changes it; waits for another that
     /// has it, after `on_wait` was told who that is.
     pub fn lock(&self, command: &str, on_wait: impl FnOnce(&str)) -> Result<Lock> {
-        self.create()?;
         let path = self.state().join("lock");
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("opening {}", path.display()))?;
+        let mut file = self
+            .create()
+            .and_then(|()| {
+                let mut options = File::options();
+                options.create(true).truncate(false).read(true).write(true);
+                let opened = options.open(&path);
+                opened.with_context(|| format!("opening {}", path.display()))
+            })
+            .context(
+                Failure::preflight("the lab's folder cannot be written")
+                    .next("cargo xtask preflight"),
+            )?;
         if file.try_lock().is_err() {
             let mut holder = String::new();
             file.read_to_string(&mut holder)

@@ -155,26 +155,6 @@ fn a_restore_waits_for_the_job_that_an_interrupted_one_left_running() {
 }
 
 #[test]
-fn ctrl_c_ends_a_question() {
-    let lab = TestLab::new("question");
-    lab.json(&["setup"]);
-    let python = "import os, pty, sys\n\
-                  pid, terminal = pty.fork()\n\
-                  if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
-                  said = b''\n\
-                  while b'[y/N]' not in said: said += os.read(terminal, 1000)\n\
-                  os.write(terminal, bytes([3]))\n\
-                  sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
-    let teardown = lab.command(&["teardown"]);
-    let mut asked = Command::new("timeout");
-    asked.args(["20", "python3", "-c", python]);
-    asked.arg(teardown.get_program()).args(teardown.get_args());
-    asked.env("ATELIER_ROOT", &lab.root);
-    assert_eq!(asked.status().unwrap().code(), Some(130));
-    assert_eq!(lab.json(&["status"])["facts"]["running"], true);
-}
-
-#[test]
 fn a_lab_whose_state_is_damaged_can_be_torn_down() {
     let lab = TestLab::new("damaged");
     lab.json(&["setup"]);
@@ -195,6 +175,26 @@ fn a_lab_whose_state_is_damaged_can_be_torn_down() {
 }
 
 #[test]
+fn ctrl_c_ends_a_question() {
+    let lab = TestLab::new("question");
+    lab.json(&["setup"]);
+    let python = "import os, pty, sys\n\
+                  pid, terminal = pty.fork()\n\
+                  if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+                  said = b''\n\
+                  while b'[y/N]' not in said: said += os.read(terminal, 1000)\n\
+                  os.write(terminal, bytes([3]))\n\
+                  sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    let teardown = lab.command(&["teardown"]);
+    let mut asked = Command::new("timeout");
+    asked.args(["20", "python3", "-c", python]);
+    asked.arg(teardown.get_program()).args(teardown.get_args());
+    asked.env("ATELIER_ROOT", &lab.root);
+    assert_eq!(asked.status().unwrap().code(), Some(130));
+    assert_eq!(lab.json(&["status"])["facts"]["running"], true);
+}
+
+#[test]
 fn what_the_application_refuses_is_wrong_use() {
     let lab = TestLab::new("refused");
     let said = lab.fails(2, &["add", ""]);
@@ -211,6 +211,15 @@ fn a_dry_run_can_be_pasted_whatever_the_folder_is_called() {
     let copies = shell.lines().find(|line| line.starts_with("cp ")).unwrap();
     let folder = "'\\''ici/app/requirements.txt' '";
     assert!(copies.contains(folder), "{copies}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_with_a_next_step() {
+    let lab = TestLab::bare("unwritable");
+    // Also root cannot make a folder below a file.
+    fs::write(lab.root.join(".lab"), "").unwrap();
+    let said = lab.fails(3, &["setup"]);
+    assert!(said.contains("cannot be written"), "{said}");
 }
 
 #[test]
@@ -247,7 +256,8 @@ fn a_machine_that_is_not_ready_is_told_all_at_once_before_anything_changes() {
     lab.fake_tool("python3", "echo '{\"version\": [3, 8, 1], \"venv\": true}'");
     lab.fake_tool("df", "echo Filesystem; echo /dev/x 1000 990 10 99% /");
     let said = lab.fails(3, &["setup"]);
-    for trouble in ["3.8.1", &port.to_string(), "0 MiB free"] {
+    let holder = format!("port {port} is in use by");
+    for trouble in ["3.8.1", &holder, "0 MiB free"] {
         assert!(said.contains(trouble), "{trouble} is not in: {said}");
     }
     assert!(!lab.root.join(".lab/venv").exists());

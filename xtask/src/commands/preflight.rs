@@ -1,8 +1,6 @@
 //! `preflight`: all that the lab needs of this machine, checked at once, each
 //! failure with the command that repairs it.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use anyhow::Result;
 use serde::Serialize;
 
@@ -10,6 +8,7 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::exec::Cmd;
 use crate::failure::{self, Failure};
+use crate::local::ports;
 use crate::tools::python;
 
 /// Volumes, packages and logs of the lab stay well below this.
@@ -159,12 +158,8 @@ fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     if facts.running && facts.url.as_deref() == Some(&ours) {
         return Ok(format!("{port}, in use by this lab"));
     }
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Ok(format!("{port} is free")),
-        Err(error) => Err(Failure::preflight(format!("port {port}: {error}"))
-            .next("set another service.port in lab.toml (0 takes any free one)")
-            .into()),
-    }
+    // Only to learn whether it is free, and who has it where it is not.
+    ports::take(port).map(|_| format!("{port} is free"))
 }
 
 fn disk_has_room(ctx: &Context) -> Result<String> {
