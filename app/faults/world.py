@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pra import backup, points, restore, schema, settings, sqlite, targets, verify, volumes
 from pra.errors import PraError
 from pra.events import Events
+from pra.history import Gap
 from pra.layout import Layout
 from pra.settings import Settings
 
@@ -220,6 +221,23 @@ def _phantoms(messages: set[str], ledger: Ledger) -> str | None:
     return None
 
 
+def _restore_across_the_fault(world: World) -> None:
+    """Restore without the newest point, so that the journal around the fault is replayed.
+
+    Only where a new base had to be made does the journal not lead across.
+    """
+    newest = points.latest(points.scan(world.where)).name
+    files = [world.where.point(newest), world.where.manifest(newest)]
+    for path in files:
+        os.rename(path, f"{path}.away")
+    try:
+        world.restore_latest()
+    except Gap:
+        for path in files:
+            os.rename(f"{path}.away", path)
+        world.restore_latest()
+
+
 def _later_problem(world: World, found: Rows, live: Rows, ledger: Ledger) -> str | None:
     if live[: len(found)] != found:
         return "rows changed or vanished with the next write"
@@ -234,7 +252,7 @@ def _later_problem(world: World, found: Rows, live: Rows, ledger: Ledger) -> str
     if os.listdir(world.where.temporary):
         return "unfinished files were left behind"
     world.lose_data()
-    world.restore_latest()
+    _restore_across_the_fault(world)
     if world.rows() != live:
         return "the restore brought back other rows than were there"
     folders = [name for name in os.listdir(world.where.data) if name.startswith("g")]
