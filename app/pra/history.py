@@ -194,7 +194,7 @@ class _Reader:
             if pending is not None and record.kind != ABORT:
                 yield pending
             pending = record if self.begun and record.kind == TRANSACTION else None
-            self.begun = self.begun or scan.state.applied == self.place
+            self.begun = self.begun or scan.stands_at(self.place)
         if pending is not None:
             yield pending
 

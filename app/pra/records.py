@@ -21,6 +21,8 @@ _MAGIC = b"PRAR"
 _FIELDS = struct.Struct("<4sB3xQQI")
 _CRC = struct.Struct("<I")
 _HASH = 32
+# A header's fields end at the first, its hash at the second.
+_SEALED, _HASHED = _FIELDS.size, _FIELDS.size + _HASH
 #: Size of a record's header, in bytes.
 HEADER = _FIELDS.size + _HASH + _CRC.size
 _SEGMENT_MAGIC = b"PRA journal segment 1\n"
@@ -179,7 +181,6 @@ class Scan:
     """Reads records from a buffer, in order, as far as they are sound.
 
     Attributes:
-        state: what was read so far amounts to.
         end: offset of the first byte that is not part of a sound record.
         last: the last record read.
         fault: why it ended before a clean end; None if it is clean.
@@ -188,42 +189,66 @@ class Scan:
     def __init__(self, raw: bytes, offset: int, state: State, base: int = 0):
         """Read ``raw``, which begins at ``base`` of its segment, from ``offset`` of the segment."""
         self._raw, self._base = raw, base
-        self.state, self.end, self.last, self.fault = state, offset, None, None
+        self._seq, self._chain, self._applied, self._before, self._sealed = state
+        self.end, self.last, self.fault = offset, None, None
+
+    @property
+    def state(self) -> State:
+        """What was read so far amounts to; put together only when asked for."""
+        before = Place(*self._before) if self._before else None
+        return State(self._seq, self._chain, Place(*self._applied), before, self._sealed)
+
+    def stands_at(self, place: Place) -> bool:
+        """Whether a database at ``place`` has everything that was read so far."""
+        return self._applied == place
 
     def __iter__(self) -> Iterator[Record]:
-        while not self.state.sealed:
+        while not self._sealed:
             record = self._next()
             if record is None:
                 return
-            self.state = after(self.state, record)
-            self.end, self.last = record.end, record
+            self._advance(record)
             yield record
+
+    def _advance(self, record: Record) -> None:
+        """As ``after``, without putting a State together for each record."""
+        if record.kind == TRANSACTION:
+            self._before, self._applied = self._applied, (record.seq, record.hash)
+        elif record.kind == ABORT:
+            self._applied, self._before = self._before, None
+        else:
+            self._before, self._sealed = None, True
+        self._seq, self._chain = record.seq, record.hash
+        self.end, self.last = record.end, record
 
     def _next(self) -> Record | None:
         raw, start = self._raw, self.end - self._base
-        head = raw[start : start + HEADER]
-        if not any(head):
+        body = start + HEADER
+        head = raw[start:body]
+        if not head.startswith(_MAGIC) and not any(head):
             return None
         if len(head) < HEADER:
             return self._stop("a record's header is incomplete")
         _, kind, seq, time_ms, length = _FIELDS.unpack_from(head)
-        payload = raw[start + HEADER : start + HEADER + length]
-        digest = head[_FIELDS.size : _FIELDS.size + _HASH]
+        payload = raw[body : body + length]
         if not self._continues(head, payload) or not self._follows(kind, seq):
             return self._stop(f"record {seq} is damaged or does not continue the one before it")
-        return Record(kind, seq, time_ms, payload, digest, self.end, self.end + HEADER + length)
+        offset = self.end
+        return Record(
+            kind, seq, time_ms, payload, head[_SEALED:_HASHED], offset, offset + HEADER + length
+        )
 
     def _continues(self, head: bytes, payload: bytes) -> bool:
         """Whether a record is what was written behind the one before it."""
-        chained = hashlib.sha256(self.state.chain + head[: _FIELDS.size] + payload).digest()
-        return head[_FIELDS.size : _FIELDS.size + _HASH] == chained and _sound_header(head)
+        digest = hashlib.sha256(self._chain + head[:_SEALED] + payload).digest()
+        return head[_SEALED:_HASHED] == digest and _sound_header(head)
 
     def _follows(self, kind: int, seq: int) -> bool:
         if kind == TRANSACTION:
-            return seq == self.state.seq + 1
+            return seq == self._seq + 1
         if kind == ABORT:
-            return seq == self.state.seq and self.state.before is not None
-        return kind == SEAL and seq == self.state.seq
+            return seq == self._seq and self._before is not None
+        return kind == SEAL and seq == self._seq
 
     def _stop(self, reason: str) -> None:
         self.fault = reason
@@ -238,7 +263,7 @@ class Scan:
             head = self._raw[at : at + HEADER]
             if len(head) == HEADER and _sound_header(head):
                 seq = _FIELDS.unpack_from(head)[2]
-                torn = at == self.end - self._base and seq == self.state.seq + 1
+                torn = at == self.end - self._base and seq == self._seq + 1
                 if not torn:
                     return f"records before {seq} are damaged ({self.fault or 'zeros'})"
             at = self._raw.find(_MAGIC, at + 1)
@@ -247,4 +272,4 @@ class Scan:
 
 def _sound_header(head: bytes) -> bool:
     """Whether a record's header is what was written, so that its length can be trusted."""
-    return _CRC.unpack_from(head, HEADER - _CRC.size)[0] == zlib.crc32(head[: -_CRC.size])
+    return _CRC.unpack_from(head, _HASHED)[0] == zlib.crc32(head[:_HASHED])
