@@ -204,8 +204,26 @@ struct Complaint {
 impl Complaint {
     fn into_failure(self, verb: &str) -> Failure {
         let failure = Failure::promise(format!("`pra {verb}` failed: {}", self.error));
-        failure.next(self.next.unwrap_or_else(|| "cargo xtask status".into()))
+        failure.next(
+            self.next
+                .map_or_else(|| "cargo xtask status".into(), |next| typed(&next)),
+        )
     }
+}
+
+/// The package's "next" as a person at this prompt types it.
+pub fn typed(next: &str) -> String {
+    let verbs = [
+        ("python -m pra points", "cargo xtask restore --list"),
+        ("python -m pra log", "cargo xtask restore --log"),
+        ("python -m pra ", "cargo xtask "),
+    ];
+    let plain = verbs.iter().fold(next.to_owned(), |text, (theirs, ours)| {
+        text.replace(theirs, ours)
+    });
+    plain
+        .replace("--to-before", "cargo xtask restore --to-before")
+        .replace("restore cargo xtask restore", "restore")
 }
 
 fn complaint(text: &str) -> Option<Complaint> {
@@ -273,6 +291,28 @@ mod tests {
         assert_eq!(kind(&error), Kind::Promise);
         assert!(error.to_string().contains("no space"), "{error}");
         assert_eq!(next(&error), Some("prune"));
+    }
+
+    #[test]
+    fn the_next_command_is_one_of_ours() {
+        let cases = [
+            (
+                "python -m pra points lists what there is",
+                "cargo xtask restore --list lists what there is",
+            ),
+            (
+                "restore it: python -m pra restore latest",
+                "restore it: cargo xtask restore latest",
+            ),
+            (
+                "choose by number: --to-before 2",
+                "choose by number: cargo xtask restore --to-before 2",
+            ),
+            ("GET /", "GET /"),
+        ];
+        for (theirs, ours) in cases {
+            assert_eq!(typed(theirs), ours);
+        }
     }
 
     #[test]

@@ -157,7 +157,10 @@ impl Objectives {
 pub fn load(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("reading {}", path.display()))
-        .map_err(|error| error.context(Failure::usage("the lab has no readable configuration")))?;
+        .map_err(|error| {
+            let failure = Failure::usage("the lab has no readable configuration");
+            error.context(failure.next("git restore lab.toml"))
+        })?;
     parse(&text, path)
 }
 

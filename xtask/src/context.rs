@@ -77,6 +77,13 @@ impl Context {
         Ok(Some(lock))
     }
 
+    /// Installs packages for a command that leaves the lab alone: it has the
+    /// lab's lock no longer than that takes.
+    pub fn packages(&self, command: &str, venv: &Venv) -> Result<()> {
+        let _lock = self.lock(command)?;
+        venv.ensure(&self.exec, &self.ui)
+    }
+
     /// The environment that the application runs in on this machine.
     pub fn venv(&self) -> Venv {
         Venv {

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::app;
 use crate::failure::Failure;
 
 /// Longer than any answer of a healthy application, in whole seconds.
@@ -78,12 +79,14 @@ pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
         })?;
     if !answer.ok() {
         let said = format!("{url}{path} answered {}", answer.complaint());
+        let next = answer.body["next"].as_str().map(app::typed);
+        let next = next.unwrap_or_else(|| "cargo xtask status".to_owned());
         let failure = if (400..500).contains(&answer.status) {
-            Failure::usage(said).next("correct what it complains of, then the same command again")
+            Failure::usage(said)
         } else {
-            Failure::tool(said).next("cargo xtask status")
+            Failure::tool(said)
         };
-        return Err(failure.into());
+        return Err(failure.next(next).into());
     }
     Ok(answer.body)
 }

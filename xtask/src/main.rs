@@ -32,7 +32,7 @@ use ui::Ui;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(Context::voice(&cli.options));
-    match run(cli, &ui) {
+    match run(cli, &ui).and_then(|()| ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             ui.error(&error);

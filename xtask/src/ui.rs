@@ -2,14 +2,16 @@
 //! notes and errors to standard error. With `--json` standard output carries
 //! one document and nothing else.
 
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::json;
 
-use crate::wait;
+use crate::{failure, wait};
 
 /// How an invocation speaks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +27,18 @@ struct Inner {
     /// Present on a terminal only: indicatif prints nothing elsewhere.
     bars: Option<MultiProgress>,
     timings: Mutex<Vec<(String, Duration)>>,
+    output: Mutex<Output>,
+}
+
+/// What became of standard output.
+#[derive(Default)]
+struct Output {
+    /// The one document of `--json` was written.
+    documented: bool,
+    /// The shell of a dry run, for that document.
+    shell: Vec<String>,
+    /// The first write that failed, a reader that went away aside.
+    lost: Option<std::io::Error>,
 }
 
 /// The printer of one invocation; cheap to clone.
@@ -40,6 +54,7 @@ impl Ui {
             start: Instant::now(),
             bars: terminal.then(MultiProgress::new),
             timings: Mutex::default(),
+            output: Mutex::default(),
         }))
     }
 
@@ -52,6 +67,7 @@ impl Ui {
             start: Instant::now(),
             bars: None,
             timings: Mutex::default(),
+            output: Mutex::default(),
         }))
     }
 
@@ -80,13 +96,33 @@ impl Ui {
 
     /// The one document of `--json`.
     pub fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.out(&serde_json::to_string(value)?);
+        self.raw(&serde_json::to_string(value)?);
         Ok(())
+    }
+
+    /// Ends a command that went well: with `--json` a dry run's shell is its
+    /// document.
+    ///
+    /// # Errors
+    /// What was written did not arrive (a full disk).
+    pub fn finish(&self) -> anyhow::Result<()> {
+        let (documented, shell) = {
+            let output = self.output();
+            (output.documented, output.shell.clone())
+        };
+        if self.json() && !documented && !shell.is_empty() {
+            self.document(&json!({"dry_run": shell}))?;
+        }
+        match self.output().lost.take() {
+            Some(error) => Err(error).context("writing to standard output"),
+            None => Ok(()),
+        }
     }
 
     /// Text that is itself the result, in every mode (shell completions, a
     /// script to paste).
     pub fn raw(&self, text: &str) {
+        self.output().documented = true;
         self.out(text.trim_end_matches('\n'));
     }
 
@@ -94,17 +130,27 @@ impl Ui {
     /// run, as a remark with `-v`.
     pub fn command(&self, shell: &str, dry_run: bool) {
         if dry_run {
+            self.output().shell.push(shell.to_owned());
             self.say(shell);
         } else if self.0.voice.verbose {
             self.err(&format!("  $ {shell}"));
         }
     }
 
-    /// An error, its causes and the command that comes next.
+    /// An error, its causes and the command that comes next; with `--json` also
+    /// as the document, where the command had none of its own.
     pub fn error(&self, error: &anyhow::Error) {
+        let next = failure::next(error);
         self.err(&format!("error: {error:#}"));
-        if let Some(next) = crate::failure::next(error) {
+        if let Some(next) = next {
             self.err(&format!("  next: {next}"));
+        }
+        if self.json() && !self.output().documented {
+            let code = failure::kind(error) as u8;
+            let said = format!("{error:#}");
+            let document =
+                json!({"status": "error", "error": said, "next": next, "exit_code": code});
+            self.raw(&document.to_string());
         }
     }
 
@@ -198,9 +244,18 @@ impl Ui {
 
     fn out(&self, line: &str) {
         self.print(|| {
-            // A reader that went away (`| head`) is no error of ours.
-            let _ = writeln!(std::io::stdout(), "{line}");
+            let written = writeln!(std::io::stdout(), "{line}");
+            if let Err(error) = written {
+                // A reader that went away (`| head`) is no error of ours.
+                if error.kind() != ErrorKind::BrokenPipe {
+                    self.output().lost.get_or_insert(error);
+                }
+            }
         });
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.0.output.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn err(&self, line: &str) {

@@ -235,6 +235,40 @@ fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     );
 }
 
+/// With `--json` standard output is one document, come what may.
+#[test]
+fn a_dry_run_and_a_failure_have_their_document_too() {
+    let lab = TestLab::new("documents");
+    let shown = lab.json(&["setup", "--dry-run"]);
+    let shell = shown["dry_run"].as_array().unwrap();
+    assert!(
+        shell
+            .iter()
+            .any(|line| line.as_str().unwrap().contains("local apply")),
+        "{shown}"
+    );
+
+    let output = lab.xtask(&["--json", "restore", "app-.db"]);
+    assert_eq!(output.status.code(), Some(2));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["exit_code"], 2);
+    assert_eq!(document["next"], "cargo xtask restore --list");
+}
+
+#[test]
+fn output_that_does_not_arrive_is_an_error_but_a_reader_that_leaves_is_none() {
+    let lab = TestLab::new("output");
+    let full = fs::File::options().write(true).open("/dev/full");
+    if let Ok(full) = full {
+        let status = lab.command(&["status"]).stdout(full).status().unwrap();
+        assert_eq!(status.code(), Some(4));
+    }
+    let mut child = lab.command(&["completions", "zsh"]);
+    let mut child = child.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_wrong_configuration_is_told_with_its_line() {
     let lab = TestLab::bare("configuration");

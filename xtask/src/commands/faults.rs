@@ -29,8 +29,7 @@ struct Problem {
 }
 
 pub fn run(ctx: &Context, suites: &[String], long: bool, seed: u64) -> Result<()> {
-    let _lock = ctx.lock("faults")?;
-    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    ctx.packages("faults", &ctx.venv())?;
     let known = ctx.exec.read(&python(ctx).args(["--list"]))?;
     let known: Vec<String> = known.lines().map(str::to_owned).collect();
     if let Some(unknown) = suites.iter().find(|suite| !known.contains(suite)) {

@@ -51,9 +51,11 @@ fn target(args: &RestoreArgs) -> Result<String> {
 }
 
 fn check_name(point: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let harmless = !point.starts_with(['-', '.']) && point.chars().all(plain);
-    if point == "latest" || (harmless && point.ends_with(".db")) {
+    let stem = point
+        .strip_prefix("app-")
+        .and_then(|rest| rest.strip_suffix(".db"));
+    let named = stem.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()));
+    if named || point == "latest" {
         return Ok(());
     }
     Err(
@@ -268,7 +270,7 @@ mod tests {
 
     #[test]
     fn only_names_of_points_pass() {
-        for good in ["latest", "app-1763719200.db", "app-1763719200-2.db"] {
+        for good in ["latest", "app-1763719200.db"] {
             check_name(good).unwrap();
         }
         for bad in [
@@ -279,6 +281,8 @@ mod tests {
             "--force.db",
             "a b.db",
             "app-1",
+            "app-.db",
+            "app-1-2.db",
         ] {
             assert!(check_name(bad).is_err(), "{bad:?} passed");
         }

@@ -7,15 +7,22 @@ use serde_json::json;
 use crate::app;
 use crate::context::Context;
 use crate::engine::{self, Facts};
+use crate::failure;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     let url = facts.url.as_deref().filter(|_| facts.ready() > 0);
-    let app = url.map(app::status).transpose()?;
+    // An application in trouble is what a status is asked for: it is shown, not
+    // failed on.
+    let (app, trouble) = match url.map(app::status).transpose() {
+        Ok(app) => (app, None),
+        Err(error) => (None, Some(error)),
+    };
     if ctx.ui.json() {
+        let trouble = trouble.map(|error| format!("{error:#}"));
         return ctx.ui.document(&json!({
-            "engine": engine.name(), "facts": facts, "application": app,
+            "engine": engine.name(), "facts": facts, "application": app, "trouble": trouble,
         }));
     }
     if !facts.running {
@@ -26,6 +33,13 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let rows = lines(engine.name(), &facts, app.as_ref());
     ctx.ui.table(&["", ""], &rows);
+    if let Some(error) = trouble {
+        ctx.ui
+            .say(&format!("The application is in trouble: {error:#}"));
+        if let Some(next) = failure::next(&error) {
+            ctx.ui.say(&format!("  next: {next}"));
+        }
+    }
     if app.as_ref().is_some_and(|app| app.needs_restore) {
         ctx.ui
             .say("The database is gone. next: cargo xtask restore latest");

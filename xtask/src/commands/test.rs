@@ -25,15 +25,14 @@ pub enum Part {
 type Check = (&'static str, Cmd);
 
 pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
-    let _lock = ctx.lock("test")?;
     // The end-to-end tests run labs of their own with these packages.
-    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    ctx.packages("test", &ctx.venv())?;
     let tools = Venv {
         dir: ctx.lab.home().join("venv-test"),
         lock: ctx.lab.root.join("app/requirements-dev.txt"),
         compile: true,
     };
-    tools.ensure(&ctx.exec, &ctx.ui)?;
+    ctx.packages("test", &tools)?;
     for (what, cmd) in parts(args)
         .into_iter()
         .flat_map(|part| checks(ctx, &tools, part))
