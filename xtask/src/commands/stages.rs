@@ -7,7 +7,6 @@ use crate::cli::{Command, LabChoice};
 use crate::context::Context;
 use crate::engine::k3d::docker;
 use crate::engine::k3d::site::{Blueprint, Site};
-use crate::tools::toolbox;
 
 pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     let plan = match ctx.options.lab {
@@ -24,9 +23,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     let word = word(command);
     let _lock = ctx.lock(word)?;
     docker::insist(ctx)?;
-    for tool in toolbox::ALL {
-        ctx.tools.ensure(tool)?;
-    }
+    ctx.tools.ensure_all()?;
     stage(&site, command)?;
     ctx.ui.timings();
     if ctx.ui.json() && !ctx.exec.dry_run() {

@@ -142,6 +142,14 @@ pub fn command_ran(success: bool, stderr: &str) -> bool {
     success || stderr.contains("command terminated with exit code")
 }
 
+/// The object of that name is there already: `create -f` and `create job` say
+/// it in two ways.
+pub fn exists_already(stderr: &str) -> bool {
+    ["AlreadyExists", "already exists"]
+        .iter()
+        .any(|said| stderr.contains(said))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +198,16 @@ mod tests {
         assert!(!command_ran(
             false,
             "Error from server (NotFound): deployments"
+        ));
+    }
+
+    #[test]
+    fn an_existing_job_is_told_in_two_ways() {
+        let file = "Error from server (AlreadyExists): error when creating \"job.yaml\"";
+        let cron = "error: failed to create job: jobs.batch \"backup-now\" already exists";
+        assert!(exists_already(file) && exists_already(cron));
+        assert!(!exists_already(
+            "Error from server (NotFound): cronjobs.batch"
         ));
     }
 }

@@ -168,8 +168,19 @@ impl Toolbox {
         Version::find(&output.stdout).filter(|_| output.status.success())
     }
 
+    /// Every tool, side by side.
+    pub fn ensure_all(&self) -> Result<()> {
+        std::thread::scope(|scope| {
+            let ensure = |tool| scope.spawn(move || self.ensure(tool));
+            let all: Vec<_> = ALL.into_iter().map(ensure).collect();
+            let panicked = || Err(anyhow::anyhow!("looking for a tool panicked"));
+            all.into_iter()
+                .try_for_each(|one| one.join().unwrap_or_else(|_| panicked()))
+        })
+    }
+
     /// Downloads what is missing; says what it checked the download against.
-    pub fn ensure(&self, tool: Tool) -> Result<()> {
+    fn ensure(&self, tool: Tool) -> Result<()> {
         let Found::Missing(why) = self.find_once(tool)? else {
             return Ok(());
         };

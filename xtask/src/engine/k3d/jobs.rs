@@ -78,7 +78,7 @@ impl Site {
         let Some(mut created) = self.change(create)? else {
             return Ok(None);
         };
-        if !created.status.success() && created.stderr.contains("AlreadyExists") {
+        if !created.status.success() && kubectl::exists_already(&created.stderr) {
             let delete = self.kubectl()?.cmd(kubectl::delete_job(name));
             self.ctx.exec.run(&delete.limit(wait::DELETION))?;
             created = exec::output(create)?;

@@ -125,13 +125,12 @@ impl Engine for K3dEngine {
         if self.site.ctx.exec.dry_run() {
             return Ok(());
         }
-        let facts = self.facts()?;
-        if let Some((one, other)) = kube_state::apart(&facts) {
-            return Err(apart(&one, &other).into());
-        }
         let step = self.site.ctx.ui.step("replicas ready");
         wait::until(wait::APP_READY, || {
             let facts = self.facts()?;
+            if let Some((one, other)) = kube_state::apart(&facts) {
+                return Err(apart(&one, &other).into());
+            }
             Ok((facts.ready() >= facts.wanted as usize).then_some(()))
         })?;
         let url = self.url()?.context("the lab has no URL")?;
@@ -205,9 +204,7 @@ impl Engine for K3dEngine {
 impl Site {
     /// All stages; side by side where nothing forces an order.
     pub fn up(&self) -> Result<()> {
-        for tool in toolbox::ALL {
-            self.ctx.tools.ensure(tool)?;
-        }
+        self.ctx.tools.ensure_all()?;
         if self.ctx.exec.dry_run() {
             // A script has one order.
             self.ensure_cluster()?;
@@ -244,14 +241,14 @@ impl Site {
             let deployed = scope.spawn(|| self.is_deployed());
             self.ensure_image()?;
             self.ensure_imported()?;
+            self.ensure_rolled_out()?;
             join(deployed)
         })?;
         if deployed {
             self.remark_deployed();
-        } else {
-            self.deploy()?;
+            return Ok(());
         }
-        self.ensure_rolled_out()
+        self.deploy()
     }
 }
 
