@@ -67,7 +67,7 @@ fn check_name(point: &str) -> Result<()> {
 
 fn list(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("restore --list")?;
-    let engine = setup::bring_up(ctx)?;
+    let engine = setup::with_restore_points(ctx)?;
     if ctx.exec.dry_run() {
         return Ok(());
     }

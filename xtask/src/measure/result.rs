@@ -178,13 +178,15 @@ impl Rpo {
 
 impl Rto {
     /// Phases from the moments at which they ended, the first of which began
-    /// with `start`. A phase that ended before the one before it took no time
-    /// of its own.
+    /// with `start` and the last of which is the end of it all: where the end
+    /// of one was noticed only after that, its time stops there. A phase that
+    /// ended before the one before it took no time of its own.
     pub fn new(start: f64, ends: &[(&'static str, f64)]) -> Self {
+        let last = ends.last().map_or(start, |(_, end)| *end);
         let mut from = start;
         let mut phases = Vec::new();
         for (name, end) in ends {
-            let end = end.max(from);
+            let end = end.min(last).max(from);
             phases.push(Phase {
                 name,
                 seconds: milliseconds(end - from),

@@ -5,6 +5,7 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+pub mod fake_k3d;
 pub mod standin;
 
 use std::fs;
@@ -49,7 +50,15 @@ impl TestLab {
         lab.remove();
         fs::create_dir_all(&lab.root).unwrap();
         fs::create_dir_all(&lab.fake_tools).unwrap();
-        for folder in ["k8s", "pra", "app/pra"] {
+        let declarations = [
+            "k8s",
+            "pra",
+            "image",
+            "ansible",
+            "packer/flask",
+            "packer/nginx",
+        ];
+        for folder in declarations.into_iter().chain(["app/pra"]) {
             copy_files(&project().join(folder), &lab.root.join(folder));
         }
         copy(

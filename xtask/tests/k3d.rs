@@ -1,0 +1,233 @@
+//! The lab on a real cluster, from nothing to nothing. Takes minutes and the
+//! cluster names `pra` and `lab` of the machine: `cargo xtask test --cluster`.
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{TestLab, said};
+
+/// A cluster of somebody else, which must not notice anything.
+const FOREIGN: &str = "somebody-elses";
+
+fn shell(script: &str) -> Output {
+    Command::new("sh").args(["-c", script]).output().unwrap()
+}
+
+fn must(script: &str) -> String {
+    let output = shell(script);
+    assert!(output.status.success(), "{script}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a person would see of the machine before and after.
+fn machine() -> Vec<(&'static str, Vec<String>)> {
+    let look = [
+        "docker ps --all --format '{{.Names}} {{.Status}}' | sed 's/ Up.*/ Up/'",
+        "docker images --all --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'",
+        "docker network ls --format '{{.Name}}'",
+        "docker volume ls --format '{{.Name}}'",
+        "kubectl config get-contexts -o name",
+        "kubectl config current-context",
+    ];
+    let seen = look.map(|script| {
+        let mut lines: Vec<String> = must(script).lines().map(str::to_owned).collect();
+        lines.sort();
+        (script, lines)
+    });
+    seen.into()
+}
+
+fn a_lab(name: &str) -> TestLab {
+    let lab = TestLab::bare(name);
+    lab.configure("engine = \"local\"", "engine = \"auto\"");
+    lab
+}
+
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let done = act();
+    (done, start.elapsed())
+}
+
+/// Refuses to run over somebody's lab.
+fn insist_on_an_empty_machine() {
+    let clusters: Value = serde_json::from_str(&must("k3d cluster list -o json")).unwrap();
+    let names: Vec<&str> = clusters
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    for name in ["pra", "lab", FOREIGN] {
+        assert!(
+            !names.contains(&name),
+            "there is a cluster {name}: cargo xtask teardown, or k3d cluster delete {name}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, and minutes: cargo xtask test --cluster"]
+fn from_nothing_to_nothing() {
+    insist_on_an_empty_machine();
+    must(&format!("k3d cluster create {FOREIGN} --no-lb"));
+    must(&format!("kubectl config use-context k3d-{FOREIGN}"));
+    let before = machine();
+
+    let lab = a_lab("cluster");
+    the_pasted_script_gives_the_same_lab(&lab);
+    scenarios_keep_their_promises(&lab);
+    points_are_listed_and_restored(&lab);
+    a_changed_application_reaches_the_pods(&lab);
+    the_image_workshop_runs_beside(&lab);
+
+    lab.json(&["teardown", "--yes"]);
+    lab.json(&["--lab", "image", "teardown", "--yes"]);
+    let after = machine();
+    for (seen, expected) in after.iter().zip(&before) {
+        assert_eq!(seen, expected);
+    }
+    must(&format!("k3d cluster delete {FOREIGN}"));
+}
+
+/// What `setup --dry-run` prints, pasted; then `setup` finds all of it done.
+fn the_pasted_script_gives_the_same_lab(lab: &TestLab) {
+    let output = lab.xtask(&["setup", "--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        !lab.root.join(".lab").exists(),
+        "a dry run changed something"
+    );
+    let script = lab.root.join("setup.sh");
+    fs::write(&script, &output.stdout).unwrap();
+    must(&format!("cd / && sh -eu {}", script.display()));
+
+    let output = lab.xtask(&["setup"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    for done in ["is up to date", "every node holds", "holds what k8s/ says"] {
+        assert!(text.contains(done), "{done} is not in: {text}");
+    }
+    let (facts, took) = timed(|| lab.json(&["setup"]));
+    eprintln!("a second setup: {took:?}");
+    assert_eq!(facts["engine"], "k3d");
+    assert_eq!(facts["ready"], 2);
+    assert!(
+        took < Duration::from_secs(6),
+        "a second setup took {took:?}"
+    );
+    // Idempotent in Ansible's own words too.
+    let playbook = format!(
+        "{0}/.lab/ansible/bin/ansible-playbook -i localhost, {0}/ansible/playbook.yml",
+        lab.root.display()
+    );
+    assert!(must(&playbook).contains("changed=0"));
+}
+
+fn scenarios_keep_their_promises(lab: &TestLab) {
+    let first = lab.json(&["scenario", "1"]);
+    assert_eq!(first["passed"], true, "{first}");
+    assert_eq!(first["client"]["failed"], 0, "{first}");
+    assert!(
+        first["client"]["requests"].as_u64().unwrap() >= 200,
+        "{first}"
+    );
+    assert_eq!(first["kills"].as_array().unwrap().len(), 2);
+
+    let second = lab.json(&["scenario", "2"]);
+    assert_eq!(second["passed"], true, "{second}");
+    assert_eq!(second["engine"], "k3d");
+    assert_eq!(second["backups_resumed"], true);
+    assert_eq!(second["verified"]["phantom"], 0);
+    assert!(
+        second["rto"]["seconds"].as_f64().unwrap() <= 10.0,
+        "{second}"
+    );
+    // As the cluster tells it, not as we do.
+    let suspended = "kubectl --context k3d-pra -n pra get cronjob sqlite-backup -o \
+                     jsonpath='{.spec.suspend}'";
+    assert_eq!(must(suspended), "false");
+    let rows = second["verified"]["rows"].as_u64().unwrap();
+    assert!(lab.curl("/count")["count"].as_u64().unwrap() >= rows);
+}
+
+fn points_are_listed_and_restored(lab: &TestLab) {
+    let (points, took) = timed(|| lab.json(&["restore", "--list"]));
+    eprintln!("restore --list: {took:?}");
+    assert!(
+        took < Duration::from_secs(3),
+        "restore --list took {took:?}"
+    );
+    let oldest = points["points"].as_array().unwrap().last().unwrap().clone();
+    let name = oldest["name"].as_str().unwrap();
+
+    must("kubectl --context k3d-pra -n pra scale deployment flask --replicas=0");
+    must("kubectl --context k3d-pra -n pra wait --for=delete pod -l app=flask --timeout=60s");
+    let alone = lab.json(&["restore", "--list"]);
+    let known = alone["points"].as_array().unwrap();
+    assert!(known.iter().any(|point| point["name"] == name), "{alone}");
+
+    // Brings the application back first.
+    let restored = lab.json(&["restore", name]);
+    assert_eq!(lab.curl("/count")["count"], oldest["rows"], "{restored}");
+    lab.json(&["undo"]);
+    assert!(lab.curl("/count")["count"].as_u64() > oldest["rows"].as_u64());
+}
+
+fn a_changed_application_reaches_the_pods(lab: &TestLab) {
+    let page = "Bonjour tout le monde !";
+    lab.edit("app/pra/web.py", page, "Bonjour, autre version !");
+    lab.json(&["setup"]);
+    assert_eq!(lab.curl("/")["status"], "Bonjour, autre version !");
+}
+
+fn the_image_workshop_runs_beside(lab: &TestLab) {
+    let image = |command| lab.json(&["--lab", "image", command]);
+    assert_eq!(image("setup")["verified"], true);
+    let page = "packer/nginx/index.html";
+    lab.edit(page, "Ma page", "Ma nouvelle page");
+    assert_eq!(image("status")["serves_own_page"], false);
+    let url = image("setup")["nginx"].as_str().unwrap().to_owned();
+    let served = must(&format!("curl -fsS {url}"));
+    assert_eq!(served, fs::read_to_string(lab.root.join(page)).unwrap());
+    assert_eq!(image("status")["mario_answers"], true);
+    assert_eq!(lab.json(&["status"])["facts"]["running"], true);
+}
+
+/// The workshop's typed commands, with our files, adopted afterwards.
+#[test]
+#[ignore = "needs Docker, and minutes: cargo xtask test --cluster"]
+fn a_lab_typed_by_hand_is_adopted() {
+    insist_on_an_empty_machine();
+    let lab = a_lab("typed");
+    let root = lab.root.display();
+    // Without a load balancer there is no port to map: the forward is kept.
+    must("k3d cluster create pra --servers 1 --agents 2 --no-lb --kubeconfig-switch-context=false");
+    must(&format!(
+        "cd {root} && packer init packer/flask && packer build -var image_tag=1.0 packer/flask \
+         && k3d image import pra/flask-sqlite:1.0 -c pra \
+         && kubectl --context k3d-pra apply -f k8s/"
+    ));
+    let refused = lab.fails(2, &["setup"]);
+    assert!(refused.contains("Adopt it?"), "{refused}");
+    lab.json(&["setup", "--yes"]);
+    lab.json(&["add", "through the kept forward"]);
+
+    // The forward comes back after its pods died.
+    must("kubectl --context k3d-pra -n pra delete pod -l app=flask --wait=true");
+    support::await_some("the forward after its pod died", || {
+        let output = lab.xtask(&["add", "again"]);
+        output.status.success().then_some(())
+    });
+    // A stopped cluster is started again.
+    must("k3d cluster stop pra");
+    lab.json(&["setup"]);
+    assert_eq!(lab.json(&["status"])["facts"]["running"], true);
+    lab.json(&["teardown", "--yes"]);
+    assert!(lab.processes().is_empty(), "{:?}", lab.processes());
+    assert!(!must("k3d cluster list -o json").contains("\"pra\""));
+}

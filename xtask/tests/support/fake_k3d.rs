@@ -1,0 +1,125 @@
+//! Stand-ins for docker, k3d, kubectl and packer: scripts that keep what they
+//! were asked for in a folder and misbehave where a test says so.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::TestLab;
+
+/// What the scripts begin with: the folder, the call, and the hook of a test.
+fn prelude(world: &str, tool: &str) -> String {
+    format!(
+        "S={world}\n\
+         echo \"{tool} $*\" >> $S/calls\n\
+         if [ -e $S/{tool}.hook ]; then . $S/{tool}.hook; fi\n"
+    )
+}
+
+const DOCKER: &str = r#"
+case "$*" in
+info*) echo '{"ServerVersion":"28.0.1","MemTotal":8000000000,"DockerRootDir":"/nowhere"}' ;;
+"ps --all"*) if [ -e $S/owned ]; then echo 0123456789ab; fi ;;
+"image inspect pra/flask-sqlite:1.0"*)
+    [ -e $S/built ] || { echo "No such image" >&2; exit 1; }
+    echo '{"Id":"sha256:1","Config":{"Labels":{"atelier-pra.inputs":"'$(cat $S/built)'"}}}' ;;
+"image inspect"*) echo '{}' ;;
+exec*"image ls"*)
+    echo "REF TYPE DIGEST SIZE PLATFORMS LABELS"
+    if [ -e $S/imported ]; then echo "docker.io/pra/flask-sqlite:1.0 x sha256:m 1 MiB - -"; fi ;;
+exec*"content get"*) echo '{"config":{"digest":"sha256:1"}}' ;;
+save*) touch "$3" ;;
+esac
+"#;
+
+const K3D: &str = r#"
+case "$*" in
+version) echo "k3d version v5.9.0" ;;
+"cluster list"*) cat $S/list 2>/dev/null || echo '[]' ;;
+"cluster create"*) cp $S/whole $S/list; touch $S/owned ;;
+"cluster start"*) cp $S/whole $S/list ;;
+"cluster delete"*) rm -f $S/list $S/owned ;;
+"image import"*) touch $S/imported ;;
+esac
+"#;
+
+const KUBECTL: &str = r#"
+case "$*" in
+"version --client") echo "Client Version: v1.34.1" ;;
+*"create configmap"*) touch $S/adopted ;;
+*"get configmap"*) if [ -e $S/adopted ]; then echo configmap/atelier-pra; fi ;;
+*"get --raw"*) echo ok ;;
+*" get "*) echo '{"items":[]}' ;;
+"config get-contexts"*) ;;
+esac
+"#;
+
+const PACKER: &str = r#"
+case "$1" in
+version) echo "Packer v1.11.2" ;;
+console) printf '%064d\n' 7 ;;
+build) printf '%064d' 7 > $S/built ;;
+esac
+"#;
+
+/// A cluster as `k3d cluster list` tells it.
+const CLUSTER: &str = r#"[{"name":"pra","nodes":[
+{"name":"k3d-pra-serverlb","role":"loadbalancer","State":{"Running":true},
+ "portMappings":{"30080/tcp":[{"HostPort":"18080"}]}},
+{"name":"k3d-pra-server-0","role":"server","State":{"Running":true}}]}]"#;
+
+pub struct FakeWorld {
+    pub lab: TestLab,
+    dir: PathBuf,
+}
+
+impl FakeWorld {
+    /// A machine with Docker and the pinned tools, without any cluster.
+    pub fn new(name: &str) -> Self {
+        let lab = TestLab::bare(name);
+        lab.configure("engine = \"local\"", "engine = \"auto\"");
+        let dir = lab.root.join("world");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("whole"), CLUSTER).unwrap();
+        let world = dir.display().to_string();
+        for (tool, script) in [
+            ("docker", DOCKER),
+            ("k3d", K3D),
+            ("kubectl", KUBECTL),
+            ("packer", PACKER),
+        ] {
+            lab.fake_tool(tool, &(prelude(&world, tool) + script));
+        }
+        Self { lab, dir }
+    }
+
+    /// Shell that a tool runs before its own answer; it may exit.
+    pub fn hook(&self, tool: &str, script: &str) {
+        fs::write(self.dir.join(format!("{tool}.hook")), script).unwrap();
+    }
+
+    pub fn unhook(&self, tool: &str) {
+        fs::remove_file(self.dir.join(format!("{tool}.hook"))).unwrap();
+    }
+
+    pub fn has(&self, fact: &str) -> bool {
+        self.dir.join(fact).exists()
+    }
+
+    /// Makes something so, as if it had been done by hand.
+    pub fn set(&self, fact: &str, text: &str) {
+        fs::write(self.dir.join(fact), text).unwrap();
+    }
+
+    pub fn cluster_by_hand(&self) {
+        self.set("list", CLUSTER);
+    }
+
+    /// The calls of a tool that begin like this, so far.
+    pub fn calls(&self, prefix: &str) -> usize {
+        let calls = fs::read_to_string(self.dir.join("calls")).unwrap_or_default();
+        calls
+            .lines()
+            .filter(|call| call.starts_with(prefix))
+            .count()
+    }
+}
