@@ -113,7 +113,7 @@ impl Context {
         if self.ui.ask(&format!("{what} Go on? [y/N] "))? {
             return Ok(());
         }
-        Err(Failure::usage("nothing was done: the answer was not yes")
+        Err(Failure::usage(format!("nothing was done without a yes: {what}"))
             .next("add --yes to the same command")
             .into())
     }

@@ -101,7 +101,8 @@ pub const DOWNLOAD: Duration = Duration::from_secs(900);
 /// The first creation pulls the images of the nodes.
 pub const CLUSTER: Duration = Duration::from_secs(600);
 pub const PACKER: Duration = Duration::from_secs(900);
-pub const IMPORT: Duration = Duration::from_secs(300);
+/// One way of an import: ten seconds as a rule.
+pub const IMPORT: Duration = Duration::from_secs(180);
 pub const PLAYBOOK: Duration = Duration::from_secs(300);
 /// kubectl waiting for something to be gone.
 pub const DELETION: Duration = Duration::from_secs(90);

@@ -1,5 +1,5 @@
 //! The lab on a real cluster, from nothing to nothing. Takes minutes and the
-//! cluster names `pra` and `lab` of the machine: `cargo xtask test --cluster`.
+//! cluster names `pra` and `lab` of the machine: `cargo xtask test --only cluster`.
 
 mod support;
 
@@ -71,7 +71,7 @@ fn insist_on_an_empty_machine() {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
 fn from_nothing_to_nothing() {
     insist_on_an_empty_machine();
     must(&format!("k3d cluster create {FOREIGN} --no-lb"));
@@ -113,13 +113,16 @@ fn the_pasted_script_gives_the_same_lab(lab: &TestLab) {
         assert!(text.contains(done), "{done} is not in: {text}");
     }
     let (facts, took) = timed(|| lab.json(&["setup"]));
-    eprintln!("a second setup: {took:?}");
     assert_eq!(facts["engine"], "k3d");
     assert_eq!(facts["ready"], 2);
     assert!(
         took < Duration::from_secs(6),
         "a second setup took {took:?}"
     );
+    must(&format!(
+        "kubectl --context k3d-pra apply --dry-run=server -f {0}/k8s -f {0}/pra",
+        lab.root.display()
+    ));
     // Idempotent in Ansible's own words too.
     let playbook = format!(
         "{0}/.lab/ansible/bin/ansible-playbook -i localhost, {0}/ansible/playbook.yml",
@@ -157,7 +160,6 @@ fn scenarios_keep_their_promises(lab: &TestLab) {
 
 fn points_are_listed_and_restored(lab: &TestLab) {
     let (points, took) = timed(|| lab.json(&["restore", "--list"]));
-    eprintln!("restore --list: {took:?}");
     assert!(
         took < Duration::from_secs(3),
         "restore --list took {took:?}"
@@ -200,7 +202,7 @@ fn the_image_workshop_runs_beside(lab: &TestLab) {
 
 /// The workshop's typed commands, with our files, adopted afterwards.
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
 fn a_lab_typed_by_hand_is_adopted() {
     insist_on_an_empty_machine();
     let lab = a_lab("typed");

@@ -2,6 +2,7 @@
 //! folders of its own under `.lab/bench`; the lab in use is left alone.
 
 mod build;
+mod cluster;
 mod lab;
 mod protection;
 
@@ -25,6 +26,8 @@ pub enum What {
     Scenario,
     /// `restore --list` over 10,000 points
     Points,
+    /// The lab on k3d against the typed commands (only when named: it needs Docker, and minutes)
+    Cluster,
     /// Snapshot, restore, journaled writes and replay against plain copies and writes
     Protection,
 }
@@ -73,6 +76,9 @@ pub fn run(ctx: &Context, what: &[What]) -> Result<()> {
     }
     if chosen(&What::Protection) {
         figures.extend(protection::measure(ctx)?);
+    }
+    if what.contains(&What::Cluster) {
+        figures.extend(cluster::measure(ctx)?);
     }
     report(ctx, &figures)
 }

@@ -5,8 +5,11 @@ use clap::ValueEnum;
 
 use crate::cli::TestArgs;
 use crate::context::Context;
+use crate::engine::k3d::docker;
 use crate::exec::Cmd;
+use crate::tools::packer;
 use crate::tools::python::Venv;
+use crate::tools::toolbox::Tool;
 use crate::wait;
 
 /// The parts of the test command.
@@ -33,10 +36,11 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
         compile: true,
     };
     ctx.packages("test", &tools)?;
-    for (what, cmd) in parts(args)
-        .into_iter()
-        .flat_map(|part| checks(ctx, &tools, part))
-    {
+    let mut all = Vec::new();
+    for part in parts(args) {
+        all.extend(checks(ctx, &tools, part)?);
+    }
+    for (what, cmd) in all {
         let step = ctx.ui.step(what);
         ctx.exec.attached(&cmd.limit(wait::TEST_COMMAND))?;
         step.done("passed");
@@ -54,11 +58,11 @@ fn parts(args: &TestArgs) -> Vec<Part> {
     parts
 }
 
-fn checks(ctx: &Context, tools: &Venv, part: Part) -> Vec<Check> {
+fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
     let app = ctx.lab.root.join("app");
     let cargo = |words: &str| Cmd::new("cargo").args(words.split(' ')).cwd(&ctx.lab.root);
     let python = |tool: &str, words: &str| tools.bin(tool).args(words.split(' ')).cwd(&app);
-    match part {
+    Ok(match part {
         Part::Lint => vec![
             ("format of the Rust code", cargo("fmt --all --check")),
             (
@@ -76,9 +80,45 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Vec<Check> {
             cargo("test --quiet --locked --workspace"),
         )],
         Part::Python => vec![("Python tests", python("pytest", "-q"))],
-        Part::Cluster => vec![(
-            "the lab on a real cluster",
-            cargo("test --locked --package xtask --test k3d -- --ignored --nocapture"),
-        )],
-    }
+        Part::Cluster => cluster_checks(ctx)?,
+    })
+}
+
+/// What needs the tools of the k3d engine, whose own lints come first.
+fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
+    docker::insist(ctx)?;
+    ctx.tools.ensure_all()?;
+    let lint = Venv {
+        dir: ctx.lab.home().join("ansible-test"),
+        lock: ctx.lab.root.join("ansible/requirements-dev.txt"),
+        compile: false,
+    };
+    ctx.packages("test", &lint)?;
+    // ansible-lint looks for Ansible on PATH.
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", lint.dir.join("bin").display());
+    let ansible = lint
+        .bin("ansible-lint")
+        .args(["--offline", "--profile", "production"])
+        .args(["ansible/playbook.yml", "ansible/image.yml"])
+        .env("PATH", path)
+        .cwd(&ctx.lab.root);
+    let program = ctx.tools.program(Tool::Packer)?;
+    let packer = |words: &str| packer::cmd(&program, words.split(' ')).cwd(&ctx.lab.root);
+    let real = "test --locked --package xtask --test k3d -- --ignored --test-threads=1";
+    let real = Cmd::new("cargo").args(real.split(' ')).cwd(&ctx.lab.root);
+    Ok(vec![
+        ("lints of the playbooks", ansible),
+        (
+            "format of the templates",
+            packer("fmt -check -recursive packer"),
+        ),
+        ("plugin of the templates", packer("init packer/flask")),
+        (
+            "template of the application",
+            packer("validate packer/flask"),
+        ),
+        ("template of the page", packer("validate packer/nginx")),
+        ("the lab on a real cluster", real),
+    ])
 }

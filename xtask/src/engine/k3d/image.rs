@@ -80,7 +80,7 @@ impl Site {
     pub fn ensure_imported(&self) -> Result<()> {
         let image = self.plan.image();
         if self.ctx.exec.dry_run() {
-            return self.import(&image, Import::Direct);
+            return self.import(&image, Import::Usual);
         }
         let here = self
             .image_here()?
@@ -130,20 +130,20 @@ impl Site {
     /// Newer Docker versions save some images in a form that one way of the
     /// import chokes on and another does not (k3d#1538).
     fn import_somehow(&self, image: &str) -> Result<()> {
-        let Err(first) = self.import(image, Import::Direct) else {
+        let Err(first) = self.import(image, Import::Usual) else {
             return Ok(());
         };
         wait::check_interrupt()?;
         self.ctx.ui.warn(&format!(
-            "importing directly failed ({}): another way",
+            "importing failed ({}): another way",
             reason(&first)
         ));
-        let Err(second) = self.import(image, Import::Tools) else {
+        let Err(second) = self.import(image, Import::Direct) else {
             return Ok(());
         };
         wait::check_interrupt()?;
         self.ctx.ui.warn(&format!(
-            "importing through the tools container failed ({}): by archive",
+            "importing directly failed ({}): by archive",
             reason(&second)
         ));
         let archive = self.ctx.lab.home().join("image.tar");
