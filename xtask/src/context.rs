@@ -113,9 +113,11 @@ impl Context {
         if self.ui.ask(&format!("{what} Go on? [y/N] "))? {
             return Ok(());
         }
-        Err(Failure::usage(format!("nothing was done without a yes: {what}"))
-            .next("add --yes to the same command")
-            .into())
+        Err(
+            Failure::usage(format!("nothing was done without a yes: {what}"))
+                .next("add --yes to the same command")
+                .into(),
+        )
     }
 }
 
