@@ -10,7 +10,9 @@ import fcntl
 import functools
 import hashlib
 import os
+import queue
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -274,16 +276,50 @@ def sha256(path: str) -> str:
 
 def copy(source: str, target: str) -> str:
     """Copy to a new file, made durable, in one pass; returns the SHA-256 of what was read."""
-    digest = hashlib.sha256()
     fd = open_new(target)
     try:
-        for piece in chunks(source):
-            digest.update(piece)
-            write_all(fd, piece)
-        fsync(fd)
+        with Digest() as digest:
+            for piece in chunks(source):
+                digest.update(piece)
+                write_all(fd, piece)
+            # The last pieces are digested while the disk writes.
+            fsync(fd)
     finally:
         os.close(fd)
     return digest.hexdigest()
+
+
+class Digest:
+    """SHA-256 of pieces, computed beside the thread that hands them over.
+
+    Used in a ``with``; the digest is there at its end.
+    """
+
+    def __init__(self):
+        self._sha256 = hashlib.sha256()
+        # A few pieces: memory stays bounded, whoever of the two is slower.
+        self._pieces: queue.Queue[bytes | None] = queue.Queue(maxsize=4)
+        self._worker = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> "Digest":
+        self._worker.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._pieces.put(None)
+        self._worker.join()
+
+    def update(self, piece: bytes) -> None:
+        """Hand over the next piece."""
+        self._pieces.put(piece)
+
+    def hexdigest(self) -> str:
+        """The digest of all pieces, in hex."""
+        return self._sha256.hexdigest()
+
+    def _work(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            self._sha256.update(piece)
 
 
 def sync_file(path: str) -> None:

@@ -55,7 +55,7 @@ def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> B
             conn.execute("BEGIN IMMEDIATE")
             here = schema.install(conn, lineage, number, seq)
             schema.raise_sequences(conn, {"events": highest_id})
-            rows, max_id = schema.totals(conn)
+            max_id = schema.highest(conn)
             conn.execute("COMMIT")
             conn.execute("PRAGMA journal_mode=WAL")
         finally:
@@ -63,4 +63,4 @@ def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> B
     for name in fileops.names(os.path.dirname(path)):
         fileops.sync_file(f"{os.path.dirname(path)}/{name}")
     fileops.fsync_directory(os.path.dirname(path))
-    return Built(here, rows, max_id)
+    return Built(here, here.start_rows, max_id)
