@@ -174,5 +174,5 @@ def _nothing():
     raise Refused(
         "restoring latest",
         "there is no verified point and no journal",
-        "python -m pra points lists what there is; restore a point by name",
+        "bring a copy of a point to the backup volume, or begin anew with two empty volumes",
     )

@@ -112,6 +112,28 @@ fn a_second_setup_does_nothing_and_teardown_leaves_nothing() {
 }
 
 #[test]
+fn a_lab_that_lost_both_volumes_says_the_way_out() {
+    let lab = TestLab::new("both");
+    lab.json(&["setup"]);
+    for claim in ["pra-data", "pra-backup"] {
+        fs::remove_dir_all(lab.root.join(".lab/volumes").join(claim)).unwrap();
+    }
+    let trouble = lab.json(&["status"])["trouble"].clone();
+    assert!(
+        trouble.as_str().unwrap().contains("pra-backup"),
+        "{trouble}"
+    );
+    lab.json(&["setup"]);
+    let said = support::said(&lab.xtask(&["status"]));
+    assert!(
+        said.contains("cargo xtask teardown && cargo xtask setup"),
+        "{said}"
+    );
+    lab.json(&["teardown", "--yes"]);
+    lab.json(&["add", "a new beginning"]);
+}
+
+#[test]
 fn two_commands_at_once_take_turns() {
     let lab = TestLab::new("turns");
     lab.json(&["setup"]);

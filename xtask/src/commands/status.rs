@@ -2,7 +2,7 @@
 //! anything up.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app;
 use crate::context::Context;
@@ -40,11 +40,19 @@ pub fn run(ctx: &Context) -> Result<()> {
             ctx.ui.say(&format!("  next: {next}"));
         }
     }
-    if app.as_ref().is_some_and(|app| app.needs_restore) {
-        ctx.ui
-            .say("The database is gone. next: cargo xtask restore latest");
+    if let Some(app) = app.filter(|app| app.needs_restore) {
+        ctx.ui.say(way_back(&app));
     }
     Ok(())
+}
+
+/// What to do about a database that is gone.
+fn way_back(app: &app::Status) -> &'static str {
+    if app.more.get("points").and_then(Value::as_u64) == Some(0) {
+        return "Both volumes are empty: nothing is left to restore from. \
+                next: cargo xtask teardown && cargo xtask setup";
+    }
+    "The database is gone. next: cargo xtask restore latest"
 }
 
 fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
