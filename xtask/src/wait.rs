@@ -53,6 +53,7 @@ pub const FAILURE_NOTICED: Wait = wait(
     "cargo xtask status",
 );
 pub const PODS_EXIST: Wait = wait("volume and replicas to exist", 60, 5, "cargo xtask status");
+pub const RESTORE_BEGUN: Wait = wait("the restore to begin", 60, 2, "cargo xtask status");
 pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
 pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
 pub const SUPERVISOR_ANSWERS: Wait = wait("the supervisor's answer", 60, 10, "cargo xtask status");
@@ -86,6 +87,12 @@ impl Wait {
             .into()
     }
 }
+
+/// Longer than a request that was sent before a disaster is under way.
+pub const UNDER_WAY: Duration = Duration::from_millis(500);
+/// How far a restore gets before it is killed: Python has started, and the
+/// copy has begun or not.
+pub const INTO_THE_RESTORE: Duration = Duration::from_millis(50);
 
 /// Limits of external commands, which are waits too.
 pub const SHORT_COMMAND: Duration = Duration::from_secs(20);

@@ -17,7 +17,11 @@ pub fn list(ctx: &Context) -> Result<()> {
             json!({"number": one.number, "name": one.name, "title": one.title,
                    "breaks": one.breaks, "holds": one.holds, "takes": one.takes})
         });
-        return ctx.ui.document(&all.collect::<Vec<_>>());
+        let others = scenario::UNAVAILABLE.iter().map(|one| {
+            json!({"number": one.number, "name": one.name, "title": one.title,
+                   "unavailable": one.reason})
+        });
+        return ctx.ui.document(&all.chain(others).collect::<Vec<_>>());
     }
     for one in scenario::ALL {
         ctx.ui
@@ -25,6 +29,11 @@ pub fn list(ctx: &Context) -> Result<()> {
         ctx.ui.say(&format!("   breaks: {}", one.breaks));
         ctx.ui.say(&format!("   must hold: {}", one.holds));
         ctx.ui.say(&format!("   takes: {}", one.takes));
+    }
+    for one in scenario::UNAVAILABLE {
+        ctx.ui
+            .say(&format!("{}  {}: {}", one.number, one.name, one.title));
+        ctx.ui.say(&format!("   not possible: {}", one.reason));
     }
     Ok(())
 }

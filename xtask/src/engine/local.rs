@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::commands::preflight::Check;
 use crate::context::Context;
-use crate::exec::{Exec, Output, quote};
+use crate::exec::{Cmd, Exec, Output, quote};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
@@ -92,6 +92,19 @@ impl LocalEngine {
             let running = |one: &Job| one.name == job && one.state == JobState::Running;
             Ok((!jobs.iter().any(running)).then_some(()))
         })
+    }
+
+    /// Python as a replica has it: its settings, its volumes, its folder.
+    fn in_a_replica(&self, args: &[&str]) -> Result<Cmd> {
+        let manifests = manifests::load(&self.lab.root)?;
+        self.insist_on_python(&manifests)?;
+        let pod = &manifests.deployment.spec.template.spec;
+        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &[]).cmd;
+        // Nothing of it outlives the command, so the system's folder will do.
+        cmd.env.remove("TMPDIR");
+        cmd.program = self.lab.venv().join("bin/python").display().to_string();
+        cmd.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Ok(cmd)
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
@@ -329,19 +342,12 @@ impl Engine for LocalEngine {
     }
 
     fn pra(&self, args: &[&str]) -> Result<Output> {
-        let manifests = manifests::load(&self.lab.root)?;
-        self.insist_on_python(&manifests)?;
-        let pod = &manifests.deployment.spec.template.spec;
-        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &[]).cmd;
-        // Nothing of it outlives the command, so the system's folder will do.
-        cmd.env.remove("TMPDIR");
-        cmd.program = self.lab.venv().join("bin/python").display().to_string();
-        cmd.args = ["-m", "pra"]
-            .iter()
-            .chain(args)
-            .map(|arg| (*arg).to_owned())
-            .collect();
+        let cmd = self.in_a_replica(&[&["-m", "pra"], args].concat())?;
         self.exec.probe(&cmd)
+    }
+
+    fn python(&self, script: &str) -> Result<()> {
+        self.exec.run(&self.in_a_replica(&["-c", script])?)
     }
 
     fn kill(&self, pod: &str, death: Death) -> Result<()> {

@@ -157,6 +157,10 @@ pub trait Engine: Sync {
     /// replica runs. Read-only verbs.
     fn pra(&self, args: &[&str]) -> Result<Output>;
 
+    /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
+    /// the hand of an accident, or of an administrator.
+    fn python(&self, script: &str) -> Result<()>;
+
     /// Makes one replica die; its replacement is the engine's own doing.
     fn kill(&self, pod: &str, death: Death) -> Result<()>;
 }

@@ -67,9 +67,8 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
 
     let requests = &outcome.journey.requests;
     let first = &played.first_failure;
-    // A replica that was still there may have served somebody meanwhile.
     let serving = outcome
-        .first_verified(first.sent.max(played.gone))
+        .first_verified(outcome.last_failure(played.restored, first.sent.max(played.gone)))
         .context("no write after the disaster was acknowledged and is there")?
         .ended;
     let rto = Rto::new(

@@ -50,6 +50,15 @@ impl Outcome {
         verified.min_by(|a, b| a.ended.total_cmp(&b.ended))
     }
 
+    /// When the last request failed that was sent until `restored`, no earlier
+    /// than `gone`: while some are served and others are not, the service is
+    /// not back.
+    pub fn last_failure(&self, restored: f64, gone: f64) -> f64 {
+        let requests = self.journey.requests.iter();
+        let failed = requests.filter(|r| !r.acknowledged() && r.sent <= restored);
+        failed.map(|r| r.sent).fold(gone, f64::max)
+    }
+
     /// What the snapshot `point` alone would have lost of what was acknowledged
     /// until `disaster`: what came later was never the snapshot's to keep.
     pub fn snapshot_only(

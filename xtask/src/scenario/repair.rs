@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::lab::{self, Lab};
+use crate::scenario::bad_delete;
 use crate::wait;
 
 /// A scenario that has begun its disaster and not ended its recovery.
@@ -90,13 +91,26 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
         Ok(facts.url.filter(|_| ready))
     })?;
-    if app::status(&url)?.needs_restore {
-        app::restore(engine, "latest", false)?;
+    if let Some(target) = target(engine, unfinished, &url)? {
+        app::restore(engine, &target, false)?;
     }
     engine.suspend_backups(false)?;
     remove(&path(&ctx.lab))?;
     step.done("database there, backups resumed");
     Ok(())
+}
+
+/// What has to be restored after a scenario that was cut off, if anything.
+fn target(engine: &dyn Engine, unfinished: &Unfinished, url: &str) -> Result<Option<String>> {
+    let latest = Some("latest".to_owned());
+    match unfinished.scenario.as_str() {
+        // The damage may not have shown yet, and the latest moment is what is
+        // there in any case.
+        "database-corrupt" => Ok(latest),
+        "bad-delete" => bad_delete::before_the_delete(engine, &unfinished.since),
+        _ if app::status(url)?.needs_restore => Ok(latest),
+        _ => Ok(None),
+    }
 }
 
 fn remove(path: &std::path::Path) -> Result<()> {

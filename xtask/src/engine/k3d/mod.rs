@@ -196,6 +196,11 @@ impl Engine for K3dEngine {
         self.owned()?.pra_alone(args, &claims)
     }
 
+    fn python(&self, script: &str) -> Result<()> {
+        let target = format!("deployment/{DEPLOYMENT}");
+        self.change(kubectl::exec(&target, &["python", "-c", script]))
+    }
+
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
         self.change(kubectl::delete_pod(pod, death == Death::Hard))
     }

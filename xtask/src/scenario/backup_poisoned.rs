@@ -1,0 +1,106 @@
+//! Scenario 5: the newest restore points are damaged, and then the volume with
+//! the database is lost.
+
+use anyhow::Result;
+
+use crate::app::{self, Restored};
+use crate::context::Context;
+use crate::engine::{self, Engine};
+use crate::failure::Failure;
+use crate::measure::result::ScenarioResult;
+use crate::scenario::outage::{self, Disaster};
+use crate::scenario::run::Run;
+
+/// So many of the newest points are damaged.
+const POISONED: usize = 2;
+
+/// One byte in the middle of each: the size and the time stay as they are.
+const DAMAGE: &str = "\
+import glob, os
+newest = sorted(glob.glob(os.environ['PRA_BACKUP_DIR'] + '/app-*.db'))[-2:]
+for path in newest:
+    with open(path, 'r+b') as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0xff]))
+        os.fsync(file.fileno())
+";
+
+const DISASTER: Disaster = Disaster {
+    prepare,
+    breaks: "a byte is changed in each of the two newest points, then pra-data is deleted",
+    strike,
+    restore,
+    lesson: |result, report| {
+        format!(
+            "Both newest points were found damaged and passed over for {}. With snapshots alone \
+             that costs {} s worth of writes; the journal goes on from the older point as well.",
+            report.point.as_deref().unwrap_or("an older one"),
+            result.rpo.snapshot_only_seconds
+        )
+    },
+};
+
+pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    outage::play(&DISASTER, run, engine)
+}
+
+pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::show(&DISASTER, ctx, engine)
+}
+
+/// One good point, and those to be damaged.
+fn prepare(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    for _ in 0..=POISONED {
+        outage::verified_backup(ctx, engine)?;
+    }
+    Ok(())
+}
+
+fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    // Another point of the schedule would be a third, good one.
+    engine.suspend_backups(true)?;
+    engine.python(DAMAGE)?;
+    outage::stop_everything(ctx, engine)?;
+    engine.delete_volume(engine::DATA_CLAIM)?;
+    if !ctx.exec.dry_run() {
+        insist_on_damage(engine)?;
+    }
+    Ok(())
+}
+
+/// The names of the points that were damaged.
+fn poisoned(engine: &dyn Engine) -> Result<Vec<String>> {
+    let points = app::points(engine)?.value.points;
+    let newest = points.into_iter().take(POISONED).map(|point| point.name);
+    Ok(newest.collect())
+}
+
+/// The disaster has to have happened for its recovery to mean anything.
+fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
+    for name in poisoned(engine)? {
+        let checked = engine.pra(&["verify", "--json", &name])?;
+        if checked.status.success() {
+            let said = format!("{name} was damaged, and its verification found nothing");
+            return Err(Failure::promise(said)
+                .next("cargo xtask restore --list")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+fn restore(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
+    if ctx.exec.dry_run() {
+        return outage::restore_latest(ctx, engine);
+    }
+    let poisoned = poisoned(engine)?;
+    let restored = outage::restore_latest(ctx, engine)?;
+    let point = restored.as_ref().and_then(|done| done.point.as_ref());
+    if let Some(point) = point.filter(|point| poisoned.contains(point)) {
+        let said = format!("the damaged point {point} was restored");
+        return Err(Failure::promise(said).next("cargo xtask undo").into());
+    }
+    Ok(restored)
+}

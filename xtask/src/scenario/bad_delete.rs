@@ -1,0 +1,219 @@
+//! Scenario 4: somebody deletes every row, the application goes on writing, and
+//! it is found out later. No request fails before the recovery begins.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::app::{self, Restored};
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::measure::ledger::Ledger;
+use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
+use crate::scenario::outage;
+use crate::scenario::outcome::Outcome;
+use crate::scenario::run::Run;
+use crate::scenario::{protection::Protection, repair};
+use crate::wait;
+
+const ACKNOWLEDGED_BETWEEN: usize = 60;
+
+/// Through the application's own way of writing, so that the journal sees it.
+const DELETE: &str = "\
+from pra import settings
+from pra.database import Database
+Database(settings.load()).write('deleting', lambda conn: conn.execute('DELETE FROM events'))
+";
+
+/// Brings back what was written after the delete, from what the restore kept,
+/// under the ids and times that were acknowledged.
+const KEEP: &str = "\
+import os, sqlite3
+from pra import settings
+from pra.database import Database
+safety = os.environ['PRA_BACKUP_DIR'] + '/SAFETY'
+with sqlite3.connect('file:' + safety + '?mode=ro&immutable=1', uri=True) as kept:
+    rows = kept.execute('SELECT id, ts, message FROM events').fetchall()
+def bring_back(conn):
+    for row in rows:
+        conn.execute('INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)', row)
+Database(settings.load()).write('bringing back what came after', bring_back)
+";
+
+/// Moments in seconds of the ledger's clock.
+struct Played {
+    point: String,
+    deleted: f64,
+    found: f64,
+    restored: f64,
+    kept: f64,
+    protected: f64,
+    report: Restored,
+    moments: Vec<Moment>,
+}
+
+pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    let steady = run.steady_state(engine)?;
+    let before = app::dump(engine)?;
+    let client = run.client(&steady.url)?;
+    let journal = steady.protection == Protection::Journal.name();
+    let played = course(run, engine, client.ledger(), journal)?;
+
+    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let outcome = Outcome::settle(client, before, engine)?;
+    let snapshot_only = outcome.snapshot_only(&played.point, played.deleted, engine)?;
+    step.done(format!("{} rows", outcome.after.len()));
+    run.steady_state(engine)?;
+
+    // Users were without their rows from the delete on, though nothing failed.
+    let rto = Rto::new(
+        played.deleted,
+        &[
+            ("detected", played.found),
+            ("restored", played.restored),
+            ("serving", played.kept),
+        ],
+    );
+    let requests = &outcome.journey.requests;
+    let rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, played.deleted);
+    let without_rows = (played.deleted - wait::UNDER_WAY.as_secs_f64(), played.kept);
+    let mut result = outcome.result(run, engine, steady, rpo, rto, Some(without_rows))?;
+    result.protected_seconds = Some(milliseconds(played.protected - played.deleted));
+    result.lessons = lessons(&result, &played);
+    result.moments = played.moments;
+    Ok(result)
+}
+
+pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::verified_backup(ctx, engine)?;
+    engine.python(DELETE)?;
+    outage::stop_everything(ctx, engine)?;
+    app::restore(engine, "before:SEQ", false)?;
+    engine.apply()?;
+    engine.python(KEEP)?;
+    engine.suspend_backups(false)?;
+    outage::verified_backup(ctx, engine)
+}
+
+fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Result<Played> {
+    let ui = &run.ctx.ui;
+    let mut moments = Vec::new();
+    let mut moment = |at: f64, what: &str| {
+        moments.push(Moment {
+            at: milliseconds(at),
+            what: what.to_owned(),
+        });
+    };
+    run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
+    let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
+    outage::verified_backup(run.ctx, engine)?;
+    let point = app::points(engine)?.value.latest;
+    let point = point.context("the backup that was just made is not listed")?;
+    run.wait_for_the_moment(Instant::now())?;
+
+    run.pause("every row is deleted", |_, engine| engine.python(DELETE))?;
+    let step = ui.step("disaster: every row is deleted");
+    moment(ledger.now(), "DELETE FROM events");
+    let began = ledger.now();
+    engine.python(DELETE)?;
+    step.done("and nobody notices");
+    run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
+
+    let step = ui.step("the transaction that did it");
+    let target = target(engine, journal, &point)?;
+    let found = ledger.now();
+    moment(found, "found");
+    step.done(&target);
+
+    // What is written from now on would have to be brought back as well.
+    let step = ui.step("application stopped, restore to just before it");
+    moment(ledger.now(), "application stopped");
+    outage::stop_everything(run.ctx, engine)?;
+    let report = app::restore(engine, &target, false)?.context("a scenario has no dry run")?;
+    let report = report.value;
+    let restored = ledger.now();
+    moment(restored, "restored");
+    step.done(format!("{} rows", report.rows));
+
+    let step = ui.step("application back, with what came after the delete");
+    engine.apply()?;
+    wait::until(wait::APP_READY, || {
+        let facts = engine.facts()?;
+        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
+        Ok(ready.then_some(()))
+    })?;
+    let safety = report.safety_point.as_deref();
+    let safety = safety.context("the restore kept nothing of what was there")?;
+    engine.python(&KEEP.replace("SAFETY", safety))?;
+    let kept = ledger.now();
+    moment(kept, "rows written since the delete are back");
+    engine.suspend_backups(false)?;
+    step.done(format!("from {safety}"));
+
+    run.acknowledged(ledger, kept, ACKNOWLEDGED_BETWEEN)?;
+    outage::verified_backup(run.ctx, engine)?;
+    let protected = ledger.now();
+    unfinished.done()?;
+    Ok(Played {
+        point,
+        deleted: began,
+        found,
+        restored,
+        kept,
+        protected,
+        report,
+        moments,
+    })
+}
+
+/// Just before the delete of a run that was cut off; `None` where it had not
+/// come to that.
+pub fn before_the_delete(engine: &dyn Engine, since: &str) -> Result<Option<String>> {
+    const TO_THE_SECOND: usize = 19;
+    let largest = app::log(engine, true, 1)?.value.transactions;
+    let second = |time: &str| time.get(..TO_THE_SECOND).map(str::to_owned);
+    let ours = largest
+        .first()
+        .filter(|one| one.deleted > 0 && second(&one.time) >= second(since));
+    Ok(ours.map(|one| format!("before:{}", one.seq)))
+}
+
+/// Where to go back to: just before the largest transaction of the journal, or,
+/// without one, the last point from before.
+fn target(engine: &dyn Engine, journal: bool, point: &str) -> Result<String> {
+    if !journal {
+        return Ok(point.to_owned());
+    }
+    let largest = app::log(engine, true, 1)?.value.transactions;
+    let largest = largest.first().context("the journal has no transaction")?;
+    anyhow::ensure!(
+        largest.deleted > 0,
+        "the largest transaction of the journal, {}, deletes nothing",
+        largest.seq
+    );
+    Ok(format!("before:{}", largest.seq))
+}
+
+fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
+    let rpo = &result.rpo;
+    vec![
+        format!(
+            "Every row was deleted through the application, which went on writing. No write \
+             failed: only readers could see it. Their rows were away for {} s.",
+            result.rto.seconds
+        ),
+        format!(
+            "The journal lists each transaction, the largest first, so the one that did it is \
+             found and the moment before it restored: {} rows. What was written since came back \
+             from {}, which the restore had kept.",
+            played.report.rows,
+            played.report.safety_point.as_deref().unwrap_or_default()
+        ),
+        format!(
+            "RPO: {} rows were lost. Snapshots alone would have lost {}, {} s worth: everything \
+             since {}, whose replacement by a newer, empty one the poison guard refuses.",
+            rpo.lost, rpo.snapshot_only_lost, rpo.snapshot_only_seconds, played.point
+        ),
+        "Look at: cargo xtask restore --log --largest".to_owned(),
+    ]
+}

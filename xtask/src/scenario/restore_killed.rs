@@ -1,0 +1,82 @@
+//! Scenario 8: the volume is lost, and the restore that should bring it back
+//! is killed on its way, then begun again.
+
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+
+use crate::app::{self, Restored};
+use crate::context::Context;
+use crate::engine::{self, Engine, JobState};
+use crate::failure::Failure;
+use crate::measure::result::ScenarioResult;
+use crate::scenario::outage::{self, Disaster};
+use crate::scenario::run::Run;
+use crate::wait;
+
+const DISASTER: Disaster = Disaster {
+    prepare: outage::verified_backup,
+    breaks: "application stopped, volume pra-data deleted; the restore will be killed",
+    strike,
+    restore: restore_twice,
+    lesson: |_, report| {
+        format!(
+            "The first restore was killed on its way, the second one brought {} rows back. What a \
+             killed restore leaves is the old database or the new one, whole: the new one is \
+             built aside, checked, and put in place in one step.",
+            report.rows
+        )
+    },
+};
+
+pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    outage::play(&DISASTER, run, engine)
+}
+
+pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::show(&DISASTER, ctx, engine)
+}
+
+fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::stop_everything(ctx, engine)?;
+    engine.delete_volume(engine::DATA_CLAIM)
+}
+
+fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
+    if ctx.exec.dry_run() {
+        outage::restore_latest(ctx, engine)?;
+        engine.delete_jobs()?;
+        return outage::restore_latest(ctx, engine);
+    }
+    kill_one(engine)?;
+    outage::restore_latest(ctx, engine)
+}
+
+/// Begins a restore and ends it with its job.
+fn kill_one(engine: &dyn Engine) -> Result<()> {
+    let first = thread::scope(|scope| {
+        let restore = scope.spawn(|| app::restore(engine, "latest", false));
+        wait::until(wait::RESTORE_BEGUN, || {
+            let jobs = engine.facts()?.jobs;
+            let ours = jobs.iter().find(|job| job.name == engine::RESTORE_JOB);
+            let over = restore.is_finished();
+            Ok(ours
+                .filter(|job| over || job.state == JobState::Running)
+                .map(|_| ()))
+        })?;
+        wait::until_moment(Instant::now() + wait::INTO_THE_RESTORE)?;
+        engine.delete_jobs()?;
+        restore
+            .join()
+            .map_err(|_| anyhow!("the thread of the restore crashed"))
+    })?;
+    if first.is_ok() {
+        return Err(
+            Failure::promise("the restore had ended before it could be killed")
+                .next("cargo xtask scenario restore-killed")
+                .into(),
+        );
+    }
+    Ok(())
+}

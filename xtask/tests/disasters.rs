@@ -1,0 +1,76 @@
+//! The disasters beyond the first two, one after the other on one lab: each
+//! leaves it as it found it, and each is held against an independent count.
+
+mod support;
+
+use serde_json::Value;
+use support::TestLab;
+
+fn play(lab: &TestLab, name: &str) -> Value {
+    let result = lab.json(&["scenario", name]);
+    assert_eq!(result["scenario"], name);
+    assert_eq!(result["passed"], true, "{result}");
+    assert_eq!(result["backups_resumed"], true);
+    assert!(result["protected_seconds"].as_f64().unwrap() > 0.0);
+    assert!(result["rto"]["seconds"].as_f64().unwrap() > 0.0);
+    assert!(result["lessons"].as_array().unwrap().len() >= 3);
+    // Writing went on after the backup, so snapshots alone lose something.
+    assert!(result["rpo"]["snapshot_only_lost"].as_u64().unwrap() > 0);
+
+    let ledger = lab.root.join(result["run"].as_str().unwrap());
+    let database = lab.root.join(".lab/volumes/pra-data/app.db");
+    let count = support::independent_count(&ledger.join("ledger.jsonl"), &database);
+    assert_eq!(count["acknowledged"], result["rpo"]["acknowledged"]);
+    assert_eq!(count["lost"], 0, "{name}: {count}");
+    assert_eq!(result["rpo"]["lost"], 0, "{result}");
+    assert_eq!(count["rows"], result["verified"]["rows"]);
+    assert_eq!(count["unknown"], result["verified"]["phantom"]);
+    result
+}
+
+fn lessons(result: &Value) -> String {
+    result["lessons"].to_string()
+}
+
+#[test]
+fn every_disaster_is_recovered_from_on_the_same_lab() {
+    let lab = TestLab::new("disasters");
+    let corrupt = play(&lab, "database-corrupt");
+    assert!(corrupt["client"]["failed"].as_u64().unwrap() > 0);
+
+    let deleted = play(&lab, "bad-delete");
+    let phases = deleted["rto"]["phases"].as_array().unwrap();
+    assert_eq!(phases[0]["name"], "detected");
+
+    let poisoned = play(&lab, "backup-poisoned");
+    assert!(lessons(&poisoned).contains("passed over"), "{poisoned}");
+    let killed = play(&lab, "restore-killed");
+    assert!(lessons(&killed).contains("killed on its way"), "{killed}");
+}
+
+/// A dry run shows the disaster as shell and does nothing of it.
+#[test]
+fn a_dry_run_shows_every_disaster_and_changes_nothing() {
+    let lab = TestLab::new("disasters-shown");
+    lab.json(&["add", "still there"]);
+    let names = lab.json(&["scenario", "--list"]);
+    let names = names.as_array().unwrap().iter();
+    let mut shown = 0;
+    for name in names.filter(|one| one["unavailable"].is_null()) {
+        let name = name["name"].as_str().unwrap();
+        let output = lab.xtask(&["scenario", name, "--dry-run"]);
+        let said = support::said(&output);
+        assert_eq!(output.status.code(), Some(0), "{name}: {said}");
+        assert!(said.lines().count() >= 2, "{name}: {said}");
+        shown += 1;
+    }
+    assert!(shown >= 6, "{shown} scenarios");
+    assert_eq!(lab.curl("/count")["count"], 1);
+}
+
+#[test]
+fn a_disaster_that_nobody_can_cause_here_says_why() {
+    let lab = TestLab::bare("disasters-unavailable");
+    let said = lab.fails(2, &["scenario", "node-loss"]);
+    assert!(said.contains("node-loss is not possible"), "{said}");
+}
