@@ -114,8 +114,11 @@ pub enum Command {
     /// k3d, one stage: the services are reached on ports of this machine
     Forward {
         /// Be the process that keeps the forward to this service alive
-        #[arg(long, hide = true)]
+        #[arg(long, hide = true, requires = "port")]
         keep: Option<String>,
+        /// On this port
+        #[arg(long, hide = true, requires = "keep")]
+        port: Option<u16>,
     },
     /// Remove the lab with its data and restore points; the results of scenarios stay
     Teardown,

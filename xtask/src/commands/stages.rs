@@ -16,9 +16,10 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     let site = Site::new(ctx, plan);
     if let Command::Forward {
         keep: Some(service),
+        port: Some(port),
     } = command
     {
-        return site.keep(service);
+        return site.keep(service, *port);
     }
     let word = word(command);
     let _lock = ctx.lock(word)?;

@@ -115,7 +115,7 @@ impl Site {
 }
 
 /// The port itself, or any free one for 0.
-fn free_port(port: u16) -> Result<u16> {
+pub(super) fn free_port(port: u16) -> Result<u16> {
     let taken = |error| {
         Failure::preflight(format!("port {port} of this machine: {error}"))
             .next("set another port in lab.toml (0 takes any free one)")

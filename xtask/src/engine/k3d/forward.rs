@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 
+use super::cluster::free_port;
 use super::site::{Port, Site};
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
@@ -41,11 +42,12 @@ impl Site {
                     .note(&format!("the forward to {service} is alive"));
                 continue;
             }
-            if cluster.has_load_balancer() && self.map_port(port).is_ok() {
+            let host = free_port(port.host)?;
+            if cluster.has_load_balancer() && self.map_port(port, host).is_ok() {
                 continue;
             }
             wait::check_interrupt()?;
-            self.keep_forward(port)?;
+            self.keep_forward(port, host)?;
         }
         Ok(())
     }
@@ -74,12 +76,9 @@ impl Site {
             .map(|host| format!("http://127.0.0.1:{host}")))
     }
 
-    fn map_port(&self, port: &Port) -> Result<()> {
-        let step = self
-            .ctx
-            .ui
-            .step(format!("port {} of {}", port.host, port.service));
-        let cmd = self.k3d(k3d::add_port(self.plan.cluster, (port.host, port.node)))?;
+    fn map_port(&self, port: &Port, host: u16) -> Result<()> {
+        let step = self.ctx.ui.step(format!("port {host} of {}", port.service));
+        let cmd = self.k3d(k3d::add_port(self.plan.cluster, (host, port.node)))?;
         self.ctx.exec.run(&cmd.limit(wait::CLUSTER))?;
         self.ensure_answers()?;
         step.done("mapped through the load balancer");
@@ -87,8 +86,8 @@ impl Site {
     }
 
     /// Starts the process that keeps a forward alive.
-    fn keep_forward(&self, port: &Port) -> Result<()> {
-        let forward = self.forward_command(port)?;
+    fn keep_forward(&self, port: &Port, host: u16) -> Result<()> {
+        let forward = self.forward_command(port, host)?;
         let shell = format!("while :; do {forward}; sleep 1; done &");
         if !self.ctx.exec.change(&shell) {
             return Ok(());
@@ -107,12 +106,13 @@ impl Site {
             .with_context(|| format!("opening {}", log.display()))?;
         let program = std::env::current_exe().context("finding this program")?;
         let keeper = Cmd::new(program.to_string_lossy())
-            .args(["forward", "--keep", port.service, "--root"])
+            .args(["forward", "--keep", port.service])
+            .args(["--port", &host.to_string(), "--root"])
             .args([self.ctx.lab.root.to_string_lossy()])
             .args(["--lab", self.lab_word()]);
         exec::spawn(&keeper, Stdio::null(), &log, false)?;
         wait::until(wait::FORWARD_UP, || Ok(self.kept_port(port)))?;
-        step.done(format!("kept alive on port {}", port.host));
+        step.done(format!("kept alive on port {host}"));
         Ok(())
     }
 
@@ -123,9 +123,9 @@ impl Site {
         }
     }
 
-    fn forward_command(&self, port: &Port) -> Result<Cmd> {
+    fn forward_command(&self, port: &Port, host: u16) -> Result<Cmd> {
         let service = format!("service/{}", port.service);
-        let ports = format!("{}:80", port.host);
+        let ports = format!("{host}:80");
         Ok(self.kubectl()?.cmd(["port-forward", &service, &ports]))
     }
 
@@ -145,7 +145,7 @@ impl Site {
     }
 
     /// The process that keeps a forward alive; ends when it is told to.
-    pub fn keep(&self, service: &str) -> Result<()> {
+    pub fn keep(&self, service: &str, host: u16) -> Result<()> {
         let port = self.plan.ports.iter().find(|port| port.service == service);
         let port = port.ok_or_else(|| {
             Failure::usage(format!("this lab has no service {service}")).next("cargo xtask forward")
@@ -161,35 +161,21 @@ impl Site {
             .context("opening the forward's lock")?;
         lock.try_lock()
             .context("another process keeps this forward")?;
-        fs::write(self.lock_file(port), format!("{group} {}\n", port.host))
+        fs::write(self.lock_file(port), format!("{group} {host}\n"))
             .context("naming the forward's process")?;
-        let command = self.forward_command(port)?;
+        let command = self.forward_command(port, host)?;
         let log = File::options().append(true).open("/dev/null")?;
         while !wait::interrupted() {
             // kubectl holds the lock too: while it lives the port is taken.
             let stdin = Stdio::from(lock.try_clone().context("sharing the lock")?);
             let mut kubectl = exec::spawn(&command, stdin, &log, false)?;
-            self.watch(port, &mut kubectl);
+            watch(host, &mut kubectl);
             // It is gone already where it ended by itself.
             let _ = kubectl.kill();
             kubectl.wait().context("waiting for kubectl")?;
             std::thread::sleep(PAUSE);
         }
         Ok(())
-    }
-
-    /// Returns when the forward ended or leads nowhere any more.
-    fn watch(&self, port: &Port, kubectl: &mut std::process::Child) {
-        let url = format!("http://127.0.0.1:{}", port.host);
-        let mut worked = false;
-        while !wait::interrupted() && matches!(kubectl.try_wait(), Ok(None)) {
-            let answers = http::page(&url).is_ok();
-            if worked && !answers {
-                return;
-            }
-            worked = worked || answers;
-            std::thread::sleep(LOOK);
-        }
     }
 
     /// Ends the forwards of this lab.
@@ -215,5 +201,19 @@ impl Site {
             fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }
         Ok(())
+    }
+}
+
+/// Returns when the forward ended or leads nowhere any more.
+fn watch(host: u16, kubectl: &mut std::process::Child) {
+    let url = format!("http://127.0.0.1:{host}");
+    let mut worked = false;
+    while !wait::interrupted() && matches!(kubectl.try_wait(), Ok(None)) {
+        let answers = http::page(&url).is_ok();
+        if worked && !answers {
+            return;
+        }
+        worked = worked || answers;
+        std::thread::sleep(LOOK);
     }
 }
