@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take the database as it is, also if most rows are gone (after a wanted mass delete)",
     )
+    one.add_argument(
+        "--new-volume",
+        action="store_true",
+        help="after the backup volume was lost: take the empty one in its place",
+    )
     verb("points", "list the restore points, newest first, and the journal's reach")
     one = verb("verify", "check points completely (all by default)")
     one.add_argument("names", nargs="*", metavar="NAME")

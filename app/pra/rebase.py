@@ -21,6 +21,12 @@ from pra.schema import Position
 _DOING = "making a new base for the journal"
 
 
+def place(where: Layout) -> Position:
+    """Where the database stands."""
+    with _live(where) as conn:
+        return schema.position(conn)
+
+
 def needed(where: Layout) -> bool:
     """Whether the journal does not lead to the database as it is; needs the writer lock.
 

@@ -33,8 +33,10 @@ def serve(config: Settings, options: Options) -> int:
 def backup(config: Settings, options: Options) -> int:
     """Make a point, then remove what retention no longer keeps."""
     from pra import backup as maker
+    from pra import pairing
 
-    point = maker.run(config, options.accept).as_dict(clock.now())
+    made = pairing.run(config) if options.new_volume else maker.run(config, options.accept)
+    point = made.as_dict(clock.now())
     if point["status"] == "verified":
         _report(
             options,

@@ -164,6 +164,12 @@ pub fn backup(engine: &dyn Engine) -> Result<Option<Said<Taken>>> {
         .transpose()
 }
 
+/// Takes an empty backup volume in the place of one that was lost, with a first
+/// point on it.
+pub fn take_new_volume(engine: &dyn Engine) -> Result<Said<Taken>> {
+    document(engine, &["backup", "--json", "--new-volume"])
+}
+
 /// Restores a target (a point's name, `latest`, a moment, `before:SEQ`,
 /// `undo`) and returns the package's report; `None` in a dry run.
 pub fn restore(engine: &dyn Engine, target: &str, force: bool) -> Result<Option<Said<Restored>>> {

@@ -70,7 +70,11 @@ pub enum Command {
         message: String,
     },
     /// Take a restore point now
-    Backup,
+    Backup {
+        /// After the backup volume was lost: take the empty one in its place
+        #[arg(long)]
+        new_volume: bool,
+    },
     /// Bring a moment back: a point, the latest, a time, before a transaction
     Restore(RestoreArgs),
     /// Bring back what was there before the last restore

@@ -55,7 +55,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Setup => commands::setup::run(ctx),
         Command::Status => commands::status::run(ctx),
         Command::Add { message } => commands::add::run(ctx, &message),
-        Command::Backup => commands::backup::run(ctx),
+        Command::Backup { new_volume } => commands::backup::run(ctx, new_volume),
         Command::Restore(args) => commands::restore::run(ctx, &args),
         Command::Undo { plan } => commands::restore::undo(ctx, plan),
         Command::Prune => commands::restore::prune(ctx),

@@ -134,6 +134,22 @@ fn a_lab_that_lost_both_volumes_says_the_way_out() {
 }
 
 #[test]
+fn a_lost_backup_volume_is_replaced_on_demand_and_no_row_is_lost() {
+    let lab = TestLab::new("new-volume");
+    lab.json(&["add", "kept"]);
+    fs::remove_dir_all(lab.root.join(".lab/volumes/pra-backup")).unwrap();
+    let said = lab.fails(4, &["add", "refused"]);
+    assert!(said.contains("cargo xtask backup --new-volume"), "{said}");
+    let taken = lab.json(&["backup", "--new-volume"]);
+    assert_eq!(taken["point"]["rows"], 1);
+    lab.json(&["add", "journaled again"]);
+    fs::remove_dir_all(lab.root.join(".lab/volumes/pra-data")).unwrap();
+    lab.json(&["restore", "latest"]);
+    assert_eq!(lab.curl("/consultation")[0]["message"], "journaled again");
+    assert_eq!(lab.curl("/count")["count"], 2);
+}
+
+#[test]
 fn two_commands_at_once_take_turns() {
     let lab = TestLab::new("turns");
     lab.json(&["setup"]);

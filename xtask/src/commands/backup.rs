@@ -6,11 +6,18 @@ use crate::app;
 use crate::commands::setup;
 use crate::context::Context;
 
-pub fn run(ctx: &Context) -> Result<()> {
+pub fn run(ctx: &Context, new_volume: bool) -> Result<()> {
     let _lock = ctx.lock("backup")?;
     let engine = setup::bring_up(ctx)?;
     let step = ctx.ui.step("backup");
-    let Some(said) = app::backup(engine.as_ref())? else {
+    let taken = if !new_volume {
+        app::backup(engine.as_ref())?
+    } else if ctx.exec.change("cargo xtask backup --new-volume") {
+        Some(app::take_new_volume(engine.as_ref())?)
+    } else {
+        None
+    };
+    let Some(said) = taken else {
         step.done("shown");
         return Ok(());
     };

@@ -1,0 +1,48 @@
+"""Giving the database a new, empty backup volume after the old one was lost.
+
+Never done by itself: a mount that came late looks just like an empty volume.
+"""
+
+from pra import backup, locks, rebase, timelines, volumes
+from pra.errors import Refused
+from pra.layout import Layout
+from pra.points import Point
+from pra.settings import Settings
+
+_DOING = "taking a new backup volume"
+
+
+def run(settings: Settings) -> Point:
+    """Mark an empty backup volume as the database's own and make the first point on it.
+
+    Killed half-way, it can be run again; once the volume is marked, the next
+    scheduled backup ends the work as well.
+
+    Raises:
+        NeedsRestore: there is no database.
+        Refused: the volume is in use already, or holds something to restore from.
+        PraError: no point was made.
+    """
+    where = Layout(settings.data_dir, settings.backup_dir)
+    if volumes.current(where) is None:
+        raise volumes.missing(where, _DOING)
+    _refuse_used(where)
+    volumes.prepare_backup_volume(where)
+    volumes.probe(where.backup)
+    with locks.maintenance(where, _DOING), locks.writer(where, _DOING):
+        _refuse_used(where)
+        here = rebase.place(where)
+        timelines.register(where, timelines.beginning(here))
+        timelines.activate(where, here.timeline)
+        # Last: a volume without a mark is one that was never taken.
+        volumes.write_mark(where.backup, here.lineage)
+    return backup.run(settings, accept=True)
+
+
+def _refuse_used(where: Layout) -> None:
+    if volumes.mark_of(where.backup) is not None or volumes.restorable(where):
+        raise Refused(
+            _DOING,
+            "it is not empty: it belongs to a database, or holds points to restore from",
+            "python -m pra points lists them; mount an empty volume if they are not wanted",
+        )
