@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::engine::{Engine, JobOutcome, JobSource};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::http;
 use crate::measure::compare::{self, Rows};
 
@@ -212,24 +212,9 @@ impl Complaint {
         let failure = Failure::promise(format!("`pra {verb}` failed: {}", self.error));
         failure.next(
             self.next
-                .map_or_else(|| "cargo xtask status".into(), |next| typed(&next)),
+                .map_or_else(|| "cargo xtask status".into(), |next| failure::typed(&next)),
         )
     }
-}
-
-/// The package's "next" as a person at this prompt types it.
-pub fn typed(next: &str) -> String {
-    let verbs = [
-        ("python -m pra points", "cargo xtask restore --list"),
-        ("python -m pra log", "cargo xtask restore --log"),
-        ("python -m pra ", "cargo xtask "),
-    ];
-    let plain = verbs.iter().fold(next.to_owned(), |text, (theirs, ours)| {
-        text.replace(theirs, ours)
-    });
-    plain
-        .replace("--to-before", "cargo xtask restore --to-before")
-        .replace("restore cargo xtask restore", "restore")
 }
 
 fn complaint(text: &str) -> Option<Complaint> {
@@ -297,28 +282,6 @@ mod tests {
         assert_eq!(kind(&error), Kind::Promise);
         assert!(error.to_string().contains("no space"), "{error}");
         assert_eq!(next(&error), Some("prune"));
-    }
-
-    #[test]
-    fn the_next_command_is_one_of_ours() {
-        let cases = [
-            (
-                "python -m pra points lists what there is",
-                "cargo xtask restore --list lists what there is",
-            ),
-            (
-                "restore it: python -m pra restore latest",
-                "restore it: cargo xtask restore latest",
-            ),
-            (
-                "choose by number: --to-before 2",
-                "choose by number: cargo xtask restore --to-before 2",
-            ),
-            ("GET /", "GET /"),
-        ];
-        for (theirs, ours) in cases {
-            assert_eq!(typed(theirs), ours);
-        }
     }
 
     #[test]

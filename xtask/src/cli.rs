@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::EngineChoice;
-use crate::scenario::protection::Protection;
+use crate::config::{EngineChoice, Protection};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -143,7 +142,7 @@ pub enum Command {
     Bench {
         /// What to measure; everything where nothing is named
         #[arg(value_enum)]
-        what: Vec<crate::commands::bench::What>,
+        what: Vec<BenchPart>,
     },
     /// Look into the local engine, or act on its parts
     Local {
@@ -219,7 +218,37 @@ pub struct TestArgs {
     pub cluster: bool,
     /// These parts and nothing else
     #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "cluster")]
-    pub only: Vec<crate::commands::test::Part>,
+    pub only: Vec<TestPart>,
+}
+
+/// The parts of the test command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestPart {
+    /// Formatting and lints
+    Lint,
+    /// Unit tests, and end-to-end tests on the local engine
+    Rust,
+    /// The application's tests
+    Python,
+    /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
+    Cluster,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchPart {
+    /// Cold build of all dependencies against the eight named crates alone
+    Build,
+    /// `setup` on a lab that is up
+    Setup,
+    /// `scenario 2` in all, and its RTO against a bare start of the application
+    Scenario,
+    /// `restore --list` over 10,000 points
+    Points,
+    /// The lab on k3d against the typed commands (only when named: it needs Docker, and minutes)
+    Cluster,
+    /// Snapshot, restore, journaled writes and replay against plain copies and writes
+    Protection,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::failure::Failure;
@@ -23,6 +23,16 @@ pub enum EngineChoice {
     Local,
     /// A Kubernetes cluster in Docker
     K3d,
+}
+
+/// How the data are protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// Snapshots alone, as in the original workshop
+    Snapshot,
+    /// Snapshots, and each transaction in the journal before its commit
+    Journal,
 }
 
 #[derive(Clone, Debug, Deserialize)]

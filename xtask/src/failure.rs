@@ -90,6 +90,21 @@ pub fn next(error: &anyhow::Error) -> Option<&str> {
     find(error)?.next.as_deref()
 }
 
+/// The package's "next" as a person at this prompt types it.
+pub fn typed(next: &str) -> String {
+    let verbs = [
+        ("python -m pra points", "cargo xtask restore --list"),
+        ("python -m pra log", "cargo xtask restore --log"),
+        ("python -m pra ", "cargo xtask "),
+    ];
+    let plain = verbs.iter().fold(next.to_owned(), |text, (theirs, ours)| {
+        text.replace(theirs, ours)
+    });
+    plain
+        .replace("--to-before", "cargo xtask restore --to-before")
+        .replace("restore cargo xtask restore", "restore")
+}
+
 fn find(error: &anyhow::Error) -> Option<&Failure> {
     // Not through `chain()`, which hides what was added as context.
     error.downcast_ref()
@@ -117,6 +132,28 @@ mod tests {
         assert_eq!(kind(&error), Kind::Preflight);
         assert_eq!(next(&error), Some("check the proxy"));
         assert_eq!(format!("{error:#}"), "no network: pip failed");
+    }
+
+    #[test]
+    fn the_next_command_is_one_of_ours() {
+        let cases = [
+            (
+                "python -m pra points lists what there is",
+                "cargo xtask restore --list lists what there is",
+            ),
+            (
+                "restore it: python -m pra restore latest",
+                "restore it: cargo xtask restore latest",
+            ),
+            (
+                "choose by number: --to-before 2",
+                "choose by number: cargo xtask restore --to-before 2",
+            ),
+            ("GET /", "GET /"),
+        ];
+        for (theirs, ours) in cases {
+            assert_eq!(typed(theirs), ours);
+        }
     }
 
     #[test]

@@ -4,8 +4,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::app;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 
 /// Longer than any answer of a healthy application, in whole seconds.
 const TIMEOUT_SECONDS: u64 = 5;
@@ -79,7 +78,7 @@ pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
         })?;
     if !answer.ok() {
         let said = format!("{url}{path} answered {}", answer.complaint());
-        let next = answer.body["next"].as_str().map(app::typed);
+        let next = answer.body["next"].as_str().map(failure::typed);
         let next = next.unwrap_or_else(|| "cargo xtask status".to_owned());
         let failure = if (400..500).contains(&answer.status) {
             Failure::usage(said)

@@ -1,6 +1,7 @@
 //! `cargo xtask`: parse, load, dispatch, exit.
 
 mod app;
+mod check;
 mod cli;
 mod commands;
 mod config;

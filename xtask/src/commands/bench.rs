@@ -7,30 +7,14 @@ mod lab;
 mod protection;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::cli::BenchPart as What;
 use crate::context::Context;
 use crate::measure::result::milliseconds;
 
 /// Repetitions of what takes seconds; the median is quoted.
 const RUNS: usize = 3;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum What {
-    /// Cold build of all dependencies against the eight named crates alone
-    Build,
-    /// `setup` on a lab that is up
-    Setup,
-    /// `scenario 2` in all, and its RTO against a bare start of the application
-    Scenario,
-    /// `restore --list` over 10,000 points
-    Points,
-    /// The lab on k3d against the typed commands (only when named: it needs Docker, and minutes)
-    Cluster,
-    /// Snapshot, restore, journaled writes and replay against plain copies and writes
-    Protection,
-}
 
 #[derive(Serialize)]
 struct Figure {

@@ -7,11 +7,12 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::DrillArgs;
 use crate::commands::{report, scenario as play, setup};
+use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::drill::{DrillResult, DrillRun, Group};
-use crate::scenario::protection::{self, Protection};
+use crate::scenario::protection;
 use crate::scenario::run::How;
 use crate::scenario::{self, Scenario};
 use crate::wait;

@@ -2,56 +2,17 @@
 //! failure with the command that repairs it.
 
 use anyhow::Result;
-use serde::Serialize;
 
+use crate::check::{Check, parse_df};
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::exec::Cmd;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::local::ports;
 use crate::tools::python;
 
 /// Volumes, packages and logs of the lab stay well below this.
 const NEEDED_MIB: u64 = 500;
-
-#[derive(Debug, Serialize)]
-pub struct Check {
-    name: &'static str,
-    pub ok: bool,
-    /// What was found.
-    found: String,
-    /// The command that repairs it, where it is not well.
-    next: Option<String>,
-}
-
-impl Check {
-    pub fn from(name: &'static str, found: Result<String>) -> Self {
-        match found {
-            Ok(found) => Self {
-                name,
-                ok: true,
-                found,
-                next: None,
-            },
-            Err(error) => Self {
-                name,
-                ok: false,
-                found: format!("{error:#}"),
-                next: failure::next(&error).map(str::to_owned),
-            },
-        }
-    }
-
-    /// Good enough to go on, and better repaired.
-    pub fn advice(name: &'static str, found: &str, next: String) -> Self {
-        Self {
-            name,
-            ok: true,
-            found: found.to_owned(),
-            next: Some(next),
-        }
-    }
-}
 
 /// The command: shows the table whatever it says.
 pub fn run(ctx: &Context) -> Result<()> {
@@ -178,16 +139,6 @@ fn disk_has_room(ctx: &Context) -> Result<String> {
     Ok(format!("{free} MiB free"))
 }
 
-/// MiB available, from POSIX `df -Pk`.
-pub fn parse_df(text: &str) -> Result<u64> {
-    let line = text.lines().nth(1).unwrap_or_default();
-    let available = line.split_whitespace().nth(3).unwrap_or_default();
-    let kib: u64 = available
-        .parse()
-        .map_err(|_| Failure::tool(format!("`df -Pk` said something unexpected: {text:?}")))?;
-    Ok(kib / 1024)
-}
-
 /// Looks at the permission without creating anything.
 fn folder_is_writable(ctx: &Context) -> Result<String> {
     let home = ctx.lab.home();
@@ -208,14 +159,7 @@ fn folder_is_writable(ctx: &Context) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn df_is_read_in_mebibytes() {
-        let text = "Filesystem 1024-blocks Used Available Capacity Mounted on\n\
-                    /dev/vda 263174212 14000000 2048000 16% /\n";
-        assert_eq!(parse_df(text).unwrap(), 2000);
-        assert!(parse_df("df: no such file\n").is_err());
-    }
+    use crate::failure;
 
     #[test]
     fn all_failures_are_told_at_once_with_a_way_out() {

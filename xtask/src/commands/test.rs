@@ -1,9 +1,8 @@
 //! `test`: everything that must hold before a change lands.
 
 use anyhow::Result;
-use clap::ValueEnum;
 
-use crate::cli::TestArgs;
+use crate::cli::{TestArgs, TestPart as Part};
 use crate::context::Context;
 use crate::engine::k3d::docker;
 use crate::exec::Cmd;
@@ -11,19 +10,6 @@ use crate::tools::packer;
 use crate::tools::python::Venv;
 use crate::tools::toolbox::Tool;
 use crate::wait;
-
-/// The parts of the test command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    /// Formatting and lints
-    Lint,
-    /// Unit tests, and end-to-end tests on the local engine
-    Rust,
-    /// The application's tests
-    Python,
-    /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
-    Cluster,
-}
 
 type Check = (&'static str, Cmd);
 

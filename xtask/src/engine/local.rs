@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::commands::preflight::Check;
+use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Exec, Output, quote};
 use crate::failure::Failure;

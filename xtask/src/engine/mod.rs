@@ -8,7 +8,7 @@ pub mod local;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::preflight::Check;
+use crate::check::Check;
 use crate::exec::Output;
 
 pub use choice::{forget, remember, select};

@@ -6,14 +6,15 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::app::{self, Restored};
+use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
+use crate::scenario::repair;
 use crate::scenario::run::Run;
-use crate::scenario::{protection::Protection, repair};
 use crate::wait;
 
 const ACKNOWLEDGED_BETWEEN: usize = 60;

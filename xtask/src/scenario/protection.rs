@@ -5,24 +5,14 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use clap::ValueEnum;
-use serde::Serialize;
 
+use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::manifests;
 use crate::scenario::outage;
 use crate::wait;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Protection {
-    /// Snapshots alone, as in the original workshop
-    Snapshot,
-    /// Snapshots, and each transaction in the journal before its commit
-    Journal,
-}
 
 const KEY: &str = "PRA_JOURNAL:";
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::docker;
 use super::site::{Blueprint, Site};
-use crate::commands::preflight::{Check, parse_df};
+use crate::check::{Check, parse_df};
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::failure::Failure;

@@ -16,7 +16,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::{Context as _, Result};
 
 use super::{Death, Engine, Facts, JobOutcome, JobSource, Volume};
-use crate::commands::preflight::Check;
+use crate::check::Check;
 use crate::context::Context;
 use crate::engine::{CRON_JOB, DATA_CLAIM, DEPLOYMENT};
 use crate::exec::Output;
