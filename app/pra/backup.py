@@ -229,22 +229,6 @@ def _link_free_name(where: Layout, temporary: str, epoch: int) -> str:
         epoch += 1
 
 
-def remove(where: Layout, names: list[str]) -> None:
-    """Remove points for good; one that is interrupted is finished by ``sweep``."""
-    for name in names:
-        if fileops.size(where.point(name)) is not None:
-            doomed = f"{where.temporary}/{name}"
-            fileops.remove(doomed)
-            fileops.link_new(where.point(name), doomed)
-    fileops.fsync_directory(where.temporary)
-    for name in names:
-        fileops.remove(where.manifest(name))
-        fileops.remove(where.point(name))
-    fileops.fsync_directory(where.backup)
-    for name in names:
-        fileops.remove(f"{where.temporary}/{name}")
-
-
 def sweep(where: Layout) -> None:
     """Remove what an interrupted backup or removal left; needs the maintenance lock.
 

@@ -97,6 +97,22 @@ def find(points: list[Point], name: str) -> Point:
     )
 
 
+def remove(where: Layout, names: list[str]) -> None:
+    """Remove points for good; one that is interrupted is finished by the next backup."""
+    for name in names:
+        if fileops.size(where.point(name)) is not None:
+            doomed = f"{where.temporary}/{name}"
+            fileops.remove(doomed)
+            fileops.link_new(where.point(name), doomed)
+    fileops.fsync_directory(where.temporary)
+    for name in names:
+        fileops.remove(where.manifest(name))
+        fileops.remove(where.point(name))
+    fileops.fsync_directory(where.backup)
+    for name in names:
+        fileops.remove(f"{where.temporary}/{name}")
+
+
 def _entries(where: Layout) -> tuple[dict[str, int], set[str]]:
     """Sizes of database files by name, and the point names that have a manifest."""
     databases, manifests = {}, set()

@@ -8,7 +8,7 @@ points younger than their keep time.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pra import backup, clock, fileops, history, locks, points, segments, targets, timelines
+from pra import clock, fileops, history, locks, points, segments, targets, timelines
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -212,7 +212,7 @@ def _let_go(kept: dict, name: str, sizes: dict[str, int]) -> int:
 
 def _remove(where: Layout, removed: list[Point], dropped: list[Segment]) -> None:
     if removed:
-        backup.remove(where, [point.name for point in removed])
+        points.remove(where, [point.name for point in removed])
     for segment in dropped:
         fileops.remove(segment.path)
     if dropped:
