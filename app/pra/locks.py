@@ -72,7 +72,7 @@ def _take(path: str, deadline: float, doing: str, pause: float) -> int:
             raise VolumeGone(
                 doing,
                 "the backup volume is not there or not initialised",
-                "mount the volume of PRA_BACKUP_DIR; if it is lost: python -m pra backup --new-volume",
+                "mount it (PRA_BACKUP_DIR); if it is lost: python -m pra backup --new-volume",
             ) from None
         try:
             taken = fileops.lock(fd, deadline, pause)
