@@ -21,6 +21,8 @@ pub struct Bin {
 #[derive(Debug)]
 pub struct Bins {
     pub from: f64,
+    /// Where the stretch ends; the last bin may be cut short by it.
+    pub to: f64,
     pub width: f64,
     pub bins: Vec<Bin>,
 }
@@ -29,17 +31,17 @@ impl Bins {
     /// Cuts `from..to` into exactly `count` bins.
     pub fn exactly(requests: &[Request], from: f64, to: f64, count: usize) -> Self {
         let width = ((to - from) / count as f64).max(f64::MIN_POSITIVE);
-        Self::cut(requests, from, width, count)
+        Self::cut(requests, from, to, width, count)
     }
 
     /// Cuts `from..to` into at most `most` bins of a round width.
     pub fn round(requests: &[Request], from: f64, to: f64, most: usize) -> Self {
         let width = round_width((to - from) / most as f64);
         let count = (((to - from) / width).ceil() as usize).max(1);
-        Self::cut(requests, from, width, count)
+        Self::cut(requests, from, to, width, count)
     }
 
-    fn cut(requests: &[Request], from: f64, width: f64, count: usize) -> Self {
+    fn cut(requests: &[Request], from: f64, to: f64, width: f64, count: usize) -> Self {
         let mut bins = vec![Bin::default(); count];
         let mut waits: Vec<Vec<f64>> = vec![Vec::new(); count];
         for (index, bin) in bins.iter_mut().enumerate() {
@@ -68,7 +70,17 @@ impl Bins {
                 bin.slowest = *last;
             }
         }
-        Self { from, width, bins }
+        Self {
+            from,
+            to,
+            width,
+            bins,
+        }
+    }
+
+    /// Where a bin ends.
+    pub fn end(&self, bin: &Bin) -> f64 {
+        (bin.from + self.width).min(self.to)
     }
 }
 

@@ -14,9 +14,12 @@ pub fn throughput(bins: &Bins, words: &Words<'_>) -> Result<Markup> {
 }
 
 fn draw_throughput(bins: &Bins, area: &Area<'_>, size: Size) -> Result<()> {
-    let rate = |count: usize| count as f64 / bins.width;
-    let counts = bins.bins.iter().map(|bin| bin.acknowledged.max(bin.failed));
-    let top = counts.map(rate).fold(1.0, f64::max) * 1.15;
+    let rate = |bin: &Bin, count: usize| count as f64 / (bins.end(bin) - bin.from).max(1e-3);
+    let rates = bins
+        .bins
+        .iter()
+        .map(|bin| rate(bin, bin.acknowledged.max(bin.failed)));
+    let top = rates.fold(1.0, f64::max) * 1.15;
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .x_label_area_size(size.font * 3)
@@ -33,8 +36,8 @@ fn draw_throughput(bins: &Bins, area: &Area<'_>, size: Size) -> Result<()> {
     let mut bars = |count: fn(&Bin) -> usize, tone: Tone| {
         let some = bins.bins.iter().filter(|bin| count(bin) > 0);
         let boxes = some.map(|bin| {
-            let height = rate(count(bin)).max(visible);
-            let corners = [(bin.from, 0.0), (bin.from + bins.width, height)];
+            let height = rate(bin, count(bin)).max(visible);
+            let corners = [(bin.from, 0.0), (bins.end(bin), height)];
             Rectangle::new(corners, tone.rgb().filled())
         });
         chart.draw_series(boxes).map(|_| ()).map_err(drawing)
@@ -69,23 +72,23 @@ fn draw_latency(bins: &Bins, area: &Area<'_>, size: Size) -> Result<()> {
     let inside = |value: f64| value.max(SHORTEST);
     let ranges = answered().map(|bin| {
         let low = (bin.from, inside(bin.fastest));
-        let high = (bin.from + bins.width, inside(bin.slowest) * 1.02);
+        let high = (bins.end(bin), inside(bin.slowest) * 1.02);
         Rectangle::new([low, high], theme::LINK.rgb().mix(0.35).filled())
     });
     chart.draw_series(ranges).map_err(drawing)?;
     let medians = answered().map(|bin| {
-        let ends = [bin.from, bin.from + bins.width].map(|x| (x, inside(bin.median)));
+        let ends = [bin.from, bins.end(bin)].map(|x| (x, inside(bin.median)));
         PathElement::new(ends.to_vec(), theme::LINK.rgb().stroke_width(2))
     });
     chart.draw_series(medians).map_err(drawing)?;
     let failed = bins.bins.iter().filter(|bin| bin.failed > 0);
     let marks = failed.map(|bin| {
-        let high = (bin.from + bins.width, SHORTEST * 1.5);
+        let high = (bins.end(bin), SHORTEST * 1.5);
         Rectangle::new([(bin.from, SHORTEST), high], theme::BAD.rgb().filled())
     });
     chart.draw_series(marks).map(|_| ()).map_err(drawing)
 }
 
 fn span(bins: &Bins) -> std::ops::Range<f64> {
-    bins.from..bins.from + bins.width * bins.bins.len() as f64
+    bins.from..bins.to.max(bins.from + 1e-3)
 }

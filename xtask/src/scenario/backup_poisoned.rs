@@ -32,6 +32,7 @@ const DISASTER: Disaster = Disaster {
     breaks: "a byte is changed in each of the two newest points, then pra-data is deleted",
     strike,
     restore,
+    untouched: false,
     lesson: |result, report| {
         format!(
             "Both newest points were found damaged and passed over for {}. With snapshots alone \

@@ -26,6 +26,7 @@ const DISASTER: Disaster = Disaster {
     breaks: "the pages of the database are overwritten in place",
     strike,
     restore: outage::restore_latest,
+    untouched: false,
     lesson: |_, report| {
         format!(
             "The damaged file was replaced while the application ran, and kept as {}. A copy of \

@@ -1,6 +1,7 @@
 //! The disasters: what each breaks, what must hold, and how it is run.
 
 pub mod backup_poisoned;
+pub mod backup_volume_loss;
 pub mod bad_delete;
 pub mod database_corrupt;
 pub mod outage;
@@ -85,6 +86,16 @@ pub const ALL: &[Scenario] = &[
         show: backup_poisoned::show,
     },
     Scenario {
+        number: 6,
+        name: "backup-volume-loss",
+        title: "the volume with the restore points is lost",
+        breaks: "the volume pra-backup is deleted, with all points and the journal",
+        holds: "no row is lost, and protection is rebuilt on a new volume",
+        takes: "about 10 s",
+        play: backup_volume_loss::play,
+        show: backup_volume_loss::show,
+    },
+    Scenario {
         number: 8,
         name: "restore-killed",
         title: "the restore itself is killed, then begun again",
@@ -105,13 +116,6 @@ pub struct Unavailable {
 }
 
 pub const UNAVAILABLE: &[Unavailable] = &[
-    Unavailable {
-        number: 6,
-        name: "backup-volume-loss",
-        title: "the volume with the restore points is lost",
-        reason: "an empty backup volume beside a database is refused, since a mount that came \
-                 late looks just like it, and no command marks a new one yet",
-    },
     Unavailable {
         number: 7,
         name: "disk-full",

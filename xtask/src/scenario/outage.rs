@@ -31,6 +31,8 @@ pub struct Disaster {
     pub strike: fn(&Context, &dyn Engine) -> Result<()>,
     /// Brings the data back.
     pub restore: fn(&Context, &dyn Engine) -> Result<Option<Restored>>,
+    /// The database itself survives.
+    pub untouched: bool,
     /// What there is to learn from this disaster in particular.
     pub lesson: fn(&ScenarioResult, &Restored) -> String,
 }
@@ -86,10 +88,7 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
     let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
     result.protected_seconds = Some(milliseconds(played.protected - first.sent));
     result.moments = played.moments;
-    result.lessons = lessons(&result, &played.report);
-    result
-        .lessons
-        .insert(1, (disaster.lesson)(&result, &played.report));
+    result.lessons = lessons(disaster, &result, &played.report);
     Ok(result)
 }
 
@@ -196,9 +195,9 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     wait::until(wait::PODS_EXIST, || {
         let facts = engine.facts()?;
-        let there =
-            facts.has_volume(engine::DATA_CLAIM) && facts.pods.len() >= facts.wanted as usize;
-        Ok(there.then_some(()))
+        let claims = [engine::DATA_CLAIM, engine::BACKUP_CLAIM];
+        let there = claims.iter().all(|claim| facts.has_volume(claim));
+        Ok((there && facts.pods.len() >= facts.wanted as usize).then_some(()))
     })
 }
 
@@ -240,10 +239,13 @@ pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// What happened, why nothing or something was lost, what snapshots alone
 /// would have lost, and what to look at.
-fn lessons(result: &ScenarioResult, report: &Restored) -> Vec<String> {
+fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> Vec<String> {
     let rpo = &result.rpo;
     let point = report.point.as_deref().unwrap_or_default();
     let why = match (result.protection.as_str(), rpo.lost) {
+        (_, 0) if disaster.untouched => {
+            format!("RPO: nothing was lost; {point} is the first point of the new protection.")
+        }
         ("journal", 0) => format!(
             "RPO: nothing was lost. Every write was on pra-backup before it was acknowledged; {} \
              transactions were replayed onto {point}.",
@@ -261,16 +263,19 @@ fn lessons(result: &ScenarioResult, report: &Restored) -> Vec<String> {
     let longest = longest.map_or_else(String::new, |phase| {
         format!("; most of it was {:?}, {} s", phase.name, phase.seconds)
     });
-    vec![
-        format!(
-            "RTO: users were without service for {} s{longest}.",
-            result.rto.seconds
-        ),
-        why,
-        format!(
-            "Snapshots alone would have lost {} rows, {} s worth.",
-            rpo.snapshot_only_lost, rpo.snapshot_only_seconds
-        ),
-        "Look at: cargo xtask restore --list, and the page of cargo xtask report.".to_owned(),
-    ]
+    let rto = format!(
+        "RTO: users were without service for {} s{longest}.",
+        result.rto.seconds
+    );
+    let alone = format!(
+        "Snapshots alone would have lost {} rows, {} s worth.",
+        rpo.snapshot_only_lost, rpo.snapshot_only_seconds
+    );
+    let look = "Look at: cargo xtask restore --list, and the page of cargo xtask report.";
+    let mut lessons = vec![rto, (disaster.lesson)(result, report), why];
+    if !disaster.untouched {
+        lessons.push(alone);
+    }
+    lessons.push(look.to_owned());
+    lessons
 }

@@ -111,7 +111,7 @@ impl Outcome {
             began: self.journey.began.clone(),
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
-            commands: run.ctx.exec.changes(),
+            commands: run.changes(),
             versions: run.versions(),
             run: run.shown_folder(),
         };

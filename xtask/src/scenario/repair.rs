@@ -91,6 +91,10 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
         Ok(facts.url.filter(|_| ready))
     })?;
+    if unfinished.scenario == "backup-volume-loss" && app::points(engine)?.value.latest.is_none() {
+        // Refused where the volume is not a new one.
+        app::take_new_volume(engine)?;
+    }
     if let Some(target) = target(engine, unfinished, &url)? {
         app::restore(engine, &target, false)?;
     }

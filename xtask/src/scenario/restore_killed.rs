@@ -20,6 +20,7 @@ const DISASTER: Disaster = Disaster {
     breaks: "application stopped, volume pra-data deleted; the restore will be killed",
     strike,
     restore: restore_twice,
+    untouched: false,
     lesson: |_, report| {
         format!(
             "The first restore was killed on its way, the second one brought {} rows back. What a \

@@ -24,6 +24,8 @@ pub struct Run<'a> {
     /// What the client's messages begin with: unique to this run.
     prefix: String,
     pub how: How,
+    /// Changes that this invocation made before the run.
+    earlier: usize,
 }
 
 /// How a run is played.
@@ -58,6 +60,7 @@ impl<'a> Run<'a> {
             folder,
             prefix: format!("{scenario}-{stamp}"),
             how,
+            earlier: ctx.exec.changes().len(),
         })
     }
 
@@ -109,6 +112,11 @@ impl<'a> Run<'a> {
         wait::until_moment(backup + Duration::from_secs_f64(moment))?;
         step.done("the moment has come");
         Ok(())
+    }
+
+    /// The changes of this run, as shell.
+    pub fn changes(&self) -> Vec<String> {
+        self.ctx.exec.changes().split_off(self.earlier)
     }
 
     /// What made this run, for whoever wants to repeat it.

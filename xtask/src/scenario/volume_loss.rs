@@ -14,6 +14,7 @@ const DISASTER: Disaster = Disaster {
     breaks: "application stopped, volume pra-data deleted",
     strike,
     restore: outage::restore_latest,
+    untouched: false,
     lesson: |_, report| {
         format!(
             "The volume with the database was deleted; {} rows came back from pra-backup, which \

@@ -1,0 +1,54 @@
+//! Scenario 6: the volume with the restore points and the journal is lost. The
+//! database is whole; what has to be rebuilt is its protection.
+
+use anyhow::Result;
+
+use crate::app::{self, Restored};
+use crate::context::Context;
+use crate::engine::{self, Engine};
+use crate::measure::result::ScenarioResult;
+use crate::scenario::outage::{self, Disaster};
+use crate::scenario::run::Run;
+
+const DISASTER: Disaster = Disaster {
+    prepare: outage::verified_backup,
+    breaks: "application stopped, volume pra-backup deleted",
+    strike,
+    restore: take_new_volume,
+    untouched: true,
+    lesson: |result, _| {
+        format!(
+            "The database was whole all along, and yet writes were refused for {} s: with the \
+             journal, a write that cannot be protected is not acknowledged. All earlier restore \
+             points are gone, and with them every moment that one could have gone back to.",
+            result.rto.seconds
+        )
+    },
+};
+
+pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    outage::play(&DISASTER, run, engine)
+}
+
+pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::show(&DISASTER, ctx, engine)
+}
+
+fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::stop_everything(ctx, engine)?;
+    engine.delete_volume(engine::BACKUP_CLAIM)
+}
+
+/// Takes the empty volume that was provisioned, with a first point on it.
+fn take_new_volume(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
+    if !ctx.exec.change("cargo xtask backup --new-volume") {
+        return Ok(None);
+    }
+    let point = app::take_new_volume(engine)?.value.point;
+    Ok(Some(Restored {
+        rows: point.rows.unwrap_or_default(),
+        point: Some(point.name),
+        replayed: 0,
+        safety_point: None,
+    }))
+}
