@@ -147,7 +147,9 @@ fn bare_objects(site: &Site) -> Result<Value> {
     };
     let mut spec = read("k8s/20-deployment.yaml")?["spec"]["template"]["spec"].take();
     for volume in spec["volumes"].as_array_mut().into_iter().flatten() {
-        let claim = &mut volume["persistentVolumeClaim"]["claimName"];
+        let Some(claim) = volume.pointer_mut("/persistentVolumeClaim/claimName") else {
+            continue;
+        };
         match claim.as_str() {
             Some(DATA_CLAIM) => *claim = format!("{BARE}-data").into(),
             Some(BACKUP_CLAIM) => *claim = format!("{BARE}-backup").into(),

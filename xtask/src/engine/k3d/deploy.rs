@@ -44,10 +44,7 @@ impl Site {
 
     /// Asks the server what applying would change.
     pub(super) fn is_deployed(&self) -> Result<bool> {
-        let manifests = self.path(self.plan.manifests);
-        let cmd = self
-            .kubectl()?
-            .cmd(["diff", "-f", &manifests.to_string_lossy()]);
+        let cmd = self.kubectl()?.cmd(["diff", "-f", &self.manifests()]);
         // 1 is a difference; more than that, something is not there at all.
         Ok(self.ctx.exec.probe(&cmd)?.status.success())
     }

@@ -147,7 +147,8 @@ impl Engine for K3dEngine {
 
     fn apply(&self) -> Result<()> {
         let manifests = manifests::folder(&self.site.ctx.lab.root);
-        self.change(kubectl::apply(&manifests.to_string_lossy()))
+        // With the slash kubectl follows a link.
+        self.change(kubectl::apply(&format!("{}/", manifests.display())))
     }
 
     fn scale(&self, replicas: u32) -> Result<()> {

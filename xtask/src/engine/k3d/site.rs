@@ -121,6 +121,11 @@ impl Site {
         self.ctx.lab.root.join(name)
     }
 
+    /// The folder of the manifests. With the slash kubectl follows a link.
+    pub fn manifests(&self) -> String {
+        format!("{}/", self.path(self.plan.manifests).display())
+    }
+
     pub fn kubectl(&self) -> Result<Kubectl> {
         Ok(Kubectl {
             program: self.ctx.tools.program(Tool::Kubectl)?,
