@@ -94,7 +94,7 @@ fn play_all(
                 wait::check_interrupt()?;
                 let moment = draws.f64() * args.interval;
                 ctx.ui.note(&format!(
-                    "Run {number} of {}: {moment:.1} s after the backup",
+                    "Run {number} of {}: {moment:.1} s after its backup or its steady state",
                     one.name
                 ));
                 let how = How {

@@ -115,6 +115,10 @@ impl Outcome {
             versions: run.versions(),
             run: run.shown_folder(),
         };
+        if run.how.step {
+            let said = "the run paused for its reader: the times include that";
+            result.doubts.push(said.to_owned());
+        }
         let missed = result.objectives.iter().filter_map(Objective::missed);
         result.broken.extend(missed);
         if !result.backups_resumed {

@@ -1,6 +1,8 @@
 //! Scenario 1, PCA: a replica dies, once without warning and once in an orderly
 //! way, while a client writes. Nobody should notice.
 
+use std::time::Instant;
+
 use anyhow::{Context as _, Result};
 
 use crate::app;
@@ -32,6 +34,9 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
+    if run.how.moment.is_some() {
+        run.wait_for_the_moment(Instant::now())?;
+    }
     let killed = [
         kill_one(run, engine, ledger, Death::Hard)?,
         kill_one(run, engine, ledger, Death::Graceful)?,
