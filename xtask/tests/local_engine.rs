@@ -172,8 +172,8 @@ fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
     let restore = "pra/50-job-restore.yaml";
     lab.edit(
         restore,
-        "    spec:\n",
-        "    spec:\n      terminationGracePeriodSeconds: 1\n",
+        "terminationGracePeriodSeconds: 3",
+        "terminationGracePeriodSeconds: 1",
     );
     up(&lab);
     let ok = lab.json(&["local", "job", "restore", "--env", "JOB=ok"]);
