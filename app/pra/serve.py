@@ -3,6 +3,8 @@
 import contextlib
 import json
 import logging
+import os
+import sys
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -68,6 +70,19 @@ class Master(Arbiter):
                 raise _AllEnded
 
 
+def _leave_at_once(_server, worker) -> None:
+    """End a worker that was asked to stop and has answered its last request.
+
+    Taking the interpreter apart would cost each of them tens of milliseconds,
+    and its database connections need no good-bye: they have committed. One
+    that ends for another reason keeps the exit code that says why.
+    """
+    if worker.alive or not worker.booted:
+        return
+    sys.stderr.flush()
+    os._exit(0)
+
+
 class Server(BaseApplication):
     """gunicorn, configured from our settings instead of its command line."""
 
@@ -92,6 +107,7 @@ class Server(BaseApplication):
             "timeout": 60,
             "worker_tmp_dir": "/tmp",
             "control_socket_disable": True,
+            "worker_exit": _leave_at_once,
             "proc_name": "pra",
         }
         for name, value in options.items():

@@ -71,12 +71,11 @@ fn list(ctx: &Context) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    let said = app::points(engine.as_ref())?;
     if ctx.ui.json() {
-        ctx.ui.raw(&said.text);
+        ctx.ui.raw(&app::points_as_said(engine.as_ref())?);
         return Ok(());
     }
-    let points = said.value;
+    let points = app::points(engine.as_ref())?;
     if points.points.is_empty() {
         ctx.ui
             .say("There is no restore point yet. next: cargo xtask backup");

@@ -73,7 +73,7 @@ fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// The names of the points that were damaged.
 fn poisoned(engine: &dyn Engine) -> Result<Vec<String>> {
-    let points = app::points(engine)?.value.points;
+    let points = app::points(engine)?.points;
     let newest = points.into_iter().take(POISONED).map(|point| point.name);
     Ok(newest.collect())
 }

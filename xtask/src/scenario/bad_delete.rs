@@ -108,7 +108,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
     let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
     outage::verified_backup(run.ctx, engine)?;
-    let point = app::points(engine)?.value.latest;
+    let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
     run.wait_for_the_moment(Instant::now())?;
 

@@ -91,7 +91,7 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
         Ok(facts.url.filter(|_| ready))
     })?;
-    if unfinished.scenario == "backup-volume-loss" && app::points(engine)?.value.latest.is_none() {
+    if unfinished.scenario == "backup-volume-loss" && app::points(engine)?.latest.is_none() {
         // Refused where the volume is not a new one.
         app::take_new_volume(engine)?;
     }

@@ -139,6 +139,8 @@ fn bare_start(ctx: &Context) -> Result<f64> {
         .args(["-m", "pra", "serve"])
         .cwd(ctx.lab.root.join("app"))
         .env("HOST", "127.0.0.1")
+        // As in the lab: what was compiled once is kept.
+        .env("PYTHONDONTWRITEBYTECODE", "")
         .env("PORT", port.to_string())
         .env(
             "PYTHONPYCACHEPREFIX",
