@@ -173,7 +173,20 @@ fn points(lab: &BenchLab) -> Result<Figure> {
         ])
         .env("PYTHONPATH", lab.ctx.lab.root.join("app").to_string_lossy());
     lab.ctx.exec.read(&multiply)?;
-    let runs = repeat(RUNS, || Ok(lab.timed(&["restore", "--list"])?.0))?;
+    // Not through our own hands: taking five megabytes in would be measured too.
+    let program = std::env::current_exe().context("finding this program")?;
+    let listing = Cmd::new("sh")
+        .args([
+            "-c",
+            "exec \"$0\" restore --list --json --engine local >/dev/null",
+        ])
+        .args([&*program.to_string_lossy()])
+        .env("ATELIER_ROOT", lab.root.to_string_lossy());
+    let runs = repeat(RUNS, || {
+        let start = Instant::now();
+        lab.ctx.exec.read(&listing)?;
+        Ok(start.elapsed().as_secs_f64())
+    })?;
     Ok(Figure::of_runs(
         "restore --list, 10,000 points",
         runs,
