@@ -1,6 +1,7 @@
 """The verbs: each does one thing, reports it as text or JSON, and returns its exit code."""
 
 import argparse
+import gc
 import json
 import re
 import sys
@@ -59,6 +60,9 @@ def points(config: Settings, options: Options) -> int:
     from pra import points as catalogue
     from pra import reach
 
+    # Thousands of small objects and no cycle among them: looking for one would
+    # be a tenth of the time.
+    gc.disable()
     known = catalogue.scan(_layout(config))
     newest = catalogue.latest(known)
     now = clock.now()
