@@ -82,23 +82,7 @@ impl Site {
         if self.ctx.exec.dry_run() {
             return self.import(&image, Import::Usual);
         }
-        let here = self
-            .image_here()?
-            .with_context(|| format!("{image} is not built"))?;
-        let cluster = self.cluster()?.context("the cluster is gone")?;
-        let lacking: Vec<&str> = std::thread::scope(|scope| {
-            let ask = |node| scope.spawn(move || Ok((node, self.identities_on(node)?)));
-            let asked: Vec<_> = cluster.nodes().into_iter().map(ask).collect();
-            let told = asked.into_iter().map(join);
-            let told = told.collect::<Result<Vec<_>>>()?;
-            let lacks = |(_, ids): &(&str, Vec<String>)| !ids.contains(&here.id);
-            anyhow::Ok(
-                told.into_iter()
-                    .filter(lacks)
-                    .map(|(node, _)| node)
-                    .collect(),
-            )
-        })?;
+        let lacking = self.lacking_nodes(&image)?;
         if lacking.is_empty() {
             self.ctx.ui.note(&format!("every node holds this {image}"));
             return Ok(());
@@ -107,6 +91,23 @@ impl Site {
         self.import_somehow(&image)?;
         step.done(format!("{} nodes lacked it", lacking.len()));
         Ok(())
+    }
+
+    /// The nodes that do not hold exactly the image that is built here.
+    fn lacking_nodes(&self, image: &str) -> Result<Vec<String>> {
+        let here = self
+            .image_here()?
+            .with_context(|| format!("{image} is not built"))?;
+        let cluster = self.cluster()?.context("the cluster is gone")?;
+        std::thread::scope(|scope| {
+            let ask = |node| scope.spawn(move || Ok((node, self.identities_on(node)?)));
+            let asked: Vec<_> = cluster.nodes().into_iter().map(ask).collect();
+            let told = asked.into_iter().map(join);
+            let told = told.collect::<Result<Vec<_>>>()?;
+            let lacks = |(_, ids): &(&str, Vec<String>)| !ids.contains(&here.id);
+            let lacking = told.into_iter().filter(lacks);
+            Ok(lacking.map(|(node, _)| node.to_owned()).collect())
+        })
     }
 
     /// Under which names a node knows the image; none where it lacks it.
@@ -124,7 +125,17 @@ impl Site {
 
     fn import(&self, image: &str, how: Import) -> Result<()> {
         let cmd = self.k3d(k3d::import(self.plan.cluster, image, how))?;
-        self.ctx.exec.run(&cmd.limit(wait::IMPORT))
+        self.ctx.exec.run(&cmd.limit(wait::IMPORT))?;
+        if self.ctx.exec.dry_run() {
+            return Ok(());
+        }
+        // k3d reports success also where a node refused the image.
+        let lacking = self.lacking_nodes(image)?;
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let lacking = lacking.join(", ");
+        Err(Failure::tool(format!("k3d said it was done, yet {lacking} lack it")).into())
     }
 
     /// Newer Docker versions save some images in a form that one way of the
