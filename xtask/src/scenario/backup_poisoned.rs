@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::outage::{self, Disaster};
@@ -63,8 +63,7 @@ fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Another point of the schedule would be a third, good one.
     engine.suspend_backups(true)?;
     engine.python(DAMAGE)?;
-    outage::stop_everything(ctx, engine)?;
-    engine.delete_volume(engine::DATA_CLAIM)?;
+    outage::lose_data_volume(ctx, engine)?;
     if !ctx.exec.dry_run() {
         insist_on_damage(engine)?;
     }

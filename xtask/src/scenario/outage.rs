@@ -237,6 +237,13 @@ pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     })
 }
 
+/// The workshop's disaster: everything stopped, the volume with the database
+/// deleted.
+pub fn lose_data_volume(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    stop_everything(ctx, engine)?;
+    engine.delete_volume(engine::DATA_CLAIM)
+}
+
 /// What happened, why nothing or something was lost, what snapshots alone
 /// would have lost, and what to look at.
 fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> Vec<String> {

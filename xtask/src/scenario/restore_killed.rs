@@ -18,7 +18,7 @@ use crate::wait;
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
     breaks: "application stopped, volume pra-data deleted; the restore will be killed",
-    strike,
+    strike: outage::lose_data_volume,
     restore: restore_twice,
     untouched: false,
     lesson: |_, report| {
@@ -37,11 +37,6 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::show(&DISASTER, ctx, engine)
-}
-
-fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::stop_everything(ctx, engine)?;
-    engine.delete_volume(engine::DATA_CLAIM)
 }
 
 fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::run::Run;
@@ -12,7 +12,7 @@ use crate::scenario::run::Run;
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
     breaks: "application stopped, volume pra-data deleted",
-    strike,
+    strike: outage::lose_data_volume,
     restore: outage::restore_latest,
     untouched: false,
     lesson: |_, report| {
@@ -30,9 +30,4 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::show(&DISASTER, ctx, engine)
-}
-
-fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::stop_everything(ctx, engine)?;
-    engine.delete_volume(engine::DATA_CLAIM)
 }
