@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::commands::preflight;
 use crate::context::Context;
 use crate::engine::{self, Engine, Facts};
-use crate::scenario::{protection, repair};
+use crate::scenario::{mark, protection, repair};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
@@ -71,7 +71,7 @@ fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Ends the recovery of a scenario that was interrupted, and the drill around it.
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    if let Some(unfinished) = repair::pending(&ctx.lab)? {
+    if let Some(unfinished) = mark::pending(&ctx.lab)? {
         repair::run(ctx, engine, &unfinished)?;
     }
     protection::put_back(ctx, engine)

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::engine;
-use crate::scenario::repair;
+use crate::scenario::mark;
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
@@ -27,7 +27,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     let step = ctx.ui.step("teardown");
     engine.down()?;
     if !ctx.exec.dry_run() {
-        repair::forget(&ctx.lab)?;
+        mark::forget(&ctx.lab)?;
     }
     engine::forget(ctx)?;
     step.done(if anything {

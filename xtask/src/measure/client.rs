@@ -14,7 +14,8 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::http;
-use crate::measure::ledger::{Journey, Ledger, Outcome};
+use crate::measure::journey::{Journey, Outcome};
+use crate::measure::ledger::Ledger;
 use crate::measure::reader;
 
 /// How hard the client works.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Load};
 use super::compare::{self, Rows, Verdict};
-use super::ledger::{Journey, Row};
+use super::journey::{Journey, Row};
 use super::reader;
 use super::result::ClientFigures;
 

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod drill;
 #[cfg(test)]
 mod honesty;
+pub mod journey;
 pub mod ledger;
 pub mod reader;
 pub mod result;

@@ -1,32 +1,13 @@
 //! The reading side of the client: no acknowledged row vanishes and no count
 //! goes backwards, as far as users can see, outside the declared outage.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::http::{self, Answer};
-use crate::measure::ledger::{Outcome, Request};
+use crate::measure::journey::{Outcome, Read, Request, Seen};
 
 /// `/consultation` shows so many rows at most.
 const SHOWN: usize = 50;
-
-/// What one look at the application showed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Seen {
-    Count(u64),
-    /// The ids of the newest rows.
-    Newest(Vec<i64>),
-    Failed(String),
-}
-
-/// One look, in seconds of the ledger's clock.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Read {
-    pub sent: f64,
-    pub ended: f64,
-    pub seen: Seen,
-}
 
 pub fn count(url: &str) -> Seen {
     look(url, "/count", |answer| {

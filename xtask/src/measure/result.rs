@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Lost, Verdict, seconds_lost};
-use super::ledger::{Journey, Request};
+use super::journey::{Journey, Request};
 
 #[derive(Debug, Serialize)]
 pub struct ScenarioResult {
@@ -287,7 +287,7 @@ pub fn milliseconds(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::ledger::Outcome;
+    use crate::measure::journey::Outcome;
 
     #[test]
     fn the_phases_add_up_to_the_rto() {

@@ -11,9 +11,9 @@ use crate::context::Context;
 use crate::engine::Engine;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
+use crate::scenario::mark;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
-use crate::scenario::repair;
 use crate::scenario::run::Run;
 use crate::wait;
 
@@ -106,7 +106,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         });
     };
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
-    let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
+    let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
     outage::verified_backup(run.ctx, engine)?;
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;

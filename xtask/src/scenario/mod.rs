@@ -4,6 +4,7 @@ pub mod backup_poisoned;
 pub mod backup_volume_loss;
 pub mod bad_delete;
 pub mod database_corrupt;
+pub mod mark;
 pub mod outage;
 pub mod outcome;
 pub mod pod_crash;

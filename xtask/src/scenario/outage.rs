@@ -10,10 +10,11 @@ use crate::app::{self, Restored};
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
-use crate::measure::ledger::{Ledger, Request};
+use crate::measure::journey::Request;
+use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
+use crate::scenario::mark;
 use crate::scenario::outcome::{self, Outcome};
-use crate::scenario::repair;
 use crate::scenario::run::Run;
 use crate::wait;
 
@@ -137,7 +138,7 @@ fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) 
     let step = ui.step("the client writes");
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
     step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
-    let unfinished = repair::begin(&run.ctx.lab, run.scenario)?;
+    let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
     if run.how.moment.is_some() {
         // The drill's own interval stands for the schedule.
         engine.suspend_backups(true)?;

@@ -7,7 +7,7 @@ use crate::config::Limits;
 use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
-use crate::measure::ledger::{Journey, Request};
+use crate::measure::journey::{Journey, Request};
 use crate::measure::reader;
 use crate::measure::result::{
     ClientFigures, Moment, Objective, Rpo, Rto, ScenarioResult, Verified,
@@ -39,7 +39,7 @@ impl Outcome {
     /// When the first request sent at or after `since` was acknowledged whose
     /// row is really there: the service is back.
     pub fn first_verified(&self, since: f64) -> Option<&Request> {
-        use crate::measure::ledger::Outcome::Acknowledged;
+        use crate::measure::journey::Outcome::Acknowledged;
         let verified = self.journey.requests.iter().filter(|request| {
             let Acknowledged { id, .. } = request.outcome else {
                 return false;
@@ -184,7 +184,7 @@ pub fn unreachable_since(requests: &[Request], gone: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::ledger::Outcome::{Acknowledged, Failed};
+    use crate::measure::journey::Outcome::{Acknowledged, Failed};
 
     #[test]
     fn the_data_are_unreachable_from_the_last_answer_before_they_were_gone() {

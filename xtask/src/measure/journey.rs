@@ -1,0 +1,71 @@
+//! What the measuring client did and saw, as plain values.
+
+use serde::Serialize;
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The application said that the row is stored, under this id.
+    Acknowledged { id: i64, timestamp: String },
+    /// Anything else: refused, cut off, no answer in time.
+    Failed { reason: String },
+}
+
+/// One request that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub n: usize,
+    pub message: String,
+    /// When it was meant to be sent: what its user waited from.
+    pub due: f64,
+    pub sent: f64,
+    pub ended: f64,
+    pub outcome: Outcome,
+}
+
+impl Request {
+    pub fn acknowledged(&self) -> bool {
+        matches!(self.outcome, Outcome::Acknowledged { .. })
+    }
+}
+
+/// One row as the ledger knows it or the database shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub message: String,
+    pub timestamp: String,
+}
+
+/// Everything that the client did and saw.
+#[derive(Debug)]
+pub struct Journey {
+    /// In the order in which they ended.
+    pub requests: Vec<Request>,
+    pub reads: Vec<Read>,
+    /// The wall clock at the beginning.
+    pub began: String,
+    /// How much farther the wall clock went than the monotonic one: it was set,
+    /// or the machine slept.
+    pub clock_stepped: f64,
+    /// What the client itself cost, in seconds of processor time.
+    pub cpu: f64,
+}
+
+/// What one look at the application showed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seen {
+    Count(u64),
+    /// The ids of the newest rows.
+    Newest(Vec<i64>),
+    Failed(String),
+}
+
+/// One look, in seconds of the ledger's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub sent: f64,
+    pub ended: f64,
+    pub seen: Seen,
+}

@@ -1,0 +1,72 @@
+//! The mark of a scenario that has begun and not ended: what was cut off
+//! half-way (ctrl-C, a crash) is put back by the next command that needs the lab.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::lab::{self, Lab};
+
+/// A scenario that has begun its disaster and not ended its recovery.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Unfinished {
+    pub scenario: String,
+    pub since: String,
+}
+
+/// The mark of the scenario that runs now; it stays unless [`Mark::done`].
+pub struct Mark {
+    path: PathBuf,
+}
+
+impl Mark {
+    pub fn done(self) -> Result<()> {
+        remove(&self.path)
+    }
+}
+
+fn path(lab: &Lab) -> PathBuf {
+    lab.state().join("unfinished-scenario.json")
+}
+
+pub fn begin(lab: &Lab, scenario: &str) -> Result<Mark> {
+    let unfinished = Unfinished {
+        scenario: scenario.to_owned(),
+        since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+    };
+    let path = path(lab);
+    lab::write_file(&path, &serde_json::to_string(&unfinished)?)?;
+    Ok(Mark { path })
+}
+
+/// The scenario that was left half-way, if any.
+pub fn pending(lab: &Lab) -> Result<Option<Unfinished>> {
+    let path = path(lab);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Ok(None);
+    };
+    let unfinished = serde_json::from_str(&text)
+        .with_context(|| format!("reading {}", path.display()))
+        .map_err(|error| {
+            error.context(
+                Failure::usage("the mark of an unfinished scenario is damaged")
+                    .next(format!("rm {} && cargo xtask status", path.display())),
+            )
+        })?;
+    Ok(Some(unfinished))
+}
+
+/// Nothing is left to be put back: the lab is gone.
+pub fn forget(lab: &Lab) -> Result<()> {
+    if path(lab).exists() {
+        remove(&path(lab))?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).with_context(|| format!("removing {}", path.display()))
+}
