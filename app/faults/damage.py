@@ -180,7 +180,7 @@ def edited_manifest(world: World, rng: random.Random) -> str:
     content = manifest.decode(bytes(_read(world.where.manifest(name))), name)
     del content["name"]
     change = rng.choice(({"rows": 99}, {"max_id": 99}, {"sha256": "0" * 64}, {"bytes": 4096}))
-    _write(world.where.manifest(name), manifest.encode({**content, "name": name, **change}))
+    _write(world.where.manifest(name), manifest.seal({**content, "name": name, **change}))
     return name
 
 

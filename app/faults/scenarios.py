@@ -4,7 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from faults.world import Reporter, Rows, World, in_child
-from pra import backup, points, restore, retention, segments, settings, targets, volumes
+from pra import (
+    archive,
+    backup,
+    export,
+    points,
+    restore,
+    retention,
+    segments,
+    settings,
+    targets,
+    volumes,
+)
 from pra.events import Events
 
 
@@ -35,6 +46,8 @@ def everything(folder: str) -> list[Scenario]:
     older = _rows(told["older"])
     restored = busy.copy(f"{folder}/restored")
     in_child(lambda reporter: _to_before(restored, 6))
+    copy = f"{folder}/copy.tar"
+    in_child(lambda reporter: _export_to(restored, copy))
     fresh = World.empty(f"{folder}/fresh")
     return [
         Scenario("first start", fresh, [], _start),
@@ -44,6 +57,8 @@ def everything(folder: str) -> list[Scenario]:
         Scenario("restore", busy, live, lambda world, _: _to_before(world, 6), [live, older]),
         Scenario("undo", restored, older, _undo, [older, live]),
         Scenario("prune", busy, live, _prune, [live]),
+        Scenario("export", busy, live, _export, [live]),
+        Scenario("adopt", busy, live, lambda world, _: _adopt(world, copy), [live, older]),
     ]
 
 
@@ -93,6 +108,21 @@ def _to_before(world: World, seq: int) -> None:
 
 def _undo(world: World, reporter: Reporter) -> None:
     restore.run(world.config, targets.undo)
+
+
+def _export(world: World, reporter: Reporter) -> None:
+    _export_to(world, f"{world.folder}/copy.tar")
+
+
+def _export_to(world: World, path: str) -> None:
+    with open(path, "wb") as file:
+        export.run(world.config, file)
+
+
+def _adopt(world: World, path: str) -> None:
+    with open(path, "rb") as file:
+        goal = targets.Goal("the exported copy", copy=archive.Copy(file))
+        restore.run(world.config, lambda where, known: goal)
 
 
 def _prune(world: World, reporter: Reporter) -> None:

@@ -201,7 +201,7 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
     fileops.fsync_directory(where.backup)
     unpublished = f"{where.temporary}/snapshot.json"
     fileops.remove(unpublished)
-    fileops.write_new(unpublished, manifest.encode(content))
+    fileops.write_new(unpublished, manifest.seal(content))
     fileops.link_new(unpublished, where.manifest(name))
     fileops.fsync_directory(where.backup)
     fileops.remove(unpublished)

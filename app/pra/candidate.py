@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pra import fileops, generations, history, manifest, replay, schema, sqlite, targets, verify
+from pra.archive import Copy
 from pra.errors import Damaged, DiskFull, PraError, Refused
 from pra.history import Start, Step
 from pra.layout import Layout
@@ -14,6 +15,7 @@ from pra.targets import Goal
 
 #: Space that a restore leaves free on the data volume, in bytes.
 HEADROOM = 4 << 20
+_ADOPTING = "adopting the exported copy"
 
 
 @dataclass
@@ -71,6 +73,8 @@ def build(
     Raises:
         PraError: it cannot be built; nothing that is in use was touched.
     """
+    if goal.copy:
+        return _from_copy(where, goal.copy, number, timer)
     if goal.point:
         return _from_point(where, goal.point, number, force, timer)
     candidate = _base(where, known, goal, number, timer)
@@ -92,6 +96,31 @@ def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Ti
     path = _copy_verified(where, point, number, force, timer)
     start = targets.start_of(point) if point.status in ("verified", "safety") else None
     return Candidate(path, point.name, start)
+
+
+def _from_copy(where: Layout, copy: Copy, number: int, timer: Timer) -> Candidate:
+    """Take an exported copy in as it arrives; what is refused leaves nothing behind."""
+    _refuse_without_room(where, _ADOPTING, copy.content["bytes"])
+    path = generations.folder(where, number)
+    try:
+        fd = fileops.open_new(path)
+        try:
+            for piece in copy.database():
+                fileops.write_all(fd, piece)
+            fileops.fsync(fd)
+        finally:
+            fileops.close(fd)
+        timer.lap("build")
+        if fileops.sha256(path) != copy.content["sha256"]:
+            raise Damaged(_ADOPTING, "the copy reads back differently", "check the data volume")
+        reason = verify.content_fault(path, copy.content)
+        if reason:
+            raise Damaged(_ADOPTING, reason, "take another copy")
+    except BaseException:
+        fileops.remove_tree(where.generation(number))
+        raise
+    timer.lap("verify")
+    return Candidate(path, None, None)
 
 
 def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Timer) -> Candidate:
@@ -161,7 +190,11 @@ def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:
         )
     if point.manifest and not manifest.proves_content(point.manifest) and not force:
         raise Refused(doing, f"it is a {point.reason}", "choose another point, or add --force")
-    needed = point.bytes + HEADROOM
+    _refuse_without_room(where, doing, point.bytes)
+
+
+def _refuse_without_room(where: Layout, doing: str, size: int) -> None:
+    needed = size + HEADROOM
     free = fileops.free_bytes(where.data)
     if free < needed:
         raise DiskFull(

@@ -85,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     _restore_options(one)
     _restore_options(verb("undo", "bring back what was there before the last restore"))
+    text = "write an exported copy, one file with the whole database, to standard output"
+    verbs.add_parser("export", help=text, description=text)
+    one = verb("adopt", "make an exported copy the database; what was there is kept")
+    one.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
+    one.add_argument("--check", action="store_true", help="only check the file; needs no volumes")
+    one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
+    one.set_defaults(force=False)
     one = verb("log", "list the journal's transactions, newest first")
     one.add_argument("--largest", action="store_true", help="those that touch most rows first")
     one.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")

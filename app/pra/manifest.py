@@ -25,10 +25,23 @@ _FIELDS = {
 }
 
 
-def encode(content: dict) -> bytes:
-    """Write a manifest; its last field seals every byte before it."""
+def seal(content: dict) -> bytes:
+    """Write a document; its last field seals every byte before it."""
     body = json.dumps(content, separators=(",", ":")).encode()[:-1]
     return body + _SEAL + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
+
+
+def unseal(raw: bytes) -> dict:
+    """Read a sealed document.
+
+    Raises:
+        ValueError: it is not as it was written.
+    """
+    body, found, mark = raw.rpartition(_SEAL)
+    if not found or mark != hashlib.sha256(body).hexdigest().encode() + b'"}\n':
+        raise ValueError("the manifest was changed or is incomplete")
+    # As text: the decoder would first guess at the encoding of bytes.
+    return json.loads(body.decode() + "}")
 
 
 def decode(raw: bytes, name: str) -> dict:
@@ -37,11 +50,7 @@ def decode(raw: bytes, name: str) -> dict:
     Raises:
         ValueError: says what is wrong with it.
     """
-    body, found, seal = raw.rpartition(_SEAL)
-    if not found or seal != hashlib.sha256(body).hexdigest().encode() + b'"}\n':
-        raise ValueError("the manifest was changed or is incomplete")
-    # As text: the decoder would first guess at the encoding of bytes.
-    content = json.loads(body.decode() + "}")
+    content = unseal(raw)
     # One pass in C where all is well: listings decode thousands of these.
     if not all(map(isinstance, map(content.get, _FIELDS, repeat(_ABSENT)), _FIELDS.values())):
         field = next(

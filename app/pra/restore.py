@@ -53,10 +53,10 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
             journal leads where it has a gap.
 
     Returns:
-        {"status": "restored", "point", "rows", "max_id", "safety_point",
+        {"status": "restored", "goal", "point", "rows", "max_id", "safety_point",
         "generation", "seq", "replayed", "incomplete", "tail", "skipped", "seconds"};
-        "point" is the base, None where history began empty; "tail" says that the
-        journal's last record is incomplete: it was being written, or went bad.
+        "point" is the base, None where history began empty or a copy was adopted; "tail"
+        says that the journal's last record is incomplete: it was being written, or went bad.
 
     Raises:
         PraError: nothing was changed.
@@ -117,6 +117,9 @@ def _high_water(work: _Work, kept: safety.Kept) -> tuple[int, int]:
     known = [point.manifest for point in work.known if point.manifest]
     places = [content["position"]["seq"] for content in known if content["position"]]
     issued = [content.get("highest_issued") or 0 for content in known]
+    if work.goal.copy:
+        places.append(work.goal.copy.content["position"]["seq"])
+        issued.append(work.goal.copy.content["highest_issued"])
     seq = max([journaled.seq, kept.seq, *places])
     return seq, max([journaled.event, kept.highest_id, *issued])
 
@@ -124,6 +127,7 @@ def _high_water(work: _Work, kept: safety.Kept) -> tuple[int, int]:
 def _report(work: _Work, built: Candidate, finished: Built, kept: safety.Kept) -> dict:
     return {
         "status": "restored",
+        "goal": work.goal.label,
         "point": built.base,
         "rows": finished.rows,
         "max_id": finished.max_id,

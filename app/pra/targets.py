@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from pra import history, points, timelines
+from pra.archive import Copy
 from pra.errors import Refused, UsageError
 from pra.history import Path, Start
 from pra.layout import Layout
@@ -18,14 +19,16 @@ class Goal:
     Attributes:
         label: what was asked for, for messages.
         point: exactly this point, without the journal; None otherwise.
-        path: the history to follow; None with ``point``.
+        path: the history to follow; None with ``point`` or ``copy``.
         until: the last number to include; None for all there is.
+        copy: an exported copy, which continues no history of these volumes.
     """
 
     label: str
     point: Point | None = None
     path: Path | None = None
     until: int | None = None
+    copy: Copy | None = None
 
 
 def latest(where: Layout, known: list[Point]) -> Goal:

@@ -1,6 +1,7 @@
 """The verbs: each does one thing, reports it as text or JSON, and returns its exit code."""
 
 import argparse
+import contextlib
 import gc
 import json
 import re
@@ -157,7 +158,7 @@ def _restore(config: Settings, options: Options, choose) -> int:
         options,
         result,
         lambda: (
-            f"restored: {result['rows']} rows ({result['point'] or 'from the beginning'},"
+            f"restored: {result['rows']} rows ({result['point'] or result['goal']},"
             f" {result['replayed']} transactions replayed)\n"
             f"what was there before: {result['safety_point'] or 'nothing'}"
         ),
@@ -177,6 +178,43 @@ def _plan_text(planned: dict) -> str:
         f" {planned['lost']} lost, {planned['changed']} changed\n{behind}\n"
         f"about {planned['seconds']:.1f} s; nothing was changed"
     )
+
+
+def export(config: Settings, options: Options) -> int:
+    """Write an exported copy to standard output."""
+    from pra import export as exporter
+
+    if sys.stdout.isatty():
+        raise UsageError(
+            "exporting", "standard output is a terminal", "python -m pra export > copy.tar"
+        )
+    exporter.run(config, sys.stdout.buffer)
+    return 0
+
+
+def adopt(config: Settings, options: Options) -> int:
+    """Make an exported copy the database, or plan that, or only check the file."""
+    from pra import archive
+
+    with _opened(options.file) as stream:
+        if not options.check:
+            from pra import targets
+
+            goal = targets.Goal("the exported copy", copy=archive.Copy(stream))
+            return _restore(config, options, lambda where, known: goal)
+        found = archive.check(stream)
+    _report(
+        options,
+        {"status": "sound", **found},
+        lambda: f"sound: {found['rows']} rows as of {found['created']}",
+    )
+    return 0
+
+
+def _opened(name: str):
+    if name == "-":
+        return contextlib.nullcontext(sys.stdin.buffer)
+    return open(name, "rb")
 
 
 def log(config: Settings, options: Options) -> int:

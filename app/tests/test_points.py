@@ -27,7 +27,7 @@ def sealed(where, of, **changes):
         **changes,
     }
     with open(where.manifest(of), "wb") as file:
-        file.write(manifest.encode(content))
+        file.write(manifest.seal(content))
 
 
 def file_of(where, name, content=b"abc"):

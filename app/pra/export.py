@@ -1,0 +1,41 @@
+"""One file with the whole database, for keeping elsewhere than on the two volumes."""
+
+import os
+from typing import BinaryIO
+
+from pra import archive, backup, clock, fileops, locks, rebase
+from pra.errors import Refused
+from pra.layout import Layout
+from pra.settings import Settings
+
+_DOING = "exporting"
+
+
+def run(settings: Settings, out: BinaryIO) -> None:
+    """Write a verified copy of the database as it is now.
+
+    Every write that was acknowledged before this began is in it. Writing goes on
+    meanwhile; backups wait only until the snapshot is made.
+
+    Raises:
+        NeedsRestore, Refused, Damaged, Locked, StorageError: ``out`` has no whole copy.
+    """
+    where = Layout(settings.data_dir, settings.backup_dir)
+    backup.refuse_unready(where)
+    now = clock.now()
+    moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}
+    with locks.maintenance(where, _DOING):
+        backup.sweep(where)
+        if settings.journal != "off":
+            with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
+                # Refused where the journal holds what the database lacks.
+                rebase.needed(where)
+        path, content = backup.snapshot(where)
+        fd = fileops.open_read(path)
+        # Without its name nothing of it is left behind, however this ends.
+        fileops.remove(path)
+    with os.fdopen(fd, "rb") as database:
+        if content["position"] is None:
+            raise Refused(_DOING, "the database has no place in its history", "take a backup first")
+        archive.write(out, {**moment, **content}, database)
+        out.flush()
