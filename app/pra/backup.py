@@ -15,11 +15,12 @@ from pra import (
     points,
     rebase,
     retention,
+    room,
     schema,
     sqlite,
     volumes,
 )
-from pra.errors import Damaged, DiskFull, Refused
+from pra.errors import Damaged, DiskFull, Refused, from_os_error
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -41,7 +42,7 @@ def run(settings: Settings, accept: bool = False) -> Point:
     Raises:
         NeedsRestore, Refused, Locked, StorageError: no point was made.
     """
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     refuse_unready(where)
     with locks.maintenance(where, _DOING):
         sweep(where)
@@ -53,9 +54,16 @@ def run(settings: Settings, accept: bool = False) -> Point:
             # What the retention rules no longer keep makes room, once.
             sweep(where)
             retention.apply(settings, where)
-            point = _run(settings, where, accept)
+            point = _once_more(settings, where, accept)
         retention.apply(settings, where)
         return point
+
+
+def _once_more(settings: Settings, where: Layout, accept: bool) -> Point:
+    try:
+        return _run(settings, where, accept)
+    except OSError as error:
+        raise from_os_error(_DOING, error) from error
 
 
 def _no_space(error: Exception) -> bool:
@@ -135,7 +143,7 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
     with sqlite.errors(_DOING):
         source = sqlite.open_live(database)
         try:
-            _copy(source, path)
+            _copy(where, source, path)
         finally:
             source.close()
         content = _describe(path)
@@ -145,7 +153,9 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
     return path, content
 
 
-def _copy(source: apsw.Connection, path: str) -> None:
+def _copy(where: Layout, source: apsw.Connection, path: str) -> None:
+    pages, size = source.pragma("page_count"), source.pragma("page_size")
+    room.reserve(where, where.backup, pages * size)
     target = sqlite.open_new(path)
     try:
         with target.backup("main", source, "main") as copying:

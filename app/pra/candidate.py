@@ -5,7 +5,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pra import fileops, generations, history, manifest, replay, schema, sqlite, targets, verify
+from pra import (
+    fileops,
+    generations,
+    history,
+    manifest,
+    replay,
+    room,
+    schema,
+    sqlite,
+    targets,
+    verify,
+)
 from pra.archive import Copy
 from pra.errors import Damaged, DiskFull, PraError, Refused
 from pra.history import Start, Step
@@ -195,7 +206,7 @@ def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:
 
 def _refuse_without_room(where: Layout, doing: str, size: int) -> None:
     needed = size + HEADROOM
-    free = fileops.free_bytes(where.data)
+    free = room.of(where, where.data).free
     if free < needed:
         raise DiskFull(
             doing, f"it needs {needed} bytes on the data volume, {free} are free", "free space"

@@ -13,10 +13,9 @@ from typing import TypeVar
 
 import apsw
 
-from pra import fileops, locks, schema, sqlite, volumes
-from pra.errors import PraError, Refused, VolumeGone
+from pra import fileops, locks, room, schema, sqlite, volumes
+from pra.errors import PraError, Refused, VolumeGone, from_os_error
 from pra.journal import Journal
-from pra.layout import Layout
 from pra.settings import Settings
 from pra.writing import Writer
 
@@ -29,7 +28,7 @@ class Database:
     """The current database of a volume pair, for any number of threads."""
 
     def __init__(self, settings: Settings):
-        self.layout = Layout(settings.data_dir, settings.backup_dir)
+        self.layout = settings.layout
         self._settings = settings
         self.writer = Writer(self.layout, settings.journal)
         self._watch, self._watching = Journal(self.layout), threading.Lock()
@@ -56,6 +55,10 @@ class Database:
             OutcomeUnknown: it may or may not have been written.
         """
         with self._turn(doing), sqlite.errors(doing), self._connection(doing) as conn:
+            try:
+                room.reserve_write(self.layout)
+            except OSError as error:
+                raise from_os_error(doing, error) from error
             return self.writer.run(conn, doing, work)
 
     def unprotected(self) -> str | None:

@@ -7,7 +7,6 @@ import apsw
 
 from pra import points, sqlite
 from pra.database import Database
-from pra.layout import Layout
 from pra.settings import Settings
 
 _QUERY = "SELECT id, ts, message FROM events ORDER BY id"
@@ -25,7 +24,7 @@ def run(settings: Settings, name: str | None, out: TextIO) -> None:
         with Database(settings).read("reading all rows") as conn:
             _write(conn, out)
         return
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     point = points.find(points.scan(where), name)
     with sqlite.errors(f"reading {name}"):
         conn = sqlite.open_resting(where.point(point.name))

@@ -1,9 +1,8 @@
 """The events: adding, counting, listing; and what is worth knowing of their protection."""
 
-from pra import clock, points, volumes
+from pra import clock, fileops, points, room, segments, volumes
 from pra.database import Database
 from pra.errors import NeedsRestore, UsageError
-from pra.layout import Layout
 from pra.settings import Settings
 
 #: Longest message, in bytes of UTF-8.
@@ -17,7 +16,7 @@ class Events:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._database = Database(settings)
-        self._layout = Layout(settings.data_dir, settings.backup_dir)
+        self._layout = settings.layout
 
     def add(self, message: str) -> dict:
         """Add one event; returns it as {"timestamp", "message", "id"}.
@@ -80,6 +79,23 @@ class Events:
             "journal": self._settings.journal,
             "unprotected": self._database.unprotected(),
             "needs_restore": needs_restore,
+            "volumes": self._volumes(),
+        }
+
+    def _volumes(self) -> dict:
+        """The room on both volumes; full is one that cannot take what comes next.
+
+        That is a write on one, a snapshot or a segment of the journal on the other.
+        """
+        where = self._layout
+        snapshot = fileops.size(where.link) or 0
+        wanted = {
+            "data": (where.data, room.WRITE_BYTES),
+            "backup": (where.backup, max(segments.SIZE, snapshot)),
+        }
+        found = {name: room.of(where, path) for name, (path, _) in wanted.items()}
+        return {
+            name: {**vars(one), "full": one.free < wanted[name][1]} for name, one in found.items()
         }
 
 

@@ -5,7 +5,6 @@ from typing import BinaryIO
 
 from pra import archive, backup, clock, fileops, locks, rebase
 from pra.errors import Refused
-from pra.layout import Layout
 from pra.settings import Settings
 
 _DOING = "exporting"
@@ -20,7 +19,7 @@ def run(settings: Settings, out: BinaryIO) -> None:
     Raises:
         NeedsRestore, Refused, Damaged, Locked, StorageError: ``out`` has no whole copy.
     """
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     backup.refuse_unready(where)
     now = clock.now()
     moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}

@@ -52,10 +52,20 @@ def link_generation(target: str) -> int | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths below the two volumes' directories."""
+    """Paths below the two volumes' directories, and the sizes that the volumes are held to.
+
+    Attributes:
+        data_bytes, backup_bytes: None where only the file system sets a limit.
+    """
 
     data: str
     backup: str
+    data_bytes: int | None = None
+    backup_bytes: int | None = None
+
+    def size_of(self, directory: str) -> int | None:
+        """What one of the two volumes is held to, in bytes."""
+        return {self.data: self.data_bytes, self.backup: self.backup_bytes}[directory]
 
     @property
     def link(self) -> str:

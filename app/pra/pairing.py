@@ -23,7 +23,7 @@ def run(settings: Settings) -> Point:
         Refused: the volume is in use already, or holds something to restore from.
         PraError: no point was made.
     """
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     if volumes.current(where) is None:
         raise volumes.missing(where, _DOING)
     _refuse_used(where)

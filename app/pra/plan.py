@@ -34,7 +34,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     Raises:
         PraError: the restore would fail the same way.
     """
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "planning a restore"):
         backup.sweep(where)

@@ -61,7 +61,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     Raises:
         PraError: nothing was changed.
     """
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "restoring"):
         backup.sweep(where)

@@ -37,7 +37,7 @@ def run(settings: Settings, dry_run: bool) -> dict:
     Returns:
         {"removed": [point names], "segments": count, "bytes": freed, "dry_run": bool}
     """
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     with locks.maintenance(where, "removing old points"):
         return apply(settings, where, dry_run)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pra import backup, fileops, history, schema, sqlite, targets, timelines, volumes
+from pra import backup, fileops, history, room, schema, sqlite, targets, timelines, volumes
 from pra.errors import Damaged, PraError
 from pra.layout import Layout
 from pra.points import Point
@@ -115,6 +115,7 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
     source = f"{where.generation(number)}/app.db"
     path = f"{where.temporary}/snapshot.db"
     fileops.remove(path)
+    room.reserve(where, where.backup, fileops.size(source))
     digest = fileops.copy(source, path)
     _keep_wal(where, f"{source}-wal", digest)
     return path, {

@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from pra import fileops, records
+from pra import fileops, records, room
 from pra.errors import Damaged
 from pra.layout import Layout
 from pra.records import Scan, SegmentHeader
@@ -38,18 +38,21 @@ def of_timeline(where: Layout, timeline: int) -> list[Segment]:
     return [segment for segment in listing(where) if segment.timeline == timeline]
 
 
-def create(where: Layout, header: SegmentHeader, room: int = 0, replacing: bool = False) -> Segment:
+def create(
+    where: Layout, header: SegmentHeader, least: int = 0, replacing: bool = False
+) -> Segment:
     """Make a segment, durable under its name before it is used.
 
     Args:
         header: what it continues.
-        room: bytes that its records need at least.
+        least: bytes that its records need at least.
         replacing: take the place of one that has the name and no record.
 
     Raises:
         OSError: it was not made.
     """
-    size = max(SIZE, records.SEGMENT_HEADER + room + 2 * records.HEADER)
+    size = max(SIZE, records.SEGMENT_HEADER + least + 2 * records.HEADER)
+    room.reserve(where, where.backup, size)
     temporary = f"{where.journal}/next.tmp"
     path = f"{where.journal}/{header.timeline}-{header.seq + 1:020d}.seg"
     fileops.remove(temporary)

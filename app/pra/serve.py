@@ -145,7 +145,7 @@ def _resume_journal(settings: Settings, where: Layout) -> None:
 def run(settings: Settings) -> int:
     """Serve until asked to stop; initialises two empty volumes first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    where = Layout(settings.data_dir, settings.backup_dir)
+    where = settings.layout
     volumes.ensure_initialised(where)
     _resume_journal(settings, where)
     Server(settings).run()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pra.errors import UsageError
+from pra.layout import Layout
 
 JOURNAL_MODES = ("required", "best-effort", "off")
 
@@ -17,6 +18,8 @@ class Settings:
     Attributes:
         data_dir: absolute path of the volume with the database.
         backup_dir: absolute path of the volume with points and journal.
+        data_mib, backup_mib: sizes that the volumes are held to, in MiB; 0: as
+            large as their file systems.
         journal: one of JOURNAL_MODES.
         workers, threads: of gunicorn.
         shrink_percent: a snapshot with less than this share of the previous
@@ -33,6 +36,8 @@ class Settings:
 
     data_dir: str
     backup_dir: str
+    data_mib: int
+    backup_mib: int
     journal: str
     workers: int
     threads: int
@@ -48,6 +53,12 @@ class Settings:
     port: int
     restore_point: str
     restore_force: bool
+
+    @property
+    def layout(self) -> Layout:
+        """What lies where on the two volumes."""
+        sizes = ((mib << 20) or None for mib in (self.data_mib, self.backup_mib))
+        return Layout(self.data_dir, self.backup_dir, *sizes)
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -92,9 +103,15 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     )
     if data == backup:
         raise _bad("PRA_BACKUP_DIR", backup, "another directory than PRA_DATA_DIR")
+    backup_mib = _number(env, "PRA_BACKUP_MIB", 0, 0, 100_000_000)
+    keep_mib = _number(env, "PRA_KEEP_MIB", 768, 1, 100_000_000)
+    if 0 < backup_mib <= keep_mib:
+        raise _bad("PRA_KEEP_MIB", str(keep_mib), f"less than PRA_BACKUP_MIB, {backup_mib}")
     return Settings(
         data_dir=data,
         backup_dir=backup,
+        data_mib=_number(env, "PRA_DATA_MIB", 0, 0, 100_000_000),
+        backup_mib=backup_mib,
         journal=_choice(env, "PRA_JOURNAL", "off", JOURNAL_MODES),
         workers=_number(env, "PRA_WORKERS", 2, 1, 64),
         threads=_number(env, "PRA_THREADS", 4, 1, 256),
@@ -105,7 +122,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         keep_weeks=_number(env, "PRA_KEEP_WEEKS", 4, 0, 10_000),
         keep_safety_hours=_number(env, "PRA_KEEP_SAFETY_HOURS", 24, 0, 100_000),
         keep_quarantined=_number(env, "PRA_KEEP_QUARANTINED", 5, 1, 1000),
-        keep_mib=_number(env, "PRA_KEEP_MIB", 768, 1, 100_000_000),
+        keep_mib=keep_mib,
         host=env.get("HOST", "0.0.0.0"),
         port=_number(env, "PORT", 8080, 0, 65535),
         restore_point=env.get("PRA_RESTORE_POINT", "latest"),

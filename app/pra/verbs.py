@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from pra import clock
 from pra.errors import EXIT_REFUSED, UsageError
-from pra.layout import Layout
 from pra.settings import Settings
 
 Options = argparse.Namespace
@@ -19,10 +18,6 @@ Options = argparse.Namespace
 def _report(options: Options, document: dict, text: Callable[[], str]) -> None:
     """One JSON document on stdout with --json, else lines for a person."""
     print(json.dumps(document, separators=(",", ":")) if options.json else text())
-
-
-def _layout(config: Settings) -> Layout:
-    return Layout(config.data_dir, config.backup_dir)
 
 
 def serve(config: Settings, options: Options) -> int:
@@ -64,11 +59,11 @@ def points(config: Settings, options: Options) -> int:
     # Thousands of small objects and no cycle among them: looking for one would
     # be a tenth of the time.
     gc.disable()
-    known = catalogue.scan(_layout(config))
+    known = catalogue.scan(config.layout)
     newest = catalogue.latest(known)
     now = clock.now()
     listed = [point.as_dict(now) for point in known]
-    journal = reach.summary(_layout(config), known)
+    journal = reach.summary(config.layout, known)
     document = {
         "points": listed,
         "latest": newest.name if newest else None,
@@ -96,7 +91,7 @@ def verify(config: Settings, options: Options) -> int:
     """Check points completely."""
     from pra import verify as checker
 
-    result = checker.check_all(_layout(config), options.names)
+    result = checker.check_all(config.layout, options.names)
     _report(
         options,
         result,
@@ -221,7 +216,7 @@ def log(config: Settings, options: Options) -> int:
     """List the journal's transactions."""
     from pra import log as journal_log
 
-    found = journal_log.transactions(_layout(config), options.largest, options.limit)
+    found = journal_log.transactions(config.layout, options.largest, options.limit)
     _report(
         options,
         {"transactions": found},

@@ -12,7 +12,6 @@ import pytest
 
 from pra import fileops, settings, volumes
 from pra.events import Events
-from pra.layout import Layout
 from pra.web import create_app
 
 APP = Path(__file__).resolve().parent.parent
@@ -41,7 +40,7 @@ def config(environment):
 @pytest.fixture
 def where(config):
     """The paths on the two volumes, initialised."""
-    layout = Layout(config.data_dir, config.backup_dir)
+    layout = config.layout
     volumes.ensure_initialised(layout)
     return layout
 

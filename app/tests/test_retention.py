@@ -4,6 +4,7 @@ import pytest
 from helpers import add, bring, failing, lose_data, rewrite, rows
 
 from pra import backup, clock, points, restore, retention, segments, settings, targets
+from pra.errors import DiskFull
 
 START = 1_800_000_000
 
@@ -135,5 +136,5 @@ def test_a_full_volume_makes_room_and_tries_once_more(small, at, where, events):
 
 
 def test_a_volume_that_stays_full_fails_loudly(small, where, events):
-    with failing("link_new", errno.ENOSPC, times=100), pytest.raises(OSError):
+    with failing("link_new", errno.ENOSPC, times=100), pytest.raises(DiskFull):
         backup.run(small())

@@ -2,11 +2,13 @@
 //! the state of protection. The shapes of its JSON documents have their home
 //! here.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::engine::{Engine, JobOutcome, JobSource};
+use crate::engine::{self, Engine, JobOutcome, JobSource};
 use crate::failure::{self, Failure};
 use crate::http;
 use crate::measure::compare::{self, Rows};
@@ -110,8 +112,34 @@ pub struct Status {
     pub backup_age_seconds: Option<f64>,
     pub protection: String,
     pub needs_restore: bool,
+    /// The room on the volumes, `data` and `backup`.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, Room>,
     #[serde(flatten)]
     pub more: serde_json::Map<String, Value>,
+}
+
+/// The room on a volume, in bytes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Room {
+    /// What it is held to; `None` where only its file system limits it.
+    pub size: Option<u64>,
+    pub used: u64,
+    pub free: u64,
+    /// It cannot take what comes next: a write, or a point and the journal.
+    pub full: bool,
+}
+
+impl Status {
+    /// The room on the volume of a claim.
+    pub fn room(&self, claim: &str) -> Option<&Room> {
+        let name = match claim {
+            engine::DATA_CLAIM => "data",
+            engine::BACKUP_CLAIM => "backup",
+            _ => return None,
+        };
+        self.volumes.get(name)
+    }
 }
 
 pub fn points(engine: &dyn Engine) -> Result<Points> {
@@ -184,7 +212,7 @@ pub fn restore(engine: &dyn Engine, target: &str, force: bool) -> Result<Option<
     if force {
         env.push(set("PRA_RESTORE_FORCE", "yes"));
     }
-    let outcome = engine.run_job(crate::engine::RESTORE_JOB, &JobSource::Restore { env })?;
+    let outcome = engine.run_job(engine::RESTORE_JOB, &JobSource::Restore { env })?;
     outcome
         .map(|outcome| job_document(&outcome, "restore"))
         .transpose()

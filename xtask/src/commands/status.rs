@@ -40,10 +40,35 @@ pub fn run(ctx: &Context) -> Result<()> {
             ctx.ui.say(&format!("  next: {next}"));
         }
     }
-    if let Some(app) = app.filter(|app| app.needs_restore) {
+    let Some(app) = app else { return Ok(()) };
+    for claim in [engine::DATA_CLAIM, engine::BACKUP_CLAIM] {
+        if app.room(claim).is_some_and(|room| room.full) {
+            ctx.ui.say(&full(claim));
+        }
+    }
+    if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
+        ctx.ui.say(&format!("Writes are not protected: {why}"));
+    }
+    if app.needs_restore {
         ctx.ui.say(way_back(&app));
     }
     Ok(())
+}
+
+/// What a volume that ran full means, and what to do about it.
+fn full(claim: &str) -> String {
+    let (lost, next) = if claim == engine::DATA_CLAIM {
+        ("writes are refused", "")
+    } else {
+        (
+            "backups fail, and writes are refused once the journal has used up the room it has",
+            "cargo xtask prune, or ",
+        )
+    };
+    format!(
+        "{claim} is full: {lost}. Reading goes on.\n  next: {next}remove what does not belong \
+         there (docs/runbook.md, \"Looking into the volumes\")"
+    )
 }
 
 /// What to do about a database that is gone.
@@ -90,13 +115,26 @@ fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<Stri
         rows.push(row("last backup", &last));
     }
     for volume in &facts.volumes {
-        rows.push(row(&volume.claim, &volume.place));
+        let room = app.and_then(|app| app.room(&volume.claim));
+        let used = room.map_or_else(String::new, used);
+        rows.push(row(&volume.claim, &format!("{}{used}", volume.place)));
     }
     for job in &facts.jobs {
         let state = format!("{:?}", job.state).to_lowercase();
         rows.push(row("job", &format!("{}: {state}", job.name)));
     }
     rows
+}
+
+/// How full a volume is.
+fn used(room: &app::Room) -> String {
+    let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+    let of = room.size.map_or_else(
+        || format!("{} free", mib(room.free)),
+        |size| format!("of {}", mib(size)),
+    );
+    let full = if room.full { ", FULL" } else { "" };
+    format!(", {} MiB used {of}{full}", mib(room.used))
 }
 
 fn row(name: &str, value: &str) -> Vec<String> {

@@ -31,7 +31,8 @@ const NO_IMAGE: &str =
     "the programs of the checkout and of its Python environment run, not an image";
 const NO_LIMITS: &str = "a process takes what it needs; limits are for shared clusters";
 const ONE_NAMESPACE: &str = "one lab holds one namespace";
-const DISK: &str = "a volume is a folder, as large as its disk";
+const DISK: &str =
+    "a volume is a folder; the application keeps within the size that k8s/05-config.yaml states";
 
 const COMMON: &[Row] = &[
     ("apiVersion", Honoured),

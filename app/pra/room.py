@@ -1,0 +1,77 @@
+"""How full the volumes are, and refusing what no longer fits.
+
+Neither a folder nor a claim of the usual storage classes has a size of its own:
+the application holds itself to the declared one, and fails in the way of a disk
+that is full. Where the file system has less left than that, this counts.
+"""
+
+import errno
+import os
+import time
+from dataclasses import dataclass
+
+from pra import fileops
+from pra.layout import Layout
+
+#: What a write of the application may add to the data volume: the pages of its
+#: transaction, which are in the log and later in the database too.
+WRITE_BYTES = 64 << 10
+#: How old the sum of sizes may be that a write relies on, in seconds.
+_WRITE_LOOK = 0.1
+
+_looks: dict[str, tuple[float, int]] = {}
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room on a volume, in bytes.
+
+    Attributes:
+        size: what it is held to; None if only its file system limits it.
+        used: the sizes of its files.
+        free: what can still be added.
+    """
+
+    size: int | None
+    used: int
+    free: int
+
+
+def of(where: Layout, directory: str, look: float = 0.0) -> Room:
+    """The room on the volume ``directory``.
+
+    Args:
+        look: how old the sum of the sizes may be, in seconds.
+    """
+    size, used = where.size_of(directory), _used(directory, look)
+    free = fileops.free_bytes(directory)
+    return Room(size, used, free if size is None else max(0, min(free, size - used)))
+
+
+def reserve(where: Layout, directory: str, needed: int, look: float = 0.0) -> None:
+    """Make sure that so many bytes can be added to a volume.
+
+    Raises:
+        OSError: ENOSPC, as a full disk would say it.
+    """
+    if of(where, directory, look).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), directory)
+
+
+def reserve_write(where: Layout) -> None:
+    """Make sure that the database can take one more write; cheap enough for each.
+
+    Raises:
+        OSError: ENOSPC.
+    """
+    reserve(where, where.data, WRITE_BYTES, _WRITE_LOOK)
+
+
+def _used(directory: str, look: float) -> int:
+    now = time.monotonic()
+    known = _looks.get(directory)
+    if known and now - known[0] < look:
+        return known[1]
+    used = fileops.used_bytes(directory)
+    _looks[directory] = now, used
+    return used
