@@ -18,7 +18,7 @@ from pra import (
     verify,
 )
 from pra.archive import Copy
-from pra.errors import Damaged, DiskFull, PraError, Refused
+from pra.errors import Damaged, NoRoom, PraError, Refused
 from pra.history import Start, Step
 from pra.layout import Layout
 from pra.points import Point
@@ -208,7 +208,7 @@ def _refuse_without_room(where: Layout, doing: str, size: int) -> None:
     needed = size + HEADROOM
     free = room.of(where, where.data).free
     if free < needed:
-        raise DiskFull(
+        raise NoRoom(
             doing, f"it needs {needed} bytes on the data volume, {free} are free", "free space"
         )
 

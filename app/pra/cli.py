@@ -11,12 +11,14 @@ import sys
 from pra import settings
 from pra.errors import EXIT_IO, PraError, UsageError, from_os_error
 
+_EXIT_CODES = (
+    "exit codes: 0 done; 1 refused, or a check failed; 2 wrong use or configuration;"
+    " 4 input or output failed; 5 somebody else held what was needed for too long"
+)
+
 
 def main(arguments: list[str]) -> int:
-    """Run one verb; returns the exit code.
-
-    0 done; 1 refused, or a check failed; 2 wrong use or configuration; 4 input or output failed.
-    """
+    """Run one verb; returns the exit code, as the help lists them."""
     as_json = "--json" in arguments
     try:
         options = _parser().parse_args(arguments)
@@ -47,7 +49,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m pra", description="The workshop's application.")
+    parser = _Parser(
+        prog="python -m pra", description="The workshop's application.", epilog=_EXIT_CODES
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:

@@ -2,8 +2,9 @@
 
 import errno
 
-#: Exit codes of the verbs: a promise broken or refused, wrong use, input/output failure.
-EXIT_REFUSED, EXIT_USAGE, EXIT_IO = 1, 2, 4
+#: Exit codes of the verbs: a promise broken or refused, wrong use, input/output failure,
+#: a wait that ran out. The jobs' manifests try again after the last two alone.
+EXIT_REFUSED, EXIT_USAGE, EXIT_IO, EXIT_TIMEOUT = 1, 2, 4, 5
 
 
 class PraError(Exception):
@@ -39,6 +40,7 @@ class VolumeGone(Refused):
 class Locked(Refused):
     """Somebody else holds what is needed; trying again is reasonable."""
 
+    exit_code = EXIT_TIMEOUT
     retry_after = 1
 
 
@@ -66,6 +68,12 @@ class DiskFull(StorageError):
     """No space is left on a volume."""
 
     http_status = 507
+
+
+class NoRoom(DiskFull):
+    """There would not be enough space, so nothing was begun."""
+
+    exit_code = EXIT_REFUSED
 
 
 class ReadOnly(StorageError):

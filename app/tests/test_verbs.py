@@ -6,7 +6,7 @@ import pytest
 from conftest import pra
 from helpers import add, lose_data
 
-from pra import volumes
+from pra import cli, errors, fileops, locks, volumes
 from pra.errors import Refused
 
 
@@ -62,6 +62,21 @@ def test_wrong_or_refused_uses(environment, where, events, arguments, code):
     assert document(environment, *arguments, code=code)["status"] == "error"
 
 
+def test_what_may_pass_has_another_exit_code_than_a_refusal(
+    environment, where, events, monkeypatch, capsys
+):
+    # The jobs' manifests try again after the one and not after the other.
+    point = document(environment, "backup")["point"]["name"]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(locks, "MAINTENANCE_WAIT", 0)
+    with locks.maintenance(where, "testing"):
+        assert cli.main(["restore", point]) == errors.EXIT_TIMEOUT == 5
+    monkeypatch.setattr(fileops, "free_bytes", lambda path: 0)
+    assert cli.main(["restore", point]) == errors.EXIT_REFUSED == 1
+    assert "0 are free" in capsys.readouterr().err
+
+
 def test_text_output_is_for_people(environment, where, events):
     add(events, 2)
     assert "verified" in pra(environment, "backup").stdout
@@ -72,8 +87,6 @@ def test_text_output_is_for_people(environment, where, events):
 
 
 def test_a_volume_that_breaks_its_promises_is_refused(where, monkeypatch):
-    from pra import fileops
-
     monkeypatch.setattr(fileops, "lock", lambda fd, deadline, shared=False: True)
     with pytest.raises(Refused, match="network file system"):
         volumes.probe(where.backup)

@@ -188,6 +188,9 @@ fn a_job_backs_off_ends_at_its_deadline_and_is_deleted_with_its_processes() {
         "no pause between the attempts"
     );
     assert_eq!(ran(), "ok\nbad\nbad\n");
+    let said = lab.fails(4, &["local", "job", "restore", "--env", "JOB=refused"]);
+    assert!(said.contains("another attempt would not help"), "{said}");
+    assert_eq!(ran(), "ok\nbad\nbad\nrefused\n");
 
     lab.edit(
         restore,

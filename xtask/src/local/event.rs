@@ -10,7 +10,8 @@ pub enum Event {
     /// A process ended, and everything it had started with it.
     Exited {
         run: u64,
-        succeeded: bool,
+        /// Its exit code, 128 and more for a signal; none where that is unknown.
+        code: Option<i32>,
         how: String,
     },
     /// The readiness probe has its verdict.

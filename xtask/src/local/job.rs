@@ -158,17 +158,21 @@ impl JobRun {
         self.waiting.push(waiting);
     }
 
-    pub fn exited(&mut self, ground: &Ground, succeeded: bool, how: &str) {
+    pub fn exited(&mut self, ground: &Ground, code: Option<i32>, how: &str) {
         if let Some(pod) = self.pods.last() {
             process::clean(&ground.lab, pod);
         }
         if let Some(doom) = self.doom.take() {
             return self.finish(ground, false, Some(doom));
         }
-        if succeeded {
-            return self.finish(ground, true, None);
+        match code {
+            Some(0) => self.finish(ground, true, None),
+            Some(code) if self.spec.fails_for_good(code) => {
+                let reason = format!("another attempt would not help (podFailurePolicy): {how}");
+                self.finish(ground, false, Some(reason));
+            }
+            _ => self.failed(ground, how),
         }
-        self.failed(ground, how);
     }
 
     /// Ends the job before its time.

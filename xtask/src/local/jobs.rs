@@ -96,9 +96,9 @@ impl Jobs {
         self.all.iter().all(JobRun::is_done)
     }
 
-    pub fn exited(&mut self, ground: &Ground, run: u64, succeeded: bool, how: &str) {
+    pub fn exited(&mut self, ground: &Ground, run: u64, code: Option<i32>, how: &str) {
         if let Some(job) = self.all.iter_mut().find(|job| job.runs(run)) {
-            job.exited(ground, succeeded, how);
+            job.exited(ground, code, how);
         }
     }
 
@@ -241,12 +241,8 @@ mod tests {
         fn let_one_end(&mut self) {
             let limit = Duration::from_secs(20);
             match self.inbox.recv_timeout(limit).unwrap() {
-                Event::Exited {
-                    run,
-                    succeeded,
-                    how,
-                } => {
-                    self.jobs.exited(&self.ground, run, succeeded, &how);
+                Event::Exited { run, code, how } => {
+                    self.jobs.exited(&self.ground, run, code, &how);
                 }
                 other => panic!("{other:?}"),
             }

@@ -6,8 +6,9 @@
 //! nobody else is ever hit.
 
 use std::fs::{self, File, TryLockError::WouldBlock};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -178,9 +179,14 @@ fn attend(mut child: Child, run: u64, lock: &Path) -> Event {
     }
     Event::Exited {
         run,
-        succeeded: status.as_ref().is_ok_and(|status| status.success()),
+        code: status.as_ref().ok().and_then(exit_code),
         how: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
     }
+}
+
+/// As a container's end reports it.
+fn exit_code(status: &ExitStatus) -> Option<i32> {
+    status.code().or(status.signal().map(|signal| 128 + signal))
 }
 
 /// Whether somebody holds the lock of this file.

@@ -142,12 +142,8 @@ impl Supervisor {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Exited {
-                run,
-                succeeded,
-                how,
-            } => {
-                self.jobs.exited(&self.ground, run, succeeded, &how);
+            Event::Exited { run, code, how } => {
+                self.jobs.exited(&self.ground, run, code, &how);
                 self.with_replica(run, |replica, ground| replica.exited(ground, &how));
             }
             Event::Ready { run, passing } => {

@@ -2,7 +2,7 @@
 //! ask for nothing the local engine cannot do.
 
 use super::Manifests;
-use super::model::{ConcurrencyPolicy, PodSpec, PortRef, Probe, RestartPolicy};
+use super::model::{ConcurrencyPolicy, JobSpec, PodSpec, PortRef, Probe, RestartPolicy};
 use crate::engine;
 use crate::local::cron::Schedule;
 
@@ -127,17 +127,29 @@ fn cron_job(manifests: &Manifests) -> Check {
             )
         },
     )?;
-    job(&who, &cron.spec.job_template.spec.template.spec, manifests)
+    job(&who, &cron.spec.job_template.spec, manifests)
 }
 
 /// A pod that is to run once.
-pub fn job(who: &str, spec: &PodSpec, manifests: &Manifests) -> Check {
+pub fn job(who: &str, job: &JobSpec, manifests: &Manifests) -> Check {
+    let spec = &job.template.spec;
     ensure(spec.restart_policy == RestartPolicy::Never, || {
         format!(
             "{who}: restartPolicy has to be Never: each attempt of a job is a pod of its own here"
         )
     })?;
-    pod(who, spec, manifests)
+    pod(who, spec, manifests)?;
+    for rule in &job.pod_failure_policy.rules {
+        let codes = &rule.on_exit_codes;
+        let own = |name: &String| *name == spec.container().name;
+        ensure(codes.container_name.as_ref().is_none_or(own), || {
+            format!("{who}: podFailurePolicy: its pod has no such container")
+        })?;
+        ensure(!codes.values.is_empty(), || {
+            format!("{who}: podFailurePolicy: onExitCodes.values is empty")
+        })?;
+    }
+    Ok(())
 }
 
 fn pod(who: &str, spec: &PodSpec, manifests: &Manifests) -> Check {

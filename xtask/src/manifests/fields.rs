@@ -99,6 +99,13 @@ const CRON_JOB: &[Row] = &[
 /// Of a job, below its `spec`.
 const JOB: &[Row] = &[
     ("backoffLimit", Honoured),
+    ("podFailurePolicy.rules[].action", Honoured),
+    (
+        "podFailurePolicy.rules[].onExitCodes.containerName",
+        Honoured,
+    ),
+    ("podFailurePolicy.rules[].onExitCodes.operator", Honoured),
+    ("podFailurePolicy.rules[].onExitCodes.values", Honoured),
     ("activeDeadlineSeconds", Honoured),
     ("ttlSecondsAfterFinished", Honoured),
     ("template.metadata.labels", Ignored(NO_API)),

@@ -81,7 +81,7 @@ pub fn load_restore_job(root: &Path, manifests: &Manifests) -> Result<Job> {
     let mut documents = read(root, &file)?;
     match (documents.pop(), documents.is_empty()) {
         (Some(Document::Job(job)), true) => {
-            checks::job("the restore job", &job.spec.template.spec, manifests)
+            checks::job("the restore job", &job.spec, manifests)
                 .map_err(|complaint| unusable(&complaint))?;
             Ok(*job)
         }

@@ -126,9 +126,58 @@ pub struct Job {
 pub struct JobSpec {
     #[serde(default = "six")]
     pub backoff_limit: u32,
+    #[serde(default)]
+    pub pod_failure_policy: PodFailurePolicy,
     pub active_deadline_seconds: Option<u64>,
     pub ttl_seconds_after_finished: Option<u64>,
     pub template: PodTemplate,
+}
+
+/// What a failed attempt means for its job: the first rule that matches says.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct PodFailurePolicy {
+    pub rules: Vec<PodFailureRule>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodFailureRule {
+    pub action: FailureAction,
+    pub on_exit_codes: OnExitCodes,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub enum FailureAction {
+    /// The attempt counts towards the back-off limit, as where no rule matches.
+    Count,
+    /// There is no other attempt.
+    FailJob,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnExitCodes {
+    pub container_name: Option<String>,
+    pub operator: ExitCodeOperator,
+    pub values: Vec<i32>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub enum ExitCodeOperator {
+    In,
+    NotIn,
+}
+
+impl JobSpec {
+    /// Whether an attempt that failed with this exit code is the last.
+    pub fn fails_for_good(&self, code: i32) -> bool {
+        let mut rules = self.pod_failure_policy.rules.iter();
+        let rule = rules.find(|rule| {
+            let listed = rule.on_exit_codes.values.contains(&code);
+            listed == (rule.on_exit_codes.operator == ExitCodeOperator::In)
+        });
+        rule.is_some_and(|rule| rule.action == FailureAction::FailJob)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

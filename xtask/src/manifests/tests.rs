@@ -61,6 +61,29 @@ fn an_unknown_field_is_refused_by_file_and_path() {
 }
 
 #[test]
+fn a_job_that_refuses_is_not_tried_again_and_one_that_failed_is() {
+    let manifests = super::load(root()).unwrap();
+    let restore = super::load_restore_job(root(), &manifests).unwrap();
+    let killed = 137;
+    for job in [&restore.spec, &manifests.cron_job.spec.job_template.spec] {
+        let last = [1, 2, 4, 5, killed].map(|code| job.fails_for_good(code));
+        assert_eq!(last, [true, true, false, false, false]);
+    }
+}
+
+#[test]
+fn a_failure_policy_of_another_container_or_action_is_refused() {
+    let said = complaint("pra/50-job-restore.yaml", "FailJob", "Ignore");
+    assert!(said.contains("rules[0].action"), "{said}");
+    let manifests = super::load(root()).unwrap();
+    let mut job = super::load_restore_job(root(), &manifests).unwrap().spec;
+    let codes = &mut job.pod_failure_policy.rules[0].on_exit_codes;
+    codes.container_name = Some("another".to_owned());
+    let said = super::checks::job("it", &job, &manifests).unwrap_err();
+    assert!(said.contains("no such container"), "{said}");
+}
+
+#[test]
 fn an_unknown_kind_is_refused() {
     let said = complaint("k8s/30-service.yaml", "kind: Service", "kind: Ingress");
     assert!(

@@ -55,7 +55,7 @@ def run(word):
     if word == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
-    sys.exit(0 if word == "ok" else 3)
+    sys.exit({"ok": 0, "refused": 1}.get(word, 3))
 
 
 if job:
