@@ -235,7 +235,8 @@ def high_water(where: Layout) -> HighWater:
     """How far numbers went on any timeline, abandoned ones too, as far as the journal knows."""
     seq, event = 0, 0
     for number in timelines.numbers(where):
-        seq = max(seq, timelines.read(where, number).seq)
+        timeline = timelines.read(where, number)
+        seq, event = max(seq, timeline.seq), max(event, timeline.highest_id)
         for segment in reversed(segments.of_timeline(where, number)):
             found, last = _last_transaction(segment)
             seq = max(seq, found)

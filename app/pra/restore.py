@@ -99,6 +99,7 @@ def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
             point=built.base,
             safety=kept.name,
             left=kept.left,
+            highest_id=highest_id,
         ),
     )
     if parent is None and work.settings.journal != "off":

@@ -128,7 +128,7 @@ def _keep_journal(
             for segment in _leading_on(path, start, every, None):
                 keep.segments.setdefault(segment.path, 0)
     live = path.line[-1]
-    if live.left and clock.now() - live.created < settings.keep_safety_hours * HOUR:
+    if not live.empty and clock.now() - live.created < settings.keep_safety_hours * HOUR:
         # Soon after a restore another moment of the abandoned future may be wanted.
         for segment in every:
             keep.segments.setdefault(segment.path, 0)

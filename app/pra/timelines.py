@@ -35,6 +35,7 @@ class Timeline:
         point: the point that was restored, if any.
         safety: the point that keeps what was there before, if any.
         left: where the database stood that was replaced, if that is known.
+        highest_id: the highest event id given out before; its journal may be gone.
         created: when, in seconds since 1970.
         active: it did become the current one.
     """
@@ -49,6 +50,7 @@ class Timeline:
     safety: str | None
     left: Branch | None
     created: float
+    highest_id: int = 0
     active: bool = False
 
 

@@ -118,6 +118,33 @@ def test_the_journal_that_is_still_needed_stays(small, at, where, monkeypatch, e
     assert rows(where) == live
 
 
+@pytest.fixture
+def future_left_behind(small, at, where, events):
+    """The data volume is lost and an old point restored: only the journal has what came after."""
+    made = backups(small(), at, [0, 60])
+    add(events, 5)
+    later = rows(where)
+    lose_data(where)
+    bring(small(), made[0].name)
+    at(120)
+    return later
+
+
+def test_what_a_restore_left_behind_can_still_be_wanted(small, at, where, future_left_behind):
+    retention.run(small(), dry_run=False)
+    restore.run(small(), lambda where, known: targets.just_before(where, 5))
+    assert rows(where) == future_left_behind[:4]
+
+
+def test_an_id_is_not_given_out_again_though_its_journal_is_gone(
+    small, at, where, events, future_left_behind
+):
+    retention.run(small(SAFETY_HOURS=0), dry_run=False)
+    lose_data(where)
+    bring(small())
+    assert events.add("after")["id"] == 6
+
+
 def test_all_stays_within_the_configured_size(small, at, where, events):
     config = small(LAST=60, MIB=2)
     add(events, 200)
