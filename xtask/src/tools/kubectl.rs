@@ -124,8 +124,10 @@ pub fn logs(pod: &str, follow: bool) -> Vec<String> {
     args
 }
 
+/// Runs a command in a pod that is there. kubectl would wait a minute for the
+/// first pod of a deployment that has none.
 pub fn exec(target: &str, command: &[&str]) -> Vec<String> {
-    [&["exec", target, "--"], command]
+    [&["exec", target, "--pod-running-timeout=1s", "--"], command]
         .concat()
         .into_iter()
         .map(str::to_owned)
@@ -184,6 +186,13 @@ mod tests {
             "kubectl --context k3d-pra -n pra patch cronjob sqlite-backup \
              -p '{\"spec\":{\"suspend\":true}}'"
         );
+    }
+
+    #[test]
+    fn a_deployment_without_pods_is_not_waited_for() {
+        let line = exec("deployment/flask", &["python", "-V"]).join(" ");
+        let expected = "exec deployment/flask --pod-running-timeout=1s -- python -V";
+        assert_eq!(line, expected);
     }
 
     #[test]
