@@ -63,25 +63,18 @@ fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Another point of the schedule would be a third, good one.
     engine.suspend_backups(true)?;
     engine.python(DAMAGE)?;
-    outage::lose_data_volume(ctx, engine)?;
+    // While replicas run: looking is no part of the outage.
     if !ctx.exec.dry_run() {
         insist_on_damage(engine)?;
     }
-    Ok(())
-}
-
-/// The names of the points that were damaged.
-fn poisoned(engine: &dyn Engine) -> Result<Vec<String>> {
-    let points = app::points(engine)?.points;
-    let newest = points.into_iter().take(POISONED).map(|point| point.name);
-    Ok(newest.collect())
+    outage::lose_data_volume(ctx, engine)
 }
 
 /// The disaster has to have happened for its recovery to mean anything.
 fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
-    for name in poisoned(engine)? {
-        let checked = engine.pra(&["verify", "--json", &name])?;
-        if checked.status.success() {
+    let newest = app::points(engine)?.points.into_iter().take(POISONED);
+    for name in newest.map(|point| point.name) {
+        if verifies(engine, &name)? {
             let said = format!("{name} was damaged, and its verification found nothing");
             return Err(Failure::promise(said)
                 .next("cargo xtask restore --list")
@@ -91,14 +84,17 @@ fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
     Ok(())
 }
 
+fn verifies(engine: &dyn Engine, name: &str) -> Result<bool> {
+    Ok(engine.pra(&["verify", "--json", name])?.status.success())
+}
+
 fn restore(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
-    if ctx.exec.dry_run() {
-        return outage::restore_latest(ctx, engine);
-    }
-    let poisoned = poisoned(engine)?;
     let restored = outage::restore_latest(ctx, engine)?;
-    let point = restored.as_ref().and_then(|done| done.point.as_ref());
-    if let Some(point) = point.filter(|point| poisoned.contains(point)) {
+    let point = restored.as_ref().and_then(|done| done.point.as_deref());
+    let Some(point) = point else {
+        return Ok(restored);
+    };
+    if !verifies(engine, point)? {
         let said = format!("the damaged point {point} was restored");
         return Err(Failure::promise(said).next("cargo xtask undo").into());
     }
