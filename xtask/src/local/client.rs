@@ -189,16 +189,35 @@ fn said_since(log: &Path, position: u64) -> String {
 
 /// Asks the supervisor to end, in whatever version it is, and waits until it
 /// and everything it started are gone.
+///
+/// # Errors
+/// Where its lock no longer says which process it is.
 pub fn stop(lab: &Lab) -> Result<()> {
     if !is_alive(lab) {
         return Ok(());
     }
-    let holder = fs::read_to_string(paths::lock(lab)).unwrap_or_default();
+    let lock = paths::lock(lab);
+    // Empty for an instant, while the supervisor starts.
+    let holder = wait::until(wait::SUPERVISOR_UP, || {
+        let holder = fs::read_to_string(&lock).unwrap_or_default();
+        Ok((!holder.is_empty() || !is_alive(lab)).then_some(holder))
+    })?;
     // As long as the lock is held, the number is the holder's.
-    if let Ok(pid) = holder.trim().parse()
-        && is_alive(lab)
-    {
+    if is_alive(lab) {
+        let pid = holder.trim().parse().map_err(|_| unknown(lab))?;
         exec::signal_process(pid, Signal::SIGTERM);
     }
     wait::until(wait::SUPERVISOR_DOWN, || Ok((!is_alive(lab)).then_some(())))
+}
+
+fn unknown(lab: &Lab) -> anyhow::Error {
+    let lock = paths::lock(lab);
+    let found = format!(
+        "the supervisor runs, but {} does not say which process it is",
+        lock.display()
+    );
+    let root = lab.root.display();
+    Failure::tool(found)
+        .next(format!("pkill -f -- '--root {root} local supervisor'"))
+        .into()
 }
