@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::engine::{self, Engine, JobOutcome, JobSource};
+use crate::exec::Output;
 use crate::failure::{self, Failure};
 use crate::http;
 use crate::measure::compare::{self, Rows};
@@ -227,11 +228,28 @@ fn verb(engine: &dyn Engine, args: &[&str]) -> Result<String> {
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = complaint(&output.stdout).unwrap_or_else(|| Complaint {
-        error: output.stderr.trim().to_owned(),
-        next: None,
-    });
-    Err(said.into_failure(args[0]).into())
+    Err(refusal(&output, args[0]).into())
+}
+
+/// Why a verb that did not succeed did not: its document, or its words.
+pub fn refusal(output: &Output, verb: &str) -> Failure {
+    let said = complaint(&output.stdout).unwrap_or_else(|| in_words(&output.stderr));
+    said.into_failure(verb)
+}
+
+/// What the package says where nobody asked for a document.
+fn in_words(said: &str) -> Complaint {
+    let said = said.trim();
+    let (error, next) = said
+        .rsplit_once("\nnext: ")
+        .map_or((said, None), |(error, next)| {
+            let next = next.lines().next().unwrap_or_default();
+            (error, Some(next.to_owned()))
+        });
+    Complaint {
+        error: error.trim_start_matches("pra: ").to_owned(),
+        next,
+    }
 }
 
 /// What the package says when it refuses or fails.
@@ -278,7 +296,8 @@ fn document_line(text: &str) -> Option<&str> {
     lines.find(|line| line.starts_with('{') && line.ends_with('}'))
 }
 
-fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
+/// Reads a document of the package.
+pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
     let text = text.trim();
     let value = serde_json::from_str(text)
         .with_context(|| format!("reading the answer of `pra {verb}`"))?;
@@ -316,6 +335,17 @@ mod tests {
         assert_eq!(kind(&error), Kind::Promise);
         assert!(error.to_string().contains("no space"), "{error}");
         assert_eq!(next(&error), Some("prune"));
+    }
+
+    #[test]
+    fn words_on_standard_error_are_a_complaint_too() {
+        let said = in_words("pra: exporting: no database\nnext: python -m pra restore latest\n");
+        assert_eq!(said.error, "exporting: no database");
+        assert_eq!(said.next.as_deref(), Some("python -m pra restore latest"));
+        // What kubectl adds is no part of the command that comes next.
+        let said = in_words("pra: a: b\nnext: c\ncommand terminated with exit code 1");
+        assert_eq!(said.next.as_deref(), Some("c"));
+        assert_eq!(in_words("Killed").error, "Killed");
     }
 
     #[test]

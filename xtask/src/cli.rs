@@ -84,6 +84,19 @@ pub enum Command {
     },
     /// Remove the restore points that retention no longer keeps
     Prune,
+    /// Write a checked copy of the whole database into one file, to be kept elsewhere
+    Export {
+        /// Which file; one that exists is replaced only after a yes
+        file: PathBuf,
+    },
+    /// Make an exported copy the database: of a new lab, or in the place of what is there
+    Adopt {
+        /// The file that `export` wrote; it is checked before anything is touched
+        file: PathBuf,
+        /// Only say what would be gained and lost
+        #[arg(long)]
+        plan: bool,
+    },
     /// Cause a disaster, recover from it, measure what was lost and how long it took
     Scenario {
         /// Describe the scenarios instead

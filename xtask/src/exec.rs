@@ -4,8 +4,9 @@
 
 mod cmd;
 mod service;
+mod stream;
 
-pub use cmd::{Cmd, quote};
+pub use cmd::{Cmd, Piped, quote};
 pub use service::{Process, signal_group, signal_process, spawn};
 
 use std::fs::File;
@@ -186,12 +187,6 @@ pub fn output(cmd: &Cmd) -> Result<Output> {
     let stderr = drain(child.stderr.take());
     let group = Some(child.id());
     let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
-    // A grandchild may hold the pipes open for ever: what it has yet to say
-    // is not the command's output.
-    let collect = |lines: mpsc::Receiver<Vec<u8>>| {
-        let bytes = lines.recv_timeout(Duration::from_secs(2));
-        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-    };
     Ok(Output {
         status,
         stdout: collect(stdout),
@@ -211,6 +206,13 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
         let _ = sender.send(bytes);
     });
     receiver
+}
+
+/// What was read from a pipe. A grandchild may hold it open for ever: what it
+/// has yet to say is not the command's output.
+fn collect(pipe: mpsc::Receiver<Vec<u8>>) -> String {
+    let bytes = pipe.recv_timeout(Duration::from_secs(2));
+    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
 }
 
 /// Waits for a process within its limit; on ctrl-C or timeout ends its group.

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod config;
 mod context;
+mod copy;
 mod engine;
 mod exec;
 mod failure;
@@ -60,6 +61,8 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Restore(args) => commands::restore::run(ctx, &args),
         Command::Undo { plan } => commands::restore::undo(ctx, plan),
         Command::Prune => commands::restore::prune(ctx),
+        Command::Export { file } => commands::copy::export(ctx, &file),
+        Command::Adopt { file, plan } => commands::copy::adopt(ctx, &file, plan),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
         Command::Scenario { name, step, .. } => {
             let how = How { step, moment: None };

@@ -115,6 +115,10 @@ pub const PLAYBOOK: Duration = Duration::from_secs(300);
 pub const DELETION: Duration = Duration::from_secs(90);
 /// A job's deadline and some room.
 pub const JOB_LOG: Duration = Duration::from_secs(330);
+/// A whole database on its way into a file or out of one.
+pub const COPY: Duration = Duration::from_secs(900);
+/// For a pod of our own to run.
+pub const HELPER_READY: Duration = Duration::from_secs(120);
 /// Between asking a process group to end and ending it.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 

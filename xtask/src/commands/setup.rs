@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::commands::preflight;
 use crate::context::Context;
+use crate::copy;
 use crate::engine::{self, Engine, Facts};
 use crate::scenario::{mark, protection, repair};
 
@@ -46,6 +47,14 @@ pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
         complete(ctx, engine.as_ref())?;
     }
     Ok(engine)
+}
+
+/// Brings up a lab that is not there yet, with nobody to serve until its data
+/// are; see [`copy::open`].
+pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    preflight::insist(ctx, engine)?;
+    engine::remember(ctx, engine)?;
+    copy::up_closed(ctx, engine)
 }
 
 /// The lab's engine where there are restore points to look at; no replica

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::check::Check;
 use crate::context::Context;
-use crate::exec::{Cmd, Exec, Output, quote};
+use crate::exec::{Cmd, Exec, Output, Piped, quote};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
@@ -344,6 +344,11 @@ impl Engine for LocalEngine {
     fn pra(&self, args: &[&str]) -> Result<Output> {
         let cmd = self.in_a_replica(&[&["-m", "pra"], args].concat())?;
         self.exec.probe(&cmd)
+    }
+
+    fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>> {
+        let cmd = self.in_a_replica(&[&["-m", "pra"], args].concat())?;
+        self.exec.stream(&cmd.file(file).limit(wait::COPY))
     }
 
     fn python(&self, script: &str) -> Result<()> {

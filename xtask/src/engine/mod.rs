@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
-use crate::exec::Output;
+use crate::exec::{Output, Piped};
 
 pub use choice::{forget, remember, select};
 
@@ -156,6 +156,10 @@ pub trait Engine: Sync {
     /// `python -m pra ARGS` with both volumes at hand, whether or not a
     /// replica runs. Read-only verbs.
     fn pra(&self, args: &[&str]) -> Result<Output>;
+
+    /// `python -m pra ARGS` with both volumes at hand, whether or not a replica
+    /// runs; the file is its standard input or output. `None` in a dry run.
+    fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>>;
 
     /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
     /// the hand of an accident, or of an administrator.

@@ -23,6 +23,17 @@ pub struct Cmd {
     pub only_env: bool,
     /// What it reads from its standard input; only short commands read any.
     pub input: Option<String>,
+    /// The file that it reads, or writes, as [`super::Exec::stream`] runs it.
+    pub file: Option<Piped>,
+}
+
+/// A file on one side of a command.
+#[derive(Clone, Debug)]
+pub enum Piped {
+    /// It is the standard input.
+    From(PathBuf),
+    /// It becomes what the command writes to its standard output.
+    Into(PathBuf),
 }
 
 impl Cmd {
@@ -35,6 +46,7 @@ impl Cmd {
             limit: wait::SHORT_COMMAND,
             only_env: false,
             input: None,
+            file: None,
         }
     }
 
@@ -80,6 +92,12 @@ impl Cmd {
     #[must_use]
     pub fn input(mut self, text: impl Into<String>) -> Self {
         self.input = Some(text.into());
+        self
+    }
+
+    #[must_use]
+    pub fn file(mut self, file: Piped) -> Self {
+        self.file = Some(file);
         self
     }
 
@@ -129,7 +147,11 @@ impl fmt::Display for Cmd {
         if let Some(text) = &self.input {
             write!(f, " <<'END'\n{}\nEND", text.trim_end())?;
         }
-        Ok(())
+        match &self.file {
+            Some(Piped::From(path)) => write!(f, " < {}", quote(&path.to_string_lossy())),
+            Some(Piped::Into(path)) => write!(f, " > {}", quote(&path.to_string_lossy())),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod checks;
 pub mod fields;
 pub mod model;
+pub mod substitute;
 #[cfg(test)]
 mod tests;
 
@@ -41,18 +42,16 @@ enum Document {
     Job(Box<Job>),
 }
 
-/// Stands for `k8s/` while it is there: a copy with another protection.
-pub fn substitute(root: &Path) -> PathBuf {
-    root.join(".lab/state/k8s")
-}
+/// The lab's own declarations.
+pub const FOLDER: &str = "k8s";
 
 /// What is applied: `k8s/`, or what stands for it.
 pub fn folder(root: &Path) -> PathBuf {
-    let other = substitute(root);
+    let other = substitute::path(root);
     if other.is_dir() {
         return other;
     }
-    root.join("k8s")
+    root.join(FOLDER)
 }
 
 /// Reads and checks everything in `k8s/`.

@@ -1,5 +1,7 @@
 //! kubectl: from an intent to arguments. Every call names its context.
 
+use std::time::Duration;
+
 use crate::exec::Cmd;
 
 /// kubectl for one namespace of one cluster.
@@ -24,6 +26,16 @@ impl Kubectl {
             ..self.clone()
         }
     }
+}
+
+pub fn wait_until_ready(pod: &str, limit: Duration) -> Vec<String> {
+    let limit = format!("--timeout={}s", limit.as_secs());
+    words(&[
+        "wait",
+        "--for=condition=Ready",
+        &format!("pod/{pod}"),
+        &limit,
+    ])
 }
 
 /// All that the state of the lab is read from, in one call.
@@ -121,6 +133,13 @@ pub fn logs(pod: &str, follow: bool) -> Vec<String> {
     if follow {
         args.push("--follow".to_owned());
     }
+    args
+}
+
+/// As [`exec`], with our standard input as its own.
+pub fn exec_with_input(target: &str, command: &[&str]) -> Vec<String> {
+    let mut args = exec(target, command);
+    args.insert(1, "-i".to_owned());
     args
 }
 

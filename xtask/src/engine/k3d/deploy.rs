@@ -30,7 +30,8 @@ impl Site {
         let step = self.ctx.ui.step(format!("playbook {}", self.plan.playbook));
         let playbook = self.path(self.plan.playbook);
         let program = venv.bin("ansible-playbook");
-        let cmd = ansible::playbook(program, &playbook, &self.plan.context());
+        let other = self.stands_for_the_manifests();
+        let cmd = ansible::playbook(program, &playbook, &self.plan.context(), other.as_deref());
         self.ctx.exec.run(&cmd).map_err(|error| {
             error.context(Failure::tool("deploying with Ansible").next(format!(
                 "kubectl --context {} -n {} get pods,events",

@@ -44,7 +44,8 @@ impl Site {
         Ok(kubectl.cmd(kubectl::create("-")).input(job.to_string()))
     }
 
-    fn restore_manifest(&self) -> Result<Value> {
+    /// The restore job as its file declares it.
+    pub(super) fn restore_manifest(&self) -> Result<Value> {
         let file = self.path(RESTORE_FILE);
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("reading {}", file.display()))?;

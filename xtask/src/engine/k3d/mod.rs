@@ -6,6 +6,7 @@ mod cluster;
 mod deploy;
 pub mod docker;
 mod forward;
+mod helper;
 mod image;
 mod jobs;
 pub mod site;
@@ -19,7 +20,7 @@ use super::{Death, Engine, Facts, JobOutcome, JobSource, Volume};
 use crate::check::Check;
 use crate::context::Context;
 use crate::engine::{CRON_JOB, DATA_CLAIM, DEPLOYMENT};
-use crate::exec::Output;
+use crate::exec::{Output, Piped};
 use crate::failure::Failure;
 use crate::manifests;
 use crate::tools::kube_state;
@@ -133,6 +134,10 @@ impl Engine for K3dEngine {
             }
             Ok((facts.ready() >= facts.wanted as usize).then_some(()))
         })?;
+        if self.facts()?.wanted == 0 {
+            step.done("none is asked for");
+            return Ok(());
+        }
         let url = self.url()?.context("the lab has no URL")?;
         wait::until(wait::APP_SERVES, || {
             Ok(crate::http::get_ok(&url, "/health", &[]).ok())
@@ -195,6 +200,23 @@ impl Engine for K3dEngine {
             .ui
             .note("no replica runs: a pod of its own does this");
         self.owned()?.pra_alone(args, &claims)
+    }
+
+    fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>> {
+        let site = self.owned()?;
+        let command = [&["python", "-m", "pra"], args].concat();
+        let run = |target: &str| {
+            let words = match &file {
+                Piped::From(_) => kubectl::exec_with_input(target, &command),
+                Piped::Into(_) => kubectl::exec(target, &command),
+            };
+            let cmd = site.kubectl()?.cmd(words).file(file.clone());
+            site.ctx.exec.stream(&cmd.limit(wait::COPY))
+        };
+        if site.ctx.exec.dry_run() || self.facts()?.ready() > 0 {
+            return run(&format!("deployment/{DEPLOYMENT}"));
+        }
+        site.with_helper(run)
     }
 
     fn python(&self, script: &str) -> Result<()> {

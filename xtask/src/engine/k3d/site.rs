@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::context::Context;
 use crate::exec::{self, Cmd, Output};
 use crate::failure::Failure;
+use crate::manifests::{self, substitute};
 use crate::tools::docker;
 use crate::tools::k3d::{self, Cluster};
 use crate::tools::kubectl::Kubectl;
@@ -53,7 +54,7 @@ impl Blueprint {
             template: "packer/flask",
             base: ctx.config.images.flask_base.clone(),
             playbook: "ansible/playbook.yml",
-            manifests: "k8s",
+            manifests: manifests::FOLDER,
             deployment: crate::engine::DEPLOYMENT,
             ports: vec![Port {
                 host: ctx.config.service.port,
@@ -121,9 +122,18 @@ impl Site {
         self.ctx.lab.root.join(name)
     }
 
-    /// The folder of the manifests. With the slash kubectl follows a link.
+    /// The folder of the manifests, or what stands for it. With the slash
+    /// kubectl follows a link.
     pub fn manifests(&self) -> String {
-        format!("{}/", self.path(self.plan.manifests).display())
+        let own = self.path(self.plan.manifests);
+        let folder = self.stands_for_the_manifests().unwrap_or(own);
+        format!("{}/", folder.display())
+    }
+
+    /// What is applied in the place of the lab's manifests, where anything is.
+    pub fn stands_for_the_manifests(&self) -> Option<PathBuf> {
+        let other = substitute::path(&self.ctx.lab.root);
+        (self.plan.manifests == manifests::FOLDER && other.is_dir()).then_some(other)
     }
 
     pub fn kubectl(&self) -> Result<Kubectl> {

@@ -1,0 +1,220 @@
+//! `export`, `adopt`: the whole database in one file, and such a file as the
+//! database.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::app::{self, Plan, Restored, Said, Taken};
+use crate::commands::setup;
+use crate::context::Context;
+use crate::copy::{self, Copy};
+use crate::engine::{self, Engine};
+use crate::failure::Failure;
+use crate::scenario::mark;
+use crate::wait;
+
+pub fn export(ctx: &Context, file: &Path) -> Result<()> {
+    copy::insist_on_room_for_a_name(ctx, file)?;
+    let _lock = ctx.lock("export")?;
+    let engine = setup::bring_up(ctx)?;
+    let step = ctx.ui.step("export");
+    let copy = copy::export(ctx, engine.as_ref(), file)?;
+    let Some(copy) = copy else {
+        step.done("shown");
+        return Ok(());
+    };
+    step.done("written, and read back whole");
+    let name = file.display();
+    if ctx.ui.json() {
+        return ctx.ui.document(&json!({
+            "status": "exported", "file": file, "bytes": copy.file.bytes,
+            "sha256": copy.file.sha256, "rows": copy.rows, "max_id": copy.max_id,
+            "created": copy.created, "lineage": copy.position.lineage,
+            "timeline": copy.position.timeline, "seq": copy.position.seq,
+        }));
+    }
+    ctx.ui.say(&format!(
+        "Exported {} rows to {name}: {} bytes, SHA-256 {}.",
+        copy.rows, copy.file.bytes, copy.file.sha256
+    ));
+    ctx.ui.say(&format!(
+        "Everything that was acknowledged before {} is in it. Whoever can read it has the data; \
+         it survives this machine only on another one.",
+        copy.created
+    ));
+    ctx.ui.say(&format!("  next: cargo xtask adopt {name}"));
+    Ok(())
+}
+
+pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
+    let step = ctx.ui.step(format!("check of {}", file.display()));
+    let copy = copy::check(ctx, file)?;
+    step.done(format!("whole, {} rows", copy.value.rows));
+    let _lock = ctx.lock("adopt")?;
+    let engine = engine::select(ctx)?;
+    let facts = engine.facts()?;
+    let nothing_there = !facts.running && facts.volumes.is_empty();
+    if plan_only {
+        setup::bring_up(ctx)?;
+        return plan(ctx, engine.as_ref(), file);
+    }
+    let restored = if nothing_there {
+        onto_a_new_lab(ctx, engine.as_ref(), file)?
+    } else {
+        setup::bring_up(ctx)?;
+        in_place(ctx, engine.as_ref(), file)?
+    };
+    // Recovered means protected again: a new verified point of the new state,
+    // and a journal that leads on from it.
+    let step = ctx.ui.step("new backup");
+    let backup = app::backup(engine.as_ref())?;
+    let (Some(restored), Some(backup)) = (restored, backup) else {
+        step.done("shown");
+        return Ok(());
+    };
+    insist_on_protection(engine.as_ref())?;
+    step.done("taken");
+    tell(ctx, file, &copy, &restored, &backup)
+}
+
+fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
+    let Some(said) = copy::plan(engine, file)? else {
+        return Ok(());
+    };
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+        return Ok(());
+    }
+    ctx.ui.say(&format!(
+        "Adopting {}: {}. Nothing was touched.",
+        file.display(),
+        against(&said.value)
+    ));
+    Ok(())
+}
+
+/// What there is to gain and to lose, in words.
+fn against(plan: &Plan) -> String {
+    format!(
+        "{} rows; of what is there now {} would be lost and {} changed, {} gained",
+        plan.rows, plan.lost, plan.changed, plan.gained
+    )
+}
+
+/// The lab is built around the copy: nobody writes before it is there.
+fn onto_a_new_lab(
+    ctx: &Context,
+    engine: &dyn Engine,
+    file: &Path,
+) -> Result<Option<Said<Restored>>> {
+    ctx.ui
+        .note("There is no lab: building one, which serves nobody before the copy is in place.");
+    setup::bring_up_closed(ctx, engine)?;
+    let restored = take_in(ctx, engine, file)?;
+    let step = ctx.ui.step("application serves");
+    copy::open(ctx, engine)?;
+    if !ctx.exec.dry_run() {
+        // A scenario that was cut off has nothing left to put back.
+        mark::forget(&ctx.lab)?;
+    }
+    step.done("ready");
+    Ok(restored)
+}
+
+fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {
+    if !ctx.options.yes && !ctx.exec.dry_run() {
+        consent(ctx, engine, file)?;
+    }
+    take_in(ctx, engine, file)
+}
+
+fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {
+    let step = ctx.ui.step(format!("adopting {}", file.display()));
+    let restored = copy::adopt(engine, file)?;
+    step.done(match &restored {
+        Some(_) => "verified and in place",
+        None => "shown",
+    });
+    Ok(restored)
+}
+
+/// Asks where rows that are there now would no longer be.
+fn consent(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
+    let url = engine.facts()?.url.context("the lab has no URL")?;
+    let readable = match app::status(&url) {
+        Ok(status) if status.needs_restore => return Ok(()),
+        Ok(_) => copy::plan(engine, file),
+        Err(error) => Err(error),
+    };
+    wait::check_interrupt()?;
+    let what = match readable {
+        Ok(Some(said)) if said.value.lost + said.value.changed == 0 => return Ok(()),
+        Ok(Some(said)) => against(&said.value),
+        Ok(None) => return Ok(()),
+        Err(error) => format!("the database that is there cannot be compared ({error:#})"),
+    };
+    ctx.confirm(&format!(
+        "Adopting {}: {what}. What is there is kept: `cargo xtask undo` brings it back.",
+        file.display()
+    ))
+}
+
+/// # Errors
+/// The journal does not lead on from the new database, where it should.
+fn insist_on_protection(engine: &dyn Engine) -> Result<()> {
+    let url = engine.facts()?.url.context("the lab has no URL")?;
+    match app::status(&url)?.more.get("unprotected") {
+        None | Some(Value::Null) => Ok(()),
+        Some(why) => Err(
+            Failure::promise(format!("new writes are not protected: {why}"))
+                .next("cargo xtask backup")
+                .into(),
+        ),
+    }
+}
+
+fn tell(
+    ctx: &Context,
+    file: &Path,
+    copy: &Said<Copy>,
+    restored: &Said<Restored>,
+    backup: &Said<Taken>,
+) -> Result<()> {
+    if ctx.ui.json() {
+        let document = format!(
+            r#"{{"copy":{},"adopted":{},"backup":{}}}"#,
+            copy.text, restored.text, backup.text
+        );
+        ctx.ui.raw(&document);
+        return Ok(());
+    }
+    let kept = match &restored.value.safety_point {
+        Some(name) => {
+            format!("What was there is kept as {name}; `cargo xtask undo` brings it back.")
+        }
+        None => "Nothing was there before.".to_owned(),
+    };
+    ctx.ui.say(&format!(
+        "Adopted {}: {} rows, as of {} ({} ago). {kept}",
+        file.display(),
+        restored.value.rows,
+        copy.value.created,
+        age(&copy.value)
+    ));
+    let point = &backup.value.point;
+    ctx.ui.say(&format!(
+        "Protected again: {} is {}.",
+        point.name, point.status
+    ));
+    Ok(())
+}
+
+/// How old the copy is: the most that can be missing.
+fn age(copy: &Copy) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let age = now.unwrap_or_default().as_secs_f64() - copy.created_time;
+    humantime::format_duration(Duration::from_secs(age.max(0.0) as u64)).to_string()
+}

@@ -1,0 +1,234 @@
+//! The exported copy: one file with the whole database. How it is taken,
+//! checked, and made the database of a lab, which may have to be built first.
+//! The package alone knows what is in it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::app::{self, Plan, Restored, Said};
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::exec::{Cmd, Output, Piped};
+use crate::failure::{Failure, Kind};
+use crate::manifests::substitute;
+use crate::tools::python;
+use crate::wait;
+
+/// A copy that was read to its end and is whole.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Copy {
+    /// RFC 3339, UTC: everything that was acknowledged before is in it.
+    pub created: String,
+    /// The same in seconds since 1970.
+    pub created_time: f64,
+    pub rows: u64,
+    pub max_id: Option<i64>,
+    pub position: Position,
+    pub file: WholeFile,
+}
+
+/// Where its database stood.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Position {
+    pub lineage: String,
+    pub timeline: u64,
+    pub seq: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct WholeFile {
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// Reads a copy to its end, on this machine; needs no lab.
+///
+/// # Errors
+/// It is cut off, was changed, is of another kind or of a newer format.
+pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
+    let name = path.display();
+    let opened = File::open(path).and_then(|file| file.metadata());
+    let usable = opened.map_err(|error| unusable(format!("{name}: {error}")))?;
+    if !usable.is_file() {
+        return Err(unusable(format!("{name} is not a file")).into());
+    }
+    let cmd = Cmd::new(python::find()?.to_string_lossy())
+        .args(["-m", "pra", "adopt", "--check", "--json"])
+        .args([absolute(path)?.to_string_lossy()])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .cwd(ctx.lab.root.join("app"))
+        .limit(wait::COPY);
+    let output = ctx.exec.probe(&cmd)?;
+    if output.status.success() {
+        return app::parse(&output.stdout, "adopt");
+    }
+    let mut refusal = refusal(&output, "adopt --check");
+    refusal.message = format!("{name}: {}", refusal.message);
+    Err(refusal.into())
+}
+
+/// With the meaning of the package's exit code, which a job does not hand on.
+fn refusal(output: &Output, verb: &str) -> Failure {
+    let mut refusal = app::refusal(output, verb);
+    refusal.kind = match output.status.code() {
+        Some(1) => Kind::Promise,
+        Some(2) => Kind::Usage,
+        _ => Kind::Tool,
+    };
+    refusal
+}
+
+/// What is shown as shell may begin with another folder than ours.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("finding {}", path.display()))
+}
+
+fn unusable(message: String) -> Failure {
+    Failure::usage(message).next("cargo xtask export FILE writes one")
+}
+
+/// Refuses a name under which no copy could be written, before anything else is
+/// done.
+pub fn insist_on_room_for_a_name(ctx: &Context, path: &Path) -> Result<()> {
+    let name = path.display();
+    if path.is_dir() {
+        return Err(Failure::usage(format!("{name} is a folder"))
+            .next("name a file in it: cargo xtask export FILE")
+            .into());
+    }
+    let folder = folder(path);
+    if !folder.is_dir() {
+        return Err(
+            Failure::usage(format!("there is no folder {}", folder.display()))
+                .next(format!("mkdir -p {}", folder.display()))
+                .into(),
+        );
+    }
+    if path.exists() {
+        ctx.confirm(&format!("{name} exists and would be replaced."))?;
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Writes a copy of the database as it is now, checks it, and only then gives
+/// it its name; `None` in a dry run.
+pub fn export(ctx: &Context, engine: &dyn Engine, path: &Path) -> Result<Option<Copy>> {
+    if ctx.exec.dry_run() {
+        engine.stream(&["export"], Piped::Into(absolute(path)?))?;
+        return Ok(None);
+    }
+    let part = Part::create(&absolute(path)?)?;
+    let output = engine.stream(&["export"], Piped::Into(part.path.clone()))?;
+    let output = output.context("an export has an end")?;
+    if !output.status.success() {
+        return Err(refusal(&output, "export").into());
+    }
+    let copy = check(ctx, &part.path)?.value;
+    part.publish(path)?;
+    Ok(Some(copy))
+}
+
+/// A copy on its way to its name; removed unless it gets there.
+struct Part {
+    path: PathBuf,
+}
+
+impl Part {
+    /// Whoever can read it has the data: that is its owner alone.
+    fn create(target: &Path) -> Result<Self> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(".part");
+        let path = PathBuf::from(name);
+        let unwritable = |error: std::io::Error| {
+            Failure::tool(format!("writing {}: {error}", path.display()))
+                .next("name a file in a folder of yours: cargo xtask export FILE")
+        };
+        if path.symlink_metadata().is_ok() {
+            // Of an export that was killed.
+            fs::remove_file(&path).map_err(unwritable)?;
+        }
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        options.open(&path).map_err(unwritable)?;
+        Ok(Self { path })
+    }
+
+    fn publish(self, target: &Path) -> Result<()> {
+        fs::rename(&self.path, target)
+            .with_context(|| format!("giving {} its name", target.display()))?;
+        let folder = folder(target);
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .with_context(|| format!("making the name in {} durable", folder.display()))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Gone already where it got its name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// What adopting a copy would gain and lose; changes nothing.
+pub fn plan(engine: &dyn Engine, path: &Path) -> Result<Option<Said<Plan>>> {
+    document(engine, &["adopt", "--plan", "--json"], path)
+}
+
+/// Makes a copy the database, on volumes that exist; what was there is kept.
+/// `None` in a dry run.
+pub fn adopt(engine: &dyn Engine, path: &Path) -> Result<Option<Said<Restored>>> {
+    document(engine, &["adopt", "--json"], path)
+}
+
+fn document<T: serde::de::DeserializeOwned>(
+    engine: &dyn Engine,
+    args: &[&str],
+    path: &Path,
+) -> Result<Option<Said<T>>> {
+    let Some(output) = engine.stream(args, Piped::From(absolute(path)?))? else {
+        return Ok(None);
+    };
+    if !output.status.success() {
+        return Err(refusal(&output, "adopt").into());
+    }
+    app::parse(&output.stdout, "adopt").map(Some)
+}
+
+/// Brings the lab up with nobody to serve: what somebody wrote now would be
+/// replaced by the copy.
+pub fn up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    if ctx.exec.change("# replicas: 0 in a copy of k8s/") {
+        ctx.lab.create()?;
+        substitute::write(&ctx.lab.root, "replicas", "0")?;
+    }
+    engine.up()
+}
+
+/// Asks for the declared replicas and waits until they serve.
+pub fn open(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let copy = substitute::path(&ctx.lab.root);
+    if ctx.exec.change(&format!("rm -r {}", copy.display())) {
+        substitute::remove(&ctx.lab.root)?;
+    }
+    engine.apply()?;
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    wait::until(wait::APP_READY, || {
+        let facts = engine.facts()?;
+        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
+        Ok(ready.then_some(()))
+    })
+}

@@ -1,0 +1,78 @@
+//! A pod of our own with both volumes, for as long as something is done there.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::site::Site;
+use crate::failure::Failure;
+use crate::tools::kubectl;
+use crate::wait;
+
+impl Site {
+    /// Runs `act` on a pod that holds both volumes and does nothing itself:
+    /// for when no replica runs.
+    pub fn with_helper<T>(&self, act: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let name = format!("pra-copy-{}", std::process::id());
+        let pod = helper(self.restore_manifest()?, &name);
+        self.ctx
+            .ui
+            .note(&format!("no replica runs: the pod {name} does this"));
+        let kubectl = self.kubectl()?;
+        let create = kubectl.cmd(kubectl::create("-")).input(pod.to_string());
+        if let Some(created) = self.change(&create)?
+            && !created.status.success()
+        {
+            let said = created.stderr.trim();
+            return Err(
+                Failure::tool(format!("the pod {name} could not be created: {said}"))
+                    .next(format!("try it by hand: {create}"))
+                    .into(),
+            );
+        }
+        let ready = kubectl.cmd(kubectl::wait_until_ready(&name, wait::HELPER_READY));
+        let result = self
+            .ctx
+            .exec
+            .run(&ready.limit(wait::HELPER_READY + wait::SHORT_COMMAND))
+            .and_then(|()| act(&format!("pod/{name}")));
+        let delete = kubectl.cmd(kubectl::delete_pod(&name, true));
+        result.and_then(|done| self.ctx.exec.run(&delete).map(|()| done))
+    }
+}
+
+/// The pod of the restore job, asleep. One that is forgotten ends by itself.
+fn helper(mut job: Value, name: &str) -> Value {
+    let template = job["spec"]["template"].take();
+    let mut spec = template["spec"].clone();
+    spec["activeDeadlineSeconds"] = wait::COPY.as_secs().into();
+    let container = &mut spec["containers"][0];
+    container["command"] = json!(["sleep", wait::COPY.as_secs().to_string()]);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "pra-copy"}},
+        "spec": spec,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_helper_has_what_the_restore_has_and_sleeps() {
+        let job: Value =
+            serde_norway::from_str(include_str!("../../../../pra/50-job-restore.yaml")).unwrap();
+        let pod = helper(job.clone(), "pra-copy-1");
+        let theirs = &job["spec"]["template"]["spec"];
+        for same in ["volumes", "securityContext", "restartPolicy"] {
+            assert_eq!(pod["spec"][same], theirs[same], "{same}");
+        }
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(
+            container["volumeMounts"],
+            theirs["containers"][0]["volumeMounts"]
+        );
+        assert_eq!(container["command"][0], "sleep");
+    }
+}
