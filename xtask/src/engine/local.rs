@@ -232,7 +232,11 @@ impl LocalEngine {
         };
         match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("deleting {}", path.display()))
+                // A mount, a folder of somebody else's, a full disk.
+                let path = path.display();
+                Err(Failure::tool(format!("deleting {path}: {error}"))
+                    .next(format!("ls -ld {path}; then the same command again"))
+                    .into())
             }
             _ => Ok(()),
         }
