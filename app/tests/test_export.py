@@ -140,7 +140,7 @@ def test_what_was_acknowledged_before_is_in_it_however_busy_the_lab(environment,
                 adopt(settings.load(elsewhere), data)
                 ids = {row[0] for row in rows(layout(settings.load(elsewhere)))}
                 assert before <= ids
-                assert ids == set(range(1, kept["max_id"] + 1)), "one moment, not several"
+                assert ids == set(range(1, (kept["max_id"] or 0) + 1)), "one moment, not several"
         finally:
             stop.set()
             for writer in writers:

@@ -199,6 +199,11 @@ pub fn backup(engine: &dyn Engine) -> Result<Option<Said<Taken>>> {
         .transpose()
 }
 
+/// The same in a replica, without a job.
+pub fn backup_in_a_replica(engine: &dyn Engine) -> Result<Said<Taken>> {
+    document(engine, &["backup", "--json"])
+}
+
 /// Takes an empty backup volume in the place of one that was lost, with a first
 /// point on it.
 pub fn take_new_volume(engine: &dyn Engine) -> Result<Said<Taken>> {

@@ -65,7 +65,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Adopt { file, plan } => commands::copy::adopt(ctx, &file, plan),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
         Command::Scenario { name, step, .. } => {
-            let how = How { step, moment: None };
+            let how = How { step, draw: None };
             commands::scenario::run(ctx, &name.unwrap_or_default(), how)
         }
         Command::Drill(args) => commands::drill::run(ctx, &args),

@@ -52,6 +52,12 @@ pub const FAILURE_NOTICED: Wait = wait(
     2,
     "cargo xtask status",
 );
+pub const VOLUME_FULL: Wait = wait(
+    "a write to be refused by the full volume",
+    180,
+    2,
+    "cargo xtask status",
+);
 pub const PODS_EXIST: Wait = wait("volume and replicas to exist", 60, 5, "cargo xtask status");
 pub const RESTORE_BEGUN: Wait = wait("the restore to begin", 60, 2, "cargo xtask status");
 pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");

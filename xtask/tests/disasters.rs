@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use serde_json::Value;
 use support::TestLab;
 
@@ -17,7 +19,8 @@ fn play(lab: &TestLab, name: &str) -> Value {
     // Writing went on after the backup, so snapshots alone lose something,
     // unless the database was not touched at all.
     let alone = result["rpo"]["snapshot_only_lost"].as_u64().unwrap();
-    assert_eq!(alone > 0, name != "backup-volume-loss", "{result}");
+    let untouched = ["backup-volume-loss", "disk-full"].contains(&name);
+    assert_eq!(alone == 0, untouched, "{result}");
 
     let ledger = lab.root.join(result["run"].as_str().unwrap());
     let database = lab.root.join(".lab/volumes/pra-data/app.db");
@@ -56,6 +59,22 @@ fn every_disaster_is_recovered_from_on_the_same_lab() {
     let verified = verified.filter(|point| point["status"] == "verified");
     assert!(verified.count() >= 2, "{points}");
 
+    let full = play(&lab, "disk-full");
+    for volume in ["pra-backup", "pra-data"] {
+        assert!(
+            lessons(&full).contains(&format!("s for {volume}")),
+            "{full}"
+        );
+        assert!(
+            !lab.root
+                .join(".lab/volumes")
+                .join(volume)
+                .join("ballast")
+                .exists()
+        );
+    }
+    assert!(full["client"]["failed"].as_u64().unwrap() > 0, "{full}");
+
     let killed = play(&lab, "restore-killed");
     assert!(lessons(&killed).contains("killed on its way"), "{killed}");
 }
@@ -76,8 +95,29 @@ fn a_dry_run_shows_every_disaster_and_changes_nothing() {
         assert!(said.lines().count() >= 2, "{name}: {said}");
         shown += 1;
     }
-    assert!(shown >= 6, "{shown} scenarios");
+    assert!(shown >= 8, "{shown} scenarios");
     assert_eq!(lab.curl("/count")["count"], 1);
+}
+
+#[test]
+fn a_full_volume_is_said_by_status_and_an_interrupted_scenario_makes_room_again() {
+    let lab = TestLab::new("disk-full-interrupted");
+    lab.json(&["setup"]);
+    let mut scenario = lab.spawn(&["scenario", "disk-full"]);
+    let full = || lab.json(&["status"])["application"]["volumes"]["backup"]["full"] == true;
+    support::await_some("the volume to be full", || full().then_some(()));
+    let said = support::said(&lab.xtask(&["status"]));
+    assert!(said.contains("pra-backup is full: backups fail"), "{said}");
+    assert!(said.contains("1024.0, FULL"), "{said}");
+    let pid = scenario.id().to_string();
+    let interrupted = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(interrupted.unwrap().success());
+    assert_eq!(scenario.wait().unwrap().code(), Some(130));
+
+    assert_eq!(lab.json(&["add", "after the repair"])["status"], "added");
+    let status = lab.json(&["status"]);
+    assert_eq!(status["application"]["volumes"]["backup"]["full"], false);
+    assert_eq!(status["facts"]["suspended"], false);
 }
 
 #[test]

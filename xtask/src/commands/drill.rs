@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::drill::{DrillResult, DrillRun, Group};
+use crate::measure::result::{Draw, milliseconds};
 use crate::scenario::protection;
 use crate::scenario::run::How;
 use crate::scenario::{self, Scenario};
@@ -81,6 +82,7 @@ fn play_all(
             protection::switch(ctx, engine, protection)?;
         }
         // Each protection meets the same moments.
+        let mut drawn = 0;
         let mut draws = fastrand::Rng::with_seed(result.seed);
         let mut groups: Vec<Group> = scenarios.iter().map(|one| Group::new(one.name)).collect();
         let runs = if args.until_failure {
@@ -97,9 +99,15 @@ fn play_all(
                     "Run {number} of {}: {moment:.1} s after its backup or its steady state",
                     one.name
                 ));
+                drawn += 1;
+                let draw = Draw {
+                    seed: result.seed,
+                    number: drawn,
+                    moment_seconds: milliseconds(moment),
+                };
                 let how = How {
                     step: false,
-                    moment: Some(moment),
+                    draw: Some(draw),
                 };
                 let run = play::play(ctx, engine, one, how)?;
                 broken |= !run.passed;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
 use crate::exec::{Output, Piped};
+use crate::wait;
 
 pub use choice::{forget, remember, select};
 
@@ -46,6 +47,16 @@ impl Facts {
     pub fn has_volume(&self, claim: &str) -> bool {
         self.volumes.iter().any(|volume| volume.claim == claim)
     }
+}
+
+/// Waits until as many replicas as declared get requests; returns the lab as
+/// it is then.
+pub fn wait_until_ready(engine: &dyn Engine) -> Result<Facts> {
+    wait::until(wait::APP_READY, || {
+        let facts = engine.facts()?;
+        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
+        Ok((ready && facts.url.is_some()).then_some(facts))
+    })
 }
 
 /// One replica of the application.

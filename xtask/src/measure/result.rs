@@ -33,6 +33,9 @@ pub struct ScenarioResult {
     pub kills: Vec<KillFigures>,
     /// The wall clock when the client began; its ledger counts from there.
     pub began: String,
+    /// How the moment of the disaster was drawn, where it was: in a drill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<Draw>,
     /// What was done, in seconds of the ledger's clock.
     pub moments: Vec<Moment>,
     /// What there is to learn from it, in plain words.
@@ -42,6 +45,17 @@ pub struct ScenarioResult {
     pub versions: BTreeMap<String, String>,
     /// Where this document and the ledger are kept.
     pub run: String,
+}
+
+/// A moment that was drawn for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Draw {
+    /// The seed of all draws of the drill.
+    pub seed: u64,
+    /// Which of its draws this is, from 1.
+    pub number: u32,
+    /// Seconds after a backup.
+    pub moment_seconds: f64,
 }
 
 /// A limit of `lab.toml` and what was measured against it.

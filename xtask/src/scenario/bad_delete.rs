@@ -1,17 +1,15 @@
 //! Scenario 4: somebody deletes every row, the application goes on writing, and
 //! it is found out later. No request fails before the recovery begins.
 
-use std::time::Instant;
-
 use anyhow::{Context as _, Result};
 
 use crate::app::{self, Restored};
 use crate::config::Protection;
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
-use crate::scenario::mark;
+use crate::scenario::course::Course;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::run::Run;
@@ -40,6 +38,8 @@ def bring_back(conn):
         conn.execute('INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)', row)
 Database(settings.load()).write('bringing back what came after', bring_back)
 ";
+
+const DISASTER: &str = "disaster: every row is deleted, and nobody notices";
 
 /// Moments in seconds of the ledger's clock.
 struct Played {
@@ -92,78 +92,58 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     app::restore(engine, "before:SEQ", false)?;
     engine.apply()?;
     engine.python(KEEP)?;
-    engine.suspend_backups(false)?;
-    outage::verified_backup(ctx, engine)
+    outage::protect(ctx, engine)
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Result<Played> {
-    let ui = &run.ctx.ui;
-    let mut moments = Vec::new();
-    let mut moment = |at: f64, what: &str| {
-        moments.push(Moment {
-            at: milliseconds(at),
-            what: what.to_owned(),
-        });
-    };
-    run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
-    let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
-    outage::verified_backup(run.ctx, engine)?;
+    let (course, unfinished) = Course::begin(run, engine, ledger, outage::verified_backup)?;
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
-    run.wait_for_the_moment(Instant::now())?;
 
-    run.pause("every row is deleted", |_, engine| engine.python(DELETE))?;
-    let step = ui.step("disaster: every row is deleted");
-    moment(ledger.now(), "DELETE FROM events");
-    let began = ledger.now();
-    engine.python(DELETE)?;
-    step.done("and nobody notices");
+    let struck = course.act(DISASTER, |_, engine| engine.python(DELETE))?;
     run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
 
-    let step = ui.step("the transaction that did it");
+    let step = run.ctx.ui.step("the transaction that did it");
     let target = target(engine, journal, &point)?;
     let found = ledger.now();
-    moment(found, "found");
+    course.moment("found");
     step.done(&target);
 
     // What is written from now on would have to be brought back as well.
-    let step = ui.step("application stopped, restore to just before it");
-    moment(ledger.now(), "application stopped");
-    outage::stop_everything(run.ctx, engine)?;
-    let report = app::restore(engine, &target, false)?.context("a scenario has no dry run")?;
-    let report = report.value;
-    let restored = ledger.now();
-    moment(restored, "restored");
-    step.done(format!("{} rows", report.rows));
-
-    let step = ui.step("application back, with what came after the delete");
-    engine.apply()?;
-    wait::until(wait::APP_READY, || {
-        let facts = engine.facts()?;
-        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
-        Ok(ready.then_some(()))
-    })?;
+    let done = course.act(
+        "application stopped, restore to just before it",
+        |ctx, engine| {
+            outage::stop_everything(ctx, engine)?;
+            app::restore(engine, &target, false)
+        },
+    )?;
+    let (report, restored) = (done.value, done.ended);
+    let report = report.context("a scenario has no dry run")?.value;
     let safety = report.safety_point.as_deref();
     let safety = safety.context("the restore kept nothing of what was there")?;
-    engine.python(&KEEP.replace("SAFETY", safety))?;
-    let kept = ledger.now();
-    moment(kept, "rows written since the delete are back");
-    engine.suspend_backups(false)?;
-    step.done(format!("from {safety}"));
-
+    let back = course.act(
+        "application back, with what came after the delete",
+        |ctx, engine| {
+            engine.apply()?;
+            if !ctx.exec.dry_run() {
+                engine::wait_until_ready(engine)?;
+            }
+            engine.python(&KEEP.replace("SAFETY", safety))
+        },
+    )?;
+    let kept = back.ended;
     run.acknowledged(ledger, kept, ACKNOWLEDGED_BETWEEN)?;
-    outage::verified_backup(run.ctx, engine)?;
-    let protected = ledger.now();
+    let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
     Ok(Played {
         point,
-        deleted: began,
+        deleted: struck.began,
         found,
         restored,
         kept,
         protected,
         report,
-        moments,
+        moments: course.into_moments(),
     })
 }
 

@@ -3,7 +3,9 @@
 pub mod backup_poisoned;
 pub mod backup_volume_loss;
 pub mod bad_delete;
+pub mod course;
 pub mod database_corrupt;
+pub mod disk_full;
 pub mod mark;
 pub mod outage;
 pub mod outcome;
@@ -97,6 +99,17 @@ pub const ALL: &[Scenario] = &[
         show: backup_volume_loss::show,
     },
     Scenario {
+        number: 7,
+        name: "disk-full",
+        title: "both volumes run full, in turn",
+        breaks: "the room on pra-backup, then on pra-data, by an empty file as large as the volume",
+        holds: "writes without room are refused and say so, reading goes on, nothing is lost; all \
+                goes on by itself once there is room",
+        takes: "about 15 s",
+        play: disk_full::play,
+        show: disk_full::show,
+    },
+    Scenario {
         number: 8,
         name: "restore-killed",
         title: "the restore itself is killed, then begun again",
@@ -117,13 +130,6 @@ pub struct Unavailable {
 }
 
 pub const UNAVAILABLE: &[Unavailable] = &[
-    Unavailable {
-        number: 7,
-        name: "disk-full",
-        title: "both volumes run full, in turn",
-        reason: "neither a folder nor a local-path claim has a size of its own, and the disk of \
-                 this machine is not ours to fill; cargo xtask faults breaks each write that way",
-    },
     Unavailable {
         number: 9,
         name: "node-loss",

@@ -1,9 +1,6 @@
 //! Disasters that end the service until somebody recovers it: one course of
 //! events for all of them, from steady writing to steady writing.
 
-use std::cell::RefCell;
-use std::time::Instant;
-
 use anyhow::{Context as _, Result};
 
 use crate::app::{self, Restored};
@@ -13,14 +10,12 @@ use crate::failure::Failure;
 use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult, milliseconds};
-use crate::scenario::mark;
+use crate::scenario::course::Course;
 use crate::scenario::outcome::{self, Outcome};
 use crate::scenario::run::Run;
 use crate::wait;
 
-/// Acknowledgements before the disaster (so that there is something to lose)
-/// and after it (so that the service is really back).
-const ACKNOWLEDGED_BEFORE: usize = 60;
+/// Acknowledgements after the disaster, so that the service is really back.
 const ACKNOWLEDGED_AFTER: usize = 60;
 
 /// What one disaster is made of. In a dry run each part only shows its changes.
@@ -99,91 +94,35 @@ pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine) -> Result<(
     (disaster.strike)(ctx, engine)?;
     engine.apply()?;
     (disaster.restore)(ctx, engine)?;
-    engine.suspend_backups(false)?;
-    app::backup(engine)?;
-    Ok(())
-}
-
-/// A part of the course: announced, timed, kept as a moment, and shown first
-/// where somebody wants to follow step by step.
-struct Course<'a> {
-    run: &'a Run<'a>,
-    engine: &'a dyn Engine,
-    ledger: &'a Ledger,
-    moments: RefCell<Vec<Moment>>,
-}
-
-impl Course<'_> {
-    fn act<T>(
-        &self,
-        what: &str,
-        act: impl Fn(&Context, &dyn Engine) -> Result<T>,
-    ) -> Result<(T, f64)> {
-        self.run
-            .pause(what, |ctx, engine| act(ctx, engine).map(|_| ()))?;
-        let step = self.run.ctx.ui.step(what);
-        self.moments.borrow_mut().push(Moment {
-            at: milliseconds(self.ledger.now()),
-            what: what.to_owned(),
-        });
-        let done = act(self.run.ctx, self.engine)?;
-        let at = self.ledger.now();
-        step.done("done");
-        Ok((done, at))
-    }
+    protect(ctx, engine)
 }
 
 fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
-    let ui = &run.ctx.ui;
-    let step = ui.step("the client writes");
-    run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
-    step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
-    let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
-    if run.how.moment.is_some() {
-        // The drill's own interval stands for the schedule.
-        engine.suspend_backups(true)?;
-    }
-    let step = ui.step("verified backup");
-    (disaster.prepare)(run.ctx, engine)?;
-    step.done("taken");
-    run.wait_for_the_moment(Instant::now())?;
-
-    let course = Course {
-        run,
-        engine,
-        ledger,
-        moments: RefCell::default(),
-    };
-    let began = ledger.now();
+    let (course, unfinished) = Course::begin(run, engine, ledger, disaster.prepare)?;
     let words = format!("disaster: {}", disaster.breaks);
-    let ((), gone) = course.act(&words, disaster.strike)?;
-    let first_failure = wait::until(wait::FAILURE_NOTICED, || Ok(ledger.first_failure(began)))?;
-    let ((), provisioned) = course.act("infrastructure recreated", provision)?;
-    let (report, restored) = course.act("restore", disaster.restore)?;
+    let struck = course.act(&words, disaster.strike)?;
+    let noticed = || Ok(ledger.first_failure(struck.began));
+    let first_failure = wait::until(wait::FAILURE_NOTICED, noticed)?;
+    let provisioned = course.act("infrastructure recreated", provision)?.ended;
+    let restored = course.act("restore", disaster.restore)?;
+    let report = restored.value;
     let report = report.context("a scenario has no dry run")?;
 
-    let step = ui.step("service back through the URL");
-    run.acknowledged(ledger, restored, ACKNOWLEDGED_AFTER)?;
-    wait::until(wait::APP_READY, || {
-        let facts = engine.facts()?;
-        Ok((facts.ready() >= facts.wanted as usize).then_some(()))
-    })?;
+    let step = run.ctx.ui.step("service back through the URL");
+    run.acknowledged(ledger, restored.ended, ACKNOWLEDGED_AFTER)?;
+    engine::wait_until_ready(engine)?;
     step.done("writes are acknowledged again");
 
-    let protect = |ctx: &Context, engine: &dyn Engine| {
-        engine.suspend_backups(false)?;
-        verified_backup(ctx, engine)
-    };
-    let ((), protected) = course.act("backups resumed, new verified backup", protect)?;
+    let protected = course.act(PROTECT, protect)?.ended;
     unfinished.done()?;
     Ok(Played {
-        gone,
+        gone: struck.ended,
         first_failure,
         provisioned,
-        restored,
+        restored: restored.ended,
         report,
         protected,
-        moments: course.moments.into_inner(),
+        moments: course.into_moments(),
     })
 }
 
@@ -200,6 +139,14 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         let there = claims.iter().all(|claim| facts.has_volume(claim));
         Ok((there && facts.pods.len() >= facts.wanted as usize).then_some(()))
     })
+}
+
+/// What ends every recovery.
+pub const PROTECT: &str = "backups resumed, new verified backup";
+
+pub fn protect(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    engine.suspend_backups(false)?;
+    verified_backup(ctx, engine)
 }
 
 /// A new point, which must be a verified one.

@@ -109,6 +109,7 @@ impl Outcome {
             protected_seconds: None,
             kills: Vec::new(),
             began: self.journey.began.clone(),
+            draw: run.how.draw,
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),

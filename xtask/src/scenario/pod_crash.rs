@@ -35,7 +35,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
-    if run.how.moment.is_some() {
+    if run.how.draw.is_some() {
         run.wait_for_the_moment(Instant::now())?;
     }
     let killed = [
@@ -109,7 +109,9 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
         .context("no replica is ready to be killed")?
         .name
         .clone();
-    let step = run.ctx.ui.step(format!("{how} end of replica {pod}"));
+    let words = format!("{how} end of replica {pod}");
+    run.pause(&words, |_, engine| engine.kill(&pod, death))?;
+    let step = run.ctx.ui.step(words);
     let under_way = ledger.under_way();
     let began = ledger.now();
     engine.kill(&pod, death)?;

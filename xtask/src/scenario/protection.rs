@@ -6,10 +6,9 @@ use anyhow::Result;
 
 use crate::config::Protection;
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::manifests::substitute;
 use crate::scenario::outage;
-use crate::wait;
 
 const KEY: &str = "PRA_JOURNAL";
 
@@ -63,11 +62,7 @@ fn restart(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::stop_everything(ctx, engine)?;
     engine.apply()?;
     if !ctx.exec.dry_run() {
-        wait::until(wait::APP_READY, || {
-            let facts = engine.facts()?;
-            let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
-            Ok(ready.then_some(()))
-        })?;
+        engine::wait_until_ready(engine)?;
     }
     engine.suspend_backups(false)?;
     outage::verified_backup(ctx, engine)

@@ -4,10 +4,9 @@ use anyhow::Result;
 
 use crate::app;
 use crate::context::Context;
-use crate::engine::Engine;
-use crate::scenario::bad_delete;
+use crate::engine::{self, Engine};
 use crate::scenario::mark::{self, Unfinished};
-use crate::wait;
+use crate::scenario::{bad_delete, disk_full};
 
 /// Ends the recovery that was cut off: data restored where they are missing,
 /// backups resumed.
@@ -23,16 +22,15 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         step.done("shown");
         return Ok(());
     }
-    let url = wait::until(wait::APP_READY, || {
-        let facts = engine.facts()?;
-        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
-        Ok(facts.url.filter(|_| ready))
-    })?;
+    let facts = engine::wait_until_ready(engine)?;
+    if unfinished.scenario == "disk-full" {
+        disk_full::make_room(engine)?;
+    }
     if unfinished.scenario == "backup-volume-loss" && app::points(engine)?.latest.is_none() {
         // Refused where the volume is not a new one.
         app::take_new_volume(engine)?;
     }
-    if let Some(target) = target(engine, unfinished, &url)? {
+    if let Some(target) = target(engine, unfinished, &facts.url.unwrap_or_default())? {
         app::restore(engine, &target, false)?;
     }
     engine.suspend_backups(false)?;

@@ -14,6 +14,7 @@ use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
 use crate::measure::ledger::Ledger;
+use crate::measure::result::Draw;
 use crate::wait;
 
 /// One run of a scenario and the folder that keeps its results.
@@ -33,9 +34,9 @@ pub struct Run<'a> {
 pub struct How {
     /// Pause before each part and show its changes.
     pub step: bool,
-    /// When the disaster comes, in seconds after a backup; without it, as soon
-    /// as there is something to lose.
-    pub moment: Option<f64>,
+    /// When the disaster comes; without it, as soon as there is something to
+    /// lose.
+    pub draw: Option<Draw>,
 }
 
 /// Something to lose: as long the client writes on after the backup.
@@ -104,7 +105,10 @@ impl<'a> Run<'a> {
     /// The disaster comes at its own moment after the backup, not when we are
     /// ready.
     pub fn wait_for_the_moment(&self, backup: Instant) -> Result<()> {
-        let moment = self.how.moment.unwrap_or(SOMETHING_TO_LOSE);
+        let moment = self
+            .how
+            .draw
+            .map_or(SOMETHING_TO_LOSE, |draw| draw.moment_seconds);
         let step = self
             .ctx
             .ui
@@ -141,13 +145,19 @@ impl<'a> Run<'a> {
 
     /// Starts the measuring client with its ledger in the run's folder.
     pub fn client(&self, url: &str) -> Result<Client> {
+        self.client_writing(url, 0)
+    }
+
+    /// The same with messages of at least so many bytes.
+    pub fn client_writing(&self, url: &str, bytes: usize) -> Result<Client> {
         let load = Load {
             rate: self.ctx.config.client.rate(),
             connections: self.ctx.config.client.connections(),
             reads: self.ctx.config.client.reads(),
         };
         let path = self.folder.join("ledger.jsonl");
-        Client::start(url, &self.prefix, load, &path)
+        let prefix = format!("{:x<bytes$}", self.prefix);
+        Client::start(url, &prefix, load, &path)
     }
 
     /// Waits until the client had that many acknowledgements since a moment.

@@ -1,0 +1,98 @@
+//! The course of a scenario: parts that are announced, timed, kept as moments,
+//! and shown first where somebody wants to follow step by step.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::measure::ledger::Ledger;
+use crate::measure::result::{Moment, milliseconds};
+use crate::scenario::mark::{self, Mark};
+use crate::scenario::run::Run;
+
+/// Acknowledgements before the disaster, so that there is something to lose.
+const ACKNOWLEDGED_BEFORE: usize = 60;
+
+pub struct Course<'a> {
+    pub run: &'a Run<'a>,
+    pub engine: &'a dyn Engine,
+    pub ledger: &'a Ledger,
+    moments: RefCell<Vec<Moment>>,
+}
+
+/// A part that was carried out, in seconds of the ledger's clock.
+pub struct Done<T> {
+    pub value: T,
+    pub began: f64,
+    pub ended: f64,
+}
+
+impl<'a> Course<'a> {
+    /// Begins while the client writes: prepares what the recovery will need, and
+    /// returns at the moment of the disaster. From here on the run has to end
+    /// its recovery, or the next command does.
+    pub fn begin(
+        run: &'a Run<'a>,
+        engine: &'a dyn Engine,
+        ledger: &'a Ledger,
+        prepare: fn(&Context, &dyn Engine) -> Result<()>,
+    ) -> Result<(Self, Mark)> {
+        let ui = &run.ctx.ui;
+        let step = ui.step("the client writes");
+        run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
+        step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
+        let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
+        if run.how.draw.is_some() {
+            // The drill's own interval stands for the schedule.
+            engine.suspend_backups(true)?;
+        }
+        let step = ui.step("verified backup");
+        prepare(run.ctx, engine)?;
+        step.done("taken");
+        run.wait_for_the_moment(Instant::now())?;
+        let course = Self {
+            run,
+            engine,
+            ledger,
+            moments: RefCell::default(),
+        };
+        Ok((course, unfinished))
+    }
+
+    /// Carries out one part.
+    pub fn act<T>(
+        &self,
+        what: &str,
+        act: impl Fn(&Context, &dyn Engine) -> Result<T>,
+    ) -> Result<Done<T>> {
+        self.run
+            .pause(what, |ctx, engine| act(ctx, engine).map(|_| ()))?;
+        let step = self.run.ctx.ui.step(what);
+        let began = self.moment(what);
+        let value = act(self.run.ctx, self.engine)?;
+        let ended = self.ledger.now();
+        step.done("done");
+        Ok(Done {
+            value,
+            began,
+            ended,
+        })
+    }
+
+    /// Keeps what happens now for the timeline of the run; returns when that is.
+    pub fn moment(&self, what: &str) -> f64 {
+        let now = self.ledger.now();
+        self.moments.borrow_mut().push(Moment {
+            at: milliseconds(now),
+            what: what.to_owned(),
+        });
+        now
+    }
+
+    pub fn into_moments(self) -> Vec<Moment> {
+        self.moments.into_inner()
+    }
+}

@@ -1,0 +1,317 @@
+//! Scenario 7: both volumes run full, one after the other, and get room again.
+//! The application is not restarted and nothing is restored.
+
+use anyhow::{Context as _, Result};
+
+use crate::app;
+use crate::config::Protection;
+use crate::context::Context;
+use crate::engine::{self, Engine};
+use crate::failure::Failure;
+use crate::measure::journey::{Outcome as Answer, Seen};
+use crate::measure::result::{Rpo, Rto, ScenarioResult, milliseconds};
+use crate::scenario::course::Course;
+use crate::scenario::outage;
+use crate::scenario::outcome::Outcome;
+use crate::scenario::run::Run;
+use crate::wait;
+
+/// Bytes of a message: the journal has room for a MiB ahead, which short
+/// messages would take a minute and a half to use up.
+const MESSAGE: usize = 2000;
+/// Acknowledgements once there is room again.
+const ACKNOWLEDGED_AFTER: usize = 60;
+/// What every refusal for lack of room says.
+const NO_ROOM: &str = "no space left";
+
+/// A file as large as its volume may be, and nothing in it: it counts with its
+/// size and takes no block of the disk.
+const FILL: &str = "\
+import os
+with open(os.environ['PRA_VOLUME_DIR'] + '/ballast', 'w') as file:
+    file.truncate(int(os.environ['PRA_VOLUME_MIB']) << 20)
+";
+const EMPTY: &str = "\
+import os, pathlib
+pathlib.Path(os.environ['PRA_VOLUME_DIR'] + '/ballast').unlink(missing_ok=True)
+";
+
+/// One of the two volumes.
+struct Volume {
+    claim: &'static str,
+    /// In the names of the application's settings.
+    setting: &'static str,
+}
+
+const BACKUP: Volume = Volume {
+    claim: engine::BACKUP_CLAIM,
+    setting: "BACKUP",
+};
+const DATA: Volume = Volume {
+    claim: engine::DATA_CLAIM,
+    setting: "DATA",
+};
+
+impl Volume {
+    fn fill(&self, engine: &dyn Engine) -> Result<()> {
+        engine.python(&FILL.replace("VOLUME", self.setting))
+    }
+
+    fn empty(&self, engine: &dyn Engine) -> Result<()> {
+        engine.python(&EMPTY.replace("VOLUME", self.setting))
+    }
+}
+
+/// A time in which writes were refused, in seconds of the ledger's clock.
+struct Refusal {
+    volume: &'static str,
+    /// The first refused write: when it was sent, and when its answer came.
+    began: f64,
+    detected: f64,
+    /// There was room again, and when that was known to have helped.
+    freed: f64,
+    served: f64,
+    /// A new verified backup existed.
+    protected: f64,
+}
+
+pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    let step = run.ctx.ui.step("steady state");
+    let steady = run.steady_state(engine)?;
+    let before = app::dump(engine)?;
+    step.done("all replicas ready");
+
+    let client = run.client_writing(&steady.url, MESSAGE)?;
+    let (course, unfinished) =
+        Course::begin(run, engine, client.ledger(), outage::verified_backup)?;
+    let journal = steady.protection == Protection::Journal.name();
+    let mut refusals = Vec::new();
+    refusals.extend(fill_backup(&course, &steady.url, journal)?);
+    refusals.push(fill_data(&course, &steady.url)?);
+    let moments = course.into_moments();
+    unfinished.done()?;
+
+    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let outcome = Outcome::settle(client, before, engine)?;
+    step.done(format!("{} rows", outcome.after.len()));
+    run.steady_state(engine)?;
+
+    let times = refusals.iter().map(|one| time(one, &outcome));
+    let mut times = times.collect::<Result<Vec<_>>>()?;
+    let lessons_of_times = lesson_of_times(&refusals, &times);
+    let longest = (0..times.len()).max_by(|a, b| times[*a].seconds.total_cmp(&times[*b].seconds));
+    let longest = longest.context("no write was refused")?;
+    let rto = times.swap_remove(longest);
+    let refusal = &refusals[longest];
+    let rpo = Rpo::new(
+        &outcome.journey.requests,
+        &outcome.verdict,
+        &[],
+        refusal.began,
+    );
+    let mut result = outcome.result(run, engine, steady, rpo, rto, None)?;
+    result.protected_seconds = Some(milliseconds(refusal.protected - refusal.began));
+    result.moments = moments;
+    judge(&outcome, &mut result);
+    result.lessons = lessons(&result, lessons_of_times);
+    Ok(result)
+}
+
+/// The same changes as [`play`] makes, shown only.
+pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    outage::verified_backup(ctx, engine)?;
+    for volume in [&BACKUP, &DATA] {
+        volume.fill(engine)?;
+        attempt(ctx, engine)?;
+        volume.empty(engine)?;
+        outage::protect(ctx, engine)?;
+    }
+    Ok(())
+}
+
+/// Removes what fills the volumes, after a run that was cut off.
+pub fn make_room(engine: &dyn Engine) -> Result<()> {
+    BACKUP.empty(engine)?;
+    DATA.empty(engine)
+}
+
+/// No point can be made any more; writes are refused when the journal has used
+/// up its room, and without a journal not at all.
+fn fill_backup(course: &Course, url: &str, journal: bool) -> Result<Option<Refusal>> {
+    let full = fill(course, &BACKUP, url)?;
+    let step = course.run.ctx.ui.step("a backup is tried");
+    let said = refused_backup(course)?;
+    step.done(said);
+    if !journal {
+        make_room_again(course, &BACKUP)?;
+        return Ok(None);
+    }
+    refusal(course, &BACKUP, full).map(Some)
+}
+
+/// Writes are refused at once; a backup needs no room there.
+fn fill_data(course: &Course, url: &str) -> Result<Refusal> {
+    let full = fill(course, &DATA, url)?;
+    let step = course.run.ctx.ui.step("a backup is tried");
+    attempt(course.run.ctx, course.engine)?;
+    step.done("taken: it needs no room there");
+    refusal(course, &DATA, full)
+}
+
+/// Fills a volume; returns when that began.
+fn fill(course: &Course, volume: &Volume, url: &str) -> Result<f64> {
+    let words = format!("disaster: {} runs full", volume.claim);
+    let began = course.act(&words, |_, engine| volume.fill(engine))?.began;
+    let status = app::status(url)?;
+    if status.room(volume.claim).is_some_and(|room| room.full) {
+        return Ok(began);
+    }
+    let setting = format!("PRA_{}_MIB", volume.setting);
+    let said = format!(
+        "{} did not run full: {setting} sets it no size",
+        volume.claim
+    );
+    let next = format!("state {setting} in k8s/05-config.yaml, then: cargo xtask setup");
+    Err(Failure::usage(said).next(next).into())
+}
+
+/// A backup outside its schedule, in a replica: a job would be tried again and
+/// again.
+fn attempt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    if !ctx.exec.change("cargo xtask backup") {
+        return Ok(());
+    }
+    app::backup_in_a_replica(engine).map(|_| ())
+}
+
+/// What the backup says that finds no room; it has to fail.
+fn refused_backup(course: &Course) -> Result<String> {
+    match attempt(course.run.ctx, course.engine) {
+        Err(error) if error.to_string().contains(NO_ROOM) => Ok("refused, and says why".into()),
+        Err(error) => Err(error),
+        Ok(()) => Err(
+            Failure::promise("a backup was reported although its volume is full")
+                .next("cargo xtask restore --list")
+                .into(),
+        ),
+    }
+}
+
+/// Awaits the first refused write, makes room, and sees that writes and backups
+/// go on by themselves.
+fn refusal(course: &Course, volume: &Volume, full: f64) -> Result<Refusal> {
+    let step = course
+        .run
+        .ctx
+        .ui
+        .step("writing on until a write is refused");
+    let noticed = || Ok(course.ledger.first_failure(full));
+    let first = wait::until(wait::VOLUME_FULL, noticed)?;
+    step.done(match &first.outcome {
+        Answer::Failed { reason } => reason,
+        Answer::Acknowledged { .. } => "",
+    });
+    let (freed, served, protected) = make_room_again(course, volume)?;
+    Ok(Refusal {
+        volume: volume.claim,
+        began: first.sent,
+        detected: first.ended,
+        freed,
+        served,
+        protected,
+    })
+}
+
+/// Returns when there was room, when writes had gone on, and when there was a
+/// new verified backup.
+fn make_room_again(course: &Course, volume: &Volume) -> Result<(f64, f64, f64)> {
+    let words = format!("{} has room again", volume.claim);
+    let freed = course.act(&words, |_, engine| volume.empty(engine))?.ended;
+    let step = course.run.ctx.ui.step("writes go on by themselves");
+    course
+        .run
+        .acknowledged(course.ledger, freed, ACKNOWLEDGED_AFTER)?;
+    let served = course.ledger.now();
+    step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
+    let protected = course.act(outage::PROTECT, outage::protect)?.ended;
+    Ok((freed, served, protected))
+}
+
+/// How long writes were refused, as the client saw it.
+fn time(refusal: &Refusal, outcome: &Outcome) -> Result<Rto> {
+    let last = outcome.last_failure(refusal.served, refusal.began);
+    let back = outcome.first_verified(last);
+    let back = back.context("no write was acknowledged after there was room again")?;
+    let ends = [
+        ("detected", refusal.detected),
+        ("freed", refusal.freed),
+        ("serving", back.ended),
+    ];
+    Ok(Rto::new(refusal.began, &ends))
+}
+
+/// Nothing may be lost, every refusal has to say why, and reading goes on.
+fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
+    let mut found = Vec::new();
+    if result.rpo.lost > 0 {
+        found.push(format!("{} acknowledged rows are missing", result.rpo.lost));
+    }
+    let reasons = outcome.journey.requests.iter().filter_map(|request| {
+        let Answer::Failed { reason } = &request.outcome else {
+            return None;
+        };
+        (!reason.contains(NO_ROOM)).then_some(reason)
+    });
+    let reasons: Vec<&String> = reasons.collect();
+    if let Some(first) = reasons.first() {
+        let count = reasons.len();
+        found.push(format!(
+            "{count} writes failed without naming the full volume, the first: {first}"
+        ));
+    }
+    let reads = outcome
+        .journey
+        .reads
+        .iter()
+        .filter_map(|read| match &read.seen {
+            Seen::Failed(reason) => Some(reason),
+            _ => None,
+        });
+    let reads: Vec<&String> = reads.collect();
+    if let Some(first) = reads.first() {
+        found.push(format!("{} reads failed, the first: {first}", reads.len()));
+    }
+    // Said already where it is an objective too.
+    found.retain(|one| !result.broken.contains(one));
+    result.broken.extend(found);
+    result.passed = result.broken.is_empty();
+}
+
+fn lesson_of_times(refusals: &[Refusal], times: &[Rto]) -> String {
+    let each = refusals.iter().zip(times);
+    let each = each.map(|(one, time)| format!("{} s for {}", time.seconds, one.volume));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn lessons(result: &ScenarioResult, times: String) -> Vec<String> {
+    let backup = if result.protection == Protection::Journal.name() {
+        "When pra-backup is full, a backup fails at once. Writes go on for a while: the journal \
+         takes its room a MiB ahead. Then they are refused, since nothing would protect them."
+    } else {
+        "When pra-backup is full, backups fail while writes go on: each of them is unprotected, \
+         and only the age of the last backup in cargo xtask status tells."
+    };
+    vec![
+        format!("RTO: writes were refused until there was room again: {times}. Reading went on."),
+        backup.to_owned(),
+        "When pra-data is full, each write is refused and says so; a backup still succeeds."
+            .to_owned(),
+        format!(
+            "RPO: {} rows were lost. A refused write is no lost one: its client was told, and can \
+             send it again. Snapshots alone would have lost nothing either: the data were never gone.",
+            result.rpo.lost
+        ),
+        "Look at: cargo xtask status while a volume is full (docs/runbook.md fills one by hand)."
+            .to_owned(),
+    ]
+}
