@@ -298,6 +298,8 @@ pub enum LocalAction {
         #[arg(long)]
         force: bool,
     },
+    /// Run Python as a replica does, with its settings and volumes, as `kubectl exec` would
+    Python { script: String },
     /// Stop the supervisor and everything it runs; volumes stay
     Stop,
     /// Run the supervisor in the foreground (setup starts it by itself)

@@ -87,12 +87,16 @@ impl Exec {
 
     /// Like [`Exec::probe`], and fails where the command does.
     pub fn read(&self, cmd: &Cmd) -> Result<String> {
-        let output = self.probe(cmd)?;
-        if !output.status.success() {
-            let said = [output.stderr.trim(), output.stdout.trim()].join("\n");
-            return Err(failed(cmd, output.status, said.trim(), None));
+        printed(cmd, self.probe(cmd)?)
+    }
+
+    /// Runs a short command that changes something, which a person would type
+    /// as `shell`, and returns what it printed; nothing in a dry run.
+    pub fn change_reading(&self, shell: &str, cmd: &Cmd) -> Result<String> {
+        if !self.change(shell) {
+            return Ok(String::new());
         }
-        Ok(output.stdout)
+        printed(cmd, output(cmd)?)
     }
 
     /// Runs a command that changes something; its output streams to a log file
@@ -261,6 +265,15 @@ fn end_group(
     }
     signal_group(group, Signal::SIGKILL);
     Ok(())
+}
+
+/// What a command printed that has to have succeeded.
+fn printed(cmd: &Cmd, output: Output) -> Result<String> {
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = [output.stderr.trim(), output.stdout.trim()].join("\n");
+    Err(failed(cmd, output.status, said.trim(), None))
 }
 
 fn failed(cmd: &Cmd, status: ExitStatus, said: &str, log: Option<&Path>) -> anyhow::Error {

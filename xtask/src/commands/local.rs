@@ -37,6 +37,12 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
             let death = if force { Death::Hard } else { Death::Graceful };
             engine.kill(&pod, death)?;
         }
+        LocalAction::Python { script } => {
+            let printed = engine.python(&script)?;
+            if !ctx.ui.json() {
+                ctx.ui.raw(&printed);
+            }
+        }
         LocalAction::Stop => engine.stop()?,
     }
     if ctx.ui.json() && !ctx.exec.dry_run() {

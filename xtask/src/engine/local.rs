@@ -355,8 +355,10 @@ impl Engine for LocalEngine {
         self.exec.stream(&cmd.file(file).limit(wait::COPY))
     }
 
-    fn python(&self, script: &str) -> Result<()> {
-        self.exec.run(&self.in_a_replica(&["-c", script])?)
+    fn python(&self, script: &str) -> Result<String> {
+        let cmd = self.in_a_replica(&["-c", script])?.limit(wait::DELETION);
+        let shell = format!("cargo xtask local python {}", quote(script));
+        self.exec.change_reading(&shell, &cmd)
     }
 
     fn kill(&self, pod: &str, death: Death) -> Result<()> {

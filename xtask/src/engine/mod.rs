@@ -173,8 +173,9 @@ pub trait Engine: Sync {
     fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>>;
 
     /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
-    /// the hand of an accident, or of an administrator.
-    fn python(&self, script: &str) -> Result<()>;
+    /// the hand of an accident, or of an administrator. Returns what it
+    /// printed; nothing in a dry run.
+    fn python(&self, script: &str) -> Result<String>;
 
     /// Makes one replica die; its replacement is the engine's own doing.
     fn kill(&self, pod: &str, death: Death) -> Result<()>;

@@ -15,17 +15,16 @@ use crate::scenario::run::Run;
 const POISONED: usize = 2;
 
 /// One byte in the middle of each: the size and the time stay as they are.
-const DAMAGE: &str = "\
-import glob, os
-newest = sorted(glob.glob(os.environ['PRA_BACKUP_DIR'] + '/app-*.db'))[-2:]
+const DAMAGE: &str = r#"import glob, os
+newest = sorted(glob.glob(os.environ["PRA_BACKUP_DIR"] + "/app-*.db"))[-2:]
 for path in newest:
-    with open(path, 'r+b') as file:
+    with open(path, "r+b") as file:
         file.seek(os.path.getsize(path) // 2)
         byte = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte[0] ^ 0xff]))
         os.fsync(file.fileno())
-";
+"#;
 
 const DISASTER: Disaster = Disaster {
     prepare,

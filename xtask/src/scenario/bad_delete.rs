@@ -18,26 +18,24 @@ use crate::wait;
 const ACKNOWLEDGED_BETWEEN: usize = 60;
 
 /// Through the application's own way of writing, so that the journal sees it.
-const DELETE: &str = "\
-from pra import settings
+const DELETE: &str = r#"from pra import settings
 from pra.database import Database
-Database(settings.load()).write('deleting', lambda conn: conn.execute('DELETE FROM events'))
-";
+Database(settings.load()).write("deleting", lambda conn: conn.execute("DELETE FROM events"))
+"#;
 
 /// Brings back what was written after the delete, from what the restore kept,
 /// under the ids and times that were acknowledged.
-const KEEP: &str = "\
-import os, sqlite3
+const KEEP: &str = r#"import os, sqlite3
 from pra import settings
 from pra.database import Database
-safety = os.environ['PRA_BACKUP_DIR'] + '/SAFETY'
-with sqlite3.connect('file:' + safety + '?mode=ro&immutable=1', uri=True) as kept:
-    rows = kept.execute('SELECT id, ts, message FROM events').fetchall()
+safety = os.environ["PRA_BACKUP_DIR"] + "/SAFETY"
+with sqlite3.connect("file:" + safety + "?mode=ro&immutable=1", uri=True) as kept:
+    rows = kept.execute("SELECT id, ts, message FROM events").fetchall()
 def bring_back(conn):
     for row in rows:
-        conn.execute('INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)', row)
-Database(settings.load()).write('bringing back what came after', bring_back)
-";
+        conn.execute("INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)", row)
+Database(settings.load()).write("bringing back what came after", bring_back)
+"#;
 
 const DISASTER: &str = "disaster: every row is deleted, and nobody notices";
 
@@ -128,7 +126,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
             if !ctx.exec.dry_run() {
                 engine::wait_until_ready(engine)?;
             }
-            engine.python(&KEEP.replace("SAFETY", safety))
+            engine.python(&KEEP.replace("SAFETY", safety)).map(drop)
         },
     )?;
     let kept = back.ended;

@@ -26,15 +26,13 @@ const NO_ROOM: &str = "no space left";
 
 /// A file as large as its volume may be, and nothing in it: it counts with its
 /// size and takes no block of the disk.
-const FILL: &str = "\
-import os
-with open(os.environ['PRA_VOLUME_DIR'] + '/ballast', 'w') as file:
-    file.truncate(int(os.environ['PRA_VOLUME_MIB']) << 20)
-";
-const EMPTY: &str = "\
-import os, pathlib
-pathlib.Path(os.environ['PRA_VOLUME_DIR'] + '/ballast').unlink(missing_ok=True)
-";
+const FILL: &str = r#"import os
+with open(os.environ["PRA_VOLUME_DIR"] + "/ballast", "w") as file:
+    file.truncate(int(os.environ["PRA_VOLUME_MIB"]) << 20)
+"#;
+const EMPTY: &str = r#"import os, pathlib
+pathlib.Path(os.environ["PRA_VOLUME_DIR"] + "/ballast").unlink(missing_ok=True)
+"#;
 
 /// One of the two volumes.
 struct Volume {
@@ -54,11 +52,15 @@ const DATA: Volume = Volume {
 
 impl Volume {
     fn fill(&self, engine: &dyn Engine) -> Result<()> {
-        engine.python(&FILL.replace("VOLUME", self.setting))
+        engine
+            .python(&FILL.replace("VOLUME", self.setting))
+            .map(drop)
     }
 
     fn empty(&self, engine: &dyn Engine) -> Result<()> {
-        engine.python(&EMPTY.replace("VOLUME", self.setting))
+        engine
+            .python(&EMPTY.replace("VOLUME", self.setting))
+            .map(drop)
     }
 }
 

@@ -219,9 +219,12 @@ impl Engine for K3dEngine {
         site.with_helper(run)
     }
 
-    fn python(&self, script: &str) -> Result<()> {
+    fn python(&self, script: &str) -> Result<String> {
+        let site = self.owned()?;
         let target = format!("deployment/{DEPLOYMENT}");
-        self.change(kubectl::exec(&target, &["python", "-c", script]))
+        let args = kubectl::exec(&target, &["python", "-c", script]);
+        let cmd = site.kubectl()?.cmd(args).limit(wait::DELETION);
+        site.ctx.exec.change_reading(&cmd.to_string(), &cmd)
     }
 
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
