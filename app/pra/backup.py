@@ -146,11 +146,13 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
             _copy(where, source, path)
         finally:
             source.close()
-        content = _describe(path)
-    fileops.sync_file(path)
-    content["sha256"] = fileops.sha256(path)
-    content["bytes"] = fileops.size(path)
-    return path, content
+    # From here on nobody writes it, so what is left to do goes on side by side.
+    with (
+        fileops.Beside(lambda: _describe(path)) as described,
+        fileops.Beside(lambda: fileops.sha256(path)) as digest,
+    ):
+        fileops.sync_file(path)
+    return path, {**described.result, "sha256": digest.result, "bytes": fileops.size(path)}
 
 
 def _copy(where: Layout, source: apsw.Connection, path: str) -> None:
@@ -169,16 +171,17 @@ def _copy(where: Layout, source: apsw.Connection, path: str) -> None:
 
 
 def _describe(path: str) -> dict:
-    conn = sqlite.open_resting(path)
-    try:
-        reason = schema.fault(conn)
-        if reason:
-            raise Damaged(_DOING, reason, "restore: python -m pra restore latest")
-        rows, max_id = schema.totals(conn)
-        here = schema.position(conn)
-        issued = schema.highest_issued(conn)
-    finally:
-        conn.close()
+    with sqlite.errors(_DOING):
+        conn = sqlite.open_resting(path)
+        try:
+            reason = schema.fault(conn)
+            if reason:
+                raise Damaged(_DOING, reason, "restore: python -m pra restore latest")
+            rows, max_id = schema.totals(conn)
+            here = schema.position(conn)
+            issued = schema.highest_issued(conn)
+        finally:
+            conn.close()
     return {
         "rows": rows,
         "max_id": max_id,

@@ -57,6 +57,8 @@ class Candidate:
         path: where it lies.
         base: name of the point it was built from; None for the empty beginning.
         reached: where it stands; None if it continues no known history.
+        rows: how many it holds, where that was proven when the base was made and
+            nothing was replayed; else None.
         replayed: transactions applied onto the base.
         skipped: better bases that were not fit, as [{"name", "reason"}].
         short: why it does not reach its goal (only with force).
@@ -66,6 +68,7 @@ class Candidate:
     path: str
     base: str | None
     reached: Start | None
+    rows: int | None = None
     replayed: int = 0
     skipped: list[dict] = field(default_factory=list)
     short: str | None = None
@@ -104,32 +107,28 @@ def catch_up(candidate: Candidate, goal: Goal, force: bool) -> None:
 
 def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> Candidate:
     _refuse_unfit(where, point, force)
-    path = _copy_verified(where, point, number, force, timer)
+    path, rows = _copy_verified(where, point, number, force, timer)
     start = targets.start_of(point) if point.status in ("verified", "safety") else None
-    return Candidate(path, point.name, start)
+    return Candidate(path, point.name, start, rows)
 
 
 def _from_copy(where: Layout, copy: Copy, number: int, timer: Timer) -> Candidate:
     """Take an exported copy in as it arrives; what is refused leaves nothing behind."""
     _refuse_without_room(where, _ADOPTING, copy.content["bytes"])
     path = generations.folder(where, number)
+    fd = fileops.open_new(path)
     try:
-        fd = fileops.open_new(path)
-        try:
-            for piece in copy.database():
-                fileops.write_all(fd, piece)
-            fileops.fsync(fd)
-        finally:
-            fileops.close(fd)
-        timer.lap("build")
-        if fileops.sha256(path) != copy.content["sha256"]:
-            raise Damaged(_ADOPTING, "the copy reads back differently", "check the data volume")
-        reason = verify.content_fault(path, copy.content)
-        if reason:
-            raise Damaged(_ADOPTING, reason, "take another copy")
-    except BaseException:
-        fileops.remove_tree(where.generation(number))
-        raise
+        for piece in copy.database():
+            fileops.write_all(fd, piece)
+        fileops.fsync(fd)
+    finally:
+        fileops.close(fd)
+    timer.lap("build")
+    if fileops.sha256(path) != copy.content["sha256"]:
+        raise Damaged(_ADOPTING, "the copy reads back differently", "check the data volume")
+    reason = verify.content_fault(path, copy.content)
+    if reason:
+        raise Damaged(_ADOPTING, reason, "take another copy")
     timer.lap("verify")
     return Candidate(path, None, None)
 
@@ -144,8 +143,8 @@ def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Tim
             return Candidate(path, None, base, skipped=skipped)
         try:
             _refuse_unfit(where, base, force=False)
-            path = _copy_verified(where, base, number, False, timer)
-            return Candidate(path, base.name, targets.start_of(base), skipped=skipped)
+            path, rows = _copy_verified(where, base, number, False, timer)
+            return Candidate(path, base.name, targets.start_of(base), rows, skipped=skipped)
         except (Damaged, Refused) as error:
             skipped.append({"name": base.name, "reason": error.happened})
             print(f"pra: {base.name} is skipped: {error.happened}", file=sys.stderr)
@@ -174,6 +173,7 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
             candidate.short = error.happened
         candidate.reached = work.reached
         candidate.replayed += work.count
+        candidate.rows = None if work.count else candidate.rows
         if goal.until is None and not candidate.short:
             candidate.tail = history.torn_tail(goal.path.where, goal.path)
         reason = schema.fault(conn) if work.count else None
@@ -213,24 +213,29 @@ def _refuse_without_room(where: Layout, doing: str, size: int) -> None:
         )
 
 
-def _copy_verified(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> str:
-    """Copy and check in one pass, read back in a second; returns the copy's path.
+def _copy_verified(
+    where: Layout, point: Point, number: int, force: bool, timer: Timer
+) -> tuple[str, int | None]:
+    """Copy and check in one pass, read back in a second.
 
-    Integrity was proven when the point was made; equal hashes carry it over.
+    Integrity and rows were proven when the point was made; equal hashes carry them over.
     A point without a manifest has no such proof and is checked page by page.
+
+    Returns:
+        The copy's path, and its rows where they are proven.
     """
     doing = f"restoring {point.name}"
     path = generations.folder(where, number)
-    digest = fileops.copy(where.point(point.name), path)
+    copied = fileops.copy(where.point(point.name), path)
     timer.lap("build")
     known = point.manifest
-    if known and digest != known["sha256"] and not force:
+    if known and copied.sha256 != known["sha256"] and not force:
         raise Damaged(doing, "the file's SHA-256 is not the manifest's", "choose another point")
-    if fileops.sha256(path) != digest:
+    if fileops.crc32(path) != copied.crc32:
         raise Damaged(doing, "the copy reads back differently", "check the data volume")
-    proven = known and digest == known["sha256"] and manifest.proves_content(known)
+    proven = known and copied.sha256 == known["sha256"] and manifest.proves_content(known)
     reason = None if proven else verify.content_fault(path, None)
     if reason:
         raise Damaged(doing, reason, "choose another point")
     timer.lap("verify")
-    return path
+    return path, known["rows"] if proven else None

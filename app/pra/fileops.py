@@ -14,7 +14,9 @@ import queue
 import shutil
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 #: Called as hook(phase, operation, arguments) with phase "before" or "after";
 #: what it raises happens instead of (before) or behind (after) the operation.
@@ -293,19 +295,63 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def copy(source: str, target: str) -> str:
-    """Copy to a new file, made durable, in one pass; returns the SHA-256 of what was read."""
-    fd = open_new(target)
+def crc32(path: str) -> int:
+    """CRC-32 of a file: finds what a disk or memory does to it, several times as fast as a hash."""
+    found = 0
+    for piece in chunks(path):
+        found = zlib.crc32(piece, found)
+    return found
+
+
+class Copied(NamedTuple):
+    """What went through a copy: its SHA-256 in hex, and its CRC-32."""
+
+    sha256: str
+    crc32: int
+
+
+def copy(source: str, target: str) -> Copied:
+    """Copy to a new file, made durable, in one pass; returns what was read."""
+    fd, found = open_new(target), 0
     try:
         with Digest() as digest:
             for piece in chunks(source):
                 digest.update(piece)
                 write_all(fd, piece)
+                found = zlib.crc32(piece, found)
             # The last pieces are digested while the disk writes.
             fsync(fd)
     finally:
         os.close(fd)
-    return digest.hexdigest()
+    return Copied(digest.hexdigest(), found)
+
+
+class Beside:
+    """Work in a thread of its own, for the length of a ``with``.
+
+    Its end waits for the work; then ``result`` is there, or what the work raised
+    is raised. SQLite, hashing and the disk leave the other threads running.
+    """
+
+    def __init__(self, work: Callable):
+        self.result = None
+        self._work, self._error = work, None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Beside":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except BaseException as error:
+            self._error = error
 
 
 class Digest:

@@ -40,7 +40,9 @@ def write_empty(path: str) -> None:
         conn.close()
 
 
-def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> Built:
+def finish(
+    path: str, lineage: str, number: int, seq: int, highest_id: int, rows: int | None = None
+) -> Built:
     """Give a built database its place in history and make it durable.
 
     Args:
@@ -48,12 +50,13 @@ def finish(path: str, lineage: str, number: int, seq: int, highest_id: int) -> B
         lineage, number: history and timeline that it begins.
         seq: number of the last transaction of the timeline's past.
         highest_id: the highest id that was ever given out.
+        rows: how many it holds, where that is known.
     """
     with sqlite.errors(f"building {path}"):
         conn = sqlite.open_new(path)
         try:
             conn.execute("BEGIN IMMEDIATE")
-            here = schema.install(conn, lineage, number, seq)
+            here = schema.install(conn, lineage, number, seq, rows)
             schema.raise_sequences(conn, {"events": highest_id})
             max_id = schema.highest(conn)
             conn.execute("COMMIT")

@@ -38,6 +38,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "planning a restore"):
         backup.sweep(where)
+        volumes.drop_unfinished_generations(where)
         known = points.scan(where)
         goal = choose(where, known)
         number = volumes.next_number(where)

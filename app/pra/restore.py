@@ -5,6 +5,7 @@ swap is one rename of a link, and all before it happens aside. Every restore
 opens a new timeline, so that the future it abandons stays apart.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,19 +66,30 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "restoring"):
         backup.sweep(where)
-        known = points.scan(where)
-        goal = choose(where, known)
-        work = _Work(settings, where, known, goal, volumes.next_number(where), force, Timer())
-        built = candidate.build(where, known, goal, work.number, force, work.timer)
-        kept = safety.keep(where, known)
-        work.timer.lap("build")
-        with locks.writer(where, f"restoring {goal.label}", seconds=locks.MAINTENANCE_WAIT):
-            candidate.catch_up(built, goal, force)
-            kept = safety.confirm(where, known, kept)
-            finished = _swap(work, built, kept)
-        volumes.drop_other_generations(where)
-        work.timer.lap("swap")
-        return _report(work, built, finished, kept)
+        # What an interrupted restore left may be what fills the volume.
+        volumes.drop_unfinished_generations(where)
+        try:
+            return _run(settings, where, choose, force)
+        except Exception:
+            with contextlib.suppress(Exception):
+                volumes.drop_unfinished_generations(where)
+            raise
+
+
+def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict:
+    known = points.scan(where)
+    goal = choose(where, known)
+    work = _Work(settings, where, known, goal, volumes.next_number(where), force, Timer())
+    built = candidate.build(where, known, goal, work.number, force, work.timer)
+    kept = safety.keep(where, known)
+    work.timer.lap("build")
+    with locks.writer(where, f"restoring {goal.label}", seconds=locks.MAINTENANCE_WAIT):
+        candidate.catch_up(built, goal, force)
+        kept = safety.confirm(where, known, kept)
+        finished = _swap(work, built, kept)
+    volumes.drop_other_generations(where)
+    work.timer.lap("swap")
+    return _report(work, built, finished, kept)
 
 
 def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
@@ -85,7 +97,9 @@ def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
     where = work.where
     mark = volumes.mark_of(where.backup) or volumes.write_mark(where.backup, uuid.uuid4().hex)
     seq, highest_id = _high_water(work, kept)
-    finished = generations.finish(built.path, mark.lineage, work.number, seq, highest_id)
+    finished = generations.finish(
+        built.path, mark.lineage, work.number, seq, highest_id, built.rows
+    )
     work.timer.lap("build")
     reached = built.reached
     parent = (

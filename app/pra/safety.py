@@ -116,7 +116,7 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
     path = f"{where.temporary}/snapshot.db"
     fileops.remove(path)
     room.reserve(where, where.backup, fileops.size(source))
-    digest = fileops.copy(source, path)
+    digest = fileops.copy(source, path).sha256
     _keep_wal(where, f"{source}-wal", digest)
     return path, {
         "rows": None,

@@ -56,10 +56,13 @@ def create(conn: apsw.Connection) -> None:
     conn.execute(EVENTS)
 
 
-def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> Position:
+def install(
+    conn: apsw.Connection, lineage: str, timeline: int, seq: int, rows: int | None = None
+) -> Position:
     """Put the position and the write guards into a database, replacing older ones.
 
-    Its hash is fresh: a new timeline continues nobody's chain but its own.
+    Counts the rows where they are not known: that reads the whole table. The
+    hash is fresh: a new timeline continues nobody's chain but its own.
     """
     for (name,) in conn.execute(
         "SELECT name FROM sqlite_schema WHERE type='trigger' AND name GLOB 'pra_*'"
@@ -67,7 +70,8 @@ def install(conn: apsw.Connection, lineage: str, timeline: int, seq: int) -> Pos
         conn.execute(f"DROP TRIGGER {name}")
     conn.execute("DROP TABLE IF EXISTS pra_position")
     conn.execute(_POSITION)
-    rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
+    if rows is None:
+        rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
     here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
     conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)", tuple(here.__dict__.values()))
     for event in ("INSERT", "UPDATE", "DELETE"):

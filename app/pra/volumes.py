@@ -105,6 +105,16 @@ def switch(where: Layout, number: int) -> None:
     fileops.fsync_directory(where.data)
 
 
+def drop_unfinished_generations(where: Layout) -> None:
+    """Remove what an interrupted restore left; needs the maintenance lock.
+
+    Where the link alone is gone from a marked volume, a generation stays: it may
+    be all that there is. Without a mark there never was a database.
+    """
+    if current(where) is not None or mark_of(where.data) is None:
+        drop_other_generations(where)
+
+
 def drop_other_generations(where: Layout) -> None:
     """Remove every generation but the current one; needs the maintenance lock."""
     keep = current(where)

@@ -1,9 +1,10 @@
+import errno
 import os
 import shutil
 
 import apsw
 import pytest
-from helpers import add, rewrite
+from helpers import add, failing, rewrite
 
 from pra import backup, clock, fileops, points, schema, verify
 from pra.errors import Damaged, NeedsRestore, Refused
@@ -122,6 +123,16 @@ def test_an_interrupted_backup_leaves_no_point_and_is_swept(config, where, event
         assert points.latest(points.scan(where)) == good
         wanted += 1
     assert wanted > 20
+
+
+@pytest.mark.parametrize("operation", ["open_read", "fsync"])
+def test_what_fails_beside_the_copying_fails_the_backup(config, where, events, operation):
+    add(events, 2)
+    # The file that is hashed and the file that is synced are opened first of all.
+    with failing(operation, errno.EIO, times=2), pytest.raises(OSError, match="Input/output"):
+        backup.run(config)
+    assert points.scan(where) == []
+    assert backup.run(config).status == "verified"
 
 
 def test_a_plain_copy_is_listed_as_foreign_and_can_be_verified(where, events):

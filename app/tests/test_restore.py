@@ -1,3 +1,5 @@
+import errno
+import glob
 import json
 import os
 import shutil
@@ -5,7 +7,7 @@ import threading
 
 import pytest
 from conftest import pra, serving
-from helpers import add, bring, lose_data, rewrite
+from helpers import add, bring, content, crash_at, failing, lose_data, overwrite, rewrite
 from test_http import get
 
 from pra import backup, fileops, points, schema, sqlite, volumes
@@ -111,6 +113,53 @@ def test_a_restore_is_refused_where_it_would_not_fit(config, where, events, monk
     with pytest.raises(DiskFull):
         bring(config, point.name)
     assert events.count() == 1
+
+
+def test_a_copy_that_reads_back_differently_is_refused(config, where, events):
+    add(events, 3)
+    point = backup.run(config)
+
+    def hook(phase, operation, arguments):
+        copies = glob.glob(f"{where.data}/g2/app.db")
+        if (phase, operation) == ("after", "fsync") and copies:
+            data = bytearray(content(copies[0]))
+            data[-1] ^= 1
+            overwrite(copies[0], data)
+
+    fileops.hook = hook
+    with pytest.raises(Damaged, match="reads back differently"):
+        bring(config, point.name)
+    assert events.count() == 3
+
+
+def test_a_restore_that_fails_leaves_nothing_that_fills_the_volume(config, where, events):
+    add(events, 3)
+    point = backup.run(config)
+    before = sorted(fileops.names(where.data))
+    with failing("fsync", errno.EIO), pytest.raises(OSError):
+        bring(config, point.name)
+    assert sorted(fileops.names(where.data)) == before
+    with crash_at("fsync"):
+        bring(config, point.name)
+    assert sorted(fileops.names(where.data)) != before
+    seen = []
+
+    def hook(phase, operation, arguments):
+        if operation == "open_new" and arguments[0].startswith(f"{where.data}/g"):
+            seen.append(len(glob.glob(f"{where.data}/*/app.db")))
+
+    fileops.hook = hook
+    bring(config, point.name)
+    assert seen == [1, 2], "the current database alone, then the one that is built"
+
+
+def test_a_database_whose_link_alone_is_gone_is_not_taken_for_a_left_over(config, where, events):
+    add(events, 3)
+    backup.run(config)
+    os.unlink(where.link)
+    with pytest.raises(Refused, match="no point"):
+        bring(config, "app-1.db")
+    assert os.path.exists(f"{where.data}/g1/app.db")
 
 
 def test_a_destroyed_database_is_kept_byte_by_byte_before_a_restore(config, where, events):
