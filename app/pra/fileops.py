@@ -258,25 +258,6 @@ def free_bytes(path: str) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def used_bytes(path: str) -> int:
-    """Sizes of the files below a directory, in bytes; a file with several names counts once."""
-    total, seen, folders = 0, set(), [path]
-    while folders:
-        # What others remove meanwhile is not there to count.
-        with contextlib.suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                        continue
-                    found = entry.stat(follow_symlinks=False)
-                    if found.st_nlink > 1 and found.st_ino in seen:
-                        continue
-                    seen.add(found.st_ino)
-                    total += found.st_size
-    return total
-
-
 def chunks(path: str) -> Iterator[bytes]:
     """A file's content in pieces of CHUNK bytes."""
     fd = open_read(path)

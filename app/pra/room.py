@@ -5,6 +5,7 @@ the application holds itself to the declared one, and fails in the way of a disk
 that is full. Where the file system has less left than that, this counts.
 """
 
+import contextlib
 import errno
 import os
 import time
@@ -72,6 +73,25 @@ def _used(directory: str, look: float) -> int:
     known = _looks.get(directory)
     if known and now - known[0] < look:
         return known[1]
-    used = fileops.used_bytes(directory)
+    used = _sum(directory)
     _looks[directory] = now, used
     return used
+
+
+def _sum(path: str) -> int:
+    """Sizes of the files below a directory, in bytes; a file with several names counts once."""
+    total, seen, folders = 0, set(), [path]
+    while folders:
+        # What others remove meanwhile is not there to count.
+        with contextlib.suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                        continue
+                    found = entry.stat(follow_symlinks=False)
+                    if found.st_nlink > 1 and found.st_ino in seen:
+                        continue
+                    seen.add(found.st_ino)
+                    total += found.st_size
+    return total
