@@ -5,6 +5,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import apsw
 
@@ -12,75 +13,96 @@ from benches import lab as labs
 from pra.events import Events
 
 WRITERS = (1, 8)
+#: How long one kind of writes goes on before the next one's turn, in seconds.
+SLICE = 0.5
 _MESSAGE = "a message of the usual length"
 
 
 def measure(folder: str, seconds: float, runs: int) -> Iterator[dict]:
     """Rates and tail latencies, with one writer and with several."""
     for writers in WRITERS:
-        pairs = [_pair(folder, writers, seconds) for _ in range(runs)]
-        journaled, plain, disk = (
-            [statistics.median(column) for column in zip(*side, strict=True)]
-            for side in zip(*pairs, strict=True)
-        )
+        journaled, plain, disk = _side_by_side(folder, writers, seconds * runs)
         yield labs.row(
             f"journaled writes, {writers} writers",
-            journaled[0],
+            journaled.rate,
             "per second",
             "plain writes, synchronous=FULL",
-            plain[0],
+            plain.rate,
             "at least half",
         )
         yield labs.row(
             f"added p99, {writers} writers",
-            max(0.0, journaled[1] - plain[1]),
+            max(0.0, journaled.p99 - plain.p99),
             "s",
             "p99 of the disk's fsync",
-            disk[1],
+            disk.p99,
             "at most twice",
         )
 
 
-def _pair(folder: str, writers: int, seconds: float) -> tuple:
-    """(rate, p99) of journaled writes, of plain ones, and of the disk's own fsync."""
-    journaled = labs.create(f"{folder}/journaled", "required")
+class _Measured(NamedTuple):
+    """The median rate of all slices, in writes a second; the p99 of all latencies, in seconds."""
+
+    rate: float
+    p99: float
+
+
+def _side_by_side(folder: str, writers: int, seconds: float) -> list[_Measured]:
+    """Journaled writes, plain ones and the disk's own fsync, in turn and in short slices.
+
+    A disk that others use is five times slower one second than the next:
+    only what lies side by side can be compared.
+    """
     plain = f"{folder}/plain-{writers}.db"
     _create_plain(plain)
-    return (
-        _rate(writers, seconds, _journaled, journaled),
-        _rate(writers, seconds, _plain, plain),
-        _rate(1, seconds / 4, _synced, f"{folder}/synced"),
+    kinds = (
+        (_journaled, labs.create(f"{folder}/journaled", "required"), writers),
+        (_plain, plain, writers),
+        (_synced, f"{folder}/synced", 1),
     )
-
-
-def _rate(writers: int, seconds: float, prepare, argument) -> tuple[float, float]:
+    rounds = max(1, round(seconds / SLICE))
     context = multiprocessing.get_context("spawn")
     ready = context.Barrier(writers)
     answers = context.Queue()
     processes = [
-        context.Process(target=_work, args=(ready, answers, seconds, prepare, argument))
-        for _ in range(writers)
+        context.Process(target=_work, args=(number, ready, answers, rounds, kinds))
+        for number in range(writers)
     ]
     for process in processes:
         process.start()
-    latencies = [latency for _ in processes for latency in answers.get(timeout=seconds + 60)]
+    found = [answers.get(timeout=60 + len(kinds) * 4 * seconds) for _ in processes]
     for process in processes:
         process.join()
-    latencies.sort()
-    return len(latencies) / seconds, latencies[int(len(latencies) * 0.99)]
+    return [_measured([slices[kind] for slices in found]) for kind in range(len(kinds))]
 
 
-def _work(ready, answers, seconds: float, prepare, argument) -> None:
-    """One writer, in a process of its own."""
-    write = prepare(argument)
-    write()
+def _measured(slices: list[list[list[float]]]) -> _Measured:
+    """What one kind came to, of the latencies by writer and by round."""
+    rates = [sum(map(len, together)) / SLICE for together in zip(*slices, strict=True)]
+    latencies = sorted(one for rounds in slices for latencies in rounds for one in latencies)
+    return _Measured(statistics.median(rates), latencies[int(len(latencies) * 0.99)])
+
+
+def _work(number: int, ready, answers, rounds: int, kinds) -> None:
+    """One writer, in a process of its own: the latencies by kind and by round."""
+    writes = [prepare(argument) if number < most else None for prepare, argument, most in kinds]
+    for write in filter(None, writes):
+        write()
+    found = [[] for _ in writes]
+    for _ in range(rounds):
+        for write, slices in zip(writes, found, strict=True):
+            ready.wait()
+            slices.append(_slice(write) if write else [])
+    answers.put(found)
+
+
+def _slice(write: Callable[[], object]) -> list[float]:
     latencies = []
-    ready.wait()
-    end = time.monotonic() + seconds
+    end = time.monotonic() + SLICE
     while (began := time.monotonic()) < end:
         write()
         latencies.append(time.monotonic() - began)
-    answers.put(latencies)
+    return latencies
 
 
 def _journaled(lab: labs.Lab) -> Callable[[], object]:
