@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import apsw
 
@@ -33,7 +33,8 @@ class Database:
         self.writer = Writer(self.layout, settings.journal)
         self._watch, self._watching = Journal(self.layout), threading.Lock()
         self._guard = threading.Lock()
-        self._idle: list[tuple[int, tuple[int, int], apsw.Connection]] = []
+        self._idle: list[_Idle] = []
+        self._turns: list[tuple[int, locks.Turn]] = []
 
     @contextlib.contextmanager
     def read(self, doing: str) -> Iterator[apsw.Connection]:
@@ -42,7 +43,7 @@ class Database:
         Raises:
             NeedsRestore: there is no database.
         """
-        with sqlite.errors(doing), self._connection(doing) as conn:
+        with sqlite.errors(doing), _Borrowed(self, doing) as conn:
             conn.execute("BEGIN")
             yield conn
             conn.execute("COMMIT")
@@ -54,12 +55,18 @@ class Database:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
-        with self._turn(doing), sqlite.errors(doing), self._connection(doing) as conn:
-            try:
-                room.reserve_write(self.layout)
-            except OSError as error:
-                raise from_os_error(doing, error) from error
-            return self.writer.run(conn, doing, work)
+        turn = self._take_turn(doing)
+        try:
+            with sqlite.errors(doing), _Borrowed(self, doing) as conn:
+                try:
+                    room.reserve_write(self.layout)
+                except OSError as error:
+                    raise from_os_error(doing, error) from error
+                return self.writer.run(conn, doing, work)
+        finally:
+            if turn:
+                turn.release()
+                self._turns.append((os.getpid(), turn))
 
     def unprotected(self) -> str | None:
         """Why the journal does not lead to the database although it should; None if it does.
@@ -82,47 +89,45 @@ class Database:
         with self.read("looking at the protection") as conn:
             return schema.position(conn)
 
-    @contextlib.contextmanager
-    def _turn(self, doing: str) -> Iterator[None]:
-        """Hold the writer lock.
+    def _take_turn(self, doing: str) -> locks.Turn | None:
+        """Take the writer lock; None where it has to go without.
 
         Where the journal may fail, so may the volume with the lock: SQLite's
         own then has to do, and no restore can run without that volume anyway.
         """
-        with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(locks.writer(self.layout, doing))
-            except (VolumeGone, OSError):
-                if self._settings.journal == "required":
-                    raise
-            yield
-
-    @contextlib.contextmanager
-    def _connection(self, doing: str) -> Iterator[apsw.Connection]:
-        identity, conn = self._checkout(doing)
-        try:
-            yield conn
-        except BaseException:
-            # Whatever state the transaction is in, closing it rolls it back.
-            conn.close(True)
-            raise
         with self._guard:
-            self._idle.append((os.getpid(), identity, conn))
+            pid, turn = self._turns.pop() if self._turns else (None, None)
+        if pid != os.getpid():
+            turn = locks.Turn(self.layout)
+        try:
+            turn.take(doing)
+        except (VolumeGone, OSError):
+            if self._settings.journal == "required":
+                raise
+            return None
+        return turn
 
-    def _checkout(self, doing: str) -> tuple[tuple[int, int], apsw.Connection]:
+    def checkout(self, doing: str) -> "_Idle":
+        """A connection to the current database, for one thread."""
         identity = fileops.identity(self.layout.link)
         if identity is None:
             self._drop_idle()
             raise volumes.missing(self.layout, doing)
+        mine = os.getpid(), identity
         with self._guard:
-            stale = [entry for entry in self._idle if entry[:2] != (os.getpid(), identity)]
-            self._idle = [entry for entry in self._idle if entry[:2] == (os.getpid(), identity)]
+            stale = [entry for entry in self._idle if entry[:2] != mine]
+            self._idle = [entry for entry in self._idle if entry[:2] == mine]
             found = self._idle.pop() if self._idle else None
-        for _, _, conn in stale:
-            conn.close(True)
-        return (identity, found[2]) if found else self._open(doing)
+        for entry in stale:
+            entry.conn.close(True)
+        return found or self._open(doing)
 
-    def _open(self, doing: str) -> tuple[tuple[int, int], apsw.Connection]:
+    def give_back(self, entry: "_Idle") -> None:
+        """Keep a connection, with no transaction open, for the next use."""
+        with self._guard:
+            self._idle.append(entry)
+
+    def _open(self, doing: str) -> "_Idle":
         for _ in range(_OPEN_TRIES):
             number = volumes.current(self.layout)
             if number is None:
@@ -135,7 +140,7 @@ class Database:
             # Generation numbers are never used twice: the same identity before
             # and after means that this is the file which was opened.
             if before == fileops.identity(self.layout.link):
-                return before, conn
+                return _Idle(os.getpid(), before, conn)
             conn.close()
         raise Refused(
             doing,
@@ -146,5 +151,31 @@ class Database:
     def _drop_idle(self) -> None:
         with self._guard:
             idle, self._idle = self._idle, []
-        for _, _, conn in idle:
-            conn.close(True)
+        for entry in idle:
+            entry.conn.close(True)
+
+
+class _Idle(NamedTuple):
+    """A connection, the process that opened it, and the file that it opened."""
+
+    pid: int
+    identity: tuple[int, int]
+    conn: apsw.Connection
+
+
+class _Borrowed:
+    """A connection for the length of a ``with``."""
+
+    def __init__(self, database: Database, doing: str):
+        self._database, self._doing = database, doing
+
+    def __enter__(self) -> apsw.Connection:
+        self._entry = self._database.checkout(self._doing)
+        return self._entry.conn
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None:
+            self._database.give_back(self._entry)
+        else:
+            # Whatever state the transaction is in, closing it rolls it back.
+            self._entry.conn.close(True)

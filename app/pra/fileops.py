@@ -25,6 +25,8 @@ hook: Callable[[str, str, tuple], None] | None = None
 CHUNK = 1 << 20
 # One call instead of a write and an fsync, where the system has it.
 _RWF_DSYNC = getattr(os, "RWF_DSYNC", None)
+# Longer than any file system's tick, in nanoseconds.
+_TICK_NS = 2_000_000_000
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -99,10 +101,9 @@ def write_durably_once(fd: int, data, offset: int) -> int:
 
 def write_durably(fd: int, data: bytes, offset: int) -> None:
     """Write every byte from an offset on, durably, however many writes it takes."""
-    view = memoryview(data)
-    while view:
-        done = write_durably_once(fd, view, offset)
-        view, offset = view[done:], offset + done
+    done = write_durably_once(fd, data, offset)
+    while done < len(data):
+        done += write_durably_once(fd, data[done:], offset + done)
 
 
 @_step
@@ -244,6 +245,14 @@ def signature(path: str) -> tuple[int, ...] | None:
             return None
         raise
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def settled(found: tuple[int, ...]) -> bool:
+    """Whether a signature is old enough to show the next change.
+
+    Two changes within one tick of the clock can have the same time.
+    """
+    return time.time_ns() - found[3] > _TICK_NS
 
 
 def identity_of(fd: int) -> tuple[int, int]:
@@ -394,6 +403,11 @@ def write_replacing(path: str, data: bytes) -> None:
     write_new(temporary, data)
     replace(temporary, path)
     fsync_directory(os.path.dirname(path))
+
+
+def unlock(fd: int) -> None:
+    """Give a file's lock back."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def lock(fd: int, deadline: float, pause: float = 0.001) -> bool:

@@ -12,6 +12,7 @@ from pra.schema import Position
 from pra.segments import Segment
 
 _DOING = "writing the journal"
+_NOTHING = bytes(records.HEADER)
 
 
 class Mismatch(Refused):
@@ -41,6 +42,8 @@ class Journal:
     def _forget(self) -> None:
         self._segment: Segment | None = None
         self._fd = -1
+        self._identity: tuple[int, int] | None = None
+        self._folder: tuple[int, ...] | None = None
         self._size = 0
         self._state: State | None = None
         self._end = 0
@@ -170,13 +173,26 @@ class Journal:
         return (
             self._segment.timeline == here.timeline
             and self._header.lineage == here.lineage
-            # Appending to a deleted file succeeds, so the path has to be looked at.
-            and fileops.identity(self._segment.path) == fileops.identity_of(self._fd)
+            and self._in_place()
         )
+
+    def _in_place(self) -> bool:
+        """Whether the path still leads to the open file: appending to a deleted one succeeds.
+
+        Its folder tells, since that changes with any of its names. To look at
+        the file itself would cost each record a write more: Linux from 6.13 on
+        gives a file new times at its next change if somebody saw the last
+        ones, and some file systems then sync the inode too.
+        """
+        folder = fileops.signature(self._where.journal)
+        if folder is not None and folder == self._folder:
+            return True
+        self._folder = folder if folder and fileops.settled(folder) else None
+        return fileops.identity(self._segment.path) == self._identity
 
     def _read_on(self) -> None:
         head = fileops.read_at(self._fd, records.HEADER, self._end)
-        if not any(head):
+        if head == _NOTHING:
             return
         raw = fileops.read_at(self._fd, self._size - self._end, self._end)
         self._take(Scan(raw, self._end, self._state, base=self._end), raw, self._end)
@@ -215,6 +231,7 @@ class Journal:
             fileops.close(fd)
             raise
         self._segment, self._fd, self._size, self._header = segment, fd, len(raw), header
+        self._identity = fileops.identity_of(fd)
         self._take(Scan(raw, records.SEGMENT_HEADER, header.state()), raw, 0)
 
     def _begin_timeline(self, here: Position, place: Place) -> None:

@@ -28,62 +28,118 @@ def maintenance(layout: Layout, doing: str, seconds: float | None = None) -> Ite
         Locked: another one still holds it after ``seconds``.
     """
     wait = MAINTENANCE_WAIT if seconds is None else seconds
-    with _held(layout, "maintenance", time.monotonic() + wait, doing):
+    lock = _Lock(f"{layout.locks}/maintenance")
+    lock.take(time.monotonic() + wait, doing)
+    try:
         yield
+    finally:
+        lock.close()
 
 
 @contextlib.contextmanager
 def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator[None]:
     """Hold the right to write to the database.
 
+    Raises:
+        Locked: no turn within ``seconds``.
+    """
+    turn = Turn(layout)
+    try:
+        turn.take(doing, seconds)
+        yield
+    finally:
+        turn.close()
+
+
+class Turn:
+    """The right to write to the database, taken again and again by one thread at a time.
+
     The turnstile is what makes it fair: who waits for the writer lock stands
     in it, so a writer that comes straight back queues behind, and a restore
     gets its turn within one transaction of each writer.
 
-    Raises:
-        Locked: no turn within ``seconds``.
+    The lock files stay open in between, which spares each write the system
+    calls for opening and looking at them. Two threads that shared a turn would
+    share the lock, and so would a process and its fork.
     """
-    deadline = time.monotonic() + (WRITE_WAIT if seconds is None else seconds)
-    with contextlib.ExitStack() as turn, contextlib.ExitStack() as queue:
-        queue.enter_context(_held(layout, "turnstile", deadline, doing))
-        # Only one can be here, so it may look often: the next turn begins sooner.
-        turn.enter_context(_held(layout, "writer", deadline, doing, pause=0.0001))
-        queue.close()
-        yield
 
+    def __init__(self, layout: Layout):
+        self._turnstile = _Lock(f"{layout.locks}/turnstile")
+        self._writer = _Lock(f"{layout.locks}/writer")
 
-@contextlib.contextmanager
-def _held(
-    layout: Layout, name: str, deadline: float, doing: str, pause: float = 0.001
-) -> Iterator[None]:
-    fd = _take(f"{layout.locks}/{name}", deadline, doing, pause)
-    try:
-        yield
-    finally:
-        fileops.close(fd)
+    def take(self, doing: str, seconds: float | None = None) -> None:
+        """Wait for the turn.
 
-
-def _take(path: str, deadline: float, doing: str, pause: float) -> int:
-    """Open and lock; the path must still lead to that file afterwards."""
-    while True:
+        Raises:
+            Locked: it did not come within ``seconds``.
+            VolumeGone, OSError: the backup volume failed.
+        """
+        deadline = time.monotonic() + (WRITE_WAIT if seconds is None else seconds)
+        self._turnstile.take(deadline, doing)
         try:
-            fd = fileops.open_lock(path)
+            # Only one can be here, so it may look often: the next turn begins sooner.
+            self._writer.take(deadline, doing, pause=0.0001)
+        finally:
+            self._turnstile.release()
+
+    def release(self) -> None:
+        """Let the next one have its turn."""
+        self._writer.release()
+
+    def close(self) -> None:
+        """Give up the turn and the open files."""
+        self._turnstile.close()
+        self._writer.close()
+
+
+class _Lock:
+    """One lock file, opened when it is first taken."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._fd = -1
+        self._identity: tuple[int, int] | None = None
+
+    def __del__(self):
+        self.close()
+
+    def take(self, deadline: float, doing: str, pause: float = 0.001) -> None:
+        """Lock; the path must still lead to that file afterwards.
+
+        A volume recreated at the same path has other lock files, and a lock on
+        a deleted one excludes nobody.
+        """
+        while True:
+            if self._fd < 0:
+                self._open(doing)
+            try:
+                taken = fileops.lock(self._fd, deadline, pause)
+                if taken and fileops.identity(self._path) == self._identity:
+                    return
+            except BaseException:
+                self.close()
+                raise
+            if not taken:
+                raise Locked(doing, "somebody else holds the lock", "try again in a moment")
+            self.close()
+
+    def release(self) -> None:
+        """Unlock; the file stays open."""
+        fileops.unlock(self._fd)
+
+    def close(self) -> None:
+        """Close the file, which unlocks it."""
+        if self._fd >= 0:
+            fileops.close(self._fd)
+        self._fd = -1
+
+    def _open(self, doing: str) -> None:
+        try:
+            self._fd = fileops.open_lock(self._path)
         except FileNotFoundError:
             raise VolumeGone(
                 doing,
                 "the backup volume is not there or not initialised",
                 "mount it (PRA_BACKUP_DIR); if it is lost: python -m pra backup --new-volume",
             ) from None
-        try:
-            taken = fileops.lock(fd, deadline, pause)
-            # A volume recreated at the same path has other lock files, and a
-            # lock on a deleted one excludes nobody.
-            valid = taken and fileops.identity(path) == fileops.identity_of(fd)
-        except BaseException:
-            fileops.close(fd)
-            raise
-        if valid:
-            return fd
-        fileops.close(fd)
-        if time.monotonic() >= deadline:
-            raise Locked(doing, "somebody else holds the lock", "try again in a moment")
+        self._identity = fileops.identity_of(self._fd)

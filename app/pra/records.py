@@ -29,6 +29,7 @@ _SEGMENT_MAGIC = b"PRA journal segment 1\n"
 #: Size of a segment's header block, in bytes.
 SEGMENT_HEADER = 1024
 _LENGTH = struct.Struct("<I")
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Place(NamedTuple):
@@ -116,7 +117,7 @@ def header_after(state: State, lineage: str, timeline: int, schema: str) -> Segm
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
     """The header block of a segment, SEGMENT_HEADER bytes."""
-    text = json.dumps(asdict(header), separators=(",", ":")).encode()
+    text = _compact(asdict(header)).encode()
     block = (_SEGMENT_MAGIC + _LENGTH.pack(len(text)) + text).ljust(
         SEGMENT_HEADER - _CRC.size, b"\0"
     )
@@ -151,7 +152,7 @@ def encode(kind: int, seq: int, time_ms: int, payload: bytes, chain: bytes) -> t
 
 def payload_of(sequences: dict[str, int], changeset: bytes) -> bytes:
     """A transaction's payload: AUTOINCREMENT's counters, then its changeset."""
-    text = json.dumps(sequences, separators=(",", ":")).encode()
+    text = _compact(sequences).encode()
     return _LENGTH.pack(len(text)) + text + changeset
 
 

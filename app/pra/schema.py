@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import apsw
 
@@ -26,8 +26,7 @@ CREATE TABLE pra_position(
 )"""
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """Where a database stands in the history of its volume pair.
 
     Attributes:
@@ -48,7 +47,7 @@ class Position:
 
     def as_dict(self) -> dict:
         """The form that manifests and listings carry."""
-        return dict(self.__dict__)
+        return self._asdict()
 
 
 def create(conn: apsw.Connection) -> None:
@@ -73,7 +72,7 @@ def install(
     if rows is None:
         rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
     here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
-    conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)", tuple(here.__dict__.values()))
+    conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)", here)
     for event in ("INSERT", "UPDATE", "DELETE"):
         # A connection without the function, a shell for instance, cannot even
         # prepare the statement: its writes would go round the locks and the journal.

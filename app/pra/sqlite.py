@@ -1,13 +1,11 @@
 """Opening SQLite files the way each use needs it, and SQLite's errors in our words."""
 
-import contextlib
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import apsw
 
 from pra import schema
-from pra.errors import Damaged, DiskFull, Locked, ReadOnly, StorageError
+from pra.errors import Damaged, DiskFull, Locked, PraError, ReadOnly, StorageError
 
 #: How long SQLite waits for one of its own locks, in milliseconds.
 BUSY_MS = 5000
@@ -47,30 +45,37 @@ def open_resting(path: str) -> apsw.Connection:
     return apsw.Connection(f"file:{quote(path)}?immutable=1", flags=_READ_ONLY)
 
 
-@contextlib.contextmanager
-def errors(doing: str) -> Iterator[None]:
-    """Turn SQLite's exceptions into errors that say what to do.
+class errors:
+    """Turn SQLite's exceptions in a ``with`` into errors that say what to do.
 
     Raises:
         Locked, DiskFull, ReadOnly, Damaged or StorageError.
     """
-    try:
-        yield
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise Locked(doing, f"the database is locked ({error})", "try again in a moment") from error
-    except apsw.FullError as error:
-        raise DiskFull(
+
+    def __init__(self, doing: str):
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, apsw.Error):
+            raise _in_our_words(self._doing, error) from error
+
+
+def _in_our_words(doing: str, error: apsw.Error) -> PraError:
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return Locked(doing, f"the database is locked ({error})", "try again in a moment")
+    if isinstance(error, apsw.FullError):
+        return DiskFull(
             doing, f"the data volume is full ({error})", "free space on it, then try again"
-        ) from error
-    except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
-        raise ReadOnly(
+        )
+    if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError)):
+        return ReadOnly(
             doing, f"the data volume cannot be written ({error})", "make it writable, then retry"
-        ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise Damaged(
+        )
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return Damaged(
             doing, f"the database is damaged ({error})", "restore it: python -m pra restore latest"
-        ) from error
-    except apsw.Error as error:
-        raise StorageError(
-            doing, f"SQLite failed ({error})", "check the volume, then try again"
-        ) from error
+        )
+    return StorageError(doing, f"SQLite failed ({error})", "check the volume, then try again")

@@ -25,6 +25,8 @@ T = TypeVar("T")
 log = logging.getLogger("pra")
 #: Largest changeset of one transaction, in bytes: applying takes three times that in memory.
 MAX_CHANGESET = 16 << 20
+#: What a step of the journal can fail with.
+_JOURNAL_FAILS = OSError, StorageError, Damaged, Mismatch
 
 
 class Writer:
@@ -85,13 +87,17 @@ class Writer:
         """Bring database and journal to the same place; whether the write can be journaled."""
         if self._mode == "off":
             return False
-        with self._protection(doing) as outcome:
+        try:
             self._refuse_schema(conn, here)
             missing = self._journal.continue_from(here)
             if missing:
                 _roll_forward(conn, here, missing)
                 conn.execute("BEGIN IMMEDIATE")
-        return outcome.protected
+        except _JOURNAL_FAILS as error:
+            self._go_on_without(doing, error)
+            return False
+        self._goes_on_with()
+        return True
 
     def _refuse_schema(self, conn: apsw.Connection, here: Position) -> None:
         """Refuse tables that the journal cannot follow; looked at anew when any changed."""
@@ -124,11 +130,12 @@ class Writer:
         finally:
             session.close()
         seq = self._journal.next_seq
-        with self._protection(doing) as outcome:
+        try:
             payload = records.payload_of(schema.sequences(conn), changeset)
             schema.advance(conn, seq, self._journal.prepare(payload).hex())
             self._journal.append()
-        if not outcome.protected:
+        except _JOURNAL_FAILS as error:
+            self._go_on_without(doing, error)
             schema.advance(conn, seq, schema.fresh_hash())
             _commit(conn, doing)
             return result
@@ -146,23 +153,22 @@ class Writer:
             self._journal.abort(seq)
             raise
 
-    @contextlib.contextmanager
-    def _protection(self, doing: str) -> Iterator["_Outcome"]:
-        """Carry out a step of the journal; best-effort goes on without it, loudly."""
-        outcome = _Outcome()
-        try:
-            yield outcome
-        except (OSError, StorageError, Damaged, Mismatch) as error:
-            self._journal.close()
-            failure = from_os_error(doing, error) if isinstance(error, OSError) else error
-            behind = isinstance(error, Mismatch) and error.behind
-            if self._mode == "required" or behind:
-                raise failure from error
-            outcome.protected = False
-            if self.unprotected is None:
-                log.error("writes are NOT journaled: %s; next: %s", failure, failure.next_step)
-            self.unprotected = str(failure)
-            return
+    def _go_on_without(self, doing: str, error: Exception) -> None:
+        """What follows where a step of the journal failed: best-effort goes on, loudly.
+
+        Raises:
+            PraError: the write must not go on.
+        """
+        self._journal.close()
+        failure = from_os_error(doing, error) if isinstance(error, OSError) else error
+        behind = isinstance(error, Mismatch) and error.behind
+        if self._mode == "required" or behind:
+            raise failure from error
+        if self.unprotected is None:
+            log.error("writes are NOT journaled: %s; next: %s", failure, failure.next_step)
+        self.unprotected = str(failure)
+
+    def _goes_on_with(self) -> None:
         if self.unprotected:
             log.warning("writes are journaled again")
         self.unprotected = None
@@ -175,10 +181,6 @@ class _Tables(NamedTuple):
     hash: str
     tables: list[str]
     unfit: list[str]
-
-
-class _Outcome:
-    protected = True
 
 
 def _session(conn: apsw.Connection, tables: list[str]) -> apsw.Session:

@@ -22,8 +22,8 @@ from helpers import (
     sound_end,
 )
 
-from pra import backup, locks, records, segments, settings, sqlite, writing
-from pra.errors import Damaged, Refused
+from pra import backup, fileops, locks, records, segments, settings, sqlite, writing
+from pra.errors import Damaged, Locked, Refused
 from pra.events import Events
 from pra.journal import Mismatch
 
@@ -31,6 +31,16 @@ from pra.journal import Mismatch
 def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
     add(events, 1)
     shutil.rmtree(where.journal)
+    with pytest.raises(Mismatch):
+        events.add("into a deleted file")
+
+
+@pytest.mark.parametrize("tick", [0, fileops._TICK_NS])
+def test_a_journal_whose_segment_was_deleted_accepts_nothing(where, events, monkeypatch, tick):
+    """Its folder shows it, once that has been left alone for long enough to be trusted."""
+    monkeypatch.setattr(fileops, "_TICK_NS", tick)
+    add(events, 2)
+    os.remove(last_segment(where))
     with pytest.raises(Mismatch):
         events.add("into a deleted file")
 
@@ -258,3 +268,35 @@ def test_a_missing_database_is_not_created(config, where, events):
     with pytest.raises(Refused):
         Events(config).count()
     assert not os.path.exists(live)
+
+
+def test_a_lock_file_that_was_replaced_between_two_writes_is_noticed(where, events, monkeypatch):
+    """The old one is still open, and locking a deleted file excludes nobody."""
+    add(events, 1)
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
+    for name in ("turnstile", "writer"):
+        os.remove(f"{where.locks}/{name}")
+    with locks.writer(where, "restoring"), pytest.raises(Locked):
+        events.add("beside a restore")
+    assert len(add(events, 1)) == 1
+
+
+def test_a_fork_does_not_share_the_lock_of_its_parent(where, events, monkeypatch):
+    """A descriptor that it inherited would give the child the lock that its parent holds."""
+    add(events, 1)
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(told, 1)
+        try:
+            events.add("beside the parent")
+        except Locked:
+            os._exit(0)
+        os._exit(1)
+
+    def look(conn):
+        os.write(tell, b"now")
+        return os.waitpid(child, 0)[1]
+
+    assert events._database.write("holding the lock", look) == 0
