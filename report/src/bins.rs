@@ -21,7 +21,7 @@ pub struct Bin {
 #[derive(Debug)]
 pub struct Bins {
     pub from: f64,
-    /// Where the stretch ends; the last bin may be cut short by it.
+    /// Where the stretch ends, and its last bin: half a width to one and a half.
     pub to: f64,
     pub width: f64,
     pub bins: Vec<Bin>,
@@ -37,7 +37,8 @@ impl Bins {
     /// Cuts `from..to` into at most `most` bins of a round width.
     pub fn round(requests: &[Request], from: f64, to: f64, most: usize) -> Self {
         let width = round_width((to - from) / most as f64);
-        let count = (((to - from) / width).ceil() as usize).max(1);
+        // No sliver at the end: one request in it would look like hundreds a second.
+        let count = (((to - from) / width).round() as usize).max(1);
         Self::cut(requests, from, to, width, count)
     }
 
@@ -48,13 +49,12 @@ impl Bins {
             bin.from = from + width * index as f64;
         }
         for request in requests {
-            let place = (request.due - from) / width;
             // The very end of the stretch belongs to its last bin; rounding
             // may put it a hair beyond.
-            if place < 0.0 || place > count as f64 + 1e-6 {
+            if request.due < from || request.due > to + width * 1e-6 {
                 continue;
             }
-            let index = (place as usize).min(count - 1);
+            let index = (((request.due - from) / width) as usize).min(count - 1);
             if request.fate == Fate::Acknowledged {
                 bins[index].acknowledged += 1;
                 waits[index].push(request.ended - request.due);
@@ -80,7 +80,12 @@ impl Bins {
 
     /// Where a bin ends.
     pub fn end(&self, bin: &Bin) -> f64 {
-        (bin.from + self.width).min(self.to)
+        let is_last = self.bins.last().is_some_and(|last| last.from <= bin.from);
+        if is_last {
+            self.to
+        } else {
+            bin.from + self.width
+        }
     }
 }
 
@@ -130,6 +135,22 @@ mod tests {
         }
         assert_eq!(Bins::round(&[], 0.0, 90.0, 100).width, 1.0);
         assert_eq!(Bins::round(&[], 0.0, 3600.0, 240).width, 20.0);
+    }
+
+    /// 60 requests a second are 60 in every bin, also in the last one, and what
+    /// comes after the stretch is not in it.
+    #[test]
+    fn the_last_bin_shows_the_same_rate_as_the_others() {
+        let requests: Vec<Request> = (0..3600)
+            .map(|n| request(f64::from(n) / 60.0, Fate::Acknowledged))
+            .collect();
+        for to in [12.504, 12.5, 12.749, 12.751, 12.999, 0.004] {
+            let bins = Bins::round(&requests, 0.0, to, 100);
+            let last = bins.bins.last().unwrap();
+            let rate = last.acknowledged as f64 / (bins.end(last) - last.from);
+            let one = 1.0 / (bins.end(last) - last.from);
+            assert!((rate - 60.0).abs() <= one + 1e-6, "to {to}: {rate}");
+        }
     }
 
     #[test]
