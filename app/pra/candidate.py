@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pra import (
     fileops,
@@ -17,12 +18,14 @@ from pra import (
     targets,
     verify,
 )
-from pra.archive import Copy
 from pra.errors import Damaged, NoRoom, PraError, Refused
 from pra.history import Start, Step
 from pra.layout import Layout
 from pra.points import Point
 from pra.targets import Goal
+
+if TYPE_CHECKING:
+    from pra.archive import Copy
 
 #: Space that a restore leaves free on the data volume, in bytes.
 HEADROOM = 4 << 20
@@ -112,7 +115,7 @@ def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Ti
     return Candidate(path, point.name, start, rows)
 
 
-def _from_copy(where: Layout, copy: Copy, number: int, timer: Timer) -> Candidate:
+def _from_copy(where: Layout, copy: "Copy", number: int, timer: Timer) -> Candidate:
     """Take an exported copy in as it arrives; what is refused leaves nothing behind."""
     _refuse_without_room(where, _ADOPTING, copy.content["bytes"])
     path = generations.folder(where, number)

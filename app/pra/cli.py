@@ -41,7 +41,17 @@ def _run(config: settings.Settings, options: argparse.Namespace) -> int:
     return getattr(verbs, options.verb)(config, options)
 
 
+class _Help(argparse.HelpFormatter):
+    """As wide as most terminals: argparse would ask for the width with every argument."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, width=88)
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options):
+        super().__init__(formatter_class=_Help, **options)
+
     def error(self, message: str):
         raise UsageError(
             "reading the command line", message, "python -m pra --help shows what there is"

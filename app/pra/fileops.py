@@ -11,7 +11,6 @@ import functools
 import hashlib
 import os
 import queue
-import shutil
 import threading
 import time
 import zlib
@@ -157,6 +156,11 @@ def remove(path: str) -> None:
 @_step
 def remove_tree(path: str) -> None:
     """Remove a directory and what is in it; fine if it is gone."""
+    if not os.path.lexists(path):
+        return
+    # Needed seldom, and slow to load: it brings every compression along.
+    import shutil
+
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)
 

@@ -6,7 +6,6 @@ opens a new timeline, so that the future it abandons stays apart.
 """
 
 import contextlib
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,7 +94,7 @@ def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict
 def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
     """Open the timeline and make the built generation the current one; needs both locks."""
     where = work.where
-    mark = volumes.mark_of(where.backup) or volumes.write_mark(where.backup, uuid.uuid4().hex)
+    mark = volumes.mark_of(where.backup) or volumes.write_mark(where.backup, volumes.new_identity())
     seq, highest_id = _high_water(work, kept)
     finished = generations.finish(
         built.path, mark.lineage, work.number, seq, highest_id, built.rows

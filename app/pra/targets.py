@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from pra import history, points, timelines
-from pra.archive import Copy
 from pra.errors import Refused, UsageError
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
 from pra.records import Place
+
+if TYPE_CHECKING:
+    from pra.archive import Copy
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Goal:
     point: Point | None = None
     path: Path | None = None
     until: int | None = None
-    copy: Copy | None = None
+    copy: "Copy | None" = None
 
 
 def latest(where: Layout, known: list[Point]) -> Goal:

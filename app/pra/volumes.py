@@ -7,7 +7,6 @@ one is never written to: a mount that came late looks just like an empty volume.
 
 import json
 import os
-import uuid
 from dataclasses import dataclass
 
 from pra import fileops, layout, locks, timelines
@@ -43,9 +42,14 @@ def mark_of(directory: str) -> Mark | None:
         ) from None
 
 
+def new_identity() -> str:
+    """An identity that nothing else has."""
+    return os.urandom(16).hex()
+
+
 def write_mark(directory: str, lineage: str) -> Mark:
     """Mark a volume as part of a history."""
-    mark = Mark(lineage, uuid.uuid4().hex)
+    mark = Mark(lineage, new_identity())
     fileops.make_directory(f"{directory}/.pra")
     content = {"format": 1, "lineage": lineage, "id": mark.identity}
     fileops.write_replacing(f"{directory}/.pra/volume.json", json.dumps(content).encode() + b"\n")
@@ -147,7 +151,7 @@ def probe(directory: str) -> None:
         Refused: it does not.
         OSError: it cannot be written.
     """
-    folder = f"{directory}/.pra/probe-{os.getpid()}-{uuid.uuid4().hex}"
+    folder = f"{directory}/.pra/probe-{os.getpid()}-{new_identity()}"
     fileops.make_directory(folder)
     try:
         fault = _probe_fault(folder)
@@ -201,7 +205,7 @@ def ensure_initialised(where: Layout) -> None:
 def _initialise(where: Layout) -> None:
     from pra import generations
 
-    mark = mark_of(where.backup) or write_mark(where.backup, uuid.uuid4().hex)
+    mark = mark_of(where.backup) or write_mark(where.backup, new_identity())
     number = next_number(where)
     start = generations.create_empty(where, mark.lineage, number)
     timelines.register(where, timelines.beginning(start, empty=True))
