@@ -24,8 +24,6 @@ hook: Callable[[str, str, tuple], None] | None = None
 CHUNK = 1 << 20
 # One call instead of a write and an fsync, where the system has it.
 _RWF_DSYNC = getattr(os, "RWF_DSYNC", None)
-# Longer than any file system's tick, in nanoseconds.
-_TICK_NS = 2_000_000_000
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -249,14 +247,6 @@ def signature(path: str) -> tuple[int, ...] | None:
             return None
         raise
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
-def settled(found: tuple[int, ...]) -> bool:
-    """Whether a signature is old enough to show the next change.
-
-    Two changes within one tick of the clock can have the same time.
-    """
-    return time.time_ns() - found[3] > _TICK_NS
 
 
 def identity_of(fd: int) -> tuple[int, int]:

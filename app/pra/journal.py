@@ -4,6 +4,8 @@ The fsync of a record is the commit point. Everything here needs the writer
 lock, so at any moment one thread of one process is at work.
 """
 
+import time
+
 from pra import clock, fileops, records, segments, timelines
 from pra.errors import Damaged, OutcomeUnknown, Refused, from_os_error
 from pra.layout import Layout
@@ -13,6 +15,9 @@ from pra.segments import Segment
 
 _DOING = "writing the journal"
 _NOTHING = bytes(records.HEADER)
+#: Two changes of a folder within one tick of its clock can show the same time: longer
+#: than that of any file system, in nanoseconds.
+_TICK_NS = 2_000_000_000
 
 
 class Mismatch(Refused):
@@ -187,7 +192,7 @@ class Journal:
         folder = fileops.signature(self._where.journal)
         if folder is not None and folder == self._folder:
             return True
-        self._folder = folder if folder and fileops.settled(folder) else None
+        self._folder = folder if folder and time.time_ns() - folder[3] > _TICK_NS else None
         return fileops.identity(self._segment.path) == self._identity
 
     def _read_on(self) -> None:
