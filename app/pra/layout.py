@@ -14,6 +14,7 @@
     .pra/timelines/N.json          where each timeline began
     .pra/timelines/N.active        it became the current one
     .pra/journal/N-FIRST.seg       the transactions of a timeline from that number on
+    .pra/raw/SHA256.db-wal         the -wal of a damaged database that was kept as it was
     .pra/tmp/                      files on their way to a name
 """
 
@@ -91,6 +92,15 @@ class Layout:
     def temporary(self) -> str:
         """The folder of unfinished files, on the volume of their names."""
         return f"{self.backup}/.pra/tmp"
+
+    @property
+    def raw(self) -> str:
+        """The folder of what belongs to raw copies."""
+        return f"{self.backup}/.pra/raw"
+
+    def raw_wal(self, digest: str) -> str:
+        """A -wal that was kept as it was; beside its point it would be taken for the point's."""
+        return f"{self.raw}/{digest}.db-wal"
 
     def generation(self, number: int) -> str:
         """The folder of a generation."""

@@ -50,6 +50,11 @@ class Point:
         }
 
     @property
+    def wal(self) -> str | None:
+        """SHA-256 of the -wal that belongs to a raw copy; None where there is none."""
+        return (self.manifest or {}).get("wal")
+
+    @property
     def serial(self) -> int:
         """Place in the order of creation; 0 where there is no manifest."""
         return self.manifest["serial"] if self.manifest else 0

@@ -49,10 +49,11 @@ def apply(settings: Settings, where: Layout, dry_run: bool = False) -> dict:
     keep = decide(settings, where, known, every)
     removed = [point for point in known if point.name not in keep.points]
     dropped = [segment for segment in every if segment.path not in keep.segments]
-    freed = sum(point.bytes for point in removed)
+    freed = sum(_bytes(where, point) for point in removed)
     freed += sum(fileops.size(segment.path) or 0 for segment in dropped)
     if not dry_run:
         _remove(where, removed, dropped)
+        _drop_raw(where, [point for point in known if point.name in keep.points])
     return {
         "removed": [point.name for point in removed],
         "segments": len(dropped),
@@ -72,7 +73,8 @@ def decide(settings: Settings, where: Layout, known: list[Point], every: list[Se
     _keep_verified(settings, keep, [p for p in known if p.status == "verified"])
     _keep_others(settings, where, keep, known)
     _keep_journal(settings, where, keep, known, every)
-    _fit(settings.keep_mib << 20, keep, known, every)
+    sizes = {point.name: _bytes(where, point) for point in known}
+    _fit(settings.keep_mib << 20, keep, sizes, every)
     return keep
 
 
@@ -183,15 +185,17 @@ def _leading_on(
     return found
 
 
-def _fit(limit: int, keep: Keep, known: list[Point], every: list[Segment]) -> None:
-    """Let go of the least dear, the oldest first, until all fits."""
-    sizes = {point.name: point.bytes for point in known}
+def _fit(limit: int, keep: Keep, sizes: dict[str, int], every: list[Segment]) -> None:
+    """Let go of the least dear, the oldest first, until all fits.
+
+    Args:
+        sizes: bytes of each point by name, the newest first.
+    """
     journal = {segment.path: fileops.size(segment.path) or 0 for segment in every}
     total = sum(sizes[name] for name in keep.points)
     total += sum(journal[path] for path in keep.segments)
-    oldest_first = [point.name for point in reversed(known)]
     queue: list[tuple[int, Callable[[], int]]] = []
-    for name in oldest_first:
+    for name in reversed(sizes):
         rank = keep.points.get(name)
         if rank is not None:
             queue.append((rank, lambda name=name: _let_go(keep.points, name, sizes)))
@@ -208,6 +212,22 @@ def _fit(limit: int, keep: Keep, known: list[Point], every: list[Segment]) -> No
 def _let_go(kept: dict, name: str, sizes: dict[str, int]) -> int:
     del kept[name]
     return sizes[name]
+
+
+def _bytes(where: Layout, point: Point) -> int:
+    """What a point fills, with the -wal that a raw copy has."""
+    wal = fileops.size(where.raw_wal(point.wal)) if point.wal else None
+    return point.bytes + (wal or 0)
+
+
+def _drop_raw(where: Layout, kept: list[Point]) -> None:
+    """Remove each -wal that no kept point needs, also after a restore that was interrupted."""
+    needed = {where.raw_wal(point.wal) for point in kept if point.wal}
+    stale = {f"{where.raw}/{name}" for name in fileops.names(where.raw)} - needed
+    for path in sorted(stale):
+        fileops.remove(path)
+    if stale:
+        fileops.fsync_directory(where.raw)
 
 
 def _remove(where: Layout, removed: list[Point], dropped: list[Segment]) -> None:

@@ -1,5 +1,6 @@
 """Keeping what a restore is about to replace."""
 
+import os
 from dataclasses import dataclass
 
 from pra import backup, fileops, history, room, schema, sqlite, targets, timelines, volumes
@@ -115,28 +116,32 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
     source = f"{where.generation(number)}/app.db"
     path = f"{where.temporary}/snapshot.db"
     fileops.remove(path)
-    room.reserve(where, where.backup, fileops.size(source))
+    wal_bytes = fileops.size(f"{source}-wal") or 0
+    room.reserve(where, where.backup, fileops.size(source) + wal_bytes)
     digest = fileops.copy(source, path).sha256
-    _keep_wal(where, f"{source}-wal", digest)
+    wal = _keep_wal(where, f"{source}-wal") if wal_bytes else None
+    beside = " (-wal in .pra/raw)" if wal else ""
     return path, {
         "rows": None,
         "max_id": None,
         "position": None,
         "sha256": digest,
+        "wal": wal,
         "bytes": fileops.size(path),
         "status": "safety",
-        "reason": f"raw copy (-wal in .pra/raw) of what could not be read before a restore: {why}",
+        "reason": f"raw copy{beside} of what could not be read before a restore: {why}",
     }
 
 
-def _keep_wal(where: Layout, source: str, digest: str) -> None:
-    """Keep the -wal of a damaged database too, named after the database's hash.
-
-    Beside the point it would be taken for the point's own.
-    """
-    folder = f"{where.backup}/.pra/raw"
-    target = f"{folder}/{digest}.db-wal"
-    fileops.make_directory(folder)
-    if fileops.size(source) and fileops.size(target) is None:
-        fileops.copy(source, target)
-        fileops.fsync_directory(folder)
+def _keep_wal(where: Layout, source: str) -> str:
+    """Keep the -wal of a damaged database too, named after its content; returns that hash."""
+    unnamed = f"{where.temporary}/raw.db-wal"
+    fileops.remove(unnamed)
+    digest = fileops.copy(source, unnamed).sha256
+    fileops.make_directory(where.raw)
+    if fileops.size(where.raw_wal(digest)) is None:
+        fileops.link_new(unnamed, where.raw_wal(digest))
+    fileops.fsync_directory(where.raw)
+    fileops.fsync_directory(os.path.dirname(where.raw))
+    fileops.remove(unnamed)
+    return digest

@@ -10,7 +10,7 @@ from conftest import pra, serving
 from helpers import add, bring, content, crash_at, failing, lose_data, overwrite, rewrite
 from test_http import get
 
-from pra import backup, fileops, points, schema, sqlite, volumes
+from pra import backup, fileops, history, points, replay, schema, sqlite, volumes
 from pra.errors import Damaged, DiskFull, NeedsRestore, Refused
 from pra.events import Events
 
@@ -130,6 +130,23 @@ def test_a_copy_that_reads_back_differently_is_refused(config, where, events):
     with pytest.raises(Damaged, match="reads back differently"):
         bring(config, point.name)
     assert events.count() == 3
+
+
+def test_transactions_are_not_replayed_onto_other_tables(where, events):
+    # SQLite would report success and drop the rows.
+    add(events, 3)
+    path = history.live_path(where)
+    steps = list(path.steps(path.origin()))
+    assert len(steps) == 3
+    conn = sqlite.open_new(f"{where.temporary}/other.db")
+    schema.create(conn)
+    conn.execute("ALTER TABLE events RENAME TO older_events")
+    conn.execute("CREATE TABLE events(message TEXT PRIMARY KEY) WITHOUT ROWID")
+    work = replay.Replay(conn, path.origin())
+    with pytest.raises(Damaged, match="another schema"):
+        work.run(iter(steps))
+    assert (work.count, work.reached) == (0, path.origin())
+    conn.close()
 
 
 def test_a_restore_that_fails_leaves_nothing_that_fills_the_volume(config, where, events):

@@ -1,10 +1,12 @@
 import errno
+import os
 
 import pytest
-from helpers import add, bring, failing, lose_data, rewrite, rows
+from helpers import add, bring, content, failing, lose_data, rewrite, rows
 
-from pra import backup, clock, points, restore, retention, segments, settings, targets
+from pra import backup, clock, fileops, points, restore, retention, segments, settings, targets
 from pra.errors import DiskFull
+from pra.events import Events
 
 START = 1_800_000_000
 
@@ -91,6 +93,40 @@ def test_safety_points_stay_while_undo_needs_them_or_they_are_young(small, at, w
     before = rows(where)
     restore.run(config, targets.undo)
     assert rows(where) != before
+
+
+def damaged(where):
+    """Overwrites the database's first page; a -wal with rows stays beside it."""
+    with open(os.path.realpath(where.link), "r+b") as file:
+        file.write(b"garbage" * 100)
+
+
+def test_the_wal_of_a_raw_copy_counts_and_goes_with_it(small, at, where, events):
+    backup.run(small())
+    for number in range(2):
+        at(60 * number)
+        # A connection stays open: the log is not put into the database at its end.
+        reader = Events(small())
+        add(reader, 3 + number)
+        wal = content(os.path.realpath(where.link) + "-wal")
+        damaged(where)
+        name = bring(small())["safety_point"]
+        raw = next(point for point in points.scan(where) if point.name == name)
+        assert content(where.raw_wal(raw.wal)) == wal
+    assert len(fileops.names(where.raw)) == 2
+    with open(f"{where.raw}/left-by-a-kill.db-wal", "wb"):
+        pass
+    at(100_000)
+    backups(small(), at, [100_000, 100_060])
+    planned = retention.run(small(LAST=2, SAFETY_HOURS=0), dry_run=True)
+    listed = [point for point in points.scan(where) if point.name in planned["removed"]]
+    assert fileops.names(where.raw) == [f"{raw.wal}.db-wal"], "undo still needs the last one"
+    assert raw not in listed
+    bring(small())
+    freed = retention.run(small(SAFETY_HOURS=0), dry_run=False)
+    assert raw.name in freed["removed"]
+    assert freed["bytes"] >= raw.bytes + len(wal)
+    assert fileops.names(where.raw) == []
 
 
 def test_foreign_files_are_never_removed(small, at, where, events):
