@@ -199,9 +199,8 @@ fn an_adoption_that_was_cut_off_is_carried_on() {
     lab.json(&["export", name]);
     lab.json(&["teardown", "--yes"]);
 
-    let reads = "path = generations.folder(where, number)\n    try:";
-    let slowly =
-        "path = generations.folder(where, number)\n    import time; time.sleep(60)\n    try:";
+    let reads = "for piece in copy.database():";
+    let slowly = "__import__('time').sleep(60)\n        for piece in copy.database():";
     lab.edit("app/pra/candidate.py", reads, slowly);
     let mut adopt = lab.spawn(&["adopt", name]);
     support::await_some("the copy to be taken in", || {
