@@ -72,9 +72,12 @@ def _no_space(error: Exception) -> bool:
 
 def _run(settings: Settings, where: Layout, accept: bool) -> Point:
     known = points.scan(where)
-    if settings.journal != "off":
+    if settings.journal == "off":
+        if accept:
+            rebase.guard(where)
+    else:
         with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
-            if rebase.needed(where):
+            if rebase.needed(where) or (accept and not rebase.guarded(where)):
                 return _new_base(settings, where, known, accept)
     return _make(settings, where, known, accept)
 
@@ -178,7 +181,7 @@ def _describe(path: str) -> dict:
             if reason:
                 raise Damaged(_DOING, reason, "restore: python -m pra restore latest")
             rows, max_id = schema.totals(conn)
-            here = schema.position(conn)
+            here = schema.proven_position(conn)
             issued = schema.highest_issued(conn)
         finally:
             conn.close()
@@ -265,6 +268,8 @@ def _unpublish_half(where: Layout, path: str) -> None:
 
 def _suspicion(settings: Settings, known: list[Point], content: dict) -> str | None:
     """Why a snapshot looks like an accident rather than like work; None if it does not."""
+    if content["position"] is None:
+        return schema.UNGUARDED
     before = _rows_before(known, content["position"])
     rows = content["rows"]
     if before and rows == 0:

@@ -69,12 +69,17 @@ class Database:
                 self._turns.append((os.getpid(), turn))
 
     def unprotected(self) -> str | None:
-        """Why the journal does not lead to the database although it should; None if it does.
+        """Why what is there is not what the points and the journal lead to; None if it is.
 
         Looks without a lock, so a difference counts only if nothing was
         written while it was found.
         """
-        if self._settings.journal == "off" or volumes.current(self.layout) is None:
+        if volumes.current(self.layout) is None:
+            return None
+        with self.read("looking at the protection") as conn:
+            if not schema.guarded(conn):
+                return schema.UNGUARDED
+        if self._settings.journal == "off":
             return None
         with self._watching:
             before = self._place()

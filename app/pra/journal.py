@@ -170,7 +170,8 @@ class Journal:
             self._open_last(here)
             return
         self._read_on()
-        if self._state.sealed or self._fault:
+        # A new base goes on in a segment of its own, without a word in this one.
+        if self._state.sealed or self._fault or here.seq > self._state.seq:
             self.close()
             self._open_last(here)
 

@@ -39,6 +39,21 @@ def needed(where: Layout) -> bool:
     return changed or _mismatch(where, here)
 
 
+def guarded(where: Layout) -> bool:
+    """Whether nobody else can have changed rows."""
+    with _live(where) as conn:
+        return schema.guarded(conn)
+
+
+def guard(where: Layout) -> None:
+    """Put the write guards back where somebody removed them."""
+    with _live(where) as conn:
+        conn.execute("BEGIN IMMEDIATE")
+        if not schema.guarded(conn):
+            schema.guard(conn)
+        conn.execute("COMMIT")
+
+
 def move(where: Layout) -> None:
     """Give the database a place that only the new base has; needs the writer lock.
 
@@ -54,6 +69,7 @@ def move(where: Layout) -> None:
                 "give it an INTEGER PRIMARY KEY or make it WITHOUT ROWID",
             )
         conn.execute("BEGIN IMMEDIATE")
+        schema.guard(conn)
         schema.rebase(conn, _journal_seq(where, schema.position(conn)) + 1)
         conn.execute("COMMIT")
 

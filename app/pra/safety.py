@@ -30,6 +30,11 @@ class Kept:
         return self.point.name if self.point else None
 
     @property
+    def raw(self) -> bool:
+        """It is a copy, byte by byte, of what could not be read."""
+        return self.point.manifest["rows"] is None
+
+    @property
     def seq(self) -> int:
         """The number of the last transaction; 0 if unknown."""
         return self.left.seq if self.left else 0
@@ -52,6 +57,10 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     except Damaged as error:
         temporary, content = _raw_copy(where, number, error.happened)
         return Kept(backup.publish(where, known, temporary, content), None, 0)
+    again = _same_bytes(known, content)
+    if again:
+        fileops.remove(temporary)
+        return _kept(again, again.manifest["position"], content["highest_issued"])
     content["status"], content["reason"] = "safety", "what was there before a restore"
     point = backup.publish(where, known, temporary, content)
     return _kept(point, content["position"], content["highest_issued"])
@@ -64,9 +73,12 @@ def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
     are the safety point; else a new one is made.
     """
     number = volumes.current(where)
-    if number is None or kept.left is None:
+    if number is None or kept.point is None or kept.raw:
         return kept
     here, highest = _place(where, number)
+    if here is None or kept.left is None:
+        # No journal tells what was written since.
+        return keep(where, [*known, kept.point])
     if (here.timeline, here.seq, here.hash) == tuple(kept.left.__dict__.values()):
         return kept
     left = Branch(here.timeline, here.seq, here.hash)
@@ -94,11 +106,11 @@ def _kept(point: Point, place: dict | None, highest: int) -> Kept:
 
 
 def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
-    """Where the current database stands, and the highest id that it gave out."""
+    """Where the current database stands, if that is certain, and the highest id it gave out."""
     with sqlite.errors("looking at what a restore replaces"):
         conn = sqlite.open_live(f"{where.generation(number)}/app.db")
         try:
-            return schema.position(conn), schema.highest_issued(conn)
+            return schema.proven_position(conn), schema.highest_issued(conn)
         finally:
             conn.close()
 
@@ -108,6 +120,14 @@ def _same_moment(known: list[Point], here: schema.Position | None) -> Point | No
     for point in known:
         sound = point.status in ("verified", "safety") and point.manifest["position"]
         if sound and here and point.manifest["position"] == here.as_dict():
+            return point
+    return None
+
+
+def _same_bytes(known: list[Point], content: dict) -> Point | None:
+    """A safety point that already holds exactly these bytes."""
+    for point in known:
+        if point.status == "safety" and point.manifest["sha256"] == content["sha256"]:
             return point
     return None
 

@@ -25,6 +25,15 @@ CREATE TABLE pra_position(
   start_rows INTEGER NOT NULL
 )"""
 
+_GUARDS = {
+    f"pra_guard_{event.lower()}": f"CREATE TRIGGER pra_guard_{event.lower()} BEFORE {event}"
+    " ON events WHEN pra_writer() IS NOT 1 BEGIN SELECT RAISE(ABORT, "
+    "'events is written through the application'); END"
+    for event in ("INSERT", "UPDATE", "DELETE")
+}
+#: What is wrong with a database without them.
+UNGUARDED = "its write guards were removed: rows may have been changed past the application"
+
 
 class Position(NamedTuple):
     """Where a database stands in the history of its volume pair.
@@ -63,25 +72,40 @@ def install(
     Counts the rows where they are not known: that reads the whole table. The
     hash is fresh: a new timeline continues nobody's chain but its own.
     """
-    for (name,) in conn.execute(
-        "SELECT name FROM sqlite_schema WHERE type='trigger' AND name GLOB 'pra_*'"
-    ).fetchall():
-        conn.execute(f"DROP TRIGGER {name}")
     conn.execute("DROP TABLE IF EXISTS pra_position")
     conn.execute(_POSITION)
     if rows is None:
         rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
     here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
     conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)", here)
-    for event in ("INSERT", "UPDATE", "DELETE"):
-        # A connection without the function, a shell for instance, cannot even
-        # prepare the statement: its writes would go round the locks and the journal.
-        conn.execute(
-            f"CREATE TRIGGER pra_guard_{event.lower()} BEFORE {event} ON events "
-            "WHEN pra_writer() IS NOT 1 BEGIN SELECT RAISE(ABORT, "
-            "'events is written through the application'); END"
-        )
+    guard(conn)
     return here
+
+
+def guard(conn: apsw.Connection) -> None:
+    """Put the write guards into a database, replacing others of their kind.
+
+    A connection without the function, a shell for instance, cannot even prepare
+    a statement that they guard: its writes would go round the locks and the journal.
+    """
+    for name, _ in _guards_of(conn):
+        conn.execute(f"DROP TRIGGER {name}")
+    for definition in _GUARDS.values():
+        conn.execute(definition)
+
+
+def guarded(conn: apsw.Connection) -> bool:
+    """Whether the write guards are all there, as we made them.
+
+    Where they are not, rows may have been changed by somebody else.
+    """
+    return dict(_guards_of(conn)) == _GUARDS
+
+
+def _guards_of(conn: apsw.Connection) -> list[tuple[str, str]]:
+    return conn.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type='trigger' AND name GLOB 'pra_*'"
+    ).fetchall()
 
 
 def allow_writes(conn: apsw.Connection) -> None:
@@ -114,6 +138,11 @@ def position(conn: apsw.Connection) -> Position | None:
     except apsw.SQLError:
         return None
     return Position(*row) if row else None
+
+
+def proven_position(conn: apsw.Connection) -> Position | None:
+    """As ``position``; None too where somebody else may have changed rows since."""
+    return position(conn) if guarded(conn) else None
 
 
 def advance(conn: apsw.Connection, seq: int, new_hash: str) -> None:

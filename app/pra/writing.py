@@ -86,6 +86,7 @@ class Writer:
     def _begin(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
         """Bring database and journal to the same place; whether the write can be journaled."""
         if self._mode == "off":
+            self._guarded_tables(conn)
             return False
         try:
             self._refuse_schema(conn, here)
@@ -99,14 +100,34 @@ class Writer:
         self._goes_on_with()
         return True
 
-    def _refuse_schema(self, conn: apsw.Connection, here: Position) -> None:
-        """Refuse tables that the journal cannot follow; looked at anew when any changed."""
+    def _guarded_tables(self, conn: apsw.Connection) -> "_Tables":
+        """What there is, looked at anew when any definition changed.
+
+        Raises:
+            Damaged: others may have changed rows.
+        """
         version = schema.version(conn)
         known = self._schemas.get(conn)
         if known is None or known.version != version:
             known = self._schemas[conn] = _Tables(
-                version, schema.schema_hash(conn), schema.tables(conn), schema.unfit_tables(conn)
+                version,
+                schema.guarded(conn),
+                schema.schema_hash(conn),
+                schema.tables(conn),
+                schema.unfit_tables(conn),
             )
+        if not known.guarded:
+            raise Damaged(
+                "writing to the database",
+                schema.UNGUARDED,
+                "python -m pra restore latest --plan says what differs; python -m pra restore"
+                " latest undoes it, python -m pra backup --accept keeps it",
+            )
+        return known
+
+    def _refuse_schema(self, conn: apsw.Connection, here: Position) -> None:
+        """Refuse tables that the journal cannot follow."""
+        known = self._guarded_tables(conn)
         if known.unfit:
             raise Damaged(
                 "journaling a transaction",
@@ -178,6 +199,7 @@ class _Tables(NamedTuple):
     """What a connection knows of the schema, as of one version of it."""
 
     version: int
+    guarded: bool
     hash: str
     tables: list[str]
     unfit: list[str]

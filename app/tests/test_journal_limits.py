@@ -111,6 +111,13 @@ def test_a_changed_schema_needs_a_new_base_first(config, where, events):
     conn.close()
 
 
+def test_the_first_write_after_a_new_base_is_taken_by_who_saw_the_old_one(config, where, events):
+    add(events, 1)
+    shell(where, "CREATE TABLE extra(id INTEGER PRIMARY KEY, x)")
+    backup.run(config)
+    assert events.add("at once")["id"] == 2
+
+
 def test_a_table_without_a_key_of_its_own_is_refused(config, where, events):
     """Sessions do not see its rows: they would be missing after a restore."""
     shell(where, "CREATE TABLE loose(x)")
