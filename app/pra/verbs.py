@@ -45,7 +45,7 @@ def backup(config: Settings, options: Options) -> int:
         "status": "quarantined",
         "point": point,
         "error": f"{point['name']} is quarantined: {point['reason']}",
-        "next": "restore latest, or, if the rows were deleted on purpose: backup --accept",
+        "next": "python -m pra restore latest, or, if it is wanted: python -m pra backup --accept",
     }
     _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
     return EXIT_REFUSED

@@ -199,15 +199,17 @@ pub fn backup(engine: &dyn Engine) -> Result<Option<Said<Taken>>> {
         .transpose()
 }
 
-/// The same in a replica, without a job.
-pub fn backup_in_a_replica(engine: &dyn Engine) -> Result<Said<Taken>> {
-    document(engine, &["backup", "--json"])
+/// The same in a replica, without a job: what must not be tried again and
+/// again, and what needs a word more.
+pub fn backup_with(engine: &dyn Engine, option: Option<&str>) -> Result<Said<Taken>> {
+    let words = ["backup", "--json"].into_iter().chain(option);
+    document(engine, &words.collect::<Vec<_>>())
 }
 
 /// Takes an empty backup volume in the place of one that was lost, with a first
 /// point on it.
 pub fn take_new_volume(engine: &dyn Engine) -> Result<Said<Taken>> {
-    document(engine, &["backup", "--json", "--new-volume"])
+    backup_with(engine, Some("--new-volume"))
 }
 
 /// Restores a target (a point's name, `latest`, a moment, `before:SEQ`,

@@ -73,6 +73,10 @@ pub enum Command {
         /// After the backup volume was lost: take the empty one in its place
         #[arg(long)]
         new_volume: bool,
+        /// Take the database as it is, also if most rows are gone or somebody
+        /// else changed some
+        #[arg(long, conflicts_with = "new_volume")]
+        accept: bool,
     },
     /// Bring a moment back: a point, the latest, a time, before a transaction
     Restore(RestoreArgs),

@@ -57,7 +57,10 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Setup => commands::setup::run(ctx),
         Command::Status => commands::status::run(ctx),
         Command::Add { message } => commands::add::run(ctx, &message),
-        Command::Backup { new_volume } => commands::backup::run(ctx, new_volume),
+        Command::Backup { new_volume, accept } => {
+            let option = new_volume.then_some("--new-volume");
+            commands::backup::run(ctx, option.or(accept.then_some("--accept")))
+        }
         Command::Restore(args) => commands::restore::run(ctx, &args),
         Command::Undo { plan } => commands::restore::undo(ctx, plan),
         Command::Prune => commands::restore::prune(ctx),

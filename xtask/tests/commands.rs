@@ -370,6 +370,32 @@ fn a_lab_of_an_older_version_is_left_alone() {
     fs::remove_dir_all(lab.root.join(".lab")).unwrap();
 }
 
+/// Two statements that only somebody who is not the application would make.
+const PAST_THE_GUARDS: &str = r#"
+import os, sqlite3
+shell = sqlite3.connect(os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db"))
+shell.execute("DROP TRIGGER pra_guard_delete")
+shell.execute("DELETE FROM events WHERE id = 1")
+shell.commit()
+"#;
+
+#[test]
+fn what_somebody_else_changed_is_refused_until_it_is_accepted() {
+    let lab = TestLab::new("accepted");
+    lab.json(&["add", "one"]);
+    lab.json(&["add", "two"]);
+    lab.json(&["backup"]);
+    lab.json(&["local", "python", PAST_THE_GUARDS]);
+    let said = lab.fails(1, &["backup"]);
+    assert!(said.contains("write guards were removed"), "{said}");
+    assert!(said.contains("cargo xtask backup --accept"), "{said}");
+    let said = support::said(&lab.xtask(&["status"]));
+    assert!(said.contains("its write guards were removed"), "{said}");
+    lab.json(&["backup", "--accept"]);
+    assert_eq!(lab.json(&["add", "three"])["id"], 3);
+    assert_eq!(lab.curl("/count")["count"], 2);
+}
+
 #[test]
 fn completions_know_the_commands() {
     let lab = TestLab::bare("completions");

@@ -47,6 +47,10 @@ fn every_disaster_is_recovered_from_on_the_same_lab() {
     let phases = deleted["rto"]["phases"].as_array().unwrap();
     assert_eq!(phases[0]["name"], "detected");
 
+    let foreign = play(&lab, "foreign-delete");
+    assert!(lessons(&foreign).contains("The first DELETE was refused"));
+    assert!(foreign["client"]["failed"].as_u64().unwrap() > 0);
+
     let poisoned = play(&lab, "backup-poisoned");
     assert!(lessons(&poisoned).contains("passed over"), "{poisoned}");
     let rebuilt = play(&lab, "backup-volume-loss");

@@ -6,16 +6,18 @@ use crate::app;
 use crate::commands::setup;
 use crate::context::Context;
 
-pub fn run(ctx: &Context, new_volume: bool) -> Result<()> {
+/// `option` is a word more for the package: a new volume, or a wanted loss.
+pub fn run(ctx: &Context, option: Option<&str>) -> Result<()> {
     let _lock = ctx.lock("backup")?;
     let engine = setup::bring_up(ctx)?;
     let step = ctx.ui.step("backup");
-    let taken = if !new_volume {
-        app::backup(engine.as_ref())?
-    } else if ctx.exec.change("cargo xtask backup --new-volume") {
-        Some(app::take_new_volume(engine.as_ref())?)
-    } else {
-        None
+    let taken = match option {
+        None => app::backup(engine.as_ref())?,
+        Some(option) => {
+            let wanted = ctx.exec.change(&format!("cargo xtask backup {option}"));
+            let taken = wanted.then(|| app::backup_with(engine.as_ref(), Some(option)));
+            taken.transpose()?
+        }
     };
     let Some(said) = taken else {
         step.done("shown");

@@ -47,7 +47,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
     }
     if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
-        ctx.ui.say(&format!("Writes are not protected: {why}"));
+        ctx.ui.say(&format!("Not protected: {why}"));
     }
     if app.needs_restore {
         ctx.ui.say(way_back(&app));

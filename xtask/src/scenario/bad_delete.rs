@@ -193,6 +193,8 @@ fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
              since {}, whose replacement by a newer, empty one the poison guard refuses.",
             rpo.lost, rpo.snapshot_only_lost, rpo.snapshot_only_seconds, played.point
         ),
-        "Look at: cargo xtask restore --log --largest".to_owned(),
+        "Look at: cargo xtask restore --log --largest; and at cargo xtask scenario foreign-delete, \
+         where the journal cannot see it."
+            .to_owned(),
     ]
 }

@@ -183,7 +183,7 @@ fn attempt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if !ctx.exec.change("cargo xtask backup") {
         return Ok(());
     }
-    app::backup_in_a_replica(engine).map(|_| ())
+    app::backup_with(engine, None).map(|_| ())
 }
 
 /// What the backup says that finds no room; it has to fail.

@@ -6,6 +6,7 @@ pub mod bad_delete;
 pub mod course;
 pub mod database_corrupt;
 pub mod disk_full;
+pub mod foreign_delete;
 pub mod mark;
 pub mod outage;
 pub mod outcome;
@@ -118,6 +119,16 @@ pub const ALL: &[Scenario] = &[
         takes: "about 10 s",
         play: restore_killed::play,
         show: restore_killed::show,
+    },
+    Scenario {
+        number: 11,
+        name: "foreign-delete",
+        title: "the same DELETE typed into a foreign sqlite3, past the journal",
+        breaks: "all rows, by who removes the write guards first; without that it is refused",
+        holds: "the next write finds out and is refused; the latest moment comes back",
+        takes: "about 10 s",
+        play: foreign_delete::play,
+        show: foreign_delete::show,
     },
 ];
 

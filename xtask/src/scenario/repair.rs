@@ -45,7 +45,7 @@ fn target(engine: &dyn Engine, unfinished: &Unfinished, url: &str) -> Result<Opt
     match unfinished.scenario.as_str() {
         // The damage may not have shown yet, and the latest moment is what is
         // there in any case.
-        "database-corrupt" => Ok(latest),
+        "database-corrupt" | "foreign-delete" => Ok(latest),
         "bad-delete" => bad_delete::before_the_delete(engine, &unfinished.since),
         _ if app::status(url)?.needs_restore => Ok(latest),
         _ => Ok(None),
