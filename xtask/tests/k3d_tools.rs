@@ -172,6 +172,45 @@ fn an_import_that_fails_in_every_way_says_what_to_type() {
 }
 
 #[test]
+fn an_import_that_reports_success_is_believed_when_the_nodes_hold_the_image() {
+    let world = FakeWorld::new("fake-import-refused");
+    for stage in ["cluster", "image"] {
+        assert!(world.lab.xtask(&[stage]).status.success());
+    }
+    // k3d logs what each node refused, and exits with 0.
+    world.hook(
+        "k3d",
+        "case \"$*\" in *import*'flask-sqlite:1.0') \
+         echo 'ERRO failed to import: content digest sha256:1: not found' >&2; exit 0;; esac",
+    );
+    let output = world.lab.xtask(&["import"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("it is not on k3d-pra-server-0"), "{text}");
+    assert_eq!(world.calls("k3d image import"), 3);
+    assert!(world.has("imported"), "the archive reached the node");
+}
+
+#[test]
+fn an_import_that_no_node_takes_is_an_error() {
+    let world = FakeWorld::new("fake-import-hollow");
+    for stage in ["cluster", "image"] {
+        assert!(world.lab.xtask(&[stage]).status.success());
+    }
+    world.hook("k3d", "case \"$*\" in *import*) exit 0;; esac");
+    let said = world.lab.fails(4, &["import"]);
+    for part in [
+        "pra/flask-sqlite:1.0 could not be imported in any of three ways",
+        "it is not on k3d-pra-server-0",
+        "k3d image import pra/flask-sqlite:1.0 -c pra",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    assert_eq!(world.calls("k3d image import"), 3);
+    assert!(!world.lab.root.join(".lab/image.tar").exists());
+}
+
+#[test]
 fn garbage_from_a_tool_is_an_error_and_not_a_guess() {
     let world = FakeWorld::new("fake-garbage");
     world.hook(

@@ -134,8 +134,11 @@ impl Site {
         if lacking.is_empty() {
             return Ok(());
         }
-        let lacking = lacking.join(", ");
-        Err(Failure::tool(format!("k3d said it was done, yet {lacking} lack it")).into())
+        let said = format!(
+            "k3d reported success, yet it is not on {}",
+            lacking.join(", ")
+        );
+        Err(Failure::tool(said).into())
     }
 
     /// Newer Docker versions save some images in a form that one way of the
@@ -168,7 +171,10 @@ impl Site {
                 Failure::tool(format!(
                     "{image} could not be imported in any of three ways"
                 ))
-                .next(format!("k3d image import {image} -c {}", self.plan.cluster)),
+                .next(format!(
+                    "k3d image import {image} -c {} says what the nodes refuse",
+                    self.plan.cluster
+                )),
             )
         })
     }
