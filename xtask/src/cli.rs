@@ -157,9 +157,12 @@ pub enum Command {
     },
     /// Measure what should be fast
     Bench {
-        /// What to measure; everything where nothing is named
+        /// What to measure; everything but the parts on k3d where nothing is named
         #[arg(value_enum)]
         what: Vec<BenchPart>,
+        /// How many recoveries on k3d
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..))]
+        recoveries: u8,
     },
     /// Look into the local engine, or act on its parts
     Local {
@@ -262,8 +265,10 @@ pub enum BenchPart {
     Scenario,
     /// `restore --list` over 10,000 points
     Points,
-    /// The lab on k3d against the typed commands (only when named: it needs Docker, and minutes)
+    /// `setup` on k3d against the typed commands, again, and `restore --list` (needs Docker, 5 minutes)
     Cluster,
+    /// `scenario 2` on k3d against a bare pod start, and `scenario 1` (needs Docker, 5 minutes)
+    Recovery,
     /// Snapshot, restore, journaled writes and replay against plain copies and writes
     Protection,
 }

@@ -81,7 +81,9 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Teardown => commands::teardown::run(ctx),
         Command::Test(args) => commands::test::run(ctx, &args),
         Command::Faults { suites, long, seed } => commands::faults::run(ctx, &suites, long, seed),
-        Command::Bench { what } => commands::bench::run(ctx, &what),
+        Command::Bench { what, recoveries } => {
+            commands::bench::run(ctx, &what, usize::from(recoveries))
+        }
         Command::Local { action } => commands::local::run(ctx, action),
         Command::Completions { shell } => commands::completions::run(ui, shell),
     }

@@ -45,7 +45,7 @@ impl Figure {
     }
 }
 
-pub fn run(ctx: &Context, what: &[What]) -> Result<()> {
+pub fn run(ctx: &Context, what: &[What], recoveries: usize) -> Result<()> {
     let _lock = ctx.lock("bench")?;
     let chosen = |one: &What| what.is_empty() || what.contains(one);
     ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
@@ -61,8 +61,11 @@ pub fn run(ctx: &Context, what: &[What]) -> Result<()> {
     if chosen(&What::Protection) {
         figures.extend(protection::measure(ctx)?);
     }
-    if what.contains(&What::Cluster) {
-        figures.extend(cluster::measure(ctx)?);
+    if what
+        .iter()
+        .any(|one| matches!(one, What::Cluster | What::Recovery))
+    {
+        figures.extend(cluster::measure(ctx, what, recoveries)?);
     }
     report(ctx, &figures)
 }

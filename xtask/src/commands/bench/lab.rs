@@ -30,7 +30,7 @@ pub fn measure(ctx: &Context, chosen: &[What]) -> Result<Vec<Figure>> {
             What::Setup => figures.push(setup(&lab)?),
             What::Scenario => figures.extend(scenario(ctx, &lab)?),
             What::Points => figures.push(points(&lab)?),
-            What::Build | What::Cluster | What::Protection => {}
+            What::Build | What::Cluster | What::Recovery | What::Protection => {}
         }
         step.done("measured");
     }
