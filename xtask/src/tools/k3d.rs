@@ -37,11 +37,12 @@ pub fn create(plan: &Plan) -> Vec<String> {
     args
 }
 
-/// Through the load balancer, to one node: with several, the load balancer
-/// turns its back for ten seconds on each node that refused a connection
-/// (`fail_timeout` of its nginx), and while no pod runs, all of them do.
+/// Through the load balancer, which k3d takes where nothing else is said, to
+/// one node: with several, the load balancer turns its back for ten seconds on
+/// each node that refused a connection (`fail_timeout` of its nginx), and while
+/// no pod runs, all of them do. `cluster edit` knows no `:proxy` behind it.
 fn port((host, node): &(u16, u16)) -> String {
-    format!("127.0.0.1:{host}:{node}@server:0:proxy")
+    format!("127.0.0.1:{host}:{node}@server:0")
 }
 
 pub fn add_port(cluster: &str, mapping: (u16, u16)) -> Vec<String> {
@@ -219,9 +220,18 @@ mod tests {
         assert_eq!(
             create(&plan).join(" "),
             "cluster create pra --servers 1 --agents 2 --image rancher/k3s:v1 \
-             --port 127.0.0.1:8080:30080@server:0:proxy \
+             --port 127.0.0.1:8080:30080@server:0 \
              --runtime-label atelier-pra.lab=pra@server:0 \
              --kubeconfig-switch-context=false --timeout 300s"
+        );
+    }
+
+    #[test]
+    fn a_port_can_be_added_later() {
+        // k3d refuses `@server:0:proxy` here, though not in `create`.
+        assert_eq!(
+            add_port("pra", (8080, 30080)).join(" "),
+            "cluster edit pra --port-add 127.0.0.1:8080:30080@server:0"
         );
     }
 
