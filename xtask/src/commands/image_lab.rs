@@ -139,12 +139,12 @@ struct Urls {
 }
 
 fn urls(site: &Site) -> Result<Urls> {
+    let urls = site.urls()?;
     let of = |service: &str| {
-        let mut ports = site.plan.ports.iter();
-        let port = ports.find(|port| port.service == service);
-        let port = port.with_context(|| format!("the plan has no service {service}"))?;
-        site.url(port)?
-            .with_context(|| format!("{service} is reached on no port"))
+        let mut all = site.plan.ports.iter().zip(&urls);
+        let found = all.find(|(port, _)| port.service == service);
+        let url = found.and_then(|(_, url)| url.clone());
+        url.with_context(|| format!("{service} is reached on no port"))
     };
     Ok(Urls {
         mario: of("mario")?,

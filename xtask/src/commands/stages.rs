@@ -1,6 +1,6 @@
 //! The stages of the k3d engine, one at a time.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cli::{Command, LabChoice};
@@ -49,14 +49,20 @@ fn stage(site: &Site, command: &Command) -> Result<()> {
         site.insist_on_ownership()?;
     }
     match command {
-        Command::Cluster => site.ensure_cluster(),
-        Command::Image => site.ensure_image(),
+        Command::Cluster => site.ensure_cluster().map(drop),
+        Command::Image => site.ensure_image().map(drop),
         Command::Import => {
             site.ensure_image()?;
             site.ensure_imported()?;
             site.ensure_rolled_out()
         }
-        Command::Deploy => site.ensure_deployed(),
-        _ => site.ensure_forwarded(),
+        Command::Deploy => {
+            site.ensure_deployed()?;
+            site.ensure_rolled_out()
+        }
+        _ => {
+            let cluster = site.cluster()?.context("the cluster is gone")?;
+            site.ensure_forwarded(&cluster)
+        }
     }
 }

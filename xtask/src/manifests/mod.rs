@@ -150,7 +150,8 @@ impl Collected {
     }
 }
 
-fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The files of a folder that kubectl would read, in order.
+pub fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)
         .with_context(|| format!("reading {}", dir.display()))
         .context(Failure::usage("the lab has no readable manifests").next("git status k8s"))?;

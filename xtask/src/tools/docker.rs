@@ -96,32 +96,22 @@ pub fn labelled_nodes(cluster: &str, label: &str) -> Vec<String> {
     .into()
 }
 
-/// Asks the containerd of a node for an image by its whole name.
+/// Asks the containerd of a node for an image by its whole name: digest and
+/// manifest, in one go, with what the shell of the node's image has built in.
 pub fn node_image(node: &str, image: &str) -> Vec<String> {
-    let filter = format!("name==docker.io/{image}");
-    ["exec", node, "ctr", "image", "ls", &filter]
-        .map(str::to_owned)
-        .into()
-}
-
-/// The digest in the third column of `ctr image ls`.
-pub fn node_digest(text: &str, image: &str) -> Option<String> {
+    let script = "ctr image ls name==\"$0\" | while read -r name type digest rest; do \
+                  if [ \"$name\" = \"$0\" ]; then \
+                  echo \"$digest\"; ctr content get \"$digest\"; fi; done";
     let name = format!("docker.io/{image}");
-    let line = text
-        .lines()
-        .find(|line| line.split_whitespace().next() == Some(&name))?;
-    line.split_whitespace().nth(2).map(str::to_owned)
-}
-
-pub fn node_manifest(node: &str, digest: &str) -> Vec<String> {
-    ["exec", node, "ctr", "content", "get", digest]
+    ["exec", node, "sh", "-c", script, &name]
         .map(str::to_owned)
         .into()
 }
 
 /// The names under which a node knows an image: its manifest and, as Docker
-/// calls it without its containerd store, its configuration.
-pub fn node_identities(digest: &str, manifest: &str) -> Vec<String> {
+/// calls it without its containerd store, its configuration. None where it
+/// lacks it.
+pub fn node_identities(said: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Manifest {
         config: Descriptor,
@@ -130,6 +120,9 @@ pub fn node_identities(digest: &str, manifest: &str) -> Vec<String> {
     struct Descriptor {
         digest: String,
     }
+    let Some((digest, manifest)) = said.split_once('\n') else {
+        return Vec::new();
+    };
     let config = serde_json::from_str::<Manifest>(manifest).ok();
     let config = config.map(|manifest| manifest.config.digest);
     std::iter::once(digest.to_owned()).chain(config).collect()
@@ -160,23 +153,13 @@ mod tests {
 
     #[test]
     fn a_node_knows_an_image_by_two_names() {
-        let listed = "REF TYPE DIGEST SIZE PLATFORMS LABELS\n\
-            docker.io/pra/flask-sqlite:1.0 application/x sha256:aa 143.6 MiB linux/amd64 -\n";
-        let digest = node_digest(listed, "pra/flask-sqlite:1.0").unwrap();
-        assert_eq!(digest, "sha256:aa");
-        assert_eq!(
-            node_digest("REF TYPE DIGEST\n", "pra/flask-sqlite:1.0"),
-            None
-        );
-        let manifest = r#"{"schemaVersion":2,"config":{"digest":"sha256:bb"}}"#;
-        assert_eq!(
-            node_identities("sha256:aa", manifest),
-            ["sha256:aa", "sha256:bb"]
-        );
+        let said = "sha256:aa\n{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:bb\"}}";
+        assert_eq!(node_identities(said), ["sha256:aa", "sha256:bb"]);
         // An index has no configuration of its own.
         assert_eq!(
-            node_identities("sha256:aa", "{\"manifests\":[]}"),
+            node_identities("sha256:aa\n{\"manifests\":[]}"),
             ["sha256:aa"]
         );
+        assert!(node_identities("").is_empty());
     }
 }

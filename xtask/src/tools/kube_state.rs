@@ -29,7 +29,7 @@ pub fn facts(text: &str) -> Result<Facts> {
     })
 }
 
-fn items(text: &str) -> Result<Vec<Value>> {
+pub(super) fn items(text: &str) -> Result<Vec<Value>> {
     let mut list: Value = serde_json::from_str(text).context("reading the answer of kubectl")?;
     match list["items"].take() {
         Value::Array(items) => Ok(items),
@@ -37,7 +37,7 @@ fn items(text: &str) -> Result<Vec<Value>> {
     }
 }
 
-fn string(value: &Value) -> String {
+pub(super) fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
@@ -46,14 +46,18 @@ fn number(value: &Value) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn is_going(object: &Value) -> bool {
+pub(super) fn is_going(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
 }
 
 /// A pod of the deployment that has not ended: evicted ones stay as objects.
 fn is_replica(pod: &Value) -> bool {
+    pod["metadata"]["labels"]["app"] == DEPLOYMENT && !is_over(pod)
+}
+
+pub(super) fn is_over(pod: &Value) -> bool {
     let over = ["Succeeded", "Failed"].map(Value::from);
-    pod["metadata"]["labels"]["app"] == DEPLOYMENT && !over.contains(&pod["status"]["phase"])
+    over.contains(&pod["status"]["phase"])
 }
 
 fn pod(pod: &Value) -> Pod {
@@ -67,7 +71,7 @@ fn pod(pod: &Value) -> Pod {
     }
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
@@ -77,7 +81,7 @@ fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
         .find(|condition| condition["type"] == kind && condition["status"] == "True")
 }
 
-fn volume(claim: &Value, volumes: &[&Value]) -> Volume {
+pub(super) fn volume(claim: &Value, volumes: &[&Value]) -> Volume {
     let name = &claim["spec"]["volumeName"];
     let bound = volumes.iter().find(|one| one["metadata"]["name"] == *name);
     Volume {
@@ -105,18 +109,6 @@ fn node(volume: &Value) -> Option<&str> {
     let expression = list(&terms[0]["matchExpressions"])
         .find(|expression| expression["key"] == "kubernetes.io/hostname")?;
     expression["values"][0].as_str()
-}
-
-/// The two nodes, where claims that one pod needs ended up apart.
-pub fn apart(facts: &Facts) -> Option<(String, String)> {
-    let mut nodes = facts
-        .volumes
-        .iter()
-        .filter_map(|volume| volume.place.split_once(':'))
-        .map(|(node, _)| node.to_owned());
-    let first = nodes.next()?;
-    let other = nodes.find(|node| *node != first)?;
-    Some((first, other))
 }
 
 fn job(job: &Value) -> Job {
@@ -208,19 +200,6 @@ fn why_waiting(pod: &Value) -> Option<String> {
     Some(format!("{}: {}", string(reason), string(message)))
 }
 
-/// The images that the containers of the replicas really run.
-pub fn image_ids(text: &str) -> Result<Vec<String>> {
-    let items = items(text)?;
-    let statuses = items
-        .iter()
-        .filter(|item| item["kind"] == "Pod" && !is_going(item))
-        .flat_map(|pod| list(&pod["status"]["containerStatuses"]));
-    Ok(statuses
-        .map(|one| string(&one["imageID"]))
-        .filter(|id| !id.is_empty())
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,21 +262,6 @@ mod tests {
     fn garbage_is_an_error() {
         assert!(facts("Unable to connect").is_err());
         assert!(facts("{}").is_err());
-    }
-
-    #[test]
-    fn volumes_on_two_nodes_are_noticed() {
-        let at = |claim: &str, place: &str| Volume {
-            claim: claim.into(),
-            place: place.into(),
-        };
-        let mut facts = Facts {
-            volumes: vec![at("pra-data", "n1:/a"), at("pra-backup", "n1:/b")],
-            ..Facts::default()
-        };
-        assert_eq!(apart(&facts), None);
-        facts.volumes.push(at("other", "n2:/c"));
-        assert_eq!(apart(&facts), Some(("n1".into(), "n2".into())));
     }
 
     fn job_with(pods: Value) -> String {

@@ -46,6 +46,15 @@ pub const GET_STATE: &[&str] = &[
     "json",
 ];
 
+/// What decides whether something that runs has to be replaced.
+pub const GET_RUNNING: &[&str] = &[
+    "get",
+    "pods,configmaps,persistentvolumeclaims,persistentvolumes",
+    "--show-managed-fields",
+    "-o",
+    "json",
+];
+
 /// Jobs and their pods.
 pub const GET_JOBS: &[&str] = &["get", "jobs,pods", "-o", "json"];
 

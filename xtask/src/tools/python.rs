@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+use super::trouble::{self, Trouble};
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -117,7 +118,8 @@ impl Venv {
         let install = Cmd::new(self.python().to_string_lossy())
             .args(install_args(&self.lock, self.compile))
             .limit(wait::VENV_INSTALL);
-        exec.run(&install).map_err(explain_pip)?;
+        let installed = exec.run(&install);
+        installed.map_err(|error| trouble::explain(error, TROUBLES))?;
         let stamp =
             Cmd::new("cp").args([self.lock.to_string_lossy(), self.stamp().to_string_lossy()]);
         if exec.change(&stamp.to_string()) {
@@ -154,24 +156,20 @@ fn install_args(lock: &Path, compile: bool) -> Vec<String> {
     args
 }
 
-/// Puts into plain words why pip fails on students' machines.
-fn explain_pip(error: anyhow::Error) -> anyhow::Error {
-    let said = format!("{error:#}");
-    let failure = if said.contains("No space left on device") {
-        Failure::preflight("the disk is full: the Python packages do not fit")
-            .next("df -h . and free some space, then run the same command again")
-    } else if said.contains("DO NOT MATCH THE HASHES") {
-        Failure::preflight("a downloaded package is not the locked one (its hash differs)")
-            .next("check the package index or proxy in use: python3 -m pip config list")
-    } else if said.contains("No matching distribution") || said.contains("onnection") {
-        Failure::preflight("the Python packages could not be fetched: no network?").next(
-            "check the connection or the proxy (HTTPS_PROXY), then run the same command again",
-        )
-    } else {
-        return error;
-    };
-    error.context(failure)
-}
+/// Why pip fails.
+const TROUBLES: &[Trouble] = &[
+    Trouble {
+        said: &["No space left on device"],
+        plain: "the disk is full: the Python packages do not fit",
+        next: "df -h . and free some space, then run the same command again",
+    },
+    trouble::OTHER_HASH,
+    Trouble {
+        said: &["No matching distribution", "onnection"],
+        plain: "the Python packages could not be fetched: no network?",
+        next: "check the connection or the proxy (HTTPS_PROXY), then run the same command again",
+    },
+];
 
 #[cfg(test)]
 mod tests {
@@ -208,7 +206,7 @@ mod tests {
             ),
         ];
         for (said, plain) in cases {
-            let error = explain_pip(Failure::tool(said).into());
+            let error = trouble::explain(Failure::tool(said).into(), TROUBLES);
             assert_eq!(kind(&error), Kind::Preflight);
             assert!(error.to_string().contains(plain), "{error}");
             assert!(next(&error).is_some());

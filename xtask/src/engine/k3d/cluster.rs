@@ -7,20 +7,28 @@ use std::path::PathBuf;
 use super::site::Site;
 use crate::failure::Failure;
 use crate::lab;
-use crate::tools::k3d::{self, Plan};
+use crate::tools::k3d::{self, Cluster, Plan};
+use crate::tools::trouble::{self, Trouble};
 use crate::wait;
 
 impl Site {
-    /// Creates, starts or repairs the cluster, as needed.
-    pub fn ensure_cluster(&self) -> Result<()> {
+    /// Creates, starts or repairs the cluster, as needed, and returns it;
+    /// `None` where a dry run has created none.
+    pub fn ensure_cluster(&self) -> Result<Option<Cluster>> {
+        self.ensure_from(self.cluster()?)
+    }
+
+    /// The same, from what was found.
+    pub(super) fn ensure_from(&self, found: Option<Cluster>) -> Result<Option<Cluster>> {
         let name = self.plan.cluster;
-        let found = self.cluster()?;
         let unfinished = self.creation_mark().exists();
-        let Some(cluster) = found else {
-            return self.create_cluster();
+        let Some(mut cluster) = found else {
+            self.create_cluster()?;
+            return self.cluster();
         };
         if unfinished || !cluster.has_server() {
-            return self.recreate();
+            self.recreate()?;
+            return self.cluster();
         }
         if !cluster.is_running() {
             let step = self.ctx.ui.step(format!("cluster {name}"));
@@ -32,12 +40,17 @@ impl Site {
                 )
             })?;
             step.done("started again");
+            cluster = self.cluster()?.unwrap_or(cluster);
         }
-        self.ensure_answers()?;
-        if !self.owns()? {
+        let created = std::thread::scope(|scope| {
+            let created = scope.spawn(|| self.created());
+            self.ensure_answers()?;
+            super::join(created)
+        })?;
+        if !created && !self.adopted()? {
             self.adopt()?;
         }
-        Ok(())
+        Ok(Some(cluster))
     }
 
     fn create_cluster(&self) -> Result<()> {
@@ -57,7 +70,8 @@ impl Site {
         let step = self.ctx.ui.step(format!("cluster {}", self.plan.cluster));
         self.ctx.lab.create()?;
         lab::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
-        self.ctx.exec.run(&cmd).map_err(explain_creation)?;
+        let created = self.ctx.exec.run(&cmd);
+        created.map_err(|error| trouble::explain(error, TROUBLES))?;
         std::fs::remove_file(self.creation_mark())?;
         step.done("created");
         Ok(())
@@ -124,30 +138,25 @@ pub(super) fn free_port(port: u16) -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Puts into plain words why k3d fails on students' machines.
-fn explain_creation(error: anyhow::Error) -> anyhow::Error {
-    let said = format!("{error:#}");
-    let failure = if said.contains("toomanyrequests") || said.contains("429") {
-        Failure::preflight("Docker Hub refuses further downloads for a while (429)").next(
-            "docker login, or wait an hour, then run the same command again: \
-             it goes on where it stopped",
-        )
-    } else if said.contains("too many open files") || said.contains("inotify") {
-        Failure::preflight("the nodes ran out of inotify watches (k3s#10020)").next(
-            "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288",
-        )
-    } else if said.contains("port is already allocated") || said.contains("address already in use")
-    {
-        Failure::preflight("a port of the cluster is taken by another program")
-            .next("set another port in lab.toml (0 takes any free one), then cargo xtask setup")
-    } else if said.contains("no space left on device") {
-        Failure::preflight("Docker's disk is full")
-            .next("docker system df, and docker system prune to free space")
-    } else {
-        return error;
-    };
-    error.context(failure)
-}
+/// Why k3d fails to create a cluster.
+const TROUBLES: &[Trouble] = &[
+    trouble::RATE_LIMIT,
+    Trouble {
+        said: &["too many open files", "inotify"],
+        plain: "the nodes ran out of inotify watches (k3s#10020)",
+        next: "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288",
+    },
+    Trouble {
+        said: &["port is already allocated", "address already in use"],
+        plain: "a port of the cluster is taken by another program",
+        next: "set another port in lab.toml (0 takes any free one), then cargo xtask setup",
+    },
+    Trouble {
+        said: &["no space left on device"],
+        plain: "Docker's disk is full",
+        next: "docker system df, and docker system prune to free space",
+    },
+];
 
 #[cfg(test)]
 mod tests {
@@ -172,12 +181,12 @@ mod tests {
             ("write /x: no space left on device", "disk"),
         ];
         for (said, plain) in cases {
-            let error = explain_creation(Failure::tool(said).into());
+            let error = trouble::explain(Failure::tool(said).into(), TROUBLES);
             assert_eq!(kind(&error), Kind::Preflight, "{said}");
             assert!(error.to_string().contains(plain), "{error}");
             assert!(next(&error).is_some());
         }
-        let other = explain_creation(Failure::tool("something else").into());
+        let other = trouble::explain(Failure::tool("something else").into(), TROUBLES);
         assert_eq!(kind(&other), Kind::Tool);
     }
 }

@@ -1,11 +1,17 @@
 //! The stage `deploy`: the cluster holds exactly the manifests of the
-//! checkout, brought there by Ansible.
+//! checkout, brought there by Ansible, and runs what they say.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
+use super::import::Held;
 use super::site::Site;
 use crate::failure::Failure;
+use crate::manifests;
 use crate::tools::ansible;
+use crate::tools::kube_diff;
+use crate::tools::kube_running::{self, Running};
+use crate::tools::kubectl;
+use crate::wait;
 
 impl Site {
     /// Runs the playbook unless the cluster holds these manifests already.
@@ -18,8 +24,9 @@ impl Site {
     }
 
     pub(super) fn remark_deployed(&self) {
-        let manifests = self.plan.manifests;
-        let said = format!("the cluster holds what {manifests}/ says");
+        let folder = self.manifests();
+        let shown = folder.strip_prefix(&self.ctx.lab.root).unwrap_or(&folder);
+        let said = format!("the cluster holds what {}/ says", shown.display());
         self.ctx.ui.note(&said);
     }
 
@@ -30,12 +37,12 @@ impl Site {
         let step = self.ctx.ui.step(format!("playbook {}", self.plan.playbook));
         let playbook = self.path(self.plan.playbook);
         let program = venv.bin("ansible-playbook");
+        let context = self.plan.context();
         let other = self.stands_for_the_manifests();
-        let cmd = ansible::playbook(program, &playbook, &self.plan.context(), other.as_deref());
+        let cmd = ansible::playbook(program, &playbook, &context, other.as_deref());
         self.ctx.exec.run(&cmd).map_err(|error| {
             error.context(Failure::tool("deploying with Ansible").next(format!(
-                "kubectl --context {} -n {} get pods,events",
-                self.plan.context(),
+                "kubectl --context {context} -n {} get pods,events",
                 self.plan.namespace
             )))
         })?;
@@ -43,10 +50,64 @@ impl Site {
         Ok(())
     }
 
-    /// Asks the server what applying would change.
+    /// Applying would change nothing: read from the objects or, where they
+    /// write a value in another way than the manifest, asked of the server.
     pub(super) fn is_deployed(&self) -> Result<bool> {
-        let cmd = self.kubectl()?.cmd(["diff", "-f", &self.manifests()]);
-        // 1 is a difference; more than that, something is not there at all.
-        Ok(self.ctx.exec.probe(&cmd)?.status.success())
+        let folder = self.manifests_argument();
+        let kubectl = self.kubectl()?;
+        let get = kubectl.cmd(["get", "-f", &folder, "-o", "json"]);
+        let live = self.ctx.exec.probe(&get)?;
+        if !live.status.success() {
+            // Something is not there at all.
+            return Ok(false);
+        }
+        if kube_diff::holds(&live.stdout, &self.wanted()?) {
+            return Ok(true);
+        }
+        let diff = kubectl.cmd(["diff", "-f", &folder]);
+        Ok(self.ctx.exec.probe(&diff)?.status.success())
+    }
+
+    fn wanted(&self) -> Result<Vec<serde_json::Value>> {
+        let mut all = Vec::new();
+        for file in manifests::yaml_files(&self.manifests())? {
+            let read = || kube_diff::documents(&std::fs::read_to_string(&file)?);
+            all.extend(read().with_context(|| format!("reading {}", file.display()))?);
+        }
+        Ok(all)
+    }
+
+    pub(super) fn look(&self) -> Result<Running> {
+        let cmd = self.kubectl()?.cmd(kubectl::GET_RUNNING);
+        kube_running::running(&self.ctx.exec.read(&cmd)?, self.plan.deployment)
+    }
+
+    /// Replaces pods that run another image of the same tag, or that began
+    /// before their settings changed.
+    pub fn ensure_rolled_out(&self) -> Result<()> {
+        if self.ctx.exec.dry_run() {
+            return Ok(());
+        }
+        let cluster = self.cluster()?.context("the cluster is gone")?;
+        let held = self.held_by(&cluster.nodes())?;
+        self.roll_out_where_stale(&self.look()?, &held)
+    }
+
+    pub(super) fn roll_out_where_stale(&self, running: &Running, held: &Held) -> Result<()> {
+        let stale = running.images.iter().any(|id| !held.is_known(id));
+        let what = match (stale, running.outdated) {
+            (true, _) => "image",
+            (false, true) => "configuration",
+            (false, false) => return Ok(()),
+        };
+        let kubectl = self.kubectl()?;
+        let deployment = format!("deployment/{}", self.plan.deployment);
+        let step = self.ctx.ui.step(format!("rollout of the new {what}"));
+        let restart = kubectl.cmd(["rollout", "restart", &deployment]);
+        self.ctx.exec.run(&restart)?;
+        let status = kubectl.cmd(["rollout", "status", &deployment, "--timeout=120s"]);
+        self.ctx.exec.run(&status.limit(wait::PLAYBOOK))?;
+        step.done("every replica runs it");
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::site::{Port, Site};
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::http;
-use crate::tools::k3d;
+use crate::tools::k3d::{self, Cluster};
 use crate::wait;
 
 /// Between two tries of a forward that ended.
@@ -25,11 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 impl Site {
     /// Every port of the plan leads to its service.
-    pub fn ensure_forwarded(&self) -> Result<()> {
-        let Some(cluster) = self.cluster()? else {
-            // A dry run before the cluster exists: it is created with its ports.
-            return Ok(());
-        };
+    pub fn ensure_forwarded(&self, cluster: &Cluster) -> Result<()> {
         for port in &self.plan.ports {
             if let Some(host) = cluster.host_port(port.node) {
                 self.remark_on_port(port, host);
@@ -43,10 +39,14 @@ impl Site {
                 continue;
             }
             let host = free_port(port.host)?;
-            if cluster.has_load_balancer() && self.map_port(port, host).is_ok() {
-                continue;
+            if cluster.has_load_balancer() {
+                let Err(error) = self.map_port(port, host) else {
+                    continue;
+                };
+                wait::check_interrupt()?;
+                let said = format!("the port cannot be mapped ({error:#}): it is forwarded");
+                self.ctx.ui.warn(&said);
             }
-            wait::check_interrupt()?;
             self.keep_forward(port, host)?;
         }
         Ok(())
@@ -62,18 +62,19 @@ impl Site {
         }
     }
 
-    /// Where a service is reached from this machine.
-    pub fn url(&self, port: &Port) -> Result<Option<String>> {
-        let kept = self.kept_port(port);
-        let mapped = match kept {
-            Some(_) => None,
-            None => self
-                .cluster()?
-                .and_then(|cluster| cluster.host_port(port.node)),
+    /// Where the services are reached from this machine, in the plan's order.
+    pub fn urls(&self) -> Result<Vec<Option<String>>> {
+        let ports = self.plan.ports.iter();
+        let kept: Vec<Option<u16>> = ports.map(|port| self.kept_port(port)).collect();
+        let cluster = match kept.contains(&None) {
+            true => self.cluster()?,
+            false => None,
         };
-        Ok(kept
-            .or(mapped)
-            .map(|host| format!("http://127.0.0.1:{host}")))
+        let mapped = |port: &Port| cluster.as_ref()?.host_port(port.node);
+        let hosts = self.plan.ports.iter().zip(kept);
+        let hosts = hosts.map(|(port, kept)| kept.or_else(|| mapped(port)));
+        let urls = hosts.map(|host| Some(format!("http://127.0.0.1:{}", host?)));
+        Ok(urls.collect())
     }
 
     fn map_port(&self, port: &Port, host: u16) -> Result<()> {

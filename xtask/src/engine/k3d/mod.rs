@@ -8,9 +8,11 @@ pub mod docker;
 mod forward;
 mod helper;
 mod image;
+mod import;
 mod jobs;
 pub mod site;
 mod teardown;
+mod together;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -19,10 +21,10 @@ use anyhow::{Context as _, Result};
 use super::{Death, Engine, Facts, JobOutcome, JobSource, Volume};
 use crate::check::Check;
 use crate::context::Context;
-use crate::engine::{CRON_JOB, DATA_CLAIM, DEPLOYMENT};
+use crate::engine::{CRON_JOB, DEPLOYMENT};
 use crate::exec::{Output, Piped};
 use crate::failure::Failure;
-use crate::manifests;
+use crate::tools::k3d::Cluster;
 use crate::tools::kube_state;
 use crate::tools::kubectl;
 use crate::tools::toolbox::{self, Found};
@@ -63,7 +65,7 @@ impl K3dEngine {
     fn url(&self) -> Result<Option<String>> {
         let mut known = self.url.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_none() {
-            *known = self.site.url(&self.site.plan.ports[0])?;
+            *known = self.site.urls()?.swap_remove(0);
         }
         Ok(known.clone())
     }
@@ -108,12 +110,16 @@ impl Engine for K3dEngine {
             return Ok(Facts::default());
         }
         let cmd = self.site.kubectl()?.cmd(kubectl::GET_STATE);
-        let output = self.site.ctx.exec.probe(&cmd)?;
+        let (output, url) = std::thread::scope(|scope| {
+            let url = scope.spawn(|| self.url());
+            (self.site.ctx.exec.probe(&cmd), join(url))
+        });
+        let output = output?;
         if !output.status.success() {
             return self.facts_without_answer(output.stderr.trim());
         }
         let mut facts = kube_state::facts(&output.stdout)?;
-        facts.url = self.url()?;
+        facts.url = url?;
         Ok(facts)
     }
 
@@ -127,18 +133,15 @@ impl Engine for K3dEngine {
             return Ok(());
         }
         let step = self.site.ctx.ui.step("replicas ready");
-        wait::until(wait::APP_READY, || {
+        let facts = wait::until(wait::APP_READY, || {
             let facts = self.facts()?;
-            if let Some((one, other)) = kube_state::apart(&facts) {
-                return Err(apart(&one, &other).into());
-            }
-            Ok((facts.ready() >= facts.wanted as usize).then_some(()))
+            Ok((facts.ready() >= facts.wanted as usize).then_some(facts))
         })?;
-        if self.facts()?.wanted == 0 {
+        if facts.wanted == 0 {
             step.done("none is asked for");
             return Ok(());
         }
-        let url = self.url()?.context("the lab has no URL")?;
+        let url = facts.url.context("the lab has no URL")?;
         wait::until(wait::APP_SERVES, || {
             Ok(crate::http::get_ok(&url, "/health", &[]).ok())
         })?;
@@ -151,9 +154,7 @@ impl Engine for K3dEngine {
     }
 
     fn apply(&self) -> Result<()> {
-        let manifests = manifests::folder(&self.site.ctx.lab.root);
-        // With the slash kubectl follows a link.
-        self.change(kubectl::apply(&format!("{}/", manifests.display())))
+        self.change(kubectl::apply(&self.site.manifests_argument()))
     }
 
     fn scale(&self, replicas: u32) -> Result<()> {
@@ -238,62 +239,63 @@ impl Site {
         self.ctx.tools.ensure_all()?;
         if self.ctx.exec.dry_run() {
             // A script has one order.
-            self.ensure_cluster()?;
+            let cluster = self.ensure_cluster()?;
             self.ensure_image()?;
             self.ensure_imported()?;
             self.ensure_deployed()?;
-            return self.ensure_forwarded();
+            // One that does not exist yet is created with its ports.
+            return cluster.map_or(Ok(()), |cluster| self.ensure_forwarded(&cluster));
         }
-        if self.cluster()?.is_none() {
-            self.create_all()?;
-        } else {
-            self.complete_all()?;
+        match self.cluster()? {
+            None => self.create_all(),
+            Some(found) => self.complete_all(found),
         }
-        self.ensure_forwarded()
     }
 
     /// Neither the image nor Ansible's packages need the cluster.
     fn create_all(&self) -> Result<()> {
-        std::thread::scope(|scope| {
+        let cluster = std::thread::scope(|scope| {
             let image = scope.spawn(|| self.ensure_image());
             let venv = scope.spawn(|| self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui));
-            self.ensure_cluster()?;
+            let cluster = self.ensure_from(None)?;
             join(image)?;
             self.ensure_imported()?;
-            join(venv)
+            join(venv)?;
+            cluster.context("the cluster is gone")
         })?;
-        self.deploy()
+        self.deploy()?;
+        self.ensure_forwarded(&cluster)
     }
 
     /// Looks at everything; does what is missing.
-    fn complete_all(&self) -> Result<()> {
-        self.ensure_cluster()?;
-        let deployed = std::thread::scope(|scope| {
+    fn complete_all(&self, found: Cluster) -> Result<()> {
+        let cluster = self
+            .ensure_from(Some(found))?
+            .context("the cluster is gone")?;
+        let (image, held, running, deployed) = std::thread::scope(|scope| {
+            let held = scope.spawn(|| self.held_by(&cluster.nodes()));
+            let running = scope.spawn(|| self.look());
             let deployed = scope.spawn(|| self.is_deployed());
-            self.ensure_image()?;
-            self.ensure_imported()?;
-            self.ensure_rolled_out()?;
-            join(deployed)
+            let image = self.ensure_image()?.context("the image is not built")?;
+            anyhow::Ok((image, join(held)?, join(running)?, join(deployed)?))
         })?;
-        if deployed {
+        let held = self.import_where_lacking(&image, held)?;
+        let moved = self.bring_together(&running)?;
+        self.roll_out_where_stale(&running, &held)?;
+        if deployed && moved.is_none() {
             self.remark_deployed();
-            return Ok(());
+        } else {
+            self.deploy()?;
+            self.roll_out_where_stale(&self.look()?, &held)?;
         }
-        self.deploy()
+        if let Some(moved) = moved {
+            self.make_good(moved)?;
+        }
+        self.ensure_forwarded(&cluster)
     }
 }
 
 fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     let panicked = || Err(anyhow::anyhow!("a stage of the setup panicked"));
     thread.join().unwrap_or_else(|_| panicked())
-}
-
-fn apart(one: &str, other: &str) -> Failure {
-    Failure::tool(format!(
-        "the volumes are on two nodes, {one} and {other}: no pod can have both"
-    ))
-    .next(format!(
-        "kubectl --context k3d-pra -n pra delete pvc {DATA_CLAIM}, then cargo xtask setup \
-         and cargo xtask restore latest"
-    ))
 }

@@ -122,12 +122,15 @@ impl Site {
         self.ctx.lab.root.join(name)
     }
 
-    /// The folder of the manifests, or what stands for it. With the slash
-    /// kubectl follows a link.
-    pub fn manifests(&self) -> String {
+    /// The folder of the manifests, or what stands for it.
+    pub fn manifests(&self) -> PathBuf {
         let own = self.path(self.plan.manifests);
-        let folder = self.stands_for_the_manifests().unwrap_or(own);
-        format!("{}/", folder.display())
+        self.stands_for_the_manifests().unwrap_or(own)
+    }
+
+    /// The same for kubectl, which follows a link where a slash is behind it.
+    pub fn manifests_argument(&self) -> String {
+        format!("{}/", self.manifests().display())
     }
 
     /// What is applied in the place of the lab's manifests, where anything is.
@@ -169,11 +172,13 @@ impl Site {
         Ok(!listed.trim().is_empty())
     }
 
-    /// The lab created this cluster or was told to adopt it.
+    /// The cluster is the lab's.
     pub fn owns(&self) -> Result<bool> {
-        if self.created()? {
-            return Ok(true);
-        }
+        Ok(self.created()? || self.adopted()?)
+    }
+
+    /// Somebody else created it and the lab was told to adopt it.
+    pub fn adopted(&self) -> Result<bool> {
         let kubectl = self.kubectl()?.within("kube-system");
         let cmd = kubectl.cmd(["get", "configmap", MARK, "--ignore-not-found", "-o", "name"]);
         let output = self.ctx.exec.probe(&cmd)?;

@@ -1,0 +1,177 @@
+//! The stage `import`: every node holds exactly the image that was built.
+
+use anyhow::{Context as _, Result};
+
+use super::site::Site;
+use crate::exec::Cmd;
+use crate::failure::Failure;
+use crate::tools::docker::{self, Image};
+use crate::tools::k3d::{self, Import};
+use crate::wait;
+
+/// Under which names each node knows the image; none where it lacks it.
+pub struct Held(Vec<(String, Vec<String>)>);
+
+impl Held {
+    /// The nodes that do not hold exactly this one.
+    fn lacking(&self, image: &Image) -> Vec<&str> {
+        let lacks = |(_, ids): &&(String, Vec<String>)| !ids.contains(&image.id);
+        let nodes = self.0.iter().filter(lacks);
+        nodes.map(|(node, _)| node.as_str()).collect()
+    }
+
+    /// A node may call the image by its manifest where Docker does not.
+    pub fn is_known(&self, id: &str) -> bool {
+        let mut known = self.0.iter().flat_map(|(_, ids)| ids);
+        known.any(|name| id.ends_with(name.as_str()))
+    }
+
+    fn nodes(&self) -> Vec<&str> {
+        self.0.iter().map(|(node, _)| node.as_str()).collect()
+    }
+}
+
+impl Site {
+    /// Imports the image where a node lacks exactly it.
+    pub fn ensure_imported(&self) -> Result<()> {
+        if self.ctx.exec.dry_run() {
+            return self.import(&self.plan.image(), Import::Usual);
+        }
+        let here = self.image_here()?;
+        let here = here.with_context(|| format!("{} is not built", self.plan.image()))?;
+        let cluster = self.cluster()?.context("the cluster is gone")?;
+        let held = self.held_by(&cluster.nodes())?;
+        self.import_where_lacking(&here, held).map(drop)
+    }
+
+    /// What the nodes hold, asked side by side.
+    pub(super) fn held_by(&self, nodes: &[&str]) -> Result<Held> {
+        std::thread::scope(|scope| {
+            let ask = |node: &str| Ok((node.to_owned(), self.identities_on(node)?));
+            let asked = nodes.iter().map(|node| scope.spawn(move || ask(node)));
+            let asked: Vec<_> = asked.collect();
+            let told = asked.into_iter().map(super::join);
+            Ok(Held(told.collect::<Result<_>>()?))
+        })
+    }
+
+    fn identities_on(&self, node: &str) -> Result<Vec<String>> {
+        let ask = Cmd::new("docker").args(docker::node_image(node, &self.plan.image()));
+        Ok(docker::node_identities(&self.ctx.exec.probe(&ask)?.stdout))
+    }
+
+    /// Returns what the nodes hold afterwards.
+    pub(super) fn import_where_lacking(&self, here: &Image, held: Held) -> Result<Held> {
+        let image = self.plan.image();
+        let lacking = held.lacking(here).len();
+        if lacking == 0 {
+            self.ctx.ui.note(&format!("every node holds this {image}"));
+            return Ok(held);
+        }
+        let step = self.ctx.ui.step(format!("import of {image}"));
+        let held = self.import_somehow(&image, here, &held)?;
+        step.done(format!("{lacking} nodes lacked it"));
+        Ok(held)
+    }
+
+    /// Newer Docker versions save some images in a form that one way of the
+    /// import chokes on and another does not (k3d#1538).
+    fn import_somehow(&self, image: &str, here: &Image, held: &Held) -> Result<Held> {
+        let nodes = held.nodes();
+        let first = match self.import_wholly(image, Import::Usual, here, &nodes) {
+            Ok(held) => return Ok(held),
+            Err(error) => error,
+        };
+        wait::check_interrupt()?;
+        let said = format!("importing failed ({}): another way", reason(&first));
+        self.ctx.ui.warn(&said);
+        let second = match self.import_wholly(image, Import::Direct, here, &nodes) {
+            Ok(held) => return Ok(held),
+            Err(error) => error,
+        };
+        wait::check_interrupt()?;
+        let said = format!(
+            "importing directly failed ({}): by archive",
+            reason(&second)
+        );
+        self.ctx.ui.warn(&said);
+        let archive = self.ctx.lab.home().join("image.tar");
+        let path = archive.to_string_lossy();
+        let save = Cmd::new("docker").args(["save", "--output", &path, image]);
+        self.ctx.exec.run(&save.limit(wait::IMPORT))?;
+        let imported = self.import_wholly(image, Import::Archive(&path), here, &nodes);
+        std::fs::remove_file(&archive).context("removing the archive of the image")?;
+        imported.map_err(|error| {
+            error.context(
+                Failure::tool(format!(
+                    "{image} could not be imported in any of three ways"
+                ))
+                .next(format!(
+                    "k3d image import {image} -c {} says what the nodes refuse",
+                    self.plan.cluster
+                )),
+            )
+        })
+    }
+
+    /// k3d reports success also where a node refused the image.
+    fn import_wholly(
+        &self,
+        image: &str,
+        how: Import,
+        here: &Image,
+        nodes: &[&str],
+    ) -> Result<Held> {
+        self.import(image, how)?;
+        let held = self.held_by(nodes)?;
+        let lacking = held.lacking(here).join(", ");
+        if lacking.is_empty() {
+            return Ok(held);
+        }
+        let said = format!("k3d reported success, yet it is not on {lacking}");
+        Err(Failure::tool(said).into())
+    }
+
+    fn import(&self, image: &str, how: Import) -> Result<()> {
+        let cmd = self.k3d(k3d::import(self.plan.cluster, image, how))?;
+        self.ctx.exec.run(&cmd.limit(wait::IMPORT))
+    }
+}
+
+/// The line that says what went wrong, for a remark.
+fn reason(error: &anyhow::Error) -> String {
+    let said = format!("{error:#}");
+    let known = "content digest";
+    let line = said.lines().find(|line| line.contains(known));
+    let line = line.or_else(|| said.lines().next());
+    line.unwrap_or_default().trim().chars().take(160).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failed_import_is_the_line_that_matters() {
+        let error: anyhow::Error = Failure::tool(
+            "`k3d` failed (exit status: 1):\n    INFO importing\n    \
+             ERRO content digest sha256:1: not found",
+        )
+        .into();
+        assert_eq!(reason(&error), "ERRO content digest sha256:1: not found");
+    }
+
+    #[test]
+    fn a_node_is_named_where_it_knows_another_image_by_this_name() {
+        let image = Image::parse(r#"{"Id":"sha256:b","Config":{}}"#).unwrap();
+        let names = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let held = Held(vec![
+            ("same".to_owned(), names(&["sha256:a", "sha256:b"])),
+            ("older".to_owned(), names(&["sha256:c", "sha256:d"])),
+            ("empty".to_owned(), names(&[])),
+        ]);
+        assert_eq!(held.lacking(&image), ["older", "empty"]);
+        assert!(held.is_known("docker.io/library/import@sha256:a"));
+        assert!(!held.is_known("sha256:e"));
+    }
+}
