@@ -22,14 +22,8 @@ fn play(lab: &TestLab, name: &str) -> Value {
     let untouched = ["backup-volume-loss", "disk-full"].contains(&name);
     assert_eq!(alone == 0, untouched, "{result}");
 
-    let ledger = lab.root.join(result["run"].as_str().unwrap());
-    let database = lab.root.join(".lab/volumes/pra-data/app.db");
-    let count = support::independent_count(&ledger.join("ledger.jsonl"), &database);
-    assert_eq!(count["acknowledged"], result["rpo"]["acknowledged"]);
-    assert_eq!(count["lost"], 0, "{name}: {count}");
+    support::agreed(lab, &result);
     assert_eq!(result["rpo"]["lost"], 0, "{result}");
-    assert_eq!(count["rows"], result["verified"]["rows"]);
-    assert_eq!(count["unknown"], result["verified"]["phantom"]);
     result
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cli::BenchPart as What;
 use crate::context::Context;
-use crate::measure::result::milliseconds;
+use crate::measure::figures::milliseconds;
 
 /// Repetitions of what takes seconds; the median is quoted.
 const RUNS: usize = 3;

@@ -143,8 +143,9 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     rows.push(row(
         "client",
         format!(
-            "{} requests, {} failed, longest gap between acknowledgements {} s",
-            client.requests, client.failed, client.longest_gap_seconds
+            "{} requests, {} failed, longest gap between acknowledgements {} s; an outage \
+             shorter than {} s can go unseen",
+            client.requests, client.failed, client.longest_gap_seconds, client.resolution_seconds
         ),
     ));
     let verified = &result.verified;

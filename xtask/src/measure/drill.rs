@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::config::Objectives;
 
-use super::result::{Objective, ScenarioResult, milliseconds};
+use super::figures::milliseconds;
+use super::result::{Objective, ScenarioResult};
 use super::statistics::{Figure, failing_share};
 
 #[derive(Debug, Serialize)]

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Load};
 use super::compare::{self, Rows, Verdict};
+use super::figures::ClientFigures;
 use super::journey::{Journey, Row};
 use super::reader;
-use super::result::ClientFigures;
 
 /// What is wrong with an application.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod compare;
 pub mod drill;
+pub mod figures;
 #[cfg(test)]
 mod honesty;
 pub mod journey;

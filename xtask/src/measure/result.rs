@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Lost, Verdict, seconds_lost};
-use super::journey::{Journey, Request};
+use super::figures::{ClientFigures, milliseconds};
+use super::journey::Request;
 
 #[derive(Debug, Serialize)]
 pub struct ScenarioResult {
@@ -131,24 +132,6 @@ pub struct Phase {
 }
 
 #[derive(Debug, Serialize)]
-pub struct ClientFigures {
-    pub requests: usize,
-    pub failed: usize,
-    /// Between one acknowledgement and the next.
-    pub longest_gap_seconds: f64,
-    /// The longest time in which nothing was sent: an outage as short as that
-    /// can have gone unseen.
-    pub resolution_seconds: f64,
-    /// Requests that were sent later than one period after their moment.
-    pub late: usize,
-    pub reads: usize,
-    /// Processor time that the client itself used.
-    pub cpu_seconds: f64,
-    /// How far wall clock and monotonic clock came apart.
-    pub clock_stepped_seconds: f64,
-}
-
-#[derive(Debug, Serialize)]
 pub struct Verified {
     pub rows: usize,
     pub phantom: usize,
@@ -215,55 +198,6 @@ impl Rto {
     }
 }
 
-impl ClientFigures {
-    /// `rate` is what was asked of the client, in requests a second.
-    pub fn new(journey: &Journey, rate: u32) -> Self {
-        let requests = &journey.requests;
-        let period = 1.0 / f64::from(rate);
-        let late = requests.iter().filter(|r| r.sent - r.due > period);
-        Self {
-            requests: requests.len(),
-            failed: requests.iter().filter(|r| !r.acknowledged()).count(),
-            longest_gap_seconds: milliseconds(longest_gap(requests)),
-            resolution_seconds: milliseconds(longest_pause(requests)),
-            late: late.count(),
-            reads: journey.reads.len(),
-            cpu_seconds: milliseconds(journey.cpu),
-            clock_stepped_seconds: milliseconds(journey.clock_stepped),
-        }
-    }
-
-    /// What these figures say about the measuring itself.
-    pub fn doubts(&self, rate: u32) -> Vec<String> {
-        let mut doubts = Vec::new();
-        let period = 1.0 / f64::from(rate);
-        if self.resolution_seconds > COARSE_PERIODS * period {
-            doubts.push(format!(
-                "the client sent nothing for {} s: an outage as short as that can have gone unseen",
-                self.resolution_seconds
-            ));
-        }
-        if self.late * 100 > self.requests {
-            doubts.push(format!(
-                "{} of {} requests were sent late: this machine was too busy for {rate} a second",
-                self.late, self.requests
-            ));
-        }
-        if self.clock_stepped_seconds.abs() > CLOCK_TOLERANCE {
-            doubts.push(format!(
-                "the clocks came apart by {} s: one was set, or the machine slept",
-                self.clock_stepped_seconds
-            ));
-        }
-        doubts
-    }
-}
-
-/// A pause of so many periods is more than the unevenness of a busy machine.
-const COARSE_PERIODS: f64 = 10.0;
-/// More than time synchronisation does within a run.
-const CLOCK_TOLERANCE: f64 = 0.25;
-
 impl Verified {
     pub fn new(rows: usize, verdict: &Verdict) -> Self {
         Self {
@@ -276,32 +210,9 @@ impl Verified {
     }
 }
 
-/// Between one request and the next, by when they were sent.
-fn longest_pause(requests: &[Request]) -> f64 {
-    longest(requests.iter().map(|request| request.sent))
-}
-
-fn longest_gap(requests: &[Request]) -> f64 {
-    let answered = requests.iter().filter(|request| request.acknowledged());
-    longest(answered.map(|request| request.ended))
-}
-
-fn longest(moments: impl Iterator<Item = f64>) -> f64 {
-    let mut moments: Vec<f64> = moments.collect();
-    moments.sort_by(f64::total_cmp);
-    let gaps = moments.windows(2).map(|pair| pair[1] - pair[0]);
-    gaps.fold(0.0, f64::max)
-}
-
-/// Finer than a millisecond would be noise in a report.
-pub fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::journey::Outcome;
 
     #[test]
     fn the_phases_add_up_to_the_rto() {
@@ -312,66 +223,5 @@ mod tests {
         let seconds: Vec<f64> = rto.phases.iter().map(|phase| phase.seconds).collect();
         assert_eq!(seconds, [0.2, 0.0, 0.8]);
         assert_eq!(rto.seconds, 1.0);
-    }
-
-    #[test]
-    fn the_gap_is_between_acknowledgements_whatever_their_order() {
-        let at = |ended: f64, ok: bool| Request {
-            n: 0,
-            message: String::new(),
-            due: ended,
-            sent: ended,
-            ended,
-            outcome: if ok {
-                Outcome::Acknowledged {
-                    id: 1,
-                    timestamp: String::new(),
-                }
-            } else {
-                Outcome::Failed {
-                    reason: String::new(),
-                }
-            },
-        };
-        let requests = vec![at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
-        let figures = ClientFigures::new(&journey(requests), 1);
-        assert_eq!(figures.longest_gap_seconds, 3.0);
-        assert_eq!((figures.requests, figures.failed), (4, 1));
-        assert!(figures.doubts(1).is_empty(), "{:?}", figures.doubts(1));
-    }
-
-    fn journey(requests: Vec<Request>) -> Journey {
-        Journey {
-            requests,
-            reads: Vec::new(),
-            began: String::new(),
-            clock_stepped: 0.0,
-            cpu: 0.0,
-        }
-    }
-
-    #[test]
-    fn a_pause_of_the_client_itself_is_said() {
-        let sent = |at: f64| Request {
-            n: 0,
-            message: String::new(),
-            due: at,
-            sent: at,
-            ended: at,
-            outcome: Outcome::Failed {
-                reason: String::new(),
-            },
-        };
-        let figures = ClientFigures::new(&journey(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
-        assert_eq!(figures.resolution_seconds, 1.5);
-        assert!(figures.doubts(100)[0].contains("nothing for 1.5 s"));
-    }
-
-    #[test]
-    fn clocks_that_come_apart_are_said() {
-        let mut journey = journey(Vec::new());
-        journey.clock_stepped = -3.0;
-        let doubts = ClientFigures::new(&journey, 60).doubts(60);
-        assert!(doubts[0].contains("apart by -3 s"), "{doubts:?}");
     }
 }

@@ -8,8 +8,9 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::engine::Engine;
+use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
-use crate::measure::result::{Moment, milliseconds};
+use crate::measure::result::Moment;
 use crate::scenario::mark::{self, Mark};
 use crate::scenario::run::Run;
 

@@ -7,11 +7,10 @@ use crate::config::Limits;
 use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
+use crate::measure::figures::ClientFigures;
 use crate::measure::journey::{Journey, Request};
 use crate::measure::reader;
-use crate::measure::result::{
-    ClientFigures, Moment, Objective, Rpo, Rto, ScenarioResult, Verified,
-};
+use crate::measure::result::{Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
 use crate::scenario::run::{Run, Steady};
 
 /// What the client did and what the database holds in the end.

@@ -181,14 +181,32 @@ impl Drop for TestLab {
     }
 }
 
-/// Counts with a script that shares no code with the task runner.
-pub fn independent_count(ledger: &Path, database: &Path) -> Value {
+/// Counts with a script that shares no code with the task runner, and holds
+/// every figure of a run's result against it; returns that count.
+pub fn agreed(lab: &TestLab, result: &Value) -> Value {
+    let ledger = lab.root.join(result["run"].as_str().unwrap());
     let script = project().join("xtask/tests/independent_count.py");
     let mut python = Command::new("python3");
-    let output = python.arg(script).arg(ledger).arg(database).output();
-    let output = output.unwrap();
+    python.arg(script).arg(ledger.join("ledger.jsonl"));
+    python.arg(lab.root.join(".lab/volumes/pra-data/app.db"));
+    let output = python.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let count: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (rpo, client, verified) = (&result["rpo"], &result["client"], &result["verified"]);
+    assert_eq!(count["requests"], client["requests"]);
+    assert_eq!(count["failed"], client["failed"]);
+    assert_eq!(count["acknowledged"], rpo["acknowledged"]);
+    assert_eq!(count["lost"], rpo["lost"], "{result}");
+    assert_eq!(count["lost_ids"], rpo["lost_ids"]);
+    assert_eq!(count["rows"], verified["rows"]);
+    assert_eq!(count["unknown"], verified["phantom"]);
+    assert_eq!(count["in_doubt"], verified["in_doubt"]);
+    let changed = count["changed_ids"].as_array().unwrap().len();
+    assert_eq!(verified["changed"], changed);
+    let seconds = |value: &Value| value.as_f64().unwrap();
+    let rounding = seconds(&count["resolution"]) - seconds(&client["resolution_seconds"]);
+    assert!(rounding.abs() < 0.001, "{count} {client}");
+    count
 }
 
 pub fn said(output: &Output) -> String {

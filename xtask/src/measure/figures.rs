@@ -1,0 +1,221 @@
+//! What the measuring client saw, and how far its figures can be trusted.
+
+use std::time::UNIX_EPOCH;
+
+use serde::Serialize;
+
+use super::journey::{Journey, Outcome, Request};
+
+#[derive(Debug, Serialize)]
+pub struct ClientFigures {
+    pub requests: usize,
+    pub failed: usize,
+    /// Between one acknowledgement and the next.
+    pub longest_gap_seconds: f64,
+    /// The longest time in which nothing was sent: an outage as short as that
+    /// can have gone unseen.
+    pub resolution_seconds: f64,
+    /// Requests that were sent later than one period after their moment.
+    pub late: usize,
+    pub reads: usize,
+    /// Processor time that the client itself used.
+    pub cpu_seconds: f64,
+    /// How far wall clock and monotonic clock came apart.
+    pub clock_stepped_seconds: f64,
+    /// How far the application's clock and the client's came apart, at least.
+    pub application_clock_seconds: f64,
+}
+
+impl ClientFigures {
+    /// `rate` is what was asked of the client, in requests a second.
+    pub fn new(journey: &Journey, rate: u32) -> Self {
+        let requests = &journey.requests;
+        let period = 1.0 / f64::from(rate);
+        let late = requests.iter().filter(|r| r.sent - r.due > period);
+        Self {
+            requests: requests.len(),
+            failed: requests.iter().filter(|r| !r.acknowledged()).count(),
+            longest_gap_seconds: milliseconds(longest_gap(requests)),
+            resolution_seconds: milliseconds(longest_pause(requests)),
+            late: late.count(),
+            reads: journey.reads.len(),
+            cpu_seconds: milliseconds(journey.cpu),
+            clock_stepped_seconds: milliseconds(journey.clock_stepped),
+            application_clock_seconds: milliseconds(clocks_apart(requests)),
+        }
+    }
+
+    /// What these figures say about the measuring itself.
+    pub fn doubts(&self, rate: u32) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let period = 1.0 / f64::from(rate);
+        if self.resolution_seconds > COARSE_PERIODS * period {
+            doubts.push(format!(
+                "the client sent nothing for {} s: an outage as short as that can have gone unseen",
+                self.resolution_seconds
+            ));
+        }
+        if self.late * 100 > self.requests {
+            doubts.push(format!(
+                "{} of {} requests were sent late: this machine was too busy for {rate} a second",
+                self.late, self.requests
+            ));
+        }
+        if self.clock_stepped_seconds.abs() > CLOCK_TOLERANCE {
+            doubts.push(format!(
+                "the clocks came apart by {} s: one was set, or the machine slept",
+                self.clock_stepped_seconds
+            ));
+        }
+        if self.application_clock_seconds > CLOCK_TOLERANCE {
+            doubts.push(format!(
+                "the application's clock and the client's came apart by {} s at least: the times \
+                 of rows, of restore points and of restore --to are off by as much",
+                self.application_clock_seconds
+            ));
+        }
+        doubts
+    }
+}
+
+/// How far the clock that wrote the rows' times came apart from the client's.
+///
+/// Each of those times lies between its request and its answer, so it bounds
+/// the offset of the clocks from both sides, however slow the answer was; where
+/// no offset fits all of them, the clocks did not go alike (the idea of
+/// Marzullo's algorithm).
+fn clocks_apart(requests: &[Request]) -> f64 {
+    let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
+    for request in requests {
+        let Outcome::Acknowledged { timestamp, .. } = &request.outcome else {
+            continue;
+        };
+        let Ok(time) = humantime::parse_rfc3339(timestamp) else {
+            continue;
+        };
+        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = time.as_secs_f64();
+        least = least.max(time - request.ended);
+        most = most.min(time - request.sent);
+    }
+    (least - most).max(0.0)
+}
+
+/// A pause of so many periods is more than the unevenness of a busy machine.
+const COARSE_PERIODS: f64 = 10.0;
+/// More than time synchronisation does within a run.
+const CLOCK_TOLERANCE: f64 = 0.25;
+
+/// Between one request and the next, by when they were sent.
+fn longest_pause(requests: &[Request]) -> f64 {
+    longest(requests.iter().map(|request| request.sent))
+}
+
+fn longest_gap(requests: &[Request]) -> f64 {
+    let answered = requests.iter().filter(|request| request.acknowledged());
+    longest(answered.map(|request| request.ended))
+}
+
+fn longest(moments: impl Iterator<Item = f64>) -> f64 {
+    let mut moments: Vec<f64> = moments.collect();
+    moments.sort_by(f64::total_cmp);
+    let gaps = moments.windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.fold(0.0, f64::max)
+}
+
+/// Finer than a millisecond would be noise in a report.
+pub fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_is_between_acknowledgements_whatever_their_order() {
+        let at = |ended: f64, ok: bool| Request {
+            n: 0,
+            message: String::new(),
+            due: ended,
+            sent: ended,
+            ended,
+            outcome: if ok {
+                Outcome::Acknowledged {
+                    id: 1,
+                    timestamp: String::new(),
+                }
+            } else {
+                Outcome::Failed {
+                    reason: String::new(),
+                }
+            },
+        };
+        let requests = vec![at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
+        let figures = ClientFigures::new(&journey(requests), 1);
+        assert_eq!(figures.longest_gap_seconds, 3.0);
+        assert_eq!((figures.requests, figures.failed), (4, 1));
+        assert!(figures.doubts(1).is_empty(), "{:?}", figures.doubts(1));
+    }
+
+    fn journey(requests: Vec<Request>) -> Journey {
+        Journey {
+            requests,
+            reads: Vec::new(),
+            began: String::new(),
+            clock_stepped: 0.0,
+            cpu: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_pause_of_the_client_itself_is_said() {
+        let sent = |at: f64| Request {
+            n: 0,
+            message: String::new(),
+            due: at,
+            sent: at,
+            ended: at,
+            outcome: Outcome::Failed {
+                reason: String::new(),
+            },
+        };
+        let figures = ClientFigures::new(&journey(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
+        assert_eq!(figures.resolution_seconds, 1.5);
+        assert!(figures.doubts(100)[0].contains("nothing for 1.5 s"));
+    }
+
+    #[test]
+    fn clocks_that_come_apart_are_said() {
+        let mut journey = journey(Vec::new());
+        journey.clock_stepped = -3.0;
+        let doubts = ClientFigures::new(&journey, 60).doubts(60);
+        assert!(doubts[0].contains("apart by -3 s"), "{doubts:?}");
+    }
+
+    #[test]
+    fn a_clock_of_the_application_that_stands_still_or_steps_is_said() {
+        let row = |sent: f64, ended: f64, clock: &str| Request {
+            n: 0,
+            message: String::new(),
+            due: sent,
+            sent,
+            ended,
+            outcome: Outcome::Acknowledged {
+                id: 1,
+                timestamp: format!("2026-11-24T10:00:{clock}Z"),
+            },
+        };
+        let apart = |requests: Vec<Request>| {
+            let figures = ClientFigures::new(&journey(requests), 1);
+            (figures.application_clock_seconds, figures.doubts(1).len())
+        };
+        // Another offset and slow answers are no disagreement.
+        let slow = vec![row(1.0, 3.0, "11.000"), row(4.0, 4.1, "13.950")];
+        assert_eq!(apart(slow), (0.0, 0));
+        let still = vec![row(1.0, 1.1, "11.000"), row(4.0, 4.1, "11.000")];
+        assert_eq!(apart(still), (2.9, 1));
+        let stepped = vec![row(1.0, 1.1, "11.000"), row(2.0, 2.1, "42.000")];
+        assert_eq!(apart(stepped), (29.9, 1));
+    }
+}
