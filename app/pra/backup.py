@@ -9,6 +9,7 @@ import apsw
 from pra import (
     clock,
     fileops,
+    history,
     layout,
     locks,
     manifest,
@@ -18,6 +19,8 @@ from pra import (
     room,
     schema,
     sqlite,
+    targets,
+    timelines,
     volumes,
 )
 from pra.errors import Damaged, DiskFull, Refused, from_os_error
@@ -97,7 +100,7 @@ def _new_base(settings: Settings, where: Layout, known: list[Point], accept: boo
 def _make(settings: Settings, where: Layout, known: list[Point], accept: bool) -> Point:
     temporary, content = snapshot(where)
     content["status"], content["reason"] = "verified", None
-    reason = None if accept else _suspicion(settings, known, content)
+    reason = None if accept else _suspicion(settings, where, known, content)
     if reason:
         content["status"], content["reason"] = "quarantined", reason
         same = _already_quarantined(known, content)
@@ -266,11 +269,11 @@ def _unpublish_half(where: Layout, path: str) -> None:
             fileops.remove(where.point(name))
 
 
-def _suspicion(settings: Settings, known: list[Point], content: dict) -> str | None:
+def _suspicion(settings: Settings, where: Layout, known: list[Point], content: dict) -> str | None:
     """Why a snapshot looks like an accident rather than like work; None if it does not."""
     if content["position"] is None:
         return schema.UNGUARDED
-    before = _rows_before(known, content["position"])
+    before = _rows_before(where, known, content["position"])
     rows = content["rows"]
     if before and rows == 0:
         return f"the database became empty; it had {before} rows"
@@ -279,17 +282,18 @@ def _suspicion(settings: Settings, known: list[Point], content: dict) -> str | N
     return None
 
 
-def _rows_before(known: list[Point], here: dict | None) -> int:
-    """Rows at the last verified point of this timeline, else at its beginning.
+def _rows_before(where: Layout, known: list[Point], here: dict) -> int:
+    """Rows at the newest verified point of the database's own past, else at its beginning.
 
-    A restore to an older, smaller state is wanted: it must not look like a loss.
+    Its past, and not all there is: a restore to an older, smaller state is wanted and
+    must not look like a loss. But one that replays a loss does not make it good.
     """
-    timeline = here["timeline"] if here else None
-    for point in known:
-        place = (point.manifest or {}).get("position")
-        if point.status == "verified" and place and place["timeline"] == timeline:
-            return point.manifest["rows"]
-    return here["start_rows"] if here else 0
+    timeline = timelines.read(where, here["timeline"])
+    path = history.path_to(where, timeline) if timeline else None
+    for base in targets.base_candidates(path, known, None) if path else ():
+        if isinstance(base, Point) and base.status == "verified":
+            return base.manifest["rows"]
+    return here["start_rows"]
 
 
 def _already_quarantined(known: list[Point], content: dict) -> Point | None:

@@ -196,6 +196,8 @@ def _bounded(goal: Goal, start: Start) -> Iterator[Step]:
 
 def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:
     doing = f"restoring {point.name}"
+    if not point.bytes:
+        raise Refused(doing, "its file is missing or empty", "choose another point")
     if point.status in ("quarantined", "damaged") and not force:
         raise Refused(
             doing,

@@ -79,6 +79,7 @@ class NoRoom(DiskFull):
 class ReadOnly(StorageError):
     """A volume cannot be written."""
 
+    exit_code = EXIT_REFUSED
     http_status = 503
 
 

@@ -255,6 +255,11 @@ def identity_of(fd: int) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def writable(path: str) -> bool:
+    """Whether this user can change a folder; not on a volume that is mounted read-only."""
+    return os.access(path, os.W_OK)
+
+
 def free_bytes(path: str) -> int:
     """Space that this user can still fill on the volume of ``path``."""
     found = os.statvfs(path)

@@ -62,6 +62,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
         PraError: nothing was changed.
     """
     where = settings.layout
+    volumes.refuse_unwritable(where, "restoring")
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "restoring"):
         backup.sweep(where)

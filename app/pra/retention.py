@@ -102,10 +102,10 @@ def _newest_per(verified: list[Point], period: int, count: int) -> list[Point]:
 
 
 def _keep_others(settings: Settings, where: Layout, keep: Keep, known: list[Point]) -> None:
-    live = timelines.live(where)
+    undoing = _points_of_restores(settings, where)
     suspects = 0
     for point in known:
-        if point.status == "foreign" or (live and point.name in (live.safety, live.point)):
+        if point.status == "foreign" or point.name in undoing:
             keep.points[point.name] = None
         elif point.status == "safety":
             if clock.now() - point.epoch < settings.keep_safety_hours * HOUR:
@@ -114,6 +114,22 @@ def _keep_others(settings: Settings, where: Layout, keep: Keep, known: list[Poin
             suspects += 1
             if suspects <= settings.keep_quarantined:
                 keep.points[point.name] = 0
+
+
+def _points_of_restores(settings: Settings, where: Layout) -> set[str | None]:
+    """What the last restore and those within the keep time replaced, and what they were made of.
+
+    A point that held the same moment already stands for a safety point of its own.
+    """
+    found: set[str | None] = set()
+    since = clock.now() - settings.keep_safety_hours * HOUR
+    for number in reversed(timelines.numbers(where)):
+        timeline = timelines.read(where, number)
+        if found and timeline.created <= since:
+            break
+        if timeline.active:
+            found |= {timeline.safety, timeline.point}
+    return found
 
 
 def _keep_journal(

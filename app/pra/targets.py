@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from pra import history, points, timelines
+from pra import clock, history, points, timelines
 from pra.errors import Refused, UsageError
 from pra.history import Path, Start
 from pra.layout import Layout
@@ -70,16 +70,25 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
         else:
             later.append((seq, seconds))
     if until is None:
-        raise Refused(doing, "that is before all that is kept", "python -m pra points")
+        begins = clock.rfc3339(times[0][1], 3)
+        raise Refused(
+            doing, f"that is before all that is kept: it begins at {begins}", "python -m pra points"
+        )
     back = [seq for seq, seconds in later if seconds <= moment]
     if back:
         raise Refused(
             doing,
             f"the clock was set back: transactions {later[0][0]} to {back[-1]} carry times"
             " around that moment",
-            f"choose by number: --to-before {later[0][0]} or --to-before {back[-1] + 1}",
+            f"choose by number: --to-before {later[0][0]} or {_just_after(back[-1], times)}",
         )
     return Goal(label, path=path, until=until)
+
+
+def _just_after(seq: int, times: list[tuple[int, float]]) -> str:
+    """The target that includes transaction ``seq`` and nothing behind it."""
+    following = next((number for number, _ in times if number > seq), None)
+    return "latest" if following is None else f"--to-before {following}"
 
 
 def undo(where: Layout, known: list[Point]) -> Goal:

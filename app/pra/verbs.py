@@ -45,10 +45,18 @@ def backup(config: Settings, options: Options) -> int:
         "status": "quarantined",
         "point": point,
         "error": f"{point['name']} is quarantined: {point['reason']}",
-        "next": "python -m pra restore latest, or, if it is wanted: python -m pra backup --accept",
+        "next": _after_a_loss(config),
     }
     _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
     return EXIT_REFUSED
+
+
+def _after_a_loss(config: Settings) -> str:
+    wanted = "or, if it is wanted: python -m pra backup --accept"
+    if config.journal == "off":
+        return f"python -m pra restore latest; {wanted}"
+    # The latest moment has the loss in it.
+    return f"python -m pra log --largest, then python -m pra restore --to-before SEQ; {wanted}"
 
 
 def points(config: Settings, options: Options) -> int:

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 from pra import fileops, layout, locks, timelines
-from pra.errors import Damaged, NeedsRestore, Refused
+from pra.errors import Damaged, NeedsRestore, ReadOnly, Refused
 from pra.layout import Layout
 
 _DOING = "looking at the volumes"
@@ -138,6 +138,21 @@ def prepare_backup_volume(where: Layout) -> None:
         where.temporary,
     ):
         fileops.make_directory(path)
+
+
+def refuse_unwritable(where: Layout, doing: str) -> None:
+    """Refuse work that would fail half-way on a volume that cannot be written.
+
+    Raises:
+        ReadOnly
+    """
+    for directory in (where.data, where.backup):
+        if not fileops.writable(directory):
+            raise ReadOnly(
+                doing,
+                f"the volume {directory} cannot be written",
+                "make it writable for this user, then try again",
+            )
 
 
 def probe(directory: str) -> None:

@@ -4,9 +4,9 @@ import shutil
 
 import apsw
 import pytest
-from helpers import add, failing, rewrite
+from helpers import add, bring, failing, rewrite
 
-from pra import backup, clock, fileops, points, schema, verify
+from pra import backup, clock, fileops, points, restore, schema, targets, verify
 from pra.errors import Damaged, NeedsRestore, Refused
 
 
@@ -81,6 +81,49 @@ def test_a_database_that_lost_its_rows_is_quarantined(config, where, events, sql
     assert backup.run(config) == suspect, "the same bytes are kept once"
     accepted = backup.run(config, accept=True)
     assert points.latest(points.scan(where)) == accepted
+    assert backup.run(config).status == "verified"
+
+
+def lose_most(events):
+    events._database.write(
+        "losing", lambda conn: conn.execute("DELETE FROM events WHERE id > 1") and None
+    )
+
+
+def test_a_restore_that_replays_a_loss_does_not_make_it_good(config, where, events):
+    add(events, 10)
+    good = backup.run(config)
+    lose_most(events)
+    assert bring(config)["rows"] == 1
+    assert backup.run(config).status == "quarantined"
+    assert points.latest(points.scan(where)) == good
+    assert backup.run(config, accept=True).status == "verified"
+
+
+def test_an_undo_does_not_make_a_loss_good_either(config, where, events):
+    add(events, 10)
+    good = backup.run(config)
+    lose_most(events)
+    bring(config, good.name)
+    assert restore.run(config, targets.undo)["rows"] == 1
+    assert backup.run(config).status == "quarantined"
+
+
+def test_a_restore_to_a_smaller_past_is_no_loss(config, where, events):
+    add(events, 1)
+    backup.run(config)
+    add(events, 10)
+    backup.run(config)
+    restore.run(config, lambda where, known: targets.just_before(where, 3))
+    assert backup.run(config).status == "verified"
+
+
+def test_a_suspect_point_that_was_wished_for_by_name_is_no_loss(config, where, events):
+    add(events, 10)
+    backup.run(config)
+    lose_most(events)
+    suspect = backup.run(config)
+    bring(config, suspect.name, force=True)
     assert backup.run(config).status == "verified"
 
 

@@ -132,6 +132,19 @@ def test_where_the_clock_stepped_back_the_numbers_are_offered(config, where, eve
     assert len(rows(where)) == 3
 
 
+def test_where_the_clock_stepped_back_last_of_all_the_latest_is_offered(
+    config, where, events, ticking
+):
+    ticking[0] += 10_000_000
+    base = ticking[0]
+    for offset in (10, 30, 15):
+        ticking[0] = base + offset
+        add(events, 1)
+    with pytest.raises(Refused) as failure:
+        to_time(config, base + 20)
+    assert failure.value.next_step == "choose by number: --to-before 2 or latest"
+
+
 @pytest.mark.parametrize("text", ["", "now", "2026-11-21", "2026-11-21T10:15:00", "--force"])
 def test_a_moment_has_to_be_written_in_full(text):
     with pytest.raises(UsageError):

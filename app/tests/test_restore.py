@@ -11,7 +11,7 @@ from helpers import add, bring, content, crash_at, failing, lose_data, overwrite
 from test_http import get
 
 from pra import backup, fileops, history, points, replay, schema, sqlite, volumes
-from pra.errors import Damaged, DiskFull, NeedsRestore, Refused
+from pra.errors import EXIT_REFUSED, Damaged, DiskFull, NeedsRestore, ReadOnly, Refused
 from pra.events import Events
 
 
@@ -177,6 +177,31 @@ def test_a_database_whose_link_alone_is_gone_is_not_taken_for_a_left_over(config
     with pytest.raises(Refused, match="no point"):
         bring(config, "app-1.db")
     assert os.path.exists(f"{where.data}/g1/app.db")
+
+
+@pytest.mark.parametrize("volume", ["data", "backup"])
+def test_a_restore_is_refused_where_a_volume_cannot_be_written(
+    config, where, events, monkeypatch, volume
+):
+    add(events, 1)
+    backup.run(config)
+    fixed = getattr(where, volume)
+    monkeypatch.setattr(fileops, "writable", lambda path: path != fixed)
+    fileops.hook = lambda phase, operation, arguments: pytest.fail(f"{operation} {arguments}")
+    with pytest.raises(ReadOnly, match=fixed) as refusal:
+        bring(config)
+    assert refusal.value.exit_code == EXIT_REFUSED
+
+
+def test_a_point_without_content_is_not_restored_by_force_either(config, where, events):
+    add(events, 2)
+    point = backup.run(config)
+    os.unlink(where.point(point.name))
+    overwritten = backup.run(config)
+    overwrite(where.point(overwritten.name), b"")
+    for name in (point.name, overwritten.name):
+        with pytest.raises(Refused, match="missing or empty"):
+            bring(config, name, force=True)
 
 
 def test_a_destroyed_database_is_kept_byte_by_byte_before_a_restore(config, where, events):

@@ -95,6 +95,21 @@ def test_safety_points_stay_while_undo_needs_them_or_they_are_young(small, at, w
     assert rows(where) != before
 
 
+def test_a_point_that_stands_for_a_safety_point_stays_as_long(small, at, where, events):
+    config = small(HOURS=0, DAYS=0, WEEKS=0, SAFETY_HOURS=1)
+    made = backups(config, at, [0])
+    add(events, 2)
+    made += backups(config, at, [60])
+    # What is there is what the newest point holds, so that point is the safety point.
+    assert bring(config, made[0].name)["safety_point"] == made[1].name
+    add(events, 1)
+    bring(config, made[0].name)
+    backups(config, at, range(120, 3000, 600))
+    assert made[1] in points.scan(where)
+    backups(config, at, range(5000, 5300, 60))
+    assert made[1] not in points.scan(where)
+
+
 def damaged(where):
     """Overwrites the database's first page; a -wal with rows stays beside it."""
     with open(os.path.realpath(where.link), "r+b") as file:

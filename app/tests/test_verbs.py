@@ -77,6 +77,18 @@ def test_what_may_pass_has_another_exit_code_than_a_refusal(
     assert "0 are free" in capsys.readouterr().err
 
 
+def test_after_a_loss_the_next_step_is_not_the_moment_that_has_the_loss(environment, where, events):
+    add(events, 4)
+    document(environment, "backup")
+    events._database.write("losing", lambda conn: conn.execute("DELETE FROM events") and None)
+    said = document(environment, "backup", code=1)["next"]
+    assert "restore latest" not in said
+    assert said.startswith("python -m pra log --largest")
+    found = document(environment, "log", "--largest")["transactions"][0]
+    assert document(environment, "restore", "--to-before", str(found["seq"]))["rows"] == 4
+    assert document(environment, "backup")["status"] == "ok"
+
+
 def test_text_output_is_for_people(environment, where, events):
     add(events, 2)
     assert "verified" in pra(environment, "backup").stdout
