@@ -41,8 +41,9 @@ pub fn running(text: &str, app: &str) -> Result<Running> {
     })
 }
 
-/// A container reads its settings when it starts. Moments of RFC 3339 in UTC
-/// compare as text.
+/// A container reads its settings when it starts. Who last set a value, and
+/// when, is in the managed fields; what changed only marks does not count.
+/// Moments of RFC 3339 in UTC compare as text.
 fn is_outdated(pod: &Value, settings: &[&Value]) -> bool {
     let sources = list(&pod["spec"]["containers"]).flat_map(|one| list(&one["envFrom"]));
     let names = sources.map(|source| &source["configMapRef"]["name"]);
@@ -51,7 +52,8 @@ fn is_outdated(pod: &Value, settings: &[&Value]) -> bool {
         maps.find(|map| map["metadata"]["name"] == *name)
     });
     let changes = taken.flat_map(|map| list(&map["metadata"]["managedFields"]));
-    let changed = changes.filter_map(|one| one["time"].as_str()).max();
+    let of_data = changes.filter(|one| one["fieldsV1"]["f:data"].is_object());
+    let changed = of_data.filter_map(|one| one["time"].as_str()).max();
     let statuses = list(&pod["status"]["containerStatuses"]);
     let started = statuses.filter_map(|one| one["state"]["running"]["startedAt"].as_str());
     changed.is_some_and(|changed| started.min().is_some_and(|started| started < changed))
@@ -96,9 +98,13 @@ mod tests {
     fn namespace(settings_changed: &str) -> String {
         json!({"items": [
             {"kind": "ConfigMap", "metadata": {"name": "pra-config",
-             "managedFields": [{"time": "2025-01-01T10:00:00Z"}, {"time": settings_changed}]}},
+             "managedFields": [
+                {"time": "2025-01-01T10:00:00Z", "fieldsV1": {"f:data": {}}},
+                {"time": settings_changed, "fieldsV1": {"f:data": {"f:A": {}}}},
+                {"time": "2026-01-01T10:00:00Z", "fieldsV1": {"f:metadata": {}}}]}},
             {"kind": "ConfigMap", "metadata": {"name": "another",
-             "managedFields": [{"time": "2026-01-01T10:00:00Z"}]}},
+             "managedFields": [{"time": "2026-01-01T10:00:00Z",
+                "fieldsV1": {"f:data": {}}}]}},
             {"kind": "Pod", "metadata": {"name": "flask-a", "labels": {"app": "flask"}},
              "spec": {"nodeName": "n1", "containers": [
                 {"envFrom": [{"configMapRef": {"name": "pra-config"}}]}],
