@@ -152,7 +152,8 @@ impl Objectives {
             ]
         });
         for (name, value) in common.into_iter().chain(own) {
-            if let Some(value) = value {
+            // Infinity says that this does not count.
+            if let Some(value) = value.filter(|value| *value.get_ref() != f64::INFINITY) {
                 in_range(&format!("objectives.{name}"), value, 0.0..=86_400.0)?;
             }
         }
@@ -323,6 +324,14 @@ mod tests {
             said.to_string().contains("objectives.rto_seconds"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn rows_can_be_left_out_of_the_objectives() {
+        let config = parse(GOOD, Path::new("lab.toml")).unwrap();
+        assert!(config.objectives.of("cluster-loss").rpo_rows.is_infinite());
+        let said = complain("rpo_rows = 0", "rpo_rows = nan");
+        assert!(said.contains("objectives.rpo_rows"), "{said}");
     }
 
     #[test]

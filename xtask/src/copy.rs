@@ -11,12 +11,15 @@ use serde::Deserialize;
 
 use crate::app::{self, Plan, Restored, Said};
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::exec::{Cmd, Output, Piped};
 use crate::failure::{Failure, Kind};
 use crate::manifests::substitute;
 use crate::tools::python;
 use crate::wait;
+
+/// The key in k8s/ that says how many serve.
+const REPLICAS: &str = "replicas";
 
 /// A copy that was read to its end and is whole.
 #[derive(Clone, Debug, Deserialize)]
@@ -211,24 +214,25 @@ fn document<T: serde::de::DeserializeOwned>(
 pub fn up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.change("# replicas: 0 in a copy of k8s/") {
         ctx.lab.create()?;
-        substitute::write(&ctx.lab.root, "replicas", "0")?;
+        substitute::change(&ctx.lab.root, REPLICAS, "0")?;
     }
     engine.up()
 }
 
+/// Whether the lab was left as [`up_closed`] brings it up.
+pub fn is_closed(ctx: &Context) -> bool {
+    let root = &ctx.lab.root;
+    substitute::path(root).is_dir() && substitute::value(root, REPLICAS).as_deref() == Some("0")
+}
+
 /// Asks for the declared replicas and waits until they serve.
 pub fn open(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let copy = substitute::path(&ctx.lab.root);
-    if ctx.exec.change(&format!("rm -r {}", copy.display())) {
-        substitute::remove(&ctx.lab.root)?;
+    if ctx.exec.change("# replicas: as k8s/ says") {
+        substitute::put_back(&ctx.lab.root, REPLICAS)?;
     }
     engine.apply()?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    wait::until(wait::APP_READY, || {
-        let facts = engine.facts()?;
-        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
-        Ok(ready.then_some(()))
-    })
+    engine::wait_until_ready(engine).map(|_| ())
 }

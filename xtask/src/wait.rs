@@ -70,6 +70,7 @@ pub const API_UP: Wait = wait("the cluster to answer", 120, 300, "cargo xtask se
 pub const FORWARD_UP: Wait = wait("the forward to begin", 15, 50, "cargo xtask forward");
 pub const FORWARD_DOWN: Wait = wait("the forward to end", 15, 20, "cargo xtask status");
 pub const JOB_PROGRESS: Wait = wait("the job to end", 330, 60, "cargo xtask status");
+pub const NODES_READY: Wait = wait("every node to be ready", 180, 200, "kubectl get nodes");
 pub const PAGE_SHOWN: Wait = wait(
     "the new page to be served",
     120,
@@ -123,6 +124,8 @@ pub const DELETION: Duration = Duration::from_secs(90);
 pub const JOB_LOG: Duration = Duration::from_secs(330);
 /// A whole database on its way into a file or out of one.
 pub const COPY: Duration = Duration::from_secs(900);
+/// For Docker to stop or start the container of a node.
+pub const NODE_CONTAINER: Duration = Duration::from_secs(60);
 /// For a pod of our own to run.
 pub const HELPER_READY: Duration = Duration::from_secs(120);
 /// Between asking a process group to end and ending it.

@@ -19,6 +19,12 @@ fn beside(lab: &TestLab, name: &str) -> PathBuf {
     path
 }
 
+/// What takes a copy in, and the same with time to be cut off.
+const SLOWLY: (&str, &str) = (
+    "for piece in copy.database():",
+    "__import__('time').sleep(60)\n        for piece in copy.database():",
+);
+
 fn messages(lab: &TestLab) -> Vec<String> {
     let rows = lab.curl("/consultation");
     let messages = rows.as_array().unwrap().iter();
@@ -199,8 +205,7 @@ fn an_adoption_that_was_cut_off_is_carried_on() {
     lab.json(&["export", name]);
     lab.json(&["teardown", "--yes"]);
 
-    let reads = "for piece in copy.database():";
-    let slowly = "__import__('time').sleep(60)\n        for piece in copy.database():";
+    let (reads, slowly) = SLOWLY;
     lab.edit("app/pra/candidate.py", reads, slowly);
     let mut adopt = lab.spawn(&["adopt", name]);
     support::await_some("the copy to be taken in", || {
@@ -244,4 +249,97 @@ fn a_dry_run_of_both_can_be_pasted() {
     paste(&adopt);
     assert_eq!(messages(&lab), ["kept"]);
     fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn everything_gone_but_a_copy() {
+    let lab = TestLab::new("cluster-loss");
+    let result = lab.json(&["scenario", "10"]);
+    assert_eq!(result["scenario"], "cluster-loss");
+    assert_eq!(result["passed"], true, "{result}");
+    let count = support::agreed(&lab, &result);
+
+    // Writing went on after the export: that is lost, and nothing else is.
+    let copy = lab
+        .root
+        .join(result["run"].as_str().unwrap())
+        .join("copy.tar");
+    let manifest = Command::new("tar")
+        .args(["xOf", copy.to_str().unwrap(), "manifest.json"])
+        .output()
+        .unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest.stdout).unwrap();
+    let last = manifest["max_id"].as_i64().unwrap();
+    let lost = count["lost_ids"].as_array().unwrap();
+    assert!(!lost.is_empty(), "{result}");
+    assert!(lost.iter().all(|id| id.as_i64().unwrap() > last), "{count}");
+    assert!(result["rpo"]["seconds"].as_f64().unwrap() >= 1.0);
+    let alone = result["rpo"]["snapshot_only_lost"].as_u64().unwrap();
+    assert!(alone > result["rpo"]["lost"].as_u64().unwrap(), "{result}");
+    let objectives = result["objectives"].as_array().unwrap();
+    let names: Vec<&Value> = objectives.iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["rpo_seconds", "rto_seconds"]);
+
+    // An objective of its own is held against it.
+    lab.configure("rpo_seconds = 90\nrto_seconds = 180", "rpo_seconds = 0.5");
+    let said = lab.fails(1, &["scenario", "cluster-loss"]);
+    assert!(said.contains("the objective is 0.5 s"), "{said}");
+}
+
+/// A copy that comes back with a row less is no recovery.
+#[test]
+fn a_row_that_the_copy_had_and_the_lab_has_not_breaks_the_promise() {
+    let lab = TestLab::new("cluster-loss-lossy");
+    lab.edit(
+        "app/pra/generations.py",
+        "conn.execute(\"BEGIN IMMEDIATE\")\n",
+        "conn.execute(\"BEGIN IMMEDIATE\")\n            \
+         conn.execute(\"DELETE FROM events WHERE id = 5\")\n",
+    );
+    let said = lab.fails(1, &["scenario", "cluster-loss"]);
+    assert!(
+        said.contains("1 rows are missing that were acknowledged before the export began"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
+    let lab = TestLab::new("cluster-loss-interrupted");
+    for message in ["one", "two"] {
+        lab.json(&["add", message]);
+    }
+    let (reads, slowly) = SLOWLY;
+    lab.edit("app/pra/candidate.py", reads, slowly);
+    let mut scenario = lab.spawn(&["scenario", "cluster-loss"]);
+    let building = lab.root.join(".lab/state/k8s");
+    support::await_some("the lab to be built anew", || {
+        let folder = lab.root.join(".lab/volumes/pra-data/g1");
+        (building.exists() && folder.exists()).then_some(())
+    });
+    assert_eq!(interrupt(&mut scenario), Some(130));
+    let said = fs::read_to_string(lab.root.join("spawned.log")).unwrap();
+    let next = said
+        .lines()
+        .find(|line| line.contains("next: cargo xtask adopt"));
+    let copy = next.unwrap().split_whitespace().last().unwrap();
+    assert!(fs::metadata(copy).unwrap().len() > 0, "{said}");
+
+    // Any command does: here one that would write to an empty lab.
+    lab.edit("app/pra/candidate.py", slowly, reads);
+    lab.json(&["add", "after"]);
+    let found = messages(&lab);
+    assert_eq!(found.last().unwrap(), "after");
+    assert!(found.len() >= 50, "{found:?}");
+    let count = lab.curl("/count")["count"].as_u64().unwrap();
+    assert!(
+        count >= 63,
+        "{count} rows: two, the client's sixty, one more"
+    );
+    assert!(!building.exists());
+    assert!(
+        !lab.root
+            .join(".lab/state/unfinished-scenario.json")
+            .exists()
+    );
 }

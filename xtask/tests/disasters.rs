@@ -85,7 +85,7 @@ fn a_dry_run_shows_every_disaster_and_changes_nothing() {
     let names = lab.json(&["scenario", "--list"]);
     let names = names.as_array().unwrap().iter();
     let mut shown = 0;
-    for name in names.filter(|one| one["unavailable"].is_null()) {
+    for name in names.filter(|one| one["not_on"]["local"].is_null()) {
         let name = name["name"].as_str().unwrap();
         let output = lab.xtask(&["scenario", name, "--dry-run"]);
         let said = support::said(&output);
@@ -93,7 +93,7 @@ fn a_dry_run_shows_every_disaster_and_changes_nothing() {
         assert!(said.lines().count() >= 2, "{name}: {said}");
         shown += 1;
     }
-    assert!(shown >= 8, "{shown} scenarios");
+    assert!(shown >= 9, "{shown} scenarios");
     assert_eq!(lab.curl("/count")["count"], 1);
 }
 
@@ -123,6 +123,14 @@ fn a_full_volume_is_said_by_status_and_an_interrupted_scenario_makes_room_again(
 #[test]
 fn a_disaster_that_nobody_can_cause_here_says_why() {
     let lab = TestLab::bare("disasters-unavailable");
-    let said = lab.fails(2, &["scenario", "node-loss"]);
-    assert!(said.contains("node-loss is not possible"), "{said}");
+    for command in ["scenario", "drill"] {
+        let said = lab.fails(2, &[command, "node-loss"]);
+        assert!(
+            said.contains("node-loss is not possible on local"),
+            "{said}"
+        );
+    }
+    assert!(!lab.root.join(".lab/volumes").exists(), "no lab is needed");
+    let listed = support::said(&lab.xtask(&["scenario", "--list"]));
+    assert!(listed.contains("not possible on local: "), "{listed}");
 }

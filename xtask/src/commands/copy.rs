@@ -58,13 +58,13 @@ pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
     let facts = engine.facts()?;
     let nothing_there = !facts.running && facts.volumes.is_empty();
     if plan_only {
-        setup::bring_up(ctx)?;
+        setup::ensure_up(ctx, engine.as_ref())?;
         return plan(ctx, engine.as_ref(), file);
     }
     let restored = if nothing_there {
         onto_a_new_lab(ctx, engine.as_ref(), file)?
     } else {
-        setup::bring_up(ctx)?;
+        setup::ensure_up(ctx, engine.as_ref())?;
         in_place(ctx, engine.as_ref(), file)?
     };
     // Recovered means protected again: a new verified point of the new state,

@@ -9,7 +9,7 @@ use crate::cli::DrillArgs;
 use crate::commands::{report, scenario as play, setup};
 use crate::config::Protection;
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::drill::{DrillResult, DrillRun, Group};
 use crate::measure::figures::milliseconds;
@@ -30,7 +30,11 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
         );
     }
     let _lock = ctx.lock("drill")?;
-    let engine = setup::bring_up(ctx)?;
+    let engine = engine::select(ctx)?;
+    for one in &scenarios {
+        one.insist_on(engine.name())?;
+    }
+    setup::ensure_up(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return show(ctx, engine.as_ref(), args, &scenarios);
     }

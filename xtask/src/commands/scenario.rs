@@ -1,11 +1,13 @@
 //! `scenario`: cause a disaster, recover, and report.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::commands::{report, setup};
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::run::{How, Run};
@@ -15,13 +17,10 @@ pub fn list(ctx: &Context) -> Result<()> {
     if ctx.ui.json() {
         let all = scenario::ALL.iter().map(|one| {
             json!({"number": one.number, "name": one.name, "title": one.title,
-                   "breaks": one.breaks, "holds": one.holds, "takes": one.takes})
+                   "breaks": one.breaks, "holds": one.holds, "takes": one.takes,
+                   "not_on": one.not_on.iter().copied().collect::<BTreeMap<_, _>>()})
         });
-        let others = scenario::UNAVAILABLE.iter().map(|one| {
-            json!({"number": one.number, "name": one.name, "title": one.title,
-                   "unavailable": one.reason})
-        });
-        return ctx.ui.document(&all.chain(others).collect::<Vec<_>>());
+        return ctx.ui.document(&all.collect::<Vec<_>>());
     }
     for one in scenario::ALL {
         ctx.ui
@@ -29,11 +28,10 @@ pub fn list(ctx: &Context) -> Result<()> {
         ctx.ui.say(&format!("   breaks: {}", one.breaks));
         ctx.ui.say(&format!("   must hold: {}", one.holds));
         ctx.ui.say(&format!("   takes: {}", one.takes));
-    }
-    for one in scenario::UNAVAILABLE {
-        ctx.ui
-            .say(&format!("{}  {}: {}", one.number, one.name, one.title));
-        ctx.ui.say(&format!("   not possible: {}", one.reason));
+        for (engine, reason) in one.not_on {
+            ctx.ui
+                .say(&format!("   not possible on {engine}: {reason}"));
+        }
     }
     Ok(())
 }
@@ -41,7 +39,9 @@ pub fn list(ctx: &Context) -> Result<()> {
 pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     let scenario = scenario::find(asked)?;
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
-    let engine = setup::bring_up(ctx)?;
+    let engine = engine::select(ctx)?;
+    scenario.insist_on(engine.name())?;
+    setup::ensure_up(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
     }

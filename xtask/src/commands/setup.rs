@@ -1,6 +1,8 @@
 //! `setup`: bring the lab up. Every command that needs it up comes through
 //! [`bring_up`].
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::json;
 
@@ -13,6 +15,7 @@ use crate::scenario::{mark, protection, repair};
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
     let engine = engine::select(ctx)?;
+    repair::start_nodes(ctx, engine.as_ref())?;
     complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return Ok(());
@@ -40,13 +43,18 @@ pub fn run(ctx: &Context) -> Result<()> {
 /// that runs for one that was interrupted.
 pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
     let engine = engine::select(ctx)?;
-    if is_up(&engine.facts()?) {
-        put_back(ctx, engine.as_ref())?;
-    } else {
-        ctx.ui.note("The lab is not up: bringing it up.");
-        complete(ctx, engine.as_ref())?;
-    }
+    ensure_up(ctx, engine.as_ref())?;
     Ok(engine)
+}
+
+/// As [`bring_up`], on an engine that was chosen already.
+pub fn ensure_up(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    repair::start_nodes(ctx, engine)?;
+    if is_up(&engine.facts()?) {
+        return put_back(ctx, engine);
+    }
+    ctx.ui.note("The lab is not up: bringing it up.");
+    complete(ctx, engine)
 }
 
 /// Brings up a lab that is not there yet, with nobody to serve until its data
@@ -80,10 +88,32 @@ fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Ends the recovery of a scenario that was interrupted, and the drill around it.
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    if let Some(unfinished) = mark::pending(&ctx.lab)? {
+    let pending = mark::pending(&ctx.lab)?;
+    if copy::is_closed(ctx) {
+        let copy = pending.as_ref().and_then(|one| one.copy.as_deref());
+        reopen(ctx, engine, copy)?;
+    }
+    if let Some(unfinished) = pending {
         repair::run(ctx, engine, &unfinished)?;
     }
     protection::put_back(ctx, engine)
+}
+
+/// Lets a lab serve that was being built around a copy when that was cut off.
+fn reopen(ctx: &Context, engine: &dyn Engine, copy: Option<&Path>) -> Result<()> {
+    let step = ctx
+        .ui
+        .step("application started, after an interrupted adoption");
+    match copy {
+        Some(copy) => copy::adopt(engine, copy).map(|_| ())?,
+        None => ctx.ui.warn(
+            "the lab was being built around an exported copy, which is not in it yet: \
+             cargo xtask adopt FILE",
+        ),
+    }
+    copy::open(ctx, engine)?;
+    step.done("ready");
+    Ok(())
 }
 
 /// Everything that was asked for is there and answers.

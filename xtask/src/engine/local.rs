@@ -361,6 +361,16 @@ impl Engine for LocalEngine {
         self.exec.change_reading(&shell, &cmd)
     }
 
+    fn stop_node(&self) -> Result<String> {
+        Err(Failure::usage("the local engine has no nodes")
+            .next("cargo xtask --engine k3d setup, where Docker answers")
+            .into())
+    }
+
+    fn start_nodes(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
         let force = if death == Death::Hard { " --force" } else { "" };
         if self.change(&format!("kill {}{force}", quote(pod))) {

@@ -177,6 +177,16 @@ pub trait Engine: Sync {
     /// printed; nothing in a dry run.
     fn python(&self, script: &str) -> Result<String>;
 
+    /// Ends the node that holds the volumes, without warning; says which.
+    ///
+    /// # Errors
+    /// The engine has no nodes.
+    fn stop_node(&self) -> Result<String>;
+
+    /// Starts every node that is stopped; returns when all are ready. None is
+    /// where an engine has no nodes.
+    fn start_nodes(&self) -> Result<()>;
+
     /// Makes one replica die; its replacement is the engine's own doing.
     fn kill(&self, pod: &str, death: Death) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! A copy of `k8s/` with one value changed, which stands for it while it is
+//! A copy of `k8s/` with some values changed, which stands for it while it is
 //! there: the engines apply the copy.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::FOLDER;
+use super::{FOLDER, folder};
 use crate::failure::Failure;
 
 /// Where the copy lies.
@@ -14,12 +14,36 @@ pub fn path(root: &Path) -> PathBuf {
     root.join(".lab/state/k8s")
 }
 
-/// Puts a copy in place in which `key` has that value; the files have to state
-/// it once.
-pub fn write(root: &Path, key: &str, value: &str) -> Result<()> {
+/// Puts a copy in place in which `key` has that value, beside what was changed
+/// before; the files have to state the key once.
+pub fn change(root: &Path, key: &str, value: &str) -> Result<()> {
     let copy = path(root);
-    write_copy(root, &copy, &format!("{key}:"), value)
+    let from = folder(root);
+    write_copy(&from, &copy, &format!("{key}:"), value)
         .with_context(|| format!("writing {}", copy.display()))
+}
+
+/// Gives `key` its declared value again; with the last change the copy goes.
+pub fn put_back(root: &Path, key: &str) -> Result<()> {
+    let declared = texts(&root.join(FOLDER))?;
+    let value = stated(&declared, key).unwrap_or_default();
+    change(root, key, &value)?;
+    if texts(&path(root))? == declared {
+        remove(root)?;
+    }
+    Ok(())
+}
+
+/// What is applied for a key; `None` where nothing says.
+pub fn value(root: &Path, key: &str) -> Option<String> {
+    stated(&texts(&folder(root)).ok()?, key)
+}
+
+fn stated(texts: &[(PathBuf, String)], key: &str) -> Option<String> {
+    let key = format!("{key}:");
+    let mut lines = texts.iter().flat_map(|(_, text)| text.lines());
+    let value = lines.find_map(|line| Some(line.split_once(&key)?.1.trim()));
+    value.map(str::to_owned)
 }
 
 /// `k8s/` stands for itself again.
@@ -28,7 +52,20 @@ pub fn remove(root: &Path) -> Result<()> {
     fs::remove_dir_all(&copy).with_context(|| format!("removing {}", copy.display()))
 }
 
-fn write_copy(root: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
+/// Names and contents of a folder's files, by name.
+fn texts(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        found.push((path.file_name().unwrap_or_default().into(), text));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn write_copy(from: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
     // A copy that is not whole must not be taken for one.
     let aside = copy.with_extension(format!("{}.tmp", std::process::id()));
     if aside.exists() {
@@ -36,11 +73,8 @@ fn write_copy(root: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
     }
     fs::create_dir_all(&aside)?;
     let mut changed = 0;
-    for entry in fs::read_dir(root.join(FOLDER))? {
-        let path = entry?.path();
-        let text = fs::read_to_string(&path)?;
+    for (name, text) in texts(from)? {
         changed += text.matches(key).count();
-        let name = path.file_name().unwrap_or_default();
         fs::write(aside.join(name), with_value(&text, key, value))?;
     }
     if changed != 1 {
@@ -79,15 +113,21 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_stated_once_is_refused() {
+    fn changes_add_up_and_are_put_back_one_by_one() {
         let root = std::env::temp_dir().join(format!("xtask-substitute-{}", std::process::id()));
         fs::create_dir_all(root.join("k8s")).unwrap();
-        fs::write(root.join("k8s/a.yaml"), "replicas: 2\n").unwrap();
-        write(&root, "replicas", "0").unwrap();
-        let copied = fs::read_to_string(path(&root).join("a.yaml")).unwrap();
-        assert_eq!(copied, "replicas: 0\n");
-        assert!(write(&root, "suspend", "true").is_err());
-        remove(&root).unwrap();
+        fs::write(root.join("k8s/a.yaml"), "replicas: 2\nmode: on\n").unwrap();
+        let copied = || fs::read_to_string(path(&root).join("a.yaml")).unwrap();
+        change(&root, "replicas", "0").unwrap();
+        assert_eq!(copied(), "replicas: 0\nmode: on\n");
+        assert!(change(&root, "suspend", "true").is_err());
+
+        change(&root, "mode", "off").unwrap();
+        assert_eq!(copied(), "replicas: 0\nmode: off\n");
+        assert_eq!(value(&root, "replicas").as_deref(), Some("0"));
+        put_back(&root, "replicas").unwrap();
+        assert_eq!(copied(), "replicas: 2\nmode: off\n");
+        put_back(&root, "mode").unwrap();
         assert!(!path(&root).exists());
         fs::remove_dir_all(&root).unwrap();
     }

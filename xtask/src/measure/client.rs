@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct Client {
 
 /// What the threads of a client share.
 struct Crew {
-    url: String,
+    url: RwLock<String>,
     prefix: String,
     load: Load,
     ledger: Ledger,
@@ -70,7 +70,7 @@ impl Client {
     /// Starts to write messages `<prefix>-<n>` and to keep the ledger at `path`.
     pub fn start(url: &str, prefix: &str, load: Load, path: &Path) -> Result<Self> {
         let crew = Arc::new(Crew {
-            url: url.to_owned(),
+            url: RwLock::new(url.to_owned()),
             prefix: prefix.to_owned(),
             load,
             ledger: Ledger::create(path)?,
@@ -95,6 +95,18 @@ impl Client {
 
     pub fn ledger(&self) -> &Ledger {
         &self.crew.ledger
+    }
+
+    /// The service is reached under this address from now on, as after a change
+    /// of its name's entry.
+    pub fn follow(&self, url: &str) {
+        url.clone_into(
+            &mut self
+                .crew
+                .url
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Ends the load after what was due by now; returns all of it.
@@ -137,6 +149,11 @@ impl Drop for Client {
 }
 
 impl Crew {
+    fn url(&self) -> String {
+        let url = self.url.read().unwrap_or_else(PoisonError::into_inner);
+        url.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,7 +222,7 @@ impl Crew {
     }
 
     fn write(&self, message: &str) -> Outcome {
-        let answer = match http::get(&self.url, "/add", &[("message", message)]) {
+        let answer = match http::get(&self.url(), "/add", &[("message", message)]) {
             Ok(answer) => answer,
             Err(error) => {
                 return Outcome::Failed {
@@ -235,9 +252,9 @@ impl Crew {
             }
             let sent = self.ledger.now();
             let seen = if n % 2 == 0 {
-                reader::count(&self.url)
+                reader::count(&self.url())
             } else {
-                reader::newest(&self.url)
+                reader::newest(&self.url())
             };
             self.ledger.read(sent, seen);
         }

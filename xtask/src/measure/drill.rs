@@ -141,7 +141,7 @@ impl Group {
             Objective::at_most("rpo_seconds", limits.rpo_seconds, worst(&rpo)),
             Objective::at_most("rto_seconds", limits.rto_seconds, worst(&rto)),
         ];
-        if self.protection == "journal" {
+        if self.protection == "journal" && limits.rpo_rows.is_finite() {
             let rows = Objective::at_most("rpo_rows", limits.rpo_rows, worst(&lost));
             self.objectives.insert(0, rows);
         }

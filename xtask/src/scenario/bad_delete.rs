@@ -95,7 +95,8 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Result<Played> {
-    let (course, unfinished) = Course::begin(run, engine, ledger, outage::verified_backup)?;
+    let (course, unfinished) =
+        Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
 

@@ -32,14 +32,15 @@ pub struct Done<T> {
 }
 
 impl<'a> Course<'a> {
-    /// Begins while the client writes: prepares what the recovery will need, and
+    /// Begins while the client writes: prepares `what` the recovery will need, and
     /// returns at the moment of the disaster. From here on the run has to end
     /// its recovery, or the next command does.
     pub fn begin(
         run: &'a Run<'a>,
         engine: &'a dyn Engine,
         ledger: &'a Ledger,
-        prepare: fn(&Context, &dyn Engine) -> Result<()>,
+        what: &str,
+        prepare: impl Fn(&Context, &dyn Engine) -> Result<()>,
     ) -> Result<(Self, Mark)> {
         let ui = &run.ctx.ui;
         let step = ui.step("the client writes");
@@ -50,7 +51,7 @@ impl<'a> Course<'a> {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;
         }
-        let step = ui.step("verified backup");
+        let step = ui.step(what);
         prepare(run.ctx, engine)?;
         step.done("taken");
         run.wait_for_the_moment(Instant::now())?;

@@ -85,8 +85,13 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     step.done("all replicas ready");
 
     let client = run.client_writing(&steady.url, MESSAGE)?;
-    let (course, unfinished) =
-        Course::begin(run, engine, client.ledger(), outage::verified_backup)?;
+    let (course, unfinished) = Course::begin(
+        run,
+        engine,
+        client.ledger(),
+        outage::BACKUP,
+        outage::verified_backup,
+    )?;
     let journal = steady.protection == Protection::Journal.name();
     let mut refusals = Vec::new();
     refusals.extend(fill_backup(&course, &steady.url, journal)?);

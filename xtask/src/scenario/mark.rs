@@ -15,14 +15,28 @@ use crate::lab::{self, Lab};
 pub struct Unfinished {
     pub scenario: String,
     pub since: String,
+    /// The exported copy that it has to come back from.
+    #[serde(default)]
+    pub copy: Option<PathBuf>,
 }
 
 /// The mark of the scenario that runs now; it stays unless [`Mark::done`].
 pub struct Mark {
     path: PathBuf,
+    unfinished: Unfinished,
 }
 
 impl Mark {
+    /// Notes the copy that has to be adopted if the run is cut off.
+    pub fn comes_back_from(&mut self, copy: &Path) -> Result<()> {
+        self.unfinished.copy = Some(copy.to_owned());
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
+        lab::write_file(&self.path, &serde_json::to_string(&self.unfinished)?)
+    }
+
     pub fn done(self) -> Result<()> {
         remove(&self.path)
     }
@@ -36,10 +50,12 @@ pub fn begin(lab: &Lab, scenario: &str) -> Result<Mark> {
     let unfinished = Unfinished {
         scenario: scenario.to_owned(),
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        copy: None,
     };
     let path = path(lab);
-    lab::write_file(&path, &serde_json::to_string(&unfinished)?)?;
-    Ok(Mark { path })
+    let mark = Mark { path, unfinished };
+    mark.write()?;
+    Ok(mark)
 }
 
 /// The scenario that was left half-way, if any.

@@ -3,11 +3,13 @@
 pub mod backup_poisoned;
 pub mod backup_volume_loss;
 pub mod bad_delete;
+pub mod cluster_loss;
 pub mod course;
 pub mod database_corrupt;
 pub mod disk_full;
 pub mod foreign_delete;
 pub mod mark;
+pub mod node_loss;
 pub mod outage;
 pub mod outcome;
 pub mod pod_crash;
@@ -33,6 +35,8 @@ pub struct Scenario {
     pub breaks: &'static str,
     pub holds: &'static str,
     pub takes: &'static str,
+    /// Engines on which it cannot be had, and why.
+    pub not_on: &'static [(&'static str, &'static str)],
     pub play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
     /// The changes of the scenario as shell, for a dry run.
     pub show: fn(&Context, &dyn Engine) -> Result<()>,
@@ -46,6 +50,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "one replica is killed without warning, then one is asked to stop",
         holds: "the service answers all along; no acknowledged row is missing",
         takes: "about 10 s",
+        not_on: &[],
         play: pod_crash::play,
         show: pod_crash::show,
     },
@@ -56,6 +61,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "the volume pra-data is deleted with the database on it",
         holds: "the latest verified point comes back within the objectives of lab.toml",
         takes: "about 10 s",
+        not_on: &[],
         play: volume_loss::play,
         show: volume_loss::show,
     },
@@ -66,6 +72,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "every page of the database file, while the application runs",
         holds: "the damage is noticed, and the latest moment comes back within the objectives",
         takes: "about 10 s",
+        not_on: &[],
         play: database_corrupt::play,
         show: database_corrupt::show,
     },
@@ -76,6 +83,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "all rows are deleted through the application's own connection; writing goes on",
         holds: "the moment just before it comes back, and what was written since is kept",
         takes: "about 10 s",
+        not_on: &[],
         play: bad_delete::play,
         show: bad_delete::show,
     },
@@ -86,6 +94,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "a byte in each of the two newest points, then the volume pra-data",
         holds: "the last good point is found and comes back within the objectives",
         takes: "about 10 s",
+        not_on: &[],
         play: backup_poisoned::play,
         show: backup_poisoned::show,
     },
@@ -96,6 +105,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "the volume pra-backup is deleted, with all points and the journal",
         holds: "no row is lost, and protection is rebuilt on a new volume",
         takes: "about 10 s",
+        not_on: &[],
         play: backup_volume_loss::play,
         show: backup_volume_loss::show,
     },
@@ -107,6 +117,7 @@ pub const ALL: &[Scenario] = &[
         holds: "writes without room are refused and say so, reading goes on, nothing is lost; all \
                 goes on by itself once there is room",
         takes: "about 15 s",
+        not_on: &[],
         play: disk_full::play,
         show: disk_full::show,
     },
@@ -117,8 +128,35 @@ pub const ALL: &[Scenario] = &[
         breaks: "the volume pra-data, and the job that restores it",
         holds: "the second restore brings everything back; the first left nothing half-way",
         takes: "about 10 s",
+        not_on: &[],
         play: restore_killed::play,
         show: restore_killed::show,
+    },
+    Scenario {
+        number: 9,
+        name: "node-loss",
+        title: "the node that holds the volumes stops and returns",
+        breaks: "the container of that node is killed, and started again once users notice",
+        holds: "the service comes back with the node; no acknowledged row is missing",
+        takes: "about 25 s",
+        not_on: &[(
+            "local",
+            "its replicas are processes of this machine, so there is no node that could stop",
+        )],
+        play: node_loss::play,
+        show: node_loss::show,
+    },
+    Scenario {
+        number: 10,
+        name: "cluster-loss",
+        title: "everything is gone but an exported copy",
+        breaks: "the lab with both volumes, as teardown does, once a copy was exported",
+        holds: "what was acknowledged before the export began is back on a new lab, unchanged; \
+                what came after is lost, and counted",
+        takes: "about 10 s on the local engine, a minute and a half on k3d",
+        not_on: &[],
+        play: cluster_loss::play,
+        show: cluster_loss::show,
     },
     Scenario {
         number: 11,
@@ -127,47 +165,28 @@ pub const ALL: &[Scenario] = &[
         breaks: "all rows, by who removes the write guards first; without that it is refused",
         holds: "the next write finds out and is refused; the latest moment comes back",
         takes: "about 10 s",
+        not_on: &[],
         play: foreign_delete::play,
         show: foreign_delete::show,
     },
 ];
 
-/// A disaster that cannot be had here, and why.
-pub struct Unavailable {
-    pub number: u32,
-    pub name: &'static str,
-    pub title: &'static str,
-    pub reason: &'static str,
-}
-
-pub const UNAVAILABLE: &[Unavailable] = &[
-    Unavailable {
-        number: 9,
-        name: "node-loss",
-        title: "the node that holds the volumes stops and returns",
-        reason: "the local engine has no nodes; on k3d it is not written yet",
-    },
-    Unavailable {
-        number: 10,
-        name: "cluster-loss",
-        title: "everything is gone but an exported copy",
-        reason: "there is no export of the restore points yet",
-    },
-];
-
-fn not_here(number: Option<u32>, asked: &str) -> Option<Failure> {
-    let mut all = UNAVAILABLE.iter();
-    let one = all.find(|one| one.name == asked || Some(one.number) == number)?;
-    let said = format!("{} is not possible: {}", one.name, one.reason);
-    Some(Failure::usage(said).next("cargo xtask scenario --list"))
+impl Scenario {
+    /// Refuses an engine on which this disaster cannot be had.
+    pub fn insist_on(&self, engine: &str) -> Result<()> {
+        let Some((_, reason)) = self.not_on.iter().find(|(name, _)| *name == engine) else {
+            return Ok(());
+        };
+        let said = format!("{} is not possible on {engine}: {reason}", self.name);
+        Err(Failure::usage(said)
+            .next("cargo xtask scenario --list")
+            .into())
+    }
 }
 
 /// The scenario of that name or number.
 pub fn find(asked: &str) -> Result<&'static Scenario> {
     let number: Option<u32> = asked.parse().ok();
-    if let Some(failure) = not_here(number, asked) {
-        return Err(failure.into());
-    }
     let found = ALL
         .iter()
         .find(|scenario| scenario.name == asked || Some(scenario.number) == number);
@@ -195,5 +214,25 @@ mod tests {
         assert_eq!(find("pod-crash").unwrap().number, 1);
         let said = find("meteor").err().unwrap().to_string();
         assert!(said.contains("volume-loss (2)"), "{said}");
+    }
+
+    #[test]
+    fn an_engine_without_nodes_loses_none() {
+        let scenario = find("9").unwrap();
+        scenario.insist_on("k3d").unwrap();
+        let said = scenario.insist_on("local").unwrap_err().to_string();
+        assert!(
+            said.contains("node-loss is not possible on local"),
+            "{said}"
+        );
+    }
+
+    /// An engine that is misspelt would never be refused.
+    #[test]
+    fn engines_are_called_by_their_names() {
+        let named = ALL.iter().flat_map(|scenario| scenario.not_on);
+        for (engine, _) in named {
+            assert!(["local", "k3d"].contains(engine), "{engine}");
+        }
     }
 }

@@ -99,7 +99,7 @@ pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine) -> Result<(
 }
 
 fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
-    let (course, unfinished) = Course::begin(run, engine, ledger, disaster.prepare)?;
+    let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
     let words = format!("disaster: {}", disaster.breaks);
     let struck = course.act(&words, disaster.strike)?;
     let noticed = || Ok(ledger.first_failure(struck.began));
@@ -142,6 +142,8 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     })
 }
 
+/// What most recoveries need.
+pub const BACKUP: &str = "verified backup";
 /// What ends every recovery.
 pub const PROTECT: &str = "backups resumed, new verified backup";
 

@@ -164,7 +164,7 @@ fn objectives(limits: &Limits, protection: &str, rpo: &Rpo, rto: &Rto) -> Vec<Ob
         Objective::at_most("rpo_seconds", limits.rpo_seconds, rpo.seconds),
         Objective::at_most("rto_seconds", limits.rto_seconds, rto.seconds),
     ];
-    if protection == "journal" {
+    if protection == "journal" && limits.rpo_rows.is_finite() {
         let rows = Objective::at_most("rpo_rows", limits.rpo_rows, rpo.lost as f64);
         held.insert(0, rows);
     }

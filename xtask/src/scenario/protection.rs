@@ -34,7 +34,7 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
     let step = ctx.ui.step(format!("protection: {}", protection.name()));
     let shown = format!("{KEY}={} in a copy of k8s/", protection.value());
     if ctx.exec.change(&format!("# {shown}")) {
-        substitute::write(&ctx.lab.root, KEY, protection.value())?;
+        substitute::change(&ctx.lab.root, KEY, protection.value())?;
     }
     restart(ctx, engine)?;
     step.done("in force, with a new base");

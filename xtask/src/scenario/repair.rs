@@ -6,7 +6,17 @@ use crate::app;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::scenario::mark::{self, Unfinished};
-use crate::scenario::{bad_delete, disk_full};
+use crate::scenario::{bad_delete, cluster_loss, disk_full, node_loss};
+
+const NODE_LOSS: &str = "node-loss";
+
+/// Starts a node that was left stopped: with it, the cluster itself may be away.
+pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    match mark::pending(&ctx.lab)? {
+        Some(unfinished) if unfinished.scenario == NODE_LOSS => engine.start_nodes(),
+        _ => Ok(()),
+    }
+}
 
 /// Ends the recovery that was cut off: data restored where they are missing,
 /// backups resumed.
@@ -30,7 +40,14 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         // Refused where the volume is not a new one.
         app::take_new_volume(engine)?;
     }
-    if let Some(target) = target(engine, unfinished, &facts.url.unwrap_or_default())? {
+    let url = facts.url.unwrap_or_default();
+    if unfinished.scenario == NODE_LOSS {
+        node_loss::await_answers(&url)?;
+    }
+    if let Some(copy) = &unfinished.copy {
+        cluster_loss::carry_on(engine, copy, &url)?;
+    }
+    if let Some(target) = target(engine, unfinished, &url)? {
         app::restore(engine, &target, false)?;
     }
     engine.suspend_backups(false)?;

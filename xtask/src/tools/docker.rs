@@ -96,6 +96,15 @@ pub fn labelled_nodes(cluster: &str, label: &str) -> Vec<String> {
     .into()
 }
 
+/// Ends a container at once, as a node that loses its power does.
+pub fn kill(container: &str) -> Vec<String> {
+    ["kill", container].map(str::to_owned).into()
+}
+
+pub fn start(container: &str) -> Vec<String> {
+    ["start", container].map(str::to_owned).into()
+}
+
 /// Asks the containerd of a node for an image by its whole name: digest and
 /// manifest, in one go, with what the shell of the node's image has built in.
 pub fn node_image(node: &str, image: &str) -> Vec<String> {

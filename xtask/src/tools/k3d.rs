@@ -140,6 +140,14 @@ impl Cluster {
         kept.map(|node| node.name.as_str()).collect()
     }
 
+    pub fn stopped_nodes(&self) -> Vec<&str> {
+        let stopped = self
+            .nodes
+            .iter()
+            .filter(|n| n.holds_pods() && !n.state.running);
+        stopped.map(|node| node.name.as_str()).collect()
+    }
+
     pub fn has_server(&self) -> bool {
         self.nodes.iter().any(|node| node.role == "server")
     }
@@ -189,6 +197,7 @@ mod tests {
         let cluster = find(LIST, "pra").unwrap().unwrap();
         assert_eq!(cluster.nodes(), ["k3d-pra-server-0", "k3d-pra-agent-0"]);
         assert!(!cluster.is_running(), "an agent is down");
+        assert_eq!(cluster.stopped_nodes(), ["k3d-pra-agent-0"]);
         assert!(cluster.has_load_balancer());
         assert_eq!(cluster.host_port(30080), Some(8080));
         assert_eq!(cluster.host_port(30081), None);

@@ -126,6 +126,13 @@ fn job(job: &Value) -> Job {
     }
 }
 
+/// Whether every node says that it is ready.
+pub fn all_nodes_ready(text: &str) -> Result<bool> {
+    let nodes = items(text)?;
+    let ready = nodes.iter().all(|node| condition(node, "Ready").is_some());
+    Ok(ready && !nodes.is_empty())
+}
+
 /// How far a job has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {

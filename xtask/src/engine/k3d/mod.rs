@@ -10,6 +10,7 @@ mod helper;
 mod image;
 mod import;
 mod jobs;
+mod nodes;
 pub mod site;
 mod teardown;
 mod together;
@@ -23,7 +24,7 @@ use crate::check::Check;
 use crate::context::Context;
 use crate::engine::{CRON_JOB, DEPLOYMENT};
 use crate::exec::{Output, Piped};
-use crate::failure::Failure;
+use crate::failure::{self, Failure, Kind};
 use crate::tools::k3d::Cluster;
 use crate::tools::kube_state;
 use crate::tools::kubectl;
@@ -114,7 +115,14 @@ impl Engine for K3dEngine {
             let url = scope.spawn(|| self.url());
             (self.site.ctx.exec.probe(&cmd), join(url))
         });
-        let output = output?;
+        let output = match output {
+            Ok(output) => output,
+            // The load balancer goes on listening while the server is stopped.
+            Err(error) if failure::kind(&error) == Kind::Timeout => {
+                return self.facts_without_answer(&error.to_string());
+            }
+            Err(error) => return Err(error),
+        };
         if !output.status.success() {
             return self.facts_without_answer(output.stderr.trim());
         }
@@ -226,6 +234,14 @@ impl Engine for K3dEngine {
         let args = kubectl::exec(&target, &["python", "-c", script]);
         let cmd = site.kubectl()?.cmd(args).limit(wait::DELETION);
         site.ctx.exec.change_reading(&cmd.to_string(), &cmd)
+    }
+
+    fn stop_node(&self) -> Result<String> {
+        self.owned()?.stop_node_of(&self.facts()?)
+    }
+
+    fn start_nodes(&self) -> Result<()> {
+        self.owned()?.start_nodes()
     }
 
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
