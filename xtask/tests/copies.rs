@@ -286,6 +286,28 @@ fn everything_gone_but_a_copy() {
     assert!(said.contains("the objective is 0.5 s"), "{said}");
 }
 
+/// The whole disaster and its recovery as shell, from any folder.
+#[test]
+fn a_dry_run_of_a_cluster_loss_can_be_pasted() {
+    let lab = TestLab::new("cluster-loss-pasted");
+    lab.json(&["add", "kept"]);
+    let here = lab.root.with_extension("here");
+    fs::create_dir_all(&here).unwrap();
+    let mut show = lab.command(&["scenario", "10", "--dry-run"]);
+    let output = show.current_dir(&here).output().unwrap();
+    let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
+    let shell = String::from_utf8(output.stdout).unwrap();
+    let shell = shell.replace("cargo xtask", xtask);
+    let mut pasted = Command::new("sh");
+    pasted.args(["-exc", &shell]).current_dir(&here);
+    let output = pasted.env("ATELIER_ROOT", &lab.root).output().unwrap();
+    let said = support::said(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Nothing was there before."), "{said}");
+    assert_eq!(messages(&lab), ["kept"]);
+    fs::remove_dir_all(&here).unwrap();
+}
+
 /// A copy that comes back with a row less is no recovery.
 #[test]
 fn a_row_that_the_copy_had_and_the_lab_has_not_breaks_the_promise() {

@@ -10,6 +10,7 @@ use crate::app::{self, Restored};
 use crate::context::Context;
 use crate::copy;
 use crate::engine::Engine;
+use crate::exec::quote;
 use crate::failure::{self, Failure};
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows};
@@ -95,10 +96,12 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 /// The same changes as [`play`] makes, shown only. The lab is still there, so
 /// what builds it anew is shown as the one command that does.
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let file = Path::new("copy.tar");
-    copy::export(ctx, engine, file)?;
+    // Whole, since what is pasted may change its folder on the way.
+    let file = std::path::absolute("copy.tar").context("reading the current folder")?;
+    copy::export(ctx, engine, &file)?;
     engine.down()?;
-    ctx.exec.change("cargo xtask adopt copy.tar");
+    let adopt = format!("cargo xtask adopt {}", quote(&file.to_string_lossy()));
+    ctx.exec.change(&adopt);
     Ok(())
 }
 
