@@ -7,6 +7,7 @@ import os
 import apsw
 
 from pra import (
+    beside,
     clock,
     fileops,
     history,
@@ -154,8 +155,8 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
             source.close()
     # From here on nobody writes it, so what is left to do goes on side by side.
     with (
-        fileops.Beside(lambda: _describe(path)) as described,
-        fileops.Beside(lambda: fileops.sha256(path)) as digest,
+        beside.Beside(lambda: _describe(path)) as described,
+        beside.Beside(lambda: fileops.sha256(path)) as digest,
     ):
         fileops.sync_file(path)
     return path, {**described.result, "sha256": digest.result, "bytes": fileops.size(path)}

@@ -179,6 +179,8 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
         candidate.rows = None if work.count else candidate.rows
         if goal.until is None and not candidate.short:
             candidate.tail = history.torn_tail(goal.path.where, goal.path)
+        # Equal hashes prove the base alone: pages that the replay wrote may be split,
+        # moved or freed ones, so no smaller check than that of all covers them.
         reason = schema.fault(conn) if work.count else None
         if reason:
             raise Damaged(f"restoring {goal.label}", reason, "restore another point")

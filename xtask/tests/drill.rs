@@ -26,6 +26,18 @@ fn protections_are_compared_under_the_same_moments() {
     assert_eq!(groups.len(), 2);
     assert_eq!(groups[0]["protection"], "snapshot");
     assert_eq!(groups[1]["protection"], "journal");
+    let figures = groups[1]["figures"].as_array().unwrap().iter();
+    let names: Vec<&str> = figures.map(|one| one["name"].as_str().unwrap()).collect();
+    let phases = ["detected", "provisioned", "restored", "serving"];
+    assert!(
+        names.ends_with(
+            &phases
+                .map(|name| format!("phase {name}"))
+                .each_ref()
+                .map(String::as_str)
+        ),
+        "{names:?}"
+    );
     let runs = |group: &'static str| {
         let found = groups.iter().find(|one| one["protection"] == group);
         found.unwrap()["runs"].as_array().unwrap().iter()

@@ -165,12 +165,17 @@ fn tell(ctx: &Context, result: &DrillResult) {
             let mut row = vec![format!("{} ({})", figure.name, figure.unit)];
             let values = [figure.min, figure.median, figure.p95, figure.max];
             row.extend(values.map(|value| format!("{value:.3}")));
-            row.push(format!(
-                "{:.3} to {:.3} ({:.1} %)",
-                figure.median_low,
-                figure.median_high,
-                figure.coverage * 100.0
-            ));
+            // One run is no spread.
+            row.push(if figure.n == 1 {
+                "-".to_owned()
+            } else {
+                format!(
+                    "{:.3} to {:.3} ({:.1} %)",
+                    figure.median_low,
+                    figure.median_high,
+                    figure.coverage * 100.0
+                )
+            });
             row
         });
         let headers = ["", "min", "median", "p95", "max", "interval of the median"];

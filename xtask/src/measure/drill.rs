@@ -37,7 +37,8 @@ pub struct Group {
     pub figures: Vec<Figure>,
     pub objectives: Vec<Objective>,
     #[serde(skip)]
-    phases: BTreeMap<&'static str, Vec<f64>>,
+    /// In the order of the recovery, not of the alphabet.
+    phases: Vec<(&'static str, Vec<f64>)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,7 +82,7 @@ impl Group {
             runs: Vec::new(),
             figures: Vec::new(),
             objectives: Vec::new(),
-            phases: BTreeMap::new(),
+            phases: Vec::new(),
         }
     }
 
@@ -89,19 +90,22 @@ impl Group {
         self.engine = result.engine;
         self.protection.clone_from(&result.protection);
         for phase in &result.rto.phases {
-            let phases = self.phases.entry(phase.name).or_default();
-            phases.push(phase.seconds);
+            match self.phases.iter_mut().find(|(name, _)| *name == phase.name) {
+                Some((_, values)) => values.push(phase.seconds),
+                None => self.phases.push((phase.name, vec![phase.seconds])),
+            }
         }
         self.runs.push(run);
     }
 
     pub fn title(&self) -> String {
         format!(
-            "{}, {}, {}: {} runs",
+            "{}, {}, {}: {} run{}",
             self.scenario,
             self.protection,
             self.engine,
-            self.runs.len()
+            self.runs.len(),
+            if self.runs.len() == 1 { "" } else { "s" }
         )
     }
 
@@ -128,12 +132,9 @@ impl Group {
                 &self.values(|run| run.protected_seconds),
             ),
         ];
-        // In the order of the recovery, not of the alphabet.
-        let phases = ["detected", "provisioned", "restored", "serving"];
-        let phases = phases.into_iter().filter_map(|name| {
-            let values = self.phases.get(name)?;
-            Figure::of(format!("phase {name}"), "s", values)
-        });
+        let phases = self.phases.iter();
+        let phases =
+            phases.filter_map(|(name, values)| Figure::of(format!("phase {name}"), "s", values));
         self.figures = whole.into_iter().flatten().chain(phases).collect();
         let limits = objectives.of(self.scenario);
         let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
@@ -169,17 +170,21 @@ impl Group {
             figure("rpo_seconds")?,
             figure("rto_seconds")?,
         );
-        let mut told = format!(
-            "{}: lost a median of {} rows ({} s worth), {} rows ({} s) at most; RTO a median of \
-             {} s, {} s at most.",
-            self.title(),
+        let title = self.title();
+        let (rows, worth, away) = (
             lost.median,
             milliseconds(rpo.median),
-            lost.max,
-            rpo.max,
             milliseconds(rto.median),
-            rto.max
         );
+        let mut told = if lost.n == 1 {
+            format!("{title}: lost {rows} rows ({worth} s worth); RTO {away} s.")
+        } else {
+            format!(
+                "{title}: lost a median of {rows} rows ({worth} s worth), {} rows ({} s) at most; \
+                 RTO a median of {away} s, {} s at most.",
+                lost.max, rpo.max, rto.max
+            )
+        };
         if lost.max == 0.0 {
             told.push_str(&format!(
                 " No run lost a row: with 95 % confidence, fewer than {:.1} % of such disasters do.",
