@@ -80,7 +80,16 @@ pub struct Plan {
     pub gained: u64,
     pub lost: u64,
     pub changed: u64,
+    pub left_behind: Option<LeftBehind>,
     pub seconds: f64,
+}
+
+/// The writes of the current timeline that the restored database would lack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LeftBehind {
+    pub first_seq: u64,
+    pub last_seq: u64,
+    pub transactions: u64,
 }
 
 /// A transaction of the journal.

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use support::TestLab;
+use support::{TestLab, said};
 
 #[test]
 fn restore_points_are_listed_restored_and_refused() {
@@ -52,6 +52,9 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
         (&2.into(), &1.into()),
         "{plan}"
     );
+    let shown = said(&lab.xtask(&["restore", "--to-before", &seq, "--plan"]));
+    let behind = format!("Writes left behind: 1, transactions {seq} to {seq};");
+    assert!(shown.contains(&behind), "{shown}");
     assert_eq!(lab.curl("/count")["count"], 3, "a plan changed something");
 
     lab.json(&["restore", "--to-before", &seq]);

@@ -181,6 +181,7 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
         gained,
         lost,
         changed,
+        left_behind,
         seconds,
     } = said.value;
     let base = point.as_deref().unwrap_or("the beginning of the journal");
@@ -191,6 +192,13 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
         "Against what is there now: {gained} rows gained, {lost} lost, {changed} changed \
          (worked out in {seconds:.2} s; nothing was touched)."
     ));
+    if let Some(left) = left_behind {
+        ctx.ui.say(&format!(
+            "Writes left behind: {}, transactions {} to {}; `cargo xtask undo` would bring \
+             them back.",
+            left.transactions, left.first_seq, left.last_seq
+        ));
+    }
     Ok(())
 }
 
