@@ -87,7 +87,7 @@ impl Exec {
 
     /// Like [`Exec::probe`], and fails where the command does.
     pub fn read(&self, cmd: &Cmd) -> Result<String> {
-        printed(cmd, self.probe(cmd)?)
+        printed(cmd, self.probe(cmd)?, &cmd.to_string())
     }
 
     /// Runs a short command that changes something, which a person would type
@@ -96,7 +96,7 @@ impl Exec {
         if !self.change(shell) {
             return Ok(String::new());
         }
-        printed(cmd, output(cmd)?)
+        printed(cmd, output(cmd)?, shell)
     }
 
     /// Runs a command that changes something; its output streams to a log file
@@ -267,16 +267,27 @@ fn end_group(
     Ok(())
 }
 
-/// What a command printed that has to have succeeded.
-fn printed(cmd: &Cmd, output: Output) -> Result<String> {
+/// What a command printed that has to have succeeded; a person would type it
+/// as `shell`.
+fn printed(cmd: &Cmd, output: Output, shell: &str) -> Result<String> {
     if output.status.success() {
         return Ok(output.stdout);
     }
     let said = [output.stderr.trim(), output.stdout.trim()].join("\n");
-    Err(failed(cmd, output.status, said.trim(), None))
+    Err(failure(cmd, output.status, said.trim(), None, shell))
 }
 
 fn failed(cmd: &Cmd, status: ExitStatus, said: &str, log: Option<&Path>) -> anyhow::Error {
+    failure(cmd, status, said, log, &cmd.to_string())
+}
+
+fn failure(
+    cmd: &Cmd,
+    status: ExitStatus,
+    said: &str,
+    log: Option<&Path>,
+    shell: &str,
+) -> anyhow::Error {
     let mut message = format!("`{}` failed ({status})", cmd.name());
     if !said.is_empty() {
         message.push_str(":\n    ");
@@ -286,7 +297,7 @@ fn failed(cmd: &Cmd, status: ExitStatus, said: &str, log: Option<&Path>) -> anyh
         message.push_str(&format!("\n  its whole output: {}", log.display()));
     }
     Failure::tool(message)
-        .next(format!("try it by hand: {cmd}"))
+        .next(format!("try it by hand: {shell}"))
         .into()
 }
 

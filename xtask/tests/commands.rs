@@ -388,6 +388,8 @@ fn what_somebody_else_changed_is_refused_until_it_is_accepted() {
     lab.json(&["add", "one"]);
     lab.json(&["add", "two"]);
     lab.json(&["backup"]);
+    let said = lab.fails(4, &["local", "python", "raise SystemExit(3)"]);
+    assert!(said.contains("by hand: cargo xtask local python"), "{said}");
     lab.json(&["local", "python", PAST_THE_GUARDS]);
     let said = lab.fails(1, &["backup"]);
     assert!(said.contains("write guards were removed"), "{said}");
