@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from unittest import mock
 
 from faults import damage
 from faults.damage import Plant
@@ -81,7 +82,7 @@ def _no_integrity_check() -> None:
 
 
 def _no_chain() -> None:
-    records.Scan._continues = lambda self, head, payload: True
+    records._digest = lambda data: mock.ANY
 
 
 def _no_look_behind_the_end() -> None:

@@ -19,7 +19,7 @@ from pra import (
     verify,
 )
 from pra.errors import Damaged, NoRoom, PraError, Refused
-from pra.history import Start, Step
+from pra.history import Run, Start
 from pra.layout import Layout
 from pra.points import Point
 from pra.targets import Goal
@@ -188,12 +188,14 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
         conn.close()
 
 
-def _bounded(goal: Goal, start: Start) -> Iterator[Step]:
-    """The steps to the goal."""
-    for step in goal.path.steps(start):
-        if goal.until is not None and step.record.seq > goal.until:
+def _bounded(goal: Goal, start: Start) -> Iterator[Run]:
+    """The way to the goal."""
+    for run in goal.path.runs(start):
+        within = [one for one in run.records if goal.until is None or one.seq <= goal.until]
+        if within:
+            yield run._replace(records=within)
+        if len(within) < len(run.records):
             return
-        yield step
 
 
 def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:

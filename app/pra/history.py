@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pra import records, segments, timelines
 from pra.errors import Damaged, Refused
 from pra.layout import Layout
-from pra.records import ABORT, TRANSACTION, Place, Record, Scan, SegmentHeader, State
+from pra.records import TRANSACTION, Place, Record, Scan, SegmentHeader, State
 from pra.segments import Segment
 from pra.timelines import Timeline
 
@@ -22,6 +22,14 @@ class Step(NamedTuple):
 
     timeline: int
     record: Record
+    schema: str
+
+
+class Run(NamedTuple):
+    """Committed transactions of one segment that follow each other; at least one."""
+
+    timeline: int
+    records: list[Record]
     schema: str
 
 
@@ -42,8 +50,7 @@ def torn_tail(where: Layout, path: "Path") -> str | None:
     if not found:
         return None
     _, scan = segments.read(found[-1])
-    for _ in scan:
-        pass
+    scan.read()
     return scan.fault
 
 
@@ -80,6 +87,12 @@ class Path:
         return Start(first.number, start_of(first)) if first.empty and not first.parent else None
 
     def steps(self, start: Start) -> Iterator[Step]:
+        """As ``runs``, one transaction at a time."""
+        for run in self.runs(start):
+            for record in run.records:
+                yield Step(run.timeline, record, run.schema)
+
+    def runs(self, start: Start) -> Iterator[Run]:
         """Every committed transaction behind ``start``, in order, to the path's end.
 
         Raises:
@@ -91,7 +104,7 @@ class Path:
         place = start.place
         for at in range(index, len(self.line)):
             timeline, limit = self.line[at], self.limit(at)
-            place = yield from _timeline_steps(self.where, timeline, place, limit)
+            place = yield from _timeline_runs(self.where, timeline, place, limit)
             if limit is not None:
                 if place != limit:
                     raise _gap(
@@ -109,9 +122,7 @@ class Path:
                     header, scan = segments.read(segment)
                 except Damaged:
                     continue
-                reader = _Reader(header.state().applied)
-                reader.enter(header)
-                for record in reader.committed(scan):
+                for record in records.committed(scan.read()):
                     if limit is None or record.seq <= limit.seq:
                         yield Step(timeline.number, record, header.schema)
 
@@ -132,19 +143,21 @@ def live_path(where: Layout) -> Path | None:
     return path_to(where, timeline) if timeline else None
 
 
-def _timeline_steps(
+def _timeline_runs(
     where: Layout, timeline: Timeline, place: Place, limit: Place | None
-) -> Generator[Step, None, Place]:
+) -> Generator[Run, None, Place]:
     """The transactions of one timeline behind ``place`` up to ``limit``; returns where it ends."""
     reader = _Reader(place)
     for segment in _segments_from(where, timeline, place):
         header, scan = segments.read(segment)
         reader.enter(header)
-        for record in reader.committed(scan):
-            if limit is not None and record.seq > limit.seq:
-                return reader.place
-            reader.place = Place(record.seq, record.hash)
-            yield Step(timeline.number, record, header.schema)
+        found = reader.wanted(scan.read())
+        within = [record for record in found if limit is None or record.seq <= limit.seq]
+        if within:
+            reader.place = Place(within[-1].seq, within[-1].hash)
+            yield Run(timeline.number, within, header.schema)
+        if len(within) < len(found):
+            return reader.place
         reader.leave(segment, scan)
     reader.finish()
     return reader.place
@@ -187,16 +200,15 @@ class _Reader:
             )
         self.begun = self.begun or before.applied == self.place
 
-    def committed(self, scan: Scan) -> Iterator[Record]:
-        """The wanted transactions of a segment that were not aborted."""
-        pending = None
-        for record in scan:
-            if pending is not None and record.kind != ABORT:
-                yield pending
-            pending = record if self.begun and record.kind == TRANSACTION else None
-            self.begun = self.begun or scan.stands_at(self.place)
-        if pending is not None:
-            yield pending
+    def wanted(self, found: list[Record]) -> list[Record]:
+        """The transactions of a segment behind the starting place that were not aborted."""
+        if not self.begun:
+            places = [(record.seq, record.hash) for record in found if record.kind == TRANSACTION]
+            if self.place not in places:
+                return []
+            self.begun = True
+            found = [record for record in found if record.seq > self.place.seq]
+        return records.committed(found)
 
     def leave(self, segment: Segment, scan: Scan) -> None:
         """Remember how a segment ended."""

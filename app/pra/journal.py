@@ -204,9 +204,9 @@ class Journal:
         self._take(Scan(raw, self._end, self._state, base=self._end), raw, self._end)
 
     def _take(self, scan: Scan, raw: bytes, base: int) -> None:
-        for record in scan:
-            self._last = record
+        scan.read()
         if scan.last:
+            self._last = scan.last
             self._last_raw = raw[scan.last.offset - base : scan.last.end - base]
         self._state, self._end, self._fault = scan.state, scan.end, scan.fault
 

@@ -21,10 +21,11 @@ _MAGIC = b"PRAR"
 _FIELDS = struct.Struct("<4sB3xQQI")
 _CRC = struct.Struct("<I")
 _HASH = 32
+_HEADER = struct.Struct("<4sB3xQQI32sI")
 # A header's fields end at the first, its hash at the second.
 _SEALED, _HASHED = _FIELDS.size, _FIELDS.size + _HASH
 #: Size of a record's header, in bytes.
-HEADER = _FIELDS.size + _HASH + _CRC.size
+HEADER = _HEADER.size
 _SEGMENT_MAGIC = b"PRA journal segment 1\n"
 #: Size of a segment's header block, in bytes.
 SEGMENT_HEADER = 1024
@@ -145,7 +146,7 @@ def decode_segment_header(raw: bytes) -> SegmentHeader:
 def encode(kind: int, seq: int, time_ms: int, payload: bytes, chain: bytes) -> tuple[bytes, bytes]:
     """Write a record that follows the one with the hash ``chain``; returns (bytes, hash)."""
     fields = _FIELDS.pack(_MAGIC, kind, seq, time_ms, len(payload))
-    digest = hashlib.sha256(chain + fields + payload).digest()
+    digest = _digest(chain + fields + payload)
     head = fields + digest
     return head + _CRC.pack(zlib.crc32(head)) + payload, digest
 
@@ -174,8 +175,13 @@ def after(state: State, record: Record) -> State:
         return State(record.seq, record.hash, here, state.applied, False)
     if record.kind == ABORT:
         return State(record.seq, record.hash, state.before, None, False)
-    # Sealing comes after a database that had everything was seen.
     return state._replace(chain=record.hash, before=None, sealed=True)
+
+
+def committed(found: list[Record]) -> list[Record]:
+    """The transactions among a segment's records that were not aborted."""
+    aborted = {record.seq for record in found if record.kind == ABORT}
+    return [record for record in found if record.kind == TRANSACTION and record.seq not in aborted]
 
 
 class Scan:
@@ -190,69 +196,44 @@ class Scan:
     def __init__(self, raw: bytes, offset: int, state: State, base: int = 0):
         """Read ``raw``, which begins at ``base`` of its segment, from ``offset`` of the segment."""
         self._raw, self._base = raw, base
-        self._seq, self._chain, self._applied, self._before, self._sealed = state
-        self.end, self.last, self.fault = offset, None, None
-
-    @property
-    def state(self) -> State:
-        """What was read so far amounts to; put together only when asked for."""
-        before = Place(*self._before) if self._before else None
-        return State(self._seq, self._chain, Place(*self._applied), before, self._sealed)
-
-    def stands_at(self, place: Place) -> bool:
-        """Whether a database at ``place`` has everything that was read so far."""
-        return self._applied == place
+        self.state, self.end, self.last, self.fault = state, offset, None, None
 
     def __iter__(self) -> Iterator[Record]:
-        while not self._sealed:
-            record = self._next()
-            if record is None:
-                return
-            self._advance(record)
-            yield record
+        return iter(self.read())
 
-    def _advance(self, record: Record) -> None:
-        """As ``after``, without putting a State together for each record."""
-        if record.kind == TRANSACTION:
-            self._before, self._applied = self._applied, (record.seq, record.hash)
-        elif record.kind == ABORT:
-            self._applied, self._before = self._before, None
-        else:
-            self._before, self._sealed = None, True
-        self._seq, self._chain = record.seq, record.hash
-        self.end, self.last = record.end, record
+    def read(self) -> list[Record]:
+        """The records up to the end.
 
-    def _next(self) -> Record | None:
-        raw, start = self._raw, self.end - self._base
-        body = start + HEADER
-        head = raw[start:body]
-        if not head.startswith(_MAGIC) and not any(head):
-            return None
-        if len(head) < HEADER:
-            return self._stop("a record's header is incomplete")
-        _, kind, seq, time_ms, length = _FIELDS.unpack_from(head)
-        payload = raw[body : body + length]
-        if not self._continues(head, payload) or not self._follows(kind, seq):
-            return self._stop(f"record {seq} is damaged or does not continue the one before it")
-        offset = self.end
-        return Record(
-            kind, seq, time_ms, payload, head[_SEALED:_HASHED], offset, offset + HEADER + length
-        )
-
-    def _continues(self, head: bytes, payload: bytes) -> bool:
-        """Whether a record is what was written behind the one before it."""
-        digest = hashlib.sha256(self._chain + head[:_SEALED] + payload).digest()
-        return head[_SEALED:_HASHED] == digest and _sound_header(head)
-
-    def _follows(self, kind: int, seq: int) -> bool:
-        if kind == TRANSACTION:
-            return seq == self._seq + 1
-        if kind == ABORT:
-            return seq == self._seq and self._before is not None
-        return kind == SEAL and seq == self._seq
-
-    def _stop(self, reason: str) -> None:
-        self.fault = reason
+        All at once and in one loop: a restore reads hundreds of thousands, and
+        a call for each would cost more than checking its hash.
+        """
+        raw, base, at = self._raw, self._base, self.end - self._base
+        seq, chain, applied, before, sealed = self.state
+        found, last_start = [], len(raw) - HEADER
+        while at <= last_start and not sealed:
+            magic, kind, number, time_ms, length, digest, crc = _HEADER.unpack_from(raw, at)
+            payload = raw[at + HEADER : at + HEADER + length]
+            if magic != _MAGIC or crc != zlib.crc32(raw[at : at + _HASHED]):
+                break
+            if digest != _digest(chain + raw[at : at + _SEALED] + payload):
+                break
+            if kind == TRANSACTION and number == seq + 1:
+                before, applied = applied, (number, digest)
+            elif kind == ABORT and number == seq and before is not None:
+                applied, before = before, None
+            elif kind == SEAL and number == seq:
+                # Sealing comes after a database that had everything was seen.
+                before, sealed = None, True
+            else:
+                break
+            start, at = at, at + HEADER + length
+            found.append(Record(kind, number, time_ms, payload, digest, base + start, base + at))
+            seq, chain = number, digest
+        self.state = State(seq, chain, Place(*applied), Place(*before) if before else None, sealed)
+        self.end = base + at
+        self.last = found[-1] if found else self.last
+        self.fault = None if sealed else _fault(raw[at : at + HEADER])
+        return found
 
     def hole(self) -> str | None:
         """Why the end is no end: a later record is sound, so some before it are lost.
@@ -264,11 +245,25 @@ class Scan:
             head = self._raw[at : at + HEADER]
             if len(head) == HEADER and _sound_header(head):
                 seq = _FIELDS.unpack_from(head)[2]
-                torn = at == self.end - self._base and seq == self._seq + 1
+                torn = at == self.end - self._base and seq == self.state.seq + 1
                 if not torn:
                     return f"records before {seq} are damaged ({self.fault or 'zeros'})"
             at = self._raw.find(_MAGIC, at + 1)
         return None
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _fault(head: bytes) -> str | None:
+    """Why there is no sound record where one could begin; None if nothing begins there."""
+    if not any(head):
+        return None
+    if len(head) < HEADER:
+        return "a record's header is incomplete"
+    seq = _FIELDS.unpack_from(head)[2]
+    return f"record {seq} is damaged or does not continue the one before it"
 
 
 def _sound_header(head: bytes) -> bool:

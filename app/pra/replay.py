@@ -1,19 +1,20 @@
 """Applying the journal's transactions to a database that nobody else uses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import apsw
 
 from pra import records, schema
-from pra.errors import Damaged
-from pra.history import Start, Step
+from pra.errors import Damaged, PraError
+from pra.history import Run, Start
 from pra.records import Place
 from pra.writing import replaying
 
 _DOING = "replaying the journal"
-#: One application covers at most so many bytes or transactions: memory stays bounded.
-BATCH_BYTES, BATCH_STEPS = 4 << 20, 20_000
+#: One application covers a little more than so many bytes: memory stays bounded.
+BATCH_BYTES = 3 << 20
 
 
 @dataclass
@@ -29,57 +30,78 @@ class Replay:
     reached: Start
     count: int = 0
 
-    def run(self, steps: Iterable[Step]) -> None:
-        """Apply every step, combined in batches.
+    def run(self, runs: Iterable[Run]) -> None:
+        """Apply every transaction, combined in batches.
+
+        One batch is applied while the next is read: two are in memory.
 
         Raises:
             Damaged: one does not fit the database.
-            PraError: what the iteration raises; the steps before it are applied.
+            PraError: what the iteration raises; the runs before it are applied.
         """
-        with replaying(self.conn):
-            self._run(steps)
-
-    def _run(self, steps: Iterable[Step]) -> None:
         wanted = schema.schema_hash(self.conn)
-        batch: list[Step] = []
-        size = 0
-        try:
-            for step in steps:
-                if step.schema != wanted:
-                    # Applying to other tables reports success and drops rows.
-                    raise Damaged(
-                        _DOING,
-                        f"transaction {step.record.seq} is of another schema",
-                        "restore from a point made after the tables changed",
+        with replaying(self.conn), ThreadPoolExecutor(1) as beside:
+            applied: Future | None = None
+            try:
+                for batch in _batches(runs, wanted):
+                    # Changesets in a row are one changeset.
+                    changes = b"".join(
+                        [records.changeset_of(one.payload) for run in batch for one in run.records]
                     )
-                batch.append(step)
-                size += len(step.record.payload)
-                if size >= BATCH_BYTES or len(batch) >= BATCH_STEPS:
-                    self._apply(batch)
-                    batch, size = [], 0
-        finally:
-            self._apply(batch)
+                    if applied:
+                        applied.result()
+                    applied = beside.submit(self._apply, batch, changes)
+            finally:
+                if applied:
+                    applied.result()
 
-    def _apply(self, batch: list[Step]) -> None:
-        if not batch:
-            return
+    def _apply(self, batch: list[Run], changes: bytes) -> None:
+        # Combined, one change is left for each row.
         builder = apsw.ChangesetBuilder()
-        for step in batch:
-            builder.add(records.changeset_of(step.record.payload))
-        last = batch[-1]
+        first, last = batch[0].records[0], batch[-1].records[-1]
         self.conn.execute("BEGIN IMMEDIATE")
         try:
+            builder.add(changes)
             apsw.Changeset.apply(builder.output(), self.conn)
         except (apsw.AbortError, apsw.ConstraintError) as error:
             raise Damaged(
                 _DOING,
-                f"transactions {batch[0].record.seq} to {last.record.seq} do not fit ({error})",
+                f"transactions {first.seq} to {last.seq} do not fit ({error})",
                 "restore a point without the journal: python -m pra restore NAME",
             ) from error
         finally:
             builder.close()
         # Combined changes lose the counter where rows were added and deleted again.
-        schema.raise_sequences(self.conn, records.sequences_of(last.record.payload))
+        schema.raise_sequences(self.conn, records.sequences_of(last.payload))
         self.conn.execute("COMMIT")
-        self.reached = Start(last.timeline, Place(last.record.seq, last.record.hash))
-        self.count += len(batch)
+        self.reached = Start(batch[-1].timeline, Place(last.seq, last.hash))
+        self.count += sum(len(run.records) for run in batch)
+
+
+def _batches(runs: Iterable[Run], wanted: str) -> Iterator[list[Run]]:
+    """Runs until there is enough to apply at once; those before an error come before it."""
+    batch, size, broken = [], 0, None
+    try:
+        for run in runs:
+            _refuse_other_schema(run, wanted)
+            batch.append(run)
+            size += run.records[-1].end - run.records[0].offset
+            if size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+    except PraError as error:
+        broken = error
+    if batch:
+        yield batch
+    if broken:
+        raise broken
+
+
+def _refuse_other_schema(run: Run, wanted: str) -> None:
+    """Applying to other tables reports success and drops rows."""
+    if run.schema != wanted:
+        raise Damaged(
+            _DOING,
+            f"transaction {run.records[0].seq} is of another schema",
+            "restore from a point made after the tables changed",
+        )

@@ -136,15 +136,15 @@ def test_transactions_are_not_replayed_onto_other_tables(where, events):
     # SQLite would report success and drop the rows.
     add(events, 3)
     path = history.live_path(where)
-    steps = list(path.steps(path.origin()))
-    assert len(steps) == 3
+    runs = list(path.runs(path.origin()))
+    assert [len(run.records) for run in runs] == [3]
     conn = sqlite.open_new(f"{where.temporary}/other.db")
     schema.create(conn)
     conn.execute("ALTER TABLE events RENAME TO older_events")
     conn.execute("CREATE TABLE events(message TEXT PRIMARY KEY) WITHOUT ROWID")
     work = replay.Replay(conn, path.origin())
     with pytest.raises(Damaged, match="another schema"):
-        work.run(iter(steps))
+        work.run(iter(runs))
     assert (work.count, work.reached) == (0, path.origin())
     conn.close()
 
