@@ -297,8 +297,11 @@ impl<'a> ClusterLab<'a> {
     /// a measurement too.
     fn scenario(&self, name: &str) -> Result<Value> {
         let output = self.ctx.exec.probe(&self.xtask(&["scenario", name])?)?;
-        serde_json::from_str(&output.stdout)
-            .with_context(|| format!("scenario {name}: {}", output.stderr.trim()))
+        let said = || format!("scenario {name}: {}", output.stderr.trim());
+        let result: Value = serde_json::from_str(&output.stdout).with_context(said)?;
+        // A broken promise has a result too; a tool that failed has none.
+        anyhow::ensure!(result["rto"].is_object(), said());
+        Ok(result)
     }
 }
 
