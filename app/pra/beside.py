@@ -1,6 +1,7 @@
 """Work in threads beside the one that does the rest: hashing, checking, while a disk writes."""
 
 import hashlib
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -65,3 +66,83 @@ class Digest:
     def _work(self) -> None:
         while (piece := self._pieces.get()) is not None:
             self._sha256.update(piece)
+
+
+class Companion:
+    """A thread that stands ready for one piece of work at a time: what each write needs.
+
+    Starting one for each would cost more than the work. It begins with its first work,
+    and anew in a process that was forked since: no thread survives that.
+    """
+
+    def __init__(self):
+        self._desk: _Desk | None = None
+        self._pid = 0
+
+    def __del__(self):
+        self.dismiss()
+
+    def start(self, work: Callable[[], object]) -> None:
+        """Begin a piece of work; ``wait`` must be called before the next one."""
+        if self._desk is None or self._pid != os.getpid():
+            self._desk, self._pid = _Desk(), os.getpid()
+            threading.Thread(target=self._desk.serve, daemon=True).start()
+        self._desk.work = work
+        self._desk.wanted.release()
+
+    def wait(self, seconds: float = -1) -> bool:
+        """Wait for the end of the work; False if it is not done after so many seconds.
+
+        Then the thread is left to it, and another one takes the next work.
+
+        Raises:
+            BaseException: what the work raised.
+        """
+        desk = self._desk
+        try:
+            done = desk.done.acquire(timeout=seconds)
+        except BaseException:
+            self.dismiss()
+            raise
+        if not done:
+            self.dismiss()
+            return False
+        error, desk.error = desk.error, None
+        if error is not None:
+            raise error
+        return True
+
+    def dismiss(self) -> None:
+        """Let the thread end once it has done what it is at."""
+        desk, self._desk = self._desk, None
+        if desk is not None and self._pid == os.getpid():
+            desk.closed = True
+            # Not locked: it has not even begun, and ends after that.
+            if desk.wanted.locked():
+                desk.wanted.release()
+
+
+class _Desk:
+    """Where a companion and its owner hand each other the work and its outcome."""
+
+    def __init__(self):
+        # Bare locks pass the turn: all that is above them costs several times as much.
+        self.wanted, self.done = threading.Lock(), threading.Lock()
+        self.wanted.acquire()
+        self.done.acquire()
+        self.work: Callable[[], object] | None = None
+        self.error: BaseException | None = None
+        self.closed = False
+
+    def serve(self) -> None:
+        """Do one piece of work after the other."""
+        while not self.closed:
+            self.wanted.acquire()
+            work, self.work = self.work, None
+            if work is None:
+                return
+            try:
+                work()
+            except BaseException as error:
+                self.error = error
+            self.done.release()

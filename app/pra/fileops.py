@@ -10,7 +10,6 @@ import fcntl
 import functools
 import hashlib
 import os
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -161,6 +160,11 @@ def remove_tree(path: str) -> None:
 
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)
+
+
+def duplicate(fd: int) -> int:
+    """Another descriptor of the same open file."""
+    return os.dup(fd)
 
 
 def close(fd: int) -> None:
@@ -348,17 +352,21 @@ def unlock(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def lock(fd: int, deadline: float, pause: float = 0.001) -> bool:
-    """Take a file's lock; False if it is still held at ``deadline`` (monotonic seconds).
+def try_lock(fd: int) -> bool:
+    """Take a file's lock if nobody holds it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
 
-    Args:
-        pause: seconds between two tries; the system's own waiting knows no deadline.
+
+def wait_for_lock(fd: int) -> None:
+    """Take a file's lock, however long that takes, and close the descriptor.
+
+    The lock is that of all duplicates of it; where none is left open, it is given back.
     """
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-        time.sleep(pause)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    finally:
+        os.close(fd)

@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from pra import fileops
+from pra import beside, fileops
 from pra.errors import Locked, VolumeGone
 from pra.layout import Layout
 
@@ -77,8 +77,7 @@ class Turn:
         deadline = time.monotonic() + (WRITE_WAIT if seconds is None else seconds)
         self._turnstile.take(deadline, doing)
         try:
-            # Only one can be here, so it may look often: the next turn begins sooner.
-            self._writer.take(deadline, doing, pause=0.0001)
+            self._writer.take(deadline, doing)
         finally:
             self._turnstile.release()
 
@@ -99,11 +98,12 @@ class _Lock:
         self._path = path
         self._fd = -1
         self._identity: tuple[int, int] | None = None
+        self._companion = beside.Companion()
 
     def __del__(self):
         self.close()
 
-    def take(self, deadline: float, doing: str, pause: float = 0.001) -> None:
+    def take(self, deadline: float, doing: str) -> None:
         """Lock; the path must still lead to that file afterwards.
 
         A volume recreated at the same path has other lock files, and a lock on
@@ -113,15 +113,26 @@ class _Lock:
             if self._fd < 0:
                 self._open(doing)
             try:
-                taken = fileops.lock(self._fd, deadline, pause)
+                taken = fileops.try_lock(self._fd) or self._wait(deadline)
                 if taken and fileops.identity(self._path) == self._identity:
                     return
             except BaseException:
                 self.close()
                 raise
+            # Whoever may still be waiting for it gives it back at once: nobody has it open.
+            self.close()
             if not taken:
                 raise Locked(doing, "somebody else holds the lock", "try again in a moment")
-            self.close()
+
+    def _wait(self, deadline: float) -> bool:
+        """Wait until the deadline, in line: the system wakes who is next, but knows no deadline."""
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            return False
+        # A descriptor of its own: this one may be closed, and its number used again.
+        fd = fileops.duplicate(self._fd)
+        self._companion.start(lambda: fileops.wait_for_lock(fd))
+        return self._companion.wait(seconds)
 
     def release(self) -> None:
         """Unlock; the file stays open."""

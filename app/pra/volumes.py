@@ -184,8 +184,7 @@ def _probe_fault(folder: str) -> str | None:
     path, second = f"{folder}/one", f"{folder}/two"
     one, other = fileops.open_new(path), fileops.open_read(path)
     try:
-        held = fileops.lock(one, 0.0)
-        if not held or fileops.lock(other, 0.0):
+        if not fileops.try_lock(one) or fileops.try_lock(other):
             return "a lock does not exclude others"
         fileops.link_new(path, second)
         if fileops.identity(second) != fileops.identity_of(one):

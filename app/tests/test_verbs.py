@@ -99,6 +99,6 @@ def test_text_output_is_for_people(environment, where, events):
 
 
 def test_a_volume_that_breaks_its_promises_is_refused(where, monkeypatch):
-    monkeypatch.setattr(fileops, "lock", lambda fd, deadline, shared=False: True)
+    monkeypatch.setattr(fileops, "try_lock", lambda fd: True)
     with pytest.raises(Refused, match="network file system"):
         volumes.probe(where.backup)
