@@ -117,10 +117,10 @@ class Disk:
         offset = os.lseek(fd, 0, os.SEEK_CUR)
         self._inode_of(fd).pending.append(("write", offset, bytes(data)))
 
-    def _before_write_durably_once(self, fd, data, offset):
+    def _before_write_at_once(self, fd, data, offset):
         self._inode_of(fd).pending.append(("write", offset, bytes(data)))
 
-    def _after_write_durably_once(self, fd, data, offset):
+    def _after_sync_data(self, fd):
         self._inode_of(fd).sync()
 
     def _after_fsync(self, fd):

@@ -44,7 +44,7 @@ def _short_writes(scenario: Scenario, folder: str, seed: int) -> tuple[str, str 
             return rng.randrange(1, len(data) + 1)
 
         fileops.write_once = lambda fd, data: os.write(fd, data[: some(data)])
-        fileops.write_durably_once = lambda fd, data, at: os.pwrite(fd, data[: some(data)], at)
+        fileops.write_at_once = lambda fd, data, at: os.pwrite(fd, data[: some(data)], at)
         scenario.work(world, reporter)
         reporter.tell("finished", True)
 

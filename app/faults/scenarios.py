@@ -13,6 +13,7 @@ from pra import (
     retention,
     segments,
     settings,
+    settling,
     targets,
     volumes,
 )
@@ -53,6 +54,7 @@ def everything(folder: str) -> list[Scenario]:
         Scenario("first start", fresh, [], _start),
         Scenario("write", busy, live, _write),
         Scenario("write and rotate", busy, live, _write_rotating),
+        Scenario("write beside another", busy, live, _write_beside),
         Scenario("backup", busy, live, _backup),
         Scenario("restore", busy, live, lambda world, _: _to_before(world, 6), [live, older]),
         Scenario("undo", restored, older, _undo, [older, live]),
@@ -95,6 +97,23 @@ def _write_rotating(world: World, reporter: Reporter) -> None:
     events = Events(world.config)
     for letter in "xyz":
         reporter.add(events, letter * 1500)
+
+
+def _write_beside(world: World, reporter: Reporter) -> None:
+    """Another writes and syncs where the first has committed and waits for the disks."""
+    one, other = Events(world.config), Events(world.config)
+    waiting, pending = settling.sync, ["the other's"]
+
+    def sync(*arguments):
+        if pending:
+            reporter.add(other, pending.pop())
+        return waiting(*arguments)
+
+    settling.sync = sync
+    try:
+        reporter.add(one, "the one's")
+    finally:
+        settling.sync = waiting
 
 
 def _backup(world: World, reporter: Reporter) -> None:

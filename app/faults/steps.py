@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import apsw
 
-from pra import fileops
+from pra import beside, fileops
 
 #: Called as observer(phase, operation, arguments); the phase is "before" or "after".
 Observer = Callable[[str, str, tuple], None]
@@ -63,15 +63,33 @@ class _Vfs(apsw.VFS):
         self._observer("after", "xDelete", (name, sync))
 
 
+class _Late(beside.Companion):
+    """Does its work when that is waited for: the same steps in the same order each time.
+
+    So the journal is synced after the COMMIT, the least favourable order.
+    """
+
+    def start(self, work: Callable[[], object]) -> None:
+        """Remember the work."""
+        self._work = work
+
+    def wait(self, seconds: float = -1) -> bool:
+        """Do it now."""
+        self._work()
+        return True
+
+
 def observe(observer: Observer):
     """Announce every step of this process from now on; returns what must be kept alive."""
     fileops.hook = observer
+    beside.Companion = _Late
     return _Vfs(observer)
 
 
 def stop(vfs) -> None:
     """End the announcing."""
     fileops.hook = None
+    beside.Companion = _Late.__base__
     vfs.unregister()
 
 

@@ -13,7 +13,18 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pra import backup, points, restore, schema, settings, sqlite, targets, verify, volumes
+from pra import (
+    backup,
+    points,
+    restore,
+    schema,
+    serve,
+    settings,
+    sqlite,
+    targets,
+    verify,
+    volumes,
+)
 from pra.errors import PraError
 from pra.events import Events
 from pra.history import Gap
@@ -167,7 +178,7 @@ def _ledger(lines) -> Ledger:
 
 def recover(world: World) -> None:
     """What happens after a crash in any case: a start, a write, a backup."""
-    volumes.ensure_initialised(world.where)
+    serve.prepare(world.config)
     Events(world.config).add("after the fault")
     backup.run(world.config)
 

@@ -19,6 +19,7 @@ from pra import (
     retention,
     room,
     schema,
+    segments,
     sqlite,
     targets,
     timelines,
@@ -159,7 +160,12 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
         beside.Beside(lambda: fileops.sha256(path)) as digest,
     ):
         fileops.sync_file(path)
-    return path, {**described.result, "sha256": digest.result, "bytes": fileops.size(path)}
+    content = {**described.result, "sha256": digest.result, "bytes": fileops.size(path)}
+    if content["position"]:
+        # A row can be in the copy while its record is on the way to the disk: a point
+        # that outlived that record would be ahead of its own journal.
+        segments.sync_last(where, content["position"]["timeline"])
+    return path, content
 
 
 def _copy(where: Layout, source: apsw.Connection, path: str) -> None:

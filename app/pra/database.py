@@ -9,15 +9,15 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import apsw
 
-from pra import fileops, locks, room, schema, sqlite, volumes
-from pra.errors import PraError, Refused, VolumeGone, from_os_error
+from pra import beside, fileops, locks, room, schema, settling, sqlite, volumes
+from pra.errors import OutcomeUnknown, PraError, Refused, VolumeGone, from_os_error
 from pra.journal import Journal
 from pra.settings import Settings
-from pra.writing import Writer
+from pra.writing import Writer, Written
 
 T = TypeVar("T")
 #: How often a path may change under an opening before it is called a failure.
@@ -33,8 +33,10 @@ class Database:
         self.writer = Writer(self.layout, settings.journal)
         self._watch, self._watching = Journal(self.layout), threading.Lock()
         self._guard = threading.Lock()
-        self._idle: list[_Idle] = []
+        self._idle: list[_Handle] = []
         self._turns: list[tuple[int, locks.Turn]] = []
+        # A sync of the log failed: nothing may be written before the log is empty.
+        self._log_failed = False
 
     @contextlib.contextmanager
     def read(self, doing: str) -> Iterator[apsw.Connection]:
@@ -55,18 +57,50 @@ class Database:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
-        turn = self._take_turn(doing)
+        entry = None
         try:
-            with sqlite.errors(doing), _Borrowed(self, doing) as conn:
-                try:
-                    room.reserve_write(self.layout)
-                except OSError as error:
-                    raise from_os_error(doing, error) from error
-                return self.writer.run(conn, doing, work)
-        finally:
-            if turn:
-                turn.release()
-                self._turns.append((os.getpid(), turn))
+            with sqlite.errors(doing):
+                with self._turn(doing):
+                    entry = self.checkout(doing)
+                    written = self._commit(entry, doing, work)
+                self._settle(entry, doing, written)
+        except BaseException:
+            if entry:
+                entry.close()
+            raise
+        self.give_back(entry)
+        return written.result
+
+    def _commit(self, entry: "_Handle", doing: str, work: Callable) -> Written:
+        try:
+            room.reserve_write(self.layout)
+            log = entry.open_log()
+        except OSError as error:
+            raise from_os_error(doing, error) from error
+        if self._log_failed:
+            settling.empty_log(entry.conn, doing, None)
+            self._log_failed = False
+        return self.writer.run(entry.conn, doing, work, log.sync)
+
+    def _settle(self, entry: "_Handle", doing: str, written: Written) -> None:
+        """Wait for both disks; where one fails, see to it that the next write is safe."""
+        failed = settling.sync(written, entry.open_log(), entry.companion)
+        if not any(failed):
+            return
+        self._log_failed = self._log_failed or failed.log is not None
+        if failed.journal:
+            self.writer.doubt()
+        try:
+            with self._turn(doing):
+                if failed.journal:
+                    self.writer.repair(doing, written.record, failed.journal)
+                if failed.log:
+                    settling.empty_log(entry.conn, doing, failed.log)
+                    self._log_failed = False
+        except (Refused, OSError) as error:
+            raise OutcomeUnknown(
+                doing, f"a disk failed, and then: {error}", "look before trying again"
+            ) from error
 
     def unprotected(self) -> str | None:
         """Why what is there is not what the points and the journal lead to; None if it is.
@@ -94,6 +128,17 @@ class Database:
         with self.read("looking at the protection") as conn:
             return schema.position(conn)
 
+    @contextlib.contextmanager
+    def _turn(self, doing: str) -> Iterator[None]:
+        """Hold the writer lock, or go without it where that is allowed."""
+        turn = self._take_turn(doing)
+        try:
+            yield
+        finally:
+            if turn:
+                turn.release()
+                self._turns.append((os.getpid(), turn))
+
     def _take_turn(self, doing: str) -> locks.Turn | None:
         """Take the writer lock; None where it has to go without.
 
@@ -112,7 +157,7 @@ class Database:
             return None
         return turn
 
-    def checkout(self, doing: str) -> "_Idle":
+    def checkout(self, doing: str) -> "_Handle":
         """A connection to the current database, for one thread."""
         identity = fileops.identity(self.layout.link)
         if identity is None:
@@ -120,19 +165,19 @@ class Database:
             raise volumes.missing(self.layout, doing)
         mine = os.getpid(), identity
         with self._guard:
-            stale = [entry for entry in self._idle if entry[:2] != mine]
-            self._idle = [entry for entry in self._idle if entry[:2] == mine]
+            stale = [entry for entry in self._idle if entry.of != mine]
+            self._idle = [entry for entry in self._idle if entry.of == mine]
             found = self._idle.pop() if self._idle else None
         for entry in stale:
-            entry.conn.close(True)
+            entry.close()
         return found or self._open(doing)
 
-    def give_back(self, entry: "_Idle") -> None:
+    def give_back(self, entry: "_Handle") -> None:
         """Keep a connection, with no transaction open, for the next use."""
         with self._guard:
             self._idle.append(entry)
 
-    def _open(self, doing: str) -> "_Idle":
+    def _open(self, doing: str) -> "_Handle":
         for _ in range(_OPEN_TRIES):
             number = volumes.current(self.layout)
             if number is None:
@@ -141,11 +186,11 @@ class Database:
             before = fileops.identity(path)
             if before is None:
                 continue
-            conn = sqlite.open_live(path)
+            conn = sqlite.open_live(path, synced=False)
             # Generation numbers are never used twice: the same identity before
             # and after means that this is the file which was opened.
             if before == fileops.identity(self.layout.link):
-                return _Idle(os.getpid(), before, conn)
+                return _Handle((os.getpid(), before), path, conn)
             conn.close()
         raise Refused(
             doing,
@@ -157,15 +202,39 @@ class Database:
         with self._guard:
             idle, self._idle = self._idle, []
         for entry in idle:
-            entry.conn.close(True)
+            entry.close()
 
 
-class _Idle(NamedTuple):
-    """A connection, the process that opened it, and the file that it opened."""
+class _Handle:
+    """A connection, and what its writes need beside it.
 
-    pid: int
-    identity: tuple[int, int]
-    conn: apsw.Connection
+    Attributes:
+        of: the process that opened it, and the identity of the file that it opened.
+        conn: the connection.
+        companion: syncs one file while another is synced.
+    """
+
+    def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
+        self.of, self.conn, self._path = of, conn, path
+        self.companion = beside.Companion()
+        self._log: settling.Log | None = None
+
+    def open_log(self) -> settling.Log:
+        """The database's log, open: what follows does not depend on its name.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        if self._log is None:
+            # The first look at the database makes the file.
+            self.conn.execute("PRAGMA schema_version").fetchall()
+            self._log = settling.Log(self._path)
+        return self._log
+
+    def close(self) -> None:
+        """Close it; whatever state a transaction is in, that rolls it back."""
+        self._log = None
+        self.conn.close(True)
 
 
 class _Borrowed:
@@ -182,5 +251,4 @@ class _Borrowed:
         if error is None:
             self._database.give_back(self._entry)
         else:
-            # Whatever state the transaction is in, closing it rolls it back.
-            self._entry.conn.close(True)
+            self._entry.close()

@@ -21,8 +21,8 @@ from pra import beside
 hook: Callable[[str, str, tuple], None] | None = None
 
 CHUNK = 1 << 20
-# One call instead of a write and an fsync, where the system has it.
-_RWF_DSYNC = getattr(os, "RWF_DSYNC", None)
+# Content alone, without times that nobody needs after a crash; not every system has it.
+_fdatasync = getattr(os, "fdatasync", os.fsync)
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -83,23 +83,28 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 @_step
-def write_durably_once(fd: int, data, offset: int) -> int:
-    """One write at an offset that is durable when it returns; returns how many bytes went.
+def write_at_once(fd: int, data, offset: int) -> int:
+    """One write at an offset; returns how many bytes went, possibly fewer than given."""
+    return os.pwrite(fd, data, offset)
 
-    The file's size must not change.
-    """
-    if _RWF_DSYNC is not None:
-        return os.pwritev(fd, [data], offset, _RWF_DSYNC)
-    done = os.pwrite(fd, data, offset)
-    os.fsync(fd)
-    return done
+
+def write_at(fd: int, data: bytes, offset: int) -> None:
+    """Write every byte from an offset on, however many writes it takes."""
+    done = write_at_once(fd, data, offset)
+    while done < len(data):
+        done += write_at_once(fd, data[done:], offset + done)
+
+
+@_step
+def sync_data(fd: int) -> None:
+    """Make what was written to a file durable, and its size; not its times."""
+    _fdatasync(fd)
 
 
 def write_durably(fd: int, data: bytes, offset: int) -> None:
-    """Write every byte from an offset on, durably, however many writes it takes."""
-    done = write_durably_once(fd, data, offset)
-    while done < len(data):
-        done += write_durably_once(fd, data[done:], offset + done)
+    """Write every byte from an offset on, durably."""
+    write_at(fd, data, offset)
+    sync_data(fd)
 
 
 @_step

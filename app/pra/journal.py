@@ -1,10 +1,16 @@
-"""Writing the journal: each transaction is on ``pra-backup`` before it is committed.
+"""Writing the journal: each transaction is on ``pra-backup`` before it is acknowledged.
 
-The fsync of a record is the commit point. Everything here needs the writer
-lock, so at any moment one thread of one process is at work.
+A record is written before its COMMIT; both are synced after it, beside those of other
+writers. A process that dies leaves the record, or both. A loss of power can leave the
+one without the other, of writes that nobody was told of: records that the database
+lacks are applied by the next writer, and for rows that the journal lacks the next start
+makes a new base. Everything here needs the writer lock, so at any moment one thread of
+one process is at work.
 """
 
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 from pra import clock, fileops, records, segments, timelines
 from pra.errors import Damaged, OutcomeUnknown, Refused, from_os_error
@@ -18,6 +24,11 @@ _NOTHING = bytes(records.HEADER)
 #: Two changes of a folder within one tick of its clock can show the same time: longer
 #: than that of any file system, in nanoseconds.
 _TICK_NS = 2_000_000_000
+#: How much is read of what others appended, in bytes; if it is more, the segment is read anew.
+_LOOK = 16 << 10
+#: Transactions that a database may lack and still be taken for one that lost power while
+#: so many writers waited for its disk. One that lacks more was put there by somebody.
+MAX_BEHIND = 256
 
 
 class Mismatch(Refused):
@@ -37,6 +48,13 @@ class Mismatch(Refused):
         self.behind = behind
 
 
+class Appended(NamedTuple):
+    """A record that was written but not synced: its segment, and where it ends there."""
+
+    file: segments.Open
+    end: int
+
+
 class Journal:
     """The end of the journal, as this process last saw it."""
 
@@ -46,33 +64,34 @@ class Journal:
 
     def _forget(self) -> None:
         self._segment: Segment | None = None
-        self._fd = -1
+        self._file: segments.Open | None = None
         self._identity: tuple[int, int] | None = None
         self._folder: tuple[int, ...] | None = None
         self._size = 0
         self._state: State | None = None
         self._end = 0
-        self._last: Record | None = None
-        self._last_raw = b""
+        # Whether a sync of what is there may have failed: who had it open was told.
+        self._doubted = False
         self._prepared: tuple[bytes, Record] | None = None
         self._header: SegmentHeader | None = None
         self._fault: str | None = None
 
     def close(self) -> None:
         """Give up the open segment; the next use looks at the disk again."""
-        if self._fd >= 0:
-            fileops.close(self._fd)
         self._forget()
 
-    def continue_from(self, here: Position) -> Record | None:
+    def doubt(self) -> None:
+        """Write all of the segment again before anything is added to it: a sync failed."""
+        self._doubted = True
+
+    def continue_from(self, here: Position) -> list[Record]:
         """Make the journal ready for the transaction after ``here``.
 
         Returns:
-            The record that the database lacks and must apply first; None if
-            it lacks nothing.
+            The transactions that the database lacks and must apply first.
 
         Raises:
-            Mismatch: they differ by more than that one record.
+            Mismatch: they differ by more than a few transactions at the end.
             Damaged: what should be there cannot be read.
             OSError: the backup volume failed.
         """
@@ -80,18 +99,18 @@ class Journal:
         place = Place(here.seq, bytes.fromhex(here.hash))
         if self._state is None:
             self._begin_timeline(here, place)
-            return None
-        self._refuse_mismatch(place)
+            return []
+        missing = self._missing(place)
         self._refuse_other_schema(here)
         if self._fault:
             self._cut()
-        if place == self._state.applied:
-            return None
-        self._rewrite_last()
-        return self._last
+        if self._doubted:
+            self._file.write_again(self._end)
+            self._doubted = False
+        return missing
 
-    def inspect(self, here: Position) -> None:
-        """Check that ``continue_from`` would work, changing nothing.
+    def inspect(self, here: Position) -> list[Record]:
+        """As ``continue_from``, changing nothing.
 
         Raises:
             Mismatch, Damaged, OSError: as ``continue_from`` does.
@@ -99,9 +118,10 @@ class Journal:
         self._refresh(here)
         if self._state is None:
             self._refuse_other_start(here)
-        else:
-            self._refuse_mismatch(Place(here.seq, bytes.fromhex(here.hash)))
-            self._refuse_other_schema(here)
+            return []
+        missing = self._missing(Place(here.seq, bytes.fromhex(here.hash)))
+        self._refuse_other_schema(here)
+        return missing
 
     def last_seq(self, here: Position) -> int:
         """The last number used on the timeline of ``here``, by journal or database."""
@@ -113,28 +133,41 @@ class Journal:
         """The number of the next transaction."""
         return self._state.seq + 1
 
-    def prepare(self, payload: bytes) -> bytes:
+    def prepare(self, payload: bytes, before_sealing: Callable[[], None]) -> bytes:
         """Get ready to append a transaction with the number ``next_seq``; returns its hash.
+
+        Args:
+            before_sealing: makes the database durable, called before a segment is left:
+                what it may lack after a loss of power is then in the last one.
 
         Raises:
             OSError: there is no room for it, and no trace is left.
         """
-        self._make_room(records.HEADER + len(payload))
+        self._make_room(records.HEADER + len(payload), before_sealing)
         return self._encode(TRANSACTION, self.next_seq, payload)
 
-    def append(self) -> None:
-        """Append, durably, what was prepared.
+    def append(self) -> Appended:
+        """Append what was prepared; it is not durable before it is synced.
 
         Raises:
             OSError: it failed, and no trace is left.
             OutcomeUnknown: it failed, and a trace may be left.
         """
-        self._write_prepared()
+        self._write_prepared(synced=False)
+        return Appended(self._file, self._end)
 
     def abort(self, seq: int) -> None:
-        """Record that the transaction just appended was not committed, for sure."""
+        """Record that the transaction just appended was not committed, for sure.
+
+        Raises:
+            OutcomeUnknown: that cannot be recorded.
+        """
         self._encode(ABORT, seq, b"")
-        self._write_prepared()
+        try:
+            self._write_prepared(synced=True)
+        except OSError as error:
+            self.close()
+            raise _unknown(error, "recording that the transaction was undone failed") from error
 
     def _refuse_other_schema(self, here: Position) -> None:
         if self._header.schema != here.schema:
@@ -147,11 +180,20 @@ class Journal:
                 f"transaction {here.seq} and those before it are not in the journal", behind=False
             )
 
-    def _refuse_mismatch(self, place: Place) -> None:
+    def _missing(self, place: Place) -> list[Record]:
+        """The transactions behind ``place``.
+
+        Raises:
+            Mismatch: it is not among the journal's last ones.
+        """
         state = self._state
-        if place == state.applied or place == state.before:
-            return
-        if place.seq < state.seq:
+        if place == state.applied:
+            return []
+        behind = place.seq < state.seq
+        found = self._transactions_behind(place) if behind else None
+        if found is not None and len(found) <= MAX_BEHIND:
+            return found
+        if behind:
             raise Mismatch(
                 f"the database stands at transaction {place.seq}, its journal at {state.seq}",
                 behind=True,
@@ -162,6 +204,14 @@ class Journal:
             f" {state.seq}{detail}",
             behind=False,
         )
+
+    def _transactions_behind(self, place: Place) -> list[Record] | None:
+        """The open segment's transactions behind a place; None if the place is not in it."""
+        raw = fileops.read_at(self._file.fd, self._end, 0)
+        start = self._header.state()
+        found = records.committed(Scan(raw, records.SEGMENT_HEADER, start).read())
+        places = [start.applied, *(Place(record.seq, record.hash) for record in found)]
+        return found[places.index(place) :] if place in places else None
 
     def _refresh(self, here: Position) -> None:
         """Read on from the last known end; from the beginning where that no longer holds."""
@@ -197,17 +247,13 @@ class Journal:
         return fileops.identity(self._segment.path) == self._identity
 
     def _read_on(self) -> None:
-        head = fileops.read_at(self._fd, records.HEADER, self._end)
-        if head == _NOTHING:
-            return
-        raw = fileops.read_at(self._fd, self._size - self._end, self._end)
-        self._take(Scan(raw, self._end, self._state, base=self._end), raw, self._end)
+        """Read what others appended; where that is more than a little, it ends in a fault."""
+        raw = fileops.read_at(self._file.fd, min(_LOOK, self._size - self._end), self._end)
+        if raw[: records.HEADER] != _NOTHING:
+            self._take(Scan(raw, self._end, self._state, base=self._end))
 
-    def _take(self, scan: Scan, raw: bytes, base: int) -> None:
+    def _take(self, scan: Scan) -> None:
         scan.read()
-        if scan.last:
-            self._last = scan.last
-            self._last_raw = raw[scan.last.offset - base : scan.last.end - base]
         self._state, self._end, self._fault = scan.state, scan.end, scan.fault
 
     def _open_last(self, here: Position) -> None:
@@ -229,16 +275,12 @@ class Journal:
             raise segments.damaged(found[-1], "it belongs to another history")
 
     def _open(self, segment: Segment) -> None:
-        fd = fileops.open_write(segment.path)
-        raw = fileops.read_at(fd, fileops.size(segment.path), 0)
-        try:
-            header = segments.header_of(segment, raw)
-        except Damaged:
-            fileops.close(fd)
-            raise
-        self._segment, self._fd, self._size, self._header = segment, fd, len(raw), header
-        self._identity = fileops.identity_of(fd)
-        self._take(Scan(raw, records.SEGMENT_HEADER, header.state()), raw, 0)
+        file = segments.Open(segment.path)
+        raw = fileops.read_at(file.fd, fileops.size(segment.path), 0)
+        header = segments.header_of(segment, raw)
+        self._segment, self._file, self._size, self._header = segment, file, len(raw), header
+        self._identity, self._doubted = fileops.identity_of(file.fd), True
+        self._take(Scan(raw, records.SEGMENT_HEADER, header.state()))
 
     def _begin_timeline(self, here: Position, place: Place) -> None:
         self._refuse_other_start(here)
@@ -246,6 +288,7 @@ class Journal:
         state = State(place.seq, place.hash, place, None, False)
         header = records.header_after(state, here.lineage, here.timeline, here.schema)
         self._open(segments.create(self._where, header))
+        self._doubted = False
 
     def begin_at(self, here: Position) -> None:
         """Start a new segment at a verified point, whatever the journal held before.
@@ -265,7 +308,7 @@ class Journal:
         )
         segments.create(self._where, header)
 
-    def _make_room(self, needed: int) -> None:
+    def _make_room(self, needed: int, before_sealing: Callable[[], None]) -> None:
         """Go on in a new segment if the record, an abort and a seal behind it do not fit."""
         # A segment without a record is replaced: its successor would have its name.
         empty = self._end == records.SEGMENT_HEADER
@@ -273,8 +316,9 @@ class Journal:
             if self._end + needed + 2 * records.HEADER <= self._size:
                 return
             if not empty:
+                before_sealing()
                 self._encode(SEAL, self._state.seq, b"")
-                self._write_prepared()
+                self._write_prepared(synced=True)
         old = self._header
         header = (
             old
@@ -284,6 +328,7 @@ class Journal:
         segment = segments.create(self._where, header, needed, replacing=empty)
         self.close()
         self._open(segment)
+        self._doubted = False
 
     def _encode(self, kind: int, seq: int, payload: bytes) -> bytes:
         now = int(clock.now() * 1000)
@@ -292,38 +337,33 @@ class Journal:
         self._prepared = data, Record(kind, seq, now, payload, digest, self._end, end)
         return digest
 
-    def _write_prepared(self) -> None:
+    def _write_prepared(self, synced: bool) -> None:
         data, record = self._prepared
         try:
-            fileops.write_durably(self._fd, data, self._end)
+            fileops.write_at(self._file.fd, data, self._end)
+            if synced:
+                fileops.sync_data(self._file.fd)
         except OSError as error:
             self._take_back(error)
             raise
         self._state, self._end = records.after(self._state, record), record.end
-        self._last, self._last_raw = record, data
 
     def _take_back(self, cause: OSError) -> None:
-        """Remove a record whose write or fsync failed; that fsync is not tried again."""
+        """Remove a record whose write or sync failed; that sync is not tried again."""
         try:
             self._cut()
         except OSError:
             self.close()
-            failure = from_os_error(_DOING, cause)
-            raise OutcomeUnknown(
-                _DOING,
-                f"{failure.happened}, and taking the record back failed too",
-                "look before trying again: GET /consultation",
-            ) from cause
+            raise _unknown(cause, "taking the record back failed too") from cause
 
     def _cut(self) -> None:
         """Zero everything behind the last sound record."""
-        fileops.write_durably(self._fd, bytes(self._size - self._end), self._end)
+        fileops.write_durably(self._file.fd, bytes(self._size - self._end), self._end)
         self._fault = None
 
-    def _rewrite_last(self) -> None:
-        """Write the last record once more, durably.
 
-        Its first fsync may have failed, and after that a second one reports
-        success for pages that never reached the disk.
-        """
-        fileops.write_durably(self._fd, self._last_raw, self._last.offset)
+def _unknown(cause: OSError, also: str) -> OutcomeUnknown:
+    failure = from_os_error(_DOING, cause)
+    return OutcomeUnknown(
+        _DOING, f"{failure.happened}, and {also}", "look before trying again: GET /consultation"
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from pra import schema, sqlite, volumes
+from pra import schema, sqlite, volumes, writing
 from pra.errors import Damaged, Refused
 from pra.journal import Journal, Mismatch
 from pra.layout import Layout
@@ -30,13 +30,15 @@ def place(where: Layout) -> Position:
 def needed(where: Layout) -> bool:
     """Whether the journal does not lead to the database as it is; needs the writer lock.
 
+    What a crash left in the journal alone is brought into the database first: a copy
+    without it would lack rows that may have been acknowledged.
+
     Raises:
         Mismatch: the database is older than its journal.
     """
     with _live(where) as conn:
         here = schema.position(conn)
-        changed = schema.schema_hash(conn) != here.schema
-    return changed or _mismatch(where, here)
+        return schema.schema_hash(conn) != here.schema or _mismatch(where, conn, here)
 
 
 def guarded(where: Layout) -> bool:
@@ -79,10 +81,11 @@ def begin(where: Layout, point: Point) -> None:
     Journal(where).begin_at(Position(**point.manifest["position"]))
 
 
-def _mismatch(where: Layout, here: Position) -> bool:
+def _mismatch(where: Layout, conn: apsw.Connection, here: Position) -> bool:
     journal = Journal(where)
     try:
-        journal.inspect(here)
+        if journal.inspect(here):
+            writing.roll_forward(conn, here, journal.continue_from(here))
         return False
     except Mismatch as mismatch:
         if mismatch.behind:

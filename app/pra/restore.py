@@ -17,6 +17,7 @@ from pra import (
     locks,
     points,
     safety,
+    segments,
     timelines,
     volumes,
 )
@@ -86,6 +87,9 @@ def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict
     with locks.writer(where, f"restoring {goal.label}", seconds=locks.MAINTENANCE_WAIT):
         candidate.catch_up(built, goal, force)
         kept = safety.confirm(where, known, kept)
+        for last in {one.timeline for one in (built.reached, kept.left) if one}:
+            # Its last writer may have died before the disk had the record.
+            segments.sync_last(where, last)
         finished = _swap(work, built, kept)
     volumes.drop_other_generations(where)
     work.timer.lap("swap")

@@ -17,10 +17,10 @@ from pra.layout import Layout
 #: What a write of the application may add to the data volume: the pages of its
 #: transaction, which are in the log and later in the database too.
 WRITE_BYTES = 64 << 10
-#: How old the sum of sizes may be that a write relies on, in seconds.
+#: How old the look at the volume may be that a write relies on, in seconds.
 _WRITE_LOOK = 0.1
 
-_looks: dict[str, tuple[float, int]] = {}
+_looks: dict[str, tuple[float, "Room"]] = {}
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,16 @@ def of(where: Layout, directory: str, look: float = 0.0) -> Room:
     """The room on the volume ``directory``.
 
     Args:
-        look: how old the sum of the sizes may be, in seconds.
+        look: how old the answer may be, in seconds.
     """
-    size, used = where.size_of(directory), _used(directory, look)
-    free = fileops.free_bytes(directory)
-    return Room(size, used, free if size is None else max(0, min(free, size - used)))
+    now = time.monotonic()
+    known = _looks.get(directory)
+    if known and now - known[0] < look:
+        return known[1]
+    size, used, free = where.size_of(directory), _sum(directory), fileops.free_bytes(directory)
+    found = Room(size, used, free if size is None else max(0, min(free, size - used)))
+    _looks[directory] = now, found
+    return found
 
 
 def reserve(where: Layout, directory: str, needed: int, look: float = 0.0) -> None:
@@ -66,16 +71,6 @@ def reserve_write(where: Layout) -> None:
         OSError: ENOSPC.
     """
     reserve(where, where.data, WRITE_BYTES, _WRITE_LOOK)
-
-
-def _used(directory: str, look: float) -> int:
-    now = time.monotonic()
-    known = _looks.get(directory)
-    if known and now - known[0] < look:
-        return known[1]
-    used = _sum(directory)
-    _looks[directory] = now, used
-    return used
 
 
 def _sum(path: str) -> int:

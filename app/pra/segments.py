@@ -1,5 +1,6 @@
 """Segment files of the journal: names, creation, reading. Knows nothing of transactions."""
 
+import errno
 import os
 import re
 from dataclasses import dataclass
@@ -110,6 +111,47 @@ def damaged(segment: Segment, reason: str) -> Damaged:
         "python -m pra backup makes a new base where the database is whole;"
         " python -m pra restore --plan shows what the journal still reaches",
     )
+
+
+def sync_last(where: Layout, timeline: int) -> None:
+    """Make durable what a timeline's last segment holds: its writer may have died before.
+
+    Those before it were synced when they were sealed.
+    """
+    found = of_timeline(where, timeline)
+    if found:
+        fileops.sync_file(found[-1].path)
+
+
+class Open:
+    """A segment's file, open for writing; closed when nobody uses it any more.
+
+    Attributes:
+        fd: its descriptor.
+    """
+
+    def __init__(self, path: str):
+        self.fd = fileops.open_write(path)
+
+    def __del__(self):
+        if hasattr(self, "fd"):
+            fileops.close(self.fd)
+
+    def write_again(self, end: int) -> None:
+        """Write its records up to ``end`` once more, durably; needs the writer lock.
+
+        A sync of them failed, or may have: a second one would report success for
+        pages that never reached the disk.
+
+        Raises:
+            OSError: it failed, or they cannot even be read any more.
+        """
+        raw = fileops.read_at(self.fd, end, 0)
+        scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
+        scan.read()
+        if scan.end != end:
+            raise OSError(errno.EIO, "records that were just written cannot be read")
+        fileops.write_durably(self.fd, raw[records.SEGMENT_HEADER :], records.SEGMENT_HEADER)
 
 
 def open_file(path: str):

@@ -127,7 +127,8 @@ class Server(BaseApplication):
 def _resume_journal(settings: Settings, where: Layout) -> None:
     """Make a new base at once if the journal does not lead to the database.
 
-    Writes would be refused until the scheduled backup makes one.
+    Writes would be refused until the scheduled backup makes one. After a loss of power
+    the database can be one transaction ahead, which nobody was told of.
     """
     if settings.journal == "off" or volumes.current(where) is None:
         return
@@ -142,11 +143,15 @@ def _resume_journal(settings: Settings, where: Layout) -> None:
         logging.getLogger("pra").error("the journal cannot go on: %s", error)
 
 
+def prepare(settings: Settings) -> None:
+    """What a start does before anything is served: initialise empty volumes, mend the journal."""
+    volumes.ensure_initialised(settings.layout)
+    _resume_journal(settings, settings.layout)
+
+
 def run(settings: Settings) -> int:
-    """Serve until asked to stop; initialises two empty volumes first."""
+    """Serve until asked to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    where = settings.layout
-    volumes.ensure_initialised(where)
-    _resume_journal(settings, where)
+    prepare(settings)
     Server(settings).run()
     return 0

@@ -13,16 +13,20 @@ _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _NEW = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 
-def open_live(path: str) -> apsw.Connection:
+def open_live(path: str, synced: bool = True) -> apsw.Connection:
     """Open the application's database for reading and writing.
 
     Never creates it: SQLite deletes the ``-wal`` beside a database that it
     finds missing or empty. ``synchronous`` is set and not assumed.
+
+    Args:
+        synced: each COMMIT is durable when it returns; else its maker sees to that.
     """
     conn = apsw.Connection(path, flags=_READ_WRITE)
     try:
         conn.set_busy_timeout(BUSY_MS)
-        conn.execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
+        conn.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+        conn.execute("PRAGMA foreign_keys=ON")
         schema.allow_writes(conn)
     except BaseException:
         conn.close()

@@ -1,32 +1,47 @@
-"""One transaction: journaled, then committed. Needs the writer lock.
+"""One transaction: journaled, committed, and then made durable on both volumes.
 
 The order is what keeps the promise: begin, compare database and journal, do
-the work while a session watches, append what it saw, fsync, COMMIT. A crash
-before the COMMIT leaves the database one record behind, and the next writer
-applies that record before it writes anything.
+the work while a session watches, append what it saw, COMMIT. All that needs the
+writer lock and no disk. A crash before the COMMIT leaves the database behind its
+journal, and the next writer applies what is missing before it writes anything.
+Both files are synced when the lock is free again, so that many writers share the
+disks' time; only then is the write acknowledged.
 """
 
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import apsw
 
 from pra import fileops, records, schema, volumes
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
-from pra.journal import Journal, Mismatch
+from pra.journal import Appended, Journal, Mismatch
 from pra.layout import Layout
 from pra.records import Record
 from pra.schema import Position
 
-T = TypeVar("T")
+#: What is done in a transaction.
+Work = Callable[[apsw.Connection], object]
 log = logging.getLogger("pra")
 #: Largest changeset of one transaction, in bytes: applying takes three times that in memory.
 MAX_CHANGESET = 16 << 20
 #: What a step of the journal can fail with.
 _JOURNAL_FAILS = OSError, StorageError, Damaged, Mismatch
+
+
+class Written(NamedTuple):
+    """A committed transaction that is not durable yet.
+
+    Attributes:
+        result: what its work returned.
+        record: its record in the journal; None if it has none.
+    """
+
+    result: object
+    record: Appended | None
 
 
 class Writer:
@@ -44,8 +59,11 @@ class Writer:
         self._schemas: WeakKeyDictionary = WeakKeyDictionary()
         self.unprotected: str | None = None
 
-    def run(self, conn: apsw.Connection, doing: str, work: Callable[[apsw.Connection], T]) -> T:
-        """Run ``work`` in a durable transaction and return its result.
+    def run(self, conn: apsw.Connection, doing: str, work: Work, sync: Callable) -> Written:
+        """Run ``work`` in a transaction and commit it; needs the writer lock.
+
+        Args:
+            sync: makes the database durable as it is.
 
         Raises:
             Refused, Damaged, StorageError, apsw.Error: nothing was written.
@@ -55,18 +73,40 @@ class Writer:
         here = self._position(conn, doing)
         protected = self._begin(conn, here, doing)
         if protected:
-            return self._journaled(conn, doing, work)
+            return self._journaled(conn, doing, work, sync)
         result = work(conn)
         schema.advance(conn, here.seq + 1, schema.fresh_hash())
         _commit(conn, doing)
-        return result
+        return Written(result, None)
+
+    def doubt(self) -> None:
+        """A sync of the journal failed: go on only once all that is there was written again."""
+        self._journal.doubt()
+
+    def repair(self, doing: str, record: Appended, cause: OSError) -> None:
+        """Write the journal's records once more after a sync failed; needs the writer lock.
+
+        Raises:
+            OutcomeUnknown: the row is in the database, and its record may not be on the disk.
+        """
+        try:
+            record.file.write_again(record.end)
+        except OSError:
+            if self._mode != "required":
+                self._go_on_without(doing, cause)
+                return
+            failure = from_os_error(doing, cause)
+            raise OutcomeUnknown(
+                doing,
+                f"the journal failed ({failure.happened}) while the row went to the database",
+                "look before trying again: GET /consultation",
+            ) from cause
 
     def _position(self, conn: apsw.Connection, doing: str) -> Position:
         here = schema.position(conn)
-        lineages = {self._lineage(self._where.data)}
-        if self._mode == "required":
-            lineages.add(self._lineage(self._where.backup))
-        if here is None or lineages != {here.lineage}:
+        volumes_of = self._where.data, self._where.backup
+        marked = volumes_of if self._mode == "required" else volumes_of[:1]
+        if here is None or any(self._lineage(volume) != here.lineage for volume in marked):
             raise Refused(
                 doing,
                 "database and backup volume do not belong together",
@@ -92,7 +132,8 @@ class Writer:
             self._refuse_schema(conn, here)
             missing = self._journal.continue_from(here)
             if missing:
-                _roll_forward(conn, here, missing)
+                conn.execute("ROLLBACK")
+                roll_forward(conn, here, missing)
                 conn.execute("BEGIN IMMEDIATE")
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
@@ -138,30 +179,28 @@ class Writer:
         if known.hash != here.schema:
             raise Mismatch("the tables changed since the last base", behind=False)
 
-    def _journaled(
-        self, conn: apsw.Connection, doing: str, work: Callable[[apsw.Connection], T]
-    ) -> T:
+    def _journaled(self, conn: apsw.Connection, doing: str, work: Work, sync: Callable) -> Written:
         session = _session(conn, self._schemas[conn].tables)
         try:
             result = work(conn)
             if session.is_empty:
                 _commit(conn, doing)
-                return result
+                return Written(result, None)
             changeset = _bounded_changeset(session, doing)
         finally:
             session.close()
         seq = self._journal.next_seq
         try:
             payload = records.payload_of(schema.sequences(conn), changeset)
-            schema.advance(conn, seq, self._journal.prepare(payload).hex())
-            self._journal.append()
+            schema.advance(conn, seq, self._journal.prepare(payload, sync).hex())
+            record = self._journal.append()
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
             schema.advance(conn, seq, schema.fresh_hash())
             _commit(conn, doing)
-            return result
+            return Written(result, None)
         self._commit_appended(conn, doing, seq)
-        return result
+        return Written(result, record)
 
     def _commit_appended(self, conn: apsw.Connection, doing: str, seq: int) -> None:
         try:
@@ -224,18 +263,22 @@ def _bounded_changeset(session: apsw.Session, doing: str) -> bytes:
     return session.changeset()
 
 
-def _roll_forward(conn: apsw.Connection, here: Position, record: Record) -> None:
-    """Apply the one record that the database lacks, in a transaction of its own."""
-    conn.execute("ROLLBACK")
+def roll_forward(conn: apsw.Connection, here: Position, missing: list[Record]) -> None:
+    """Apply the transactions that a database lacks, in one; needs the writer lock.
+
+    Raises:
+        Refused: the database does not stand at ``here`` any more.
+    """
     with replaying(conn):
         conn.execute("BEGIN IMMEDIATE")
         if schema.position(conn) != here:
             raise Refused(
                 "rolling the journal forward", "the database changed meanwhile", "try again"
             )
-        apsw.Changeset.apply(records.changeset_of(record.payload), conn)
-        schema.raise_sequences(conn, records.sequences_of(record.payload))
-        schema.advance(conn, record.seq, record.hash.hex())
+        for record in missing:
+            apsw.Changeset.apply(records.changeset_of(record.payload), conn)
+            schema.raise_sequences(conn, records.sequences_of(record.payload))
+        schema.advance(conn, missing[-1].seq, missing[-1].hash.hex())
         conn.execute("COMMIT")
 
 

@@ -12,10 +12,21 @@ import threading
 
 import pytest
 from conftest import APP, pra, serving
-from helpers import add, as_rows, bring, lose_data, rewrite, rows
+from helpers import add, as_rows, bring, crash_before_commit, lose_data, rewrite, rows
 from test_http import get
 
-from pra import archive, export, fileops, manifest, restore, settings, targets, verify, volumes
+from pra import (
+    archive,
+    export,
+    fileops,
+    journal,
+    manifest,
+    restore,
+    settings,
+    targets,
+    verify,
+    volumes,
+)
 from pra.errors import DiskFull, NeedsRestore, PraError, Refused
 from pra.events import Events
 from pra.journal import Mismatch
@@ -263,7 +274,18 @@ def test_a_copy_that_would_not_fit_is_refused(config, where, events, monkeypatch
     assert events.count() == 1
 
 
-def test_without_a_sound_database_there_is_no_copy(config, where, events):
+def test_what_a_crash_left_in_the_journal_alone_is_in_the_copy(
+    config, where, events, monkeypatch, elsewhere
+):
+    add(events, 2)
+    crash_before_commit(events, monkeypatch)
+    other = settings.load(elsewhere)
+    adopt(other, exported(config))
+    assert [row[2] for row in rows(layout(other))] == ["message 0", "message 1", "in doubt"]
+
+
+def test_without_a_sound_database_there_is_no_copy(config, where, events, monkeypatch):
+    monkeypatch.setattr(journal, "MAX_BEHIND", 1)
     add(events, 2)
     kept = shutil.copytree(where.data, f"{where.data}-kept", symlinks=True)
     add(events, 2)

@@ -79,8 +79,8 @@ def test_the_longest_message_fits(client):
 def test_a_full_disk_answers_507_and_leaves_the_database_intact(client, monkeypatch):
     opened = sqlite.open_live
 
-    def open_full(path):
-        conn = opened(path)
+    def open_full(path, synced=True):
+        conn = opened(path, synced)
         pages = conn.execute("PRAGMA page_count").fetchone()[0]
         conn.execute(f"PRAGMA max_page_count={pages}")
         return conn

@@ -79,9 +79,19 @@ def test_a_database_that_was_swapped_is_never_written_to(config, where, events):
 def test_a_snapshots_position_is_what_it_holds(config, where, events, monkeypatch):
     add(events, 2)
     crash_before_commit(events, monkeypatch)
+    _, content = backup.snapshot(where)
+    assert content["position"]["seq"] == 2
+    assert content["rows"] == 2
+
+
+def test_what_a_crash_left_in_the_journal_alone_is_in_the_next_point(
+    config, where, events, monkeypatch
+):
+    add(events, 2)
+    crash_before_commit(events, monkeypatch)
     point = backup.run(config)
-    assert point.manifest["position"]["seq"] == 2
-    assert point.manifest["rows"] == 2
+    assert point.manifest["position"]["seq"] == 3
+    assert point.manifest["rows"] == 3
     lose_data(where)
     bring(config)
     assert len(rows(where)) == 3
@@ -150,7 +160,7 @@ def test_best_effort_goes_on_and_says_so_until_there_is_a_new_base(environment, 
     config = with_mode(environment, "best-effort")
     events = Events(config)
     add(events, 1)
-    with failing("write_durably_once", errno.EIO, times=2):
+    with failing("write_at_once", errno.EIO, times=2):
         events.add("unprotected")
     assert "NOT journaled" in caplog.text
     events.add("also unprotected")
@@ -163,6 +173,17 @@ def test_best_effort_goes_on_and_says_so_until_there_is_a_new_base(environment, 
     lose_data(where)
     bring(config)
     assert rows(where) == live
+
+
+def test_best_effort_goes_on_where_the_disk_of_the_journal_cannot_sync(environment, where, caplog):
+    events = Events(with_mode(environment, "best-effort"))
+    add(events, 1)
+    with failing("sync_data", errno.EIO, times=3):
+        events.add("unprotected")
+    assert "NOT journaled" in caplog.text
+    events.add("protected again")
+    assert "journaled again" in caplog.text
+    assert journaled(where) == [1, 2, 3], "what was not synced was written once more"
 
 
 def test_best_effort_writes_without_the_backup_volume(environment, where):
@@ -199,7 +220,8 @@ def test_segments_rotate_and_nothing_is_lost_between_them(config, where, monkeyp
 
 
 @pytest.mark.parametrize(
-    "operation", ["link_new", "fsync_directory", "write_durably_once", "write_once"]
+    "operation",
+    ["link_new", "fsync_directory", "write_at_once", "sync_data", "write_once"],
 )
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_a_crash_while_rotating_loses_nothing(config, where, monkeypatch, operation, phase):

@@ -1,0 +1,246 @@
+"""The disks: what is synced before it counts, and what follows where a sync fails or power goes."""
+
+import contextlib
+import errno
+import os
+
+import pytest
+from helpers import add, as_rows, bring, content, last_segment, lose_data, overwrite, rows
+
+from faults.steps import observe, stop
+from pra import backup, fileops, records, segments, serve, settling, sqlite
+from pra.errors import OutcomeUnknown, StorageError
+from pra.events import Events
+from pra.journal import Mismatch
+from pra.records import Scan
+
+
+@contextlib.contextmanager
+def sync_fails(ending, times=1):
+    """Let the next syncs of files whose names end so fail; collects writes and syncs of them."""
+    steps, left = [], times
+
+    def hook(phase, operation, arguments):
+        nonlocal left
+        if phase != "before" or operation not in ("write_at_once", "sync_data"):
+            return
+        if not os.readlink(f"/proc/self/fd/{arguments[0]}").endswith(ending):
+            return
+        steps.append(bytes(arguments[1]) if operation == "write_at_once" else "sync")
+        if operation == "sync_data" and left:
+            left -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    fileops.hook = hook
+    try:
+        yield steps
+    finally:
+        fileops.hook = None
+
+
+def test_what_is_found_is_written_again_before_anything_is_built_on_it(config, where, events):
+    """A sync of it may have failed while nobody who is alive was told."""
+    add(events, 2)
+    with sync_fails(".seg", times=0) as steps:
+        other = Events(config)
+        other.add("next")
+        other.add("after that")
+    again, synced, added, *rest = steps
+    assert b"message 0" in again and b"message 1" in again
+    assert synced == "sync"
+    assert b"next" in added and b"message" not in added
+    assert rest[0] == "sync" and b"message" not in rest[1]
+
+
+def test_a_sync_that_fails_is_made_good_by_writing_once_more(config, where, events):
+    """Not by syncing once more, which would report success for what is not there."""
+    Events(config).add("of another")
+    add(events, 1)
+    with sync_fails(".seg") as steps:
+        added = events.add("acknowledged")
+    one, failed, again, synced = steps
+    assert b"acknowledged" in one and b"of another" not in one
+    assert b"acknowledged" in again and b"of another" in again
+    assert failed == synced == "sync"
+    lose_data(where)
+    bring(config)
+    assert rows(where)[-1] == as_rows([added])[0]
+
+
+def test_a_journal_that_cannot_sync_makes_one_write_unknown_and_refuses_the_next(
+    config, where, events
+):
+    add(events, 1)
+    with sync_fails(".seg", times=3):
+        with pytest.raises(OutcomeUnknown, match="while the row went to the database"):
+            events.add("unknown")
+        with pytest.raises(StorageError) as refused:
+            events.add("refused")
+        assert not isinstance(refused.value, OutcomeUnknown)
+    events.add("next")
+    assert [row[2] for row in rows(where)] == ["message 0", "unknown", "next"]
+    lose_data(where)
+    bring(config)
+    assert [row[2] for row in rows(where)] == ["message 0", "unknown", "next"]
+
+
+def test_a_log_that_cannot_sync_is_emptied_into_the_database(where, events):
+    add(events, 1)
+    live = os.path.realpath(where.link)
+    with sync_fails("-wal"):
+        events.add("acknowledged")
+    assert os.path.getsize(f"{live}-wal") == 0
+    assert b"acknowledged" in content(live)
+
+
+def test_a_log_that_cannot_be_emptied_makes_one_write_unknown_and_refuses_the_next(where, events):
+    add(events, 1)
+    reader = sqlite.open_live(os.path.realpath(where.link))
+    reader.execute("BEGIN; SELECT * FROM events").fetchall()
+    try:
+        with sync_fails("-wal"), pytest.raises(OutcomeUnknown, match="may not outlive a crash"):
+            events.add("unknown")
+        with pytest.raises(OutcomeUnknown, match="cannot be synced"):
+            events.add("refused")
+    finally:
+        reader.close()
+    events.add("next")
+    assert [row[2] for row in rows(where)] == ["message 0", "unknown", "next"]
+
+
+def test_both_disks_failing_leave_neither_unmended(config, where, events):
+    add(events, 1)
+    reader = sqlite.open_live(os.path.realpath(where.link))
+    reader.execute("BEGIN; SELECT * FROM events").fetchall()
+    with sync_fails(("-wal", ".seg"), times=2) as steps, pytest.raises(OutcomeUnknown):
+        events.add("unknown")
+    assert b"unknown" in steps[0] and b"unknown" in steps[-2], "written to the journal once more"
+    reader.close()
+    events.add("next")
+    lose_data(where)
+    bring(config)
+    assert [row[2] for row in rows(where)] == ["message 0", "unknown", "next"]
+
+
+def test_a_volume_that_is_lost_between_commit_and_sync_takes_nothing_along(config, where, events):
+    add(events, 1)
+    fresh, lost = Events(config), []
+
+    def hook(phase, operation, arguments):
+        if phase == "before" and operation == "sync_data" and not lost:
+            lost.append(where.data)
+            lose_data(where)
+
+    fileops.hook = hook
+    added = fresh.add("acknowledged, or not there")
+    fileops.hook = None
+    bring(config)
+    assert rows(where)[-1] == as_rows([added])[0]
+
+
+def test_nobody_waits_for_the_disks_of_another(config, where, events):
+    """Between the COMMIT and the answer, where one sync serves many."""
+    add(events, 1)
+    other, done = Events(config), []
+    other.add("opens what it needs")
+
+    def hook(phase, operation, arguments):
+        if phase == "before" and operation == "sync_data" and not done:
+            done.append("begun")
+            done.append(other.add("beside it"))
+
+    fileops.hook = hook
+    events.add("waits for the disks")
+    assert [row[2] for row in rows(where)][-2:] == ["waits for the disks", "beside it"]
+    assert len(done) == 2
+    lose_data(where)
+    bring(config)
+    assert len(rows(where)) == 4
+
+
+def test_the_database_is_synced_before_a_segment_is_left(where, events, monkeypatch):
+    """So that what it lacks after a loss of power is in the last segment."""
+    monkeypatch.setattr(segments, "SIZE", 2048)
+    steps = []
+
+    def hook(phase, operation, arguments):
+        if phase == "before" and operation == "sync_data":
+            steps.append(os.readlink(f"/proc/self/fd/{arguments[0]}").rpartition(".")[2])
+        if phase == "before" and operation == "link_new":
+            steps.append("next segment")
+
+    add(events, 1)
+    fileops.hook = hook
+    with pytest.MonkeyPatch.context() as patch:
+        # What the answers wait for is not looked at here.
+        patch.setattr(settling, "sync", lambda *_: settling.Failed(None, None))
+        while "next segment" not in steps:
+            add(events, 1)
+    assert steps == ["db-wal", "seg", "next segment"]
+
+
+def forget_the_last_record(where):
+    """What a loss of power can leave: the COMMIT on the one disk, no record on the other."""
+    path = last_segment(where)
+    raw = content(path)
+    scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
+    start = scan.read()[-1].offset
+    overwrite(path, raw[:start].ljust(len(raw), b"\0"))
+
+
+def test_a_database_one_record_ahead_gets_a_new_base_with_the_next_start(config, where, events):
+    add(events, 2)
+    forget_the_last_record(where)
+    with pytest.raises(Mismatch, match="stands at transaction 2, its journal ends at 1"):
+        Events(config).add("before the start")
+    serve.prepare(config)
+    restarted = Events(config)
+    restarted.add("after the start")
+    live = rows(where)
+    assert [row[2] for row in live] == ["message 0", "message 1", "after the start"]
+    lose_data(where)
+    bring(config)
+    assert rows(where) == live
+
+
+def test_what_is_acknowledged_was_synced_on_both_volumes(config, where, events):
+    add(events, 1)
+    steps = []
+
+    def observer(phase, operation, arguments):
+        what = arguments[0] if arguments else ""
+        if operation == "sync_data":
+            what = os.readlink(f"/proc/self/fd/{what}")
+        if phase == "after" and operation in ("sync_data", "xWrite", "xSync"):
+            steps.append((operation, str(what).rpartition(".")[2]))
+
+    vfs = observe(observer)
+    try:
+        Events(config).add("acknowledged")
+    finally:
+        stop(vfs)
+    written = max(at for at, step in enumerate(steps) if step == ("xWrite", "db-wal"))
+    assert ("sync_data", "db-wal") in steps[written:]
+    assert ("sync_data", "seg") in steps[written:]
+
+
+def test_a_point_or_a_restore_is_not_ahead_of_the_disk_of_the_journal(config, where, events):
+    """The writer of the record that they rely on may have died before it synced it."""
+    add(events, 2)
+    opened, synced = {}, []
+
+    def hook(phase, operation, arguments):
+        if phase == "before" and operation == "fsync":
+            synced.append(os.readlink(f"/proc/self/fd/{arguments[0]}"))
+        if phase == "before" and operation == "link_new" and arguments[1].endswith(".db"):
+            opened["point"] = list(synced)
+        if phase == "before" and operation == "symlink":
+            opened["restore"] = list(synced)
+
+    fileops.hook = hook
+    journal_file = last_segment(where)
+    point = backup.run(config)
+    assert journal_file in opened["point"]
+    synced.clear()
+    bring(config, point.name)
+    assert journal_file in opened["restore"]
