@@ -14,36 +14,18 @@ use crate::exec::quote;
 use crate::failure::{self, Failure};
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows};
-use crate::measure::figures::milliseconds;
 use crate::measure::journey::Request;
-use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
+use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
 use crate::scenario::mark::Mark;
-use crate::scenario::outage;
-use crate::scenario::outcome::{self, Outcome};
+use crate::scenario::outage::{self, Outage};
+use crate::scenario::outcome::Outcome;
 use crate::scenario::run::Run;
-use crate::wait;
-
-/// Acknowledgements on the new lab, so that the service is really back.
-const ACKNOWLEDGED_AFTER: usize = 60;
 
 const DISASTER: &str = "disaster: the whole lab is destroyed, both volumes included";
 const REBUILD: &str = "lab built anew, serving nobody yet";
 const ADOPT: &str = "exported copy adopted";
 const OPEN: &str = "application started";
-
-/// Moments in seconds of the ledger's clock.
-struct Played {
-    /// The export began: what was acknowledged by then has to come back.
-    exported: f64,
-    gone: f64,
-    first_failure: Request,
-    provisioned: f64,
-    restored: f64,
-    report: Restored,
-    protected: f64,
-    moments: Vec<Moment>,
-}
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let step = run.ctx.ui.step("steady state");
@@ -53,43 +35,23 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 
     let client = run.client(&steady.url)?;
     let file = run.folder.join("copy.tar");
-    let played = course(run, engine, &client, &file)?;
+    let (outage, report, exported) = course(run, engine, &client, &file)?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
     let outcome = Outcome::settle(client, before, engine)?;
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let requests = &outcome.journey.requests;
-    let first = &played.first_failure;
-    let serving = outcome
-        .first_verified(outcome.last_failure(played.restored, first.sent.max(played.gone)))
-        .context("no write after the disaster was acknowledged and is there")?
-        .ended;
-    let rto = Rto::new(
-        first.sent,
-        &[
-            ("detected", first.ended),
-            ("provisioned", played.provisioned),
-            ("restored", played.restored),
-            ("serving", serving),
-        ],
-    );
-    let unreachable = outcome::unreachable_since(requests, played.gone);
-    let without_copy = everything(&outcome, played.gone);
-    let rpo = Rpo::new(requests, &outcome.verdict, &without_copy, unreachable);
-    let outage = (first.sent.min(unreachable), serving);
-    let missing = missing(&outcome.verdict.lost, played.exported);
-    let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
+    let without_copy = everything(&outcome, outage.gone);
+    let missing = missing(&outcome.verdict.lost, exported);
+    let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
     if missing > 0 {
         result.broken.push(format!(
             "{missing} rows are missing that were acknowledged before the export began"
         ));
         result.passed = false;
     }
-    result.protected_seconds = Some(milliseconds(played.protected - first.sent));
-    result.lessons = lessons(&result, &played.report, &file);
-    result.moments = played.moments;
+    result.lessons = lessons(&result, &report, &file);
     Ok(result)
 }
 
@@ -105,7 +67,13 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     Ok(())
 }
 
-fn course(run: &Run, engine: &dyn Engine, client: &Client, file: &Path) -> Result<Played> {
+/// Also returns when the export began: what was acknowledged by then has to come back.
+fn course(
+    run: &Run,
+    engine: &dyn Engine,
+    client: &Client,
+    file: &Path,
+) -> Result<(Outage, Restored, f64)> {
     let ledger = client.ledger();
     let exported = Cell::new(0.0);
     let export = |ctx: &Context, engine: &dyn Engine| {
@@ -114,48 +82,46 @@ fn course(run: &Run, engine: &dyn Engine, client: &Client, file: &Path) -> Resul
     };
     let (course, mut unfinished) = Course::begin(run, engine, ledger, "exported copy", export)?;
     unfinished.comes_back_from(file)?;
-    recover(&course, client, unfinished, file)
-        .map(|played| Played {
-            exported: exported.get(),
-            moments: course.into_moments(),
-            ..played
-        })
-        .map_err(|error| {
-            let kind = failure::kind(&error);
-            let said = "the recovery was not ended; the exported copy is there";
-            let next = format!("cargo xtask adopt {}", file.display());
-            error.context(Failure::new(kind, said).next(next))
-        })
+    let (outage, report) = recover(course, client, unfinished, file).map_err(|error| {
+        let kind = failure::kind(&error);
+        let said = "the recovery was not ended; the exported copy is there";
+        let next = format!("cargo xtask adopt {}", file.display());
+        error.context(Failure::new(kind, said).next(next))
+    })?;
+    Ok((outage, report, exported.get()))
 }
 
-fn recover(course: &Course, client: &Client, unfinished: Mark, file: &Path) -> Result<Played> {
-    let (run, engine, ledger) = (course.run, course.engine, course.ledger);
+fn recover(
+    course: Course,
+    client: &Client,
+    unfinished: Mark,
+    file: &Path,
+) -> Result<(Outage, Restored)> {
     let struck = course.act(DISASTER, |_, engine| engine.down())?;
-    let noticed = || Ok(ledger.first_failure(struck.began));
-    let first_failure = wait::until(wait::FAILURE_NOTICED, noticed)?;
+    let first_failure = course.noticed(struck.began)?;
     let provisioned = course.act(REBUILD, copy::up_closed)?.ended;
     // Where lab.toml leaves the port open, the new lab has another one.
-    client.follow(&engine.facts()?.url.context("the new lab has no URL")?);
+    client.follow(
+        &course
+            .engine
+            .facts()?
+            .url
+            .context("the new lab has no URL")?,
+    );
     let restored = course.act(ADOPT, |_, engine| copy::adopt(engine, file))?;
     let report = restored.value.context("a scenario has no dry run")?.value;
     let opened = course.act(OPEN, copy::open)?.ended;
-
-    let step = run.ctx.ui.step("service back through the URL");
-    run.acknowledged(ledger, opened, ACKNOWLEDGED_AFTER)?;
-    step.done("writes are acknowledged again");
-
+    course.served_again(opened)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
-    Ok(Played {
-        exported: 0.0,
+    let outage = Outage {
         gone: struck.ended,
         first_failure,
-        provisioned,
-        restored: restored.ended,
-        report,
+        phases: vec![("provisioned", provisioned), ("restored", restored.ended)],
         protected,
-        moments: Vec::new(),
-    })
+        moments: course.into_moments(),
+    };
+    Ok((outage, report))
 }
 
 /// How many of the lost rows the copy had to hold.
@@ -183,17 +149,13 @@ pub fn carry_on(engine: &dyn Engine, copy: &Path, url: &str) -> Result<()> {
 
 fn lessons(result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<String> {
     let rpo = &result.rpo;
-    let phases = result.rto.phases.iter();
-    let longest = phases.max_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    let longest = longest.map_or_else(String::new, |phase| {
-        format!("; most of it was {:?}, {} s", phase.name, phase.seconds)
-    });
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     vec![
         format!(
-            "RTO: users were without service for {} s{longest}. A whole lab had to be built before \
-             any data could come back.",
-            result.rto.seconds
+            "RTO: users were without service for {} s{}. A whole lab had to be built before any \
+             data could come back.",
+            result.rto.seconds,
+            outage::most_of_it(&result.rto)
         ),
         format!(
             "Both volumes were gone, and with them every snapshot and the journal: {} rows would \

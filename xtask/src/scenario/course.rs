@@ -7,15 +7,19 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::measure::figures::milliseconds;
+use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Moment;
 use crate::scenario::mark::{self, Mark};
 use crate::scenario::run::Run;
+use crate::wait;
 
 /// Acknowledgements before the disaster, so that there is something to lose.
 const ACKNOWLEDGED_BEFORE: usize = 60;
+/// Acknowledgements after the recovery, so that the service is really back.
+const ACKNOWLEDGED_AFTER: usize = 60;
 
 pub struct Course<'a> {
     pub run: &'a Run<'a>,
@@ -82,6 +86,23 @@ impl<'a> Course<'a> {
             began,
             ended,
         })
+    }
+
+    /// The first request to fail since a moment: users notice.
+    pub fn noticed(&self, since: f64) -> Result<Request> {
+        wait::until(wait::FAILURE_NOTICED, || {
+            Ok(self.ledger.first_failure(since))
+        })
+    }
+
+    /// Waits until users are served again, by every replica.
+    pub fn served_again(&self, since: f64) -> Result<()> {
+        let step = self.run.ctx.ui.step("service back through the URL");
+        self.run
+            .acknowledged(self.ledger, since, ACKNOWLEDGED_AFTER)?;
+        engine::wait_until_ready(self.engine)?;
+        step.done("writes are acknowledged again");
+        Ok(())
     }
 
     /// Keeps what happens now for the timeline of the run; returns when that is.

@@ -5,20 +5,15 @@ use anyhow::{Context as _, Result};
 
 use crate::app;
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::http;
-use crate::measure::figures::milliseconds;
-use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
-use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
+use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
-use crate::scenario::outage;
-use crate::scenario::outcome::{self, Outcome};
+use crate::scenario::outage::{self, Outage};
+use crate::scenario::outcome::Outcome;
 use crate::scenario::run::Run;
 use crate::wait;
-
-/// Acknowledgements after the node's return, so that the service is really back.
-const ACKNOWLEDGED_AFTER: usize = 60;
 
 /// Two replicas that take turns by chance: one that is dead goes unseen once in
 /// a thousand times.
@@ -27,15 +22,11 @@ const ANSWERS_IN_A_ROW: u32 = 10;
 const DISASTER: &str = "disaster: the node that holds the volumes is stopped";
 const RETURN: &str = "the node is started again";
 
-/// Moments in seconds of the ledger's clock.
 struct Played {
+    /// The newest restore point, and the node that was stopped.
     point: String,
     node: String,
-    stopped: f64,
-    first_failure: Request,
-    returned: f64,
-    protected: f64,
-    moments: Vec<Moment>,
+    outage: Outage,
 }
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
@@ -49,36 +40,18 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
     let outcome = Outcome::settle(client, before, engine)?;
-    let snapshot_only = outcome.snapshot_only(&played.point, played.stopped, engine)?;
+    let snapshot_only = outcome.snapshot_only(&played.point, played.outage.gone, engine)?;
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let requests = &outcome.journey.requests;
-    let first = &played.first_failure;
-    let serving = outcome
-        .first_verified(outcome.last_failure(played.returned, first.sent.max(played.stopped)))
-        .context("no write after the node's return was acknowledged and is there")?
-        .ended;
-    let rto = Rto::new(
-        first.sent,
-        &[
-            ("detected", first.ended),
-            ("provisioned", played.returned),
-            ("serving", serving),
-        ],
-    );
-    let unreachable = outcome::unreachable_since(requests, played.stopped);
-    let rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, unreachable);
-    let outage = (first.sent.min(unreachable), serving);
-    let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
+    let outage = played.outage;
+    let mut result = outage.result(run, engine, steady, &outcome, &snapshot_only)?;
     if result.rpo.lost > 0 {
         let said = format!("{} acknowledged rows are missing", result.rpo.lost);
         result.broken.push(said);
         result.passed = false;
     }
-    result.protected_seconds = Some(milliseconds(played.protected - first.sent));
     result.lessons = lessons(&result, &played.node);
-    result.moments = played.moments;
     Ok(result)
 }
 
@@ -96,25 +69,21 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
     let struck = course.act(DISASTER, |_, engine| engine.stop_node())?;
-    let noticed = || Ok(ledger.first_failure(struck.began));
-    let first_failure = wait::until(wait::FAILURE_NOTICED, noticed)?;
+    let first_failure = course.noticed(struck.began)?;
     let returned = course.act(RETURN, |_, engine| engine.start_nodes())?.ended;
-
-    let step = run.ctx.ui.step("service back through the URL");
-    run.acknowledged(ledger, returned, ACKNOWLEDGED_AFTER)?;
-    engine::wait_until_ready(engine)?;
-    step.done("writes are acknowledged again");
-
+    course.served_again(returned)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
     Ok(Played {
         point,
         node: struck.value,
-        stopped: struck.ended,
-        first_failure,
-        returned,
-        protected,
-        moments: course.into_moments(),
+        outage: Outage {
+            gone: struck.ended,
+            first_failure,
+            phases: vec![("provisioned", returned)],
+            protected,
+            moments: course.into_moments(),
+        },
     })
 }
 

@@ -7,17 +7,15 @@ use crate::app::{self, Restored};
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
+use crate::measure::compare::Lost;
 use crate::measure::figures::milliseconds;
 use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::scenario::course::Course;
 use crate::scenario::outcome::{self, Outcome};
-use crate::scenario::run::Run;
+use crate::scenario::run::{Run, Steady};
 use crate::wait;
-
-/// Acknowledgements after the disaster, so that the service is really back.
-const ACKNOWLEDGED_AFTER: usize = 60;
 
 /// What one disaster is made of. In a dry run each part only shows its changes.
 pub struct Disaster {
@@ -34,17 +32,62 @@ pub struct Disaster {
     pub lesson: fn(&ScenarioResult, &Restored) -> String,
 }
 
-/// Moments of the run, in seconds of the ledger's clock.
-struct Played {
+/// An outage and the recovery from it, in seconds of the ledger's clock.
+pub struct Outage {
     /// The data were unreachable for good.
-    gone: f64,
-    first_failure: Request,
-    provisioned: f64,
-    restored: f64,
-    report: Restored,
+    pub gone: f64,
+    pub first_failure: Request,
+    /// The phases between noticing and serving, and when each ended; with the
+    /// last one the data are back.
+    pub phases: Vec<(&'static str, f64)>,
     /// A new verified backup existed.
-    protected: f64,
-    moments: Vec<Moment>,
+    pub protected: f64,
+    pub moments: Vec<Moment>,
+}
+
+impl Outage {
+    /// The result of the run, but for what there is to learn from it.
+    ///
+    /// # Errors
+    /// Where the service never came back.
+    pub fn result(
+        self,
+        run: &Run,
+        engine: &dyn Engine,
+        steady: Steady,
+        outcome: &Outcome,
+        snapshot_only: &[Lost],
+    ) -> Result<ScenarioResult> {
+        let requests = &outcome.journey.requests;
+        let first = &self.first_failure;
+        let recovered = self.phases.last().map_or(self.gone, |(_, at)| *at);
+        let serving = outcome
+            .first_verified(outcome.last_failure(recovered, first.sent.max(self.gone)))
+            .context("no write after the disaster was acknowledged and is there")?
+            .ended;
+        let mut phases = vec![("detected", first.ended)];
+        phases.extend(self.phases);
+        phases.push(("serving", serving));
+        let rto = Rto::new(first.sent, &phases);
+        let unreachable = outcome::unreachable_since(requests, self.gone);
+        let rpo = Rpo::new(requests, &outcome.verdict, snapshot_only, unreachable);
+        let outage = (first.sent.min(unreachable), serving);
+        let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
+        result.protected_seconds = Some(milliseconds(self.protected - first.sent));
+        result.moments = self.moments;
+        Ok(result)
+    }
+}
+
+/// The phase that the users waited for longest, as the end of a sentence.
+pub fn most_of_it(rto: &Rto) -> String {
+    let longest = rto
+        .phases
+        .iter()
+        .max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    longest.map_or_else(String::new, |phase| {
+        format!("; most of it was {:?}, {} s", phase.name, phase.seconds)
+    })
 }
 
 pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
@@ -54,38 +97,18 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
     step.done("all replicas ready");
 
     let client = run.client(&steady.url)?;
-    let played = course(disaster, run, engine, client.ledger())?;
+    let (outage, report) = course(disaster, run, engine, client.ledger())?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
     let outcome = Outcome::settle(client, before, engine)?;
-    let point = played.report.point.as_deref();
+    let point = report.point.as_deref();
     let point = point.context("the restore began with no point")?;
-    let snapshot_only = outcome.snapshot_only(point, played.gone, engine)?;
+    let snapshot_only = outcome.snapshot_only(point, outage.gone, engine)?;
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let requests = &outcome.journey.requests;
-    let first = &played.first_failure;
-    let serving = outcome
-        .first_verified(outcome.last_failure(played.restored, first.sent.max(played.gone)))
-        .context("no write after the disaster was acknowledged and is there")?
-        .ended;
-    let rto = Rto::new(
-        first.sent,
-        &[
-            ("detected", first.ended),
-            ("provisioned", played.provisioned),
-            ("restored", played.restored),
-            ("serving", serving),
-        ],
-    );
-    let unreachable = outcome::unreachable_since(requests, played.gone);
-    let rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, unreachable);
-    let outage = (first.sent.min(unreachable), serving);
-    let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
-    result.protected_seconds = Some(milliseconds(played.protected - first.sent));
-    result.moments = played.moments;
-    result.lessons = lessons(disaster, &result, &played.report);
+    let mut result = outage.result(run, engine, steady, &outcome, &snapshot_only)?;
+    result.lessons = lessons(disaster, &result, &report);
     Ok(result)
 }
 
@@ -98,33 +121,31 @@ pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine) -> Result<(
     protect(ctx, engine)
 }
 
-fn course(disaster: &Disaster, run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
+fn course(
+    disaster: &Disaster,
+    run: &Run,
+    engine: &dyn Engine,
+    ledger: &Ledger,
+) -> Result<(Outage, Restored)> {
     let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
     let words = format!("disaster: {}", disaster.breaks);
     let struck = course.act(&words, disaster.strike)?;
-    let noticed = || Ok(ledger.first_failure(struck.began));
-    let first_failure = wait::until(wait::FAILURE_NOTICED, noticed)?;
+    let first_failure = course.noticed(struck.began)?;
     let provisioned = course.act("infrastructure recreated", provision)?.ended;
     let restored = course.act("restore", disaster.restore)?;
     let report = restored.value;
     let report = report.context("a scenario has no dry run")?;
-
-    let step = run.ctx.ui.step("service back through the URL");
-    run.acknowledged(ledger, restored.ended, ACKNOWLEDGED_AFTER)?;
-    engine::wait_until_ready(engine)?;
-    step.done("writes are acknowledged again");
-
+    course.served_again(restored.ended)?;
     let protected = course.act(PROTECT, protect)?.ended;
     unfinished.done()?;
-    Ok(Played {
+    let outage = Outage {
         gone: struck.ended,
         first_failure,
-        provisioned,
-        restored: restored.ended,
-        report,
+        phases: vec![("provisioned", provisioned), ("restored", restored.ended)],
         protected,
         moments: course.into_moments(),
-    })
+    };
+    Ok((outage, report))
 }
 
 /// Claims and replicas as declared; does not wait for readiness, which needs
@@ -216,14 +237,10 @@ fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> V
             rpo.acknowledged, rpo.seconds
         ),
     };
-    let phases = result.rto.phases.iter();
-    let longest = phases.max_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    let longest = longest.map_or_else(String::new, |phase| {
-        format!("; most of it was {:?}, {} s", phase.name, phase.seconds)
-    });
     let rto = format!(
-        "RTO: users were without service for {} s{longest}.",
-        result.rto.seconds
+        "RTO: users were without service for {} s{}.",
+        result.rto.seconds,
+        most_of_it(&result.rto)
     );
     let alone = format!(
         "Snapshots alone would have lost {} rows, {} s worth.",
