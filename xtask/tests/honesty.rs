@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::TestLab;
+use support::{TestLab, standin};
 
 /// A scenario whose promise is broken: exit 1, and the result all the same.
 fn broken(lab: &TestLab, name: &str) -> Value {
@@ -20,6 +22,19 @@ fn broken(lab: &TestLab, name: &str) -> Value {
     let result: Value = serde_json::from_str(stdout.lines().next().unwrap()).unwrap();
     assert_eq!(result["passed"], false, "{result}");
     result
+}
+
+/// The folder of a lab's only run.
+fn run(lab: &TestLab) -> Option<PathBuf> {
+    let runs = fs::read_dir(lab.root.join(".lab/runs")).ok()?;
+    let mut runs = runs.map(|run| run.unwrap().path());
+    runs.find(|run| run.is_dir())
+}
+
+/// What that run kept.
+fn result(lab: &TestLab) -> Value {
+    let text = fs::read_to_string(run(lab).unwrap().join("result.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 fn ids(list: &Value) -> Vec<i64> {
@@ -140,10 +155,7 @@ fn a_client_that_stood_still_states_how_long_it_saw_nothing() {
     std::thread::sleep(Duration::from_millis(900));
     signal("-CONT");
     assert_eq!(scenario.wait().unwrap().code(), Some(0));
-    let runs = std::fs::read_dir(lab.root.join(".lab/runs")).unwrap();
-    let run = runs.map(|run| run.unwrap().path()).find(|run| run.is_dir());
-    let text = std::fs::read_to_string(run.unwrap().join("result.json")).unwrap();
-    let result: Value = serde_json::from_str(&text).unwrap();
+    let result = result(&lab);
     support::agreed(&lab, &result);
     assert!(
         result["client"]["resolution_seconds"].as_f64().unwrap() >= 0.85,
@@ -155,4 +167,72 @@ fn a_client_that_stood_still_states_how_long_it_saw_nothing() {
             .contains("can have gone unseen"),
         "{result}"
     );
+}
+
+/// Requests of a ledger that have ended, and how many of them failed.
+fn ended(ledger: &Path) -> (usize, usize) {
+    let text = fs::read_to_string(ledger).unwrap_or_default();
+    let ended = text.lines().filter(|line| line.contains(r#""ended""#));
+    ended.fold((0, 0), |(all, failed), line| {
+        (all + 1, failed + usize::from(line.contains(r#""failed""#)))
+    })
+}
+
+/// Lets no write through until a bystander was refused; how long that was, and
+/// whether the client saw it.
+fn outage(lab: &TestLab, port: u16, ledger: &Path) -> (Duration, bool) {
+    let away = lab.root.join(".lab/volumes/pra-data/away");
+    let before = ended(ledger);
+    support::await_some("an answered request", || {
+        (ended(ledger).0 > before.0).then_some(())
+    });
+    let began = Instant::now();
+    fs::write(&away, "").unwrap();
+    let answer = standin::request(port, "/add?message=bystander");
+    fs::remove_file(&away).unwrap();
+    let lasted = began.elapsed();
+    assert_eq!(answer, None, "an outage that let a write through");
+    // The one that was under way, and one that was not.
+    let during = ended(ledger).0;
+    let after = support::await_some("two answers more", || {
+        let now = ended(ledger);
+        (now.0 >= during + 2).then_some(now)
+    });
+    (lasted, after.1 > before.1)
+}
+
+#[test]
+fn an_outage_between_two_requests_is_shorter_than_what_the_result_says_can_go_unseen() {
+    const PERIOD: Duration = Duration::from_millis(100);
+    let lab = TestLab::new("unseen-outage");
+    lab.configure("rate = 60", "rate = 10");
+    lab.edit(
+        "app/pra/events.py",
+        "        identifier = self._database.write",
+        r#"        if fileops.size(self._layout.data + "/away") is not None:
+            raise NeedsRestore("adding an event", "away for a moment", "try again")
+        identifier = self._database.write"#,
+    );
+    lab.json(&["setup"]);
+    let port = standin::port(&lab);
+    let mut scenario = lab.spawn(&["scenario", "volume-loss"]);
+    let ledger = support::await_some("the client to write", || run(&lab)).join("ledger.jsonl");
+    // One that met a request was no such outage; a busy machine makes some long.
+    let unseen = support::await_some("an outage that no request met", || {
+        let (lasted, seen) = outage(&lab, port, &ledger);
+        (!seen && lasted < PERIOD).then_some(lasted)
+    });
+    assert_eq!(scenario.wait().unwrap().code(), Some(0));
+
+    let result = result(&lab);
+    support::agreed(&lab, &result);
+    assert_eq!(result["verified"]["phantom"], 0, "{result}");
+    let resolution = &result["client"]["resolution_seconds"];
+    assert!(
+        resolution.as_f64().unwrap() > unseen.as_secs_f64(),
+        "{unseen:?} went unseen: {result}"
+    );
+    let said = fs::read_to_string(lab.root.join("spawned.log")).unwrap();
+    let words = format!("an outage shorter than {resolution} s can go unseen");
+    assert!(said.contains(&words), "no {words:?} in {said}");
 }
