@@ -12,8 +12,9 @@ from pra import settings
 from pra.errors import EXIT_IO, PraError, UsageError, from_os_error
 
 _EXIT_CODES = (
-    "exit codes: 0 done; 1 refused, or a check failed; 2 wrong use or configuration;"
-    " 4 input or output failed; 5 somebody else held what was needed for too long"
+    "exit codes: 0 done; 1 refused, or a check failed; 2 wrong use or configuration, or there is"
+    " no such point, transaction or moment; 4 input or output failed; 5 somebody else held what"
+    " was needed for too long"
 )
 
 
@@ -123,7 +124,13 @@ def _restore_options(one: argparse.ArgumentParser) -> None:
 
 def _fail(error: PraError, as_json: bool) -> int:
     if as_json:
-        document = {"status": "error", "error": str(error), "next": error.next_step}
+        # A job hands on what its pod wrote, and not how that ended.
+        document = {
+            "status": "error",
+            "error": str(error),
+            "next": error.next_step,
+            "exit_code": error.exit_code,
+        }
         print(json.dumps(document, separators=(",", ":")))
     else:
         print(f"pra: {error}\nnext: {error.next_step}", file=sys.stderr)

@@ -18,7 +18,7 @@ def run(settings: Settings, name: str | None, out: TextIO) -> None:
 
     Raises:
         NeedsRestore: there is no database.
-        UsageError, Refused: there is no such point.
+        UsageError, Unknown: there is no such point.
     """
     if name is None:
         with Database(settings).read("reading all rows") as conn:

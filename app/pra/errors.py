@@ -29,6 +29,12 @@ class Refused(PraError):
     """Going on would break a promise, so nothing was changed."""
 
 
+class Unknown(Refused):
+    """There is no such point, transaction or moment: wrong use, and no broken promise."""
+
+    exit_code = EXIT_USAGE
+
+
 class NeedsRestore(Refused):
     """The data volume holds no database although restore points exist."""
 

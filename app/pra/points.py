@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 
 from pra import clock, fileops, layout, manifest
-from pra.errors import Refused, UsageError
+from pra.errors import Unknown, UsageError
 from pra.layout import Layout
 
 
@@ -86,7 +86,7 @@ def find(points: list[Point], name: str) -> Point:
 
     Raises:
         UsageError: that cannot be the name of a point.
-        Refused: there is no such point.
+        Unknown: there is no such point.
     """
     if not layout.POINT_NAME.fullmatch(name):
         raise UsageError(
@@ -97,7 +97,7 @@ def find(points: list[Point], name: str) -> Point:
     for point in points:
         if point.name == name:
             return point
-    raise Refused(
+    raise Unknown(
         "choosing a point", f"there is no point {name}", "python -m pra points lists what there is"
     )
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from pra import clock, history, points, timelines
-from pra.errors import Refused, UsageError
+from pra import clock, history, points, segments, timelines
+from pra.errors import Damaged, Refused, Unknown, UsageError
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -48,7 +48,12 @@ def exact_point(point: Point) -> Goal:
 
 
 def just_before(where: Layout, seq: int) -> Goal:
-    """The moment before transaction ``seq``, on the current timeline or an abandoned one."""
+    """The moment before transaction ``seq``, on the current timeline or an abandoned one.
+
+    Raises:
+        Unknown: the journal has no such transaction.
+        Damaged: it may have had it.
+    """
     return Goal(f"--to-before {seq}", path=_path_with(where, seq), until=seq - 1)
 
 
@@ -58,7 +63,7 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
     Transactions are taken in their order, never sorted by time.
 
     Raises:
-        Refused: it lies before the history, or clocks make it ambiguous.
+        Unknown: it lies before the history, or clocks make it ambiguous.
     """
     path = history.live_path(where) or _nothing()
     times = _times(path, known)
@@ -71,12 +76,12 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
             later.append((seq, seconds))
     if until is None:
         begins = clock.rfc3339(times[0][1], 3)
-        raise Refused(
+        raise Unknown(
             doing, f"that is before all that is kept: it begins at {begins}", "python -m pra points"
         )
     back = [seq for seq, seconds in later if seconds <= moment]
     if back:
-        raise Refused(
+        raise Unknown(
             doing,
             f"the clock was set back: transactions {later[0][0]} to {back[-1]} carry times"
             " around that moment",
@@ -95,11 +100,11 @@ def undo(where: Layout, known: list[Point]) -> Goal:
     """What was there before the last restore.
 
     Raises:
-        Refused: there was no restore, or nothing was there before it.
+        Unknown: there was no restore, or nothing was there before it.
     """
     live = timelines.live(where)
     if live is None or live.safety is None:
-        raise Refused(
+        raise Unknown(
             "undoing the last restore",
             "nothing was there before it" if live and live.point else "there was no restore",
             "python -m pra points lists what can be restored",
@@ -173,16 +178,31 @@ def _times(path: Path, known: list[Point]) -> list[tuple[int, float]]:
 
 def _path_with(where: Layout, seq: int) -> Path:
     """The history that holds transaction ``seq``: the current one if it does."""
+    doing = f"restoring --to-before {seq}"
     live = history.live_path(where)
     others = [timelines.read(where, number) for number in reversed(timelines.numbers(where))]
     for path in [live] + [history.path_to(where, other) for other in others if other.active]:
         if path and any(step.record.seq == seq for step in path.everything()):
             return path
-    raise Refused(
-        f"restoring --to-before {seq}",
-        f"the journal has no transaction {seq}",
-        "python -m pra log lists those it has",
-    )
+    missing = f"the journal has no transaction {seq}"
+    listed = "python -m pra log lists those it has"
+    damage = _damage(where)
+    if damage:
+        raise Damaged(doing, f"{missing} that can be read: {damage}", listed)
+    raise Unknown(doing, missing, listed)
+
+
+def _damage(where: Layout) -> str | None:
+    """What hides transactions of the journal, if anything does."""
+    for segment in segments.listing(where):
+        try:
+            _, scan = segments.read(segment)
+        except Damaged as error:
+            return error.happened
+        scan.read()
+        if hole := scan.hole():
+            return hole
+    return None
 
 
 def _nothing():

@@ -46,6 +46,7 @@ def backup(config: Settings, options: Options) -> int:
         "point": point,
         "error": f"{point['name']} is quarantined: {point['reason']}",
         "next": _after_a_loss(config),
+        "exit_code": EXIT_REFUSED,
     }
     _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
     return EXIT_REFUSED

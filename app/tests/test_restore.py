@@ -318,7 +318,7 @@ def test_verbs_report_failure_in_json_and_exit_code(environment, where):
     for arguments, code in (
         (["restore", "--json"], 1),
         (["restore", "../x", "--json"], 2),
-        (["restore", "app-1.db", "--json"], 1),
+        (["restore", "app-1.db", "--json"], 2),
         (["frobnicate", "--json"], 2),
     ):
         done = pra(environment, *arguments)
@@ -326,6 +326,8 @@ def test_verbs_report_failure_in_json_and_exit_code(environment, where):
         document = json.loads(done.stdout)
         assert document["status"] == "error"
         assert document["next"]
+        # A job hands on its log alone.
+        assert document["exit_code"] == code
     shutil.rmtree(where.backup)
     assert pra(environment, "points", "--json").returncode == 4
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import pra
-from helpers import add, lose_data
+from helpers import add, content, last_segment, lose_data, overwrite
 
 from pra import cli, errors, fileops, locks, volumes
 from pra.errors import Refused
@@ -52,14 +52,35 @@ def test_moments_log_plan_and_undo(environment, where, events):
     [
         (("restore", "--to", "yesterday"), 2),
         (("restore", "app-1.db", "--to-before", "3"), 2),
-        (("restore", "--to-before", "99"), 1),
+        (("restore", "--to-before", "99"), 2),
+        (("restore", "--to", "2000-01-01T00:00:00Z"), 2),
+        (("restore", "app-1.db"), 2),
+        (("dump", "--point", "app-1.db"), 2),
         (("restore", "--to-before", "x"), 2),
-        (("undo",), 1),
+        (("undo",), 2),
         (("log", "--limit", "x"), 2),
     ],
 )
 def test_wrong_or_refused_uses(environment, where, events, arguments, code):
+    add(events, 1)
     assert document(environment, *arguments, code=code)["status"] == "error"
+
+
+def test_what_damage_hides_is_a_broken_promise_and_no_wrong_use(environment, where, events):
+    add(events, 4)
+    point = document(environment, "backup")["point"]["name"]
+    add(events, 3)
+    journal = last_segment(where)
+    raw = bytearray(content(journal))
+    raw[raw.index(b"message 1")] ^= 1
+    overwrite(journal, bytes(raw))
+    said = document(environment, "restore", "--to-before", "7", code=1)["error"]
+    assert "no transaction 7 that can be read: records before 3 are damaged" in said
+    with open(where.point(point), "r+b") as file:
+        file.write(b"x")
+    for word in (point, "latest"):
+        assert document(environment, "restore", word, code=1)["exit_code"] == 1
+    assert document(environment, "restore", "app-1.db", code=2)["exit_code"] == 2
 
 
 def test_what_may_pass_has_another_exit_code_than_a_refusal(
@@ -81,7 +102,9 @@ def test_after_a_loss_the_next_step_is_not_the_moment_that_has_the_loss(environm
     add(events, 4)
     document(environment, "backup")
     events._database.write("losing", lambda conn: conn.execute("DELETE FROM events") and None)
-    said = document(environment, "backup", code=1)["next"]
+    refused = document(environment, "backup", code=1)
+    said = refused["next"]
+    assert refused["exit_code"] == 1
     assert "restore latest" not in said
     assert said.startswith("python -m pra log --largest")
     found = document(environment, "log", "--largest")["transactions"][0]

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::engine::{self, Engine, JobOutcome, JobSource};
 use crate::exec::Output;
-use crate::failure::{self, Failure};
+use crate::failure::{self, Failure, Kind};
 use crate::http;
 use crate::measure::compare::{self, Rows};
 
@@ -187,12 +187,12 @@ pub fn prune(engine: &dyn Engine, dry_run: bool) -> Result<Said<Pruned>> {
 
 /// Every row, from one consistent read.
 pub fn dump(engine: &dyn Engine) -> Result<Rows> {
-    compare::parse_dump(&verb(engine, &["dump"])?)
+    compare::parse_dump(&verb(engine, &["dump", "--json"])?)
 }
 
 /// Every row of a restore point.
 pub fn dump_point(engine: &dyn Engine, name: &str) -> Result<Rows> {
-    compare::parse_dump(&verb(engine, &["dump", "--point", name])?)
+    compare::parse_dump(&verb(engine, &["dump", "--json", "--point", name])?)
 }
 
 pub fn status(url: &str) -> Result<Status> {
@@ -249,13 +249,18 @@ fn verb(engine: &dyn Engine, args: &[&str]) -> Result<String> {
 
 /// Why a verb that did not succeed did not: its document, or its words.
 pub fn refusal(output: &Output, verb: &str) -> Failure {
-    let said = complaint(&output.stdout).unwrap_or_else(|| in_words(&output.stderr));
-    said.into_failure(verb)
+    let words = || in_words(&output.stderr, output.status.code());
+    complaint(&output.stdout)
+        .unwrap_or_else(words)
+        .into_failure(verb)
 }
 
-/// What the package says where nobody asked for a document.
-fn in_words(said: &str) -> Complaint {
+/// What the package says where nobody asked for a document. The exit code is
+/// its own only where it said something: it may never have begun.
+fn in_words(said: &str, code: Option<i32>) -> Complaint {
+    const ITS_WORDS: &str = "pra: ";
     let said = said.trim();
+    let its_own = said.lines().any(|line| line.starts_with(ITS_WORDS));
     let (error, next) = said
         .rsplit_once("\nnext: ")
         .map_or((said, None), |(error, next)| {
@@ -263,8 +268,9 @@ fn in_words(said: &str) -> Complaint {
             (error, Some(next.to_owned()))
         });
     Complaint {
-        error: error.trim_start_matches("pra: ").to_owned(),
+        error: error.trim_start_matches(ITS_WORDS).to_owned(),
         next,
+        exit_code: code.filter(|_| its_own),
     }
 }
 
@@ -273,11 +279,14 @@ fn in_words(said: &str) -> Complaint {
 struct Complaint {
     error: String,
     next: Option<String>,
+    /// None where it ended without saying how.
+    exit_code: Option<i32>,
 }
 
 impl Complaint {
     fn into_failure(self, verb: &str) -> Failure {
-        let failure = Failure::promise(format!("`pra {verb}` failed: {}", self.error));
+        let kind = self.exit_code.map_or(Kind::Tool, Kind::of_pra);
+        let failure = Failure::new(kind, format!("`pra {verb}` failed: {}", self.error));
         failure.next(
             self.next
                 .map_or_else(|| "cargo xtask status".into(), |next| failure::typed(&next)),
@@ -302,6 +311,7 @@ fn job_document<T: DeserializeOwned>(outcome: &JobOutcome, verb: &str) -> Result
         ]
         .join("\n"),
         next: None,
+        exit_code: None,
     });
     Err(said.into_failure(verb).into())
 }
@@ -326,7 +336,7 @@ pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Kind, kind, next};
+    use crate::failure::{kind, next};
 
     fn outcome(succeeded: bool, log: &str) -> JobOutcome {
         JobOutcome {
@@ -346,27 +356,42 @@ mod tests {
 
     #[test]
     fn a_failed_job_says_what_the_package_said() {
-        let log = "noise\n{\"status\":\"error\",\"error\":\"no space\",\"next\":\"prune\"}\n";
-        let error = job_document::<Value>(&outcome(false, log), "backup").unwrap_err();
-        assert_eq!(kind(&error), Kind::Promise);
-        assert!(error.to_string().contains("no space"), "{error}");
-        assert_eq!(next(&error), Some("prune"));
+        for (code, meaning) in [
+            (1, Kind::Promise),
+            (2, Kind::Usage),
+            (4, Kind::Tool),
+            (5, Kind::Timeout),
+        ] {
+            let said = format!(r#"{{"error":"no space","next":"prune","exit_code":{code}}}"#);
+            let log = format!("noise\n{said}\n");
+            let error = job_document::<Value>(&outcome(false, &log), "backup").unwrap_err();
+            assert_eq!(kind(&error), meaning, "{code}");
+            assert!(error.to_string().contains("no space"), "{error}");
+            assert_eq!(next(&error), Some("prune"));
+        }
     }
 
     #[test]
     fn words_on_standard_error_are_a_complaint_too() {
-        let said = in_words("pra: exporting: no database\nnext: python -m pra restore latest\n");
+        let words = "pra: exporting: no database\nnext: python -m pra restore latest\n";
+        let said = in_words(words, Some(1));
         assert_eq!(said.error, "exporting: no database");
         assert_eq!(said.next.as_deref(), Some("python -m pra restore latest"));
         // What kubectl adds is no part of the command that comes next.
-        let said = in_words("pra: a: b\nnext: c\ncommand terminated with exit code 1");
+        let words = "pra: a: b\nnext: c\ncommand terminated with exit code 2";
+        let said = in_words(words, Some(2));
         assert_eq!(said.next.as_deref(), Some("c"));
-        assert_eq!(in_words("Killed").error, "Killed");
+        assert_eq!(kind(&said.into_failure("export").into()), Kind::Usage);
+        // An exit code that is not the package's says nothing of promises.
+        let said = in_words("Killed", Some(1));
+        assert_eq!(said.error, "Killed");
+        assert_eq!(kind(&said.into_failure("export").into()), Kind::Tool);
     }
 
     #[test]
     fn a_job_that_died_without_a_word_shows_its_log() {
         let error = job_document::<Value>(&outcome(false, "Traceback"), "restore").unwrap_err();
         assert!(error.to_string().contains("Traceback"), "{error}");
+        assert_eq!(kind(&error), Kind::Tool);
     }
 }

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use crate::app::{self, Plan, Restored, Said};
 use crate::context::Context;
 use crate::engine::{self, Engine};
-use crate::exec::{Cmd, Output, Piped};
-use crate::failure::{Failure, Kind};
+use crate::exec::{Cmd, Piped};
+use crate::failure::Failure;
 use crate::manifests::substitute;
 use crate::tools::python;
 use crate::wait;
@@ -69,20 +69,9 @@ pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
     if output.status.success() {
         return app::parse(&output.stdout, "adopt");
     }
-    let mut refusal = refusal(&output, "adopt --check");
+    let mut refusal = app::refusal(&output, "adopt --check");
     refusal.message = format!("{name}: {}", refusal.message);
     Err(refusal.into())
-}
-
-/// With the meaning of the package's exit code, which a job does not hand on.
-fn refusal(output: &Output, verb: &str) -> Failure {
-    let mut refusal = app::refusal(output, verb);
-    refusal.kind = match output.status.code() {
-        Some(1) => Kind::Promise,
-        Some(2) => Kind::Usage,
-        _ => Kind::Tool,
-    };
-    refusal
 }
 
 /// What is shown as shell may begin with another folder than ours.
@@ -135,7 +124,7 @@ pub fn export(ctx: &Context, engine: &dyn Engine, path: &Path) -> Result<Option<
     let output = engine.stream(&["export"], Piped::Into(part.path.clone()))?;
     let output = output.context("an export has an end")?;
     if !output.status.success() {
-        return Err(refusal(&output, "export").into());
+        return Err(app::refusal(&output, "export").into());
     }
     let copy = check(ctx, &part.path)?.value;
     part.publish(path)?;
@@ -204,7 +193,7 @@ fn document<T: serde::de::DeserializeOwned>(
         return Ok(None);
     };
     if !output.status.success() {
-        return Err(refusal(&output, "adopt").into());
+        return Err(app::refusal(&output, "adopt").into());
     }
     app::parse(&output.stdout, "adopt").map(Some)
 }

@@ -20,6 +20,18 @@ pub enum Kind {
     Interrupted = 130,
 }
 
+impl Kind {
+    /// What an exit code of the package means, which counts as we do.
+    pub fn of_pra(code: i32) -> Self {
+        match code {
+            1 => Self::Promise,
+            2 => Self::Usage,
+            5 => Self::Timeout,
+            _ => Self::Tool,
+        }
+    }
+}
+
 /// One failure: what was being done and what happened, and the command that
 /// comes next.
 #[derive(Debug)]

@@ -31,8 +31,22 @@ fn restore_points_are_listed_restored_and_refused() {
     for bad in ["../app-1.db", "app-1", "--help.db"] {
         lab.fails(2, &["restore", "--", bad]);
     }
-    let said = lab.fails(1, &["restore", "app-1.db"]);
-    assert!(said.contains("app-1.db"), "{said}");
+    for command in [
+        &["restore", "app-1.db"][..],
+        &["restore", "app-1.db", "--plan"],
+    ] {
+        let said = lab.fails(2, command);
+        assert!(said.contains("there is no point app-1.db"), "{said}");
+    }
+    // What is there and may not be used is a broken promise, and no wrong use.
+    let file = lab.root.join(".lab/volumes/pra-backup").join(name);
+    let bytes = fs::metadata(&file).unwrap().len();
+    fs::write(&file, vec![0; bytes as usize]).unwrap();
+    for command in [&["restore", name][..], &["restore", name, "--plan"]] {
+        let said = lab.fails(1, command);
+        assert!(said.contains("SHA-256"), "{said}");
+    }
+    assert_eq!(lab.curl("/count")["count"], 1);
 }
 
 #[test]
@@ -66,7 +80,12 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
     lab.json(&["restore", "--to", moment]);
     assert_eq!(lab.curl("/consultation")[0]["message"], "two");
     lab.fails(2, &["restore", "--to", "yesterday"]);
-    lab.fails(1, &["restore", "--to-before", "999"]);
+    for command in [&["restore"][..], &["restore", "--plan"]] {
+        let said = lab.fails(2, &[command, &["--to-before", "999"]].concat());
+        assert!(said.contains("no transaction 999"), "{said}");
+        let said = lab.fails(2, &[command, &["--to", "2001-01-01T00:00:00Z"]].concat());
+        assert!(said.contains("before all that is kept"), "{said}");
+    }
 
     let kept = lab.json(&["restore", "--list"])["points"]
         .as_array()

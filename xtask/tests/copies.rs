@@ -120,6 +120,22 @@ fn a_copy_takes_the_place_of_what_is_there_only_after_a_yes() {
     assert!(said.contains("would be replaced"), "{said}");
     assert_eq!(fs::read(&file).unwrap(), before);
     assert_eq!(lab.json(&["export", name, "--yes"])["rows"], 2);
+
+    // A damaged one is a broken promise, and so is a database that is gone.
+    let mut damaged = fs::read(&file).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&file, damaged).unwrap();
+    for command in [&["adopt", name][..], &["adopt", name, "--plan"]] {
+        lab.fails(1, command);
+    }
+    assert_eq!(messages(&lab), ["kept", "later"]);
+    fs::remove_file(lab.root.join(".lab/volumes/pra-data/app.db")).unwrap();
+    let said = lab.fails(1, &["export", name, "--yes"]);
+    assert!(
+        said.contains("restore it: cargo xtask restore latest"),
+        "{said}"
+    );
     fs::remove_file(&file).unwrap();
 }
 

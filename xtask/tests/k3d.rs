@@ -162,7 +162,7 @@ fn points_are_listed_and_restored(lab: &TestLab) {
     lab.json(&["undo"]);
     assert!(lab.curl("/count")["count"].as_u64() > oldest["rows"].as_u64());
 
-    let said = lab.fails(1, &["restore", "app-1.db"]);
+    let said = lab.fails(2, &["restore", "app-1.db"]);
     assert!(said.contains("there is no point app-1.db"), "{said}");
     let pods = must("kubectl --context k3d-pra -n pra get pods -l job-name=sqlite-restore -o name");
     assert_eq!(pods.lines().count(), 1, "a refusal is not repeated: {pods}");
