@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("log", "list the journal's transactions, newest first")
     one.add_argument("--largest", action="store_true", help="those that touch most rows first")
     one.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    verb("prove", "write a transaction that changes no row, and find it in the journal")
     one = verb("prune", "remove what the retention settings no longer keep")
     one.add_argument("--dry-run", action="store_true", help="only say what would go")
     one = verb("dump", "write every row as JSON lines")

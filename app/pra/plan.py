@@ -9,6 +9,7 @@ from pra import (
     history,
     locks,
     points,
+    records,
     schema,
     sqlite,
     timelines,
@@ -98,7 +99,10 @@ def _difference(planned: Iterator, current: Iterator) -> tuple[int, int, int]:
 
 
 def _left_behind(where: Layout, built: Candidate) -> dict | None:
-    """The current timeline's transactions that are not part of the planned one's past."""
+    """The current timeline's transactions that are not part of the planned one's past.
+
+    One that changed no row, as a proof leaves behind, is nothing to miss.
+    """
     live = timelines.live(where)
     if live is None:
         return None
@@ -107,6 +111,7 @@ def _left_behind(where: Layout, built: Candidate) -> dict | None:
         step.record.seq
         for step in history.path_to(where, live).everything()
         if step.record.seq > kept.get(step.timeline, -1)
+        and records.changeset_of(step.record.payload)
     ]
     if not left:
         return None

@@ -237,6 +237,23 @@ def log(config: Settings, options: Options) -> int:
     return 0
 
 
+def prove(config: Settings, options: Options) -> int:
+    """Prove that writes are journaled."""
+    from pra import proof
+
+    result = proof.run(config)
+    _report(
+        options,
+        result,
+        lambda: (
+            f"transaction {result['seq']} is in the journal, and changed nothing"
+            if result["status"] == "journaled"
+            else "there is no journal: PRA_JOURNAL is off"
+        ),
+    )
+    return 0
+
+
 def prune(config: Settings, options: Options) -> int:
     """Remove what retention no longer keeps."""
     from pra import retention

@@ -16,6 +16,7 @@ mod local;
 mod manifests;
 mod measure;
 mod pins;
+mod protected;
 mod scenario;
 mod tools;
 mod ui;

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::app::{self, Plan, Restored, Said, Taken};
+use crate::app::{self, Plan, Restored, Said};
 use crate::commands::setup;
 use crate::context::Context;
 use crate::copy::{self, Copy};
 use crate::engine::{self, Engine};
-use crate::failure::Failure;
+use crate::protected::{self, Protected};
 use crate::scenario::mark;
 use crate::wait;
 
@@ -67,17 +67,11 @@ pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
         setup::ensure_up(ctx, engine.as_ref())?;
         in_place(ctx, engine.as_ref(), file)?
     };
-    // Recovered means protected again: a new verified point of the new state,
-    // and a journal that leads on from it.
-    let step = ctx.ui.step("new backup");
-    let backup = app::backup(engine.as_ref())?;
-    let (Some(restored), Some(backup)) = (restored, backup) else {
-        step.done("shown");
+    let protected = protected::again(ctx, engine.as_ref())?;
+    let (Some(restored), Some(protected)) = (restored, protected) else {
         return Ok(());
     };
-    insist_on_protection(engine.as_ref())?;
-    step.done("taken");
-    tell(ctx, file, &copy, &restored, &backup)
+    tell(ctx, file, &copy, &restored, &protected)
 }
 
 fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
@@ -162,31 +156,19 @@ fn consent(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
     ))
 }
 
-/// # Errors
-/// The journal does not lead on from the new database, where it should.
-fn insist_on_protection(engine: &dyn Engine) -> Result<()> {
-    let url = engine.facts()?.url.context("the lab has no URL")?;
-    match app::status(&url)?.more.get("unprotected") {
-        None | Some(Value::Null) => Ok(()),
-        Some(why) => Err(
-            Failure::promise(format!("new writes are not protected: {why}"))
-                .next("cargo xtask backup")
-                .into(),
-        ),
-    }
-}
-
 fn tell(
     ctx: &Context,
     file: &Path,
     copy: &Said<Copy>,
     restored: &Said<Restored>,
-    backup: &Said<Taken>,
+    protected: &Protected,
 ) -> Result<()> {
     if ctx.ui.json() {
         let document = format!(
-            r#"{{"copy":{},"adopted":{},"backup":{}}}"#,
-            copy.text, restored.text, backup.text
+            r#"{{"copy":{},"adopted":{},{}}}"#,
+            copy.text,
+            restored.text,
+            protected.members()
         );
         ctx.ui.raw(&document);
         return Ok(());
@@ -204,11 +186,7 @@ fn tell(
         copy.value.created,
         age(&copy.value)
     ));
-    let point = &backup.value.point;
-    ctx.ui.say(&format!(
-        "Protected again: {} is {}.",
-        point.name, point.status
-    ));
+    ctx.ui.say(&protected.words());
     Ok(())
 }
 

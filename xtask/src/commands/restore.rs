@@ -10,6 +10,7 @@ use crate::cli::RestoreArgs;
 use crate::commands::setup;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::protected;
 
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if args.list {
@@ -208,27 +209,18 @@ fn bring_back(ctx: &Context, command: &str, target: &str, force: bool) -> Result
     let step = ctx.ui.step(format!("restore {target}"));
     let report = app::restore(engine.as_ref(), target, force)?;
     step.done("verified and in place");
-    // Recovered means protected again: a new verified point of the new state.
-    let step = ctx.ui.step("new backup");
-    let protected = app::backup(engine.as_ref())?;
-    step.done("taken");
+    let protected = protected::again(ctx, engine.as_ref())?;
     let (Some(report), Some(protected)) = (report, protected) else {
         return Ok(());
     };
     if ctx.ui.json() {
-        let document = format!(
-            r#"{{"restore":{},"backup":{}}}"#,
-            report.text, protected.text
-        );
+        let members = protected.members();
+        let document = format!(r#"{{"restore":{},{members}}}"#, report.text);
         ctx.ui.raw(&document);
         return Ok(());
     }
     ctx.ui.say(&summary(target, &report));
-    let point = &protected.value.point;
-    ctx.ui.say(&format!(
-        "Protected again: {} is {}.",
-        point.name, point.status
-    ));
+    ctx.ui.say(&protected.words());
     Ok(())
 }
 

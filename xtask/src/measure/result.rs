@@ -26,8 +26,8 @@ pub struct ScenarioResult {
     pub client: ClientFigures,
     pub verified: Verified,
     pub backups_resumed: bool,
-    /// From the first failed request until a new verified backup existed;
-    /// outside `rto.seconds`.
+    /// From the first failed request until a new verified backup existed and a
+    /// write was journaled; outside `rto.seconds`.
     pub protected_seconds: Option<f64>,
     /// One entry for each replica that was made to die.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -230,8 +230,8 @@ fn refusal(course: &Course, volume: &Volume, full: f64) -> Result<Refusal> {
     })
 }
 
-/// Returns when there was room, when writes had gone on, and when there was a
-/// new verified backup.
+/// Returns when there was room, when writes had gone on, and when all was
+/// protected again.
 fn make_room_again(course: &Course, volume: &Volume) -> Result<(f64, f64, f64)> {
     let words = format!("{} has room again", volume.claim);
     let freed = course.act(&words, |_, engine| volume.empty(engine))?.ended;

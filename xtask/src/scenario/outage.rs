@@ -40,7 +40,7 @@ pub struct Outage {
     /// The phases between noticing and serving, and when each ended; with the
     /// last one the data are back.
     pub phases: Vec<(&'static str, f64)>,
-    /// A new verified backup existed.
+    /// A new verified backup existed, and writes were proven to be journaled.
     pub protected: f64,
     pub moments: Vec<Moment>,
 }
@@ -166,11 +166,12 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// What most recoveries need.
 pub const BACKUP: &str = "verified backup";
 /// What ends every recovery.
-pub const PROTECT: &str = "backups resumed, new verified backup";
+pub const PROTECT: &str = "backups resumed, new verified backup, a journaled write";
 
 pub fn protect(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     engine.suspend_backups(false)?;
-    verified_backup(ctx, engine)
+    verified_backup(ctx, engine)?;
+    app::prove(engine).map(drop)
 }
 
 /// A new point, which must be a verified one.

@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::app;
 use crate::context::Context;
 use crate::engine::{self, Engine};
+use crate::protected;
 use crate::scenario::mark::{self, Unfinished};
 use crate::scenario::{bad_delete, cluster_loss, disk_full, node_loss};
 
@@ -47,12 +48,16 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
     if let Some(copy) = &unfinished.copy {
         cluster_loss::carry_on(engine, copy, &url)?;
     }
-    if let Some(target) = target(engine, unfinished, &url)? {
-        app::restore(engine, &target, false)?;
+    let target = target(engine, unfinished, &url)?;
+    if let Some(target) = &target {
+        app::restore(engine, target, false)?;
     }
     engine.suspend_backups(false)?;
     mark::forget(&ctx.lab)?;
     step.done("database there, backups resumed");
+    if target.is_some() || unfinished.copy.is_some() {
+        protected::again(ctx, engine)?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,171 @@
+//! What the package answers: its documents, and what it says where it refuses
+//! or fails.
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::engine::JobOutcome;
+use crate::exec::Output;
+use crate::failure::{self, Failure, Kind};
+
+/// A document of the package: what it means to us, and the very text, with
+/// whatever else it says, for `--json`.
+#[derive(Clone, Debug)]
+pub struct Said<T> {
+    pub value: T,
+    pub text: String,
+}
+
+/// Why a verb that did not succeed did not: its document, or its words.
+pub fn refusal(output: &Output, verb: &str) -> Failure {
+    let words = || in_words(&output.stderr, output.status.code());
+    complaint(&output.stdout)
+        .unwrap_or_else(words)
+        .into_failure(verb)
+}
+
+/// What the package says where nobody asked for a document. The exit code is
+/// its own only where it said something: it may never have begun.
+fn in_words(said: &str, code: Option<i32>) -> Complaint {
+    const ITS_WORDS: &str = "pra: ";
+    let said = said.trim();
+    let its_own = said.lines().any(|line| line.starts_with(ITS_WORDS));
+    let (error, next) = said
+        .rsplit_once("\nnext: ")
+        .map_or((said, None), |(error, next)| {
+            let next = next.lines().next().unwrap_or_default();
+            (error, Some(next.to_owned()))
+        });
+    Complaint {
+        error: error.trim_start_matches(ITS_WORDS).to_owned(),
+        next,
+        exit_code: code.filter(|_| its_own),
+    }
+}
+
+/// What the package says when it refuses or fails.
+#[derive(Deserialize)]
+pub(super) struct Complaint {
+    error: String,
+    next: Option<String>,
+    /// None where it ended without saying how.
+    exit_code: Option<i32>,
+}
+
+impl Complaint {
+    pub fn into_failure(self, verb: &str) -> Failure {
+        let kind = self.exit_code.map_or(Kind::Tool, Kind::of_pra);
+        let failure = Failure::new(kind, format!("`pra {verb}` failed: {}", self.error));
+        failure.next(
+            self.next
+                .map_or_else(|| "cargo xtask status".into(), |next| failure::typed(&next)),
+        )
+    }
+}
+
+pub(super) fn complaint(text: &str) -> Option<Complaint> {
+    serde_json::from_str(document_line(text)?).ok()
+}
+
+/// The document of a job that succeeded; what it said where it did not.
+pub(super) fn job_document<T: DeserializeOwned>(
+    outcome: &JobOutcome,
+    verb: &str,
+) -> Result<Said<T>> {
+    if outcome.succeeded {
+        let line = document_line(&outcome.log).unwrap_or_default();
+        return parse(line, verb);
+    }
+    let said = complaint(&outcome.log).unwrap_or_else(|| Complaint {
+        error: [
+            outcome.reason.as_deref().unwrap_or("the job failed"),
+            outcome.log.trim(),
+        ]
+        .join("\n"),
+        next: None,
+        exit_code: None,
+    });
+    Err(said.into_failure(verb).into())
+}
+
+/// The last line that is a JSON object: a pod's log mixes it with messages.
+fn document_line(text: &str) -> Option<&str> {
+    let mut lines = text.lines().rev().map(str::trim);
+    lines.find(|line| line.starts_with('{') && line.ends_with('}'))
+}
+
+/// Reads a document of the package.
+pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
+    let text = text.trim();
+    let value = serde_json::from_str(text)
+        .with_context(|| format!("reading the answer of `pra {verb}`"))?;
+    Ok(Said {
+        value,
+        text: text.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::failure::{kind, next};
+
+    fn outcome(succeeded: bool, log: &str) -> JobOutcome {
+        JobOutcome {
+            succeeded,
+            reason: None,
+            log: log.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_document_is_found_between_messages() {
+        let log = "starting\n{\"a\":1}\nbye\n";
+        let said: Said<Value> = job_document(&outcome(true, log), "backup").unwrap();
+        assert_eq!(said.value["a"], 1);
+        assert_eq!(said.text, "{\"a\":1}");
+    }
+
+    #[test]
+    fn a_failed_job_says_what_the_package_said() {
+        for (code, meaning) in [
+            (1, Kind::Promise),
+            (2, Kind::Usage),
+            (4, Kind::Tool),
+            (5, Kind::Timeout),
+        ] {
+            let said = format!(r#"{{"error":"no space","next":"prune","exit_code":{code}}}"#);
+            let log = format!("noise\n{said}\n");
+            let error = job_document::<Value>(&outcome(false, &log), "backup").unwrap_err();
+            assert_eq!(kind(&error), meaning, "{code}");
+            assert!(error.to_string().contains("no space"), "{error}");
+            assert_eq!(next(&error), Some("prune"));
+        }
+    }
+
+    #[test]
+    fn words_on_standard_error_are_a_complaint_too() {
+        let words = "pra: exporting: no database\nnext: python -m pra restore latest\n";
+        let said = in_words(words, Some(1));
+        assert_eq!(said.error, "exporting: no database");
+        assert_eq!(said.next.as_deref(), Some("python -m pra restore latest"));
+        // What kubectl adds is no part of the command that comes next.
+        let words = "pra: a: b\nnext: c\ncommand terminated with exit code 2";
+        let said = in_words(words, Some(2));
+        assert_eq!(said.next.as_deref(), Some("c"));
+        assert_eq!(kind(&said.into_failure("export").into()), Kind::Usage);
+        // An exit code that is not the package's says nothing of promises.
+        let said = in_words("Killed", Some(1));
+        assert_eq!(said.error, "Killed");
+        assert_eq!(kind(&said.into_failure("export").into()), Kind::Tool);
+    }
+
+    #[test]
+    fn a_job_that_died_without_a_word_shows_its_log() {
+        let error = job_document::<Value>(&outcome(false, "Traceback"), "restore").unwrap_err();
+        assert!(error.to_string().contains("Traceback"), "{error}");
+        assert_eq!(kind(&error), Kind::Tool);
+    }
+}

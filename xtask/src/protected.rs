@@ -1,0 +1,49 @@
+//! What has to hold before a command calls a lab recovered.
+
+use anyhow::Result;
+
+use crate::app::{self, Proof, Said, Taken};
+use crate::context::Context;
+use crate::engine::Engine;
+
+/// Proof that what came back is protected again.
+pub struct Protected {
+    backup: Said<Taken>,
+    proof: Said<Proof>,
+}
+
+/// Takes a new verified point of the new state, and sees the journal take the
+/// next write; `None` in a dry run.
+///
+/// # Errors
+/// One of the two cannot be had.
+pub fn again(ctx: &Context, engine: &dyn Engine) -> Result<Option<Protected>> {
+    let step = ctx.ui.step("new backup");
+    let backup = app::backup(engine)?;
+    step.done(if backup.is_some() { "taken" } else { "shown" });
+    let step = ctx.ui.step("proof that writes are journaled");
+    let proof = app::prove(engine)?;
+    step.done(match &proof {
+        Some(proof) => proof.value.to_string(),
+        None => "shown".to_owned(),
+    });
+    Ok(backup
+        .zip(proof)
+        .map(|(backup, proof)| Protected { backup, proof }))
+}
+
+impl Protected {
+    /// For a document: what the package said of both.
+    pub fn members(&self) -> String {
+        let (backup, proof) = (&self.backup.text, &self.proof.text);
+        format!(r#""backup":{backup},"proof":{proof}"#)
+    }
+
+    pub fn words(&self) -> String {
+        let point = &self.backup.value.point;
+        format!(
+            "Protected again: {} is {}; {}.",
+            point.name, point.status, self.proof.value
+        )
+    }
+}
