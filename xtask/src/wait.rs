@@ -37,6 +37,7 @@ pub const SUPERVISOR_UP: Wait = wait(
     "cargo xtask local stop && cargo xtask setup",
 );
 pub const SUPERVISOR_DOWN: Wait = wait("the supervisor to end", 60, 20, "cargo xtask status");
+pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
 pub const ORPHANS_GONE: Wait = wait("left-over processes to end", 15, 20, "cargo xtask status");
 pub const APP_READY: Wait = wait("the application to be ready", 90, 15, "cargo xtask status");
 pub const APP_SERVES: Wait = wait(

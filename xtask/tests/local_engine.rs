@@ -42,20 +42,6 @@ fn a_hard_end_costs_at_most_the_requests_under_way() {
 }
 
 #[test]
-fn a_lock_that_names_no_process_is_said_at_once() {
-    let lab = lab("lock");
-    up(&lab);
-    let path = lab.root.join(".lab/state/supervisor.lock");
-    let pid = fs::read_to_string(&path).unwrap();
-    fs::write(&path, "not a number").unwrap();
-    let output = lab.xtask(&["local", "stop"]);
-    assert_eq!(output.status.code(), Some(4));
-    assert!(said(&output).contains("pkill -f --"), "{}", said(&output));
-    fs::write(&path, pid).unwrap();
-    done(&lab, &["local", "stop"]);
-}
-
-#[test]
 fn a_killed_supervisor_is_replaced_as_it_was_without_orphans_or_doubles() {
     let lab = lab("takeover");
     let port = up(&lab);

@@ -1,8 +1,6 @@
 //! The local engine: pods are processes of this machine under a supervisor,
 //! volumes are folders of `.lab`.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -202,44 +200,33 @@ impl LocalEngine {
         })
     }
 
-    /// Ends the supervisor and everything it runs; the volumes stay.
+    /// Ends the supervisor and everything it runs, or what is left of one that
+    /// was killed; the volumes stay.
     pub fn stop(&self) -> Result<()> {
+        let left = local::leftovers(&self.lab);
         if client::is_alive(&self.lab) && self.change("stop") {
             let step = self
                 .ui
                 .step("stopping the supervisor and everything it runs");
             client::stop(&self.lab)?;
             step.done("stopped");
+        } else if !left.is_empty() && self.change("stop") {
+            let step = self
+                .ui
+                .step("ending what a supervisor that was killed left behind");
+            local::end_leftovers(&self.lab)?;
+            step.done(left.join(", "));
         }
         Ok(())
     }
 
     /// Removes a folder or file of the lab.
     fn remove(&self, path: &Path) -> Result<()> {
-        let Ok(found) = path.symlink_metadata() else {
-            return Ok(());
-        };
-        if !self
-            .exec
-            .change(&format!("rm -rf {}", quote(&path.to_string_lossy())))
-        {
-            return Ok(());
+        let shell = format!("rm -rf {}", quote(&path.to_string_lossy()));
+        if path.symlink_metadata().is_ok() && self.exec.change(&shell) {
+            volumes::remove_tree(path)?;
         }
-        let removed = if found.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        };
-        match removed {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                // A mount, a folder of somebody else's, a full disk.
-                let path = path.display();
-                Err(Failure::tool(format!("deleting {path}: {error}"))
-                    .next(format!("ls -ld {path}; then the same command again"))
-                    .into())
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -274,9 +261,6 @@ impl Engine for LocalEngine {
 
     fn down(&self) -> Result<()> {
         self.stop()?;
-        if !self.exec.dry_run() {
-            local::end_leftovers(&self.lab)?;
-        }
         self.remove(&self.lab.volumes())?;
         for leftover in local::files(&self.lab) {
             self.remove(&leftover)?;

@@ -52,6 +52,10 @@ fn exchange(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
         Err(_) if is_alive(lab) => Ok(None),
         Err(_) => Err(down()),
     })?;
+    converse(stream, ask, wait)
+}
+
+fn converse(stream: UnixStream, ask: Ask, wait: Wait) -> Result<Reply> {
     protocol::send(
         &stream,
         &Request {
@@ -191,29 +195,54 @@ fn said_since(log: &Path, position: u64) -> String {
 /// and everything it started are gone.
 ///
 /// # Errors
-/// Where its lock no longer says which process it is.
+/// Where it does not hear, and its lock does not say which process it is.
 pub fn stop(lab: &Lab) -> Result<()> {
-    if !is_alive(lab) {
-        return Ok(());
-    }
-    let lock = paths::lock(lab);
-    // Empty for an instant, while the supervisor starts.
-    let holder = wait::until(wait::SUPERVISOR_UP, || {
-        let holder = fs::read_to_string(&lock).unwrap_or_default();
-        Ok((!holder.is_empty() || !is_alive(lab)).then_some(holder))
-    })?;
-    // As long as the lock is held, the number is the holder's.
-    if is_alive(lab) {
-        let pid = holder.trim().parse().map_err(|_| unknown(lab))?;
-        exec::signal_process(pid, Signal::SIGTERM);
+    if !hears_of_its_end(lab)? {
+        end_the_holder(lab)?;
     }
     wait::until(wait::SUPERVISOR_DOWN, || Ok((!is_alive(lab)).then_some(())))
+}
+
+/// Through the socket: whoever answers there is the supervisor, whatever its
+/// lock says.
+fn hears_of_its_end(lab: &Lab) -> Result<bool> {
+    let Ok(stream) = connect(&paths::socket(lab)) else {
+        return Ok(false);
+    };
+    let reply = converse(stream, Ask::Stop, wait::END_HEARD);
+    wait::check_interrupt()?;
+    Ok(matches!(reply, Ok(Reply::Done)))
+}
+
+/// By its number, for one that is starting, hangs, or is of another version.
+fn end_the_holder(lab: &Lab) -> Result<()> {
+    let lock = paths::lock(lab);
+    // Empty for an instant, while the supervisor starts.
+    let holder = wait::until(wait::SUPERVISOR_LOCK, || {
+        let holder = fs::read_to_string(&lock).unwrap_or_default();
+        Ok((!holder.is_empty() || !is_alive(lab)).then_some(holder))
+    });
+    wait::check_interrupt()?;
+    if is_alive(lab) {
+        let pid = holder.ok().and_then(|holder| holder.trim().parse().ok());
+        let pid = pid.filter(|pid| is_supervisor(*pid));
+        exec::signal_process(pid.ok_or_else(|| unknown(lab))?, Signal::SIGTERM);
+    }
+    Ok(())
+}
+
+/// Whether a process is a supervisor: the number in a damaged lock could be
+/// anybody's.
+fn is_supervisor(pid: u32) -> bool {
+    let pid = pid.to_string();
+    let ps = Cmd::new("ps").args(["-ww", "-o", "args=", "-p", &pid]);
+    exec::output(&ps).is_ok_and(|said| said.stdout.contains("local supervisor"))
 }
 
 fn unknown(lab: &Lab) -> anyhow::Error {
     let lock = paths::lock(lab);
     let found = format!(
-        "the supervisor runs, but {} does not say which process it is",
+        "the supervisor runs and does not hear, and {} does not say which process it is",
         lock.display()
     );
     let root = lab.root.display();

@@ -155,11 +155,16 @@ fn listen(config: &Config, wishes: &Wishes, ui: &Ui) -> Result<TcpListener> {
     })
 }
 
+/// Pods that a supervisor which was killed left behind.
+pub fn leftovers(lab: &Lab) -> Vec<String> {
+    if client::is_alive(lab) {
+        return Vec::new();
+    }
+    process::living(lab)
+}
+
 /// Ends what a supervisor that was killed left behind.
 pub fn end_leftovers(lab: &Lab) -> Result<()> {
-    if !paths::pods(lab).exists() {
-        return Ok(());
-    }
     // Nobody may start anything meanwhile.
     let _lock = take_lock(lab)?;
     process::end_orphans(lab)?;

@@ -203,17 +203,34 @@ pub fn clean(lab: &Lab, pod: &str) {
     let _ = fs::remove_dir_all(pods.join(pod));
 }
 
+/// Pods whose processes live; where no supervisor does, they are left-over.
+pub fn living(lab: &Lab) -> Vec<String> {
+    let locks = locks(lab).unwrap_or_default();
+    let held = locks.into_iter().filter(|(_, lock)| is_held(lock));
+    held.map(|(pod, _)| pod).collect()
+}
+
+/// Every pod that has a lock file, and that file.
+fn locks(lab: &Lab) -> Result<Vec<(String, PathBuf)>> {
+    let dir = paths::pods(lab);
+    let entries = fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("reading {}", dir.display()))?
+            .path();
+        found.extend(pod_of(&path).map(|pod| (pod, path)));
+    }
+    Ok(found)
+}
+
 /// Ends every process that an earlier supervisor left behind, and waits until
 /// all are gone; says how many pods that were.
 pub fn end_orphans(lab: &Lab) -> Result<usize> {
     let dir = paths::pods(lab);
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     let mut orphans = 0;
-    for entry in fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
-        let path = entry
-            .with_context(|| format!("reading {}", dir.display()))?
-            .path();
-        let Some(pod) = pod_of(&path) else { continue };
+    for (pod, path) in locks(lab)? {
         orphans += usize::from(is_held(&path));
         wait::until(wait::ORPHANS_GONE, || {
             if !is_held(&path) {

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -48,7 +49,7 @@ pub fn create_missing(lab: &Lab, claims: &[String]) -> Result<Vec<String>> {
     Ok(created)
 }
 
-fn not_a_folder(dir: &std::path::Path) -> Failure {
+fn not_a_folder(dir: &Path) -> Failure {
     Failure::usage(format!(
         "{} is not a folder of the lab (a symbolic link would lead what is written and deleted \
          elsewhere)",
@@ -73,12 +74,81 @@ pub fn set_aside(lab: &Lab, claim: &str, unique: u64) -> Result<Option<PathBuf>>
         }
     }
     let aside = volumes.join(format!("{TRASH}{claim}-{unique}-{}", std::process::id()));
-    fs::rename(&dir, &aside).with_context(|| format!("setting {} aside", dir.display()))?;
-    Ok(Some(aside))
+    match fs::rename(&dir, &aside) {
+        Ok(()) => Ok(Some(aside)),
+        Err(error) if error.kind() == ErrorKind::ResourceBusy => Err(Failure::usage(format!(
+            "{} is a mount point, which cannot be deleted in one step",
+            dir.display()
+        ))
+        .next(format!(
+            "umount {}, then the same command again",
+            dir.display()
+        ))
+        .into()),
+        Err(error) => Err(error).with_context(|| format!("setting {} aside", dir.display())),
+    }
+}
+
+/// Removes a folder or file of the lab with everything on it. A mount point is
+/// emptied, and stays: taking it away is up to whoever put it there.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    let is_dir = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let removed = if is_dir {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() == ErrorKind::ResourceBusy => Err(empty_mounts(path)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(undeleted(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// A folder of somebody else's, a full disk.
+fn undeleted(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let path = path.display();
+    Failure::tool(format!("deleting {path}: {error}"))
+        .next(format!("ls -ld {path}; then the same command again"))
+        .into()
+}
+
+fn empty_mounts(path: &Path) -> anyhow::Error {
+    let mounts = mounts(path);
+    for entry in mounts.iter().flat_map(fs::read_dir).flatten().flatten() {
+        if let Err(error) = remove_tree(&entry.path()) {
+            return error;
+        }
+    }
+    let names: Vec<String> = mounts.iter().map(|one| one.display().to_string()).collect();
+    if names.is_empty() {
+        let path = path.display();
+        return Failure::tool(format!("something is mounted in {path}"))
+            .next(format!(
+                "umount what `mount | grep {path}` lists, then the same command again"
+            ))
+            .into();
+    }
+    let all = names.join(" ");
+    Failure::tool(format!(
+        "{all}: emptied, but not deleted, being a mount point"
+    ))
+    .next(format!("umount {all} && cargo xtask teardown"))
+    .into()
+}
+
+/// The mount points among a folder and the folders directly in it: they are on
+/// another device than what they are in.
+fn mounts(path: &Path) -> Vec<PathBuf> {
+    let device = |path: &Path| path.symlink_metadata().map(|found| found.dev()).ok();
+    let inside = fs::read_dir(path).into_iter().flatten().flatten();
+    let all = std::iter::once(path.to_owned()).chain(inside.map(|entry| entry.path()));
+    all.filter(|one| one.is_dir() && one.parent().is_some_and(|up| device(up) != device(one)))
+        .collect()
 }
 
 /// Removes what was set aside. Links in it are removed, not followed.
-pub fn remove(aside: &std::path::Path) -> Result<()> {
+pub fn remove(aside: &Path) -> Result<()> {
     if !is_volume(aside) {
         bail!(not_a_folder(aside));
     }

@@ -1,0 +1,123 @@
+//! What a supervisor leaves behind that was killed, whose lock was damaged, or
+//! whose volumes are more than folders.
+
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use support::standin::*;
+use support::{TestLab, said};
+
+/// What a dry run shows, typed.
+fn paste(lab: &TestLab, shell: &str) {
+    let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
+    let mut pasted = Command::new("sh");
+    pasted.args(["-ec", &shell.replace("cargo xtask", xtask)]);
+    let output = pasted.env("ATELIER_ROOT", &lab.root).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn what_a_killed_supervisor_left_is_ended_by_stop_and_by_what_teardown_shows() {
+    let lab = lab("orphans");
+    for last in [false, true] {
+        up(&lab);
+        signal(&supervisor(&lab), "-9");
+        assert!(!lab.processes().is_empty(), "nothing was left behind");
+        if last {
+            let output = lab.xtask(&["teardown", "--dry-run"]);
+            let shell = String::from_utf8(output.stdout).unwrap();
+            assert!(!lab.processes().is_empty(), "a dry run ended something");
+            paste(&lab, &shell);
+        } else {
+            done(&lab, &["local", "stop"]);
+        }
+        assert_eq!(lab.processes(), Vec::<String>::new());
+    }
+    assert!(!lab.root.join(".lab/volumes").exists());
+}
+
+#[test]
+fn a_supervisor_ends_whatever_its_lock_says_and_nobody_else_does() {
+    let lab = lab("lock");
+    let path = lab.root.join(".lab/state/supervisor.lock");
+    let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
+    for damage in ["not a number", "", "0", &bystander.id().to_string()] {
+        up(&lab);
+        fs::write(&path, damage).unwrap();
+        done(&lab, &["local", "stop"]);
+        assert_eq!(lab.processes(), Vec::<String>::new(), "{damage:?}");
+        let ended = bystander.try_wait().unwrap();
+        assert_eq!(ended, None, "somebody else's process was ended");
+    }
+
+    // Where it does not hear either, nothing is waited for.
+    up(&lab);
+    let socket = lab.root.join(".lab/state/supervisor.sock");
+    let pid = fs::read_to_string(&path).unwrap();
+    fs::rename(&socket, socket.with_extension("away")).unwrap();
+    for damage in ["not a number", "", &bystander.id().to_string()] {
+        fs::write(&path, damage).unwrap();
+        let said = lab.fails(4, &["local", "stop"]);
+        assert!(said.contains("does not say which process it is"), "{said}");
+        assert!(said.contains("pkill -f --"), "{said}");
+    }
+    assert_eq!(bystander.try_wait().unwrap(), None);
+    fs::write(&path, pid).unwrap();
+    done(&lab, &["local", "stop"]);
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+/// In a namespace of its own, where mounting is allowed: it fails at the first
+/// step that does not do what it has to.
+const MOUNTED: &str = r#"
+data=$ATELIER_ROOT/.lab/volumes/pra-data
+mkdir -p "$data"
+mount -t tmpfs none "$data"
+xtask local apply
+echo x > "$data/row"
+xtask local scale 0
+code=0; xtask local delete-volume pra-data --yes 2> refused || code=$?
+cat refused; test $code = 2; grep "next: umount $data, then" refused
+test -e "$data/row"
+code=0; xtask teardown --yes 2> refused || code=$?
+cat refused; test $code = 4; grep "emptied, but not deleted" refused
+test -z "$(ls -A "$data")"
+next=$(sed -n 's/^ *next: //p' refused)
+test "$next" = "umount $data && cargo xtask teardown"
+eval "$(echo "$next" | sed 's/cargo //') --yes"
+test ! -e "$ATELIER_ROOT/.lab/volumes"
+"#;
+
+#[test]
+fn a_volume_that_is_a_mount_point_is_emptied_and_the_way_on_is_said() {
+    let namespace = ["--user", "--map-root-user", "--mount"];
+    let mut allowed = Command::new("unshare");
+    allowed
+        .args(namespace)
+        .args(["mount", "-t", "tmpfs", "none", "/mnt"]);
+    if !allowed
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        // Past the test's own capture, so that it is seen.
+        let said = "SKIPPED: this machine lets nobody mount in a namespace of their own";
+        writeln!(std::io::stderr(), "{said}").unwrap();
+        return;
+    }
+    let lab = lab("mounted");
+    let xtask = format!("xtask() {{ '{}' \"$@\"; }}\n", env!("CARGO_BIN_EXE_xtask"));
+    let mut mounted = Command::new("unshare");
+    mounted
+        .args(namespace)
+        .args(["sh", "-exc", &(xtask + MOUNTED)]);
+    mounted
+        .env("ATELIER_ROOT", &lab.root)
+        .current_dir(&lab.root);
+    let output = mounted.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
