@@ -21,7 +21,7 @@ _MESSAGE = "a message of the usual length"
 def measure(folder: str, seconds: float, runs: int) -> Iterator[dict]:
     """Rates and tail latencies, with one writer and with several."""
     for writers in WRITERS:
-        journaled, plain, disk = _side_by_side(folder, writers, seconds * runs)
+        journaled, plain, disk, two = _side_by_side(folder, writers, seconds * runs)
         yield labs.row(
             f"journaled writes, {writers} writers",
             journaled.rate,
@@ -29,6 +29,14 @@ def measure(folder: str, seconds: float, runs: int) -> Iterator[dict]:
             "plain writes, synchronous=FULL",
             plain.rate,
             "at least half",
+        )
+        yield labs.row(
+            f"two synced files and nothing else, beside {writers} writers' figures",
+            two.rate,
+            "per second",
+            "plain writes, synchronous=FULL",
+            plain.rate,
+            "what the disk leaves room for, one writer at a time",
         )
         yield labs.row(
             f"added p99, {writers} writers",
@@ -48,7 +56,7 @@ class _Measured(NamedTuple):
 
 
 def _side_by_side(folder: str, writers: int, seconds: float) -> list[_Measured]:
-    """Journaled writes, plain ones and the disk's own fsync, in turn and in short slices.
+    """Journaled writes, plain ones, the disk's own fsync and two of them, in turn, in short slices.
 
     A disk that others use is five times slower one second than the next:
     only what lies side by side can be compared.
@@ -59,6 +67,7 @@ def _side_by_side(folder: str, writers: int, seconds: float) -> list[_Measured]:
         (_journaled, labs.create(f"{folder}/journaled", "required"), writers),
         (_plain, plain, writers),
         (_synced, f"{folder}/synced", 1),
+        (_two_synced, f"{folder}/two-synced", 1),
     )
     rounds = max(1, round(seconds / SLICE))
     context = multiprocessing.get_context("spawn")
@@ -144,5 +153,21 @@ def _synced(path: str) -> Callable[[], object]:
     def write():
         os.write(fd, bytes(4096))
         os.fsync(fd)
+
+    return write
+
+
+def _two_synced(path: str) -> Callable[[], object]:
+    """What any write to two volumes costs at least: a record and three pages, both synced."""
+    record, pages = (os.open(f"{path}-{n}", os.O_RDWR | os.O_CREAT, 0o600) for n in (1, 2))
+    for fd in (record, pages):
+        os.write(fd, bytes(1 << 20))
+        os.fsync(fd)
+
+    def write():
+        os.pwrite(record, bytes(300), 0)
+        os.fdatasync(record)
+        os.pwrite(pages, bytes(3 * 4096), 0)
+        os.fdatasync(pages)
 
     return write

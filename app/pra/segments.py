@@ -137,6 +137,14 @@ class Open:
         if hasattr(self, "fd"):
             fileops.close(self.fd)
 
+    def sync(self) -> None:
+        """Make every record durable that was written so far.
+
+        Raises:
+            OSError: they may not be.
+        """
+        fileops.sync_data(self.fd)
+
     def write_again(self, end: int) -> None:
         """Write its records up to ``end`` once more, durably; needs the writer lock.
 

@@ -1,9 +1,11 @@
 """After the COMMIT: a write counts once the disks of both volumes hold it.
 
-The journal's file and the database's log are synced side by side, outside of the
-writer lock: one sync serves all whose bytes were written before it.
+The journal's file and the database's log are synced outside of the writer lock: one
+sync serves all whose bytes were written before it. On a disk that takes its time the
+two go on side by side.
 """
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +15,9 @@ from pra import beside, fileops
 from pra.errors import OutcomeUnknown
 from pra.writing import Written
 
+#: From how many seconds on a sync takes longer than handing another one to a thread.
+_SLOW = 0.0005
+
 
 class Log:
     """The ``-wal`` of a database that a connection holds open, to be synced.
@@ -21,9 +26,13 @@ class Log:
     other writer waits. Its locks are on the database and its ``-shm``, which nobody
     but SQLite may open: closing such a descriptor drops them. This file has none, and
     is not deleted while a connection has used it.
+
+    Attributes:
+        slow: the last sync took so long that another is best done beside the next one.
     """
 
     def __init__(self, database: str):
+        self.slow = False
         self._fd = fileops.open_read(f"{database}-wal")
 
     def __del__(self):
@@ -36,7 +45,9 @@ class Log:
         Raises:
             OSError: they may not be.
         """
+        began = time.monotonic()
         fileops.sync_data(self._fd)
+        self.slow = time.monotonic() - began > _SLOW
 
 
 class Failed(NamedTuple):
@@ -47,12 +58,15 @@ class Failed(NamedTuple):
 
 
 def sync(written: Written, log: Log, companion: beside.Companion) -> Failed:
-    """Sync both files, side by side."""
-    record = written.record
-    if record:
-        companion.start(lambda: fileops.sync_data(record.file.fd))
+    """Sync both files."""
+    if written.record is None:
+        return Failed(None, _error_of(log.sync))
+    file = written.record.file
+    beside_log = log.slow
+    if beside_log:
+        companion.start(file.sync)
     failed_log = _error_of(log.sync)
-    return Failed(_error_of(companion.wait) if record else None, failed_log)
+    return Failed(_error_of(companion.wait if beside_log else file.sync), failed_log)
 
 
 def _error_of(act: Callable[[], object]) -> OSError | None:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import threading
 
 import pytest
 from helpers import add, as_rows, bring, content, last_segment, lose_data, overwrite, rows
@@ -106,6 +107,26 @@ def test_a_log_that_cannot_be_emptied_makes_one_write_unknown_and_refuses_the_ne
         reader.close()
     events.add("next")
     assert [row[2] for row in rows(where)] == ["message 0", "unknown", "next"]
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_slow_disks_are_waited_for_side_by_side(events, monkeypatch, slow):
+    monkeypatch.setattr(settling, "_SLOW", 0.0 if slow else 3600.0)
+    add(events, 1)
+    begun, together = threading.Event(), []
+
+    def hook(phase, operation, arguments):
+        if phase != "before" or operation != "sync_data":
+            return
+        if os.readlink(f"/proc/self/fd/{arguments[0]}").endswith(".seg"):
+            begun.set()
+        else:
+            together.append(begun.wait(timeout=10 if slow else 0))
+
+    fileops.hook = hook
+    add(events, 1)
+    assert together == [slow]
+    assert begun.is_set()
 
 
 def test_both_disks_failing_leave_neither_unmended(config, where, events):
