@@ -223,11 +223,10 @@ class _Handle:
         """The database's log, open: what follows does not depend on its name.
 
         Raises:
-            OSError: it cannot be opened.
+            StorageError, OSError: it cannot be opened.
         """
         if self._log is None:
-            # The first look at the database makes the file.
-            self.conn.execute("PRAGMA schema_version").fetchall()
+            sqlite.use_log(self.conn)
             self._log = settling.Log(self._path)
         return self._log
 

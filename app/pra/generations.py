@@ -60,7 +60,7 @@ def finish(
             schema.raise_sequences(conn, {"events": highest_id})
             max_id = schema.highest(conn)
             conn.execute("COMMIT")
-            conn.execute("PRAGMA journal_mode=WAL")
+            sqlite.use_log(conn)
         finally:
             conn.close()
     for name in fileops.names(os.path.dirname(path)):

@@ -34,6 +34,23 @@ def open_live(path: str, synced: bool = True) -> apsw.Connection:
     return conn
 
 
+def use_log(conn: apsw.Connection) -> None:
+    """Put a database in WAL mode, which it stays in; the file of its log is there afterwards.
+
+    Raises:
+        StorageError: SQLite left it as it was, which it does not call an error.
+    """
+    mode = conn.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    # The first look at the database makes the file.
+    conn.execute("PRAGMA schema_version").fetchone()
+    if mode != "wal":
+        raise StorageError(
+            "opening the database's log",
+            f"it stays in the mode {mode}",
+            "check that the volume is writable and that nobody else has the database open",
+        )
+
+
 def open_new(path: str) -> apsw.Connection:
     """Create a database that nobody else knows of yet; its maker syncs it afterwards."""
     conn = apsw.Connection(path, flags=_NEW)

@@ -5,6 +5,7 @@ import errno
 import os
 import threading
 
+import apsw
 import pytest
 from helpers import add, as_rows, bring, content, last_segment, lose_data, overwrite, rows
 
@@ -157,6 +158,24 @@ def test_a_volume_that_is_lost_between_commit_and_sync_takes_nothing_along(confi
     fileops.hook = None
     bring(config)
     assert rows(where)[-1] == as_rows([added])[0]
+
+
+def test_a_database_that_somebody_took_out_of_wal_mode_is_put_back(config, where, events):
+    """Without its log, what is synced would not be what was written."""
+    path = os.path.realpath(where.link)
+    conn = apsw.Connection(path)
+    assert conn.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    conn.close()
+    assert not os.path.exists(f"{path}-wal")
+    writing = Events(config)
+    add(writing, 1)
+    assert os.path.getsize(f"{path}-wal") > 0
+
+
+def test_a_database_that_cannot_be_put_in_wal_mode_is_said(where):
+    """SQLite reports the mode that it kept, and no error."""
+    with pytest.raises(StorageError, match="stays in the mode memory"):
+        sqlite.use_log(apsw.Connection(":memory:"))
 
 
 def test_nobody_waits_for_the_disks_of_another(config, where, events):
