@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pra import (
@@ -32,27 +31,24 @@ HEADROOM = 4 << 20
 _ADOPTING = "adopting the exported copy"
 
 
-@dataclass
 class Timer:
     """Seconds spent in each phase."""
 
-    began: float = field(default_factory=time.monotonic)
-    phases: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("verify", "build", "swap"), 0.0)
-    )
+    def __init__(self):
+        self._began = time.monotonic()
+        self._phases = dict.fromkeys(("verify", "build", "swap"), 0.0)
 
     def lap(self, phase: str) -> None:
         """Count the time since the last lap to a phase."""
-        spent = time.monotonic() - self.began - sum(self.phases.values())
-        self.phases[phase] += spent
+        spent = time.monotonic() - self._began - sum(self._phases.values())
+        self._phases[phase] += spent
 
     def report(self) -> dict[str, float]:
         """Seconds by phase, and "total"."""
-        total = time.monotonic() - self.began
-        return {**{k: round(v, 4) for k, v in self.phases.items()}, "total": round(total, 4)}
+        total = time.monotonic() - self._began
+        return {**{k: round(v, 4) for k, v in self._phases.items()}, "total": round(total, 4)}
 
 
-@dataclass
 class Candidate:
     """A database built aside.
 
@@ -68,14 +64,19 @@ class Candidate:
         tail: what is wrong with the end of the journal, if that was reached.
     """
 
-    path: str
-    base: str | None
-    reached: Start | None
-    rows: int | None = None
-    replayed: int = 0
-    skipped: list[dict] = field(default_factory=list)
-    short: str | None = None
-    tail: str | None = None
+    def __init__(
+        self,
+        path: str,
+        base: str | None,
+        reached: Start | None,
+        rows: int | None = None,
+        skipped: list[dict] | None = None,
+    ):
+        self.path, self.base, self.reached, self.rows = path, base, reached, rows
+        self.replayed = 0
+        self.skipped = skipped or []
+        self.short: str | None = None
+        self.tail: str | None = None
 
 
 def build(

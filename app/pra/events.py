@@ -95,7 +95,8 @@ class Events:
         }
         found = {name: room.of(where, path) for name, (path, _) in wanted.items()}
         return {
-            name: {**vars(one), "full": one.free < wanted[name][1]} for name, one in found.items()
+            name: {**one._asdict(), "full": one.free < wanted[name][1]}
+            for name, one in found.items()
         }
 
 

@@ -1,14 +1,13 @@
 """Building the folder of a generation, aside, before it becomes the current one."""
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import fileops, schema, sqlite
 from pra.layout import Layout
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(NamedTuple):
     """What a new generation holds, and where its history begins."""
 
     position: schema.Position

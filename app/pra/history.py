@@ -6,7 +6,6 @@ either seen whole or not at all.
 """
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pra import records, segments, timelines
@@ -58,8 +57,7 @@ class Gap(Refused):
     """The journal does not lead on from where it should."""
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(NamedTuple):
     """A timeline's ancestry, the oldest first."""
 
     where: Layout
@@ -245,11 +243,11 @@ class HighWater(NamedTuple):
 
 def high_water(where: Layout) -> HighWater:
     """How far numbers went on any timeline, abandoned ones too, as far as the journal knows."""
-    seq, event = 0, 0
+    seq, event, every = 0, 0, segments.listing(where)
     for number in timelines.numbers(where):
         timeline = timelines.read(where, number)
         seq, event = max(seq, timeline.seq), max(event, timeline.highest_id)
-        for segment in reversed(segments.of_timeline(where, number)):
+        for segment in reversed([one for one in every if one.timeline == number]):
             found, last = _last_transaction(segment)
             seq = max(seq, found)
             if last:

@@ -20,7 +20,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 POINT_NAME = re.compile(r"app-([0-9]{1,12})\.db")
 POINT_FILE = re.compile(r"(app-[0-9]{1,12})\.(db|json)")
@@ -51,8 +51,7 @@ def link_generation(target: str) -> int | None:
     return int(found[1]) if found else None
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Paths below the two volumes' directories, and the sizes that the volumes are held to.
 
     Attributes:

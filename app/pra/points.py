@@ -5,15 +5,14 @@ clocks: two backups can share a second and a clock can jump back.
 """
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import clock, fileops, layout, manifest
 from pra.errors import Unknown, UsageError
 from pra.layout import Layout
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One restore point.
 
     Attributes:

@@ -12,7 +12,6 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 TRANSACTION, ABORT, SEAL = 1, 2, 3
@@ -71,8 +70,7 @@ class Record(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class SegmentHeader:
+class SegmentHeader(NamedTuple):
     """What a segment continues.
 
     Attributes:
@@ -118,7 +116,7 @@ def header_after(state: State, lineage: str, timeline: int, schema: str) -> Segm
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
     """The header block of a segment, SEGMENT_HEADER bytes."""
-    text = _compact(asdict(header)).encode()
+    text = _compact(header._asdict()).encode()
     block = (_SEGMENT_MAGIC + _LENGTH.pack(len(text)) + text).ljust(
         SEGMENT_HEADER - _CRC.size, b"\0"
     )

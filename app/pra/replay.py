@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import apsw
 
@@ -17,7 +16,6 @@ _DOING = "replaying the journal"
 BATCH_BYTES = 3 << 20
 
 
-@dataclass
 class Replay:
     """Transactions on their way into a database.
 
@@ -26,9 +24,8 @@ class Replay:
         count: transactions applied.
     """
 
-    conn: apsw.Connection
-    reached: Start
-    count: int = 0
+    def __init__(self, conn: apsw.Connection, reached: Start):
+        self.conn, self.reached, self.count = conn, reached, 0
 
     def run(self, runs: Iterable[Run]) -> None:
         """Apply every transaction, combined in batches.

@@ -7,7 +7,7 @@ opens a new timeline, so that the future it abandons stays apart.
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import (
     backup,
@@ -33,8 +33,7 @@ from pra.timelines import Branch
 Choice = Callable[[Layout, list[Point]], Goal]
 
 
-@dataclass
-class _Work:
+class _Work(NamedTuple):
     """One restore under way."""
 
     settings: Settings

@@ -6,7 +6,6 @@ points younger than their keep time.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from pra import clock, fileops, history, locks, points, segments, targets, timelines
 from pra.history import Path, Start
@@ -18,7 +17,6 @@ from pra.settings import Settings
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 
 
-@dataclass
 class Keep:
     """A decision about everything on the backup volume.
 
@@ -27,8 +25,9 @@ class Keep:
         segments: kept segments by path, likewise.
     """
 
-    points: dict[str, int | None] = field(default_factory=dict)
-    segments: dict[str, int | None] = field(default_factory=dict)
+    def __init__(self):
+        self.points: dict[str, int | None] = {}
+        self.segments: dict[str, int | None] = {}
 
 
 def run(settings: Settings, dry_run: bool) -> dict:

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import fileops
 from pra.layout import Layout
@@ -23,8 +23,7 @@ _WRITE_LOOK = 0.1
 _looks: dict[str, tuple[float, "Room"]] = {}
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(NamedTuple):
     """The room on a volume, in bytes.
 
     Attributes:

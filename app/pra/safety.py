@@ -1,7 +1,7 @@
 """Keeping what a restore is about to replace."""
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import backup, fileops, history, room, schema, sqlite, targets, timelines, volumes
 from pra.errors import Damaged, PraError
@@ -10,8 +10,7 @@ from pra.points import Point
 from pra.timelines import Branch
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """What was there before a restore, and where it is kept.
 
     Attributes:
@@ -79,7 +78,7 @@ def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
     if here is None or kept.left is None:
         # No journal tells what was written since.
         return keep(where, [*known, kept.point])
-    if (here.timeline, here.seq, here.hash) == tuple(kept.left.__dict__.values()):
+    if Branch(here.timeline, here.seq, here.hash) == kept.left:
         return kept
     left = Branch(here.timeline, here.seq, here.hash)
     if _journal_leads(where, kept.point, left):

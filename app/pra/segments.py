@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import fileops, records, room
 from pra.errors import Damaged
@@ -15,8 +15,7 @@ SIZE = 1 << 20
 _NAME = re.compile(r"([0-9]{1,9})-([0-9]{20})\.seg")
 
 
-@dataclass(frozen=True, order=True)
-class Segment:
+class Segment(NamedTuple):
     """One segment file: the timeline it belongs to, its first number, its path."""
 
     timeline: int

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra.errors import UsageError
 from pra.layout import Layout
@@ -11,8 +11,7 @@ from pra.layout import Layout
 JOURNAL_MODES = ("required", "best-effort", "off")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the environment says.
 
     Attributes:

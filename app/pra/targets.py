@@ -1,8 +1,7 @@
 """What a restore is asked for, and which history and moment that means."""
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pra import clock, history, points, segments, timelines
 from pra.errors import Damaged, Refused, Unknown, UsageError
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from pra.archive import Copy
 
 
-@dataclass(frozen=True)
-class Goal:
+class Goal(NamedTuple):
     """Where a restore is to arrive.
 
     Attributes:

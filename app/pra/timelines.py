@@ -6,15 +6,14 @@ ever wrote on. Generation folders carry the timeline's number.
 """
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import clock, fileops
 from pra.errors import Damaged
 from pra.layout import Layout
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(NamedTuple):
     """Where a timeline leaves its parent: behind that transaction (hash in hex)."""
 
     timeline: int
@@ -22,8 +21,7 @@ class Branch:
     hash: str
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(NamedTuple):
     """One timeline's beginning.
 
     Attributes:
@@ -70,10 +68,10 @@ def beginning(place, empty: bool = False, **more) -> Timeline:
 
 def register(where: Layout, timeline: Timeline) -> None:
     """Record where a timeline begins; its number is used up from here on."""
-    content = {"format": 1, **timeline.__dict__}
+    content = {"format": 1, **timeline._asdict()}
     for field in ("parent", "left"):
         branch = content[field]
-        content[field] = branch.__dict__ if branch else None
+        content[field] = branch._asdict() if branch else None
     del content["active"]
     fileops.write_replacing(where.timeline(timeline.number), json.dumps(content).encode() + b"\n")
 

@@ -24,6 +24,8 @@ def serve(config: Settings, options: Options) -> int:
     """Serve until asked to stop."""
     from pra import serve as server
 
+    # This one verb stays.
+    gc.enable()
     return server.run(config)
 
 
@@ -65,9 +67,6 @@ def points(config: Settings, options: Options) -> int:
     from pra import points as catalogue
     from pra import reach
 
-    # Thousands of small objects and no cycle among them: looking for one would
-    # be a tenth of the time.
-    gc.disable()
     known = catalogue.scan(config.layout)
     newest = catalogue.latest(known)
     now = clock.now()

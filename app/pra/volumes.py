@@ -7,7 +7,7 @@ one is never written to: a mount that came late looks just like an empty volume.
 
 import json
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pra import fileops, layout, locks, timelines
 from pra.errors import Damaged, NeedsRestore, ReadOnly, Refused
@@ -16,8 +16,7 @@ from pra.layout import Layout
 _DOING = "looking at the volumes"
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """What a volume says about itself."""
 
     lineage: str
