@@ -1,6 +1,5 @@
 """Work in threads beside the one that does the rest: hashing, checking, while a disk writes."""
 
-import hashlib
 import os
 import queue
 import threading
@@ -35,37 +34,27 @@ class Beside:
             self._error = error
 
 
-class Digest:
-    """SHA-256 of pieces, computed beside the thread that hands them over.
+class Follower:
+    """Does one thing after the other in a thread, behind the one that hands them over.
 
-    Used in a ``with``; the digest is there at its end.
+    Used in a ``with``: its end waits for all of them, or raises what one raised.
     """
 
-    def __init__(self):
-        self._sha256 = hashlib.sha256()
-        # A few pieces: memory stays bounded, whoever of the two is slower.
-        self._pieces: queue.Queue[bytes | None] = queue.Queue(maxsize=4)
-        self._worker = threading.Thread(target=self._work, daemon=True)
+    def __init__(self, work: Callable):
+        self._given: queue.SimpleQueue = queue.SimpleQueue()
+        self._thread = Beside(lambda: [work(one) for one in iter(self._given.get, None)])
 
-    def __enter__(self) -> "Digest":
-        self._worker.start()
+    def __enter__(self) -> "Follower":
+        self._thread.__enter__()
         return self
 
-    def __exit__(self, *_) -> None:
-        self._pieces.put(None)
-        self._worker.join()
+    def __exit__(self, *error) -> None:
+        self._given.put(None)
+        self._thread.__exit__(*error)
 
-    def update(self, piece: bytes) -> None:
-        """Hand over the next piece."""
-        self._pieces.put(piece)
-
-    def hexdigest(self) -> str:
-        """The digest of all pieces, in hex."""
-        return self._sha256.hexdigest()
-
-    def _work(self) -> None:
-        while (piece := self._pieces.get()) is not None:
-            self._sha256.update(piece)
+    def give(self, one) -> None:
+        """Hand over the next, which is not None."""
+        self._given.put(one)
 
 
 class Companion:

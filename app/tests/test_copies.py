@@ -1,0 +1,112 @@
+"""Copying a file and reading it back in one go, part by part; work beside other work."""
+
+import hashlib
+import os
+import threading
+
+import pytest
+from helpers import add, bring, content, failing, rows
+
+from pra import backup, beside, fileops
+from pra.errors import Damaged
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch):
+    monkeypatch.setattr(fileops, "CHUNK", 1024)
+    monkeypatch.setattr(fileops, "PART", 2048)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024, 2047, 2048, 2049, 10_000, 16 * 4096 + 1])
+def test_a_copy_is_the_same_and_its_hash_is_that_of_what_is_on_the_disk(tmp_path, size):
+    data = os.urandom(size)
+    source, target = str(tmp_path / "source"), str(tmp_path / "target")
+    fileops.write_new(source, data)
+    steps = []
+    fileops.hook = lambda phase, operation, arguments: steps.append((phase, operation))
+    found = fileops.copy_read_back(source, target)
+    fileops.hook = None
+    assert content(target) == data
+    assert found == hashlib.sha256(data).hexdigest() == fileops.sha256(target)
+    assert [name for _, name in steps][-1] == "fsync", "nothing is written behind the last fsync"
+
+
+def test_a_large_copy_is_synced_a_bounded_number_of_times(tmp_path):
+    source = str(tmp_path / "source")
+    fileops.write_new(source, bytes(200 * 2048))
+    syncs = []
+
+    def hook(phase, operation, arguments):
+        if (phase, operation) == ("after", "fsync"):
+            syncs.append(operation)
+
+    fileops.hook = hook
+    fileops.copy_read_back(source, str(tmp_path / "target"))
+    assert 1 < len(syncs) <= fileops.PARTS + 1
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_a_part_that_goes_bad_behind_its_fsync_is_found(config, where, events, part):
+    add(events, 30)
+    point = backup.run(config)
+    assert point.bytes > 4 * fileops.PART
+    synced = 0
+
+    def hook(phase, operation, arguments):
+        nonlocal synced
+        if (phase, operation) != ("after", "fsync"):
+            return
+        synced += fileops.identity_of(arguments[0]) == fileops.identity(f"{where.data}/g2/app.db")
+        if synced == part:
+            at = (part - 1) * fileops.PART + 100
+            byte = os.pread(arguments[0], 1, at)
+            os.pwrite(arguments[0], bytes([byte[0] ^ 1]), at)
+            synced += 100
+
+    before = rows(where)
+    fileops.hook = hook
+    with pytest.raises(Damaged, match="the copy reads back differently"):
+        bring(config, point.name)
+    fileops.hook = None
+    assert synced > 100
+    assert rows(where) == before
+
+
+def test_a_copy_that_cannot_be_written_leaves_no_thread_behind(tmp_path):
+    source = str(tmp_path / "source")
+    fileops.write_new(source, bytes(10_000))
+    before = threading.active_count()
+    with failing("fsync", 5), pytest.raises(OSError):
+        fileops.copy_read_back(source, str(tmp_path / "target"))
+    assert threading.active_count() == before
+
+
+def test_what_follows_is_done_in_order_and_before_the_end():
+    done = []
+    with beside.Follower(done.append) as follower:
+        for number in range(100):
+            follower.give(number)
+    assert done == list(range(100))
+
+
+def test_what_fails_in_a_follower_is_raised_at_the_end():
+    done = []
+
+    def work(number):
+        if number == 2:
+            raise ValueError("two")
+        done.append(number)
+
+    with pytest.raises(ValueError, match="two"), beside.Follower(work) as follower:
+        for number in range(5):
+            follower.give(number)
+    assert done == [0, 1]
+
+
+def test_the_first_failure_counts():
+    def fail(number):
+        raise ValueError("behind")
+
+    with pytest.raises(KeyError, match="ahead"), beside.Follower(fail) as follower:
+        follower.give(1)
+        raise KeyError("ahead")
