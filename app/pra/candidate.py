@@ -10,6 +10,7 @@ from pra import (
     generations,
     history,
     manifest,
+    records,
     replay,
     room,
     schema,
@@ -107,6 +108,8 @@ def catch_up(candidate: Candidate, goal: Goal, force: bool) -> None:
     if goal.path and goal.until is None and not candidate.short:
         with sqlite.errors(f"restoring {goal.label}"):
             _replay(candidate, goal, force)
+        if not candidate.short:
+            candidate.tail = history.torn_tail(goal.path.where, goal.path)
 
 
 def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> Candidate:
@@ -178,8 +181,6 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
         candidate.reached = work.reached
         candidate.replayed += work.count
         candidate.rows = None if work.count else candidate.rows
-        if goal.until is None and not candidate.short:
-            candidate.tail = history.torn_tail(goal.path.where, goal.path)
         # Equal hashes prove the base alone: pages that the replay wrote may be split,
         # moved or freed ones, so no smaller check than that of all covers them.
         reason = schema.fault(conn) if work.count else None
@@ -192,7 +193,7 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
 def _bounded(goal: Goal, start: Start) -> Iterator[Run]:
     """The way to the goal."""
     for run in goal.path.runs(start):
-        within = [one for one in run.records if goal.until is None or one.seq <= goal.until]
+        within = records.up_to(run.records, goal.until)
         if within:
             yield run._replace(records=within)
         if len(within) < len(run.records):

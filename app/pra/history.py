@@ -150,7 +150,7 @@ def _timeline_runs(
         header, scan = segments.read(segment)
         reader.enter(header)
         found = reader.wanted(scan.read())
-        within = [record for record in found if limit is None or record.seq <= limit.seq]
+        within = records.up_to(found, limit.seq if limit else None)
         if within:
             reader.place = Place(within[-1].seq, within[-1].hash)
             yield Run(timeline.number, within, header.schema)

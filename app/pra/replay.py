@@ -1,7 +1,6 @@
 """Applying the journal's transactions to a database that nobody else uses."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import apsw
 
@@ -9,7 +8,6 @@ from pra import records, schema
 from pra.errors import Damaged, PraError
 from pra.history import Run, Start
 from pra.records import Place
-from pra.writing import replaying
 
 _DOING = "replaying the journal"
 #: One application covers a little more than so many bytes: memory stays bounded.
@@ -30,65 +28,82 @@ class Replay:
     def run(self, runs: Iterable[Run]) -> None:
         """Apply every transaction, combined in batches.
 
-        One batch is applied while the next is read: two are in memory.
-
         Raises:
             Damaged: one does not fit the database.
             PraError: what the iteration raises; the runs before it are applied.
         """
         wanted = schema.schema_hash(self.conn)
-        with replaying(self.conn), ThreadPoolExecutor(1) as beside:
-            applied: Future | None = None
-            try:
-                for batch in _batches(runs, wanted):
-                    # Changesets in a row are one changeset.
-                    changes = b"".join(
-                        [records.changeset_of(one.payload) for run in batch for one in run.records]
-                    )
-                    if applied:
-                        applied.result()
-                    applied = beside.submit(self._apply, batch, changes)
-            finally:
-                if applied:
-                    applied.result()
+        for batch in _batches(runs, wanted):
+            self._apply(batch)
 
-    def _apply(self, batch: list[Run], changes: bytes) -> None:
-        # Combined, one change is left for each row.
-        builder = apsw.ChangesetBuilder()
-        first, last = batch[0].records[0], batch[-1].records[-1]
-        self.conn.execute("BEGIN IMMEDIATE")
+    def _apply(self, batch: "_Batch") -> None:
+        # Slow to load, and a point alone does without.
+        from pra.writing import replaying
+
+        with replaying(self.conn):
+            self.conn.execute("BEGIN IMMEDIATE")
+            batch.apply(self.conn)
+            # Combined changes lose the counter where rows were added and deleted again.
+            schema.raise_sequences(self.conn, records.sequences_of(batch.last.payload))
+            self.conn.execute("COMMIT")
+        self.reached = Start(batch.timeline, Place(batch.last.seq, batch.last.hash))
+        self.count += batch.count
+
+
+class _Batch:
+    """Transactions that are applied at once, as one change for each row.
+
+    Attributes:
+        timeline, last: of the last transaction.
+        count: how many.
+        size: of their records, in bytes.
+    """
+
+    def __init__(self):
+        self.count, self.size = 0, 0
+        self._builder = apsw.ChangesetBuilder()
+
+    def add(self, run: Run) -> None:
+        """Take in more; of their records only the last one stays in memory."""
+        first, self.last = run.records[0], run.records[-1]
+        if not self.count:
+            self._first = first.seq
+        self.timeline = run.timeline
+        self.count += len(run.records)
+        self.size += self.last.end - first.offset
+        self._builder.add(records.changesets_of(run.records))
+
+    def apply(self, conn: apsw.Connection) -> None:
+        """Change the rows.
+
+        Raises:
+            Damaged: the changes do not fit.
+        """
         try:
-            builder.add(changes)
-            apsw.Changeset.apply(builder.output(), self.conn)
+            apsw.Changeset.apply(self._builder.output(), conn)
         except (apsw.AbortError, apsw.ConstraintError) as error:
             raise Damaged(
                 _DOING,
-                f"transactions {first.seq} to {last.seq} do not fit ({error})",
+                f"transactions {self._first} to {self.last.seq} do not fit ({error})",
                 "restore a point without the journal: python -m pra restore NAME",
             ) from error
         finally:
-            builder.close()
-        # Combined changes lose the counter where rows were added and deleted again.
-        schema.raise_sequences(self.conn, records.sequences_of(last.payload))
-        self.conn.execute("COMMIT")
-        self.reached = Start(batch[-1].timeline, Place(last.seq, last.hash))
-        self.count += sum(len(run.records) for run in batch)
+            self._builder.close()
 
 
-def _batches(runs: Iterable[Run], wanted: str) -> Iterator[list[Run]]:
+def _batches(runs: Iterable[Run], wanted: str) -> Iterator[_Batch]:
     """Runs until there is enough to apply at once; those before an error come before it."""
-    batch, size, broken = [], 0, None
+    batch, broken = _Batch(), None
     try:
         for run in runs:
             _refuse_other_schema(run, wanted)
-            batch.append(run)
-            size += run.records[-1].end - run.records[0].offset
-            if size >= BATCH_BYTES:
+            batch.add(run)
+            if batch.size >= BATCH_BYTES:
                 yield batch
-                batch, size = [], 0
+                batch = _Batch()
     except PraError as error:
         broken = error
-    if batch:
+    if batch.count:
         yield batch
     if broken:
         raise broken

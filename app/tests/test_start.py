@@ -1,0 +1,59 @@
+"""What a verb loads before it works: in a recovery, users wait for it."""
+
+import gc
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import APP
+from helpers import add, lose_data
+
+from pra import backup, cli, serve
+
+#: Each takes longer to load than a restore of a small database takes to do.
+SLOW = {"dataclasses", "inspect", "logging", "concurrent.futures", "shutil", "tarfile", "flask"}
+_LOADED = """
+import json, sys
+from pra.cli import main
+code = main(sys.argv[1:])
+print(json.dumps([code, *sys.modules]))
+"""
+
+
+def loaded(environment, *arguments):
+    """The modules that a verb loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, *arguments],
+        cwd=APP,
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    code, *modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stdout
+    return set(modules)
+
+
+@pytest.mark.parametrize("verb", [["restore", "latest"], ["points"], ["backup"]])
+def test_a_verb_loads_nothing_slow(environment, config, where, events, verb):
+    add(events, 3)
+    backup.run(config)
+    if verb[0] == "restore":
+        lose_data(where)
+    modules = loaded(environment, *verb)
+    assert "pra.points" in modules
+    assert not modules & SLOW
+
+
+def test_the_server_collects_garbage_and_the_other_verbs_do_not(environment, monkeypatch):
+    monkeypatch.setattr(serve, "run", lambda config: 0 if gc.isenabled() else 1)
+    gc.disable()
+    try:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert cli.main(["serve"]) == 0
+    finally:
+        gc.enable()
