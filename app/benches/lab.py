@@ -45,6 +45,8 @@ def create(folder: str, journal: str) -> Lab:
             "PRA_BACKUP_DIR": f"{folder}/backup",
             "PRA_JOURNAL": journal,
             "PRA_KEEP_MIB": "100000",
+            # As in a pod, what was compiled once is not compiled again.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
     )
     volumes.ensure_initialised(lab.where)
@@ -114,3 +116,8 @@ def row(what: str, value: float, unit: str, against: str, other: float, target: 
         "ratio": round(value / other, 2) if other else None,
         "target": target,
     }
+
+
+def memory(what: str, mib: float) -> dict:
+    """The most memory that something had."""
+    return row(f"memory of {what}", mib, "MiB", "limit", 100, "at most 100 MiB")
