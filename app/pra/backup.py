@@ -1,7 +1,6 @@
 """Making restore points: snapshot, check, hash, publish; then the manifest the same way."""
 
 import contextlib
-import errno
 import os
 
 import apsw
@@ -25,7 +24,7 @@ from pra import (
     timelines,
     volumes,
 )
-from pra.errors import Damaged, DiskFull, Refused, from_os_error
+from pra.errors import Damaged, DiskFull, Refused, from_os_error, no_space
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -54,7 +53,7 @@ def run(settings: Settings, accept: bool = False) -> Point:
         try:
             point = _run(settings, where, accept)
         except (DiskFull, OSError) as error:
-            if not _no_space(error):
+            if not no_space(error):
                 raise
             # What the retention rules no longer keep makes room, once.
             sweep(where)
@@ -69,10 +68,6 @@ def _once_more(settings: Settings, where: Layout, accept: bool) -> Point:
         return _run(settings, where, accept)
     except OSError as error:
         raise from_os_error(_DOING, error) from error
-
-
-def _no_space(error: Exception) -> bool:
-    return isinstance(error, DiskFull) or error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _run(settings: Settings, where: Layout, accept: bool) -> Point:

@@ -56,6 +56,7 @@ class Candidate:
     Attributes:
         path: where it lies.
         base: name of the point it was built from; None for the empty beginning.
+        began: where that stands; None if it continues no known history.
         reached: where it stands; None if it continues no known history.
         rows: how many it holds, where that was proven when the base was made and
             nothing was replayed; else None.
@@ -69,11 +70,12 @@ class Candidate:
         self,
         path: str,
         base: str | None,
-        reached: Start | None,
+        began: Start | None,
         rows: int | None = None,
         skipped: list[dict] | None = None,
     ):
-        self.path, self.base, self.reached, self.rows = path, base, reached, rows
+        self.path, self.base, self.rows = path, base, rows
+        self.began = self.reached = began
         self.replayed = 0
         self.skipped = skipped or []
         self.short: str | None = None

@@ -93,6 +93,12 @@ class OutcomeUnknown(StorageError):
     """A COMMIT failed in a way that leaves open whether the row exists."""
 
 
+def no_space(error: Exception) -> bool:
+    """Whether a volume is full, by whoever's word."""
+    full = errno.ENOSPC, errno.EDQUOT
+    return isinstance(error, DiskFull) or isinstance(error, OSError) and error.errno in full
+
+
 def from_os_error(doing: str, error: OSError) -> StorageError:
     """Turn an operating system error into the matching StorageError."""
     text = error.strerror or str(error)

@@ -7,7 +7,7 @@ opens a new timeline, so that the future it abandons stays apart.
 
 import contextlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pra import (
     backup,
@@ -16,12 +16,14 @@ from pra import (
     history,
     locks,
     points,
+    retention,
     safety,
     segments,
     timelines,
     volumes,
 )
 from pra.candidate import Candidate, Timer
+from pra.errors import DiskFull, from_os_error, no_space
 from pra.generations import Built
 from pra.layout import Layout
 from pra.points import Point
@@ -29,6 +31,7 @@ from pra.settings import Settings
 from pra.targets import Goal
 from pra.timelines import Branch
 
+T = TypeVar("T")
 #: Chooses the goal once the points are known.
 Choice = Callable[[Layout, list[Point]], Goal]
 
@@ -81,11 +84,11 @@ def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict
     goal = choose(where, known)
     work = _Work(settings, where, known, goal, volumes.next_number(where), force, Timer())
     built = candidate.build(where, known, goal, work.number, force, work.timer)
-    kept = safety.keep(where, known)
+    kept = _with_room(work, built, lambda known: safety.keep(where, known))
     work.timer.lap("build")
     with locks.writer(where, f"restoring {goal.label}", seconds=locks.MAINTENANCE_WAIT):
         candidate.catch_up(built, goal, force)
-        kept = safety.confirm(where, known, kept)
+        kept = _with_room(work, built, lambda known: safety.confirm(where, known, kept))
         for last in {one.timeline for one in (built.reached, kept.left) if one}:
             # Its last writer may have died before the disk had the record.
             segments.sync_last(where, last)
@@ -93,6 +96,26 @@ def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict
     volumes.drop_other_generations(where)
     work.timer.lap("swap")
     return _report(work, built, finished, kept)
+
+
+def _with_room(work: _Work, built: Candidate, act: Callable[[list[Point]], T]) -> T:
+    """Do what needs room on the backup volume, given the points that there are.
+
+    On a full one it is done once more, when what the retention rules no longer keep has
+    made room. What the candidate was built from stays: it leads to the new timeline.
+    """
+    try:
+        return act(work.known)
+    except (DiskFull, OSError) as error:
+        if not no_space(error):
+            raise
+    backup.sweep(work.where)
+    way = retention.way(work.where, built.base, work.goal.path, built.began, built.reached)
+    retention.apply(work.settings, work.where, needed=way)
+    try:
+        return act(points.scan(work.where))
+    except OSError as error:
+        raise from_os_error(f"restoring {work.goal.label}", error) from error
 
 
 def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
@@ -121,7 +144,7 @@ def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
     )
     if parent is None and work.settings.journal != "off":
         # Nothing leads here: without a base of its own the journal would hang in the air.
-        backup.publish_base(where, built.path)
+        _with_room(work, built, lambda _: backup.publish_base(where, built.path))
     if volumes.mark_of(where.data) is None:
         volumes.write_mark(where.data, mark.lineage)
     volumes.switch(where, work.number)

@@ -41,11 +41,17 @@ def run(settings: Settings, dry_run: bool) -> dict:
         return apply(settings, where, dry_run)
 
 
-def apply(settings: Settings, where: Layout, dry_run: bool = False) -> dict:
-    """As ``run``, for one who holds the maintenance lock."""
+def apply(
+    settings: Settings, where: Layout, dry_run: bool = False, needed: Keep | None = None
+) -> dict:
+    """As ``run``, for one who holds the maintenance lock.
+
+    Args:
+        needed: what else has to stay.
+    """
     known = points.scan(where)
     every = segments.listing(where)
-    keep = decide(settings, where, known, every)
+    keep = decide(settings, where, known, every, needed)
     removed = [point for point in known if point.name not in keep.points]
     dropped = [segment for segment in every if segment.path not in keep.segments]
     freed = sum(_bytes(where, point) for point in removed)
@@ -61,17 +67,40 @@ def apply(settings: Settings, where: Layout, dry_run: bool = False) -> dict:
     }
 
 
-def decide(settings: Settings, where: Layout, known: list[Point], every: list[Segment]) -> Keep:
+def way(
+    where: Layout, base: str | None, path: Path | None, start: Start | None, end: Start | None
+) -> Keep:
+    """The point ``base``, and what of the journal leads from ``start`` to ``end`` on a path."""
+    keep = Keep()
+    if base:
+        keep.points[base] = None
+    if path and start and end:
+        for segment in _leading_on(path, start, segments.listing(where), end.place.seq):
+            keep.segments[segment.path] = None
+    return keep
+
+
+def decide(
+    settings: Settings,
+    where: Layout,
+    known: list[Point],
+    every: list[Segment],
+    needed: Keep | None = None,
+) -> Keep:
     """Choose what to keep.
 
     Args:
         known: all points, newest first.
         every: all segments.
+        needed: what has to stay, whatever the rules say.
     """
     keep = Keep()
     _keep_verified(settings, keep, [p for p in known if p.status == "verified"])
     _keep_others(settings, where, keep, known)
     _keep_journal(settings, where, keep, known, every)
+    if needed:
+        keep.points.update(needed.points)
+        keep.segments.update(needed.segments)
     sizes = {point.name: _bytes(where, point) for point in known}
     _fit(settings.keep_mib << 20, keep, sizes, every)
     return keep

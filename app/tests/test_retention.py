@@ -144,6 +144,28 @@ def test_the_wal_of_a_raw_copy_counts_and_goes_with_it(small, at, where, events)
     assert fileops.names(where.raw) == []
 
 
+def test_the_wal_of_a_raw_copy_counts_towards_the_size(small, at, where, monkeypatch, events):
+    monkeypatch.setattr(segments, "SIZE", 16 << 10)
+    config = small(LAST=60, MIB=1)
+    add(events, 1)
+    backups(config, at, range(0, 600, 60))
+    # Rows that change in their place: the log grows, and has no copy of the first page.
+    for number in range(150):
+        update = f"UPDATE events SET message='{number}'"
+        events._database.write("testing", lambda conn, sql=update: conn.execute(sql))
+    damaged(where)
+    raw = bring(config)["safety_point"]
+    known = {point.name: point for point in points.scan(where)}
+    without = sum(point.bytes for point in known.values())
+    without += sum(fileops.size(segment.path) for segment in segments.listing(where))
+    wal = fileops.size(where.raw_wal(known[raw].wal))
+    assert without < 1 << 20 < without + wal
+    retention.run(config, dry_run=False)
+    left = {point.name for point in points.scan(where)}
+    assert raw in left
+    assert len(left) < len(known)
+
+
 def test_foreign_files_are_never_removed(small, at, where, events):
     with open(where.point("app-1.db"), "wb") as file:
         file.write(b"mine")

@@ -1,11 +1,12 @@
 """Volumes that run full, by the size they are held to or by their file system's."""
 
+import errno
 import os
 
 import pytest
-from helpers import add, as_rows, bring, last_segment, lose_data, rows
+from helpers import add, as_rows, bring, crash_at, failing, last_segment, lose_data, rewrite, rows
 
-from pra import backup, room, segments, settings
+from pra import backup, points, restore, room, segments, settings, targets
 from pra.errors import DiskFull
 from pra.events import Events
 from pra.web import create_app
@@ -130,3 +131,123 @@ def test_a_write_relies_on_a_look_that_is_young(where, monkeypatch):
     with pytest.raises(OSError):
         room.reserve(where, where.data, 1)
     os.unlink(ballast)
+
+
+@pytest.fixture
+def crowded(environment, where, monkeypatch):
+    """A backup volume that is nearly full of points; returns rules that keep few of them.
+
+    The points are older than anything that keeps all of the journal.
+    """
+    monkeypatch.setattr(segments, "SIZE", 16 << 10)
+    roomy = settings.load({**environment, "PRA_KEEP_MIB": "7"})
+    events = Events(roomy)
+    while room.of(roomy.layout, where.backup).free > MIB:
+        for _ in range(50):
+            events.add("x" * 4000)
+        backup.run(roomy)
+    events.add("in no point")
+    strict = {"LAST": "2", "HOURS": "0", "DAYS": "0", "WEEKS": "0", "SAFETY_HOURS": "0"}
+    return settings.load(
+        {**environment, **{f"PRA_KEEP_{name}": value for name, value in strict.items()}}
+    )
+
+
+def test_a_restore_on_a_full_backup_volume_makes_room_by_the_rules(crowded, where):
+    before, made = rows(where), points.scan(where)
+    fill(where.backup, room.of(crowded.layout, where.backup).free - (64 << 10))
+    oldest = made[-1]
+    result = bring(crowded, oldest.name)
+    left = {point.name for point in points.scan(where)}
+    assert left == {made[0].name, made[1].name, oldest.name, result["safety_point"]}
+    assert len(rows(where)) == oldest.manifest["rows"]
+    restore.run(crowded, targets.undo)
+    assert rows(where) == before
+
+
+def test_what_leads_to_the_restored_moment_is_no_room_to_be_made(crowded, where):
+    before, made = rows(where), points.scan(where)
+    fill(where.backup, room.of(crowded.layout, where.backup).free - (64 << 10))
+    # Behind the oldest point but one, by the journal: neither is kept by the rules.
+    seq = made[-2].manifest["position"]["seq"] + 20
+    result = restore.run(crowded, lambda where, known: targets.just_before(where, seq))
+    assert result["point"] == made[-2].name
+    assert made[-1] not in points.scan(where), "room was made"
+    lose_data(where)
+    bring(crowded)
+    assert rows(where) == before[: seq - 1]
+
+
+def test_a_restore_fails_loudly_where_the_rules_make_no_room(config, where, events):
+    added = add(events, 3)
+    point = backup.run(config)
+    events.add("in no point")
+    before = rows(where)
+    fill(where.backup)
+    with pytest.raises(DiskFull, match=f"restoring {point.name}: no space left"):
+        bring(config, point.name)
+    assert rows(where) == before
+    assert points.latest(points.scan(where)) == point
+    os.unlink(f"{where.backup}/ballast")
+    bring(config, point.name)
+    assert rows(where) == as_rows(added)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("operation", ["link_new", "fsync_directory"])
+def test_a_restore_whose_safety_point_found_no_room_tries_once_more(
+    config, where, events, operation, number
+):
+    add(events, 3)
+    point = backup.run(config)
+    events.add("in no point")
+    with failing(operation, number):
+        assert bring(config, point.name)["rows"] == 3
+    assert [point.status for point in points.scan(where)] == ["safety", "verified"]
+
+
+def test_a_failing_disk_is_not_taken_for_a_full_one(config, where, events):
+    add(events, 3)
+    point = backup.run(config)
+    events.add("in no point")
+    with failing("link_new", errno.EIO), pytest.raises(OSError) as failure:
+        bring(config, point.name)
+    assert failure.value.errno == errno.EIO
+    assert bring(config, point.name)["rows"] == 3
+
+
+def test_a_foreign_copy_finds_room_for_the_base_it_needs(config, where, events):
+    """It continues no history, so a point of what it became is made at once."""
+    added = add(events, 3)
+    point = backup.run(config)
+    name = "app-1700000000.db"
+    os.rename(where.point(point.name), where.point(name))
+    os.unlink(where.manifest(point.name))
+    lose_data(where)
+    with failing("link_new", errno.ENOSPC):
+        assert bring(config, name)["rows"] == 3
+    assert [point.status for point in points.scan(where)] == ["verified", "foreign"]
+    assert rows(where) == as_rows(added)
+
+
+def test_a_safety_point_that_had_to_make_room_is_made_anew(environment, where, events, monkeypatch):
+    config = settings.load({**environment, "PRA_KEEP_SAFETY_HOURS": "0"})
+    add(events, 3)
+    point = backup.run(config)
+    # Nothing but its bytes tells where such a database stands.
+    rewrite(where, "DROP TRIGGER pra_guard_delete")
+    with crash_at("symlink"):
+        bring(config, point.name)
+    assert [one.status for one in points.scan(where)] == ["safety", "verified"]
+    reserve, calls = room.reserve, []
+
+    def full_at_first(where, directory, needed, look=0.0):
+        calls.append(directory)
+        if len(calls) == 1:
+            raise OSError(errno.ENOSPC, "full")
+        reserve(where, directory, needed, look)
+
+    monkeypatch.setattr(room, "reserve", full_at_first)
+    result = bring(config, point.name)
+    assert len(calls) > 1
+    assert result["safety_point"] in [one.name for one in points.scan(where)]
