@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from pra import schema, sqlite, volumes, writing
+from pra import replay, schema, sqlite, volumes
 from pra.errors import Damaged, Refused
 from pra.journal import Journal, Mismatch
 from pra.layout import Layout
@@ -85,7 +85,7 @@ def _mismatch(where: Layout, conn: apsw.Connection, here: Position) -> bool:
     journal = Journal(where)
     try:
         if journal.inspect(here):
-            writing.roll_forward(conn, here, journal.continue_from(here))
+            replay.roll_forward(conn, here, journal.continue_from(here))
         return False
     except Mismatch as mismatch:
         if mismatch.behind:

@@ -1,13 +1,15 @@
-"""Applying the journal's transactions to a database that nobody else uses."""
+"""Applying the journal's transactions: to a database that nobody else uses, or the last few."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import apsw
 
 from pra import records, schema
-from pra.errors import Damaged, PraError
+from pra.errors import Damaged, PraError, Refused
 from pra.history import Run, Start
-from pra.records import Place
+from pra.records import Place, Record
+from pra.schema import Position
 
 _DOING = "replaying the journal"
 #: One application covers a little more than so many bytes: memory stays bounded.
@@ -38,8 +40,6 @@ class Replay:
 
     def _apply(self, batch: "_Batch") -> None:
         # Slow to load, and a point alone does without.
-        from pra.writing import replaying
-
         with replaying(self.conn):
             self.conn.execute("BEGIN IMMEDIATE")
             batch.apply(self.conn)
@@ -117,3 +117,32 @@ def _refuse_other_schema(run: Run, wanted: str) -> None:
             f"transaction {run.records[0].seq} is of another schema",
             "restore from a point made after the tables changed",
         )
+
+
+def roll_forward(conn: apsw.Connection, here: Position, missing: list[Record]) -> None:
+    """Apply the transactions that a database lacks, in one; needs the writer lock.
+
+    Raises:
+        Refused: the database does not stand at ``here`` any more.
+    """
+    with replaying(conn):
+        conn.execute("BEGIN IMMEDIATE")
+        if schema.position(conn) != here:
+            raise Refused(
+                "rolling the journal forward", "the database changed meanwhile", "try again"
+            )
+        for record in missing:
+            apsw.Changeset.apply(records.changeset_of(record.payload), conn)
+            schema.raise_sequences(conn, records.sequences_of(record.payload))
+        schema.advance(conn, missing[-1].seq, missing[-1].hash.hex())
+        conn.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def replaying(conn: apsw.Connection) -> Iterator[None]:
+    """Triggers and foreign keys off: what they did is in the changesets already."""
+    conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    conn.execute("PRAGMA foreign_keys=OFF")
+    yield
+    conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
+    conn.execute("PRAGMA foreign_keys=ON")

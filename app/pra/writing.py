@@ -8,19 +8,17 @@ Both files are synced when the lock is free again, so that many writers share th
 disks' time; only then is the write acknowledged.
 """
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import fileops, records, schema, volumes
+from pra import fileops, records, replay, schema, volumes
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
 from pra.journal import Appended, Journal, Mismatch
 from pra.layout import Layout
-from pra.records import Record
 from pra.schema import Position
 
 #: What is done in a transaction.
@@ -133,7 +131,7 @@ class Writer:
             missing = self._journal.continue_from(here)
             if missing:
                 conn.execute("ROLLBACK")
-                roll_forward(conn, here, missing)
+                replay.roll_forward(conn, here, missing)
                 conn.execute("BEGIN IMMEDIATE")
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
@@ -261,35 +259,6 @@ def _bounded_changeset(session: apsw.Session, doing: str) -> bytes:
             "split it into smaller ones",
         )
     return session.changeset()
-
-
-def roll_forward(conn: apsw.Connection, here: Position, missing: list[Record]) -> None:
-    """Apply the transactions that a database lacks, in one; needs the writer lock.
-
-    Raises:
-        Refused: the database does not stand at ``here`` any more.
-    """
-    with replaying(conn):
-        conn.execute("BEGIN IMMEDIATE")
-        if schema.position(conn) != here:
-            raise Refused(
-                "rolling the journal forward", "the database changed meanwhile", "try again"
-            )
-        for record in missing:
-            apsw.Changeset.apply(records.changeset_of(record.payload), conn)
-            schema.raise_sequences(conn, records.sequences_of(record.payload))
-        schema.advance(conn, missing[-1].seq, missing[-1].hash.hex())
-        conn.execute("COMMIT")
-
-
-@contextlib.contextmanager
-def replaying(conn: apsw.Connection) -> Iterator[None]:
-    """Triggers and foreign keys off: what they did is in the changesets already."""
-    conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
-    conn.execute("PRAGMA foreign_keys=OFF")
-    yield
-    conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
-    conn.execute("PRAGMA foreign_keys=ON")
 
 
 def _commit(conn: apsw.Connection, doing: str) -> None:
