@@ -55,7 +55,7 @@ def everything(folder: str) -> list[Scenario]:
         Scenario("first start", fresh, [], _start),
         Scenario("write", busy, live, _write),
         Scenario("write and rotate", busy, live, _write_rotating),
-        Scenario("write beside another", busy, live, _write_beside),
+        Scenario("write beside others", busy, live, _write_beside),
         Scenario("backup", busy, live, _backup),
         Scenario("restore", busy, live, lambda world, _: _to_before(world, 6), [live, older]),
         Scenario("undo", restored, older, _undo, [older, live]),
@@ -101,18 +101,19 @@ def _write_rotating(world: World, reporter: Reporter) -> None:
 
 
 def _write_beside(world: World, reporter: Reporter) -> None:
-    """Another writes and syncs where the first has committed and waits for the disks."""
-    one, other = Events(world.config), Events(world.config)
-    waiting, pending = settling.sync, ["the other's"]
+    """Others write where the first has committed and waits for the disks: all are in flight."""
+    events = Events(world.config)
+    reporter.add(events, "before them")
+    waiting, pending = settling.sync, ["the third", "the second"]
 
     def sync(*arguments):
         if pending:
-            reporter.add(other, pending.pop())
+            reporter.add(events, pending.pop())
         return waiting(*arguments)
 
     settling.sync = sync
     try:
-        reporter.add(one, "the one's")
+        reporter.add(events, "the first")
     finally:
         settling.sync = waiting
 

@@ -72,30 +72,34 @@ class Companion:
         self.dismiss()
 
     def start(self, work: Callable[[], object]) -> None:
-        """Begin a piece of work; ``wait`` must be called before the next one."""
-        if self._desk is None or self._pid != os.getpid():
-            self._desk, self._pid = _Desk(), os.getpid()
-            threading.Thread(target=self._desk.serve, daemon=True).start()
-        self._desk.work = work
-        self._desk.wanted.release()
+        """Begin a piece of work; the one before must be over, as ``wait`` said.
+
+        Raises:
+            RuntimeError: no thread can be started.
+        """
+        desk = self._desk
+        if desk is None or self._pid != os.getpid():
+            desk = _Desk()
+            threading.Thread(target=desk.serve, daemon=True).start()
+            self._desk, self._pid = desk, os.getpid()
+        desk.work = work
+        desk.wanted.release()
 
     def wait(self, seconds: float = -1) -> bool:
         """Wait for the end of the work; False if it is not done after so many seconds.
 
-        Then the thread is left to it, and another one takes the next work.
+        Then it goes on, and can be waited for again.
 
         Raises:
             BaseException: what the work raised.
         """
         desk = self._desk
         try:
-            done = desk.done.acquire(timeout=seconds)
+            if not desk.done.acquire(timeout=seconds):
+                return False
         except BaseException:
             self.dismiss()
             raise
-        if not done:
-            self.dismiss()
-            return False
         error, desk.error = desk.error, None
         if error is not None:
             raise error
@@ -134,4 +138,6 @@ class _Desk:
                 work()
             except BaseException as error:
                 self.error = error
+            # What it holds, files for instance, is not to wait for the next work.
+            del work
             self.done.release()

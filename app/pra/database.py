@@ -13,8 +13,16 @@ from typing import TypeVar
 
 import apsw
 
-from pra import beside, fileops, locks, room, schema, settling, sqlite, volumes
-from pra.errors import OutcomeUnknown, PraError, Refused, VolumeGone, from_os_error
+from pra import beside, fileops, locks, room, schema, segments, settling, sqlite, volumes
+from pra.errors import (
+    Locked,
+    OutcomeUnknown,
+    PraError,
+    Refused,
+    StorageError,
+    VolumeGone,
+    from_os_error,
+)
 from pra.journal import Journal
 from pra.settings import Settings
 from pra.writing import Writer, Written
@@ -77,30 +85,57 @@ class Database:
             log = entry.open_log()
         except OSError as error:
             raise from_os_error(doing, error) from error
-        if self._log_failed:
-            settling.empty_log(entry.conn, doing, None)
+        if self._log_failed or log.failed:
+            reason = log.empty(entry.conn)
+            if reason:
+                raise StorageError(
+                    doing,
+                    f"a sync of the database's log failed, and it cannot be emptied ({reason})",
+                    "try again in a moment; check the data volume",
+                )
             self._log_failed = False
-        return self.writer.run(entry.conn, doing, work, log.sync)
+        return self.writer.run(entry.conn, doing, work, lambda: self._sync_before_sealing(log))
+
+    def _sync_before_sealing(self, log: settling.Log) -> None:
+        """Sync the log while a transaction is under way, which ends if that fails."""
+        try:
+            log.sync()
+        except OSError as error:
+            self._note_failure(log)
+            raise Refused(
+                "syncing the database's log", error.strerror or str(error), "try again in a moment"
+            ) from error
+
+    def _note_failure(self, log: settling.Log) -> None:
+        self._log_failed = True
+        log.note_failure()
 
     def _settle(self, entry: "_Handle", doing: str, written: Written) -> None:
         """Wait for both disks; where one fails, see to it that the next write is safe."""
-        failed = settling.sync(written, entry.open_log(), entry.companion)
-        if not any(failed):
-            return
-        self._log_failed = self._log_failed or failed.log is not None
-        if failed.journal:
+        record, log = written.record, entry.open_log()
+        segment = entry.segment(record.file) if record else None
+        failed_journal, failed_log = settling.sync(segment, log, entry.companion)
+        if failed_log:
+            self._note_failure(log)
+        if failed_journal:
             self.writer.doubt()
+        elif record:
+            self.writer.note_durable(record)
+        if failed_journal or failed_log:
+            self._mend(entry, doing, record, failed_journal, failed_log)
+
+    def _mend(self, entry: "_Handle", doing: str, record, failed_journal, failed_log) -> None:
         try:
             with self._turn(doing):
-                if failed.journal:
-                    self.writer.repair(doing, written.record, failed.journal)
-                if failed.log:
-                    settling.empty_log(entry.conn, doing, failed.log)
-                    self._log_failed = False
+                if failed_journal:
+                    self.writer.repair(doing, record, failed_journal)
+                reason = entry.open_log().empty(entry.conn) if failed_log else None
+                self._log_failed = bool(reason) or (self._log_failed and not failed_log)
         except (Refused, OSError) as error:
-            raise OutcomeUnknown(
-                doing, f"a disk failed, and then: {error}", "look before trying again"
-            ) from error
+            raise _unknown(doing, f"a disk failed, and then: {error}") from error
+        if reason:
+            said = f"the database's log cannot be synced ({failed_log}), nor emptied ({reason})"
+            raise _unknown(doing, f"{said}; the row may not outlive a crash") from failed_log
 
     def unprotected(self) -> str | None:
         """Why what is there is not what the points and the journal lead to; None if it is.
@@ -151,6 +186,10 @@ class Database:
             turn = locks.Turn(self.layout)
         try:
             turn.take(doing)
+        except Locked:
+            # It keeps its place in line for the next one.
+            self._turns.append((os.getpid(), turn))
+            raise
         except (VolumeGone, OSError):
             if self._settings.journal == "required":
                 raise
@@ -205,6 +244,10 @@ class Database:
             entry.close()
 
 
+def _unknown(doing: str, happened: str) -> OutcomeUnknown:
+    return OutcomeUnknown(doing, happened, "look before trying again: GET /consultation")
+
+
 class _Handle:
     """A connection, and what its writes need beside it.
 
@@ -218,6 +261,13 @@ class _Handle:
         self.of, self.conn, self._path = of, conn, path
         self.companion = beside.Companion()
         self._log: settling.Log | None = None
+        self._segment: tuple[segments.Open, segments.Open] | None = None
+
+    def segment(self, shared: segments.Open) -> segments.Open:
+        """An opening of its own of a segment that the threads of a process write through."""
+        if self._segment is None or self._segment[0] is not shared:
+            self._segment = shared, shared.opened_again()
+        return self._segment[1]
 
     def open_log(self) -> settling.Log:
         """The database's log, open: what follows does not depend on its name.
@@ -232,7 +282,7 @@ class _Handle:
 
     def close(self) -> None:
         """Close it; whatever state a transaction is in, that rolls it back."""
-        self._log = None
+        self._log = self._segment = None
         self.conn.close(True)
 
 

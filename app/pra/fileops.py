@@ -168,11 +168,6 @@ def remove_tree(path: str) -> None:
         shutil.rmtree(path)
 
 
-def duplicate(fd: int) -> int:
-    """Another descriptor of the same open file."""
-    return os.dup(fd)
-
-
 def close(fd: int) -> None:
     """Close a descriptor."""
     os.close(fd)
@@ -399,11 +394,5 @@ def try_lock(fd: int) -> bool:
 
 
 def wait_for_lock(fd: int) -> None:
-    """Take a file's lock, however long that takes, and close the descriptor.
-
-    The lock is that of all duplicates of it; where none is left open, it is given back.
-    """
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-    finally:
-        os.close(fd)
+    """Take a file's lock, however long that takes; who came first gets it first."""
+    fcntl.flock(fd, fcntl.LOCK_EX)

@@ -50,7 +50,7 @@ def torn_tail(where: Layout, path: "Path") -> str | None:
         return None
     _, scan = segments.read(found[-1])
     scan.read()
-    return scan.fault
+    return scan.stray() or scan.fault
 
 
 class Gap(Refused):
@@ -217,7 +217,7 @@ class _Reader:
     def finish(self) -> None:
         """Check the end of the last segment.
 
-        A torn last record is an end like any other: it was never acknowledged.
+        Torn last records are an end like any other: they were never acknowledged.
         """
         if self._hole:
             raise self._hole

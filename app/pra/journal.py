@@ -24,7 +24,7 @@ _NOTHING = bytes(records.HEADER)
 #: Two changes of a folder within one tick of its clock can show the same time: longer
 #: than that of any file system, in nanoseconds.
 _TICK_NS = 2_000_000_000
-#: How much is read of what others appended, in bytes; if it is more, the segment is read anew.
+#: How much is read at first of what others appended, in bytes.
 _LOOK = 16 << 10
 #: Transactions that a database may lack and still be taken for one that lost power while
 #: so many writers waited for its disk. One that lacks more was put there by somebody.
@@ -49,10 +49,11 @@ class Mismatch(Refused):
 
 
 class Appended(NamedTuple):
-    """A record that was written but not synced: its segment, and where it ends there."""
+    """A record that was written but not synced: its segment, its end there, its number."""
 
     file: segments.Open
     end: int
+    seq: int
 
 
 class Journal:
@@ -72,9 +73,13 @@ class Journal:
         self._end = 0
         # Whether a sync of what is there may have failed: who had it open was told.
         self._doubted = False
+        # The last number that is known to be on the disk.
+        self._durable = 0
         self._prepared: tuple[bytes, Record] | None = None
         self._header: SegmentHeader | None = None
+        # What is wrong with the end: records that were being written, or others.
         self._fault: str | None = None
+        self._hole: str | None = None
 
     def close(self) -> None:
         """Give up the open segment; the next use looks at the disk again."""
@@ -83,6 +88,11 @@ class Journal:
     def doubt(self) -> None:
         """Write all of the segment again before anything is added to it: a sync failed."""
         self._doubted = True
+
+    def note_durable(self, record: Appended) -> None:
+        """A record was synced, and with it all before; may be called without the lock."""
+        if record.file is self._file:
+            self._durable = max(self._durable, record.seq)
 
     def continue_from(self, here: Position) -> list[Record]:
         """Make the journal ready for the transaction after ``here``.
@@ -106,7 +116,7 @@ class Journal:
             self._cut()
         if self._doubted:
             self._file.write_again(self._end)
-            self._doubted = False
+            self._doubted, self._durable = False, self._state.seq
         return missing
 
     def inspect(self, here: Position) -> list[Record]:
@@ -154,7 +164,7 @@ class Journal:
             OutcomeUnknown: it failed, and a trace may be left.
         """
         self._write_prepared(synced=False)
-        return Appended(self._file, self._end)
+        return Appended(self._file, self._end, self._state.seq)
 
     def abort(self, seq: int) -> None:
         """Record that the transaction just appended was not committed, for sure.
@@ -185,11 +195,14 @@ class Journal:
 
         Raises:
             Mismatch: it is not among the journal's last ones.
+            Damaged: some of them are missing that were durable.
         """
         state = self._state
+        behind = place.seq < state.seq
+        if self._hole and (behind or place == state.applied):
+            raise segments.damaged(self._segment, self._hole)
         if place == state.applied:
             return []
-        behind = place.seq < state.seq
         found = self._transactions_behind(place) if behind else None
         if found is not None and len(found) <= MAX_BEHIND:
             return found
@@ -247,14 +260,21 @@ class Journal:
         return fileops.identity(self._segment.path) == self._identity
 
     def _read_on(self) -> None:
-        """Read what others appended; where that is more than a little, it ends in a fault."""
-        raw = fileops.read_at(self._file.fd, min(_LOOK, self._size - self._end), self._end)
-        if raw[: records.HEADER] != _NOTHING:
+        """Read what others appended: a little first, which mostly is all."""
+        for most in (_LOOK, self._size):
+            raw = fileops.read_at(self._file.fd, min(most, self._size - self._end), self._end)
+            if raw[: records.HEADER] == _NOTHING:
+                return
+            looked = self._end + len(raw)
             self._take(Scan(raw, self._end, self._state, base=self._end))
+            if not self._fault and self._end + records.HEADER <= looked:
+                return
 
     def _take(self, scan: Scan) -> None:
-        scan.read()
-        self._state, self._end, self._fault = scan.state, scan.end, scan.fault
+        found = scan.read()
+        self._state, self._end = scan.state, scan.end
+        self._fault, self._hole = scan.stray() or scan.fault, scan.hole()
+        self._durable = max(self._durable, scan.durable(found[-MAX_BEHIND:]))
 
     def _open_last(self, here: Position) -> None:
         found = segments.of_timeline(self._where, here.timeline)
@@ -282,13 +302,17 @@ class Journal:
         self._identity, self._doubted = fileops.identity_of(file.fd), True
         self._take(Scan(raw, records.SEGMENT_HEADER, header.state()))
 
+    def _open_fresh(self, segment: Segment) -> None:
+        """Open a segment just made: what it continues is durable, and it holds nothing yet."""
+        self._open(segment)
+        self._doubted, self._durable = False, self._state.seq
+
     def _begin_timeline(self, here: Position, place: Place) -> None:
         self._refuse_other_start(here)
         timelines.activate(self._where, here.timeline)
         state = State(place.seq, place.hash, place, None, False)
         header = records.header_after(state, here.lineage, here.timeline, here.schema)
-        self._open(segments.create(self._where, header))
-        self._doubted = False
+        self._open_fresh(segments.create(self._where, header))
 
     def begin_at(self, here: Position) -> None:
         """Start a new segment at a verified point, whatever the journal held before.
@@ -327,12 +351,12 @@ class Journal:
         )
         segment = segments.create(self._where, header, needed, replacing=empty)
         self.close()
-        self._open(segment)
-        self._doubted = False
+        self._open_fresh(segment)
 
     def _encode(self, kind: int, seq: int, payload: bytes) -> bytes:
         now = int(clock.now() * 1000)
-        data, digest = records.encode(kind, seq, now, payload, self._state.chain)
+        pending = max(0, seq - 1 - self._durable)
+        data, digest = records.encode(kind, seq, now, payload, self._state.chain, pending)
         end = self._end + len(data)
         self._prepared = data, Record(kind, seq, now, payload, digest, self._end, end)
         return digest
@@ -347,6 +371,8 @@ class Journal:
             self._take_back(error)
             raise
         self._state, self._end = records.after(self._state, record), record.end
+        if synced:
+            self._durable = record.seq
 
     def _take_back(self, cause: OSError) -> None:
         """Remove a record whose write or sync failed; that sync is not tried again."""

@@ -7,6 +7,7 @@ SQLite's write lock.
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 
@@ -33,6 +34,7 @@ def maintenance(layout: Layout, doing: str, seconds: float | None = None) -> Ite
     try:
         yield
     finally:
+        lock.release()
         lock.close()
 
 
@@ -46,7 +48,10 @@ def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator
     turn = Turn(layout)
     try:
         turn.take(doing, seconds)
-        yield
+        try:
+            yield
+        finally:
+            turn.release()
     finally:
         turn.close()
 
@@ -91,6 +96,47 @@ class Turn:
         self._writer.close()
 
 
+class _Place:
+    """A place in the line for a lock, kept by a thread: the system knows no deadline.
+
+    Who gives up must see to it that the lock is let go once it comes. Closing the file
+    is not enough for that: a process that was forked meanwhile has it open too.
+
+    Attributes:
+        fd: the lock file, which the place owns until its turn comes.
+    """
+
+    def __init__(self, fd: int):
+        self.fd = fd
+        self._changing = threading.Lock()
+        self._wanted, self._over = True, False
+
+    def stand(self) -> None:
+        """Wait for the lock; let it go at once if nobody wants it any more."""
+        try:
+            fileops.wait_for_lock(self.fd)
+        finally:
+            with self._changing:
+                self._over = True
+                if not self._wanted:
+                    fileops.unlock(self.fd)
+                    fileops.close(self.fd)
+
+    def leave(self) -> bool:
+        """Give up; False if the turn came before, and the lock is held."""
+        with self._changing:
+            if self._over and self._wanted:
+                return False
+            self._wanted = False
+            return True
+
+    def come_back(self) -> bool:
+        """Want it again; False if the turn came and went meanwhile."""
+        with self._changing:
+            self._wanted = self._wanted or not self._over
+            return self._wanted
+
+
 class _Lock:
     """One lock file, opened when it is first taken."""
 
@@ -98,7 +144,8 @@ class _Lock:
         self._path = path
         self._fd = -1
         self._identity: tuple[int, int] | None = None
-        self._companion = beside.Companion()
+        self._place: _Place | None = None
+        self._companion, self._standing = beside.Companion(), False
 
     def __del__(self):
         self.close()
@@ -110,36 +157,53 @@ class _Lock:
         a deleted one excludes nobody.
         """
         while True:
-            if self._fd < 0:
-                self._open(doing)
             try:
-                taken = fileops.try_lock(self._fd) or self._wait(deadline)
+                taken = self._take(deadline, doing)
                 if taken and fileops.identity(self._path) == self._identity:
                     return
             except BaseException:
                 self.close()
                 raise
-            # Whoever may still be waiting for it gives it back at once: nobody has it open.
-            self.close()
             if not taken:
                 raise Locked(doing, "somebody else holds the lock", "try again in a moment")
+            self.close()
 
-    def _wait(self, deadline: float) -> bool:
-        """Wait until the deadline, in line: the system wakes who is next, but knows no deadline."""
-        seconds = deadline - time.monotonic()
-        if seconds <= 0:
-            return False
-        # A descriptor of its own: this one may be closed, and its number used again.
-        fd = fileops.duplicate(self._fd)
-        self._companion.start(lambda: fileops.wait_for_lock(fd))
-        return self._companion.wait(seconds)
+    def _take(self, deadline: float, doing: str) -> bool:
+        if self._place is None or not self._place.come_back():
+            self._place = None
+            if self._fd < 0:
+                self._open(doing)
+            if fileops.try_lock(self._fd):
+                return True
+            if deadline <= time.monotonic():
+                return False
+            self._stand_in_line()
+        if not self._companion.wait(max(0.0, deadline - time.monotonic())):
+            if self._place.leave():
+                # The thread stays in line: the next try goes on from there.
+                return False
+            self._companion.wait()
+        self._standing = False
+        self._place, self._fd = None, self._place.fd
+        return True
+
+    def _stand_in_line(self) -> None:
+        if self._standing:
+            # Its thread still has a place that nobody came back to.
+            self._companion = beside.Companion()
+        self._place, self._fd = _Place(self._fd), -1
+        self._companion.start(self._place.stand)
+        self._standing = True
 
     def release(self) -> None:
-        """Unlock; the file stays open."""
+        """Unlock, also for a process that was forked meanwhile; the file stays open."""
         fileops.unlock(self._fd)
 
     def close(self) -> None:
-        """Close the file, which unlocks it."""
+        """Close the file, which unlocks it, and give up a place in line."""
+        if self._place is not None and not self._place.leave():
+            self._fd = self._place.fd
+        self._place = None
         if self._fd >= 0:
             fileops.close(self._fd)
         self._fd = -1

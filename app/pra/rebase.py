@@ -38,6 +38,12 @@ def needed(where: Layout) -> bool:
     """
     with _live(where) as conn:
         here = schema.position(conn)
+        if here is None:
+            raise Refused(
+                _DOING,
+                "the database says nothing of its place in history",
+                "restore it: python -m pra restore latest",
+            )
         return schema.schema_hash(conn) != here.schema or _mismatch(where, conn, here)
 
 

@@ -5,6 +5,10 @@ record's fsync has no new size to make durable. It begins with a header block;
 records follow without gaps; the first zero where a record should begin is the
 end. A record is a header with a checksum of its own (so that its length can be
 trusted), then its payload. Each record's hash covers its predecessor's.
+
+A header also says how many of the numbers before it were perhaps not on the disk when
+it was written. After a loss of power some records can be missing before others that
+are sound; they were all on their way if none of those calls a missing one durable.
 """
 
 import hashlib
@@ -17,10 +21,12 @@ from typing import NamedTuple
 TRANSACTION, ABORT, SEAL = 1, 2, 3
 
 _MAGIC = b"PRAR"
-_FIELDS = struct.Struct("<4sB3xQQI")
+# Magic, kind and how many before it are pending, number, milliseconds, length.
+_FIELDS = struct.Struct("<4sIQQI")
 _CRC = struct.Struct("<I")
 _HASH = 32
-_HEADER = struct.Struct("<4sB3xQQI32sI")
+_HEADER = struct.Struct("<4sIQQI32sI")
+_KIND, _PENDING_SHIFT, _MOST_PENDING = 0xFF, 8, 0xFFFFFF
 # A header's fields end at the first, its hash at the second.
 _SEALED, _HASHED = _FIELDS.size, _FIELDS.size + _HASH
 #: Size of a record's header, in bytes.
@@ -141,9 +147,16 @@ def decode_segment_header(raw: bytes) -> SegmentHeader:
         raise FormatError("the segment's header is of an unknown format") from None
 
 
-def encode(kind: int, seq: int, time_ms: int, payload: bytes, chain: bytes) -> tuple[bytes, bytes]:
-    """Write a record that follows the one with the hash ``chain``; returns (bytes, hash)."""
-    fields = _FIELDS.pack(_MAGIC, kind, seq, time_ms, len(payload))
+def encode(
+    kind: int, seq: int, time_ms: int, payload: bytes, chain: bytes, pending: int = 0
+) -> tuple[bytes, bytes]:
+    """Write a record that follows the one with the hash ``chain``; returns (bytes, hash).
+
+    Args:
+        pending: how many numbers before ``seq`` may not be durable yet.
+    """
+    word = kind | min(pending, _MOST_PENDING) << _PENDING_SHIFT
+    fields = _FIELDS.pack(_MAGIC, word, seq, time_ms, len(payload))
     digest = _digest(chain + fields + payload)
     head = fields + digest
     return head + _CRC.pack(zlib.crc32(head)) + payload, digest
@@ -224,7 +237,8 @@ class Scan:
         found, last_start = [], len(raw) - HEADER
         fields_of, crc32, digest_of, new = _HEADER.unpack_from, zlib.crc32, _digest, tuple.__new__
         while at <= last_start and not sealed:
-            magic, kind, number, time_ms, length, digest, crc = fields_of(raw, at)
+            magic, word, number, time_ms, length, digest, crc = fields_of(raw, at)
+            kind = word & _KIND
             if magic != _MAGIC or crc != crc32(raw[at : at + _HASHED]):
                 break
             start, behind = at + HEADER, at + HEADER + length
@@ -250,20 +264,39 @@ class Scan:
         return found
 
     def hole(self) -> str | None:
-        """Why the end is no end: a later record is sound, so some before it are lost.
+        """Why the end is no end: a record that was durable is missing; None if it is one."""
+        for seq, pending in self._behind():
+            if seq - pending - 1 > self.state.seq:
+                return f"records before {seq} are damaged ({self.fault or 'zeros'})"
+        return None
 
-        A torn last record leaves nothing behind it; bytes that went bad do.
+    def stray(self) -> str | None:
+        """What lies behind an end, of records that were on their way when the power went."""
+        behind = [seq for seq, _ in self._behind()]
+        return f"records up to {max(behind)} were being written" if behind else None
+
+    def durable(self, found: list[Record]) -> int:
+        """The last number that one of these records, just read, calls durable."""
+        known = 0
+        for one in found:
+            word = _FIELDS.unpack_from(self._raw, one.offset - self._base)[1]
+            known = max(known, one.seq - 1 - (word >> _PENDING_SHIFT))
+        return known
+
+    def _behind(self) -> Iterator[tuple[int, int]]:
+        """Number and pending numbers of each sound header behind the end.
+
+        The torn last record is none of them.
         """
-        at = self._raw.find(_MAGIC, self.end - self._base)
+        end = self.end - self._base
+        at = self._raw.find(_MAGIC, end)
         while at >= 0:
             head = self._raw[at : at + HEADER]
             if len(head) == HEADER and _sound_header(head):
-                seq = _FIELDS.unpack_from(head)[2]
-                torn = at == self.end - self._base and seq == self.state.seq + 1
-                if not torn:
-                    return f"records before {seq} are damaged ({self.fault or 'zeros'})"
+                _, word, seq, _, _ = _FIELDS.unpack_from(head)
+                if at != end or seq != self.state.seq + 1:
+                    yield seq, word >> _PENDING_SHIFT
             at = self._raw.find(_MAGIC, at + 1)
-        return None
 
 
 def _digest(data: bytes) -> bytes:

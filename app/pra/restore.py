@@ -91,7 +91,7 @@ def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict
         kept = _with_room(work, built, lambda known: safety.confirm(where, known, kept))
         for last in {one.timeline for one in (built.reached, kept.left) if one}:
             # Its last writer may have died before the disk had the record.
-            segments.sync_last(where, last)
+            segments.write_last_again(where, last)
         finished = _swap(work, built, kept)
     volumes.drop_other_generations(where)
     work.timer.lap("swap")

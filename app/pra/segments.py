@@ -122,6 +122,14 @@ def sync_last(where: Layout, timeline: int) -> None:
         fileops.sync_file(found[-1].path)
 
 
+def write_last_again(where: Layout, timeline: int) -> None:
+    """As ``sync_last``, and after a sync that failed too; needs the writer lock."""
+    found = of_timeline(where, timeline)
+    if found:
+        header_only(found[-1])
+        Open(found[-1].path).write_again()
+
+
 class Open:
     """A segment's file, open for writing; closed when nobody uses it any more.
 
@@ -130,11 +138,25 @@ class Open:
     """
 
     def __init__(self, path: str):
+        self._path = path
         self.fd = fileops.open_write(path)
 
     def __del__(self):
         if hasattr(self, "fd"):
             fileops.close(self.fd)
+
+    def opened_again(self) -> "Open":
+        """The same file, opened once more; itself where its name is gone.
+
+        The system tells of a write that failed only once for each opening: who shares
+        one may be told that all is well because another was told the truth.
+        """
+        try:
+            another = Open(self._path)
+        except OSError:
+            return self
+        same = fileops.identity_of(another.fd) == fileops.identity_of(self.fd)
+        return another if same else self
 
     def sync(self) -> None:
         """Make every record durable that was written so far.
@@ -144,21 +166,25 @@ class Open:
         """
         fileops.sync_data(self.fd)
 
-    def write_again(self, end: int) -> None:
-        """Write its records up to ``end`` once more, durably; needs the writer lock.
+    def write_again(self, least: int = 0) -> None:
+        """Write all its records once more, durably; needs the writer lock.
 
         A sync of them failed, or may have: a second one would report success for
         pages that never reached the disk.
 
+        Args:
+            least: where they end at least.
+
         Raises:
             OSError: it failed, or they cannot even be read any more.
         """
-        raw = fileops.read_at(self.fd, end, 0)
+        raw = fileops.read_at(self.fd, os.fstat(self.fd).st_size, 0)
         scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
         scan.read()
-        if scan.end != end:
+        if scan.end < least:
             raise OSError(errno.EIO, "records that were just written cannot be read")
-        fileops.write_durably(self.fd, raw[records.SEGMENT_HEADER :], records.SEGMENT_HEADER)
+        written = raw[records.SEGMENT_HEADER : scan.end]
+        fileops.write_durably(self.fd, written, records.SEGMENT_HEADER)
 
 
 def open_file(path: str):

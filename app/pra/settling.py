@@ -5,15 +5,13 @@ sync serves all whose bytes were written before it. On a disk that takes its tim
 two go on side by side.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import apsw
 
-from pra import beside, fileops
-from pra.errors import OutcomeUnknown
-from pra.writing import Written
+from pra import beside, fileops, segments
 
 #: From how many seconds on a sync takes longer than handing another one to a thread.
 _SLOW = 0.0005
@@ -33,6 +31,7 @@ class Log:
 
     def __init__(self, database: str):
         self.slow = False
+        self._failed = f"{database}-failed"
         self._fd = fileops.open_read(f"{database}-wal")
 
     def __del__(self):
@@ -49,24 +48,49 @@ class Log:
         fileops.sync_data(self._fd)
         self.slow = time.monotonic() - began > _SLOW
 
+    @property
+    def failed(self) -> bool:
+        """Whether somebody's sync of it failed, and it was not emptied since."""
+        return fileops.size(self._failed) is not None
 
-class Failed(NamedTuple):
-    """What could not be synced, each with its error."""
+    def note_failure(self) -> None:
+        """Tell those who open it later: only who had it open is told by the system."""
+        with contextlib.suppress(OSError):
+            fileops.write_new(self._failed, b"")
 
-    journal: OSError | None
-    log: OSError | None
+    def empty(self, conn: apsw.Connection) -> str | None:
+        """Bring all that is in it into the database, durably; needs the writer lock.
+
+        Where a sync failed, a later one would report success for pages that never
+        reached the disk, and all behind them would be lost with the power.
+
+        Returns:
+            Why that cannot be done now; None if it is done.
+        """
+        try:
+            if conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                return "somebody is reading what was there before"
+            fileops.remove(self._failed)
+            return None
+        except (apsw.Error, OSError) as error:
+            return str(error)
 
 
-def sync(written: Written, log: Log, companion: beside.Companion) -> Failed:
-    """Sync both files."""
-    if written.record is None:
-        return Failed(None, _error_of(log.sync))
-    file = written.record.file
+def sync(
+    segment: segments.Open | None, log: Log, companion: beside.Companion
+) -> list[OSError | None]:
+    """Sync both files; returns what went wrong with the segment and with the log."""
+    if segment is None:
+        return [None, _error_of(log.sync)]
     beside_log = log.slow
     if beside_log:
-        companion.start(file.sync)
+        try:
+            companion.start(segment.sync)
+        except RuntimeError:
+            # No more threads: one after the other, then.
+            beside_log = False
     failed_log = _error_of(log.sync)
-    return Failed(_error_of(companion.wait if beside_log else file.sync), failed_log)
+    return [_error_of(companion.wait if beside_log else segment.sync), failed_log]
 
 
 def _error_of(act: Callable[[], object]) -> OSError | None:
@@ -75,24 +99,3 @@ def _error_of(act: Callable[[], object]) -> OSError | None:
         return None
     except OSError as error:
         return error
-
-
-def empty_log(conn: apsw.Connection, doing: str, cause: OSError | None) -> None:
-    """Bring all that is in the log into the database, durably; needs the writer lock.
-
-    Where a sync of the log failed, a later one would report success for pages that
-    never reached the disk, and all behind them would be lost with the power.
-
-    Raises:
-        OutcomeUnknown: it failed, or somebody is reading what was there before.
-    """
-    try:
-        busy = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except apsw.Error as error:
-        busy, cause = True, cause or error
-    if busy:
-        raise OutcomeUnknown(
-            doing,
-            f"the database's log cannot be synced ({cause}); the row may not outlive a crash",
-            "look before trying again: GET /consultation",
-        ) from cause

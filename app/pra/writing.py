@@ -2,7 +2,7 @@
 
 The order is what keeps the promise: begin, compare database and journal, do
 the work while a session watches, append what it saw, COMMIT. All that needs the
-writer lock and no disk. A crash before the COMMIT leaves the database behind its
+writer lock, and seldom a disk. A crash before the COMMIT leaves the database behind its
 journal, and the next writer applies what is missing before it writes anything.
 Both files are synced when the lock is free again, so that many writers share the
 disks' time; only then is the write acknowledged.
@@ -61,7 +61,7 @@ class Writer:
         """Run ``work`` in a transaction and commit it; needs the writer lock.
 
         Args:
-            sync: makes the database durable as it is.
+            sync: makes the database durable as it is; ends the transaction where it cannot.
 
         Raises:
             Refused, Damaged, StorageError, apsw.Error: nothing was written.
@@ -80,6 +80,10 @@ class Writer:
     def doubt(self) -> None:
         """A sync of the journal failed: go on only once all that is there was written again."""
         self._journal.doubt()
+
+    def note_durable(self, record: Appended) -> None:
+        """A record was synced, and with it all before."""
+        self._journal.note_durable(record)
 
     def repair(self, doing: str, record: Appended, cause: OSError) -> None:
         """Write the journal's records once more after a sync failed; needs the writer lock.

@@ -6,7 +6,18 @@ import shutil
 
 import pytest
 
-from pra import fileops, history, points, records, restore, segments, sqlite, targets, writing
+from pra import (
+    fileops,
+    history,
+    points,
+    records,
+    restore,
+    schema,
+    segments,
+    sqlite,
+    targets,
+    writing,
+)
 from pra.records import Scan
 
 
@@ -133,3 +144,16 @@ def sound_end(path):
     for _ in scan:
         pass
     return scan.end
+
+
+def step_back(where, seq):
+    """Put the database to where it stood after transaction ``seq``."""
+    _, scan = segments.read(segments.listing(where)[-1])
+    place = next(record for record in scan if record.seq == seq)
+    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn.execute("BEGIN IMMEDIATE")
+    conn.execute("DELETE FROM events WHERE id > ?", (seq,))
+    conn.execute("UPDATE sqlite_sequence SET seq=?", (seq,))
+    schema.advance(conn, place.seq, place.hash.hex())
+    conn.execute("COMMIT")
+    conn.close()

@@ -20,13 +20,13 @@ from helpers import (
     overwrite,
     rows,
     sound_end,
+    step_back,
 )
 
 from pra import (
     backup,
     journal,
     records,
-    schema,
     segments,
     sqlite,
     writing,
@@ -187,19 +187,6 @@ def test_a_torn_record_of_every_length_is_cut(config, where, events):
         assert content(path).rstrip(b"\0") != torn[:length].rstrip(b"\0")
         step_back(where, 2)
     overwrite(path, torn.ljust(len(whole), b"\0"))
-
-
-def step_back(where, seq):
-    """Put the database to where it stood after transaction ``seq``."""
-    _, scan = segments.read(segments.listing(where)[-1])
-    place = next(record for record in scan if record.seq == seq)
-    conn = sqlite.open_live(os.path.realpath(where.link))
-    conn.execute("BEGIN IMMEDIATE")
-    conn.execute("DELETE FROM events WHERE id > ?", (seq,))
-    conn.execute("UPDATE sqlite_sequence SET seq=?", (seq,))
-    schema.advance(conn, place.seq, place.hash.hex())
-    conn.execute("COMMIT")
-    conn.close()
 
 
 def test_damage_below_the_databases_number_is_said_and_never_cut(config, where, events):

@@ -3,6 +3,8 @@
 import errno
 import os
 import shutil
+import threading
+import time
 
 import apsw
 import pytest
@@ -265,9 +267,6 @@ def test_a_hole_in_the_last_segment_is_no_end(config, where, events):
 
 def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
     """Without the turnstile a writer that comes straight back wins every time."""
-    import threading
-    import time
-
     stop = threading.Event()
 
     def write():
@@ -287,6 +286,56 @@ def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, event
     for writer in writers:
         writer.join()
     assert seconds < 2
+
+
+def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(where):
+    """Its descriptor lives on in the child, and with it a lock that is not let go by name."""
+    impatient = locks.Turn(where)
+    with locks.writer(where, "holding it"):
+        with pytest.raises(Locked):
+            impatient.take("waiting", seconds=0.05)
+        hold, release = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(release)
+            os.read(hold, 1)
+            os._exit(0)
+    try:
+        while not impatient._writer._place._over:
+            time.sleep(0.001)
+        with locks.writer(where, "writing", seconds=1):
+            pass
+    finally:
+        os.close(release)
+        os.waitpid(child, 0)
+
+
+def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
+    """Each would keep a thread and a descriptor until the lock is free."""
+    add(events, 1)
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.02)
+    with locks.writer(where, "holding it"):
+        with pytest.raises(Locked):
+            events.add("refused")
+        threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            with pytest.raises(Locked):
+                events.add("refused")
+        assert threading.active_count() == threads
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert events.add("goes on")["id"] == 2
+
+
+def test_a_turn_that_came_while_nobody_wanted_it_is_asked_for_again(where):
+    turn = locks.Turn(where)
+    for _ in range(2):
+        with locks.writer(where, "holding it"), pytest.raises(Locked):
+            turn.take("waiting", seconds=0.02)
+        with locks.writer(where, "meanwhile"):
+            pass
+        turn.take("waiting", seconds=5)
+        turn.release()
+    turn.close()
 
 
 def test_a_missing_database_is_not_created(config, where, events):

@@ -7,11 +7,32 @@ import threading
 
 import apsw
 import pytest
-from helpers import add, as_rows, bring, content, last_segment, lose_data, overwrite, rows
+from helpers import (
+    add,
+    as_rows,
+    bring,
+    content,
+    last_segment,
+    lose_data,
+    overwrite,
+    rows,
+    step_back,
+)
 
 from faults.steps import observe, stop
-from pra import backup, fileops, records, segments, serve, settling, sqlite
-from pra.errors import OutcomeUnknown, StorageError
+from pra import (
+    backup,
+    fileops,
+    journal,
+    records,
+    safety,
+    segments,
+    serve,
+    settling,
+    sqlite,
+    writing,
+)
+from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError
 from pra.events import Events
 from pra.journal import Mismatch
 from pra.records import Scan
@@ -95,19 +116,115 @@ def test_a_log_that_cannot_sync_is_emptied_into_the_database(where, events):
     assert b"acknowledged" in content(live)
 
 
-def test_a_log_that_cannot_be_emptied_makes_one_write_unknown_and_refuses_the_next(where, events):
-    add(events, 1)
+@pytest.fixture
+def a_reader(where):
+    """Somebody who reads what was there before: the log cannot be emptied meanwhile."""
     reader = sqlite.open_live(os.path.realpath(where.link))
     reader.execute("BEGIN; SELECT * FROM events").fetchall()
-    try:
-        with sync_fails("-wal"), pytest.raises(OutcomeUnknown, match="may not outlive a crash"):
-            events.add("unknown")
-        with pytest.raises(OutcomeUnknown, match="cannot be synced"):
-            events.add("refused")
-    finally:
-        reader.close()
+    yield reader
+    reader.close()
+
+
+def test_a_log_that_cannot_be_emptied_makes_one_write_unknown_and_refuses_the_next(
+    config, where, events, a_reader, monkeypatch
+):
+    monkeypatch.setattr(sqlite, "BUSY_MS", 10)
+    with sync_fails("-wal"), pytest.raises(OutcomeUnknown, match="may not outlive a crash"):
+        events.add("unknown")
+    # Whoever opens it later is told nothing by the system.
+    for writer in (events, Events(config)):
+        with pytest.raises(StorageError, match="cannot be emptied") as refused:
+            writer.add("refused")
+        assert not isinstance(refused.value, OutcomeUnknown)
+    a_reader.close()
     events.add("next")
-    assert [row[2] for row in rows(where)] == ["message 0", "unknown", "next"]
+    assert [row[2] for row in rows(where)] == ["unknown", "next"]
+    assert not os.path.exists(f"{os.path.realpath(where.link)}-failed")
+
+
+def test_a_log_that_cannot_sync_before_a_segment_is_left_ends_that_write_alone(
+    where, events, monkeypatch
+):
+    """It is not synced again and believed: it is emptied before the next write."""
+    monkeypatch.setattr(segments, "SIZE", 2048)
+    added, refused = add(events, 1), False
+    while not refused:
+        with log_fails_first():
+            try:
+                added.append(events.add("x"))
+            except Refused:
+                refused = True
+    live = os.path.realpath(where.link)
+    assert os.path.exists(f"{live}-failed")
+    added.append(events.add("goes on"))
+    assert not os.path.exists(f"{live}-failed")
+    assert added[-2]["message"].encode() in content(live), "the log was emptied"
+    assert rows(where) == as_rows(added)
+
+
+@contextlib.contextmanager
+def log_fails_first():
+    """Let a sync that comes before the first write to the journal fail."""
+    written = []
+
+    def hook(phase, operation, arguments):
+        if phase == "before" and operation == "write_at_once":
+            written.append(arguments)
+        if phase == "before" and operation == "sync_data" and not written:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    fileops.hook = hook
+    try:
+        yield
+    finally:
+        fileops.hook = None
+
+
+def test_without_another_thread_the_disks_are_waited_for_one_after_the_other(events, monkeypatch):
+    add(events, 1)
+    monkeypatch.setattr(settling, "_SLOW", 0.0)
+    add(events, 1)
+
+    def no_more(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    assert events.add("acknowledged")["id"] == 3
+
+
+def test_threads_that_wait_together_each_ask_the_system_themselves(events):
+    """It tells of a write that failed once for each opening of a file."""
+    add(events, 1)
+    asked = []
+
+    def hook(phase, operation, arguments):
+        if phase != "before" or operation != "sync_data":
+            return
+        if os.readlink(f"/proc/self/fd/{arguments[0]}").endswith(".seg"):
+            asked.append(arguments[0])
+            if len(asked) == 1:
+                other = threading.Thread(target=events.add, args=("beside it",))
+                other.start()
+                other.join()
+
+    fileops.hook = hook
+    events.add("waits for the disks")
+    assert len(set(asked)) == 2
+
+
+def test_a_transaction_that_failed_is_recorded_as_such_before_that_is_said(
+    where, events, monkeypatch
+):
+    """Else it could come back with the power."""
+    add(events, 1)
+
+    def refuse(conn, doing):
+        raise apsw.ConstraintError("refused")
+
+    monkeypatch.setattr(writing, "_commit", refuse)
+    with sync_fails(".seg", times=0) as steps, pytest.raises(StorageError):
+        events.add("refused")
+    assert steps[-1] == "sync" and len(steps) == 3
 
 
 @pytest.mark.parametrize("slow", [True, False])
@@ -130,7 +247,8 @@ def test_slow_disks_are_waited_for_side_by_side(events, monkeypatch, slow):
     assert begun.is_set()
 
 
-def test_both_disks_failing_leave_neither_unmended(config, where, events):
+def test_both_disks_failing_leave_neither_unmended(config, where, events, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_MS", 10)
     add(events, 1)
     reader = sqlite.open_live(os.path.realpath(where.link))
     reader.execute("BEGIN; SELECT * FROM events").fetchall()
@@ -181,18 +299,19 @@ def test_a_database_that_cannot_be_put_in_wal_mode_is_said(where):
 def test_nobody_waits_for_the_disks_of_another(config, where, events):
     """Between the COMMIT and the answer, where one sync serves many."""
     add(events, 1)
-    other, done = Events(config), []
+    other, first, done = Events(config), ["this one"], []
     other.add("opens what it needs")
 
     def hook(phase, operation, arguments):
-        if phase == "before" and operation == "sync_data" and not done:
-            done.append("begun")
-            done.append(other.add("beside it"))
+        if phase == "before" and operation == "sync_data":
+            with contextlib.suppress(IndexError):
+                first.pop()
+                done.append(other.add("beside it"))
 
     fileops.hook = hook
     events.add("waits for the disks")
     assert [row[2] for row in rows(where)][-2:] == ["waits for the disks", "beside it"]
-    assert len(done) == 2
+    assert len(done) == 1
     lose_data(where)
     bring(config)
     assert len(rows(where)) == 4
@@ -213,7 +332,7 @@ def test_the_database_is_synced_before_a_segment_is_left(where, events, monkeypa
     fileops.hook = hook
     with pytest.MonkeyPatch.context() as patch:
         # What the answers wait for is not looked at here.
-        patch.setattr(settling, "sync", lambda *_: settling.Failed(None, None))
+        patch.setattr(settling, "sync", lambda *_: [None, None])
         while "next segment" not in steps:
             add(events, 1)
     assert steps == ["db-wal", "seg", "next segment"]
@@ -264,23 +383,123 @@ def test_what_is_acknowledged_was_synced_on_both_volumes(config, where, events):
     assert ("sync_data", "seg") in steps[written:]
 
 
-def test_a_point_or_a_restore_is_not_ahead_of_the_disk_of_the_journal(config, where, events):
+def lose_power(where, seq):
+    """The power went while the records from ``seq`` on were on their way: that one is gone."""
+    path = last_segment(where)
+    raw = bytearray(content(path))
+    scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
+    lost = next(record for record in scan.read() if record.seq == seq)
+    raw[lost.offset : lost.end] = bytes(lost.end - lost.offset)
+    overwrite(path, raw)
+
+
+def in_flight(events, count):
+    """Add events of which none is synced; nobody was told of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settling, "sync", lambda *_: [None, None])
+        patch.setattr(journal.Journal, "note_durable", lambda *_: None)
+        add(events, count)
+
+
+def test_records_that_were_on_their_way_are_cut_where_the_power_took_one_before(
+    config, where, events
+):
+    add(events, 2)
+    in_flight(events, 3)
+    lose_power(where, 3)
+    step_back(where, 2)
+    fresh = Events(config)
+    fresh.add("next")
+    assert [row[2] for row in rows(where)] == ["message 0", "message 1", "next"]
+    lose_data(where)
+    assert bring(config)["tail"] is None
+    assert [row[2] for row in rows(where)] == ["message 0", "message 1", "next"]
+
+
+def test_the_power_and_the_data_volume_at_once_lose_what_was_on_its_way_alone(
+    config, where, events
+):
+    add(events, 2)
+    in_flight(events, 3)
+    lose_power(where, 3)
+    lose_data(where)
+    assert "up to 5 were being written" in bring(config)["tail"]
+    assert [row[2] for row in rows(where)] == ["message 0", "message 1"]
+
+
+def test_a_record_that_was_durable_and_is_gone_is_damage_and_never_cut(config, where, events):
+    add(events, 2)
+    in_flight(events, 2)
+    add(events, 1)
+    add(events, 1)
+    lose_power(where, 3)
+    step_back(where, 2)
+    held = content(last_segment(where))
+    with pytest.raises(Damaged, match="records before 6 are damaged"):
+        Events(config).add("x")
+    assert content(last_segment(where)) == held
+
+
+def test_what_others_call_durable_is_known_to_who_writes_next(config, where, events):
+    """Else the records of who writes seldom would call everything since then pending."""
+    add(events, 1)
+    add(Events(config), 5)
+    events.add("the seventh")
+    _, scan = segments.read(segments.listing(where)[-1])
+    assert scan.durable(scan.read()[-1:]) == 5
+
+
+def test_much_that_others_wrote_makes_nobody_write_it_again(config, where, events):
+    add(events, 1)
+    other = Events(config)
+    for _ in range(8):
+        other.add("x" * 4000)
+    with sync_fails(".seg", times=0) as steps:
+        events.add("mine")
+    assert b"mine" in steps[0] and b"xxxx" not in steps[0]
+
+
+def test_a_database_without_its_place_in_history_does_not_stop_the_start(config, where, events):
+    add(events, 1)
+    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn.execute("DELETE FROM pra_position")
+    conn.close()
+    serve.prepare(config)
+    with pytest.raises(Refused):
+        Events(config).add("x")
+
+
+def test_a_point_and_a_restore_are_not_ahead_of_the_disks_of_the_journals(
+    config, where, events, monkeypatch
+):
     """The writer of the record that they rely on may have died before it synced it."""
     add(events, 2)
-    opened, synced = {}, []
+    relied_on, durable = {}, set()
 
     def hook(phase, operation, arguments):
-        if phase == "before" and operation == "fsync":
-            synced.append(os.readlink(f"/proc/self/fd/{arguments[0]}"))
+        if phase == "before" and operation in ("fsync", "sync_data"):
+            durable.add(os.readlink(f"/proc/self/fd/{arguments[0]}"))
         if phase == "before" and operation == "link_new" and arguments[1].endswith(".db"):
-            opened["point"] = list(synced)
+            relied_on["point"] = set(durable)
         if phase == "before" and operation == "symlink":
-            opened["restore"] = list(synced)
+            relied_on["restore"] = set(durable)
 
     fileops.hook = hook
-    journal_file = last_segment(where)
+    first = last_segment(where)
     point = backup.run(config)
-    assert journal_file in opened["point"]
-    synced.clear()
+    assert first in relied_on["point"]
     bring(config, point.name)
-    assert journal_file in opened["restore"]
+    events.add("on another timeline")
+    second = last_segment(where)
+    assert first != second
+    keep = safety.keep
+
+    def keep_and_write(*arguments):
+        kept = keep(*arguments)
+        events.add("meanwhile")
+        durable.clear()
+        return kept
+
+    monkeypatch.setattr(safety, "keep", keep_and_write)
+    bring(config, point.name)
+    assert {first, second} <= relied_on["restore"]
