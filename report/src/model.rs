@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub enum Document {
     Scenario(Box<Scenario>),
-    Drill(Drill),
+    Drill(Box<Drill>),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Scenario {
     pub protection: String,
     pub passed: bool,
     pub broken: Vec<String>,
+    /// What limits how far the figures can be trusted.
+    pub doubts: Vec<String>,
     pub rpo: Rpo,
     pub rto: Rto,
     pub client: Client,
@@ -35,7 +37,17 @@ pub struct Scenario {
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
     pub lessons: Vec<String>,
-    pub seed: Option<u64>,
+    pub draw: Option<Draw>,
+}
+
+/// How a drill came by the moment of the disaster.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Draw {
+    pub seed: u64,
+    /// Which of its draws, from 1.
+    pub number: u64,
+    pub moment_seconds: f64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,7 +82,7 @@ pub struct Client {
     pub requests: u64,
     pub failed: u64,
     pub longest_gap_seconds: f64,
-    /// The shortest outage that this client cannot miss.
+    /// An outage as short as that can have gone unseen.
     pub resolution_seconds: Option<f64>,
     pub late: Option<u64>,
     pub cpu_seconds: Option<f64>,
@@ -119,6 +131,9 @@ pub struct Drill {
     pub began: Option<String>,
     pub passed: bool,
     pub missed: Vec<String>,
+    pub doubts: Vec<String>,
+    /// What ended it before its time.
+    pub cut_off: Option<String>,
     pub seed: u64,
     /// How the moments were drawn, in words.
     pub moments: String,
@@ -209,7 +224,7 @@ impl Folder {
 fn parse(text: &str) -> Result<Document> {
     let value: serde_json::Value = serde_json::from_str(text)?;
     Ok(if value.get("groups").is_some() {
-        Document::Drill(serde_json::from_value(value)?)
+        Document::Drill(Box::new(serde_json::from_value(value)?))
     } else {
         Document::Scenario(Box::new(serde_json::from_value(value)?))
     })

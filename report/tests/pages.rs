@@ -64,6 +64,8 @@ fn result(passed: bool, lost: u64, rto: f64) -> Value {
         "commands": ["kubectl -n pra delete pvc pra-data"], "versions": {"xtask": "0.1.0"},
         "objectives": [{"name": "rto_seconds", "limit": 30, "measured": rto, "met": true}],
         "lessons": ["The volume was lost and came back."],
+        "doubts": ["the client sent nothing for <1> s"],
+        "draw": {"seed": 4711, "number": 3, "moment_seconds": 12.5},
     })
 }
 
@@ -91,6 +93,8 @@ fn drill() -> Value {
     json!({"began": "2026-11-22T06:00:00Z", "passed": false, "missed": ["rto_seconds: 3 s"],
            "seed": 42, "moments": "Drawn uniformly over the backup interval of 60 s.",
            "groups": [group("snapshot", 55.0), group("journal", 0.0)],
+           "doubts": ["run 3: 9 of 90 requests were sent late"], "cut_off": "interrupted",
+           "commands": ["cargo xtask drill --seed 42"],
            "comparison": ["With the journal nothing was lost."]})
 }
 
@@ -131,6 +135,12 @@ fn a_run_becomes_a_page_and_a_junit_document() {
     assert!(html.contains("promise broken"));
     assert!(html.contains("Connection refused &lt;os error 111&gt;"));
     assert!(html.contains("kubectl -n pra delete pvc pra-data"));
+    assert!(
+        html.contains("sent nothing for &lt;1&gt; s"),
+        "doubts are shown"
+    );
+    assert!(html.contains("<dd>4711</dd>"), "so is the seed");
+    assert!(html.contains("12.5") && html.contains("after the backup"));
     let junit = fs::read_to_string(folder.join("junit.xml")).unwrap();
     assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
 }
@@ -148,6 +158,13 @@ fn a_drill_and_a_history_become_pages() {
     let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
     check_page(&html);
     assert!(html.contains("rto_seconds: 3 s") && html.contains("✗ missed"));
+    for said in [
+        "requests were sent late",
+        "Cut off: interrupted",
+        "drill --seed 42",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
     let history = fs::read_to_string(report::history(&runs).unwrap()).unwrap();
     check_page(&history);
     assert_eq!(history.matches("-volume-loss/report.html").count(), 8);

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use crate::failure::Failure;
 use crate::pins::{ImageLab, Images, K3d, Tools};
+use crate::scenario;
 
 /// Where the pods run.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
@@ -102,7 +103,7 @@ pub struct Objectives {
     rto_seconds: Spanned<f64>,
     /// Other limits for some scenarios, by their names.
     #[serde(default)]
-    scenario: BTreeMap<String, Exceptions>,
+    scenario: BTreeMap<Spanned<String>, Exceptions>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -139,6 +140,13 @@ impl Objectives {
     }
 
     fn check(&self) -> Result<(), Complaint> {
+        // Of a misspelt name nothing would ever be held against it.
+        let known = || scenario::ALL.iter().map(|one| one.name);
+        let mut names = self.scenario.keys();
+        if let Some(name) = names.find(|name| !known().any(|one| one == name.get_ref())) {
+            let allowed = known().collect::<Vec<_>>().join(", ");
+            return Err(complaint("objectives.scenario", name, &allowed));
+        }
         let common = [
             ("rpo_rows", Some(&self.rpo_rows)),
             ("rpo_seconds", Some(&self.rpo_seconds)),
@@ -322,6 +330,21 @@ mod tests {
         let said = parse(&wrong, Path::new("lab.toml")).unwrap_err();
         assert!(
             said.to_string().contains("objectives.rto_seconds"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn an_objective_of_a_scenario_that_there_is_not_names_those_there_are() {
+        let header = "[objectives.scenario.cluster-loss]";
+        let said = complain(header, "[objectives.scenario.cluster-lost]");
+        let line = 1 + GOOD.lines().position(|l| l == header).unwrap();
+        assert!(
+            said.contains(&format!("line {line}: objectives.scenario")),
+            "{said}"
+        );
+        assert!(
+            said.contains("cluster-lost") && said.contains("cluster-loss"),
             "{said}"
         );
     }

@@ -163,24 +163,16 @@ impl Ui {
         self.print(|| {
             let _ = write!(std::io::stderr(), "{question}");
         });
-        // A read goes on after ctrl-C, so it must not be this thread's.
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = std::io::stdin().read_line(&mut line);
-            // Nobody listens any more after ctrl-C.
-            let _ = tell.send(read.map(|_| line));
-        });
-        let answer = wait::until(wait::ANSWER, || Ok(told.try_recv().ok()))??;
+        let answer = read_line(wait::ANSWER)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "o" | "oui"))
     }
 
     /// Waits until the reader wants to go on.
-    pub fn wait_for_reader(&self) -> std::io::Result<()> {
+    pub fn wait_for_reader(&self) -> anyhow::Result<()> {
         self.print(|| {
             let _ = write!(std::io::stderr(), "[Enter] goes on, ctrl-C stops: ");
         });
-        std::io::stdin().read_line(&mut String::new()).map(|_| ())
+        read_line(wait::READER).map(drop)
     }
 
     /// A table with its columns aligned, without a heading where all headers
@@ -312,6 +304,20 @@ impl Drop for Step {
             self.finish("not finished");
         }
     }
+}
+
+/// A line of standard input. A read goes on after ctrl-C, so it must not be this
+/// thread's.
+fn read_line(wait: wait::Wait) -> anyhow::Result<String> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        // Nobody listens any more after ctrl-C.
+        let _ = tell.send(read.map(|_| line));
+    });
+    let line = wait::until(wait, || Ok(told.try_recv().ok()))?;
+    line.context("reading from the terminal")
 }
 
 fn table_lines(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {

@@ -79,6 +79,12 @@ pub const PAGE_SHOWN: Wait = wait(
     "cargo xtask --lab image status",
 );
 pub const ANSWER: Wait = wait("an answer", 600, 20, "add --yes to the same command");
+pub const READER: Wait = wait(
+    "the reader to go on",
+    86_400,
+    20,
+    "run the same command again",
+);
 pub const LAB_LOCK: Wait = wait(
     "the other command to finish",
     600,
@@ -168,6 +174,13 @@ pub fn interrupted() -> bool {
     INTERRUPTED
         .get()
         .is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+/// Takes an interrupt for dealt with: what follows can be interrupted anew.
+pub fn begin_anew() {
+    if let Some(flag) = INTERRUPTED.get() {
+        flag.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Fails with the exit code of an interrupt when ctrl-C was pressed.

@@ -355,8 +355,17 @@ fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
         let folder = lab.root.join(".lab/volumes/pra-data/g1");
         (building.exists() && folder.exists()).then_some(())
     });
+    let pid = scenario.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(kill.unwrap().success());
+    let log = lab.root.join("spawned.log");
+    support::await_some("the lab to be put back", || {
+        let said = fs::read_to_string(&log).unwrap();
+        said.contains("after an interrupted adoption").then_some(())
+    });
+    // Not now.
     assert_eq!(interrupt(&mut scenario), Some(130));
-    let said = fs::read_to_string(lab.root.join("spawned.log")).unwrap();
+    let said = fs::read_to_string(&log).unwrap();
     let next = said
         .lines()
         .find(|line| line.contains("next: cargo xtask adopt"));

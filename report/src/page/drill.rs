@@ -3,7 +3,7 @@
 use anyhow::Result;
 use maud::{Markup, html};
 
-use super::{Cell, number, objectives, origin, page, table, text, time, verdict};
+use super::{Cell, doubts, number, objectives, origin, page, table, text, time, verdict};
 use crate::model::{Drill, DrillRun, Figure, Folder, Group};
 use crate::plot::spread::{self, Row};
 use crate::plot::{Words, seconds};
@@ -49,7 +49,9 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
     let body = html! {
         (verdict(drill.passed))
         p { (runs) " runs, " (folder.began()) ", seed " (drill.seed) ". " (drill.moments) }
+        @if let Some(why) = &drill.cut_off { p.doubt { "Cut off: " (why) } }
         @for missed in &drill.missed { p.broken { "✗ " (missed) } }
+        (doubts(&drill.doubts))
         @if !drill.comparison.is_empty() {
             h2 { "In short" }
             @for line in &drill.comparison { p { (line) } }

@@ -55,6 +55,11 @@ pub fn verdict(passed: bool) -> Markup {
     }
 }
 
+/// What limits how far the figures can be trusted, before any of them is shown.
+pub fn doubts(all: &[String]) -> Markup {
+    html! { @for doubt in all { p.doubt { "? " (doubt) } } }
+}
+
 /// One cell; numbers are aligned on the right.
 pub enum Cell {
     Text(String),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use maud::{Markup, html};
 
-use super::{Cell, folded, number, objectives, origin, page, table, text, time, verdict};
+use super::{Cell, doubts, folded, number, objectives, origin, page, table, text, time, verdict};
 use crate::bins::Bins;
 use crate::ledger::Ledger;
 use crate::model::{Folder, Scenario};
@@ -21,6 +21,11 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
         (verdict(scenario.passed))
         p { (scenario.engine) " engine, protection: " (scenario.protection) ", " (folder.began()) }
         @for broken in &scenario.broken { p.broken { "✗ " (broken) } }
+        (doubts(&scenario.doubts))
+        @if let Some(draw) = &scenario.draw {
+            p { "Draw " (draw.number) " of a drill: the disaster came "
+                (seconds(draw.moment_seconds)) " s after the backup." }
+        }
         (figures(scenario))
         @if !scenario.lessons.is_empty() {
             h2 { "What happened" }
@@ -33,7 +38,7 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
             (objectives("Objectives of lab.toml against what was measured", &scenario.objectives))
         }
         (reasons(ledger))
-        (origin(&scenario.commands, &scenario.versions, scenario.seed))
+        (origin(&scenario.commands, &scenario.versions, scenario.draw.as_ref().map(|one| one.seed)))
     };
     let title = format!("{} on {}", scenario.scenario, scenario.engine);
     Ok(page(&title, Some("../index.html"), &body))

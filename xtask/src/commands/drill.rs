@@ -10,12 +10,12 @@ use crate::commands::{report, scenario as play, setup};
 use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
-use crate::failure::Failure;
+use crate::failure::{self, Failure, Kind};
 use crate::measure::drill::{DrillResult, DrillRun, Group};
 use crate::measure::figures::milliseconds;
 use crate::measure::result::Draw;
 use crate::scenario::protection;
-use crate::scenario::run::How;
+use crate::scenario::run::{How, versions};
 use crate::scenario::{self, Scenario};
 use crate::wait;
 
@@ -42,11 +42,45 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     ctx.ui.note(&format!(
         "Seed {seed}: the same moments again with --seed {seed}"
     ));
-    let mut result = DrillResult::new(seed, args.interval);
+    let command = command(args, seed);
+    let mut result = DrillResult::new(seed, args.interval, command, versions(ctx));
     let played = play_all(ctx, engine.as_ref(), args, &scenarios, &mut result);
-    protection::put_back(ctx, engine.as_ref())?;
-    played?;
-    finish(ctx, result)
+    let back = protection::put_back(ctx, engine.as_ref());
+    let Err(error) = played.and(back) else {
+        return finish(ctx, result);
+    };
+    // What was played until then is worth having: a soak has no other end.
+    let error = setup::put_back_after(ctx, engine.as_ref(), error);
+    keep_what_there_is(ctx, result, &error);
+    Err(error)
+}
+
+fn keep_what_there_is(ctx: &Context, mut result: DrillResult, error: &anyhow::Error) {
+    if result.groups.iter().all(|group| group.runs.is_empty()) {
+        return;
+    }
+    result.cut_off = Some(format!("{error:#}"));
+    result.failed = failure::kind(error) != Kind::Interrupted;
+    if let Err(late) = finish(ctx, result) {
+        ctx.ui.warn(&format!("until then: {late:#}"));
+    }
+}
+
+/// The command that draws the same moments again.
+fn command(args: &DrillArgs, seed: u64) -> String {
+    let mut words = vec!["cargo xtask drill".to_owned()];
+    words.extend(args.scenarios.iter().cloned());
+    words.push(if args.until_failure {
+        "--until-failure".to_owned()
+    } else {
+        format!("--runs {}", args.runs)
+    });
+    if !args.protection.is_empty() {
+        let names: Vec<&str> = args.protection.iter().map(|one| one.name()).collect();
+        words.push(format!("--protection {}", names.join(",")));
+    }
+    words.push(format!("--interval {} --seed {seed}", args.interval));
+    words.join(" ")
 }
 
 /// What a drill changes, shown only: one run of each kind.
@@ -86,43 +120,55 @@ fn play_all(
         if let Some(protection) = protection {
             protection::switch(ctx, engine, protection)?;
         }
-        // Each protection meets the same moments.
-        let mut drawn = 0;
-        let mut draws = fastrand::Rng::with_seed(result.seed);
-        let mut groups: Vec<Group> = scenarios.iter().map(|one| Group::new(one.name)).collect();
-        let runs = if args.until_failure {
-            u32::MAX
-        } else {
-            args.runs
-        };
+        play_under_one(ctx, engine, args, scenarios, result)?;
+    }
+    Ok(())
+}
+
+/// All runs under the protection that is in force; each meets the same moments.
+fn play_under_one(
+    ctx: &Context,
+    engine: &dyn Engine,
+    args: &DrillArgs,
+    scenarios: &[&Scenario],
+    result: &mut DrillResult,
+) -> Result<()> {
+    let mut drawn = 0;
+    let mut draws = fastrand::Rng::with_seed(result.seed);
+    let before = result.groups.len();
+    let groups = scenarios.iter().map(|one| Group::new(one.name));
+    result.groups.extend(groups);
+    let runs = if args.until_failure {
+        u32::MAX
+    } else {
+        args.runs
+    };
+    for number in 1..=runs {
         let mut broken = false;
-        for number in 1..=runs {
-            for (group, one) in groups.iter_mut().zip(scenarios) {
-                wait::check_interrupt()?;
-                let moment = draws.f64() * args.interval;
-                ctx.ui.note(&format!(
-                    "Run {number} of {}: {moment:.1} s after its backup or its steady state",
-                    one.name
-                ));
-                drawn += 1;
-                let draw = Draw {
-                    seed: result.seed,
-                    number: drawn,
-                    moment_seconds: milliseconds(moment),
-                };
-                let how = How {
-                    step: false,
-                    draw: Some(draw),
-                };
-                let run = play::play(ctx, engine, one, how)?;
-                broken |= !run.passed;
-                group.add(DrillRun::new(&run, number, moment), &run);
-            }
-            if args.until_failure && broken {
-                break;
-            }
+        for (group, one) in result.groups[before..].iter_mut().zip(scenarios) {
+            wait::check_interrupt()?;
+            let moment = draws.f64() * args.interval;
+            ctx.ui.note(&format!(
+                "Run {number} of {}: {moment:.1} s after its backup or its steady state",
+                one.name
+            ));
+            drawn += 1;
+            let draw = Draw {
+                seed: result.seed,
+                number: drawn,
+                moment_seconds: milliseconds(moment),
+            };
+            let how = How {
+                step: false,
+                draw: Some(draw),
+            };
+            let run = play::play(ctx, engine, one, how)?;
+            broken |= !run.passed;
+            group.add(DrillRun::new(&run, number, moment), &run);
         }
-        result.groups.extend(groups);
+        if args.until_failure && broken {
+            break;
+        }
     }
     Ok(())
 }
@@ -183,5 +229,11 @@ fn tell(ctx: &Context, result: &DrillResult) {
     }
     for line in &result.comparison {
         ctx.ui.say(line);
+    }
+    if let Some(why) = &result.cut_off {
+        ctx.ui.warn(&format!("the drill was cut off: {why}"));
+    }
+    for doubt in &result.doubts {
+        ctx.ui.warn(doubt);
     }
 }

@@ -47,7 +47,8 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     }
     ctx.ui
         .note(&format!("Scenario {}, {}", scenario.number, scenario.title));
-    let result = play(ctx, engine.as_ref(), scenario, how)?;
+    let played = play(ctx, engine.as_ref(), scenario, how);
+    let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
     if let Some(page) = report::draw_if_ready(ctx, &ctx.lab.root.join(&result.run)) {
         ctx.ui
             .note(&format!("The page of this run: {}", page.display()));

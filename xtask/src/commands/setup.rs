@@ -10,7 +10,10 @@ use crate::commands::preflight;
 use crate::context::Context;
 use crate::copy;
 use crate::engine::{self, Engine, Facts};
+use crate::failure::{self, Failure, Kind};
+use crate::manifests::substitute;
 use crate::scenario::{mark, protection, repair};
+use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
@@ -74,6 +77,29 @@ pub fn with_restore_points(ctx: &Context) -> Result<Box<dyn Engine>> {
         return Ok(engine);
     }
     bring_up(ctx)
+}
+
+/// Puts the lab back where `error` is an interrupt that cut a scenario or a
+/// drill off; returns the error to end with.
+pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) -> anyhow::Error {
+    let interrupted = failure::kind(&error) == Kind::Interrupted;
+    let cut_off = mark::pending(&ctx.lab).is_ok_and(|pending| pending.is_some())
+        || substitute::path(&ctx.lab.root).exists();
+    if !interrupted || !cut_off {
+        return error;
+    }
+    wait::begin_anew();
+    ctx.ui
+        .note("Interrupted: the lab is put back; ctrl-C leaves that to the next command.");
+    match ensure_up(ctx, engine) {
+        Ok(()) => Failure::new(Kind::Interrupted, "interrupted; the lab was put back")
+            .next("cargo xtask status")
+            .into(),
+        Err(late) => {
+            ctx.ui.warn(&format!("the lab was not put back: {late:#}"));
+            error
+        }
+    }
 }
 
 /// Goes through all stages; each says what is already done.

@@ -18,12 +18,22 @@ pub struct DrillResult {
     pub passed: bool,
     /// Every objective that was missed and promise that was broken, in words.
     pub missed: Vec<String>,
+    /// What limits how far the figures can be trusted, run by run.
+    pub doubts: Vec<String>,
+    /// What ended it before its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<String>,
+    /// That was no wish of its reader.
+    #[serde(skip)]
+    pub failed: bool,
     pub seed: u64,
     pub interval_seconds: f64,
     /// How the moments were drawn, in words.
     pub moments: String,
     pub groups: Vec<Group>,
     pub comparison: Vec<String>,
+    /// The command that repeats it.
+    pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
 }
 
@@ -49,6 +59,7 @@ pub struct DrillRun {
     pub moment_seconds: f64,
     pub passed: bool,
     pub broken: Vec<String>,
+    pub doubts: Vec<String>,
     pub lost: usize,
     pub rpo_seconds: f64,
     pub rto_seconds: f64,
@@ -64,6 +75,7 @@ impl DrillRun {
             moment_seconds: milliseconds(moment),
             passed: run.passed,
             broken: run.broken.clone(),
+            doubts: run.doubts.clone(),
             lost: run.rpo.lost,
             rpo_seconds: run.rpo.seconds,
             rto_seconds: run.rto.seconds,
@@ -138,18 +150,27 @@ impl Group {
         self.figures = whole.into_iter().flatten().chain(phases).collect();
         let limits = objectives.of(self.scenario);
         let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
-        self.objectives = vec![
-            Objective::at_most("rpo_seconds", limits.rpo_seconds, worst(&rpo)),
-            Objective::at_most("rto_seconds", limits.rto_seconds, worst(&rto)),
-        ];
-        if self.protection == "journal" && limits.rpo_rows.is_finite() {
-            let rows = Objective::at_most("rpo_rows", limits.rpo_rows, worst(&lost));
-            self.objectives.insert(0, rows);
-        }
+        let (lost, rpo, rto) = (worst(&lost), worst(&rpo), worst(&rto));
+        self.objectives = Objective::held(&limits, &self.protection, lost, rpo, rto);
+    }
+
+    /// How messages call a run of this group, or all of them.
+    fn prefix(&self) -> String {
+        format!("{} with {}", self.scenario, self.protection)
+    }
+
+    /// What limits how far the figures can be trusted.
+    fn doubts(&self) -> Vec<String> {
+        let prefix = self.prefix();
+        let runs = self.runs.iter();
+        let doubts = runs.flat_map(|run| run.doubts.iter().map(move |one| (run.number, one)));
+        doubts
+            .map(|(number, one)| format!("{prefix}, run {number}: {one}"))
+            .collect()
     }
 
     fn missed(&self) -> Vec<String> {
-        let prefix = format!("{} with {}", self.scenario, self.protection);
+        let prefix = self.prefix();
         let missed = self.objectives.iter().filter_map(|objective| {
             let said = objective.missed()?;
             Some(format!("{prefix}: {} is missed: {said}", objective.name))
@@ -196,7 +217,13 @@ impl Group {
 }
 
 impl DrillResult {
-    pub fn new(seed: u64, interval: f64) -> Self {
+    /// `command` repeats it, `versions` are what makes it.
+    pub fn new(
+        seed: u64,
+        interval: f64,
+        command: String,
+        versions: BTreeMap<String, String>,
+    ) -> Self {
         let shortened = if interval < 60.0 {
             " This is shorter than the minute of the lab's own schedule, and so are the losses \
              with snapshots alone."
@@ -207,6 +234,9 @@ impl DrillResult {
             began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             passed: false,
             missed: Vec::new(),
+            doubts: Vec::new(),
+            cut_off: None,
+            failed: false,
             seed,
             interval_seconds: interval,
             moments: format!(
@@ -214,16 +244,22 @@ impl DrillResult {
             ),
             groups: Vec::new(),
             comparison: Vec::new(),
-            versions: BTreeMap::from([("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            commands: vec![command],
+            versions,
         }
     }
 
     /// Figures, objectives and the comparison, once all runs are there.
     pub fn judge(&mut self, objectives: &Objectives) {
+        // One that never had its turn says nothing.
+        self.groups.retain(|group| !group.runs.is_empty());
         for group in &mut self.groups {
             group.judge(objectives);
         }
+        self.doubts = self.groups.iter().flat_map(Group::doubts).collect();
         self.missed = self.groups.iter().flat_map(Group::missed).collect();
+        self.missed
+            .extend(self.cut_off.iter().filter(|_| self.failed).cloned());
         self.comparison = self.groups.iter().filter_map(Group::told).collect();
         self.passed = self.missed.is_empty();
     }

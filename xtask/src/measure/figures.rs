@@ -125,7 +125,8 @@ fn longest(moments: impl Iterator<Item = f64>) -> f64 {
 
 /// Finer than a millisecond would be noise in a report.
 pub fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
+    // Zero has no sign in a report.
+    (seconds * 1000.0).round() / 1000.0 + 0.0
 }
 
 #[cfg(test)]

@@ -160,6 +160,14 @@ impl Ledger {
         found.count()
     }
 
+    /// Why the request failed that ended last; `None` where it did not fail.
+    pub fn last_refusal(&self) -> Option<String> {
+        match &self.lock().ended.last()?.outcome {
+            Outcome::Failed { reason } => Some(reason.clone()),
+            Outcome::Acknowledged { .. } => None,
+        }
+    }
+
     /// Everything, once the client's threads have ended; `cpu` is what they
     /// cost.
     ///

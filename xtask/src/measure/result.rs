@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::config::Limits;
+
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::figures::{ClientFigures, milliseconds};
 use super::journey::Request;
@@ -69,13 +71,24 @@ pub struct Objective {
 }
 
 impl Objective {
-    pub fn at_most(name: &'static str, limit: f64, measured: f64) -> Self {
-        Self {
-            name,
-            limit,
-            measured,
-            met: measured <= limit,
-        }
+    /// What was measured against the limits of `lab.toml` that hold under this
+    /// protection; an infinite one says that it does not count.
+    pub fn held(limits: &Limits, protection: &str, lost: f64, rpo: f64, rto: f64) -> Vec<Self> {
+        let rows = (protection == "journal").then_some(("rpo_rows", limits.rpo_rows, lost));
+        let seconds = [
+            ("rpo_seconds", limits.rpo_seconds, rpo),
+            ("rto_seconds", limits.rto_seconds, rto),
+        ];
+        let all = rows.into_iter().chain(seconds);
+        let counted = all.filter(|(_, limit, _)| limit.is_finite());
+        counted
+            .map(|(name, limit, measured)| Self {
+                name,
+                limit,
+                measured,
+                met: measured <= limit,
+            })
+            .collect()
     }
 
     /// Why it is missed, in words.
@@ -213,6 +226,32 @@ impl Verified {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_objective_without_a_limit_does_not_count() {
+        let limits = |rpo_rows: f64, rto_seconds: f64| Limits {
+            rpo_rows,
+            rpo_seconds: 90.0,
+            rto_seconds,
+        };
+        let held = |limits: &Limits, protection: &str| -> Vec<(&'static str, bool)> {
+            let all = Objective::held(limits, protection, 1.0, 2.0, 3.0);
+            all.iter().map(|one| (one.name, one.met)).collect()
+        };
+        let finite = limits(0.0, 3.0);
+        assert_eq!(
+            held(&finite, "journal"),
+            [
+                ("rpo_rows", false),
+                ("rpo_seconds", true),
+                ("rto_seconds", true)
+            ]
+        );
+        assert_eq!(held(&finite, "snapshot").len(), 2);
+        // There is no such number in JSON.
+        let infinite = limits(f64::INFINITY, f64::INFINITY);
+        assert_eq!(held(&infinite, "journal"), [("rpo_seconds", true)]);
+    }
 
     #[test]
     fn the_phases_add_up_to_the_rto() {

@@ -53,8 +53,7 @@ struct Played {
 }
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let steady = run.steady_state(engine)?;
-    let before = app::dump(engine)?;
+    let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let journal = steady.protection == Protection::Journal.name();
     let played = course(run, engine, client.ledger(), journal)?;

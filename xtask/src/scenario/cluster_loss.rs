@@ -28,11 +28,7 @@ const ADOPT: &str = "exported copy adopted";
 const OPEN: &str = "application started";
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let step = run.ctx.ui.step("steady state");
-    let steady = run.steady_state(engine)?;
-    let before = app::dump(engine)?;
-    step.done("all replicas ready");
-
+    let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let file = run.folder.join("copy.tar");
     let (outage, report, exported) = course(run, engine, &client, &file)?;

@@ -79,11 +79,7 @@ struct Refusal {
 }
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let step = run.ctx.ui.step("steady state");
-    let steady = run.steady_state(engine)?;
-    let before = app::dump(engine)?;
-    step.done("all replicas ready");
-
+    let (steady, before) = run.begin(engine)?;
     let client = run.client_writing(&steady.url, MESSAGE)?;
     let (course, unfinished) = Course::begin(
         run,

@@ -30,11 +30,7 @@ struct Played {
 }
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let step = run.ctx.ui.step("steady state");
-    let steady = run.steady_state(engine)?;
-    let before = app::dump(engine)?;
-    step.done("all replicas ready");
-
+    let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let played = course(run, engine, client.ledger())?;
 

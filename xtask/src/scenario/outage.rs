@@ -91,11 +91,7 @@ pub fn most_of_it(rto: &Rto) -> String {
 }
 
 pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let step = run.ctx.ui.step("steady state");
-    let steady = run.steady_state(engine)?;
-    let before = app::dump(engine)?;
-    step.done("all replicas ready");
-
+    let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let (outage, report) = course(disaster, run, engine, client.ledger())?;
 

@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use crate::app;
-use crate::config::Limits;
 use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
@@ -11,7 +10,7 @@ use crate::measure::figures::ClientFigures;
 use crate::measure::journey::{Journey, Request};
 use crate::measure::reader;
 use crate::measure::result::{Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
-use crate::scenario::run::{Run, Steady};
+use crate::scenario::run::{self, Run, Steady};
 
 /// What the client did and what the database holds in the end.
 pub struct Outcome {
@@ -93,11 +92,12 @@ impl Outcome {
             passed: true,
             broken: self.broken(outage),
             doubts: client.doubts(rate),
-            objectives: objectives(
+            objectives: Objective::held(
                 &run.ctx.config.objectives.of(run.scenario),
                 &steady.protection,
-                &rpo,
-                &rto,
+                rpo.lost as f64,
+                rpo.seconds,
+                rto.seconds,
             ),
             protection: steady.protection,
             rpo,
@@ -112,7 +112,7 @@ impl Outcome {
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),
-            versions: run.versions(),
+            versions: run::versions(run.ctx),
             run: run.shown_folder(),
         };
         if run.how.step {
@@ -156,19 +156,6 @@ impl Outcome {
         }
         broken
     }
-}
-
-/// The limits of `lab.toml` that hold under this protection.
-fn objectives(limits: &Limits, protection: &str, rpo: &Rpo, rto: &Rto) -> Vec<Objective> {
-    let mut held = vec![
-        Objective::at_most("rpo_seconds", limits.rpo_seconds, rpo.seconds),
-        Objective::at_most("rto_seconds", limits.rto_seconds, rto.seconds),
-    ];
-    if protection == "journal" && limits.rpo_rows.is_finite() {
-        let rows = Objective::at_most("rpo_rows", limits.rpo_rows, rpo.lost as f64);
-        held.insert(0, rows);
-    }
-    held
 }
 
 /// The moment when the data became unreachable for writing: the last

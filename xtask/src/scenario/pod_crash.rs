@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::app;
 use crate::context::Context;
 use crate::engine::{Death, Engine};
 use crate::measure::figures::milliseconds;
@@ -31,8 +30,7 @@ struct Killed {
 }
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    let steady = run.steady_state(engine)?;
-    let before = app::dump(engine)?;
+    let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
@@ -45,6 +43,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     ];
     let moments = moments(&killed);
     let outcome = Outcome::settle(client, before, engine)?;
+    run.steady_state(engine)?;
     let requests = &outcome.journey.requests;
     let kills = attribute(&killed, requests);
     let rpo = Rpo::new(requests, &outcome.verdict, &[], killed[0].began);

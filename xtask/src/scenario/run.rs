@@ -13,6 +13,7 @@ use crate::engine::{self, Engine, Facts};
 use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
+use crate::measure::compare::Rows;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Draw;
 use crate::wait;
@@ -65,6 +66,15 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The lab in its steady state, and what its database holds.
+    pub fn begin(&self, engine: &dyn Engine) -> Result<(Steady, Rows)> {
+        let step = self.ctx.ui.step("steady state");
+        let steady = self.steady_state(engine)?;
+        let before = app::dump(engine)?;
+        step.done("all replicas ready");
+        Ok((steady, before))
+    }
+
     /// Fails unless every replica is ready, backups run on schedule and the
     /// database is there.
     pub fn steady_state(&self, engine: &dyn Engine) -> Result<Steady> {
@@ -98,8 +108,7 @@ impl<'a> Run<'a> {
         ui.note(&format!("Next: {what}. As shell:"));
         let shown = self.ctx.shown_only();
         show(&shown, engine::select(&shown)?.as_ref())?;
-        ui.wait_for_reader()?;
-        wait::check_interrupt()
+        ui.wait_for_reader()
     }
 
     /// The disaster comes at its own moment after the backup, not when we are
@@ -121,26 +130,6 @@ impl<'a> Run<'a> {
     /// The changes of this run, as shell.
     pub fn changes(&self) -> Vec<String> {
         self.ctx.exec.changes().split_off(self.earlier)
-    }
-
-    /// What made this run, for whoever wants to repeat it.
-    pub fn versions(&self) -> BTreeMap<String, String> {
-        let mut versions = BTreeMap::from([
-            ("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-            (
-                "system".to_owned(),
-                format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            ),
-        ]);
-        let describe = ["describe", "--always", "--dirty"];
-        let git = Cmd::new("git").args(describe).cwd(&self.ctx.lab.root);
-        // A copy of the project without its history has no commit to name.
-        if let Ok(output) = self.ctx.exec.probe(&git)
-            && output.status.success()
-        {
-            versions.insert("commit".to_owned(), output.stdout.trim().to_owned());
-        }
-        versions
     }
 
     /// Starts the measuring client with its ledger in the run's folder.
@@ -165,6 +154,10 @@ impl<'a> Run<'a> {
         wait::until(wait::APP_SERVES, || {
             Ok((ledger.acknowledged_since(since) >= count).then_some(()))
         })
+        .map_err(|error| match ledger.last_refusal() {
+            Some(reason) => error.context(format!("the last write failed: {reason}")),
+            None => error,
+        })
     }
 
     /// The folder as a person would type it.
@@ -172,6 +165,26 @@ impl<'a> Run<'a> {
         let folder = self.folder.strip_prefix(&self.ctx.lab.root);
         folder.unwrap_or(&self.folder).display().to_string()
     }
+}
+
+/// What makes a run, for whoever wants to repeat it.
+pub fn versions(ctx: &Context) -> BTreeMap<String, String> {
+    let mut versions = BTreeMap::from([
+        ("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        (
+            "system".to_owned(),
+            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        ),
+    ]);
+    let describe = ["describe", "--always", "--dirty"];
+    let git = Cmd::new("git").args(describe).cwd(&ctx.lab.root);
+    // A copy of the project without its history has no commit to name.
+    if let Ok(output) = ctx.exec.probe(&git)
+        && output.status.success()
+    {
+        versions.insert("commit".to_owned(), output.stdout.trim().to_owned());
+    }
+    versions
 }
 
 fn unsteady(facts: &Facts, app: &app::Status) -> Option<String> {
