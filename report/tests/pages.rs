@@ -118,6 +118,13 @@ fn check_page(html: &str) {
     assert_eq!(drawings, html.matches("<title id=").count());
     assert_eq!(drawings, html.matches("<desc id=").count());
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
+    // Who hears the page tells its tables apart by these.
+    let regions = html.split("role=\"region\" aria-label=\"").skip(1);
+    let mut names: Vec<&str> = regions.filter_map(|rest| rest.split('"').next()).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "two tables of the same name: {names:?}");
 }
 
 #[test]

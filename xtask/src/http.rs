@@ -1,7 +1,7 @@
 //! Requests to the application, each on a connection of its own: as users of
 //! the service make them, and spread over the replicas.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
 use crate::failure::{self, Failure};
@@ -37,11 +37,16 @@ pub fn get(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Answer> {
     let request = params.iter().fold(request, |request, (key, value)| {
         request.with_param(key, value)
     });
-    let response = request.send()?;
+    let response = send(request)?;
     let status = response.status_code;
     let body = serde_json::from_slice(response.as_bytes())
         .with_context(|| format!("HTTP {status} with a body that is not JSON"))?;
     Ok(Answer { status, body })
+}
+
+/// Without the error's source, which says the same words once more.
+fn send(request: minreq::Request) -> Result<minreq::Response> {
+    request.send().map_err(|error| anyhow!("{error}"))
 }
 
 /// What a probe learns: an answer of any kind from 200 to 399, in time.
@@ -59,7 +64,7 @@ pub fn answers(url: &str, timeout_seconds: u64) -> bool {
 /// Where no whole answer came back, or one of another status than 200.
 pub fn page(url: &str) -> Result<String> {
     let request = minreq::get(url).with_timeout(TIMEOUT_SECONDS);
-    let response = request.send().with_context(|| format!("asking {url}"))?;
+    let response = send(request).with_context(|| format!("asking {url}"))?;
     let status = response.status_code;
     anyhow::ensure!(status == 200, "{url} answered HTTP {status}");
     Ok(response
@@ -88,4 +93,18 @@ pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
         return Err(failure.next(next).into());
     }
     Ok(answer.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_nobody_answered_is_said_once() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", nobody.local_addr().unwrap());
+        drop(nobody);
+        let said = format!("{:#}", get(&url, "/count", &[]).unwrap_err());
+        assert_eq!(said.matches("os error").count(), 1, "{said}");
+    }
 }

@@ -30,10 +30,10 @@ use clap::Parser;
 use cli::{Cli, Command, LabChoice};
 use context::Context;
 use scenario::run::How;
-use ui::Ui;
+use ui::{Ui, Voice};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| wrong_use(&error));
     let ui = Ui::new(Context::voice(&cli.options));
     match run(cli, &ui).and_then(|()| ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,6 +42,22 @@ fn main() -> ExitCode {
             ExitCode::from(failure::kind(&error) as u8)
         }
     }
+}
+
+/// Ends as clap does, with a document where one was asked for.
+fn wrong_use(error: &clap::Error) -> ! {
+    // Help and version are no errors.
+    if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+        let said = error.to_string();
+        let said = said.lines().next().unwrap_or_default();
+        let failure = failure::Failure::usage(said.trim_start_matches("error: "));
+        Ui::new(Voice {
+            json: true,
+            verbose: false,
+        })
+        .complain(&failure.next("cargo xtask --help").into());
+    }
+    error.exit()
 }
 
 fn run(cli: Cli, ui: &Ui) -> Result<()> {

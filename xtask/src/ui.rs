@@ -137,17 +137,22 @@ impl Ui {
         }
     }
 
-    /// An error, its causes and the command that comes next; with `--json` also
-    /// as the document, where the command had none of its own.
+    /// An error, its causes and the command that comes next, with `--json` also
+    /// as the document.
     pub fn error(&self, error: &anyhow::Error) {
         let next = failure::next(error);
         self.err(&format!("error: {error:#}"));
         if let Some(next) = next {
             self.err(&format!("  next: {next}"));
         }
+        self.complain(error);
+    }
+
+    /// An error as the document of `--json`, where the command had none of its own.
+    pub fn complain(&self, error: &anyhow::Error) {
         if self.json() && !self.output().documented {
             let code = failure::kind(error) as u8;
-            let said = format!("{error:#}");
+            let (said, next) = (format!("{error:#}"), failure::next(error));
             let document =
                 json!({"status": "error", "error": said, "next": next, "exit_code": code});
             self.raw(&document.to_string());

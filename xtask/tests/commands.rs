@@ -333,3 +333,23 @@ fn completions_know_the_commands() {
         assert!(support::said(&output).contains("teardown"), "{shell}");
     }
 }
+
+#[test]
+fn with_json_a_refusal_is_one_document_too() {
+    let lab = TestLab::bare("json");
+    for words in [
+        &["frobnicate"][..],
+        &["backup", "--accept", "--new-volume"],
+        &["scenario", "nope"],
+        &["adopt", "/nowhere/copy.tar"],
+        &["report", "nope"],
+    ] {
+        let output = lab.command(words).arg("--json").output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(stdout.lines().count(), 1, "{words:?}: {stdout}");
+        let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(document["exit_code"], 2, "{words:?}: {document}");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(document["next"].is_string(), "{document}");
+    }
+}

@@ -88,6 +88,7 @@ fn a_copy_outlives_the_lab_and_comes_back_to_a_new_one() {
     assert_eq!(added["id"], 4);
     let result = lab.json(&["scenario", "volume-loss"]);
     assert_eq!(result["rpo"]["lost"], 0, "{result}");
+    support::agreed(&lab, &result);
     fs::remove_file(&file).unwrap();
 }
 

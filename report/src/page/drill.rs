@@ -60,7 +60,7 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
         @for group in &drill.groups { (figures(group)) }
         @if held().next().is_some() {
             h2 { "Objectives" }
-            @for group in held() { (objectives(&name(group), &group.objectives)) }
+            @for group in held() { (objectives(&format!("{}: objectives", name(group)), &group.objectives)) }
         }
         h2 { "Every run" }
         @for group in &drill.groups { (runs_table(group)) }
@@ -141,7 +141,7 @@ fn figures(group: &Group) -> Markup {
             time(figure.median),
             time(figure.p95),
             time(figure.max),
-            text(interval(figure)),
+            Cell::Markup(html! { span.whole { (interval(figure)) } }),
         ]
     });
     let headers = [
@@ -152,7 +152,7 @@ fn figures(group: &Group) -> Markup {
         "max",
         "confidence interval of the median",
     ];
-    let caption = format!("Spread over {} runs", group.runs.len());
+    let caption = format!("{}: spread over {} runs", name(group), group.runs.len());
     html! {
         h2 { (name(group)) }
         (table(&caption, &headers, rows.collect()))
@@ -191,5 +191,9 @@ fn runs_table(group: &Group) -> Markup {
         "promise",
         "page",
     ];
-    table(&name(group), &headers, rows.collect())
+    table(
+        &format!("{}: every run", name(group)),
+        &headers,
+        rows.collect(),
+    )
 }
