@@ -7,7 +7,7 @@ opens a new timeline, so that the future it abandons stays apart.
 
 import contextlib
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pra import (
     backup,
@@ -36,16 +36,22 @@ T = TypeVar("T")
 Choice = Callable[[Layout, list[Point]], Goal]
 
 
-class _Work(NamedTuple):
-    """One restore under way."""
+class _Work:
+    """One restore under way.
 
-    settings: Settings
-    where: Layout
-    known: list[Point]
-    goal: Goal
-    number: int
-    force: bool
-    timer: Timer
+    Attributes:
+        known: the points that there are.
+        number: of the generation and timeline to be.
+        kept: what is there; None until that is safe.
+    """
+
+    def __init__(self, settings: Settings, where: Layout, choose: Choice):
+        self.settings, self.where = settings, where
+        self.known = points.scan(where)
+        self.goal = choose(where, self.known)
+        self.number = volumes.next_number(where)
+        self.timer = Timer()
+        self.kept: safety.Kept | None = None
 
 
 def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
@@ -80,49 +86,55 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
 
 
 def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict:
-    known = points.scan(where)
-    goal = choose(where, known)
-    work = _Work(settings, where, known, goal, volumes.next_number(where), force, Timer())
-    built = candidate.build(where, known, goal, work.number, force, work.timer)
-    kept = _with_room(work, built, lambda known: safety.keep(where, known))
+    work = _Work(settings, where, choose)
+    goal = work.goal
+    built = candidate.build(where, work.known, goal, work.number, force, work.timer)
+    work.kept = _with_room(work, built, lambda: safety.keep(where, work.known))
     work.timer.lap("build")
     with locks.writer(where, f"restoring {goal.label}", seconds=locks.MAINTENANCE_WAIT):
         candidate.catch_up(built, goal, force)
-        kept = _with_room(work, built, lambda known: safety.confirm(where, known, kept))
-        for last in {one.timeline for one in (built.reached, kept.left) if one}:
+        work.kept = _with_room(work, built, lambda: safety.confirm(where, work.known, work.kept))
+        for last in {one.timeline for one in (built.reached, work.kept.left) if one}:
             # Its last writer may have died before the disk had the record.
             segments.write_last_again(where, last)
-        finished = _swap(work, built, kept)
+        finished = _swap(work, built)
     volumes.drop_other_generations(where)
     work.timer.lap("swap")
-    return _report(work, built, finished, kept)
+    return _report(work, built, finished)
 
 
-def _with_room(work: _Work, built: Candidate, act: Callable[[list[Point]], T]) -> T:
-    """Do what needs room on the backup volume, given the points that there are.
+def _with_room(work: _Work, built: Candidate, act: Callable[[], T]) -> T:
+    """Do what needs room on the backup volume.
 
     On a full one it is done once more, when what the retention rules no longer keep has
-    made room. What the candidate was built from stays: it leads to the new timeline.
+    made room. What leads to the new timeline stays, and what is there.
     """
     try:
-        return act(work.known)
+        return act()
     except (DiskFull, OSError) as error:
         if not no_space(error):
             raise
-    backup.sweep(work.where)
-    way = retention.way(work.where, built.base, work.goal.path, built.began, built.reached)
-    retention.apply(work.settings, work.where, needed=way)
+    _make_room(work, built)
     try:
-        return act(points.scan(work.where))
+        return act()
     except OSError as error:
         raise from_os_error(f"restoring {work.goal.label}", error) from error
 
 
-def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
-    """Open the timeline and make the built generation the current one; needs both locks."""
+def _make_room(work: _Work, built: Candidate) -> None:
     where = work.where
+    backup.sweep(where)
+    names = [built.base, work.kept.name if work.kept else None]
+    needed = retention.way(where, names, work.goal.path, built.began, built.reached)
+    retention.apply(work.settings, where, needed=needed)
+    work.known = points.scan(where)
+
+
+def _swap(work: _Work, built: Candidate) -> Built:
+    """Open the timeline and make the built generation the current one; needs both locks."""
+    where, kept = work.where, work.kept
     mark = volumes.mark_of(where.backup) or volumes.write_mark(where.backup, volumes.new_identity())
-    seq, highest_id = _high_water(work, kept)
+    seq, highest_id = _high_water(work)
     finished = generations.finish(
         built.path, mark.lineage, work.number, seq, highest_id, built.rows
     )
@@ -144,7 +156,7 @@ def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
     )
     if parent is None and work.settings.journal != "off":
         # Nothing leads here: without a base of its own the journal would hang in the air.
-        _with_room(work, built, lambda _: backup.publish_base(where, built.path))
+        _with_room(work, built, lambda: backup.publish_base(where, built.path))
     if volumes.mark_of(where.data) is None:
         volumes.write_mark(where.data, mark.lineage)
     volumes.switch(where, work.number)
@@ -152,7 +164,7 @@ def _swap(work: _Work, built: Candidate, kept: safety.Kept) -> Built:
     return finished
 
 
-def _high_water(work: _Work, kept: safety.Kept) -> tuple[int, int]:
+def _high_water(work: _Work) -> tuple[int, int]:
     """The highest transaction number and event id ever given out, wherever that is known."""
     journaled = history.high_water(work.where)
     known = [point.manifest for point in work.known if point.manifest]
@@ -161,18 +173,18 @@ def _high_water(work: _Work, kept: safety.Kept) -> tuple[int, int]:
     if work.goal.copy:
         places.append(work.goal.copy.content["position"]["seq"])
         issued.append(work.goal.copy.content["highest_issued"])
-    seq = max([journaled.seq, kept.seq, *places])
-    return seq, max([journaled.event, kept.highest_id, *issued])
+    seq = max([journaled.seq, work.kept.seq, *places])
+    return seq, max([journaled.event, work.kept.highest_id, *issued])
 
 
-def _report(work: _Work, built: Candidate, finished: Built, kept: safety.Kept) -> dict:
+def _report(work: _Work, built: Candidate, finished: Built) -> dict:
     return {
         "status": "restored",
         "goal": work.goal.label,
         "point": built.base,
         "rows": finished.rows,
         "max_id": finished.max_id,
-        "safety_point": kept.name,
+        "safety_point": work.kept.name,
         "generation": work.number,
         "seq": built.reached.place.seq if built.reached else None,
         "replayed": built.replayed,

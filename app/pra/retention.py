@@ -68,12 +68,15 @@ def apply(
 
 
 def way(
-    where: Layout, base: str | None, path: Path | None, start: Start | None, end: Start | None
+    where: Layout,
+    names: list[str | None],
+    path: Path | None,
+    start: Start | None,
+    end: Start | None,
 ) -> Keep:
-    """The point ``base``, and what of the journal leads from ``start`` to ``end`` on a path."""
+    """The points of these names, and what of the journal leads from ``start`` to ``end``."""
     keep = Keep()
-    if base:
-        keep.points[base] = None
+    keep.points = dict.fromkeys(filter(None, names))
     if path and start and end:
         for segment in _leading_on(path, start, segments.listing(where), end.place.seq):
             keep.segments[segment.path] = None

@@ -1,12 +1,14 @@
 """Volumes that run full, by the size they are held to or by their file system's."""
 
 import errno
+import itertools
 import os
+import shutil
 
 import pytest
 from helpers import add, as_rows, bring, crash_at, failing, last_segment, lose_data, rewrite, rows
 
-from pra import backup, points, restore, room, segments, settings, targets
+from pra import backup, clock, fileops, points, restore, room, segments, settings, targets
 from pra.errors import DiskFull
 from pra.events import Events
 from pra.web import create_app
@@ -238,6 +240,9 @@ def test_a_safety_point_that_had_to_make_room_is_made_anew(environment, where, e
     rewrite(where, "DROP TRIGGER pra_guard_delete")
     with crash_at("symlink"):
         bring(config, point.name)
+    # Another second: what is made next has another name.
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + 10)
     assert [one.status for one in points.scan(where)] == ["safety", "verified"]
     reserve, calls = room.reserve, []
 
@@ -251,3 +256,33 @@ def test_a_safety_point_that_had_to_make_room_is_made_anew(environment, where, e
     result = bring(config, point.name)
     assert len(calls) > 1
     assert result["safety_point"] in [one.name for one in points.scan(where)]
+
+
+def test_the_safety_point_of_this_restore_is_no_room_to_be_made(
+    environment, where, events, monkeypatch
+):
+    # Each point is of another second, so no name is given twice.
+    seconds = itertools.count(1_800_000_000, 10)
+    monkeypatch.setattr(clock, "now", lambda: float(next(seconds)))
+    config = settings.load({**environment, "PRA_KEEP_SAFETY_HOURS": "0"})
+    added = add(events, 3)
+    point = backup.run(config)
+    name = "app-1700000000.db"
+    shutil.copy(where.point(point.name), where.point(name))
+    added += add(events, 2)
+    calls = []
+
+    def hook(phase, operation, arguments):
+        # The safety point and its manifest; then the base, which meets a full volume.
+        if (phase, operation) == ("before", "link_new"):
+            calls.append(arguments)
+            if len(calls) == 3:
+                raise OSError(errno.ENOSPC, "full")
+
+    fileops.hook = hook
+    result = bring(config, name)
+    fileops.hook = None
+    assert len(calls) > 3
+    assert result["safety_point"] in [one.name for one in points.scan(where)]
+    restore.run(config, targets.undo)
+    assert rows(where) == as_rows(added)
