@@ -59,7 +59,7 @@ class Cost:
 
     Attributes:
         seconds: from its start to its end.
-        mib: the most memory that it had, resident.
+        mib: the most memory that it had, resident; no less than this process has itself.
     """
 
     seconds: float

@@ -342,7 +342,8 @@ def _begin_writing_out(fd: int, begin: int, length: int) -> None:
     A hint and no promise; what is being written out stays in memory.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, begin, length, os.POSIX_FADV_DONTNEED)
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(fd, begin, length, os.POSIX_FADV_DONTNEED)
 
 
 def _digest_part(digest, fd: int, begin: int, end: int) -> None:
