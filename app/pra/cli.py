@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run one verb; returns the exit code, as the help lists them."""
     as_json = "--json" in arguments
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(arguments).parse_args(arguments)
         code = _run(settings.load(), options)
         sys.stdout.flush()
         return code
@@ -59,19 +59,28 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: list[str]) -> argparse.ArgumentParser:
+    """What takes the arguments; of the verb that is given, else of all.
+
+    Building all of them costs some milliseconds of each recovery.
+    """
     parser = _Parser(
         prog="python -m pra", description="The workshop's application.", epilog=_EXIT_CODES
     )
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
+    known = given[:1] and given[0] in _VERBS
+    for name in given[:1] if known else _VERBS:
+        text, add_arguments = _VERBS[name]
+        add_arguments(verbs.add_parser(name, help=text, description=text))
+    return parser
 
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
-        one = verbs.add_parser(name, help=text, description=text)
-        one.add_argument("--json", action="store_true", help="one JSON document on stdout")
-        return one
 
-    verb("serve", "serve the application over HTTP")
-    one = verb("backup", "make a verified restore point")
+def _json_only(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _backup(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument(
         "--accept",
         action="store_true",
@@ -82,10 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="after the backup volume was lost: take the empty one in its place",
     )
-    verb("points", "list the restore points, newest first, and the journal's reach")
-    one = verb("verify", "check points completely (all by default)")
+
+
+def _verify(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument("names", nargs="*", metavar="NAME")
-    one = verb("restore", "bring a moment back: a point, the latest, a time, before a transaction")
+
+
+def _restore(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument(
         "point",
         nargs="?",
@@ -98,29 +112,71 @@ def _parser() -> argparse.ArgumentParser:
     moment.add_argument(
         "--to-before", type=int, metavar="SEQ", help="just before that transaction; see log"
     )
-    _restore_options(one)
-    _restore_options(verb("undo", "bring back what was there before the last restore"))
-    text = "write an exported copy, one file with the whole database, to standard output"
-    verbs.add_parser("export", help=text, description=text)
-    one = verb("adopt", "make an exported copy the database; what was there is kept")
+    _force_or_plan(one)
+
+
+def _undo(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
+    _force_or_plan(one)
+
+
+def _force_or_plan(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--force", action="store_true", help="also what is quarantined or has gaps")
+    one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
+
+
+def _export(one: argparse.ArgumentParser) -> None:
+    """Nothing: what it writes is the copy."""
+
+
+def _adopt(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     one.add_argument("--check", action="store_true", help="only check the file; needs no volumes")
     one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
     one.set_defaults(force=False)
-    one = verb("log", "list the journal's transactions, newest first")
+
+
+def _log(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument("--largest", action="store_true", help="those that touch most rows first")
     one.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
-    verb("prove", "write a transaction that changes no row, and find it in the journal")
-    one = verb("prune", "remove what the retention settings no longer keep")
+
+
+def _prune(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument("--dry-run", action="store_true", help="only say what would go")
-    one = verb("dump", "write every row as JSON lines")
+
+
+def _dump(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
     one.add_argument("--point", metavar="NAME", help="of this point instead of the database")
-    return parser
 
 
-def _restore_options(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--force", action="store_true", help="also what is quarantined or has gaps")
-    one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
+#: What each verb does, and what adds its arguments.
+_VERBS = {
+    "serve": ("serve the application over HTTP", _json_only),
+    "backup": ("make a verified restore point", _backup),
+    "points": ("list the restore points, newest first, and the journal's reach", _json_only),
+    "verify": ("check points completely (all by default)", _verify),
+    "restore": (
+        "bring a moment back: a point, the latest, a time, before a transaction",
+        _restore,
+    ),
+    "undo": ("bring back what was there before the last restore", _undo),
+    "export": (
+        "write an exported copy, one file with the whole database, to standard output",
+        _export,
+    ),
+    "adopt": ("make an exported copy the database; what was there is kept", _adopt),
+    "log": ("list the journal's transactions, newest first", _log),
+    "prove": (
+        "write a transaction that changes no row, and find it in the journal",
+        _json_only,
+    ),
+    "prune": ("remove what the retention settings no longer keep", _prune),
+    "dump": ("write every row as JSON lines", _dump),
+}
 
 
 def _fail(error: PraError, as_json: bool) -> int:

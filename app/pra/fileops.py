@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 #: A copy is read back in parts of at least so many bytes, and about so many of them:
 #: each costs an fsync, and the last one is all that is left to read at the end.
-PART, PARTS = 8 << 20, 16
+PART, PARTS = 2 << 20, 32
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 

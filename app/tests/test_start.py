@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import APP
+from conftest import APP, pra
 from helpers import add, lose_data
 
 from pra import backup, cli, serve
@@ -46,6 +46,15 @@ def test_a_verb_loads_nothing_slow(environment, config, where, events, verb):
     modules = loaded(environment, *verb)
     assert "pra.points" in modules
     assert not modules & SLOW
+
+
+def test_the_help_lists_every_verb_and_an_unknown_one_is_told_of_all(environment):
+    everything = pra(environment, "--help").stdout
+    unknown = json.loads(pra(environment, "frobnicate", "--json").stdout)["error"]
+    for verb in cli._VERBS:
+        assert f"\n    {verb} " in everything
+        assert repr(verb) in unknown
+        assert pra(environment, verb, "--help").stdout.startswith(f"usage: python -m pra {verb} ")
 
 
 def test_the_server_collects_garbage_and_the_other_verbs_do_not(environment, monkeypatch):
