@@ -9,6 +9,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use support::{TestLab, said};
 
+/// curl's word for a connection that was neither made nor refused in time.
+const CURL_GAVE_UP: i32 = 28;
+
 /// A cluster of somebody else, which must not notice anything.
 const FOREIGN: &str = "somebody-elses";
 
@@ -75,6 +78,7 @@ fn from_nothing_to_nothing() {
     the_pasted_script_gives_the_same_lab(&lab);
     scenarios_keep_their_promises(&lab);
     points_are_listed_and_restored(&lab);
+    a_connection_to_a_pod_that_is_gone_is_not_repeated();
     hand_edits_and_new_settings_are_brought_in(&lab);
     a_changed_application_reaches_the_pods(&lab);
     the_image_workshop_runs_beside(&lab);
@@ -168,6 +172,55 @@ fn points_are_listed_and_restored(lab: &TestLab) {
     assert_eq!(pods.lines().count(), 1, "a refusal is not repeated: {pods}");
 }
 
+/// A node remembers where it sent a connection that nobody answered; the next
+/// one from the same port has to go where the service leads by then.
+fn a_connection_to_a_pod_that_is_gone_is_not_repeated() {
+    let kubectl = "kubectl --context k3d-pra -n pra";
+    let ask = |path: &str| must(&format!("{kubectl} get {path}"));
+    let pod = ask("pods -l app=flask -o jsonpath='{.items[0].status.podIP}'");
+    let node = ask("node k3d-pra-server-0 -o jsonpath='{.status.addresses[0].address}'");
+    let range = ask("node k3d-pra-agent-0 -o jsonpath='{.spec.podCIDR}'");
+    let nobody = range.replace(".0/24", ".254");
+    assert_ne!(nobody, range);
+    let lead_to = |address: &str| {
+        let slice = format!(
+            r#"{{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","addressType":"IPv4",
+            "metadata":{{"name":"moved","labels":{{"kubernetes.io/service-name":"moved"}}}},
+            "ports":[{{"name":"http","port":8080}}],"endpoints":[{{"addresses":["{address}"]}}]}}"#
+        );
+        must(&format!("echo '{slice}' | {kubectl} apply -f -"));
+    };
+    let curl = |port: u32, seconds: u32| {
+        let url = format!("http://{node}:30099/health");
+        shell(&format!(
+            "curl -fsS --local-port {port} --connect-timeout {seconds} -m 9 {url}"
+        ))
+    };
+    must(&format!(
+        "{kubectl} create service nodeport moved --tcp=80:8080 --node-port=30099 && \
+         {kubectl} patch service moved --type=json -p \
+         '[{{\"op\":\"remove\",\"path\":\"/spec/selector\"}},\
+           {{\"op\":\"replace\",\"path\":\"/spec/ports/0/name\",\"value\":\"http\"}}]'"
+    ));
+    // Ports that nothing else is given, others than in a run just before.
+    let mut port = 20_000 + std::process::id() % 10_000;
+    let mut from_another_port = |what, hoped: Option<i32>| {
+        support::await_some(what, || {
+            port += 1;
+            (curl(port, 1).status.code() == hoped).then_some(port)
+        })
+    };
+    lead_to(&pod);
+    from_another_port("an answer of a pod", Some(0));
+    lead_to(&nobody);
+    let port = from_another_port("a connection that nobody answers", Some(CURL_GAVE_UP));
+    lead_to(&pod);
+    from_another_port("an answer of a pod again", Some(0));
+    let output = curl(port, 5);
+    assert!(output.status.success(), "{}", said(&output));
+    must(&format!("{kubectl} delete service,endpointslice moved"));
+}
+
 /// The playbook is skipped only where the cluster holds what k8s/ says; pods
 /// that began with other settings are replaced.
 fn hand_edits_and_new_settings_are_brought_in(lab: &TestLab) {
@@ -227,6 +280,13 @@ fn a_lab_typed_by_hand_is_adopted() {
     support::await_some("the forward after its pod died", || {
         let output = lab.xtask(&["add", "again"]);
         output.status.success().then_some(())
+    });
+    // What was set on the nodes outlives a restart.
+    let setting = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
+    must("docker restart k3d-pra-agent-1");
+    let look = format!("docker exec k3d-pra-agent-1 cat {setting}");
+    support::await_some("the setting of a restarted node", || {
+        (shell(&look).stdout == b"1\n").then_some(())
     });
     // A stopped cluster is started again.
     must("k3d cluster stop pra");

@@ -19,6 +19,16 @@ pub struct Plan<'a> {
     pub ports: &'a [(u16, u16)],
 }
 
+impl Plan<'_> {
+    /// What k3d calls the containers of its servers and agents.
+    pub fn nodes(&self) -> Vec<String> {
+        let name = self.name;
+        let servers = (0..self.servers).map(|n| format!("k3d-{name}-server-{n}"));
+        let agents = (0..self.agents).map(|n| format!("k3d-{name}-agent-{n}"));
+        servers.chain(agents).collect()
+    }
+}
+
 pub fn create(plan: &Plan) -> Vec<String> {
     let mut args = words(&["cluster", "create", plan.name]);
     args.extend(words(&["--servers", &plan.servers.to_string()]));
@@ -232,6 +242,10 @@ mod tests {
              --port 127.0.0.1:8080:30080@server:0 \
              --runtime-label atelier-pra.lab=pra@server:0 \
              --kubeconfig-switch-context=false --timeout 300s"
+        );
+        assert_eq!(
+            plan.nodes(),
+            ["k3d-pra-server-0", "k3d-pra-agent-0", "k3d-pra-agent-1"]
         );
     }
 

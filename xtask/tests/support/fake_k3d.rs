@@ -25,6 +25,8 @@ info*) echo '{"ServerVersion":"28.0.1","MemTotal":8000000000,"DockerRootDir":"/n
 "image inspect"*) echo '{}' ;;
 exec*"image ls"*)
     if [ -e $S/imported ]; then echo sha256:m; echo '{"config":{"digest":"sha256:1"}}'; fi ;;
+exec*" cat "*) cat $S/granted 2>/dev/null ;;
+exec*chmod*) printf '1\n%s' "$6" > $S/granted ;;
 save*) touch "$3" ;;
 esac
 "#;
@@ -106,6 +108,11 @@ impl FakeWorld {
     /// Makes something so, as if it had been done by hand.
     pub fn set(&self, fact: &str, text: &str) {
         fs::write(self.dir.join(fact), text).unwrap();
+    }
+
+    /// Makes something so no more.
+    pub fn forget(&self, fact: &str) {
+        fs::remove_file(self.dir.join(fact)).unwrap();
     }
 
     pub fn cluster_by_hand(&self) {

@@ -42,14 +42,17 @@ impl Site {
             step.done("started again");
             cluster = self.cluster()?.unwrap_or(cluster);
         }
-        let created = std::thread::scope(|scope| {
+        let nodes = cluster.nodes();
+        let (created, without) = std::thread::scope(|scope| {
             let created = scope.spawn(|| self.created());
+            let without = scope.spawn(|| self.without_second_try(&nodes));
             self.ensure_answers()?;
-            super::join(created)
+            anyhow::Ok((super::join(created)?, super::join(without)?))
         })?;
         if !created && !self.adopted()? {
             self.adopt()?;
         }
+        self.grant_second_try(&without)?;
         Ok(Some(cluster))
     }
 
@@ -64,8 +67,11 @@ impl Site {
             ports: &ports,
         };
         let cmd = self.k3d(k3d::create(&plan))?.limit(wait::CLUSTER);
+        let nodes = plan.nodes();
+        let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
         if self.ctx.exec.dry_run() {
-            return self.ctx.exec.run(&cmd);
+            self.ctx.exec.run(&cmd)?;
+            return self.grant_second_try(&nodes);
         }
         let step = self.ctx.ui.step(format!("cluster {}", self.plan.cluster));
         self.ctx.lab.create()?;
@@ -73,6 +79,7 @@ impl Site {
         let created = self.ctx.exec.run(&cmd);
         created.map_err(|error| trouble::explain(error, TROUBLES))?;
         std::fs::remove_file(self.creation_mark())?;
+        self.grant_second_try(&nodes)?;
         step.done("created");
         Ok(())
     }

@@ -11,6 +11,7 @@ mod image;
 mod import;
 mod jobs;
 mod nodes;
+mod second_try;
 pub mod site;
 mod teardown;
 mod together;

@@ -1,0 +1,75 @@
+//! A connection to a pod that is gone gets a second try at another one.
+//!
+//! A node that passes a new connection on to a pod remembers that pod until it
+//! answers: two minutes, as Linux comes. Until the cluster has noticed that a pod is
+//! gone, some connections are passed on to it; their own second try, after one
+//! second, is passed on to it again, and so is every later connection that
+//! happens to come from the same port. The load balancer is one address, and
+//! under load it comes back to its ports within a minute: long after all is
+//! well, one connection in some hundreds is sent to a pod of before. A node of
+//! the lab remembers for one second: the second try finds a pod that lives.
+
+use anyhow::Result;
+
+use super::site::Site;
+use crate::exec::Cmd;
+
+/// In seconds. A connection is tried again after one, everywhere.
+const SETTING: &str = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
+/// k3d runs what is called like this before K3s, each time a node starts. A
+/// node whose script fails does not start.
+const FILE: &str = "/bin/k3d-entrypoint-atelier-pra.sh";
+
+fn script() -> String {
+    format!("#!/bin/sh\necho 1 >{SETTING} || true\n")
+}
+
+/// What a node says that has the setting, now and after each start.
+fn in_force() -> String {
+    format!("1\n{}", script())
+}
+
+fn look(node: &str) -> Cmd {
+    Cmd::new("docker").args(["exec", node, "cat", SETTING, FILE])
+}
+
+fn set(node: &str) -> Cmd {
+    let install = format!("printf %s \"$0\" >{FILE} && chmod 755 {FILE} && {FILE}");
+    Cmd::new("docker").args(["exec", node, "sh", "-c", &install, &script()])
+}
+
+impl Site {
+    /// The nodes that do not grant a second try, asked side by side.
+    pub(super) fn without_second_try<'a>(&self, nodes: &[&'a str]) -> Result<Vec<&'a str>> {
+        std::thread::scope(|scope| {
+            let ask = |node| self.ctx.exec.probe(&look(node));
+            let asked = nodes.iter().map(|node| scope.spawn(move || ask(node)));
+            let asked: Vec<_> = asked.collect();
+            let mut without = Vec::new();
+            for (node, told) in nodes.iter().zip(asked) {
+                if super::join(told)?.stdout != in_force() {
+                    without.push(*node);
+                }
+            }
+            Ok(without)
+        })
+    }
+
+    /// Has these nodes grant it. The lab works without, only less smoothly.
+    pub(super) fn grant_second_try(&self, nodes: &[&str]) -> Result<()> {
+        for node in nodes {
+            let cmd = set(node);
+            let Some(output) = self.change(&cmd)? else {
+                continue;
+            };
+            if !output.status.success() {
+                self.ctx.ui.warn(&format!(
+                    "{node} sends some connections to pods that are gone, for two minutes after \
+                     an outage: {}",
+                    output.stderr.trim()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
