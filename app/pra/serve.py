@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import sys
+import tempfile
+import time
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -46,6 +48,24 @@ class _AllEnded(Exception):
     """The last worker has ended while the master was waiting for that."""
 
 
+def announced() -> float:
+    """Seconds until the end of the time that a stop was announced to take; else 0.
+
+    The command before the stop (preStop in k8s/20-deployment.yaml) writes down
+    how long new connections may still come, and then waits as long. Deleted by
+    force, a pod gets its SIGTERM after one second of that.
+    """
+    path = os.path.join(tempfile.gettempdir(), "stopping")
+    try:
+        with open(path) as file:
+            seconds = float(file.read())
+            passed = time.time() - os.fstat(file.fileno()).st_mtime
+    except (OSError, ValueError):
+        return 0.0
+    # A clock that was set back must not make it longer.
+    return max(0.0, seconds - max(0.0, passed))
+
+
 class Master(Arbiter):
     """gunicorn's master, which ends together with its last worker.
 
@@ -54,6 +74,11 @@ class Master(Arbiter):
     """
 
     _stopping = False
+
+    def handle_term(self):
+        """Asked to stop: answer until the end of what was announced, then do."""
+        time.sleep(announced())
+        super().handle_term()
 
     def stop(self, graceful=True):
         """Stop the workers and return as soon as they are gone."""
