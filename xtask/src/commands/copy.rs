@@ -122,7 +122,11 @@ fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Sa
     if !ctx.options.yes && !ctx.exec.dry_run() {
         consent(ctx, engine, file)?;
     }
-    take_in(ctx, engine, file)
+    let restored = take_in(ctx, engine, file)?;
+    if restored.is_some() {
+        engine::wait_until_ready(engine)?;
+    }
+    Ok(restored)
 }
 
 fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {

@@ -9,6 +9,7 @@ use crate::app::{self, Plan, Point, Restored, Said};
 use crate::cli::RestoreArgs;
 use crate::commands::setup;
 use crate::context::Context;
+use crate::engine;
 use crate::failure::Failure;
 use crate::protected;
 
@@ -208,6 +209,9 @@ fn bring_back(ctx: &Context, command: &str, target: &str, force: bool) -> Result
     let engine = setup::bring_up(ctx)?;
     let step = ctx.ui.step(format!("restore {target}"));
     let report = app::restore(engine.as_ref(), target, force)?;
+    if report.is_some() {
+        engine::wait_until_ready(engine.as_ref())?;
+    }
     step.done("verified and in place");
     let protected = protected::again(ctx, engine.as_ref())?;
     let (Some(report), Some(protected)) = (report, protected) else {

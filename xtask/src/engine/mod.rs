@@ -4,15 +4,16 @@
 pub mod choice;
 pub mod k3d;
 pub mod local;
+mod serving;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
 use crate::exec::{Output, Piped};
-use crate::wait;
 
 pub use choice::{forget, remember, select};
+pub use serving::{wait_until_answered, wait_until_ready};
 
 /// The names of k8s/ that commands and scenarios speak of. A test compares
 /// them with the manifests.
@@ -47,16 +48,6 @@ impl Facts {
     pub fn has_volume(&self, claim: &str) -> bool {
         self.volumes.iter().any(|volume| volume.claim == claim)
     }
-}
-
-/// Waits until as many replicas as declared get requests; returns the lab as
-/// it is then.
-pub fn wait_until_ready(engine: &dyn Engine) -> Result<Facts> {
-    wait::until(wait::APP_READY, || {
-        let facts = engine.facts()?;
-        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
-        Ok((ready && facts.url.is_some()).then_some(facts))
-    })
 }
 
 /// One replica of the application.

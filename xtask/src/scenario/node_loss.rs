@@ -6,18 +6,12 @@ use anyhow::{Context as _, Result};
 use crate::app;
 use crate::context::Context;
 use crate::engine::Engine;
-use crate::http;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::run::Run;
-use crate::wait;
-
-/// Two replicas that take turns by chance: one that is dead goes unseen once in
-/// a thousand times.
-const ANSWERS_IN_A_ROW: u32 = 10;
 
 const DISASTER: &str = "disaster: the node that holds the volumes is stopped";
 const RETURN: &str = "the node is started again";
@@ -80,17 +74,6 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
             protected,
             moments: course.into_moments(),
         },
-    })
-}
-
-/// Waits until the service answers whichever replica is asked: for some seconds
-/// after a node's return the cluster still takes its dead replicas for ready.
-pub fn await_answers(url: &str) -> Result<()> {
-    let mut in_a_row = 0;
-    wait::until(wait::APP_SERVES, || {
-        let answered = http::get_ok(url, "/health", &[]).is_ok();
-        in_a_row = if answered { in_a_row + 1 } else { 0 };
-        Ok((in_a_row >= ANSWERS_IN_A_ROW).then_some(()))
     })
 }
 

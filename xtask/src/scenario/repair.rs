@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::protected;
 use crate::scenario::mark::{self, Unfinished};
-use crate::scenario::{bad_delete, cluster_loss, disk_full, node_loss};
+use crate::scenario::{bad_delete, cluster_loss, disk_full};
 
 const NODE_LOSS: &str = "node-loss";
 
@@ -42,9 +42,6 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         app::take_new_volume(engine)?;
     }
     let url = facts.url.unwrap_or_default();
-    if unfinished.scenario == NODE_LOSS {
-        node_loss::await_answers(&url)?;
-    }
     if let Some(copy) = &unfinished.copy {
         cluster_loss::carry_on(engine, copy, &url)?;
     }

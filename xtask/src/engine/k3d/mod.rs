@@ -151,9 +151,7 @@ impl Engine for K3dEngine {
             return Ok(());
         }
         let url = facts.url.context("the lab has no URL")?;
-        wait::until(wait::APP_SERVES, || {
-            Ok(crate::http::get_ok(&url, "/health", &[]).ok())
-        })?;
+        super::wait_until_answered(&url)?;
         step.done("they answer");
         Ok(())
     }

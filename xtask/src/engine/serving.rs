@@ -1,0 +1,76 @@
+//! When the lab serves: what the engine says of its replicas, and what comes
+//! through the URL.
+
+use anyhow::Result;
+
+use super::{Engine, Facts};
+use crate::http;
+use crate::wait;
+
+/// Two replicas that take turns by chance: one that is dead goes unseen once in
+/// a thousand times.
+const ANSWERS_IN_A_ROW: u32 = 10;
+
+/// Waits until as many replicas as declared get requests, and whoever is asked
+/// answers; returns the lab as it is then.
+pub fn wait_until_ready(engine: &dyn Engine) -> Result<Facts> {
+    let (facts, url) = wait::until(wait::APP_READY, || {
+        let facts = engine.facts()?;
+        let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
+        let url = facts.url.clone().filter(|_| ready);
+        Ok(url.map(|url| (facts, url)))
+    })?;
+    wait_until_answered(&url)?;
+    Ok(facts)
+}
+
+/// Waits until the service answers whichever replica is asked: new connections
+/// find a replica later than its engine calls it ready, and a dead one for
+/// longer than that.
+pub fn wait_until_answered(url: &str) -> Result<()> {
+    let mut in_a_row = 0;
+    wait::until(wait::APP_SERVES, || {
+        let answered = http::get_ok(url, "/health", &[]).is_ok();
+        in_a_row = if answered { in_a_row + 1 } else { 0 };
+        Ok((in_a_row >= ANSWERS_IN_A_ROW).then_some(()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers all connections but these, and says how many came.
+    fn service(silent: &'static [u32]) -> (String, std::thread::JoinHandle<u32>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let count = move || {
+            for number in 1.. {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut asked = [0; 4096];
+                let length = stream.read(&mut asked).unwrap();
+                if asked[..length].starts_with(b"GET /enough") {
+                    return number - 1;
+                }
+                if !silent.contains(&number) {
+                    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+            0
+        };
+        (url, std::thread::spawn(count))
+    }
+
+    #[test]
+    fn one_answer_among_failures_is_no_service_yet() {
+        let (url, service) = service(&[1, 3, 12]);
+        wait_until_answered(&url).unwrap();
+        // Nobody answers that one.
+        http::get(&url, "/enough", &[]).unwrap_err();
+        assert_eq!(service.join().unwrap(), 12 + ANSWERS_IN_A_ROW);
+    }
+}
