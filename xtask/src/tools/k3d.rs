@@ -159,7 +159,13 @@ impl Cluster {
     }
 
     pub fn has_server(&self) -> bool {
-        self.nodes.iter().any(|node| node.role == "server")
+        self.first_server().is_some()
+    }
+
+    /// The node that k3d calls `server:0`.
+    pub fn first_server(&self) -> Option<&str> {
+        let servers = self.nodes.iter().filter(|node| node.role == "server");
+        servers.map(|node| node.name.as_str()).min()
     }
 
     pub fn is_running(&self) -> bool {
@@ -208,6 +214,7 @@ mod tests {
         assert_eq!(cluster.nodes(), ["k3d-pra-server-0", "k3d-pra-agent-0"]);
         assert!(!cluster.is_running(), "an agent is down");
         assert_eq!(cluster.stopped_nodes(), ["k3d-pra-agent-0"]);
+        assert_eq!(cluster.first_server(), Some("k3d-pra-server-0"));
         assert!(cluster.has_load_balancer());
         assert_eq!(cluster.host_port(30080), Some(8080));
         assert_eq!(cluster.host_port(30081), None);

@@ -42,17 +42,18 @@ impl Site {
             step.done("started again");
             cluster = self.cluster()?.unwrap_or(cluster);
         }
-        let nodes = cluster.nodes();
-        let (created, without) = std::thread::scope(|scope| {
+        let (created, granted) = std::thread::scope(|scope| {
             let created = scope.spawn(|| self.created());
-            let without = scope.spawn(|| self.without_second_try(&nodes));
+            let granted = scope.spawn(|| self.grants_second_try(&cluster));
             self.ensure_answers()?;
-            anyhow::Ok((super::join(created)?, super::join(without)?))
+            anyhow::Ok((super::join(created)?, super::join(granted)?))
         })?;
         if !created && !self.adopted()? {
             self.adopt()?;
         }
-        self.grant_second_try(&without)?;
+        if !granted {
+            self.grant_second_try(&cluster.nodes())?;
+        }
         Ok(Some(cluster))
     }
 

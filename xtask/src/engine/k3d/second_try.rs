@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use super::site::Site;
 use crate::exec::Cmd;
+use crate::tools::k3d::Cluster;
 
 /// In seconds. A connection is tried again after one, everywhere.
 const SETTING: &str = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
@@ -39,20 +40,13 @@ fn set(node: &str) -> Cmd {
 }
 
 impl Site {
-    /// The nodes that do not grant a second try, asked side by side.
-    pub(super) fn without_second_try<'a>(&self, nodes: &[&'a str]) -> Result<Vec<&'a str>> {
-        std::thread::scope(|scope| {
-            let ask = |node| self.ctx.exec.probe(&look(node));
-            let asked = nodes.iter().map(|node| scope.spawn(move || ask(node)));
-            let asked: Vec<_> = asked.collect();
-            let mut without = Vec::new();
-            for (node, told) in nodes.iter().zip(asked) {
-                if super::join(told)?.stdout != in_force() {
-                    without.push(*node);
-                }
-            }
-            Ok(without)
-        })
+    /// Whether the nodes grant a second try. One is asked: all of them were told
+    /// together, and it is the one that the lab's port leads to.
+    pub(super) fn grants_second_try(&self, cluster: &Cluster) -> Result<bool> {
+        let Some(server) = cluster.first_server() else {
+            return Ok(true);
+        };
+        Ok(self.ctx.exec.probe(&look(server))?.stdout == in_force())
     }
 
     /// Has these nodes grant it. The lab works without, only less smoothly.
