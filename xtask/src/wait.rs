@@ -110,6 +110,8 @@ pub const INTO_THE_RESTORE: Duration = Duration::from_millis(50);
 
 /// Limits of external commands, which are waits too.
 pub const SHORT_COMMAND: Duration = Duration::from_secs(20);
+/// For a cluster to say how it stands; a longer wait is for one that runs.
+pub const FIRST_LOOK: Duration = Duration::from_secs(5);
 pub const VENV_INSTALL: Duration = Duration::from_secs(600);
 /// Compiling the report on demand, and drawing.
 pub const REPORT: Duration = Duration::from_secs(600);

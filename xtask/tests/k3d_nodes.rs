@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::net::TcpListener;
+
 use support::fake_k3d::FakeWorld;
 use support::said;
 
@@ -45,4 +47,56 @@ fn the_nodes_of_somebody_else_are_not_changed_before_a_yes() {
     assert_eq!(world.calls(GRANT), 0);
     assert!(world.lab.xtask(&["cluster", "--yes"]).status.success());
     assert_eq!(world.calls(GRANT), 1);
+}
+
+/// The load balancer goes on listening, on the lab's own port.
+#[test]
+fn a_server_that_was_stopped_is_started_behind_its_load_balancer() {
+    let world = FakeWorld::new("fake-server-stopped");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let whole = world.whole().replace("18080", &port.to_string());
+    world.set("whole", &whole);
+    let (balancer, server) = whole.split_once("k3d-pra-server-0").unwrap();
+    let server = server.replace("true", "false");
+    world.set("list", &format!("{balancer}k3d-pra-server-0{server}"));
+    world.set("owned", "");
+    world.lab.configure("port = 0", &format!("port = {port}"));
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *' get deployments'*) echo 'Unable to connect: EOF' >&2; exit 1;; esac",
+    );
+    let output = world.lab.xtask(&["preflight", "--engine", "k3d"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.contains(&format!("{port}, in use by this lab")),
+        "{text}"
+    );
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    assert_eq!(world.calls("k3d cluster start pra"), 1);
+
+    // Nobody of ours has it where the load balancer is stopped too.
+    world.set("list", &whole.replace("true", "false"));
+    let said = world.lab.fails(3, &["preflight", "--engine", "k3d"]);
+    assert!(said.contains(&format!("port {port} is in use")), "{said}");
+}
+
+/// A cluster that is slow to answer is not one that is down.
+#[test]
+fn a_cluster_that_runs_is_asked_again() {
+    let world = FakeWorld::new("fake-busy");
+    world.set("list", &world.whole());
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *' get deployments'*) \
+         if [ ! -e $S/asked ]; then touch $S/asked; echo 'TLS handshake timeout' >&2; exit 1; fi;; \
+         esac",
+    );
+    let facts = world.lab.json(&["status", "--engine", "k3d"]);
+    assert_eq!(facts["facts"]["running"], true, "{facts}");
+    assert_eq!(
+        world.calls("kubectl --context k3d-pra -n pra get deployments"),
+        2
+    );
 }

@@ -114,9 +114,7 @@ fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     if port == 0 {
         return Ok("any free one".into());
     }
-    let facts = engine.facts()?;
-    let ours = format!("http://127.0.0.1:{port}");
-    if facts.running && facts.url.as_deref() == Some(&ours) {
+    if engine.holds_port(port)? {
         return Ok(format!("{port}, in use by this lab"));
     }
     // Only to learn whether it is free, and who has it where it is not.

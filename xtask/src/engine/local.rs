@@ -248,6 +248,12 @@ impl Engine for LocalEngine {
         self.facts_at_rest()
     }
 
+    fn holds_port(&self, port: u16) -> Result<bool> {
+        let facts = self.facts()?;
+        let ours = format!("http://127.0.0.1:{port}");
+        Ok(facts.running && facts.url.as_deref() == Some(&ours))
+    }
+
     fn up(&self) -> Result<()> {
         self.venv.ensure(&self.exec, &self.ui)?;
         self.preconditions()?;

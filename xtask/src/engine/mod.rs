@@ -127,6 +127,9 @@ pub trait Engine: Sync {
     /// Where the engine does not answer; a lab that is down is no error.
     fn facts(&self) -> Result<Facts>;
 
+    /// Whether the lab itself has this port of the machine, up or not.
+    fn holds_port(&self, port: u16) -> Result<bool>;
+
     /// Brings the whole lab up, from whatever is there: infrastructure,
     /// claims, application, schedule. Says what was already done. Returns when
     /// every replica is ready.

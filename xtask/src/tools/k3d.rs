@@ -182,6 +182,16 @@ impl Cluster {
         self.nodes.iter().any(|node| node.role == "loadbalancer")
     }
 
+    /// Whether a container of the cluster that runs has this port of the machine.
+    pub fn holds_port(&self, host: u16) -> bool {
+        let running = self.nodes.iter().filter(|node| node.state.running);
+        let mut bindings = running
+            .filter_map(|node| node.ports.as_ref())
+            .flat_map(BTreeMap::values)
+            .flatten();
+        bindings.any(|binding| binding.port == host.to_string())
+    }
+
     /// The port of this machine that leads to a node port.
     pub fn host_port(&self, node_port: u16) -> Option<u16> {
         let wanted = [node_port.to_string(), format!("{node_port}/tcp")];
@@ -218,6 +228,10 @@ mod tests {
         assert!(cluster.has_load_balancer());
         assert_eq!(cluster.host_port(30080), Some(8080));
         assert_eq!(cluster.host_port(30081), None);
+        assert!(cluster.holds_port(8080) && !cluster.holds_port(8081));
+        let stopped = LIST.replace("true", "false");
+        let stopped = find(&stopped, "pra").unwrap().unwrap();
+        assert!(!stopped.holds_port(8080), "somebody else may have it");
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl FakeWorld {
         fs::remove_file(self.dir.join(fact)).unwrap();
     }
 
+    /// The cluster with all its nodes, as the creation leaves it.
+    pub fn whole(&self) -> String {
+        fs::read_to_string(self.dir.join("whole")).unwrap()
+    }
+
     pub fn cluster_by_hand(&self) {
         self.set("list", CLUSTER);
     }

@@ -77,6 +77,14 @@ impl Site {
         Ok(urls.collect())
     }
 
+    /// Whether this port of the machine is the lab's: its load balancer has it
+    /// also while the nodes behind it are stopped.
+    pub fn holds_port(&self, host: u16) -> Result<bool> {
+        let mut ports = self.plan.ports.iter();
+        let kept = ports.any(|port| self.kept_port(port) == Some(host));
+        Ok(kept || self.cluster()?.is_some_and(|one| one.holds_port(host)))
+    }
+
     fn map_port(&self, port: &Port, host: u16) -> Result<()> {
         let step = self.ctx.ui.step(format!("port {host} of {}", port.service));
         let cmd = self.k3d(k3d::add_port(self.plan.cluster, (host, port.node)))?;

@@ -17,6 +17,7 @@ mod teardown;
 mod together;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -72,18 +73,30 @@ impl K3dEngine {
         Ok(known.clone())
     }
 
-    /// No answer: is there no cluster, a stopped one, or is something broken?
-    fn facts_without_answer(&self, said: &str) -> Result<Facts> {
+    /// What the cluster says of the lab; else why it does not.
+    fn state(&self, limit: Duration) -> Result<Result<Facts, String>> {
+        let cmd = self.site.kubectl()?.cmd(kubectl::GET_STATE).limit(limit);
+        match self.site.ctx.exec.probe(&cmd) {
+            Ok(said) if said.status.success() => Ok(Ok(kube_state::facts(&said.stdout)?)),
+            Ok(said) => Ok(Err(said.stderr.trim().to_owned())),
+            // The load balancer goes on listening while the server is stopped.
+            Err(error) if failure::kind(&error) == Kind::Timeout => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// No answer: is there no cluster, a stopped one, a busy one, or is
+    /// something broken?
+    fn state_after_all(&self, said: &str) -> Result<Facts> {
         let Some(cluster) = self.site.cluster()? else {
             return Ok(Facts::default());
         };
         if cluster.is_running() && !said.contains("does not exist") {
-            return Err(Failure::tool(format!(
-                "the cluster {} runs, but does not answer: {said}",
-                cluster.name
-            ))
-            .next("cargo xtask setup")
-            .into());
+            return self.state(wait::SHORT_COMMAND)?.map_err(|said| {
+                let name = &cluster.name;
+                let said = format!("the cluster {name} runs, but does not answer: {said}");
+                Failure::tool(said).next("cargo xtask setup").into()
+            });
         }
         let place = format!("in the cluster {}, which does not run", cluster.name);
         Ok(Facts {
@@ -111,25 +124,22 @@ impl Engine for K3dEngine {
             // Nothing of ours can be there before the first setup.
             return Ok(Facts::default());
         }
-        let cmd = self.site.kubectl()?.cmd(kubectl::GET_STATE);
-        let (output, url) = std::thread::scope(|scope| {
+        let (state, url) = std::thread::scope(|scope| {
             let url = scope.spawn(|| self.url());
-            (self.site.ctx.exec.probe(&cmd), join(url))
+            (self.state(wait::FIRST_LOOK), join(url))
         });
-        let output = match output {
-            Ok(output) => output,
-            // The load balancer goes on listening while the server is stopped.
-            Err(error) if failure::kind(&error) == Kind::Timeout => {
-                return self.facts_without_answer(&error.to_string());
-            }
-            Err(error) => return Err(error),
+        let mut facts = match state? {
+            Ok(facts) => facts,
+            Err(said) => self.state_after_all(&said)?,
         };
-        if !output.status.success() {
-            return self.facts_without_answer(output.stderr.trim());
+        if facts.running {
+            facts.url = url?;
         }
-        let mut facts = kube_state::facts(&output.stdout)?;
-        facts.url = url?;
         Ok(facts)
+    }
+
+    fn holds_port(&self, port: u16) -> Result<bool> {
+        self.site.holds_port(port)
     }
 
     fn up(&self) -> Result<()> {
