@@ -172,7 +172,7 @@ pub fn progress(text: &str, uid: &str) -> Result<Progress> {
     pods.sort_by_key(|pod| string(&pod["metadata"]["creationTimestamp"]));
     let in_phase = |phase: &str| pods.iter().rfind(|pod| pod["status"]["phase"] == phase);
     let name = |pod: &&Value| string(&pod["metadata"]["name"]);
-    if let Some(pod) = in_phase("Succeeded") {
+    if let Some(pod) = pods.iter().rfind(|pod| has_succeeded(pod)) {
         return Ok(Progress::Succeeded { pod: name(pod) });
     }
     let state = job_of(this);
@@ -188,6 +188,15 @@ pub fn progress(text: &str, uid: &str) -> Result<Progress> {
     Ok(Progress::Waiting(
         pods.last().and_then(|pod| why_waiting(pod)),
     ))
+}
+
+/// Its containers ended with exit code 0. The pod's own phase says so a second
+/// later, when its network and its volumes are taken down too.
+fn has_succeeded(pod: &Value) -> bool {
+    let mut containers = list(&pod["status"]["containerStatuses"]).peekable();
+    let ended = containers.peek().is_some();
+    let well = |container: &Value| container["state"]["terminated"]["exitCode"] == 0;
+    pod["status"]["phase"] == "Succeeded" || (ended && containers.all(well))
 }
 
 fn job_of(value: &Value) -> Job {
@@ -299,6 +308,29 @@ mod tests {
         assert_eq!(found, Progress::Running { pod: "r-2".into() });
         let gone = progress(&job_with(json!([])), "other").unwrap();
         assert!(matches!(gone, Progress::Failed { .. }));
+    }
+
+    #[test]
+    fn a_job_is_over_with_its_container() {
+        let with = |phase: &str, states: Value| {
+            let states = states.as_array().unwrap().iter();
+            let containers: Vec<Value> = states.map(|one| json!({"state": one})).collect();
+            let pods = json!([{"kind": "Pod", "metadata": {"name": "r-1",
+                "ownerReferences": [{"uid": "u1"}]},
+                "status": {"phase": phase, "containerStatuses": containers}}]);
+            progress(&job_with(pods), "u1").unwrap()
+        };
+        let ended = |code: i32| json!({"terminated": {"exitCode": code}});
+        let runs = || json!({"running": {}});
+        let succeeded = Progress::Succeeded { pod: "r-1".into() };
+        let running = Progress::Running { pod: "r-1".into() };
+        assert_eq!(with("Running", json!([ended(0)])), succeeded);
+        // One that was over before anybody looked.
+        assert_eq!(with("Pending", json!([ended(0)])), succeeded);
+        assert_eq!(with("Running", json!([ended(1)])), running);
+        assert_eq!(with("Running", json!([ended(0), runs()])), running);
+        assert_eq!(with("Running", json!([runs()])), running);
+        assert_eq!(with("Pending", json!([])), Progress::Waiting(None));
     }
 
     #[test]
