@@ -48,13 +48,13 @@ impl<'a> Course<'a> {
     ) -> Result<(Self, Mark)> {
         let ui = &run.ctx.ui;
         let step = ui.step("the client writes");
-        run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
-        step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
         let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
         if run.how.draw.is_some() {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;
         }
+        run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
+        step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
         let step = ui.step(what);
         prepare(run.ctx, engine)?;
         step.done("taken");
