@@ -12,30 +12,20 @@ from helpers import (
     as_rows,
     bring,
     content,
-    last_segment,
     lose_data,
-    overwrite,
     rows,
-    step_back,
 )
 
 from faults.steps import observe, stop
 from pra import (
-    backup,
     fileops,
-    journal,
-    records,
-    safety,
     segments,
-    serve,
     settling,
     sqlite,
     writing,
 )
-from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError
+from pra.errors import OutcomeUnknown, Refused, StorageError
 from pra.events import Events
-from pra.journal import Mismatch
-from pra.records import Scan
 
 
 @contextlib.contextmanager
@@ -338,30 +328,6 @@ def test_the_database_is_synced_before_a_segment_is_left(where, events, monkeypa
     assert steps == ["db-wal", "seg", "next segment"]
 
 
-def forget_the_last_record(where):
-    """What a loss of power can leave: the COMMIT on the one disk, no record on the other."""
-    path = last_segment(where)
-    raw = content(path)
-    scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
-    start = scan.read()[-1].offset
-    overwrite(path, raw[:start].ljust(len(raw), b"\0"))
-
-
-def test_a_database_one_record_ahead_gets_a_new_base_with_the_next_start(config, where, events):
-    add(events, 2)
-    forget_the_last_record(where)
-    with pytest.raises(Mismatch, match="stands at transaction 2, its journal ends at 1"):
-        Events(config).add("before the start")
-    serve.prepare(config)
-    restarted = Events(config)
-    restarted.add("after the start")
-    live = rows(where)
-    assert [row[2] for row in live] == ["message 0", "message 1", "after the start"]
-    lose_data(where)
-    bring(config)
-    assert rows(where) == live
-
-
 def test_what_is_acknowledged_was_synced_on_both_volumes(config, where, events):
     add(events, 1)
     steps = []
@@ -383,72 +349,6 @@ def test_what_is_acknowledged_was_synced_on_both_volumes(config, where, events):
     assert ("sync_data", "seg") in steps[written:]
 
 
-def lose_power(where, seq):
-    """The power went while the records from ``seq`` on were on their way: that one is gone."""
-    path = last_segment(where)
-    raw = bytearray(content(path))
-    scan = Scan(raw, records.SEGMENT_HEADER, records.decode_segment_header(raw).state())
-    lost = next(record for record in scan.read() if record.seq == seq)
-    raw[lost.offset : lost.end] = bytes(lost.end - lost.offset)
-    overwrite(path, raw)
-
-
-def in_flight(events, count):
-    """Add events of which none is synced; nobody was told of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settling, "sync", lambda *_: [None, None])
-        patch.setattr(journal.Journal, "note_durable", lambda *_: None)
-        add(events, count)
-
-
-def test_records_that_were_on_their_way_are_cut_where_the_power_took_one_before(
-    config, where, events
-):
-    add(events, 2)
-    in_flight(events, 3)
-    lose_power(where, 3)
-    step_back(where, 2)
-    fresh = Events(config)
-    fresh.add("next")
-    assert [row[2] for row in rows(where)] == ["message 0", "message 1", "next"]
-    lose_data(where)
-    assert bring(config)["tail"] is None
-    assert [row[2] for row in rows(where)] == ["message 0", "message 1", "next"]
-
-
-def test_the_power_and_the_data_volume_at_once_lose_what_was_on_its_way_alone(
-    config, where, events
-):
-    add(events, 2)
-    in_flight(events, 3)
-    lose_power(where, 3)
-    lose_data(where)
-    assert "up to 5 were being written" in bring(config)["tail"]
-    assert [row[2] for row in rows(where)] == ["message 0", "message 1"]
-
-
-def test_a_record_that_was_durable_and_is_gone_is_damage_and_never_cut(config, where, events):
-    add(events, 2)
-    in_flight(events, 2)
-    add(events, 1)
-    add(events, 1)
-    lose_power(where, 3)
-    step_back(where, 2)
-    held = content(last_segment(where))
-    with pytest.raises(Damaged, match="records before 6 are damaged"):
-        Events(config).add("x")
-    assert content(last_segment(where)) == held
-
-
-def test_what_others_call_durable_is_known_to_who_writes_next(config, where, events):
-    """Else the records of who writes seldom would call everything since then pending."""
-    add(events, 1)
-    add(Events(config), 5)
-    events.add("the seventh")
-    _, scan = segments.read(segments.listing(where)[-1])
-    assert scan.durable(scan.read()[-1:]) == 5
-
-
 def test_much_that_others_wrote_makes_nobody_write_it_again(config, where, events):
     add(events, 1)
     other = Events(config)
@@ -457,49 +357,3 @@ def test_much_that_others_wrote_makes_nobody_write_it_again(config, where, event
     with sync_fails(".seg", times=0) as steps:
         events.add("mine")
     assert b"mine" in steps[0] and b"xxxx" not in steps[0]
-
-
-def test_a_database_without_its_place_in_history_does_not_stop_the_start(config, where, events):
-    add(events, 1)
-    conn = sqlite.open_live(os.path.realpath(where.link))
-    conn.execute("DELETE FROM pra_position")
-    conn.close()
-    serve.prepare(config)
-    with pytest.raises(Refused):
-        Events(config).add("x")
-
-
-def test_a_point_and_a_restore_are_not_ahead_of_the_disks_of_the_journals(
-    config, where, events, monkeypatch
-):
-    """The writer of the record that they rely on may have died before it synced it."""
-    add(events, 2)
-    relied_on, durable = {}, set()
-
-    def hook(phase, operation, arguments):
-        if phase == "before" and operation in ("fsync", "sync_data"):
-            durable.add(os.readlink(f"/proc/self/fd/{arguments[0]}"))
-        if phase == "before" and operation == "link_new" and arguments[1].endswith(".db"):
-            relied_on["point"] = set(durable)
-        if phase == "before" and operation == "symlink":
-            relied_on["restore"] = set(durable)
-
-    fileops.hook = hook
-    first = last_segment(where)
-    point = backup.run(config)
-    assert first in relied_on["point"]
-    bring(config, point.name)
-    events.add("on another timeline")
-    second = last_segment(where)
-    assert first != second
-    keep = safety.keep
-
-    def keep_and_write(*arguments):
-        kept = keep(*arguments)
-        events.add("meanwhile")
-        durable.clear()
-        return kept
-
-    monkeypatch.setattr(safety, "keep", keep_and_write)
-    bring(config, point.name)
-    assert {first, second} <= relied_on["restore"]
