@@ -30,7 +30,8 @@ pub fn run(ctx: &Context) -> Result<()> {
         mark::forget(&ctx.lab)?;
     }
     engine::forget(ctx)?;
-    step.done(if anything {
+    let removed = anything || !ctx.exec.changes().is_empty();
+    step.done(if removed {
         "removed"
     } else {
         "nothing was there"

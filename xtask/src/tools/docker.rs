@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::version::Version;
 
@@ -94,6 +94,31 @@ pub fn labelled_nodes(cluster: &str, label: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into()
+}
+
+/// Identity and role of every container of a k3d cluster, running or not.
+pub fn containers(cluster: &str) -> Vec<String> {
+    let theirs = format!("label=k3d.cluster={cluster}");
+    let what = "{{.ID}} {{.Label \"k3d.role\"}}";
+    [
+        "ps",
+        "--all",
+        "--no-trunc",
+        "--filter",
+        &theirs,
+        "--format",
+        what,
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// The identities of those that make up the cluster: k3d has helpers that come
+/// and go.
+pub fn parts(said: &str) -> BTreeSet<String> {
+    let lines = said.lines().filter_map(|line| line.split_once(' '));
+    let lasting = lines.filter(|(_, role)| ["server", "agent", "loadbalancer"].contains(role));
+    lasting.map(|(id, _)| id.to_owned()).collect()
 }
 
 /// Ends a container at once, as a node that loses its power does.

@@ -18,6 +18,9 @@ fn prelude(world: &str, tool: &str) -> String {
 const DOCKER: &str = r#"
 case "$*" in
 info*) echo '{"ServerVersion":"28.0.1","MemTotal":8000000000,"DockerRootDir":"/nowhere"}' ;;
+"ps --all --no-trunc"*) cat $S/containers 2>/dev/null || : ;;
+"network ls"*) cat $S/network 2>/dev/null || : ;;
+"network rm"*) rm $S/network ;;
 "ps --all"*) if [ -e $S/owned ]; then echo 0123456789ab; fi ;;
 "image inspect pra/flask-sqlite:1.0"*)
     [ -e $S/built ] || { echo "No such image" >&2; exit 1; }
@@ -35,9 +38,11 @@ const K3D: &str = r#"
 case "$*" in
 version) echo "k3d version v5.9.0" ;;
 "cluster list"*) cat $S/list 2>/dev/null || echo '[]' ;;
-"cluster create"*) cp $S/whole $S/list; touch $S/owned ;;
+"cluster create"*)
+    cp $S/whole $S/list; touch $S/owned
+    printf 'aa server\nbb loadbalancer\ncc noRole\n' > $S/containers ;;
 "cluster start"*) cp $S/whole $S/list ;;
-"cluster delete"*) rm -f $S/list $S/owned ;;
+"cluster delete"*) rm -f $S/list $S/owned $S/containers ;;
 "image import"*) touch $S/imported ;;
 esac
 "#;
@@ -50,6 +55,7 @@ case "$*" in
 *"get --raw"*) echo ok ;;
 *" get "*) echo '{"items":[]}' ;;
 "config get-contexts"*) ;;
+"config current-context") echo k3d-pra ;;
 esac
 "#;
 

@@ -185,7 +185,7 @@ fn context_is_ours(site: &Site) -> Result<String> {
     let names = site.ctx.exec.read(&cmd)?;
     let name = site.plan.context();
     let taken = names.lines().any(|line| line.trim() == name);
-    if taken && site.cluster()?.is_none() {
+    if taken && site.cluster()?.is_none() && !site.is_half_deleted()? {
         return Err(Failure::preflight(format!(
             "the kubeconfig has a context {name}, but there is no such cluster"
         ))

@@ -21,6 +21,11 @@ impl Site {
     /// The same, from what was found.
     pub(super) fn ensure_from(&self, found: Option<Cluster>) -> Result<Option<Cluster>> {
         let name = self.plan.cluster;
+        if self.is_half_deleted()? {
+            self.end_deletion()?;
+            self.create_cluster()?;
+            return self.cluster();
+        }
         let unfinished = self.creation_mark().exists();
         let Some(mut cluster) = found else {
             self.create_cluster()?;
@@ -102,8 +107,7 @@ impl Site {
             ))?;
         }
         let step = self.ctx.ui.step(format!("half-created cluster {name}"));
-        let cmd = self.k3d(k3d::delete(name))?.limit(wait::CLUSTER);
-        self.ctx.exec.run(&cmd)?;
+        self.delete_cluster()?;
         step.done("deleted");
         self.create_cluster()
     }

@@ -3,6 +3,7 @@
 
 mod checks;
 mod cluster;
+mod deletion;
 mod deploy;
 pub mod docker;
 mod forward;
@@ -122,6 +123,9 @@ impl Engine for K3dEngine {
         let tool = toolbox::Tool::Kubectl;
         if matches!(self.site.ctx.tools.find_once(tool)?, Found::Missing(_)) {
             // Nothing of ours can be there before the first setup.
+            return Ok(Facts::default());
+        }
+        if self.site.is_half_deleted()? {
             return Ok(Facts::default());
         }
         let (state, url) = std::thread::scope(|scope| {

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::site::Site;
 use crate::exec::Cmd;
 use crate::tools::docker;
-use crate::tools::k3d;
 use crate::wait;
 
 impl Site {
@@ -14,10 +13,11 @@ impl Site {
     /// built. Base images stay: they are Docker's cache, not the lab's.
     pub fn remove(&self) -> Result<()> {
         self.stop_forward()?;
-        if self.cluster()?.is_some() {
+        if self.is_half_deleted()? {
+            self.end_deletion()?;
+        } else if self.cluster()?.is_some() {
             self.insist_on_ownership()?;
-            let cmd = self.k3d(k3d::delete(self.plan.cluster))?;
-            self.ctx.exec.run(&cmd.limit(wait::CLUSTER))?;
+            self.delete_cluster()?;
         }
         self.remove_images()
     }

@@ -1,0 +1,103 @@
+//! The deletion of the cluster, which may be cut off: what is left then is no
+//! lab any more, and the next command ends what was begun.
+
+use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use super::site::Site;
+use crate::exec::Cmd;
+use crate::lab;
+use crate::tools::{docker, k3d};
+use crate::wait;
+
+impl Site {
+    /// Present from before a deletion until it succeeded; names the containers
+    /// that the cluster had.
+    fn deletion_mark(&self) -> PathBuf {
+        let name = format!("deleting-{}", self.plan.cluster);
+        self.ctx.lab.state().join(name)
+    }
+
+    /// Deletes the cluster, or what is left of it.
+    pub(super) fn delete_cluster(&self) -> Result<()> {
+        let cmd = self.k3d(k3d::delete(self.plan.cluster))?;
+        let cmd = cmd.limit(wait::CLUSTER);
+        if self.ctx.exec.dry_run() {
+            return self.ctx.exec.run(&cmd);
+        }
+        let mark = self.deletion_mark();
+        let again = mark.exists();
+        if !again {
+            self.ctx.lab.create()?;
+            let parts: Vec<String> = self.parts()?.into_iter().collect();
+            lab::write_file(&mark, &parts.join("\n"))?;
+        }
+        self.ctx.exec.run(&cmd)?;
+        if again {
+            self.delete_what_k3d_forgets()?;
+        }
+        fs::remove_file(&mark).with_context(|| format!("removing {}", mark.display()))
+    }
+
+    /// Where no node is left, k3d knows of nothing to delete: its network, its
+    /// volume and its context may be there all the same.
+    fn delete_what_k3d_forgets(&self) -> Result<()> {
+        let name = self.plan.context();
+        for (kind, name) in [
+            ("network", name.clone()),
+            ("volume", format!("{name}-images")),
+        ] {
+            let filter = format!("name=^{name}$");
+            let list = Cmd::new("docker").args([kind, "ls", "--quiet", "--filter", &filter]);
+            if !self.ctx.exec.read(&list)?.trim().is_empty() {
+                let remove = Cmd::new("docker").args([kind, "rm", &name]);
+                self.ctx.exec.run(&remove)?;
+            }
+        }
+        let kubectl = self.kubectl()?.program;
+        let config = |words: [&str; 2]| Cmd::new(&kubectl).args(["config"]).args(words);
+        for (kind, before) in [("contexts", ""), ("clusters", ""), ("users", "admin@")] {
+            let entry = format!("{kind}.{before}{name}");
+            self.ctx.exec.run(&config(["unset", &entry]))?;
+        }
+        let current = Cmd::new(&kubectl).args(["config", "current-context"]);
+        if self.ctx.exec.probe(&current)?.stdout.trim() == name {
+            self.ctx.exec.run(&config(["unset", "current-context"]))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a deletion was cut off when it had begun to remove nodes. One
+    /// that had not is forgotten; so is one of an earlier cluster.
+    pub(super) fn is_half_deleted(&self) -> Result<bool> {
+        let mark = self.deletion_mark();
+        let Ok(text) = fs::read_to_string(&mark) else {
+            return Ok(false);
+        };
+        let had: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+        let left = self.parts()?;
+        if left != had && left.is_subset(&had) {
+            return Ok(true);
+        }
+        if !self.ctx.exec.dry_run() {
+            fs::remove_file(&mark).with_context(|| format!("removing {}", mark.display()))?;
+        }
+        Ok(false)
+    }
+
+    /// Ends a deletion that was cut off.
+    pub(super) fn end_deletion(&self) -> Result<()> {
+        let name = self.plan.cluster;
+        let step = self.ctx.ui.step(format!("half-deleted cluster {name}"));
+        self.delete_cluster()?;
+        step.done("deleted");
+        Ok(())
+    }
+
+    fn parts(&self) -> Result<BTreeSet<String>> {
+        let list = Cmd::new("docker").args(docker::containers(self.plan.cluster));
+        Ok(docker::parts(&self.ctx.exec.read(&list)?))
+    }
+}
