@@ -83,11 +83,11 @@ pub fn merge_kubeconfig(cluster: &str) -> Vec<String> {
 pub enum Import<'a> {
     /// As typed: through a helper container and a shared volume.
     Usual,
+    /// From this archive of `docker save`.
+    Archive(&'a str),
     /// Straight from Docker into each node: faster, but it hangs for ever
     /// where one node drops its end.
     Direct,
-    /// From this archive of `docker save`.
-    Archive(&'a str),
 }
 
 pub fn import(cluster: &str, image: &str, how: Import) -> Vec<String> {

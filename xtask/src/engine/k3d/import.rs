@@ -78,40 +78,33 @@ impl Site {
     /// import chokes on and another does not (k3d#1538).
     fn import_somehow(&self, image: &str, here: &Image, held: &Held) -> Result<Held> {
         let nodes = held.nodes();
-        let first = match self.import_wholly(image, Import::Usual, here, &nodes) {
-            Ok(held) => return Ok(held),
-            Err(error) => error,
-        };
-        wait::check_interrupt()?;
-        let said = format!("importing failed ({}): another way", reason(&first));
-        self.ctx.ui.warn(&said);
-        let second = match self.import_wholly(image, Import::Direct, here, &nodes) {
-            Ok(held) => return Ok(held),
-            Err(error) => error,
-        };
-        wait::check_interrupt()?;
-        let said = format!(
-            "importing directly failed ({}): by archive",
-            reason(&second)
-        );
-        self.ctx.ui.warn(&said);
         let archive = self.ctx.lab.home().join("image.tar");
-        let path = archive.to_string_lossy();
-        let save = Cmd::new("docker").args(["save", "--output", &path, image]);
-        self.ctx.exec.run(&save.limit(wait::IMPORT))?;
-        let imported = self.import_wholly(image, Import::Archive(&path), here, &nodes);
-        std::fs::remove_file(&archive).context("removing the archive of the image")?;
-        imported.map_err(|error| {
-            error.context(
-                Failure::tool(format!(
-                    "{image} could not be imported in any of three ways"
-                ))
-                .next(format!(
-                    "k3d image import {image} -c {} says what the nodes refuse",
-                    self.plan.cluster
-                )),
-            )
-        })
+        let archive = archive.to_string_lossy();
+        let mut failed = match self.import_wholly(image, Import::Usual, here, &nodes) {
+            Ok(held) => return Ok(held),
+            Err(error) => error,
+        };
+        for (how, words) in [
+            (Import::Archive(&archive), "by archive"),
+            (Import::Direct, "directly"),
+        ] {
+            wait::check_interrupt()?;
+            let said = format!("importing failed ({}): now {words}", reason(&failed));
+            self.ctx.ui.warn(&said);
+            failed = match self.import_wholly(image, how, here, &nodes) {
+                Ok(held) => return Ok(held),
+                Err(error) => error,
+            };
+        }
+        Err(failed.context(
+            Failure::tool(format!(
+                "{image} could not be imported in any of three ways"
+            ))
+            .next(format!(
+                "k3d image import {image} -c {} says what the nodes refuse",
+                self.plan.cluster
+            )),
+        ))
     }
 
     /// k3d reports success also where a node refused the image.
@@ -134,7 +127,15 @@ impl Site {
 
     fn import(&self, image: &str, how: Import) -> Result<()> {
         let cmd = self.k3d(k3d::import(self.plan.cluster, image, how))?;
-        self.ctx.exec.run(&cmd.limit(wait::IMPORT))
+        let cmd = cmd.limit(wait::IMPORT);
+        let Import::Archive(path) = how else {
+            return self.ctx.exec.run(&cmd);
+        };
+        let save = Cmd::new("docker").args(["save", "--output", path, image]);
+        self.ctx.exec.run(&save.limit(wait::IMPORT))?;
+        let imported = self.ctx.exec.run(&cmd);
+        std::fs::remove_file(path).context("removing the archive of the image")?;
+        imported
     }
 }
 
