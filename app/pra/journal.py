@@ -105,13 +105,10 @@ class Journal:
             Damaged: what should be there cannot be read.
             OSError: the backup volume failed.
         """
-        self._refresh(here)
-        place = Place(here.seq, bytes.fromhex(here.hash))
+        missing = self.inspect(here)
         if self._state is None:
-            self._begin_timeline(here, place)
+            self._begin_timeline(here)
             return []
-        missing = self._missing(place)
-        self._refuse_other_schema(here)
         if self._fault:
             self._cut()
         if self._doubted:
@@ -307,9 +304,9 @@ class Journal:
         self._open(segment)
         self._doubted, self._durable = False, self._state.seq
 
-    def _begin_timeline(self, here: Position, place: Place) -> None:
-        self._refuse_other_start(here)
+    def _begin_timeline(self, here: Position) -> None:
         timelines.activate(self._where, here.timeline)
+        place = Place(here.seq, bytes.fromhex(here.hash))
         state = State(place.seq, place.hash, place, None, False)
         header = records.header_after(state, here.lineage, here.timeline, here.schema)
         self._open_fresh(segments.create(self._where, header))

@@ -214,14 +214,13 @@ class Scan:
 
     Attributes:
         end: offset of the first byte that is not part of a sound record.
-        last: the last record read.
         fault: why it ended before a clean end; None if it is clean.
     """
 
     def __init__(self, raw: bytes, offset: int, state: State, base: int = 0):
         """Read ``raw``, which begins at ``base`` of its segment, from ``offset`` of the segment."""
         self._raw, self._base = raw, base
-        self.state, self.end, self.last, self.fault = state, offset, None, None
+        self.state, self.end, self.fault = state, offset, None
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.read())
@@ -259,7 +258,6 @@ class Scan:
             seq, chain, at = number, digest, behind
         self.state = State(seq, chain, Place(*applied), Place(*before) if before else None, sealed)
         self.end = base + at
-        self.last = found[-1] if found else self.last
         self.fault = None if sealed else _fault(raw[at : at + HEADER])
         return found
 

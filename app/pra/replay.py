@@ -39,7 +39,6 @@ class Replay:
             self._apply(batch)
 
     def _apply(self, batch: "_Batch") -> None:
-        # Slow to load, and a point alone does without.
         with replaying(self.conn):
             self.conn.execute("BEGIN IMMEDIATE")
             batch.apply(self.conn)
