@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import time
 import urllib.error
 import urllib.request
 
@@ -166,10 +165,9 @@ def test_a_real_server_answers_closes_connections_and_stops_fast(environment):
         assert headers["Connection"] == "close"
         status, _, body = get(url + "/add?message=" + "a" * 20_000)
         assert (status, body["status"]) == (400, "error")
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
-        assert time.monotonic() - began < 1.0
+        # Less than gunicorn grants a worker that does not leave by itself.
+        assert process.wait(timeout=5) == 0
 
 
 def test_two_replicas_start_at_once_and_share_the_database(environment):
