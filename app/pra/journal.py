@@ -61,9 +61,10 @@ class Journal:
 
     def __init__(self, where: Layout):
         self._where = where
-        self._forget()
+        self.close()
 
-    def _forget(self) -> None:
+    def close(self) -> None:
+        """Give up the open segment; the next use looks at the disk again."""
         self._segment: Segment | None = None
         self._file: segments.Open | None = None
         self._identity: tuple[int, int] | None = None
@@ -80,10 +81,6 @@ class Journal:
         # What is wrong with the end: records that were being written, or others.
         self._fault: str | None = None
         self._hole: str | None = None
-
-    def close(self) -> None:
-        """Give up the open segment; the next use looks at the disk again."""
-        self._forget()
 
     def doubt(self) -> None:
         """Write all of the segment again before anything is added to it: a sync failed."""
