@@ -35,8 +35,14 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
         one.insist_on(engine.name())?;
     }
     setup::ensure_up(ctx, engine.as_ref())?;
+    let drill = Drill {
+        ctx,
+        engine: engine.as_ref(),
+        args,
+        scenarios: &scenarios,
+    };
     if ctx.exec.dry_run() {
-        return show(ctx, engine.as_ref(), args, &scenarios);
+        return drill.show();
     }
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     ctx.ui.note(&format!(
@@ -44,7 +50,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     ));
     let command = command(args, seed);
     let mut result = DrillResult::new(seed, args.interval, command, versions(ctx));
-    let played = play_all(ctx, engine.as_ref(), args, &scenarios, &mut result);
+    let played = drill.play(&mut result);
     let back = protection::put_back(ctx, engine.as_ref());
     let Err(error) = played.and(back) else {
         return finish(ctx, result);
@@ -83,94 +89,102 @@ fn command(args: &DrillArgs, seed: u64) -> String {
     words.join(" ")
 }
 
-/// What a drill changes, shown only: one run of each kind.
-fn show(
-    ctx: &Context,
-    engine: &dyn Engine,
-    args: &DrillArgs,
-    scenarios: &[&Scenario],
-) -> Result<()> {
-    for protection in wanted(args) {
-        if let Some(protection) = protection {
-            protection::switch(ctx, engine, protection)?;
-        }
-        for one in scenarios {
-            (one.show)(ctx, engine)?;
-        }
-    }
-    protection::put_back(ctx, engine)
+/// What is drilled, and where.
+struct Drill<'a> {
+    ctx: &'a Context,
+    engine: &'a dyn Engine,
+    args: &'a DrillArgs,
+    scenarios: &'a [&'a Scenario],
 }
 
-/// The protections in turn; `None` is the declared one.
-fn wanted(args: &DrillArgs) -> Vec<Option<Protection>> {
-    if args.protection.is_empty() {
-        return vec![None];
+impl Drill<'_> {
+    /// What a drill changes, shown only: one run of each kind.
+    fn show(&self) -> Result<()> {
+        for protection in self.protections() {
+            self.switch(protection)?;
+            for one in self.scenarios {
+                (one.show)(self.ctx, self.engine)?;
+            }
+        }
+        protection::put_back(self.ctx, self.engine)
     }
-    args.protection.iter().copied().map(Some).collect()
-}
 
-fn play_all(
-    ctx: &Context,
-    engine: &dyn Engine,
-    args: &DrillArgs,
-    scenarios: &[&Scenario],
-    result: &mut DrillResult,
-) -> Result<()> {
-    for protection in wanted(args) {
-        if let Some(protection) = protection {
-            protection::switch(ctx, engine, protection)?;
+    /// Plays all runs into `result`, which also has those before an error.
+    fn play(&self, result: &mut DrillResult) -> Result<()> {
+        for protection in self.protections() {
+            self.switch(protection)?;
+            self.play_under_one(result)?;
         }
-        play_under_one(ctx, engine, args, scenarios, result)?;
+        Ok(())
     }
-    Ok(())
-}
 
-/// All runs under the protection that is in force; each meets the same moments.
-fn play_under_one(
-    ctx: &Context,
-    engine: &dyn Engine,
-    args: &DrillArgs,
-    scenarios: &[&Scenario],
-    result: &mut DrillResult,
-) -> Result<()> {
-    let mut drawn = 0;
-    let mut draws = fastrand::Rng::with_seed(result.seed);
-    let before = result.groups.len();
-    let groups = scenarios.iter().map(|one| Group::new(one.name));
-    result.groups.extend(groups);
-    let runs = if args.until_failure {
-        u32::MAX
-    } else {
-        args.runs
-    };
-    for number in 1..=runs {
-        let mut broken = false;
-        for (group, one) in result.groups[before..].iter_mut().zip(scenarios) {
-            wait::check_interrupt()?;
-            let moment = draws.f64() * args.interval;
-            ctx.ui.note(&format!(
-                "Run {number} of {}: {moment:.1} s after its backup or its steady state",
-                one.name
-            ));
-            drawn += 1;
-            let draw = Draw {
-                seed: result.seed,
-                number: drawn,
-                moment_seconds: milliseconds(moment),
-            };
-            let how = How {
-                step: false,
-                draw: Some(draw),
-            };
-            let run = play::play(ctx, engine, one, how)?;
-            broken |= !run.passed;
-            group.add(DrillRun::new(&run, number, moment), &run);
+    /// The protections in turn; `None` is the declared one.
+    fn protections(&self) -> Vec<Option<Protection>> {
+        if self.args.protection.is_empty() {
+            return vec![None];
         }
-        if args.until_failure && broken {
-            break;
+        self.args.protection.iter().copied().map(Some).collect()
+    }
+
+    fn switch(&self, protection: Option<Protection>) -> Result<()> {
+        match protection {
+            Some(protection) => protection::switch(self.ctx, self.engine, protection),
+            None => Ok(()),
         }
     }
-    Ok(())
+
+    /// All runs under the protection that is in force; each meets the same moments.
+    fn play_under_one(&self, result: &mut DrillResult) -> Result<()> {
+        let mut draws = fastrand::Rng::with_seed(result.seed);
+        let mut drawn = 0;
+        let before = result.groups.len();
+        let groups = self.scenarios.iter().map(|one| Group::new(one.name));
+        result.groups.extend(groups);
+        let runs = if self.args.until_failure {
+            u32::MAX
+        } else {
+            self.args.runs
+        };
+        for number in 1..=runs {
+            let mut broken = false;
+            for (group, one) in result.groups[before..].iter_mut().zip(self.scenarios) {
+                wait::check_interrupt()?;
+                drawn += 1;
+                let draw = Draw {
+                    seed: result.seed,
+                    number: drawn,
+                    moment_seconds: milliseconds(draws.f64() * self.args.interval),
+                };
+                broken |= !self.play_once(one, number, draw, group)?;
+            }
+            if self.args.until_failure && broken {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One run, kept in its group; whether it passed.
+    fn play_once(
+        &self,
+        scenario: &Scenario,
+        number: u32,
+        draw: Draw,
+        group: &mut Group,
+    ) -> Result<bool> {
+        let moment = draw.moment_seconds;
+        self.ctx.ui.note(&format!(
+            "Run {number} of {}: {moment:.1} s after its backup or its steady state",
+            scenario.name
+        ));
+        let how = How {
+            step: false,
+            draw: Some(draw),
+        };
+        let run = play::play(self.ctx, self.engine, scenario, how)?;
+        group.add(DrillRun::new(&run, number, moment), &run);
+        Ok(run.passed)
+    }
 }
 
 /// Keeps, shows and judges.
