@@ -5,6 +5,7 @@ public function announces itself to ``hook`` before and after it acts.
 """
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import functools
@@ -19,6 +20,11 @@ from pra import beside
 hook: Callable[[str, str, tuple], None] | None = None
 
 CHUNK = 1 << 20
+# Linux's alone. Python offers posix_fadvise only, which drops pages that others still read.
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+if _sync_file_range:
+    _sync_file_range.argtypes = ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+_BEGIN_ONLY = 2
 # Content alone, without times that nobody needs after a crash; not every system has it.
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 #: A copy is read back in parts of at least so many bytes, and about so many of them:
@@ -94,6 +100,15 @@ def write_at(fd: int, data: bytes, offset: int) -> None:
     done = write_at_once(fd, data, offset)
     while done < len(data):
         done += write_at_once(fd, data[done:], offset + done)
+
+
+def begin_writing_out(fd: int, offset: int = 0, length: int = 0) -> None:
+    """Let the disk begin with what was written, to the file's end if the length is 0.
+
+    Less is left for a sync to wait for. A hint and no promise: what fails, the sync says.
+    """
+    if _sync_file_range:
+        _sync_file_range(fd, offset, length, _BEGIN_ONLY)
 
 
 @_step
@@ -328,22 +343,12 @@ def _write_parts(source: str, fd: int) -> Iterator[int]:
     written, due = 0, least
     for piece in chunks(source):
         write_all(fd, piece)
-        _begin_writing_out(fd, written, len(piece))
+        begin_writing_out(fd, written, len(piece))
         written += len(piece)
         if written >= due:
             yield written
             due = written + least
     yield written
-
-
-def _begin_writing_out(fd: int, begin: int, length: int) -> None:
-    """Let the disk begin with what was just written: less is left for the fsync to wait for.
-
-    A hint and no promise; what is being written out stays in memory.
-    """
-    if hasattr(os, "posix_fadvise"):
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(fd, begin, length, os.POSIX_FADV_DONTNEED)
 
 
 def _digest_part(digest, fd: int, begin: int, end: int) -> None:

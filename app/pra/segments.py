@@ -158,6 +158,10 @@ class Open:
         same = fileops.identity_of(another.fd) == fileops.identity_of(self.fd)
         return another if same else self
 
+    def begin(self) -> None:
+        """Let the disk begin with the records that were written so far."""
+        fileops.begin_writing_out(self.fd)
+
     def sync(self) -> None:
         """Make every record durable that was written so far.
 
