@@ -20,11 +20,10 @@ from pra.schema import Position
 from pra.segments import Segment
 
 _DOING = "writing the journal"
-_NOTHING = bytes(records.HEADER)
 #: Two changes of a folder within one tick of its clock can show the same time: longer
 #: than that of any file system, in nanoseconds.
 _TICK_NS = 2_000_000_000
-#: How much is read at first of what others appended, in bytes.
+#: How much of what others appended a writer reads before it reads all, in bytes.
 _LOOK = 16 << 10
 #: Transactions that a database may lack and still be taken for one that lost power while
 #: so many writers waited for its disk. One that lacks more was put there by somebody.
@@ -102,7 +101,7 @@ class Journal:
             Damaged: what should be there cannot be read.
             OSError: the backup volume failed.
         """
-        missing = self.inspect(here)
+        missing = self._look(here, self._follow)
         if self._state is None:
             self._begin_timeline(here)
             return []
@@ -114,22 +113,16 @@ class Journal:
         return missing
 
     def inspect(self, here: Position) -> list[Record]:
-        """As ``continue_from``, changing nothing.
+        """As ``continue_from``, changing nothing, and reading each record whole.
 
         Raises:
             Mismatch, Damaged, OSError: as ``continue_from`` does.
         """
-        self._refresh(here)
-        if self._state is None:
-            self._refuse_other_start(here)
-            return []
-        missing = self._missing(Place(here.seq, bytes.fromhex(here.hash)))
-        self._refuse_other_schema(here)
-        return missing
+        return self._look(here, self._read_on)
 
     def last_seq(self, here: Position) -> int:
         """The last number used on the timeline of ``here``, by journal or database."""
-        self._refresh(here)
+        self._refresh(here, self._read_on)
         return max(here.seq, self._state.seq if self._state else 0)
 
     @property
@@ -172,6 +165,15 @@ class Journal:
         except OSError as error:
             self.close()
             raise _unknown(error, "recording that the transaction was undone failed") from error
+
+    def _look(self, here: Position, go_on: Callable[[Place], None]) -> list[Record]:
+        place = self._refresh(here, go_on)
+        if self._state is None:
+            self._refuse_other_start(here)
+            return []
+        missing = self._missing(place)
+        self._refuse_other_schema(here)
+        return missing
 
     def _refuse_other_schema(self, here: Position) -> None:
         if self._header.schema != here.schema:
@@ -220,17 +222,23 @@ class Journal:
         places = [start.applied, *(Place(record.seq, record.hash) for record in found)]
         return found[places.index(place) :] if place in places else None
 
-    def _refresh(self, here: Position) -> None:
-        """Read on from the last known end; from the beginning where that no longer holds."""
+    def _refresh(self, here: Position, go_on: Callable[[Place], None]) -> Place:
+        """Go on from the last known end; from the beginning where that no longer holds.
+
+        Returns:
+            Where the database stands.
+        """
+        place = Place(here.seq, bytes.fromhex(here.hash))
         if self._segment is None or not self._still_ours(here):
             self.close()
             self._open_last(here)
-            return
-        self._read_on()
+            return place
+        go_on(place)
         # A new base goes on in a segment of its own, without a word in this one.
         if self._state.sealed or self._fault or here.seq > self._state.seq:
             self.close()
             self._open_last(here)
+        return place
 
     def _still_ours(self, here: Position) -> bool:
         return (
@@ -253,16 +261,21 @@ class Journal:
         self._folder = folder if folder and time.time_ns() - folder[3] > _TICK_NS else None
         return fileops.identity(self._segment.path) == self._identity
 
-    def _read_on(self) -> None:
-        """Read what others appended: a little first, which mostly is all."""
-        for most in (_LOOK, self._size):
-            raw = fileops.read_at(self._file.fd, min(most, self._size - self._end), self._end)
-            if raw[: records.HEADER] == _NOTHING:
-                return
-            looked = self._end + len(raw)
-            self._take(Scan(raw, self._end, self._state, base=self._end))
-            if not self._fault and self._end + records.HEADER <= looked:
-                return
+    def _follow(self, place: Place) -> None:
+        """Go on to the database's place, if transactions and nothing else lead to it."""
+        raw = fileops.read_at(self._file.fd, min(_LOOK, self._size - self._end), self._end)
+        found = records.follow(raw, self._state, place)
+        if found is None:
+            self._read_on(place)
+            return
+        self._state, length, durable = found
+        self._end += length
+        self._durable = max(self._durable, durable)
+
+    def _read_on(self, _: Place) -> None:
+        """Read what others appended."""
+        raw = fileops.read_at(self._file.fd, self._size - self._end, self._end)
+        self._take(Scan(raw, self._end, self._state, base=self._end))
 
     def _take(self, scan: Scan) -> None:
         found = scan.read()

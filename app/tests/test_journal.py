@@ -36,6 +36,14 @@ from pra.events import Events
 from pra.journal import Mismatch
 
 
+def scanned(where):
+    """What a scan of the last segment begins with."""
+    segment = segments.listing(where)[-1]
+    with open(segment.path, "rb") as file:
+        raw = file.read()
+    return raw, records.SEGMENT_HEADER, segments.header_of(segment, raw).state()
+
+
 def test_every_acknowledged_row_survives_the_loss_of_the_data_volume(config, where, events):
     before = add(events, 3)
     backup.run(config)
@@ -251,3 +259,28 @@ def test_much_that_others_wrote_is_read_as_well_as_a_little(config, where, event
         other.add("x" * 4000)
     assert events.add("after much")["id"] == 12
     assert journaled(where) == list(range(1, 13))
+
+
+def test_others_records_are_followed_by_their_headers_to_the_databases_place_and_no_further(
+    config, where, events
+):
+    add(events, 1)
+    before = records.Scan(*scanned(where)).read()[-1].end
+    add(Events(config), 3)
+    raw, start, state = scanned(where)
+    scan = records.Scan(raw, start, state)
+    found = scan.read()
+    state = records.Scan(raw[: found[0].end].ljust(len(raw), b"\0"), start, state)
+    state.read()
+    behind, place = raw[before:], scan.state.applied
+    assert records.follow(behind, state.state, place) == (scan.state, scan.end - before, 3)
+    assert records.follow(behind, state.state, place._replace(hash=bytes(32))) is None
+    assert records.follow(behind, state.state, scan.state.before) is None
+    assert records.follow(raw[before : scan.end], state.state, place) is None
+    for one in found[1:]:
+        broken = bytearray(behind)
+        broken[one.offset - before + 1] ^= 1
+        assert records.follow(bytes(broken), state.state, place) is None
+    last = bytearray(behind)
+    last[found[-1].offset - before + 20] ^= 1
+    assert records.follow(bytes(last), state.state, place) is None
