@@ -15,7 +15,6 @@ import apsw
 
 from pra import beside, fileops, locks, room, schema, segments, settling, sqlite, volumes
 from pra.errors import (
-    Locked,
     OutcomeUnknown,
     PraError,
     Refused,
@@ -65,21 +64,25 @@ class Database:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
-        entry = None
-        try:
-            with sqlite.errors(doing):
-                with self._turn(doing):
-                    entry = self.checkout(doing)
-                    written = self._commit(entry, doing, work)
+        with sqlite.errors(doing):
+            entry, written = self._in_turn(doing, lambda: self._commit(doing, work))
+            try:
                 self._settle(entry, doing, written)
-        except BaseException:
-            if entry:
+            except BaseException:
                 entry.close()
-            raise
+                raise
         self.give_back(entry)
         return written.result
 
-    def _commit(self, entry: "_Handle", doing: str, work: Callable) -> Written:
+    def _commit(self, doing: str, work: Callable) -> tuple["_Handle", Written]:
+        entry = self.checkout(doing)
+        try:
+            return entry, self._run(entry, doing, work)
+        except BaseException:
+            entry.close()
+            raise
+
+    def _run(self, entry: "_Handle", doing: str, work: Callable) -> Written:
         try:
             room.reserve_write(self.layout)
             log = entry.open_log()
@@ -125,12 +128,15 @@ class Database:
             self._mend(entry, doing, record, failed_journal, failed_log)
 
     def _mend(self, entry: "_Handle", doing: str, record, failed_journal, failed_log) -> None:
+        def repair() -> str | None:
+            if failed_journal:
+                self.writer.repair(doing, record, failed_journal)
+            reason = entry.open_log().empty(entry.conn) if failed_log else None
+            self._log_failed = bool(reason) or (self._log_failed and not failed_log)
+            return reason
+
         try:
-            with self._turn(doing):
-                if failed_journal:
-                    self.writer.repair(doing, record, failed_journal)
-                reason = entry.open_log().empty(entry.conn) if failed_log else None
-                self._log_failed = bool(reason) or (self._log_failed and not failed_log)
+            reason = self._in_turn(doing, repair)
         except (Refused, OSError) as error:
             raise _unknown(doing, f"a disk failed, and then: {error}") from error
         if reason:
@@ -163,19 +169,8 @@ class Database:
         with self.read("looking at the protection") as conn:
             return schema.position(conn)
 
-    @contextlib.contextmanager
-    def _turn(self, doing: str) -> Iterator[None]:
-        """Hold the writer lock, or go without it where that is allowed."""
-        turn = self._take_turn(doing)
-        try:
-            yield
-        finally:
-            if turn:
-                turn.release()
-                self._turns.append((os.getpid(), turn))
-
-    def _take_turn(self, doing: str) -> locks.Turn | None:
-        """Take the writer lock; None where it has to go without.
+    def _in_turn(self, doing: str, act: Callable[[], T]) -> T:
+        """Act while holding the writer lock, or without it where that is allowed.
 
         Where the journal may fail, so may the volume with the lock: SQLite's
         own then has to do, and no restore can run without that volume anyway.
@@ -183,18 +178,22 @@ class Database:
         with self._guard:
             pid, turn = self._turns.pop() if self._turns else (None, None)
         if pid != os.getpid():
-            turn = locks.Turn(self.layout)
+            turn = locks.writing(self.layout)
+        begun = []
+
+        def acting() -> T:
+            begun.append(True)
+            return act()
+
         try:
-            turn.take(doing)
-        except Locked:
-            # It keeps its place in line for the next one.
-            self._turns.append((os.getpid(), turn))
-            raise
+            return turn.run(doing, acting, locks.WRITE_WAIT)
         except (VolumeGone, OSError):
-            if self._settings.journal == "required":
+            if begun or self._settings.journal == "required":
                 raise
-            return None
-        return turn
+            return act()
+        finally:
+            # Also where its wait ran out: it keeps its place in line for the next one.
+            self._turns.append((os.getpid(), turn))
 
     def checkout(self, doing: str) -> "_Handle":
         """A connection to the current database, for one thread."""

@@ -9,12 +9,14 @@ SQLite's write lock.
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from pra import beside, fileops
 from pra.errors import Locked, VolumeGone
 from pra.layout import Layout
 
+T = TypeVar("T")
 #: How long a request waits for its turn to write, in seconds.
 WRITE_WAIT = 5.0
 #: How long a backup or a restore waits for another one to end, in seconds.
@@ -28,14 +30,9 @@ def maintenance(layout: Layout, doing: str, seconds: float | None = None) -> Ite
     Raises:
         Locked: another one still holds it after ``seconds``.
     """
-    wait = MAINTENANCE_WAIT if seconds is None else seconds
-    lock = _Lock(f"{layout.locks}/maintenance")
-    lock.take(time.monotonic() + wait, doing)
-    try:
+    turn = Turn(f"{layout.locks}/maintenance")
+    with _held(turn, doing, MAINTENANCE_WAIT if seconds is None else seconds):
         yield
-    finally:
-        lock.release()
-        lock.close()
 
 
 @contextlib.contextmanager
@@ -45,7 +42,22 @@ def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator
     Raises:
         Locked: no turn within ``seconds``.
     """
-    turn = Turn(layout)
+    with _held(writing(layout), doing, WRITE_WAIT if seconds is None else seconds):
+        yield
+
+
+def writing(layout: Layout) -> "Turn":
+    """The right to write to the database.
+
+    The turnstile is what makes it fair: who waits for the writer lock stands
+    in it, so a writer that comes straight back queues behind, and a restore
+    gets its turn within one transaction of each writer.
+    """
+    return Turn(f"{layout.locks}/turnstile", f"{layout.locks}/writer")
+
+
+@contextlib.contextmanager
+def _held(turn: "Turn", doing: str, seconds: float) -> Iterator[None]:
     try:
         turn.take(doing, seconds)
         try:
@@ -57,84 +69,187 @@ def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator
 
 
 class Turn:
-    """The right to write to the database, taken again and again by one thread at a time.
+    """A right that one at a time has, taken again and again by one thread at a time.
 
-    The turnstile is what makes it fair: who waits for the writer lock stands
-    in it, so a writer that comes straight back queues behind, and a restore
-    gets its turn within one transaction of each writer.
-
-    The lock files stay open in between, which spares each write the system
-    calls for opening and looking at them. Two threads that shared a turn would
-    share the lock, and so would a process and its fork.
+    It is had by who holds the last of some lock files, which are taken in order, each
+    let go for the next. They stay open in between, which spares each write the
+    system calls for opening them. Two threads that shared a turn would share the lock,
+    and so would a process and its fork.
     """
 
-    def __init__(self, layout: Layout):
-        self._turnstile = _Lock(f"{layout.locks}/turnstile")
-        self._writer = _Lock(f"{layout.locks}/writer")
+    def __init__(self, *paths: str):
+        self._paths = paths
+        self._line = _Line(paths)
+        self._companion = beside.Companion()
+        self._place: _Place | None = None
 
-    def take(self, doing: str, seconds: float | None = None) -> None:
-        """Wait for the turn.
+    def run(self, doing: str, act: Callable[[], T], seconds: float) -> T:
+        """Wait for the turn, act, let it go, and return what the act returned.
 
         Raises:
-            Locked: it did not come within ``seconds``.
-            VolumeGone, OSError: the backup volume failed.
+            Locked: the turn did not come within ``seconds``.
+            VolumeGone, OSError: the volume of the locks failed.
         """
-        deadline = time.monotonic() + (WRITE_WAIT if seconds is None else seconds)
-        self._turnstile.take(deadline, doing)
-        try:
-            self._writer.take(deadline, doing)
-        finally:
-            self._turnstile.release()
+        outcome = []
+
+        def while_held():
+            try:
+                outcome.append(act())
+            finally:
+                self.release()
+
+        self._when_held(doing, while_held, seconds)
+        return outcome[0]
+
+    def take(self, doing: str, seconds: float) -> None:
+        """Wait for the turn, and have it until it is let go.
+
+        Raises:
+            Locked, VolumeGone, OSError: as ``run`` does.
+        """
+        self._when_held(doing, lambda: None, seconds)
 
     def release(self) -> None:
         """Let the next one have its turn."""
-        self._writer.release()
+        self._line.leave()
 
     def close(self) -> None:
         """Give up the turn and the open files."""
-        self._turnstile.close()
-        self._writer.close()
+        if self._place is None:
+            self._line.close()
+        else:
+            self._forget_place()
+
+    def _when_held(self, doing: str, act: Callable[[], None], seconds: float) -> None:
+        """Act when the turn has come: in the thread that waited, since another would be late."""
+        deadline = time.monotonic() + seconds
+        if not self._come_back(act):
+            if self._line.advance(doing, wait=False):
+                act()
+                return
+            if seconds <= 0:
+                self._line.leave()
+                raise _locked(doing)
+            self._stand(doing, act)
+        try:
+            came = self._companion.wait(max(0.0, deadline - time.monotonic()))
+            if not came and not self._place.leave():
+                came = self._companion.wait()
+        except Exception:
+            self._place = None
+            raise
+        except BaseException:
+            self._forget_place()
+            raise
+        if not came:
+            # The thread stays in line: the next try goes on from there.
+            raise _locked(doing)
+        self._place = None
+
+    def _come_back(self, act: Callable[[], None]) -> bool:
+        """Want the place again that was given up; False if there is none any more."""
+        if self._place is None:
+            return False
+        if self._place.come_back(act):
+            return True
+        # Its turn came while nobody wanted it, or the volume failed.
+        with contextlib.suppress(VolumeGone, OSError):
+            self._companion.wait()
+        self._place = None
+        return False
+
+    def _stand(self, doing: str, act: Callable[[], None]) -> None:
+        self._place = _Place(self._line, doing, act)
+        try:
+            self._companion.start(self._place.stand)
+        except BaseException:
+            self._place = None
+            self._line.close()
+            raise
+
+    def _forget_place(self) -> None:
+        """Leave the line to the thread that stands in it, which closes it."""
+        self._place.leave()
+        self._place = None
+        self._line, self._companion = _Line(self._paths), beside.Companion()
 
 
 class _Place:
-    """A place in the line for a lock, kept by a thread: the system knows no deadline.
+    """A place in line, kept by a thread: the system knows no deadline for a lock.
 
     Who gives up must see to it that the lock is let go once it comes. Closing the file
     is not enough for that: a process that was forked meanwhile has it open too.
 
     Attributes:
-        fd: the lock file, which the place owns until its turn comes.
+        over: its turn came, or cannot come.
     """
 
-    def __init__(self, fd: int):
-        self.fd = fd
+    def __init__(self, line: "_Line", doing: str, act: Callable[[], None]):
+        self.over = False
+        self._line, self._doing = line, doing
         self._changing = threading.Lock()
-        self._wanted, self._over = True, False
+        self._act: Callable[[], None] | None = act
 
     def stand(self) -> None:
-        """Wait for the lock; let it go at once if nobody wants it any more."""
+        """Wait, and act; let the turn go at once if nobody wants it any more."""
         try:
-            fileops.wait_for_lock(self.fd)
+            self._line.advance(self._doing, wait=True)
         finally:
             with self._changing:
-                self._over = True
-                if not self._wanted:
-                    fileops.unlock(self.fd)
-                    fileops.close(self.fd)
+                self.over, act = True, self._act
+        if act is None:
+            self._line.leave()
+        else:
+            act()
 
     def leave(self) -> bool:
-        """Give up; False if the turn came before, and the lock is held."""
+        """Give up; False if the turn came before."""
         with self._changing:
-            if self._over and self._wanted:
-                return False
-            self._wanted = False
-            return True
+            if not self.over:
+                self._act = None
+            return not self.over
 
-    def come_back(self) -> bool:
+    def come_back(self, act: Callable[[], None]) -> bool:
         """Want it again; False if the turn came and went meanwhile."""
         with self._changing:
-            self._wanted = self._wanted or not self._over
-            return self._wanted
+            if not self.over:
+                self._act = act
+            return not self.over
+
+
+class _Line:
+    """Lock files that are taken one after the other, each let go when the next is held."""
+
+    def __init__(self, paths: tuple[str, ...]):
+        self._locks = [_Lock(path) for path in paths]
+        # How many were taken; the last of those is held.
+        self._taken = 0
+
+    def advance(self, doing: str, wait: bool) -> bool:
+        """Get to the end; False where one is not free and ``wait`` says not to wait for it."""
+        try:
+            while self._taken < len(self._locks):
+                if not self._locks[self._taken].take(doing, wait):
+                    return False
+                self._taken += 1
+                if self._taken > 1:
+                    self._locks[self._taken - 2].release()
+            return True
+        except BaseException:
+            self.close()
+            raise
+
+    def leave(self) -> None:
+        """Let go what is held."""
+        if self._taken:
+            self._locks[self._taken - 1].release()
+        self._taken = 0
+
+    def close(self) -> None:
+        """Let go what is held, and close the files."""
+        self.leave()
+        for lock in self._locks:
+            lock.close()
 
 
 class _Lock:
@@ -144,66 +259,33 @@ class _Lock:
         self._path = path
         self._fd = -1
         self._identity: tuple[int, int] | None = None
-        self._place: _Place | None = None
-        self._companion, self._standing = beside.Companion(), False
 
     def __del__(self):
         self.close()
 
-    def take(self, deadline: float, doing: str) -> None:
+    def take(self, doing: str, wait: bool) -> bool:
         """Lock; the path must still lead to that file afterwards.
 
         A volume recreated at the same path has other lock files, and a lock on
         a deleted one excludes nobody.
         """
         while True:
-            try:
-                taken = self._take(deadline, doing)
-                if taken and fileops.identity(self._path) == self._identity:
-                    return
-            except BaseException:
-                self.close()
-                raise
-            if not taken:
-                raise Locked(doing, "somebody else holds the lock", "try again in a moment")
-            self.close()
-
-    def _take(self, deadline: float, doing: str) -> bool:
-        if self._place is None or not self._place.come_back():
-            self._place = None
             if self._fd < 0:
                 self._open(doing)
-            if fileops.try_lock(self._fd):
+            if wait:
+                fileops.wait_for_lock(self._fd)
+            elif not fileops.try_lock(self._fd):
+                return False
+            if fileops.identity(self._path) == self._identity:
                 return True
-            if deadline <= time.monotonic():
-                return False
-            self._stand_in_line()
-        if not self._companion.wait(max(0.0, deadline - time.monotonic())):
-            if self._place.leave():
-                # The thread stays in line: the next try goes on from there.
-                return False
-            self._companion.wait()
-        self._standing = False
-        self._place, self._fd = None, self._place.fd
-        return True
-
-    def _stand_in_line(self) -> None:
-        if self._standing:
-            # Its thread still has a place that nobody came back to.
-            self._companion = beside.Companion()
-        self._place, self._fd = _Place(self._fd), -1
-        self._companion.start(self._place.stand)
-        self._standing = True
+            self.close()
 
     def release(self) -> None:
         """Unlock, also for a process that was forked meanwhile; the file stays open."""
         fileops.unlock(self._fd)
 
     def close(self) -> None:
-        """Close the file, which unlocks it, and give up a place in line."""
-        if self._place is not None and not self._place.leave():
-            self._fd = self._place.fd
-        self._place = None
+        """Close the file."""
         if self._fd >= 0:
             fileops.close(self._fd)
         self._fd = -1
@@ -218,3 +300,7 @@ class _Lock:
                 "mount it (PRA_BACKUP_DIR); if it is lost: python -m pra backup --new-volume",
             ) from None
         self._identity = fileops.identity_of(self._fd)
+
+
+def _locked(doing: str) -> Locked:
+    return Locked(doing, "somebody else holds the lock", "try again in a moment")

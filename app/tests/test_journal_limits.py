@@ -3,8 +3,6 @@
 import errno
 import os
 import shutil
-import threading
-import time
 
 import apsw
 import pytest
@@ -24,8 +22,8 @@ from helpers import (
     sound_end,
 )
 
-from pra import backup, journal, locks, records, segments, settings, sqlite, writing
-from pra.errors import Damaged, Locked, Refused
+from pra import backup, journal, records, segments, settings, sqlite, writing
+from pra.errors import Damaged, Refused
 from pra.events import Events
 from pra.journal import Mismatch
 
@@ -265,79 +263,6 @@ def test_a_hole_in_the_last_segment_is_no_end(config, where, events):
         bring(config)
 
 
-def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
-    """Without the turnstile a writer that comes straight back wins every time."""
-    stop = threading.Event()
-
-    def write():
-        while not stop.is_set():
-            with locks.writer(where, "writing"):
-                stop.wait(0.001)
-
-    writers = [threading.Thread(target=write) for _ in range(4)]
-    for writer in writers:
-        writer.start()
-    began = time.monotonic()
-    for _ in range(10):
-        with locks.writer(where, "restoring"):
-            pass
-    seconds = time.monotonic() - began
-    stop.set()
-    for writer in writers:
-        writer.join()
-    assert seconds < 2
-
-
-def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(where):
-    """Its descriptor lives on in the child, and with it a lock that is not let go by name."""
-    impatient = locks.Turn(where)
-    with locks.writer(where, "holding it"):
-        with pytest.raises(Locked):
-            impatient.take("waiting", seconds=0.05)
-        hold, release = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(release)
-            os.read(hold, 1)
-            os._exit(0)
-    try:
-        while not impatient._writer._place._over:
-            time.sleep(0.001)
-        with locks.writer(where, "writing", seconds=1):
-            pass
-    finally:
-        os.close(release)
-        os.waitpid(child, 0)
-
-
-def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
-    """Each would keep a thread and a descriptor until the lock is free."""
-    add(events, 1)
-    monkeypatch.setattr(locks, "WRITE_WAIT", 0.02)
-    with locks.writer(where, "holding it"):
-        with pytest.raises(Locked):
-            events.add("refused")
-        threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
-        for _ in range(5):
-            with pytest.raises(Locked):
-                events.add("refused")
-        assert threading.active_count() == threads
-        assert len(os.listdir("/proc/self/fd")) == descriptors
-    assert events.add("goes on")["id"] == 2
-
-
-def test_a_turn_that_came_while_nobody_wanted_it_is_asked_for_again(where):
-    turn = locks.Turn(where)
-    for _ in range(2):
-        with locks.writer(where, "holding it"), pytest.raises(Locked):
-            turn.take("waiting", seconds=0.02)
-        with locks.writer(where, "meanwhile"):
-            pass
-        turn.take("waiting", seconds=5)
-        turn.release()
-    turn.close()
-
-
 def test_a_missing_database_is_not_created(config, where, events):
     """SQLite deletes the -wal beside a database that it finds missing or empty."""
     add(events, 1)
@@ -346,35 +271,3 @@ def test_a_missing_database_is_not_created(config, where, events):
     with pytest.raises(Refused):
         Events(config).count()
     assert not os.path.exists(live)
-
-
-def test_a_lock_file_that_was_replaced_between_two_writes_is_noticed(where, events, monkeypatch):
-    """The old one is still open, and locking a deleted file excludes nobody."""
-    add(events, 1)
-    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
-    for name in ("turnstile", "writer"):
-        os.remove(f"{where.locks}/{name}")
-    with locks.writer(where, "restoring"), pytest.raises(Locked):
-        events.add("beside a restore")
-    assert len(add(events, 1)) == 1
-
-
-def test_a_fork_does_not_share_the_lock_of_its_parent(where, events, monkeypatch):
-    """A descriptor that it inherited would give the child the lock that its parent holds."""
-    add(events, 1)
-    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
-    told, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(told, 1)
-        try:
-            events.add("beside the parent")
-        except Locked:
-            os._exit(0)
-        os._exit(1)
-
-    def look(conn):
-        os.write(tell, b"now")
-        return os.waitpid(child, 0)[1]
-
-    assert events._database.write("holding the lock", look) == 0

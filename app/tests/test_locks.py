@@ -1,0 +1,189 @@
+"""The turns: who writes, who waits, and what is left of a wait that ran out."""
+
+import os
+import threading
+import time
+
+import pytest
+from helpers import add
+
+from pra import locks
+from pra.errors import Locked, Refused
+
+
+def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
+    """Without the turnstile a writer that comes straight back wins every time."""
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            with locks.writer(where, "writing"):
+                stop.wait(0.001)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    began = time.monotonic()
+    for _ in range(10):
+        with locks.writer(where, "restoring"):
+            pass
+    seconds = time.monotonic() - began
+    stop.set()
+    for writer in writers:
+        writer.join()
+    assert seconds < 2
+
+
+def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(where):
+    """Its descriptor lives on in the child, and with it a lock that is not let go by name."""
+    impatient = locks.writing(where)
+    with locks.writer(where, "holding it"):
+        with pytest.raises(Locked):
+            impatient.take("waiting", seconds=0.05)
+        hold, release = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(release)
+            os.read(hold, 1)
+            os._exit(0)
+    try:
+        while not impatient._place.over:
+            time.sleep(0.001)
+        with locks.writer(where, "writing", seconds=1):
+            pass
+    finally:
+        os.close(release)
+        os.waitpid(child, 0)
+
+
+def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
+    """Each would keep a thread and a descriptor until the lock is free."""
+    add(events, 1)
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.02)
+    with locks.writer(where, "holding it"):
+        with pytest.raises(Locked):
+            events.add("refused")
+        threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            with pytest.raises(Locked):
+                events.add("refused")
+        assert threading.active_count() == threads
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert events.add("goes on")["id"] == 2
+
+
+def test_a_turn_that_came_while_nobody_wanted_it_is_asked_for_again(where):
+    turn = locks.writing(where)
+    for _ in range(2):
+        with locks.writer(where, "holding it"), pytest.raises(Locked):
+            turn.take("waiting", seconds=0.02)
+        with locks.writer(where, "meanwhile"):
+            pass
+        turn.take("waiting", seconds=5)
+        turn.release()
+    turn.close()
+
+
+def test_a_lock_file_that_was_replaced_between_two_writes_is_noticed(where, events, monkeypatch):
+    """The old one is still open, and locking a deleted file excludes nobody."""
+    add(events, 1)
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
+    for name in ("turnstile", "writer"):
+        os.remove(f"{where.locks}/{name}")
+    with locks.writer(where, "restoring"), pytest.raises(Locked):
+        events.add("beside a restore")
+    assert len(add(events, 1)) == 1
+
+
+def test_a_fork_does_not_share_the_lock_of_its_parent(where, events, monkeypatch):
+    """A descriptor that it inherited would give the child the lock that its parent holds."""
+    add(events, 1)
+    monkeypatch.setattr(locks, "WRITE_WAIT", 0.05)
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(told, 1)
+        try:
+            events.add("beside the parent")
+        except Locked:
+            os._exit(0)
+        os._exit(1)
+
+    def look(conn):
+        os.write(tell, b"now")
+        return os.waitpid(child, 0)[1]
+
+    assert events._database.write("holding the lock", look) == 0
+
+
+def in_line(place, seconds=10):
+    """Wait until somebody stands in line for the writer lock, or has it."""
+    end = time.monotonic() + seconds
+    while not place():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_who_waited_acts_in_the_thread_that_waited(where):
+    """To wake another one first would keep all who wait from their turn."""
+    turn, acted = locks.writing(where), []
+    waiting = threading.Thread(
+        target=lambda: acted.append(turn.run("waiting", threading.get_ident, 10))
+    )
+    with locks.writer(where, "holding it"):
+        waiting.start()
+        in_line(lambda: turn._place)
+    waiting.join()
+    assert acted and acted[0] not in (waiting.ident, threading.get_ident())
+    assert turn.run("free", threading.get_ident, 0) == threading.get_ident()
+    turn.close()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_goes_wrong_in_a_turn_is_said_and_ends_it(where, waits):
+    turn, said = locks.writing(where), []
+
+    def fail():
+        raise Refused("acting", "it went wrong", "do something else")
+
+    def run():
+        with pytest.raises(Refused, match="it went wrong"):
+            turn.run("waiting", fail, 10)
+        said.append(True)
+
+    asking = threading.Thread(target=run)
+    if waits:
+        with locks.writer(where, "holding it"):
+            asking.start()
+            in_line(lambda: turn._place)
+    else:
+        asking.start()
+    asking.join()
+    assert said
+    with locks.writer(where, "afterwards", seconds=1):
+        pass
+    assert turn.run("again", lambda: "had", 0) == "had"
+    turn.close()
+
+
+def test_an_act_outlasts_the_wait_for_its_turn(where):
+    """The limit is for the waiting: what has begun is not to be left half known."""
+    turn, came, done = locks.writing(where), threading.Event(), []
+    go_on = threading.Event()
+
+    def act():
+        came.set()
+        go_on.wait(10)
+        return "done"
+
+    asking = threading.Thread(target=lambda: done.append(turn.run("waiting", act, 0.5)))
+    with locks.writer(where, "holding it"):
+        asking.start()
+        in_line(lambda: turn._place)
+    assert came.wait(10)
+    asking.join(timeout=0.6)
+    assert asking.is_alive()
+    go_on.set()
+    asking.join()
+    assert done == ["done"]
+    turn.close()
