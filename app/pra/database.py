@@ -64,6 +64,10 @@ class Database:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
+        try:
+            room.reserve_write(self.layout)
+        except OSError as error:
+            raise from_os_error(doing, error) from error
         with sqlite.errors(doing):
             entry, written = self._in_turn(doing, lambda: self._commit(doing, work))
             try:
@@ -84,7 +88,6 @@ class Database:
 
     def _run(self, entry: "_Handle", doing: str, work: Callable) -> Written:
         try:
-            room.reserve_write(self.layout)
             log = entry.open_log()
         except OSError as error:
             raise from_os_error(doing, error) from error
