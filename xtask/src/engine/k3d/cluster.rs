@@ -150,6 +150,24 @@ pub(super) fn free_port(port: u16) -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
+/// Why a cluster that runs cannot be used, and what helps: setup alone would meet the same.
+pub(super) fn not_answering(cluster: &Cluster, said: &str) -> Failure {
+    let name = &cluster.name;
+    // kubectl says the same once for each of its tries.
+    let said = said.lines().last().unwrap_or_default();
+    if cluster.has_load_balancer() {
+        return Failure::tool(format!(
+            "the cluster {name} runs, but does not answer: {said}"
+        ))
+        .next(format!("k3d cluster stop {name} && cargo xtask setup"));
+    }
+    Failure::tool(format!(
+        "the cluster {name} runs, but does not answer: it has no load balancer (any more), \
+         which k3d cannot make anew: {said}"
+    ))
+    .next("cargo xtask teardown, which removes the volumes too, then cargo xtask setup")
+}
+
 /// Why k3d fails to create a cluster.
 const TROUBLES: &[Trouble] = &[
     trouble::RATE_LIMIT,
@@ -174,6 +192,25 @@ const TROUBLES: &[Trouble] = &[
 mod tests {
     use super::*;
     use crate::failure::{Kind, kind, next};
+
+    #[test]
+    fn a_cluster_that_does_not_answer_is_told_what_it_lacks() {
+        let list = r#"[{"name":"pra","nodes":[{"name":"k3d-pra-server-0","role":"server",
+            "State":{"Running":true}},{"name":"k3d-pra-serverlb","role":"loadbalancer",
+            "State":{"Running":true}}]}]"#;
+        let whole = k3d::find(list, "pra").unwrap().unwrap();
+        let cut_off = k3d::find(&list.replace("loadbalancer", "gone"), "pra").unwrap();
+        let refused = "connection refused\nconnection refused\n";
+        let cases = [
+            (whole, "k3d cluster stop pra && cargo xtask setup"),
+            (cut_off.unwrap(), "cargo xtask teardown"),
+        ];
+        for (cluster, helps) in cases {
+            let error = not_answering(&cluster, refused);
+            assert_eq!(error.to_string().matches("refused").count(), 1, "{error}");
+            assert!(next(&error.into()).unwrap().starts_with(helps));
+        }
+    }
 
     #[test]
     fn known_troubles_of_k3d_are_put_into_plain_words() {

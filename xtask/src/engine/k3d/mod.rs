@@ -93,11 +93,9 @@ impl K3dEngine {
             return Ok(Facts::default());
         };
         if cluster.is_running() && !said.contains("does not exist") {
-            return self.state(wait::SHORT_COMMAND)?.map_err(|said| {
-                let name = &cluster.name;
-                let said = format!("the cluster {name} runs, but does not answer: {said}");
-                Failure::tool(said).next("cargo xtask setup").into()
-            });
+            return self
+                .state(wait::SHORT_COMMAND)?
+                .map_err(|said| cluster::not_answering(&cluster, &said).into());
         }
         let place = format!("in the cluster {}, which does not run", cluster.name);
         Ok(Facts {
