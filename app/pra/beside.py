@@ -102,7 +102,11 @@ class Companion:
             raise
         error, desk.error = desk.error, None
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                # The frame and the traceback would keep each other, and files that others hold.
+                del error
         return True
 
     def dismiss(self) -> None:

@@ -60,14 +60,12 @@ class Database:
     def write(self, doing: str, work: Callable[[apsw.Connection], T]) -> T:
         """Run ``work`` in one durable transaction and return its result.
 
+        It may run in another thread, the one that waited for the turn.
+
         Raises:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
-        try:
-            room.reserve_write(self.layout)
-        except OSError as error:
-            raise from_os_error(doing, error) from error
         with sqlite.errors(doing):
             entry, written = self._in_turn(doing, lambda: self._commit(doing, work))
             try:
@@ -88,6 +86,7 @@ class Database:
 
     def _run(self, entry: "_Handle", doing: str, work: Callable) -> Written:
         try:
+            room.reserve_write(self.layout)
             log = entry.open_log()
         except OSError as error:
             raise from_os_error(doing, error) from error

@@ -5,7 +5,6 @@ public function announces itself to ``hook`` before and after it acts.
 """
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import functools
@@ -20,17 +19,23 @@ from pra import beside
 hook: Callable[[str, str, tuple], None] | None = None
 
 CHUNK = 1 << 20
-# Linux's alone. Python offers posix_fadvise only, which drops pages that others still read.
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
-if _sync_file_range:
-    _sync_file_range.argtypes = ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
-_BEGIN_ONLY = 2
 # Content alone, without times that nobody needs after a crash; not every system has it.
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 #: A copy is read back in parts of at least so many bytes, and about so many of them:
 #: each costs an fsync, and the last one is all that is left to read at the end.
 PART, PARTS = 2 << 20, 32
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
+# Python offers posix_fadvise only, which drops pages that others still read.
+try:
+    import ctypes
+
+    _sync_file_range = ctypes.CDLL(None, use_errno=True).sync_file_range
+    _sync_file_range.argtypes = ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+except (ImportError, OSError, AttributeError):
+    # Another system than Linux, or a Python that was built without it.
+    _sync_file_range = None
+_BEGIN_ONLY = 2
+_NO_SUCH_CALL = (errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 
 
 def _step(function):
@@ -105,10 +110,16 @@ def write_at(fd: int, data: bytes, offset: int) -> None:
 def begin_writing_out(fd: int, offset: int = 0, length: int = 0) -> None:
     """Let the disk begin with what was written, to the file's end if the length is 0.
 
-    Less is left for a sync to wait for. A hint and no promise: what fails, the sync says.
+    Less is left for a sync to wait for. Nothing is promised, and nothing happens where the
+    system has no such call.
+
+    Raises:
+        OSError: the disk failed, which a later sync may not be told again.
     """
-    if _sync_file_range:
-        _sync_file_range(fd, offset, length, _BEGIN_ONLY)
+    if _sync_file_range and _sync_file_range(fd, offset, length, _BEGIN_ONLY) != 0:
+        error = ctypes.get_errno()
+        if error not in _NO_SUCH_CALL:
+            raise OSError(error, os.strerror(error))
 
 
 @_step

@@ -113,7 +113,7 @@ class Journal:
         return missing
 
     def inspect(self, here: Position) -> list[Record]:
-        """As ``continue_from``, changing nothing, and reading each record whole.
+        """As ``continue_from``, changing nothing, and reading the segment to its end.
 
         Raises:
             Mismatch, Damaged, OSError: as ``continue_from`` does.
@@ -262,8 +262,10 @@ class Journal:
         return fileops.identity(self._segment.path) == self._identity
 
     def _follow(self, place: Place) -> None:
-        """Go on to the database's place, if transactions and nothing else lead to it."""
+        """Go on to the database's place if transactions lead to it, else to the end."""
         raw = fileops.read_at(self._file.fd, min(_LOOK, self._size - self._end), self._end)
+        if raw[: records.HEADER] == records.NO_RECORD:
+            return
         found = records.follow(raw, self._state, place)
         if found is None:
             self._read_on(place)
@@ -273,7 +275,7 @@ class Journal:
         self._durable = max(self._durable, durable)
 
     def _read_on(self, _: Place) -> None:
-        """Read what others appended."""
+        """Read all that others appended."""
         raw = fileops.read_at(self._file.fd, self._size - self._end, self._end)
         self._take(Scan(raw, self._end, self._state, base=self._end))
 

@@ -71,10 +71,10 @@ def _held(turn: "Turn", doing: str, seconds: float) -> Iterator[None]:
 class Turn:
     """A right that one at a time has, taken again and again by one thread at a time.
 
-    It is had by who holds the last of some lock files, which are taken in order, each
-    let go for the next. They stay open in between, which spares each write the
-    system calls for opening them. Two threads that shared a turn would share the lock,
-    and so would a process and its fork.
+    Who holds the last of its lock files has it. They are taken in order, each let go
+    for the next, and stay open in between, which spares each write the system calls for
+    opening them. Two threads that shared a turn would share the lock, and so would a
+    process and its fork.
     """
 
     def __init__(self, *paths: str):
@@ -86,17 +86,20 @@ class Turn:
     def run(self, doing: str, act: Callable[[], T], seconds: float) -> T:
         """Wait for the turn, act, let it go, and return what the act returned.
 
+        The act is run by the thread that waited, which is not this one if it had to.
+
         Raises:
             Locked: the turn did not come within ``seconds``.
             VolumeGone, OSError: the volume of the locks failed.
         """
-        outcome = []
+        # Its own line: who is interrupted leaves it, and goes on with another.
+        outcome, line = [], self._line
 
         def while_held():
             try:
                 outcome.append(act())
             finally:
-                self.release()
+                line.let_go()
 
         self._when_held(doing, while_held, seconds)
         return outcome[0]
@@ -111,7 +114,7 @@ class Turn:
 
     def release(self) -> None:
         """Let the next one have its turn."""
-        self._line.leave()
+        self._line.let_go()
 
     def close(self) -> None:
         """Give up the turn and the open files."""
@@ -128,12 +131,12 @@ class Turn:
                 act()
                 return
             if seconds <= 0:
-                self._line.leave()
+                self._line.let_go()
                 raise _locked(doing)
             self._stand(doing, act)
         try:
             came = self._companion.wait(max(0.0, deadline - time.monotonic()))
-            if not came and not self._place.leave():
+            if not came and not self._place.give_up():
                 came = self._companion.wait()
         except Exception:
             self._place = None
@@ -152,24 +155,28 @@ class Turn:
             return False
         if self._place.come_back(act):
             return True
-        # Its turn came while nobody wanted it, or the volume failed.
-        with contextlib.suppress(VolumeGone, OSError):
-            self._companion.wait()
+        # Its turn came while nobody wanted it, or could not come.
         self._place = None
+        with contextlib.suppress(Exception):
+            self._companion.wait()
         return False
 
     def _stand(self, doing: str, act: Callable[[], None]) -> None:
         self._place = _Place(self._line, doing, act)
         try:
             self._companion.start(self._place.stand)
-        except BaseException:
+        except RuntimeError:
+            # No more threads, so nobody stands there.
             self._place = None
             self._line.close()
+            raise
+        except BaseException:
+            self._forget_place()
             raise
 
     def _forget_place(self) -> None:
         """Leave the line to the thread that stands in it, which closes it."""
-        self._place.leave()
+        self._place.give_up()
         self._place = None
         self._line, self._companion = _Line(self._paths), beside.Companion()
 
@@ -181,11 +188,11 @@ class _Place:
     is not enough for that: a process that was forked meanwhile has it open too.
 
     Attributes:
-        over: its turn came, or cannot come.
+        came: its turn has come, or cannot come.
     """
 
     def __init__(self, line: "_Line", doing: str, act: Callable[[], None]):
-        self.over = False
+        self.came = False
         self._line, self._doing = line, doing
         self._changing = threading.Lock()
         self._act: Callable[[], None] | None = act
@@ -196,25 +203,25 @@ class _Place:
             self._line.advance(self._doing, wait=True)
         finally:
             with self._changing:
-                self.over, act = True, self._act
+                self.came, act = True, self._act
         if act is None:
-            self._line.leave()
+            self._line.let_go()
         else:
             act()
 
-    def leave(self) -> bool:
-        """Give up; False if the turn came before."""
+    def give_up(self) -> bool:
+        """Want it no more; False if the turn came before."""
         with self._changing:
-            if not self.over:
+            if not self.came:
                 self._act = None
-            return not self.over
+            return not self.came
 
     def come_back(self, act: Callable[[], None]) -> bool:
         """Want it again; False if the turn came and went meanwhile."""
         with self._changing:
-            if not self.over:
+            if not self.came:
                 self._act = act
-            return not self.over
+            return not self.came
 
 
 class _Line:
@@ -239,7 +246,7 @@ class _Line:
             self.close()
             raise
 
-    def leave(self) -> None:
+    def let_go(self) -> None:
         """Let go what is held."""
         if self._taken:
             self._locks[self._taken - 1].release()
@@ -247,7 +254,7 @@ class _Line:
 
     def close(self) -> None:
         """Let go what is held, and close the files."""
-        self.leave()
+        self.let_go()
         for lock in self._locks:
             lock.close()
 

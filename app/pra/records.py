@@ -32,7 +32,8 @@ _KIND, _PENDING_SHIFT, _MOST_PENDING = 0xFF, 8, 0xFFFFFF
 _SEALED, _HASHED = _FIELDS.size, _FIELDS.size + _HASH
 #: Size of a record's header, in bytes.
 HEADER = _HEADER.size
-_NO_HEADER = bytes(HEADER)
+#: What is where no record begins.
+NO_RECORD = bytes(HEADER)
 _SEGMENT_MAGIC = b"PRA journal segment 1\n"
 #: Size of a segment's header block, in bytes.
 SEGMENT_HEADER = 1024
@@ -167,10 +168,13 @@ def encode(
 
 def payload_of(sequences: dict[str, int], changeset: bytes) -> bytes:
     """A transaction's payload: AUTOINCREMENT's counters as JSON, then its changeset."""
-    # The encoder of the library takes four times as long, under the writer lock.
-    text = (
-        f"{{{','.join([f'{_quoted(name)}:{last}' for name, last in sequences.items()])}}}".encode()
-    )
+    # The library's encoder takes four times as long for numbers, under the writer lock; and
+    # a counter can be anything, since nothing keeps a shell from SQLite's table of them.
+    pairs = [
+        f"{_quoted(name)}:{last if type(last) is int else json.dumps(last)}"
+        for name, last in sequences.items()
+    ]
+    text = f"{{{','.join(pairs)}}}".encode()
     return _LENGTH.pack(len(text)) + text + changeset
 
 
@@ -216,10 +220,10 @@ def up_to(found: list[Record], last: int | None) -> list[Record]:
 
 
 def follow(raw: bytes, state: State, place: Place) -> tuple[State, int, int] | None:
-    """Go on along the headers of transactions, to the last one, which ``place`` vouches for.
+    """Go on to where the database stands, along sound transactions and nothing else.
 
-    Each hash covers the predecessor's, so a database that ends its list knows them all.
-    Their payloads are not looked at: a writer that did would read each other one's.
+    As a ``Scan`` would, but nothing is kept of what is read, and nothing searched behind
+    the end: each of many writers does this for all the others, under their lock.
 
     Args:
         raw: what comes behind ``state``.
@@ -228,25 +232,26 @@ def follow(raw: bytes, state: State, place: Place) -> tuple[State, int, int] | N
         The state there, how many bytes lead to it, and the last number that one of them
         calls durable; None where anything else is there.
     """
-    at, seq, durable, fields_of = 0, state.seq, 0, _HEADER.unpack_from
-    digest, last_start = state.applied.hash, len(raw) - HEADER
+    at, durable, last_start = 0, 0, len(raw) - HEADER
+    seq, chain = state.seq, state.chain
+    fields_of, crc32, sha256 = _HEADER.unpack_from, zlib.crc32, hashlib.sha256
     while seq < place.seq and at <= last_start:
-        start, before_hash = at, digest
         magic, word, number, _, length, digest, crc = fields_of(raw, at)
-        if magic != _MAGIC or word & _KIND != TRANSACTION or number != seq + 1:
+        start, behind = at + HEADER, at + HEADER + length
+        if magic != _MAGIC or crc != crc32(raw[at : at + _HASHED]):
             return None
-        if seq - (word >> _PENDING_SHIFT) > durable:
-            durable = seq - (word >> _PENDING_SHIFT)
-        seq, at = number, at + HEADER + length
-    if (seq, digest) != place or raw[at : at + HEADER] != _NO_HEADER:
+        if digest != sha256(chain + raw[at : at + _SEALED] + raw[start:behind]).digest():
+            return None
+        if word & _KIND != TRANSACTION or number != seq + 1:
+            return None
+        known = seq - (word >> _PENDING_SHIFT)
+        if known > durable:
+            durable = known
+        seq, chain, at = number, digest, behind
+    if (seq, chain) != place or raw[at : at + HEADER] != NO_RECORD:
         return None
-    if not at:
-        return state, 0, 0
-    # The others' headers led to one that has the right hash; its own length counts too.
-    if crc != zlib.crc32(raw[start : start + _HASHED]):
-        return None
-    before = state.applied if seq == state.seq + 1 else Place(seq - 1, before_hash)
-    return State(seq, digest, place, before, False), at, durable
+    # What the database has was committed: it is not to be undone any more.
+    return State(seq, chain, place, None, False), at, durable
 
 
 class Scan:

@@ -159,7 +159,11 @@ class Open:
         return another if same else self
 
     def begin(self) -> None:
-        """Let the disk begin with the records that were written so far."""
+        """Let the disk begin with the records that were written so far.
+
+        Raises:
+            OSError: as a sync does.
+        """
         fileops.begin_writing_out(self.fd)
 
     def sync(self) -> None:

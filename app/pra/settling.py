@@ -39,7 +39,11 @@ class Log:
             fileops.close(self._fd)
 
     def begin(self) -> None:
-        """Let the disk begin with what was committed so far."""
+        """Let the disk begin with what was committed so far.
+
+        Raises:
+            OSError: as a sync does.
+        """
         fileops.begin_writing_out(self._fd)
 
     def sync(self) -> None:
@@ -97,9 +101,9 @@ def sync(
         failed_log = _error_of(log.sync)
         return [_error_of(companion.wait), failed_log]
     # The disk is at both before either is waited for, without the cost of a thread.
-    segment.begin()
-    log.begin()
-    return [_error_of(segment.sync), _error_of(log.sync)]
+    begun_segment, begun_log = _error_of(segment.begin), _error_of(log.begin)
+    failed_log = begun_log or _error_of(log.sync)
+    return [begun_segment or _error_of(segment.sync), failed_log]
 
 
 def _error_of(act: Callable[[], object]) -> OSError | None:

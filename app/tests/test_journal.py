@@ -261,26 +261,19 @@ def test_much_that_others_wrote_is_read_as_well_as_a_little(config, where, event
     assert journaled(where) == list(range(1, 13))
 
 
-def test_others_records_are_followed_by_their_headers_to_the_databases_place_and_no_further(
-    config, where, events
-):
+def test_nothing_is_written_behind_a_damaged_record_of_another(config, where, events):
     add(events, 1)
-    before = records.Scan(*scanned(where)).read()[-1].end
-    add(Events(config), 3)
+    Events(config).add("by another process")
+    segment = segments.listing(where)[-1]
     raw, start, state = scanned(where)
-    scan = records.Scan(raw, start, state)
-    found = scan.read()
-    state = records.Scan(raw[: found[0].end].ljust(len(raw), b"\0"), start, state)
-    state.read()
-    behind, place = raw[before:], scan.state.applied
-    assert records.follow(behind, state.state, place) == (scan.state, scan.end - before, 3)
-    assert records.follow(behind, state.state, place._replace(hash=bytes(32))) is None
-    assert records.follow(behind, state.state, scan.state.before) is None
-    assert records.follow(raw[before : scan.end], state.state, place) is None
-    for one in found[1:]:
-        broken = bytearray(behind)
-        broken[one.offset - before + 1] ^= 1
-        assert records.follow(bytes(broken), state.state, place) is None
-    last = bytearray(behind)
-    last[found[-1].offset - before + 20] ^= 1
-    assert records.follow(bytes(last), state.state, place) is None
+    found = records.Scan(raw, start, state).read()
+    raw = bytearray(raw)
+    raw[found[-1].end - 5] ^= 1
+    overwrite(segment.path, bytes(raw))
+    with pytest.raises(Mismatch):
+        events.add("behind it")
+    backup.run(config)
+    events.add("behind a new base")
+    lose_data(where)
+    bring(config)
+    assert [message for _, _, message in rows(where)][-1] == "behind a new base"

@@ -1,13 +1,18 @@
 """The turns: who writes, who waits, and what is left of a wait that ran out."""
 
+import contextlib
+import errno
+import gc
 import os
+import signal
 import threading
 import time
 
 import pytest
 from helpers import add
 
-from pra import locks
+from pra import beside, fileops, locks
+from pra.database import Database
 from pra.errors import Locked, Refused
 
 
@@ -47,7 +52,7 @@ def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(
             os.read(hold, 1)
             os._exit(0)
     try:
-        while not impatient._place.over:
+        while not impatient._place.came:
             time.sleep(0.001)
         with locks.writer(where, "writing", seconds=1):
             pass
@@ -187,3 +192,162 @@ def test_an_act_outlasts_the_wait_for_its_turn(where):
     asking.join()
     assert done == ["done"]
     turn.close()
+
+
+@contextlib.contextmanager
+def interrupted(where, turn, act, begun):
+    """Interrupt this thread, which waited for its turn, once the act has begun."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        turns = locks.writing(where)
+        turns.take("holding it", 1)
+        held.set()
+        go_on.wait(10)
+        turns.release()
+        turns.close()
+
+    def interrupt():
+        in_line(lambda: turn._place)
+        go_on.set()
+        assert begun.wait(10)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    holder, interrupter = threading.Thread(target=hold), threading.Thread(target=interrupt)
+    holder.start()
+    assert held.wait(10)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        turn.run("interrupted", act, 10)
+    holder.join()
+    interrupter.join()
+    yield
+
+
+def test_an_interrupted_act_ends_its_own_turn_and_no_other(where):
+    turn = locks.writing(where)
+    begun, end = threading.Event(), threading.Event()
+
+    def act():
+        begun.set()
+        end.wait(10)
+
+    with interrupted(where, turn, act, begun):
+        with pytest.raises(Locked):
+            turn.run("again", lambda: None, 0.02)
+        taken = turn._line._taken
+        end.set()
+        in_line(lambda: turn._place.came)
+    assert taken == 1
+    with locks.writer(where, "afterwards", seconds=5):
+        pass
+    assert turn.run("once more", lambda: "had", 5) == "had"
+    turn.close()
+
+
+def test_an_interrupted_act_unlocks_though_the_process_forked(where):
+    turn = locks.writing(where)
+    begun, end = threading.Event(), threading.Event()
+    children, (hold, release) = [], os.pipe()
+
+    def act():
+        child = os.fork()
+        if not child:
+            os.close(release)
+            os.read(hold, 1)
+            os._exit(0)
+        children.append(child)
+        begun.set()
+        end.wait(10)
+
+    try:
+        with interrupted(where, turn, act, begun):
+            end.set()
+        with locks.writer(where, "afterwards", seconds=5):
+            pass
+    finally:
+        os.close(release)
+        os.waitpid(children[0], 0)
+
+
+def test_who_is_interrupted_while_it_gets_in_line_acts_no_more(where, monkeypatch):
+    turn, acted, start = locks.writing(where), [], beside.Companion.start
+
+    def interrupt(self, work):
+        start(self, work)
+        raise KeyboardInterrupt
+
+    with locks.writer(where, "holding it"), monkeypatch.context() as patch:
+        patch.setattr(beside.Companion, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            turn.run("waiting", lambda: acted.append(True), 5)
+    with locks.writer(where, "afterwards", seconds=5):
+        pass
+    assert not acted
+
+
+def test_what_went_wrong_while_nobody_wanted_the_turn_is_nobodys_failure(where, monkeypatch):
+    turn = locks.writing(where)
+    with monkeypatch.context() as patch:
+        with locks.writer(where, "holding it"):
+            with pytest.raises(Locked):
+                turn.run("waiting", lambda: None, 0.02)
+
+            def fail(_):
+                raise MemoryError
+
+            patch.setattr(fileops, "identity", fail)
+        in_line(lambda: turn._place.came)
+    assert turn.run("later", lambda: "had", 5) == "had"
+    turn.close()
+
+
+def test_who_does_not_wait_is_not_in_the_way(where):
+    turn = locks.writing(where)
+    with locks.writer(where, "holding it"), pytest.raises(Locked):
+        turn.run("in a hurry", lambda: None, 0)
+    with locks.writer(where, "afterwards", seconds=0):
+        pass
+    turn.close()
+
+
+def test_an_act_that_fails_is_not_tried_without_the_lock(config, where):
+    """Where the journal is best-effort, a volume whose locks fail is gone without."""
+    database, tried = Database(config._replace(journal="best-effort")), []
+
+    def fail(conn):
+        tried.append(True)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(OSError):
+        database.write("acting", fail)
+    assert len(tried) == 1
+
+
+def test_failures_behind_a_wait_leave_no_descriptor_to_the_garbage_collector(where, events):
+    add(events, 1)
+
+    def fail(conn):
+        raise Refused("acting", "it went wrong", "do something else")
+
+    def fail_behind_a_wait():
+        asking = threading.Thread(target=attempt)
+        with locks.writer(where, "holding it"):
+            asking.start()
+            in_line(lambda: not events._database._turns)
+        asking.join()
+
+    def attempt():
+        with pytest.raises(Refused):
+            events._database.write("acting", fail)
+
+    fail_behind_a_wait()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            fail_behind_a_wait()
+        assert len(os.listdir("/proc/self/fd")) <= before
+    finally:
+        gc.enable()

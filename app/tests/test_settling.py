@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import os
+import subprocess
+import sys
 import threading
 
 import apsw
@@ -246,8 +248,47 @@ def test_a_fast_disk_has_both_files_to_write_before_either_is_waited_for(events,
     monkeypatch.setattr(fileops, "begin_writing_out", lambda fd: note("begin", fd))
     monkeypatch.setattr(fileops, "sync_data", lambda fd: note("sync", fd))
     add(events, 1)
-    assert steps[:2] == [("begin", "seg"), ("begin", "wal")]
-    assert sorted(steps[2:]) == [("sync", "seg"), ("sync", "wal")]
+    # The order that the simulated loss of power is about: the log first.
+    assert steps == [("begin", "seg"), ("begin", "wal"), ("sync", "wal"), ("sync", "seg")]
+
+
+@pytest.mark.parametrize("ending", [".seg", "-wal"])
+def test_a_disk_that_fails_at_the_beginning_has_failed(config, where, events, monkeypatch, ending):
+    """The sync behind it may not be told."""
+    monkeypatch.setattr(settling, "_SLOW", 3600.0)
+    add(events, 1)
+
+    def fail(fd):
+        if os.readlink(f"/proc/self/fd/{fd}").endswith(ending):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with sync_fails(".seg", times=0) as steps, monkeypatch.context() as patch:
+        patch.setattr(fileops, "begin_writing_out", fail)
+        add(events, 1)
+    assert len(steps) == (3 if ending == ".seg" else 2)
+    assert rows(where)[-1][2] == "message 0"
+    if ending == "-wal":
+        assert not os.path.getsize(f"{os.path.realpath(where.link)}-wal")
+
+
+def test_what_the_system_says_of_a_beginning_is_not_lost(tmp_path, monkeypatch):
+    if fileops._sync_file_range is None:
+        pytest.skip("this system has no such call")
+    closed = os.open(tmp_path, os.O_RDONLY)
+    os.close(closed)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        fileops.begin_writing_out(closed)
+    read, write = os.pipe()
+    fileops.begin_writing_out(write)
+    os.close(read)
+    os.close(write)
+    monkeypatch.setattr(fileops, "_sync_file_range", None)
+    fileops.begin_writing_out(closed)
+
+
+def test_a_python_without_ctypes_does_without_the_hint():
+    code = "import sys; sys.modules['_ctypes'] = None; import pra.fileops"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_both_disks_failing_leave_neither_unmended(config, where, events, monkeypatch):
