@@ -11,7 +11,7 @@ from unittest import mock
 from faults import damage
 from faults.damage import Plant
 from faults.world import World
-from pra import fileops, history, points, records, schema, segments, verify
+from pra import copying, history, points, records, schema, segments, verify
 from pra.events import Events
 
 #: How many damages are tried before a check is called dead, and with it switched on.
@@ -64,14 +64,14 @@ def _no_hash_when_verifying() -> None:
 
 
 def _no_hash_when_restoring() -> None:
-    copy = fileops.copy_read_back
+    copy = copying.copy_read_back
 
     def trusting(source: str, target: str) -> str:
         copy(source, target)
         with open(source.replace(".db", ".json")) as file:
             return json.load(file)["sha256"]
 
-    fileops.copy_read_back = trusting
+    copying.copy_read_back = trusting
 
 
 def _no_comparison_of_content() -> None:

@@ -7,8 +7,8 @@ from faults.world import Reporter, Rows, World, in_child
 from pra import (
     archive,
     backup,
+    copying,
     export,
-    fileops,
     points,
     restore,
     retention,
@@ -125,12 +125,12 @@ def _backup(world: World, reporter: Reporter) -> None:
 
 def _to_before(world: World, seq: int) -> None:
     # Even so small a point is copied in several parts.
-    fileops.CHUNK = fileops.PART = 4096
+    copying.CHUNK = copying.PART = 4096
     restore.run(world.config, lambda where, known: targets.just_before(where, seq))
 
 
 def _undo(world: World, reporter: Reporter) -> None:
-    fileops.CHUNK = fileops.PART = 4096
+    copying.CHUNK = copying.PART = 4096
     restore.run(world.config, targets.undo)
 
 

@@ -14,7 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pra import fileops, manifest
+from pra import copying, manifest
 from pra.errors import Damaged, UsageError
 
 FORMAT = 1
@@ -53,7 +53,7 @@ def write(out: BinaryIO, content: dict, database: BinaryIO) -> None:
     out.write(_header(_MANIFEST, len(sealed), content) + sealed + _padding(len(sealed)))
     out.write(_header(_DATABASE, content["bytes"], content))
     digest = hashlib.sha256()
-    while piece := database.read(fileops.CHUNK):
+    while piece := database.read(copying.CHUNK):
         digest.update(piece)
         out.write(piece)
     if digest.hexdigest() != content["sha256"]:
@@ -94,7 +94,7 @@ class Copy:
         self._expect(_header(_DATABASE, left, self.content), "the header of app.db was changed")
         digest = hashlib.sha256()
         while left:
-            piece = self._read(min(left, fileops.CHUNK))
+            piece = self._read(min(left, copying.CHUNK))
             left -= len(piece)
             digest.update(piece)
             yield piece

@@ -8,6 +8,7 @@ import apsw
 from pra import (
     beside,
     clock,
+    copying,
     fileops,
     history,
     layout,
@@ -152,7 +153,7 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
     # From here on nobody writes it, so what is left to do goes on side by side.
     with (
         beside.Beside(lambda: _describe(path)) as described,
-        beside.Beside(lambda: fileops.sha256(path)) as digest,
+        beside.Beside(lambda: copying.sha256(path)) as digest,
     ):
         fileops.sync_file(path)
     content = {**described.result, "sha256": digest.result, "bytes": fileops.size(path)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pra import (
+    copying,
     fileops,
     generations,
     history,
@@ -133,7 +134,7 @@ def _from_copy(where: Layout, copy: "Copy", number: int, timer: Timer) -> Candid
     finally:
         fileops.close(fd)
     timer.lap("build")
-    if fileops.sha256(path) != copy.content["sha256"]:
+    if copying.sha256(path) != copy.content["sha256"]:
         raise Damaged(_ADOPTING, "the copy reads back differently", "check the data volume")
     reason = verify.content_fault(path, copy.content)
     if reason:
@@ -239,12 +240,12 @@ def _copy_verified(
     """
     doing = f"restoring {point.name}"
     source, path = where.point(point.name), generations.folder(where, number)
-    found = fileops.copy_read_back(source, path)
+    found = copying.copy_read_back(source, path)
     timer.lap("build")
     known = point.manifest
     proven = known and found == known["sha256"]
     # Where nothing says what it should be, the copy is held against its source.
-    if not proven and found != fileops.sha256(source):
+    if not proven and found != copying.sha256(source):
         raise Damaged(doing, "the copy reads back differently", "check the data volume")
     if known and not proven and not force:
         raise Damaged(doing, "the file's SHA-256 is not the manifest's", "choose another point")

@@ -8,22 +8,15 @@ import contextlib
 import errno
 import fcntl
 import functools
-import hashlib
 import os
-from collections.abc import Callable, Iterator
-
-from pra import beside
+from collections.abc import Callable
 
 #: Called as hook(phase, operation, arguments) with phase "before" or "after";
 #: what it raises happens instead of (before) or behind (after) the operation.
 hook: Callable[[str, str, tuple], None] | None = None
 
-CHUNK = 1 << 20
 # Content alone, without times that nobody needs after a crash; not every system has it.
 _fdatasync = getattr(os, "fdatasync", os.fsync)
-#: A copy is read back in parts of at least so many bytes, and about so many of them:
-#: each costs an fsync, and the last one is all that is left to read at the end.
-PART, PARTS = 2 << 20, 32
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 # Python offers posix_fadvise only, which drops pages that others still read.
 try:
@@ -295,77 +288,6 @@ def free_bytes(path: str) -> int:
     """Space that this user can still fill on the volume of ``path``."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
-
-
-def chunks(path: str) -> Iterator[bytes]:
-    """A file's content in pieces of CHUNK bytes."""
-    fd = open_read(path)
-    try:
-        while piece := os.read(fd, CHUNK):
-            yield piece
-    finally:
-        os.close(fd)
-
-
-def sha256(path: str) -> str:
-    """SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    for piece in chunks(path):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
-def copy(source: str, target: str) -> str:
-    """Copy to a new file, made durable; returns the SHA-256 of what was read, in hex."""
-    digest = hashlib.sha256()
-    fd = open_new(target)
-    try:
-        for piece in chunks(source):
-            digest.update(piece)
-            write_all(fd, piece)
-        fsync(fd)
-    finally:
-        os.close(fd)
-    return digest.hexdigest()
-
-
-def copy_read_back(source: str, target: str) -> str:
-    """Copy to a new file, made durable; returns the SHA-256 of the copy as it reads back.
-
-    Each part is read behind its fsync, while the next is written: one hash finds
-    a source that went bad and a copy that did, in little more than a copy's time.
-    """
-    digest, fd = hashlib.sha256(), open_new(target)
-    try:
-        with beside.Follower(lambda part: _digest_part(digest, fd, *part)) as reading:
-            begin = 0
-            for end in _write_parts(source, fd):
-                fsync(fd)
-                reading.give((begin, end))
-                begin = end
-    finally:
-        os.close(fd)
-    return digest.hexdigest()
-
-
-def _write_parts(source: str, fd: int) -> Iterator[int]:
-    """Write all of a file; stops behind each part and at the end, with the bytes written so far."""
-    least = max(PART, (size(source) or 0) // PARTS)
-    written, due = 0, least
-    for piece in chunks(source):
-        write_all(fd, piece)
-        begin_writing_out(fd, written, len(piece))
-        written += len(piece)
-        if written >= due:
-            yield written
-            due = written + least
-    yield written
-
-
-def _digest_part(digest, fd: int, begin: int, end: int) -> None:
-    while begin < end and (piece := os.pread(fd, min(CHUNK, end - begin), begin)):
-        digest.update(piece)
-        begin += len(piece)
 
 
 def sync_file(path: str) -> None:

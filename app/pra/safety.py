@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from pra import backup, fileops, history, room, schema, sqlite, targets, timelines, volumes
+from pra import backup, copying, fileops, history, room, schema, sqlite, targets, timelines, volumes
 from pra.errors import Damaged, PraError
 from pra.layout import Layout
 from pra.points import Point
@@ -137,7 +137,7 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
     fileops.remove(path)
     wal_bytes = fileops.size(f"{source}-wal") or 0
     room.reserve(where, where.backup, fileops.size(source) + wal_bytes)
-    digest = fileops.copy(source, path)
+    digest = copying.copy(source, path)
     wal = _keep_wal(where, f"{source}-wal") if wal_bytes else None
     beside = " (-wal in .pra/raw)" if wal else ""
     return path, {
@@ -156,7 +156,7 @@ def _keep_wal(where: Layout, source: str) -> str:
     """Keep the -wal of a damaged database too, named after its content; returns that hash."""
     unnamed = f"{where.temporary}/raw.db-wal"
     fileops.remove(unnamed)
-    digest = fileops.copy(source, unnamed)
+    digest = copying.copy(source, unnamed)
     fileops.make_directory(where.raw)
     if fileops.size(where.raw_wal(digest)) is None:
         fileops.link_new(unnamed, where.raw_wal(digest))

@@ -2,7 +2,7 @@
 
 import apsw
 
-from pra import fileops, manifest, points, schema, sqlite
+from pra import copying, manifest, points, schema, sqlite
 from pra.layout import Layout
 from pra.points import Point
 
@@ -27,7 +27,7 @@ def fault(where: Layout, point: Point) -> str | None:
     if point.status == "damaged":
         return point.reason
     path = where.point(point.name)
-    if point.manifest and fileops.sha256(path) != point.manifest["sha256"]:
+    if point.manifest and copying.sha256(path) != point.manifest["sha256"]:
         return "the file's SHA-256 is not the manifest's"
     if point.manifest and not manifest.proves_content(point.manifest):
         # Damaged bytes were kept on purpose; that they are those bytes is all there is to check.

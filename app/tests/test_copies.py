@@ -7,14 +7,14 @@ import threading
 import pytest
 from helpers import add, bring, content, failing, rows
 
-from pra import backup, beside, fileops
+from pra import backup, beside, copying, fileops
 from pra.errors import Damaged
 
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(fileops, "CHUNK", 1024)
-    monkeypatch.setattr(fileops, "PART", 2048)
+    monkeypatch.setattr(copying, "CHUNK", 1024)
+    monkeypatch.setattr(copying, "PART", 2048)
 
 
 @pytest.mark.parametrize("size", [0, 1, 1024, 2047, 2048, 2049, 10_000, 16 * 4096 + 1])
@@ -24,10 +24,10 @@ def test_a_copy_is_the_same_and_its_hash_is_that_of_what_is_on_the_disk(tmp_path
     fileops.write_new(source, data)
     steps = []
     fileops.hook = lambda phase, operation, arguments: steps.append((phase, operation))
-    found = fileops.copy_read_back(source, target)
+    found = copying.copy_read_back(source, target)
     fileops.hook = None
     assert content(target) == data
-    assert found == hashlib.sha256(data).hexdigest() == fileops.sha256(target)
+    assert found == hashlib.sha256(data).hexdigest() == copying.sha256(target)
     assert [name for _, name in steps][-1] == "fsync", "nothing is written behind the last fsync"
 
 
@@ -41,15 +41,15 @@ def test_a_large_copy_is_synced_a_bounded_number_of_times(tmp_path):
             syncs.append(operation)
 
     fileops.hook = hook
-    fileops.copy_read_back(source, str(tmp_path / "target"))
-    assert 1 < len(syncs) <= fileops.PARTS + 1
+    copying.copy_read_back(source, str(tmp_path / "target"))
+    assert 1 < len(syncs) <= copying.PARTS + 1
 
 
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_a_part_that_goes_bad_behind_its_fsync_is_found(config, where, events, part):
     add(events, 30)
     point = backup.run(config)
-    assert point.bytes > 4 * fileops.PART
+    assert point.bytes > 4 * copying.PART
     synced = 0
 
     def hook(phase, operation, arguments):
@@ -58,7 +58,7 @@ def test_a_part_that_goes_bad_behind_its_fsync_is_found(config, where, events, p
             return
         synced += fileops.identity_of(arguments[0]) == fileops.identity(f"{where.data}/g2/app.db")
         if synced == part:
-            at = (part - 1) * fileops.PART + 100
+            at = (part - 1) * copying.PART + 100
             byte = os.pread(arguments[0], 1, at)
             os.pwrite(arguments[0], bytes([byte[0] ^ 1]), at)
             synced += 100
@@ -77,7 +77,7 @@ def test_a_copy_that_cannot_be_written_leaves_no_thread_behind(tmp_path):
     fileops.write_new(source, bytes(10_000))
     before = threading.active_count()
     with failing("fsync", 5), pytest.raises(OSError):
-        fileops.copy_read_back(source, str(tmp_path / "target"))
+        copying.copy_read_back(source, str(tmp_path / "target"))
     assert threading.active_count() == before
 
 
