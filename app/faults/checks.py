@@ -83,7 +83,7 @@ def _no_integrity_check() -> None:
 
 
 def _no_chain() -> None:
-    records._digest = lambda data: mock.ANY
+    records.hashlib = mock.Mock(**{"sha256.return_value.digest.return_value": mock.ANY})
 
 
 def _no_look_behind_the_end() -> None:
