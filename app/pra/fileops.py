@@ -18,15 +18,6 @@ hook: Callable[[str, str, tuple], None] | None = None
 # Content alone, without times that nobody needs after a crash; not every system has it.
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
-# Python offers posix_fadvise only, which drops pages that others still read.
-try:
-    import ctypes
-
-    _sync_file_range = ctypes.CDLL(None, use_errno=True).sync_file_range
-    _sync_file_range.argtypes = ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
-except (ImportError, OSError, AttributeError):
-    # Another system than Linux, or a Python that was built without it.
-    _sync_file_range = None
 _BEGIN_ONLY = 2
 _NO_SUCH_CALL = (errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 
@@ -109,10 +100,28 @@ def begin_writing_out(fd: int, offset: int = 0, length: int = 0) -> None:
     Raises:
         OSError: the disk failed, which a later sync may not be told again.
     """
-    if _sync_file_range and _sync_file_range(fd, offset, length, _BEGIN_ONLY) != 0:
-        error = ctypes.get_errno()
-        if error not in _NO_SUCH_CALL:
-            raise OSError(error, os.strerror(error))
+    error = _sync_file_range()(fd, offset, length)
+    if error and error not in _NO_SUCH_CALL:
+        raise OSError(error, os.strerror(error))
+
+
+@functools.cache
+def _sync_file_range() -> Callable[[int, int, int], int]:
+    """What begins to write out part of a file; it returns an error's number, or 0.
+
+    Loaded when it is first needed, since most verbs write no file that large. Python
+    itself offers posix_fadvise only, which drops pages that others still read.
+    """
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).sync_file_range
+    except (ImportError, OSError, AttributeError):
+        # Another system than Linux, or a Python that was built without it.
+        return lambda fd, offset, length: errno.ENOSYS
+    call.argtypes = ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+    get_errno = ctypes.get_errno
+    return lambda *part: call(*part, _BEGIN_ONLY) and get_errno()
 
 
 @_step

@@ -136,7 +136,7 @@ class Turn:
             self._stand(doing, act)
         try:
             came = self._companion.wait(max(0.0, deadline - time.monotonic()))
-            if not came and not self._place.give_up():
+            if not came and not self._place.want(None):
                 came = self._companion.wait()
         except Exception:
             self._place = None
@@ -153,7 +153,7 @@ class Turn:
         """Want the place again that was given up; False if there is none any more."""
         if self._place is None:
             return False
-        if self._place.come_back(act):
+        if self._place.want(act):
             return True
         # Its turn came while nobody wanted it, or could not come.
         self._place = None
@@ -176,7 +176,7 @@ class Turn:
 
     def _forget_place(self) -> None:
         """Leave the line to the thread that stands in it, which closes it."""
-        self._place.give_up()
+        self._place.want(None)
         self._place = None
         self._line, self._companion = _Line(self._paths), beside.Companion()
 
@@ -209,15 +209,8 @@ class _Place:
         else:
             act()
 
-    def give_up(self) -> bool:
-        """Want it no more; False if the turn came before."""
-        with self._changing:
-            if not self.came:
-                self._act = None
-            return not self.came
-
-    def come_back(self, act: Callable[[], None]) -> bool:
-        """Want it again; False if the turn came and went meanwhile."""
+    def want(self, act: Callable[[], None] | None) -> bool:
+        """Want this done when the turn comes, or nothing; False if it came before."""
         with self._changing:
             if not self.came:
                 self._act = act

@@ -90,16 +90,15 @@ def sync(
     """Sync both files; returns what went wrong with the segment and with the log."""
     if segment is None:
         return [None, _error_of(log.sync)]
-    beside_log = log.slow
-    if beside_log:
+    if log.slow:
         try:
             companion.start(segment.sync)
         except RuntimeError:
             # No more threads: one after the other, then.
-            beside_log = False
-    if beside_log:
-        failed_log = _error_of(log.sync)
-        return [_error_of(companion.wait), failed_log]
+            pass
+        else:
+            failed_log = _error_of(log.sync)
+            return [_error_of(companion.wait), failed_log]
     # The disk is at both before either is waited for, without the cost of a thread.
     begun_segment, begun_log = _error_of(segment.begin), _error_of(log.begin)
     failed_log = begun_log or _error_of(log.sync)

@@ -36,14 +36,6 @@ from pra.events import Events
 from pra.journal import Mismatch
 
 
-def scanned(where):
-    """What a scan of the last segment begins with."""
-    segment = segments.listing(where)[-1]
-    with open(segment.path, "rb") as file:
-        raw = file.read()
-    return raw, records.SEGMENT_HEADER, segments.header_of(segment, raw).state()
-
-
 def test_every_acknowledged_row_survives_the_loss_of_the_data_volume(config, where, events):
     before = add(events, 3)
     backup.run(config)
@@ -264,12 +256,10 @@ def test_much_that_others_wrote_is_read_as_well_as_a_little(config, where, event
 def test_nothing_is_written_behind_a_damaged_record_of_another(config, where, events):
     add(events, 1)
     Events(config).add("by another process")
-    segment = segments.listing(where)[-1]
-    raw, start, state = scanned(where)
-    found = records.Scan(raw, start, state).read()
-    raw = bytearray(raw)
-    raw[found[-1].end - 5] ^= 1
-    overwrite(segment.path, bytes(raw))
+    path = last_segment(where)
+    raw = bytearray(content(path))
+    raw[sound_end(path) - 5] ^= 1
+    overwrite(path, bytes(raw))
     with pytest.raises(Mismatch):
         events.add("behind it")
     backup.run(config)

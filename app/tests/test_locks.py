@@ -1,6 +1,5 @@
 """The turns: who writes, who waits, and what is left of a wait that ran out."""
 
-import contextlib
 import errno
 import gc
 import os
@@ -14,6 +13,14 @@ from helpers import add
 from pra import beside, fileops, locks
 from pra.database import Database
 from pra.errors import Locked, Refused
+
+
+def until(holds, seconds=10):
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
@@ -52,8 +59,7 @@ def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(
             os.read(hold, 1)
             os._exit(0)
     try:
-        while not impatient._place.came:
-            time.sleep(0.001)
+        until(lambda: impatient._place.came)
         with locks.writer(where, "writing", seconds=1):
             pass
     finally:
@@ -121,14 +127,6 @@ def test_a_fork_does_not_share_the_lock_of_its_parent(where, events, monkeypatch
     assert events._database.write("holding the lock", look) == 0
 
 
-def in_line(place, seconds=10):
-    """Wait until somebody stands in line for the writer lock, or has it."""
-    end = time.monotonic() + seconds
-    while not place():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def test_who_waited_acts_in_the_thread_that_waited(where):
     """To wake another one first would keep all who wait from their turn."""
     turn, acted = locks.writing(where), []
@@ -137,7 +135,7 @@ def test_who_waited_acts_in_the_thread_that_waited(where):
     )
     with locks.writer(where, "holding it"):
         waiting.start()
-        in_line(lambda: turn._place)
+        until(lambda: turn._place)
     waiting.join()
     assert acted and acted[0] not in (waiting.ident, threading.get_ident())
     assert turn.run("free", threading.get_ident, 0) == threading.get_ident()
@@ -160,7 +158,7 @@ def test_what_goes_wrong_in_a_turn_is_said_and_ends_it(where, waits):
     if waits:
         with locks.writer(where, "holding it"):
             asking.start()
-            in_line(lambda: turn._place)
+            until(lambda: turn._place)
     else:
         asking.start()
     asking.join()
@@ -184,7 +182,7 @@ def test_an_act_outlasts_the_wait_for_its_turn(where):
     asking = threading.Thread(target=lambda: done.append(turn.run("waiting", act, 0.5)))
     with locks.writer(where, "holding it"):
         asking.start()
-        in_line(lambda: turn._place)
+        until(lambda: turn._place)
     assert came.wait(10)
     asking.join(timeout=0.6)
     assert asking.is_alive()
@@ -194,21 +192,17 @@ def test_an_act_outlasts_the_wait_for_its_turn(where):
     turn.close()
 
 
-@contextlib.contextmanager
-def interrupted(where, turn, act, begun):
-    """Interrupt this thread, which waited for its turn, once the act has begun."""
+def run_interrupted(where, turn, act, begun):
+    """Wait for a turn, and be interrupted once the act has begun."""
     held, go_on = threading.Event(), threading.Event()
 
     def hold():
-        turns = locks.writing(where)
-        turns.take("holding it", 1)
-        held.set()
-        go_on.wait(10)
-        turns.release()
-        turns.close()
+        with locks.writer(where, "holding it"):
+            held.set()
+            go_on.wait(10)
 
     def interrupt():
-        in_line(lambda: turn._place)
+        until(lambda: turn._place)
         go_on.set()
         assert begun.wait(10)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -221,7 +215,6 @@ def interrupted(where, turn, act, begun):
         turn.run("interrupted", act, 10)
     holder.join()
     interrupter.join()
-    yield
 
 
 def test_an_interrupted_act_ends_its_own_turn_and_no_other(where):
@@ -232,12 +225,12 @@ def test_an_interrupted_act_ends_its_own_turn_and_no_other(where):
         begun.set()
         end.wait(10)
 
-    with interrupted(where, turn, act, begun):
-        with pytest.raises(Locked):
-            turn.run("again", lambda: None, 0.02)
-        taken = turn._line._taken
-        end.set()
-        in_line(lambda: turn._place.came)
+    run_interrupted(where, turn, act, begun)
+    with pytest.raises(Locked):
+        turn.run("again", lambda: None, 0.02)
+    taken = turn._line._taken
+    end.set()
+    until(lambda: turn._place.came)
     assert taken == 1
     with locks.writer(where, "afterwards", seconds=5):
         pass
@@ -261,8 +254,8 @@ def test_an_interrupted_act_unlocks_though_the_process_forked(where):
         end.wait(10)
 
     try:
-        with interrupted(where, turn, act, begun):
-            end.set()
+        run_interrupted(where, turn, act, begun)
+        end.set()
         with locks.writer(where, "afterwards", seconds=5):
             pass
     finally:
@@ -297,7 +290,7 @@ def test_what_went_wrong_while_nobody_wanted_the_turn_is_nobodys_failure(where, 
                 raise MemoryError
 
             patch.setattr(fileops, "identity", fail)
-        in_line(lambda: turn._place.came)
+        until(lambda: turn._place.came)
     assert turn.run("later", lambda: "had", 5) == "had"
     turn.close()
 
@@ -334,7 +327,7 @@ def test_failures_behind_a_wait_leave_no_descriptor_to_the_garbage_collector(whe
         asking = threading.Thread(target=attempt)
         with locks.writer(where, "holding it"):
             asking.start()
-            in_line(lambda: not events._database._turns)
+            until(lambda: not events._database._turns)
         asking.join()
 
     def attempt():

@@ -155,17 +155,17 @@ pub(super) fn not_answering(cluster: &Cluster, said: &str) -> Failure {
     let name = &cluster.name;
     // kubectl says the same once for each of its tries.
     let said = said.lines().last().unwrap_or_default();
-    if cluster.has_load_balancer() {
-        return Failure::tool(format!(
-            "the cluster {name} runs, but does not answer: {said}"
-        ))
-        .next(format!("k3d cluster stop {name} && cargo xtask setup"));
-    }
-    Failure::tool(format!(
-        "the cluster {name} runs, but does not answer: it has no load balancer (any more), \
-         which k3d cannot make anew: {said}"
-    ))
-    .next("cargo xtask teardown, which removes the volumes too, then cargo xtask setup")
+    let (lacks, next) = if cluster.has_load_balancer() {
+        ("", format!("k3d cluster stop {name} && cargo xtask setup"))
+    } else {
+        (
+            "it has no load balancer (any more), which k3d cannot make anew: ",
+            "cargo xtask teardown, which removes the volumes too, then cargo xtask setup"
+                .to_owned(),
+        )
+    };
+    let said = format!("the cluster {name} runs, but does not answer: {lacks}{said}");
+    Failure::tool(said).next(next)
 }
 
 /// Why k3d fails to create a cluster.
