@@ -2,6 +2,8 @@
 //! notes and errors to standard error. With `--json` standard output carries
 //! one document and nothing else.
 
+mod table;
+
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -180,10 +182,15 @@ impl Ui {
         read_line(wait::READER).map(drop)
     }
 
-    /// A table with its columns aligned, without a heading where all headers
-    /// are empty; numbers read better on the right.
+    /// A table, as wide as the terminal at most, without a heading where all
+    /// headers are empty.
     pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) {
-        for line in table_lines(headers, rows) {
+        let terminal = if self.json() {
+            console::Term::stderr()
+        } else {
+            console::Term::stdout()
+        };
+        for line in table::lines(headers, rows, width(&terminal)) {
             self.say(&line);
         }
     }
@@ -223,7 +230,8 @@ impl Ui {
             .map(|(what, took)| vec![what.clone(), format!("{:.2}", took.as_secs_f64())])
             .collect();
         rows.push(vec!["in all".into(), format!("{:.2}", self.elapsed())]);
-        for line in table_lines(&["what", "seconds"], &rows) {
+        let width = width(&console::Term::stderr());
+        for line in table::lines(&["what", "seconds"], &rows, width) {
             self.err(&line);
         }
     }
@@ -311,6 +319,12 @@ impl Drop for Step {
     }
 }
 
+/// How wide a terminal is; `None` for a file or a pipe, where nothing is wrapped.
+fn width(terminal: &console::Term) -> Option<usize> {
+    let (_, columns) = terminal.size_checked()?;
+    Some(usize::from(columns))
+}
+
 /// A line of standard input. A read goes on after ctrl-C, so it must not be this
 /// thread's.
 fn read_line(wait: wait::Wait) -> anyhow::Result<String> {
@@ -323,56 +337,4 @@ fn read_line(wait: wait::Wait) -> anyhow::Result<String> {
     });
     let line = wait::until(wait, || Ok(told.try_recv().ok()))?;
     line.context("reading from the terminal")
-}
-
-fn table_lines(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let width = |text: &str| text.chars().count();
-    let columns = headers.len();
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            let cells = rows.iter().map(|row| width(&row[column]));
-            cells.chain([width(headers[column])]).max().unwrap_or(0)
-        })
-        .collect();
-    let numeric: Vec<bool> = (0..columns)
-        .map(|column| {
-            let mut cells = rows.iter().map(|row| row[column].as_str());
-            cells.all(|cell| cell.chars().all(|c| c.is_ascii_digit() || ".-".contains(c)))
-        })
-        .collect();
-    let line = |cells: Vec<&str>| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| {
-            let gap = " ".repeat(widths[column] - width(cell));
-            if numeric[column] {
-                format!("{gap}{cell}")
-            } else {
-                format!("{cell}{gap}")
-            }
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let titled = headers.iter().any(|header| !header.is_empty());
-    titled
-        .then(|| line(headers.to_vec()))
-        .into_iter()
-        .chain(
-            rows.iter()
-                .map(|row| line(row.iter().map(String::as_str).collect())),
-        )
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_align_and_numbers_stand_on_the_right() {
-        let rows = vec![
-            vec!["créé".to_owned(), "9".to_owned()],
-            vec!["x".to_owned(), "120".to_owned()],
-        ];
-        let lines = table_lines(&["name", "rows"], &rows);
-        assert_eq!(lines, ["name  rows", "créé     9", "x      120"]);
-    }
 }

@@ -191,17 +191,22 @@ pub fn find(asked: &str) -> Result<&'static Scenario> {
         .iter()
         .find(|scenario| scenario.name == asked || Some(scenario.number) == number);
     found.ok_or_else(|| {
-        let names: Vec<String> = ALL
-            .iter()
-            .map(|scenario| format!("{} ({})", scenario.name, scenario.number))
-            .collect();
-        Failure::usage(format!(
-            "there is no scenario {asked:?}; there are: {}",
-            names.join(", ")
-        ))
-        .next("cargo xtask scenario --list")
-        .into()
+        let failure = Failure::usage(format!("there is no scenario {asked:?}"));
+        let next = match nearest(asked) {
+            Some(name) => format!("did you mean {name}? cargo xtask scenario --list has them all"),
+            None => "cargo xtask scenario --list".to_owned(),
+        };
+        failure.next(next).into()
     })
+}
+
+/// The name that was most likely meant, by the measure that clap takes too.
+fn nearest(asked: &str) -> Option<&'static str> {
+    let likeness = |name: &str| strsim::jaro(asked, name);
+    let names = ALL.iter().map(|one| one.name);
+    names
+        .filter(|name| likeness(name) > 0.7)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 #[cfg(test)]
@@ -212,8 +217,17 @@ mod tests {
     fn a_scenario_is_found_by_name_and_by_number() {
         assert_eq!(find("2").unwrap().name, "volume-loss");
         assert_eq!(find("pod-crash").unwrap().number, 1);
-        let said = find("meteor").err().unwrap().to_string();
-        assert!(said.contains("volume-loss (2)"), "{said}");
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_the_one_that_was_meant() {
+        for (asked, meant) in [("volume-los", "volume-loss"), ("podcrash", "pod-crash")] {
+            let error = find(asked).err().unwrap();
+            let next = crate::failure::next(&error).unwrap();
+            assert!(next.contains(&format!("did you mean {meant}?")), "{next}");
+        }
+        let error = find("meteor").err().unwrap();
+        assert_eq!(crate::failure::next(&error), Some("cargo xtask scenario --list"));
     }
 
     #[test]

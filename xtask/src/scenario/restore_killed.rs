@@ -67,12 +67,31 @@ fn kill_one(engine: &dyn Engine) -> Result<()> {
             .join()
             .map_err(|_| anyhow!("the thread of the restore crashed"))
     })?;
-    if first.is_ok() {
-        return Err(
-            Failure::promise("the restore had ended before it could be killed")
-                .next("cargo xtask scenario restore-killed")
-                .into(),
-        );
+    insist_on_a_kill(&first)
+}
+
+/// Where the restore was faster than the kill the experiment failed, and no
+/// promise: nothing was shown either way.
+fn insist_on_a_kill<T>(first: &Result<T>) -> Result<()> {
+    if first.is_err() {
+        return Ok(());
     }
-    Ok(())
+    Err(
+        Failure::tool("the restore had ended before it could be killed")
+            .next("cargo xtask scenario restore-killed")
+            .into(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, kind};
+
+    #[test]
+    fn a_restore_that_was_too_fast_to_be_killed_breaks_no_promise() {
+        let error = insist_on_a_kill(&Ok(())).unwrap_err();
+        assert_eq!(kind(&error), Kind::Tool);
+        insist_on_a_kill(&Err::<(), _>(anyhow!("killed"))).unwrap();
+    }
 }
