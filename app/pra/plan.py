@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import apsw
+
 from pra import (
     backup,
     candidate,
@@ -16,6 +18,7 @@ from pra import (
     volumes,
 )
 from pra.candidate import Candidate, Timer
+from pra.errors import Damaged
 from pra.layout import Layout
 from pra.restore import Choice
 from pra.settings import Settings
@@ -28,7 +31,9 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
 
     Returns:
         {"status": "planned", "goal", "point", "replayed", "rows", "gained", "lost",
-        "changed", "left_behind", "bytes", "incomplete", "skipped", "seconds"};
+        "changed", "unreadable", "left_behind", "bytes", "incomplete", "skipped", "seconds"};
+        "gained", "lost" and "changed" are None where the current database cannot be read,
+        and "unreadable" says why;
         "left_behind" is {"first_seq", "last_seq", "transactions"} or None: the
         writes on the current timeline that the restored database would lack.
 
@@ -63,24 +68,43 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
 
 
 def _compare(where: Layout, built: Candidate) -> dict:
-    number = volumes.current(where)
-    with sqlite.errors("comparing with the current database"):
+    with sqlite.errors("looking at the planned database"):
         planned = sqlite.open_resting(built.path)
-        current = None
         try:
-            if number is not None:
-                current = sqlite.open_live(f"{where.generation(number)}/app.db")
-                current.execute("BEGIN")
             rows = schema.totals(planned)[0]
-            gained, lost, changed = _difference(
-                planned.execute(_ROWS), current.execute(_ROWS) if current else iter(())
-            )
+            try:
+                found, unreadable = _against_current(where, planned), None
+            except Damaged as error:
+                found, unreadable = (None, None, None), error.happened
         finally:
             planned.close()
-            if current:
-                current.close(True)
-    size = fileops.size(built.path)
-    return {"rows": rows, "gained": gained, "lost": lost, "changed": changed, "bytes": size}
+    gained, lost, changed = found
+    return {
+        "rows": rows,
+        "gained": gained,
+        "lost": lost,
+        "changed": changed,
+        "unreadable": unreadable,
+        "bytes": fileops.size(built.path),
+    }
+
+
+def _against_current(where: Layout, planned: apsw.Connection) -> tuple[int, int, int]:
+    """As ``_difference``, against the current database, or against none.
+
+    Raises:
+        Damaged: that cannot be read.
+    """
+    number = volumes.current(where)
+    if number is None:
+        return _difference(planned.execute(_ROWS), iter(()))
+    with sqlite.errors("comparing with the current database"):
+        current = sqlite.open_live(f"{where.generation(number)}/app.db")
+        try:
+            current.execute("BEGIN")
+            return _difference(planned.execute(_ROWS), current.execute(_ROWS))
+        finally:
+            current.close(True)
 
 
 def _difference(planned: Iterator, current: Iterator) -> tuple[int, int, int]:

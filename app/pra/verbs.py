@@ -176,9 +176,12 @@ def _plan_text(planned: dict) -> str:
         if left
         else "no transaction would be left behind"
     )
+    if planned["unreadable"]:
+        against = f"what is there now cannot be compared: {planned['unreadable']}"
+    else:
+        against = "{gained} gained, {lost} lost, {changed} changed".format_map(planned)
     return (
-        f"{planned['goal']}: {planned['rows']} rows; {planned['gained']} gained,"
-        f" {planned['lost']} lost, {planned['changed']} changed\n{behind}\n"
+        f"{planned['goal']}: {planned['rows']} rows; {against}\n{behind}\n"
         f"about {planned['seconds']:.1f} s; nothing was changed"
     )
 

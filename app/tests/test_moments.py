@@ -1,9 +1,11 @@
 """Restores to chosen moments, timelines, undo and plan."""
 
+import os
+
 import pytest
 from helpers import add, as_rows, bring, journaled, lose_data, rewrite, rows
 
-from pra import backup, clock, log, plan, points, restore, targets, timelines
+from pra import backup, clock, fileops, log, plan, points, restore, targets, timelines
 from pra.errors import PraError, Refused, UsageError
 from pra.events import Events
 
@@ -274,3 +276,16 @@ def test_a_restore_while_writers_are_at_work_loses_nothing_acknowledged(config, 
     lose_data(where)
     bring(config)
     assert set(as_rows(acknowledged)) <= set(rows(where))
+
+
+def test_a_plan_says_where_what_is_there_cannot_be_read(config, where, events):
+    add(events, 3)
+    backup.run(config)
+    with open(os.path.realpath(where.link), "r+b") as file:
+        file.write(bytes(os.path.getsize(file.fileno())))
+    for name in ("-wal", "-shm"):
+        fileops.remove(os.path.realpath(where.link) + name)
+    planned = plan.run(config, targets.latest)
+    assert planned["rows"] == 3
+    assert (planned["gained"], planned["lost"], planned["changed"]) == (None, None, None)
+    assert "database" in planned["unreadable"]

@@ -73,11 +73,36 @@ pub struct Plan {
     pub point: Option<String>,
     pub replayed: u64,
     pub rows: u64,
-    pub gained: u64,
-    pub lost: u64,
-    pub changed: u64,
+    /// Against what is there now; `None` where that cannot be read.
+    pub gained: Option<u64>,
+    pub lost: Option<u64>,
+    pub changed: Option<u64>,
+    /// Why what is there now cannot be read.
+    pub unreadable: Option<String>,
     pub left_behind: Option<LeftBehind>,
     pub seconds: f64,
+}
+
+impl Plan {
+    /// Whether rows that are there now would be lost or changed, or may be.
+    pub fn takes_something(&self) -> bool {
+        self.lost != Some(0) || self.changed != Some(0)
+    }
+
+    /// What there is to gain and to lose, in words.
+    pub fn against(&self) -> String {
+        let rows = self.rows;
+        match (self.lost, self.changed, self.gained) {
+            (Some(lost), Some(changed), Some(gained)) => format!(
+                "{rows} rows; of what is there now {lost} would be lost and {changed} changed, \
+                 {gained} gained"
+            ),
+            _ => format!(
+                "{rows} rows; what is there now cannot be compared ({})",
+                self.unreadable.as_deref().unwrap_or("it cannot be read")
+            ),
+        }
+    }
 }
 
 /// The writes of the current timeline that the restored database would lack.

@@ -91,6 +91,18 @@ impl Lab {
         self.state().join("version")
     }
 
+    /// The command that has the lab, where one does; changes nothing.
+    pub fn holder(&self) -> Result<Option<String>> {
+        let path = self.state().join("lock");
+        let Ok(mut file) = File::open(&path) else {
+            return Ok(None);
+        };
+        if file.try_lock_shared().is_ok() {
+            return Ok(None);
+        }
+        name_of_holder(&mut file, &path).map(Some)
+    }
+
     /// Takes the lab for one command that changes it; waits for another that
     /// has it, after `on_wait` was told who that is.
     pub fn lock(&self, command: &str, on_wait: impl FnOnce(&str)) -> Result<Lock> {
@@ -108,12 +120,7 @@ impl Lab {
                     .next("cargo xtask preflight"),
             )?;
         if file.try_lock().is_err() {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder)
-                .with_context(|| format!("reading {}", path.display()))?;
-            // Another command that began this instant has not said its name yet.
-            let holder = Some(holder.trim()).filter(|holder| !holder.is_empty());
-            on_wait(holder.unwrap_or("another command"));
+            on_wait(&name_of_holder(&mut file, &path)?);
             wait::until(wait::LAB_LOCK, || Ok(file.try_lock().ok()))?;
         }
         let holder = format!("`cargo xtask {command}` (process {})\n", std::process::id());
@@ -123,6 +130,15 @@ impl Lab {
             .context("naming the holder of the lock")?;
         Ok(Lock { _file: file })
     }
+}
+
+fn name_of_holder(lock: &mut File, path: &Path) -> Result<String> {
+    let mut holder = String::new();
+    lock.read_to_string(&mut holder)
+        .with_context(|| format!("reading {}", path.display()))?;
+    // One that began this instant has not said its name yet.
+    let holder = Some(holder.trim()).filter(|holder| !holder.is_empty());
+    Ok(holder.unwrap_or("another command").to_owned())
 }
 
 /// Held while a command changes the lab; the kernel lets go of it with the

@@ -161,9 +161,9 @@ fn points_are_listed_and_restored(lab: &TestLab) {
     assert!(known.iter().any(|point| point["name"] == name), "{alone}");
 
     // Brings the application back first.
-    let restored = lab.json(&["restore", name]);
+    let restored = lab.json(&["restore", name, "--yes"]);
     assert_eq!(lab.curl("/count")["count"], oldest["rows"], "{restored}");
-    lab.json(&["undo"]);
+    lab.json(&["undo", "--yes"]);
     assert!(lab.curl("/count")["count"].as_u64() > oldest["rows"].as_u64());
 
     let said = lab.fails(2, &["restore", "app-1.db"]);

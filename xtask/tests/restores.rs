@@ -20,7 +20,15 @@ fn restore_points_are_listed_restored_and_refused() {
     assert_eq!(listed["latest"], name);
     assert_eq!(listed["points"][0]["status"], "verified");
 
-    let restored = lab.json(&["restore", name]);
+    let said = lab.fails(2, &["restore", name]);
+    let asked = "1 rows; of what is there now 1 would be lost";
+    assert!(said.contains(asked) && said.contains("--yes"), "{said}");
+    assert_eq!(
+        lab.curl("/count")["count"],
+        2,
+        "a restore acted without a yes"
+    );
+    let restored = lab.json(&["restore", name, "--yes"]);
     assert_eq!(restored["restore"]["rows"], 1);
     assert_eq!(restored["backup"]["point"]["status"], "verified");
     assert_eq!(restored["proof"]["status"], "journaled", "{restored}");
@@ -71,13 +79,16 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
     assert!(shown.contains(&behind), "{shown}");
     assert_eq!(lab.curl("/count")["count"], 3, "a plan changed something");
 
-    lab.json(&["restore", "--to-before", &seq]);
+    lab.json(&["restore", "--to-before", &seq, "--yes"]);
     assert_eq!(lab.curl("/consultation")[0]["message"], "two");
+    // It only gives rows back, so there is nothing to ask.
     lab.json(&["undo"]);
     assert_eq!(lab.curl("/consultation")[0]["message"], "three");
+    lab.json(&["undo", "--yes"]);
+    lab.json(&["undo"]);
 
     let moment = log["transactions"][1]["time"].as_str().unwrap();
-    lab.json(&["restore", "--to", moment]);
+    lab.json(&["restore", "--to", moment, "--yes"]);
     assert_eq!(lab.curl("/consultation")[0]["message"], "two");
     lab.fails(2, &["restore", "--to", "yesterday"]);
     for command in [&["restore"][..], &["restore", "--plan"]] {
@@ -142,4 +153,40 @@ fn a_restore_behind_which_nothing_is_journaled_is_no_recovery() {
     let said = lab.fails(1, &["restore", "latest"]);
     assert!(said.contains("proving that writes are journaled"), "{said}");
     assert_eq!(lab.curl("/count")["count"], 1);
+}
+
+/// What a drill does with the lab is no reason to wait for a mere look at it.
+#[test]
+fn looking_at_points_and_journal_waits_for_nobody() {
+    let lab = TestLab::new("looking");
+    lab.json(&["add", "one"]);
+    let lock = fs::File::open(lab.root.join(".lab/state/lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(lab.json(&["restore", "--list"])["points"].is_array());
+    let log = lab.json(&["restore", "--log"]);
+    assert_eq!(log["transactions"][0]["added"], 1);
+    lab.json(&["status"]);
+    lock.unlock().unwrap();
+
+    lab.json(&["teardown", "--yes"]);
+    lock.lock().unwrap();
+    let said = lab.fails(4, &["restore", "--list"]);
+    assert!(said.contains("teardown` (process"), "{said}");
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_replaced_only_after_a_yes() {
+    let lab = TestLab::new("unreadable");
+    lab.json(&["add", "one"]);
+    lab.json(&["backup"]);
+    lab.json(&[
+        "local",
+        "python",
+        "import glob, os\nfor p in glob.glob(os.environ['PRA_DATA_DIR'] + '/g*/app.db*'):\n \
+         size = os.path.getsize(p)\n open(p, 'r+b').write(b'x' * size)",
+    ]);
+    let said = lab.fails(2, &["restore", "latest"]);
+    assert!(said.contains("cannot be compared"), "{said}");
+    let restored = lab.json(&["restore", "latest", "--yes"]);
+    assert_eq!(restored["restore"]["rows"], 1);
 }

@@ -4,17 +4,16 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 
-use crate::app::{self, Plan, Restored, Said};
-use crate::commands::setup;
+use crate::app::{Restored, Said};
+use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy};
 use crate::engine::{self, Engine};
 use crate::protected::{self, Protected};
 use crate::scenario::mark;
-use crate::wait;
 
 pub fn export(ctx: &Context, file: &Path) -> Result<()> {
     copy::insist_on_room_for_a_name(ctx, file)?;
@@ -85,17 +84,9 @@ fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
     ctx.ui.say(&format!(
         "Adopting {}: {}. Nothing was touched.",
         file.display(),
-        against(&said.value)
+        said.value.against()
     ));
     Ok(())
-}
-
-/// What there is to gain and to lose, in words.
-fn against(plan: &Plan) -> String {
-    format!(
-        "{} rows; of what is there now {} would be lost and {} changed, {} gained",
-        plan.rows, plan.lost, plan.changed, plan.gained
-    )
 }
 
 /// The lab is built around the copy: nobody writes before it is there.
@@ -119,9 +110,8 @@ fn onto_a_new_lab(
 }
 
 fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {
-    if !ctx.options.yes && !ctx.exec.dry_run() {
-        consent(ctx, engine, file)?;
-    }
+    let doing = format!("Adopting {}", file.display());
+    consent::insist(ctx, engine, &doing, || copy::plan(engine, file))?;
     let restored = take_in(ctx, engine, file)?;
     if restored.is_some() {
         engine::wait_until_ready(engine)?;
@@ -137,27 +127,6 @@ fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Sai
         None => "shown",
     });
     Ok(restored)
-}
-
-/// Asks where rows that are there now would no longer be.
-fn consent(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
-    let url = engine.facts()?.url.context("the lab has no URL")?;
-    let readable = match app::status(&url) {
-        Ok(status) if status.needs_restore => return Ok(()),
-        Ok(_) => copy::plan(engine, file),
-        Err(error) => Err(error),
-    };
-    wait::check_interrupt()?;
-    let what = match readable {
-        Ok(Some(said)) if said.value.lost + said.value.changed == 0 => return Ok(()),
-        Ok(Some(said)) => against(&said.value),
-        Ok(None) => return Ok(()),
-        Err(error) => format!("the database that is there cannot be compared ({error:#})"),
-    };
-    ctx.confirm(&format!(
-        "Adopting {}: {what}. What is there is kept: `cargo xtask undo` brings it back.",
-        file.display()
-    ))
 }
 
 fn tell(

@@ -4,6 +4,7 @@ pub mod add;
 pub mod backup;
 pub mod bench;
 pub mod completions;
+mod consent;
 pub mod copy;
 pub mod drill;
 pub mod faults;

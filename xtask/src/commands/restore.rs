@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::app::{self, Plan, Point, Restored, Said};
+use crate::app::{self, Point, Restored, Said};
 use crate::cli::RestoreArgs;
-use crate::commands::setup;
+use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::engine;
 use crate::failure::Failure;
@@ -68,8 +68,7 @@ fn check_name(point: &str) -> Result<()> {
 }
 
 fn list(ctx: &Context) -> Result<()> {
-    let _lock = ctx.lock("restore --list")?;
-    let engine = setup::with_restore_points(ctx)?;
+    let engine = setup::for_reading(ctx, "restore --list")?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
@@ -130,8 +129,7 @@ fn row(point: &Point) -> Vec<String> {
 }
 
 fn log(ctx: &Context, largest: bool, limit: u32) -> Result<()> {
-    let _lock = ctx.lock("restore --log")?;
-    let engine = setup::bring_up(ctx)?;
+    let engine = setup::for_reading(ctx, "restore --log")?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
@@ -176,25 +174,19 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
         ctx.ui.raw(&said.text);
         return Ok(());
     }
-    let Plan {
-        point,
-        replayed,
-        rows,
-        gained,
-        lost,
-        changed,
-        left_behind,
-        seconds,
-    } = said.value;
-    let base = point.as_deref().unwrap_or("the beginning of the journal");
+    let plan = said.value;
+    let base = plan
+        .point
+        .as_deref()
+        .unwrap_or("the beginning of the journal");
     ctx.ui.say(&format!(
-        "Restoring {target} would start from {base} and replay {replayed} transactions: {rows} rows."
+        "Restoring {target} would start from {base} and replay {} transactions: {} \
+         (worked out in {:.2} s; nothing was touched).",
+        plan.replayed,
+        plan.against(),
+        plan.seconds
     ));
-    ctx.ui.say(&format!(
-        "Against what is there now: {gained} rows gained, {lost} lost, {changed} changed \
-         (worked out in {seconds:.2} s; nothing was touched)."
-    ));
-    if let Some(left) = left_behind {
+    if let Some(left) = plan.left_behind {
         ctx.ui.say(&format!(
             "Writes left behind: {}, transactions {} to {}; `cargo xtask undo` would bring \
              them back.",
@@ -207,6 +199,9 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
 fn bring_back(ctx: &Context, command: &str, target: &str, force: bool) -> Result<()> {
     let _lock = ctx.lock(command)?;
     let engine = setup::bring_up(ctx)?;
+    consent::insist(ctx, engine.as_ref(), &format!("Restoring {target}"), || {
+        app::plan(engine.as_ref(), target, force).map(Some)
+    })?;
     let step = ctx.ui.step(format!("restore {target}"));
     let report = app::restore(engine.as_ref(), target, force)?;
     if report.is_some() {

@@ -68,14 +68,23 @@ pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     copy::up_closed(ctx, engine)
 }
 
-/// The lab's engine where there are restore points to look at; no replica
-/// needs to run for that.
-pub fn with_restore_points(ctx: &Context) -> Result<Box<dyn Engine>> {
+/// The lab's engine for a command that only reads restore points and journal: no
+/// replica needs to run for that, and it waits for nobody. A lab that is not
+/// there is brought up first, unless another command has it.
+pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     if facts.running && facts.has_volume(engine::BACKUP_CLAIM) {
         return Ok(engine);
     }
+    if let Some(holder) = ctx.lab.holder()? {
+        return Err(Failure::tool(format!(
+            "there are no restore points to look at now: {holder} has the lab"
+        ))
+        .next("cargo xtask status")
+        .into());
+    }
+    let _lock = ctx.lock(command)?;
     bring_up(ctx)
 }
 

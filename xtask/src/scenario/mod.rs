@@ -227,7 +227,10 @@ mod tests {
             assert!(next.contains(&format!("did you mean {meant}?")), "{next}");
         }
         let error = find("meteor").err().unwrap();
-        assert_eq!(crate::failure::next(&error), Some("cargo xtask scenario --list"));
+        assert_eq!(
+            crate::failure::next(&error),
+            Some("cargo xtask scenario --list")
+        );
     }
 
     #[test]

@@ -122,7 +122,10 @@ mod tests {
 
     #[test]
     fn a_long_cell_is_wrapped_under_its_column() {
-        let rows = rows(&[["promise", "the latest verified point comes back"], ["kept", "yes"]]);
+        let rows = rows(&[
+            ["promise", "the latest verified point comes back"],
+            ["kept", "yes"],
+        ]);
         let said = lines(&["", ""], &rows, Some(30));
         let wanted = [
             "promise  the latest verified",
@@ -136,7 +139,10 @@ mod tests {
     fn a_word_that_is_wider_than_its_column_is_broken() {
         let rows = rows(&[["kept in", ".lab/runs/2026-11-24T08-08-59-158Z-volume-loss"]]);
         let said = lines(&["", ""], &rows, Some(30));
-        assert!(said.iter().all(|line| line.chars().count() <= 30), "{said:?}");
+        assert!(
+            said.iter().all(|line| line.chars().count() <= 30),
+            "{said:?}"
+        );
         let joined: String = said.iter().map(|line| line[9..].trim()).collect();
         assert_eq!(joined, ".lab/runs/2026-11-24T08-08-59-158Z-volume-loss");
     }
@@ -145,6 +151,9 @@ mod tests {
     fn a_terminal_that_is_too_narrow_for_anything_still_gets_every_word() {
         let rows = rows(&[["a b c d e f g h i j k", "1234567890123456789012345"]]);
         let said = lines(&["words", "number"], &rows, Some(5)).join(" ");
-        assert!(said.contains("1234567890123456789012345") && said.contains('k'), "{said}");
+        assert!(
+            said.contains("1234567890123456789012345") && said.contains('k'),
+            "{said}"
+        );
     }
 }

@@ -1,0 +1,40 @@
+//! Asking before rows that are there now would no longer be.
+
+use anyhow::{Context as _, Result};
+
+use crate::app::{self, Plan, Said};
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::wait;
+
+/// Asks where a restore or an adoption (`doing`, as a person would say it)
+/// takes the place of rows that differ from what it brings. Nothing is asked
+/// where there is no database, or where the plan says that no row is lost or
+/// changed.
+///
+/// # Errors
+/// What is wanted cannot be had, or the answer is no.
+pub fn insist(
+    ctx: &Context,
+    engine: &dyn Engine,
+    doing: &str,
+    plan: impl FnOnce() -> Result<Option<Said<Plan>>>,
+) -> Result<()> {
+    if ctx.options.yes || ctx.exec.dry_run() {
+        return Ok(());
+    }
+    let url = engine.facts()?.url.context("the lab has no URL")?;
+    // Where the application does not answer there is more reason to ask.
+    if app::status(&url).is_ok_and(|status| status.needs_restore) {
+        return Ok(());
+    }
+    let planned = plan()?;
+    wait::check_interrupt()?;
+    let Some(Said { value: plan, .. }) = planned.filter(|said| said.value.takes_something()) else {
+        return Ok(());
+    };
+    ctx.confirm(&format!(
+        "{doing}: {}. What is there is kept: `cargo xtask undo` brings it back.",
+        plan.against()
+    ))
+}
