@@ -151,6 +151,8 @@ pub struct Group {
     pub engine: String,
     pub protection: String,
     pub runs: Vec<DrillRun>,
+    /// Runs that were begun and not ended, and are in no figure.
+    pub cut_off: usize,
     pub figures: Vec<Figure>,
     pub objectives: Vec<Objective>,
 }
@@ -177,12 +179,24 @@ pub struct Figure {
     pub n: usize,
     pub min: f64,
     pub median: f64,
-    pub p95: f64,
+    /// Of fewer than [`LEAST_FOR_P95`] runs it is their maximum; older results
+    /// state that as if it were one.
+    pub p95: Option<f64>,
     pub max: f64,
     /// Interval for the median and the coverage that it really has.
     pub median_low: f64,
     pub median_high: f64,
     pub coverage: f64,
+}
+
+/// As many runs a 95th percentile needs that is not their maximum.
+const LEAST_FOR_P95: usize = 20;
+
+impl Figure {
+    /// The 95th percentile, where there is one beside the maximum.
+    pub fn p95(&self) -> Option<f64> {
+        self.p95.filter(|_| self.n >= LEAST_FOR_P95)
+    }
 }
 
 /// A folder with a result.
@@ -269,6 +283,17 @@ mod tests {
         assert_eq!((scenario.passed, scenario.rto.seconds), (true, 0.5));
         let drill = parse(r#"{"groups":[]}"#).unwrap();
         assert!(matches!(drill, Document::Drill(_)));
+    }
+
+    #[test]
+    fn a_95th_percentile_of_few_runs_is_not_taken_for_one() {
+        let figure = |n: usize| -> Figure {
+            let text = format!(r#"{{"n":{n},"p95":3.0,"max":3.0}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        assert_eq!((figure(19).p95(), figure(20).p95()), (None, Some(3.0)));
+        let none: Figure = serde_json::from_str(r#"{"n":2,"p95":null,"max":3.0}"#).unwrap();
+        assert_eq!(none.p95(), None);
     }
 
     #[test]

@@ -90,9 +90,14 @@ fn group(protection: &str, rpo: f64) -> Value {
 }
 
 fn drill() -> Value {
+    let mut few = group("journal", 0.0);
+    few["cut_off"] = json!(1);
+    for figure in few["figures"].as_array_mut().unwrap() {
+        figure["n"] = json!(3);
+    }
     json!({"began": "2026-11-22T06:00:00Z", "passed": false, "missed": ["rto_seconds: 3 s"],
            "seed": 42, "moments": "Drawn uniformly over the backup interval of 60 s.",
-           "groups": [group("snapshot", 55.0), group("journal", 0.0)],
+           "groups": [group("snapshot", 55.0), few],
            "doubts": ["run 3: 9 of 90 requests were sent late"], "cut_off": "interrupted",
            "commands": ["cargo xtask drill --seed 42"],
            "comparison": ["With the journal nothing was lost."]})
@@ -168,6 +173,8 @@ fn a_drill_and_a_history_become_pages() {
     for said in [
         "requests were sent late",
         "Cut off: interrupted",
+        "1 more cut off",
+        "= max",
         "drill --seed 42",
     ] {
         assert!(html.contains(said), "{said}");

@@ -271,6 +271,12 @@ fn parse_minor(version: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
+/// The project's own configuration.
+#[cfg(test)]
+pub fn example() -> Config {
+    parse(include_str!("../../lab.toml"), Path::new("lab.toml")).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,8 +294,7 @@ mod tests {
 
     #[test]
     fn the_projects_own_configuration_is_good() {
-        let config = parse(GOOD, Path::new("lab.toml")).unwrap();
-        assert_eq!(config.python.minimum(), (3, 10));
+        assert_eq!(example().python.minimum(), (3, 10));
     }
 
     #[test]
@@ -351,7 +356,7 @@ mod tests {
 
     #[test]
     fn rows_can_be_left_out_of_the_objectives() {
-        let config = parse(GOOD, Path::new("lab.toml")).unwrap();
+        let config = example();
         assert!(config.objectives.of("cluster-loss").rpo_rows.is_infinite());
         let said = complain("rpo_rows = 0", "rpo_rows = nan");
         assert!(said.contains("objectives.rpo_rows"), "{said}");

@@ -183,6 +183,13 @@ fn a_drill_that_is_stopped_keeps_what_it_has() {
     let result: Value = serde_json::from_str(&text).unwrap();
     let runs = result["groups"][0]["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 1, "{result}");
+    // The one under way is in no figure, and not passed over either.
+    assert_eq!(result["groups"][0]["cut_off"], 1, "{result}");
+    assert!(said.contains("1 run was begun and not ended"), "{said}");
+    // One run has no 95th percentile: it is the maximum, and called so.
+    let figures = result["groups"][0]["figures"].as_array().unwrap();
+    assert!(figures.iter().all(|one| one["p95"].is_null()), "{result}");
+    assert!(said.contains("= max"), "{said}");
     assert!(
         result["cut_off"].as_str().unwrap().contains("interrupted"),
         "{result}"

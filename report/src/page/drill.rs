@@ -139,7 +139,7 @@ fn figures(group: &Group) -> Markup {
             text(format!("{} ({})", figure.name, figure.unit)),
             time(figure.min),
             time(figure.median),
-            time(figure.p95),
+            figure.p95().map_or_else(|| number("= max"), time),
             time(figure.max),
             Cell::Markup(html! { span.whole { (interval(figure)) } }),
         ]
@@ -152,7 +152,10 @@ fn figures(group: &Group) -> Markup {
         "max",
         "confidence interval of the median",
     ];
-    let caption = format!("{}: spread over {} runs", name(group), group.runs.len());
+    let mut caption = format!("{}: spread over {} runs", name(group), group.runs.len());
+    if group.cut_off > 0 {
+        caption.push_str(&format!("; {} more cut off", group.cut_off));
+    }
     html! {
         h2 { (name(group)) }
         (table(&caption, &headers, rows.collect()))

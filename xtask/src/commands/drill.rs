@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 
+use crate::app;
 use crate::cli::DrillArgs;
 use crate::commands::{report, scenario as play, setup};
 use crate::config::Protection;
@@ -138,7 +139,10 @@ impl Drill<'_> {
         let mut draws = fastrand::Rng::with_seed(result.seed);
         let mut drawn = 0;
         let before = result.groups.len();
-        let groups = self.scenarios.iter().map(|one| Group::new(one.name));
+        let url = self.engine.facts()?.url.unwrap_or_default();
+        let protection = app::status(&url)?.protection;
+        let groups = self.scenarios.iter();
+        let groups = groups.map(|one| Group::new(one.name, self.engine.name(), &protection));
         result.groups.extend(groups);
         let runs = if self.args.until_failure {
             u32::MAX
@@ -181,7 +185,10 @@ impl Drill<'_> {
             step: false,
             draw: Some(draw),
         };
+        // Until it ends: whatever cuts it off, it was begun.
+        group.cut_off += 1;
         let run = play::play(self.ctx, self.engine, scenario, how)?;
+        group.cut_off -= 1;
         group.add(DrillRun::new(&run, number, moment), &run);
         Ok(run.passed)
     }
@@ -223,8 +230,10 @@ fn tell(ctx: &Context, result: &DrillResult) {
         ctx.ui.say(&group.title());
         let rows = group.figures.iter().map(|figure| {
             let mut row = vec![format!("{} ({})", figure.name, figure.unit)];
-            let values = [figure.min, figure.median, figure.p95, figure.max];
-            row.extend(values.map(|value| format!("{value:.3}")));
+            let shown = |value: f64| format!("{value:.3}");
+            row.extend([figure.min, figure.median].map(shown));
+            row.push(figure.p95.map_or_else(|| "= max".to_owned(), shown));
+            row.push(shown(figure.max));
             // One run is no spread.
             row.push(if figure.n == 1 {
                 "-".to_owned()

@@ -44,6 +44,8 @@ pub struct Group {
     pub engine: &'static str,
     pub protection: String,
     pub runs: Vec<DrillRun>,
+    /// Runs that were begun and not ended: they are in no figure.
+    pub cut_off: usize,
     pub figures: Vec<Figure>,
     pub objectives: Vec<Objective>,
     #[serde(skip)]
@@ -86,12 +88,13 @@ impl DrillRun {
 }
 
 impl Group {
-    pub fn new(scenario: &'static str) -> Self {
+    pub fn new(scenario: &'static str, engine: &'static str, protection: &str) -> Self {
         Self {
             scenario,
-            engine: "",
-            protection: String::new(),
+            engine,
+            protection: protection.to_owned(),
             runs: Vec::new(),
+            cut_off: 0,
             figures: Vec::new(),
             objectives: Vec::new(),
             phases: Vec::new(),
@@ -99,8 +102,6 @@ impl Group {
     }
 
     pub fn add(&mut self, run: DrillRun, result: &ScenarioResult) {
-        self.engine = result.engine;
-        self.protection.clone_from(&result.protection);
         for phase in &result.rto.phases {
             match self.phases.iter_mut().find(|(name, _)| *name == phase.name) {
                 Some((_, values)) => values.push(phase.seconds),
@@ -111,8 +112,12 @@ impl Group {
     }
 
     pub fn title(&self) -> String {
+        let more = match self.cut_off {
+            0 => String::new(),
+            count => format!(", and {count} cut off"),
+        };
         format!(
-            "{}, {}, {}: {} run{}",
+            "{}, {}, {}: {} run{}{more}",
             self.scenario,
             self.protection,
             self.engine,
@@ -148,6 +153,10 @@ impl Group {
         let phases =
             phases.filter_map(|(name, values)| Figure::of(format!("phase {name}"), "s", values));
         self.figures = whole.into_iter().flatten().chain(phases).collect();
+        if self.runs.is_empty() {
+            // No objective is met by what never ended.
+            return;
+        }
         let limits = objectives.of(self.scenario);
         let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
         let (lost, rpo, rto) = (worst(&lost), worst(&rpo), worst(&rto));
@@ -164,9 +173,17 @@ impl Group {
         let prefix = self.prefix();
         let runs = self.runs.iter();
         let doubts = runs.flat_map(|run| run.doubts.iter().map(move |one| (run.number, one)));
-        doubts
+        let mut doubts: Vec<String> = doubts
             .map(|(number, one)| format!("{prefix}, run {number}: {one}"))
-            .collect()
+            .collect();
+        if self.cut_off > 0 {
+            doubts.push(format!(
+                "{prefix}: {} begun and not ended, and in none of the figures: whoever waits no \
+                 longer cuts the slowest off",
+                counted(self.cut_off, "run was", "runs were")
+            ));
+        }
+        doubts
     }
 
     fn missed(&self) -> Vec<String> {
@@ -207,13 +224,32 @@ impl Group {
             )
         };
         if lost.max == 0.0 {
-            told.push_str(&format!(
-                " No run lost a row: with 95 % confidence, fewer than {:.1} % of such disasters do.",
-                failing_share(lost.n) * 100.0
-            ));
+            told.push_str(&self.no_loss_so_far());
         }
         Some(told)
     }
+
+    /// What runs without a loss say of all such disasters. One that was cut off
+    /// may have lost rows, so it counts as if it had.
+    fn no_loss_so_far(&self) -> String {
+        let count = self.runs.len() + self.cut_off;
+        let share = failing_share(count, self.cut_off) * 100.0;
+        let counting = match self.cut_off {
+            0 => ": ".to_owned(),
+            cut_off => format!(
+                " that ended; {} cut off and counted as if it had: ",
+                counted(cut_off, "more was", "more were")
+            ),
+        };
+        format!(
+            " No run lost a row{counting}with 95 % confidence, fewer than {share:.1} % of such \
+             disasters do."
+        )
+    }
+}
+
+fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 impl DrillResult {
@@ -252,7 +288,8 @@ impl DrillResult {
     /// Figures, objectives and the comparison, once all runs are there.
     pub fn judge(&mut self, objectives: &Objectives) {
         // One that never had its turn says nothing.
-        self.groups.retain(|group| !group.runs.is_empty());
+        self.groups
+            .retain(|group| !group.runs.is_empty() || group.cut_off > 0);
         for group in &mut self.groups {
             group.judge(objectives);
         }
@@ -262,5 +299,67 @@ impl DrillResult {
             .extend(self.cut_off.iter().filter(|_| self.failed).cloned());
         self.comparison = self.groups.iter().filter_map(Group::told).collect();
         self.passed = self.missed.is_empty();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(ended: u32, cut_off: usize) -> Group {
+        let mut group = Group::new("volume-loss", "local", "journal");
+        group.runs = (1..=ended).map(without_loss).collect();
+        group.cut_off = cut_off;
+        group
+    }
+
+    fn without_loss(number: u32) -> DrillRun {
+        DrillRun {
+            run: String::new(),
+            number,
+            moment_seconds: 1.0,
+            passed: true,
+            broken: Vec::new(),
+            doubts: Vec::new(),
+            lost: 0,
+            rpo_seconds: 0.0,
+            rto_seconds: 1.0,
+            protected_seconds: Some(2.0),
+            failed: 3,
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_is_said_and_counted_as_one_that_may_have_lost() {
+        let whole = group(20, 0);
+        assert!(whole.no_loss_so_far().contains("fewer than 13.9 %"));
+        assert!(whole.doubts().is_empty());
+        assert!(whole.title().ends_with(": 20 runs"), "{}", whole.title());
+
+        let cut = group(19, 1);
+        let said = cut.no_loss_so_far();
+        assert!(said.contains("1 more was cut off"), "{said}");
+        assert!(said.contains("fewer than 21.6 %"), "{said}");
+        let title = cut.title();
+        assert!(title.ends_with(": 19 runs, and 1 cut off"), "{title}");
+        let doubts = cut.doubts();
+        assert!(
+            doubts[0].contains("in none of the figures") && doubts.len() == 1,
+            "{doubts:?}"
+        );
+        assert_eq!(serde_json::to_value(&cut).unwrap()["cut_off"], 1);
+    }
+
+    #[test]
+    fn a_group_of_which_no_run_ended_is_kept_and_meets_no_objective() {
+        let config = crate::config::example();
+        let mut drill = DrillResult::new(1, 60.0, String::new(), BTreeMap::new());
+        drill.groups = vec![group(2, 0), group(0, 1), group(0, 0)];
+        drill.judge(&config.objectives);
+        let kept: Vec<usize> = drill.groups.iter().map(|group| group.runs.len()).collect();
+        assert_eq!(kept, [2, 0]);
+        assert!(drill.groups[1].objectives.is_empty());
+        assert!(!drill.groups[0].objectives.is_empty());
+        assert_eq!(drill.doubts.len(), 1, "{:?}", drill.doubts);
     }
 }

@@ -11,6 +11,10 @@ use serde::Serialize;
 
 /// What the interval should cover; few runs cover less, and say so.
 const WANTED_COVERAGE: f64 = 0.95;
+/// What "with 95 % confidence" leaves to chance.
+const CHANCE: f64 = 0.05;
+/// With fewer values the 95th percentile is the largest of them.
+const LEAST_FOR_P95: usize = 20;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
@@ -19,7 +23,8 @@ pub struct Figure {
     pub n: usize,
     pub min: f64,
     pub median: f64,
-    pub p95: f64,
+    /// `None` where there are too few values for one that is not `max`.
+    pub p95: Option<f64>,
     pub max: f64,
     pub median_low: f64,
     pub median_high: f64,
@@ -41,11 +46,12 @@ impl Figure {
             n,
             min,
             median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0,
-            p95: sorted[rank(0.95, n)],
+            p95: (n >= LEAST_FOR_P95).then(|| sorted[rank(0.95, n)]),
             max,
             median_low: sorted[k - 1],
             median_high: sorted[n - k],
-            coverage: (coverage * 10_000.0).round() / 10_000.0,
+            // Rounded down: it covers no more than it says.
+            coverage: (coverage * 10_000.0).floor() / 10_000.0,
         })
     }
 }
@@ -59,13 +65,12 @@ fn rank(quantile: f64, n: usize) -> usize {
 /// The largest k whose interval still covers what is wanted, and its coverage;
 /// the whole range where there are too few values.
 fn median_interval(n: usize) -> (usize, f64) {
-    // Below: the probability of fewer than k successes in n fair throws.
-    let mut below = 0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX));
-    let mut probability = below;
+    let probabilities = fair_throws(n);
+    // The probability of fewer than k successes.
+    let mut below = probabilities[0];
     let mut best = (1, 1.0 - 2.0 * below);
     for k in 2..=n.div_ceil(2) {
-        probability *= (n - k + 2) as f64 / (k - 1) as f64;
-        below += probability;
+        below += probabilities[k - 1];
         let coverage = 1.0 - 2.0 * below;
         if coverage < WANTED_COVERAGE {
             break;
@@ -75,10 +80,54 @@ fn median_interval(n: usize) -> (usize, f64) {
     (best.0, best.1.max(0.0))
 }
 
+/// The probabilities of 0 to n/2 successes in n fair throws.
+///
+/// From the middle outwards and relative to it: 0.5 to the nth is no number of
+/// a computer's from 1,075 throws on, and what underflows out there is nothing.
+fn fair_throws(n: usize) -> Vec<f64> {
+    let middle = n / 2;
+    let mut weights = vec![1.0; middle + 1];
+    for k in (0..middle).rev() {
+        weights[k] = weights[k + 1] * (k + 1) as f64 / (n - k) as f64;
+    }
+    let lower_half: f64 = weights.iter().sum();
+    let both = if n.is_multiple_of(2) {
+        2.0 * lower_half - weights[middle]
+    } else {
+        2.0 * lower_half
+    };
+    weights.iter().map(|weight| weight / both).collect()
+}
+
 /// With 95 % confidence, at most so large a share of all runs would fail where
-/// none of `n` did (Clopper and Pearson's upper bound for no failure).
-pub fn failing_share(n: usize) -> f64 {
-    1.0 - 0.05_f64.powf(1.0 / n as f64)
+/// `failed` of `n` did (Clopper and Pearson's upper bound).
+pub fn failing_share(n: usize, failed: usize) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    // As many halvings as a fraction has digits.
+    for _ in 0..f64::MANTISSA_DIGITS {
+        let share = f64::midpoint(low, high);
+        if at_most(failed, n, share) > CHANCE {
+            low = share;
+        } else {
+            high = share;
+        }
+    }
+    high
+}
+
+/// The probability that at most `failed` of `n` runs fail where this share of
+/// all does.
+fn at_most(failed: usize, n: usize, share: f64) -> f64 {
+    if failed >= n {
+        return 1.0;
+    }
+    let mut probability = (n as f64 * (-share).ln_1p()).exp();
+    let mut sum = probability;
+    for k in 0..failed {
+        probability *= (n - k) as f64 / (k + 1) as f64 * share / (1.0 - share);
+        sum += probability;
+    }
+    sum
 }
 
 #[cfg(test)]
@@ -90,7 +139,7 @@ mod tests {
         let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
         let figure = Figure::of("rto", "s", &values).unwrap();
         assert_eq!((figure.min, figure.max, figure.median), (1.0, 20.0, 10.5));
-        assert_eq!(figure.p95, 19.0);
+        assert_eq!(figure.p95, Some(19.0));
         // As in the published tables: the 6th and the 15th, with 95.9 %.
         assert_eq!((figure.median_low, figure.median_high), (6.0, 15.0));
         assert_eq!(figure.coverage, 0.9586);
@@ -102,7 +151,7 @@ mod tests {
         assert_eq!((figure.median_low, figure.median_high), (1.0, 5.0));
         assert_eq!(figure.coverage, 0.9375);
         let one = Figure::of("rto", "s", &[3.0]).unwrap();
-        assert_eq!((one.median, one.p95, one.coverage), (3.0, 3.0, 0.0));
+        assert_eq!((one.median, one.max, one.coverage), (3.0, 3.0, 0.0));
         assert!(Figure::of("rto", "s", &[]).is_none());
     }
 
@@ -120,8 +169,44 @@ mod tests {
         assert!((share - 0.9586).abs() < 0.012, "{share}");
     }
 
+    /// The places and coverages as exact integers give them.
     #[test]
-    fn no_failure_in_twenty_runs_bounds_the_share_of_failing_ones() {
-        assert!((failing_share(20) - 0.1391).abs() < 0.0001);
+    fn the_interval_holds_for_any_number_of_runs() {
+        let exact = [
+            (1, 1, 0.0),
+            (2, 1, 0.5),
+            (6, 1, 0.96875),
+            (1074, 505, 0.952_728_117_567),
+            (1075, 505, 0.955_933_520_620),
+            (1076, 506, 0.952_521_829_252),
+            (5000, 2431, 0.950_684_141_896),
+            (20_000, 9861, 0.951_487_538_404),
+        ];
+        for (n, k, coverage) in exact {
+            let found = median_interval(n);
+            assert_eq!(found.0, k, "{n} runs");
+            assert!((found.1 - coverage).abs() < 1e-9, "{n} runs: {}", found.1);
+        }
+    }
+
+    #[test]
+    fn fewer_than_twenty_runs_have_no_95th_percentile_but_their_maximum() {
+        let values: Vec<f64> = (1..=19).map(f64::from).collect();
+        let figure = Figure::of("rto", "s", &values).unwrap();
+        assert_eq!((figure.p95, figure.max), (None, 19.0));
+        let document = serde_json::to_value(&figure).unwrap();
+        assert!(document["p95"].is_null() && document["max"] == 19.0);
+    }
+
+    #[test]
+    fn the_failures_among_runs_bound_the_share_of_failing_ones() {
+        // Exact integers give the same.
+        let cases = [(20, 0, 0.139_108), (20, 1, 0.216_106), (20, 2, 0.282_619)];
+        for (n, failed, share) in cases.into_iter().chain([(3, 1, 0.864_650), (1, 1, 1.0)]) {
+            let found = failing_share(n, failed);
+            assert!((found - share).abs() < 1e-6, "{failed} of {n}: {found}");
+        }
+        // As exact as for few: -ln(0.05) over a million.
+        assert!((failing_share(1_000_000, 0) * 1e6 - 2.995_73).abs() < 1e-4);
     }
 }
