@@ -81,7 +81,7 @@ fn a_copy_outlives_the_lab_and_comes_back_to_a_new_one() {
     let status = lab.json(&["status"]);
     assert_eq!(status["application"]["unprotected"], Value::Null);
     assert_eq!(status["facts"]["wanted"], 2);
-    assert!(!lab.root.join(".lab/state/k8s").exists());
+    assert!(!lab.root.join(".lab/state/k8s-local").exists());
 
     // Protected for real: the volume goes, and everything comes back.
     let added = lab.json(&["add", "on the new lab"]);
@@ -351,7 +351,7 @@ fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
     let (reads, slowly) = SLOWLY;
     lab.edit("app/pra/candidate.py", reads, slowly);
     let mut scenario = lab.spawn(&["scenario", "cluster-loss"]);
-    let building = lab.root.join(".lab/state/k8s");
+    let building = lab.root.join(".lab/state/k8s-local");
     support::await_some("the lab to be built anew", || {
         let folder = lab.root.join(".lab/volumes/pra-data/g1");
         (building.exists() && folder.exists()).then_some(())
@@ -387,7 +387,7 @@ fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
     assert!(!building.exists());
     assert!(
         !lab.root
-            .join(".lab/state/unfinished-scenario.json")
+            .join(".lab/state/unfinished-scenario-local.json")
             .exists()
     );
 }

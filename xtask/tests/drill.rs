@@ -75,7 +75,7 @@ fn protections_are_compared_under_the_same_moments() {
     let status = lab.json(&["status"]);
     assert_eq!(status["application"]["protection"], "journal", "put back");
     assert_eq!(status["facts"]["suspended"], false);
-    assert!(!lab.root.join(".lab/state/k8s").exists());
+    assert!(!lab.root.join(".lab/state/k8s-local").exists());
 
     let report = lab.json(&["report"]);
     let page = fs::read_to_string(report["page"].as_str().unwrap()).unwrap();

@@ -38,7 +38,7 @@ fn await_the_loss(lab: &TestLab) {
 }
 
 fn mark(lab: &TestLab) -> std::path::PathBuf {
-    lab.root.join(".lab/state/unfinished-scenario.json")
+    lab.root.join(".lab/state/unfinished-scenario-local.json")
 }
 
 /// Nothing is left of the disaster, and everything from before is there.
@@ -199,7 +199,7 @@ fn a_drill_that_is_stopped_keeps_what_it_has() {
         "cargo xtask drill volume-loss --runs 50 --protection snapshot --interval 1 --seed 3"
     );
     // The declared protection is in force again.
-    assert!(!lab.root.join(".lab/state/k8s").exists());
+    assert!(!lab.root.join(".lab/state/k8s-local").exists());
     let status = lab.json(&["status"]);
     assert_eq!(status["application"]["protection"], "journal");
     check_the_lab(&lab);

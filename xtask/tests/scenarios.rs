@@ -102,7 +102,7 @@ fn whoever_lists_points_meanwhile_leaves_the_scenario_alone() {
     let lab = TestLab::new("meanwhile");
     lab.json(&["setup"]);
     let mut scenario = lab.spawn(&["scenario", "2"]);
-    let mark = lab.root.join(".lab/state/unfinished-scenario.json");
+    let mark = lab.root.join(".lab/state/unfinished-scenario-local.json");
     support::await_some("the disaster to begin", || mark.exists().then_some(()));
     let output = lab.xtask(&["restore", "--list"]);
     let said = support::said(&output);

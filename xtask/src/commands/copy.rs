@@ -103,7 +103,7 @@ fn onto_a_new_lab(
     copy::open(ctx, engine)?;
     if !ctx.exec.dry_run() {
         // A scenario that was cut off has nothing left to put back.
-        mark::forget(&ctx.lab)?;
+        mark::forget(&ctx.lab, engine.name())?;
     }
     step.done("ready");
     Ok(restored)

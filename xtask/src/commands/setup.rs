@@ -92,8 +92,8 @@ pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
 /// drill off; returns the error to end with.
 pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) -> anyhow::Error {
     let interrupted = failure::kind(&error) == Kind::Interrupted;
-    let cut_off = mark::pending(&ctx.lab).is_ok_and(|pending| pending.is_some())
-        || substitute::path(&ctx.lab.root).exists();
+    let cut_off = mark::pending(&ctx.lab, engine.name()).is_ok_and(|pending| pending.is_some())
+        || substitute::path(&ctx.lab.root, engine.name()).exists();
     if !interrupted || !cut_off {
         return error;
     }
@@ -123,8 +123,8 @@ fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Ends the recovery of a scenario that was interrupted, and the drill around it.
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = mark::pending(&ctx.lab)?;
-    if copy::is_closed(ctx) {
+    let pending = mark::pending(&ctx.lab, engine.name())?;
+    if copy::is_closed(ctx, engine) {
         let copy = pending.as_ref().and_then(|one| one.copy.as_deref());
         reopen(ctx, engine, copy)?;
     }

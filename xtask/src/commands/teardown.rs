@@ -27,15 +27,20 @@ pub fn run(ctx: &Context) -> Result<()> {
     let step = ctx.ui.step("teardown");
     engine.down()?;
     if !ctx.exec.dry_run() {
-        mark::forget(&ctx.lab)?;
+        mark::forget(&ctx.lab, engine.name())?;
     }
-    engine::forget(ctx)?;
+    let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
     step.done(if removed {
         "removed"
     } else {
         "nothing was there"
     });
+    for other in others {
+        ctx.ui.note(&format!(
+            "The lab on the {other} engine is left as it is: cargo xtask --engine {other} teardown"
+        ));
+    }
     if ctx.ui.json() && !ctx.exec.dry_run() {
         return ctx
             .ui

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use super::Engine;
-use super::k3d::{K3dEngine, docker};
-use super::local::LocalEngine;
+use super::k3d::{self, K3dEngine, docker};
+use super::local::{self, LocalEngine};
 use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::lab;
@@ -19,8 +19,8 @@ pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
     Ok(match asked {
         EngineChoice::Local => Box::new(LocalEngine::new(ctx)),
         EngineChoice::K3d => Box::new(K3dEngine::new(ctx)),
-        EngineChoice::Auto => match remembered(ctx) {
-            Some(EngineChoice::K3d) => Box::new(K3dEngine::new(ctx)),
+        EngineChoice::Auto => match remembered(ctx).last().map(String::as_str) {
+            Some(k3d::NAME) => Box::new(K3dEngine::new(ctx)),
             Some(_) => Box::new(LocalEngine::new(ctx)),
             None => find_out(ctx),
         },
@@ -41,27 +41,47 @@ fn file(ctx: &Context) -> PathBuf {
     ctx.lab.state().join("engine")
 }
 
-fn remembered(ctx: &Context) -> Option<EngineChoice> {
-    match fs::read_to_string(file(ctx)).ok()?.trim() {
-        "k3d" => Some(EngineChoice::K3d),
-        "local" => Some(EngineChoice::Local),
-        _ => None,
-    }
+/// The engines that a lab of this checkout is on, the one chosen last at the
+/// end: with `--engine` there can be one on each.
+fn remembered(ctx: &Context) -> Vec<String> {
+    let text = fs::read_to_string(file(ctx)).unwrap_or_default();
+    let known = |line: &&str| [k3d::NAME, local::NAME].contains(line);
+    let lines = text.lines().map(str::trim).filter(known);
+    lines.map(str::to_owned).collect()
 }
 
-/// From here on this lab is on that engine.
+/// From here on there is a lab on that engine.
 pub fn remember(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
     ctx.lab.create()?;
-    lab::write_file(&file(ctx), &format!("{}\n", engine.name()))
+    let mut engines = others(ctx, engine);
+    engines.push(engine.name().to_owned());
+    write(ctx, &engines)
 }
 
-/// The lab is gone: the next one may be on another engine.
-pub fn forget(ctx: &Context) -> Result<()> {
+/// The lab on that engine is gone; returns the engines that still have one. Where
+/// none has, the next lab may be on any.
+pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<String>> {
+    let others = others(ctx, engine);
     if ctx.exec.dry_run() || !file(ctx).exists() {
-        return Ok(());
+        return Ok(others);
     }
-    fs::remove_file(file(ctx)).context("forgetting the engine of the lab")
+    if others.is_empty() {
+        fs::remove_file(file(ctx)).context("forgetting the engine of the lab")?;
+    } else {
+        write(ctx, &others)?;
+    }
+    Ok(others)
+}
+
+fn others(ctx: &Context, engine: &dyn Engine) -> Vec<String> {
+    let mut engines = remembered(ctx);
+    engines.retain(|one| one != engine.name());
+    engines
+}
+
+fn write(ctx: &Context, engines: &[String]) -> Result<()> {
+    lab::write_file(&file(ctx), &(engines.join("\n") + "\n"))
 }

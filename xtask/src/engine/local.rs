@@ -20,6 +20,9 @@ use crate::wait::{self, Wait};
 
 use super::{Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Pod};
 
+/// As in `--engine`, in results, and in the names of this engine's own state.
+pub const NAME: &str = "local";
+
 /// With the pauses between them this takes some four seconds.
 const HOPELESS_RESTARTS: u32 = 3;
 
@@ -232,7 +235,7 @@ impl LocalEngine {
 
 impl Engine for LocalEngine {
     fn name(&self) -> &'static str {
-        "local"
+        NAME
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -45,21 +45,12 @@ enum Document {
 /// The lab's own declarations.
 pub const FOLDER: &str = "k8s";
 
-/// What is applied: `k8s/`, or what stands for it.
-pub fn folder(root: &Path) -> PathBuf {
-    let other = substitute::path(root);
-    if other.is_dir() {
-        return other;
-    }
-    root.join(FOLDER)
-}
-
-/// Reads and checks everything in `k8s/`.
+/// Reads and checks everything in `k8s/`, or in what stands for it.
 ///
 /// # Errors
 /// [`crate::failure::Kind::Usage`], naming file and field.
 pub fn load(root: &Path) -> Result<Manifests> {
-    let dir = folder(root);
+    let dir = substitute::folder(root, crate::engine::local::NAME);
     let mut found = Collected::default();
     for file in yaml_files(&dir)? {
         for document in read(root, &file)? {

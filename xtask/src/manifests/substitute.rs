@@ -1,42 +1,51 @@
 //! A copy of `k8s/` with some values changed, which stands for it while it is
-//! there: the engines apply the copy.
+//! there: the engine that it was made for applies the copy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{FOLDER, folder};
+use super::FOLDER;
 use crate::failure::Failure;
 
-/// Where the copy lies.
-pub fn path(root: &Path) -> PathBuf {
-    root.join(".lab/state/k8s")
+/// Where the copy for an engine lies: the lab on the other one keeps to `k8s/`.
+pub fn path(root: &Path, engine: &str) -> PathBuf {
+    root.join(".lab/state").join(format!("k8s-{engine}"))
+}
+
+/// What an engine applies: `k8s/`, or what stands for it.
+pub fn folder(root: &Path, engine: &str) -> PathBuf {
+    let other = path(root, engine);
+    if other.is_dir() {
+        return other;
+    }
+    root.join(FOLDER)
 }
 
 /// Puts a copy in place in which `key` has that value, beside what was changed
 /// before; the files have to state the key once.
-pub fn change(root: &Path, key: &str, value: &str) -> Result<()> {
-    let copy = path(root);
-    let from = folder(root);
+pub fn change(root: &Path, engine: &str, key: &str, value: &str) -> Result<()> {
+    let copy = path(root, engine);
+    let from = folder(root, engine);
     write_copy(&from, &copy, &format!("{key}:"), value)
         .with_context(|| format!("writing {}", copy.display()))
 }
 
 /// Gives `key` its declared value again; with the last change the copy goes.
-pub fn put_back(root: &Path, key: &str) -> Result<()> {
+pub fn put_back(root: &Path, engine: &str, key: &str) -> Result<()> {
     let declared = texts(&root.join(FOLDER))?;
     let value = stated(&declared, key).unwrap_or_default();
-    change(root, key, &value)?;
-    if texts(&path(root))? == declared {
-        remove(root)?;
+    change(root, engine, key, &value)?;
+    if texts(&path(root, engine))? == declared {
+        remove(root, engine)?;
     }
     Ok(())
 }
 
 /// What is applied for a key; `None` where nothing says.
-pub fn value(root: &Path, key: &str) -> Option<String> {
-    stated(&texts(&folder(root)).ok()?, key)
+pub fn value(root: &Path, engine: &str, key: &str) -> Option<String> {
+    stated(&texts(&folder(root, engine)).ok()?, key)
 }
 
 fn stated(texts: &[(PathBuf, String)], key: &str) -> Option<String> {
@@ -47,8 +56,8 @@ fn stated(texts: &[(PathBuf, String)], key: &str) -> Option<String> {
 }
 
 /// `k8s/` stands for itself again.
-pub fn remove(root: &Path) -> Result<()> {
-    let copy = path(root);
+pub fn remove(root: &Path, engine: &str) -> Result<()> {
+    let copy = path(root, engine);
     fs::remove_dir_all(&copy).with_context(|| format!("removing {}", copy.display()))
 }
 
@@ -117,18 +126,19 @@ mod tests {
         let root = std::env::temp_dir().join(format!("xtask-substitute-{}", std::process::id()));
         fs::create_dir_all(root.join("k8s")).unwrap();
         fs::write(root.join("k8s/a.yaml"), "replicas: 2\nmode: on\n").unwrap();
-        let copied = || fs::read_to_string(path(&root).join("a.yaml")).unwrap();
-        change(&root, "replicas", "0").unwrap();
+        let copied = || fs::read_to_string(path(&root, "local").join("a.yaml")).unwrap();
+        change(&root, "local", "replicas", "0").unwrap();
         assert_eq!(copied(), "replicas: 0\nmode: on\n");
-        assert!(change(&root, "suspend", "true").is_err());
+        assert!(change(&root, "local", "suspend", "true").is_err());
 
-        change(&root, "mode", "off").unwrap();
+        change(&root, "local", "mode", "off").unwrap();
         assert_eq!(copied(), "replicas: 0\nmode: off\n");
-        assert_eq!(value(&root, "replicas").as_deref(), Some("0"));
-        put_back(&root, "replicas").unwrap();
+        assert_eq!(folder(&root, "k3d"), root.join("k8s"), "another lab");
+        assert_eq!(value(&root, "local", "replicas").as_deref(), Some("0"));
+        put_back(&root, "local", "replicas").unwrap();
         assert_eq!(copied(), "replicas: 2\nmode: off\n");
-        put_back(&root, "mode").unwrap();
-        assert!(!path(&root).exists());
+        put_back(&root, "local", "mode").unwrap();
+        assert!(!path(&root, "local").exists());
         fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Course<'a> {
     ) -> Result<(Self, Mark)> {
         let ui = &run.ctx.ui;
         let step = ui.step("the client writes");
-        let unfinished = mark::begin(&run.ctx.lab, run.scenario)?;
+        let unfinished = mark::begin(&run.ctx.lab, engine.name(), run.scenario)?;
         if run.how.draw.is_some() {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;

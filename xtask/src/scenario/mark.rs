@@ -42,25 +42,27 @@ impl Mark {
     }
 }
 
-fn path(lab: &Lab) -> PathBuf {
-    lab.state().join("unfinished-scenario.json")
+/// Each engine has a lab of its own, and a disaster of its own in it.
+fn path(lab: &Lab, engine: &str) -> PathBuf {
+    lab.state()
+        .join(format!("unfinished-scenario-{engine}.json"))
 }
 
-pub fn begin(lab: &Lab, scenario: &str) -> Result<Mark> {
+pub fn begin(lab: &Lab, engine: &str, scenario: &str) -> Result<Mark> {
     let unfinished = Unfinished {
         scenario: scenario.to_owned(),
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         copy: None,
     };
-    let path = path(lab);
+    let path = path(lab, engine);
     let mark = Mark { path, unfinished };
     mark.write()?;
     Ok(mark)
 }
 
-/// The scenario that was left half-way, if any.
-pub fn pending(lab: &Lab) -> Result<Option<Unfinished>> {
-    let path = path(lab);
+/// The scenario that was left half-way on an engine, if any.
+pub fn pending(lab: &Lab, engine: &str) -> Result<Option<Unfinished>> {
+    let path = path(lab, engine);
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(None);
     };
@@ -76,9 +78,10 @@ pub fn pending(lab: &Lab) -> Result<Option<Unfinished>> {
 }
 
 /// Nothing is left to be put back: the lab is gone.
-pub fn forget(lab: &Lab) -> Result<()> {
-    if path(lab).exists() {
-        remove(&path(lab))?;
+pub fn forget(lab: &Lab, engine: &str) -> Result<()> {
+    let path = path(lab, engine);
+    if path.exists() {
+        remove(&path)?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
     let step = ctx.ui.step(format!("protection: {}", protection.name()));
     let shown = format!("{KEY}={} in a copy of k8s/", protection.value());
     if ctx.exec.change(&format!("# {shown}")) {
-        substitute::change(&ctx.lab.root, KEY, protection.value())?;
+        substitute::change(&ctx.lab.root, engine.name(), KEY, protection.value())?;
     }
     restart(ctx, engine)?;
     step.done("in force, with a new base");
@@ -43,13 +43,13 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
 
 /// Puts the lab back under the declared protection, where it is not.
 pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let copy = substitute::path(&ctx.lab.root);
+    let copy = substitute::path(&ctx.lab.root, engine.name());
     if !copy.exists() {
         return Ok(());
     }
     let step = ctx.ui.step("the declared protection");
     if ctx.exec.change(&format!("rm -r {}", copy.display())) {
-        substitute::remove(&ctx.lab.root)?;
+        substitute::remove(&ctx.lab.root, engine.name())?;
     }
     restart(ctx, engine)?;
     step.done("back in force");

@@ -13,7 +13,7 @@ const NODE_LOSS: &str = "node-loss";
 
 /// Starts a node that was left stopped: with it, the cluster itself may be away.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    match mark::pending(&ctx.lab)? {
+    match mark::pending(&ctx.lab, engine.name())? {
         Some(unfinished) if unfinished.scenario == NODE_LOSS => engine.start_nodes(),
         _ => Ok(()),
     }
@@ -50,7 +50,7 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         app::restore(engine, target, false)?;
     }
     engine.suspend_backups(false)?;
-    mark::forget(&ctx.lab)?;
+    mark::forget(&ctx.lab, engine.name())?;
     step.done("database there, backups resumed");
     if target.is_some() || unfinished.copy.is_some() {
         protected::again(ctx, engine)?;

@@ -35,6 +35,9 @@ use crate::tools::toolbox::{self, Found};
 use crate::wait;
 use site::{Blueprint, Site};
 
+/// As in `--engine`, in results, and in the names of this engine's own state.
+pub const NAME: &str = "k3d";
+
 pub struct K3dEngine {
     site: Site,
     /// Known once the lab answers.
@@ -110,7 +113,7 @@ impl K3dEngine {
 
 impl Engine for K3dEngine {
     fn name(&self) -> &'static str {
-        "k3d"
+        NAME
     }
 
     fn checks(&self) -> Vec<Check> {
