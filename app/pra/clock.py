@@ -9,6 +9,11 @@ def now() -> float:
     return time.time()
 
 
+def now_ms() -> int:
+    """The same in whole milliseconds, which is how precisely moments are kept."""
+    return int(now() * 1000)
+
+
 def rfc3339(seconds: float, digits: int = 0) -> str:
     """A moment as text, for instance 2026-11-21T10:15:00Z, with 0 or 3 decimals."""
     moment = datetime.fromtimestamp(seconds, timezone.utc)

@@ -26,13 +26,14 @@ class Events:
             PraError: it was not added.
         """
         _check(message)
-        timestamp = clock.rfc3339(clock.now(), 3)
 
         def insert(conn):
+            # The time of its record too: a restore to the moment that a row shows includes it.
+            timestamp = clock.rfc3339(self._database.writer.moment_ms / 1000, 3)
             conn.execute("INSERT INTO events(ts, message) VALUES(?, ?)", (timestamp, message))
-            return conn.last_insert_rowid()
+            return timestamp, conn.last_insert_rowid()
 
-        identifier = self._database.write("adding an event", insert)
+        timestamp, identifier = self._database.write("adding an event", insert)
         return {"timestamp": timestamp, "message": message, "id": identifier}
 
     def count(self) -> int:

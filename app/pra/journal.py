@@ -130,10 +130,11 @@ class Journal:
         """The number of the next transaction."""
         return self._state.seq + 1
 
-    def prepare(self, payload: bytes, before_sealing: Callable[[], None]) -> bytes:
+    def prepare(self, payload: bytes, moment_ms: int, before_sealing: Callable[[], None]) -> bytes:
         """Get ready to append a transaction with the number ``next_seq``; returns its hash.
 
         Args:
+            moment_ms: its time, in milliseconds since 1970.
             before_sealing: makes the database durable, called before a segment is left:
                 what it may lack after a loss of power is then in the last one.
 
@@ -141,7 +142,7 @@ class Journal:
             OSError: there is no room for it, and no trace is left.
         """
         self._make_room(records.HEADER + len(payload), before_sealing)
-        return self._encode(TRANSACTION, self.next_seq, payload)
+        return self._encode(TRANSACTION, self.next_seq, payload, moment_ms)
 
     def append(self) -> Appended:
         """Append what was prepared; it is not durable before it is synced.
@@ -159,7 +160,7 @@ class Journal:
         Raises:
             OutcomeUnknown: that cannot be recorded.
         """
-        self._encode(ABORT, seq, b"")
+        self._encode(ABORT, seq, b"", clock.now_ms())
         try:
             self._write_prepared(synced=True)
         except OSError as error:
@@ -350,7 +351,7 @@ class Journal:
                 return
             if not empty:
                 before_sealing()
-                self._encode(SEAL, self._state.seq, b"")
+                self._encode(SEAL, self._state.seq, b"", clock.now_ms())
                 self._write_prepared(synced=True)
         old = self._header
         header = (
@@ -362,12 +363,11 @@ class Journal:
         self.close()
         self._open_fresh(segment)
 
-    def _encode(self, kind: int, seq: int, payload: bytes) -> bytes:
-        now = int(clock.now() * 1000)
+    def _encode(self, kind: int, seq: int, payload: bytes, moment_ms: int) -> bytes:
         pending = max(0, seq - 1 - self._durable)
-        data, digest = records.encode(kind, seq, now, payload, self._state.chain, pending)
+        data, digest = records.encode(kind, seq, moment_ms, payload, self._state.chain, pending)
         end = self._end + len(data)
-        self._prepared = data, Record(kind, seq, now, payload, digest, self._end, end)
+        self._prepared = data, Record(kind, seq, moment_ms, payload, digest, self._end, end)
         return digest
 
     def _write_prepared(self, synced: bool) -> None:

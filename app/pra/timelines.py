@@ -61,7 +61,7 @@ def beginning(place, empty: bool = False, **more) -> Timeline:
         hash=place.hash,
         empty=empty,
         schema=place.schema,
-        created=clock.now(),
+        created=clock.now_ms() / 1000,
         **fields,
     )
 

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import fileops, records, replay, schema, volumes
+from pra import clock, fileops, records, replay, schema, volumes
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
 from pra.journal import Appended, Journal, Mismatch
 from pra.layout import Layout
@@ -47,6 +47,9 @@ class Writer:
 
     Attributes:
         unprotected: why the last write was not journaled; None if it was.
+        moment_ms: when the transaction under way began, in milliseconds since 1970; it
+            is read under the writer lock, so times follow the order of the numbers
+            unless the clock itself steps.
     """
 
     def __init__(self, where: Layout, mode: str):
@@ -56,6 +59,7 @@ class Writer:
         self._marks: dict[str, tuple[tuple, volumes.Mark]] = {}
         self._schemas: WeakKeyDictionary = WeakKeyDictionary()
         self.unprotected: str | None = None
+        self.moment_ms = 0
 
     def run(self, conn: apsw.Connection, doing: str, work: Work, sync: Callable) -> Written:
         """Run ``work`` in a transaction and commit it; needs the writer lock.
@@ -70,6 +74,7 @@ class Writer:
         conn.execute("BEGIN IMMEDIATE")
         here = self._position(conn, doing)
         protected = self._begin(conn, here, doing)
+        self.moment_ms = clock.now_ms()
         if protected:
             return self._journaled(conn, doing, work, sync)
         result = work(conn)
@@ -194,7 +199,8 @@ class Writer:
         seq = self._journal.next_seq
         try:
             payload = records.payload_of(schema.sequences(conn), changeset)
-            schema.advance(conn, seq, self._journal.prepare(payload, sync).hex())
+            digest = self._journal.prepare(payload, self.moment_ms, sync)
+            schema.advance(conn, seq, digest.hex())
             record = self._journal.append()
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
