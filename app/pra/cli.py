@@ -104,11 +104,15 @@ def _restore(one: argparse.ArgumentParser) -> None:
         "point",
         nargs="?",
         metavar="TARGET",
-        help="a point's name, latest, undo, a moment like 2026-11-21T10:15:00Z, or before:SEQ"
+        help="a point's name, latest, undo, before:SEQ, or a moment as --to takes it"
         " (default: PRA_RESTORE_POINT)",
     )
     moment = one.add_mutually_exclusive_group()
-    moment.add_argument("--to", metavar="TIME", help="a moment like 2026-11-21T10:15:00Z")
+    moment.add_argument(
+        "--to",
+        metavar="TIME",
+        help="a moment, included: 2026-11-21T10:15:00Z, 2026-11-21T11:15:00+01:00, '10 min ago'",
+    )
     moment.add_argument(
         "--to-before", type=int, metavar="SEQ", help="just before that transaction; see log"
     )
@@ -135,6 +139,11 @@ def _adopt(one: argparse.ArgumentParser) -> None:
     one.add_argument("--check", action="store_true", help="only check the file; needs no volumes")
     one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
     one.set_defaults(force=False)
+
+
+def _moment(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
+    one.add_argument("text", metavar="TIME", help="as restore --to takes it")
 
 
 def _log(one: argparse.ArgumentParser) -> None:
@@ -169,6 +178,7 @@ _VERBS = {
         _export,
     ),
     "adopt": ("make an exported copy the database; what was there is kept", _adopt),
+    "moment": ("say which moment a text means, in UTC", _moment),
     "log": ("list the journal's transactions, newest first", _log),
     "prove": (
         "write a transaction that changes no row, and find it in the journal",

@@ -1,10 +1,9 @@
 """What a restore is asked for, and which history and moment that means."""
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
 from pra import clock, history, points, segments, timelines
-from pra.errors import Damaged, Refused, Unknown, UsageError
+from pra.errors import Damaged, Refused, Unknown
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -61,11 +60,12 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
     Transactions are taken in their order, never sorted by time.
 
     Raises:
-        Unknown: it lies before the history, or clocks make it ambiguous.
+        Unknown: it lies before the history or is yet to come, or clocks make it ambiguous.
     """
     path = history.live_path(where) or _nothing()
     times = _times(path, known)
     doing = f"restoring {label}"
+    _refuse_future(doing, moment, max(seconds for _, seconds in times))
     until, later = None, []
     for seq, seconds in times:
         if seconds <= moment and not later:
@@ -86,6 +86,18 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
             f"choose by number: --to-before {later[0][0]} or {_just_after(back[-1], times)}",
         )
     return Goal(label, path=path, until=until)
+
+
+def _refuse_future(doing: str, moment: float, last: float) -> None:
+    """Refuse what nothing can be known of; between the last transaction and now all is known."""
+    now = clock.now()
+    if moment > max(now, last):
+        raise Unknown(
+            doing,
+            f"that is yet to come: the journal reaches to {clock.rfc3339(last, 3)},"
+            f" and it is {clock.rfc3339(now, 3)}",
+            "python -m pra restore latest takes all there is; python -m pra log lists the times",
+        )
 
 
 def _just_after(seq: int, times: list[tuple[int, float]]) -> str:
@@ -116,23 +128,6 @@ def undo(where: Layout, known: list[Point]) -> Goal:
     return Goal("undo", path=path, until=left.seq)
 
 
-def parse_time(text: str) -> float:
-    """Seconds since 1970 of a moment like 2026-11-21T10:15:00Z.
-
-    Raises:
-        UsageError: it is no such moment, or names no time zone.
-    """
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
-        if moment.tzinfo is None:
-            raise ValueError("it names no time zone")
-        return moment.astimezone(timezone.utc).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise UsageError(
-            "reading a moment", f"{text!r}: {error}", "write it like 2026-11-21T10:15:00Z"
-        ) from None
-
-
 def base_candidates(path: Path, known: list[Point], until: int | None) -> list[Point | Start]:
     """Where a replay could start, the nearest to its goal first."""
     found = []
@@ -159,19 +154,22 @@ def start_of(point: Point) -> Start | None:
 def _times(path: Path, known: list[Point]) -> list[tuple[int, float]]:
     """Numbers and times of the path's transactions, in the order of history.
 
-    Points stand in for transactions that the journal does not have.
+    Points stand in for transactions that the journal does not have: with the time of
+    the next transaction where they were published later than that, which is no step of
+    the clock.
     """
     first = path.line[0]
-    events = {first.seq: (0, first.created)}
+    points_made = {first.seq: first.created}
     for point in known:
         start = start_of(point)
-        index = path.index_of(start) if start and point.status in ("verified", "safety") else None
-        if index is not None and start.place.seq not in events:
-            events[start.place.seq] = index, point.manifest["created_time"]
-    numbers = {timeline.number: index for index, timeline in enumerate(path.line)}
-    for step in path.everything():
-        events[step.record.seq] = numbers[step.timeline], step.record.time_ms / 1000
-    return [(seq, seconds) for seq, (_, seconds) in sorted(events.items())]
+        if start and point.status in ("verified", "safety") and path.index_of(start) is not None:
+            points_made.setdefault(start.place.seq, point.manifest["created_time"])
+    happened = {step.record.seq: step.record.time_ms / 1000 for step in path.everything()}
+    times, following = [], float("inf")
+    for seq in sorted({*points_made, *happened}, reverse=True):
+        following = happened[seq] if seq in happened else min(points_made[seq], following)
+        times.append((seq, following))
+    return times[::-1]
 
 
 def _path_with(where: Layout, seq: int) -> Path:

@@ -123,16 +123,15 @@ def undo(config: Settings, options: Options) -> int:
 
 
 def _choice(config: Settings, options: Options):
+    from pra import moments, targets
     from pra import points as catalogue
-    from pra import targets
 
     if options.point and (options.to or options.to_before is not None):
         raise UsageError(
             "reading the command line", "a point and a moment were given", "give one of them"
         )
     if options.to:
-        moment = targets.parse_time(options.to)
-        return lambda where, known: targets.at_time(where, known, moment, f"--to {options.to}")
+        return _at(options.to)
     if options.to_before is not None:
         return lambda where, known: targets.just_before(where, options.to_before)
     name = options.point or config.restore_point
@@ -140,10 +139,38 @@ def _choice(config: Settings, options: Options):
         return getattr(targets, name)
     if before := re.fullmatch(r"before:([0-9]{1,18})", name):
         return lambda where, known: targets.just_before(where, int(before[1]))
-    if "T" in name:
-        moment = targets.parse_time(name)
-        return lambda where, known: targets.at_time(where, known, moment, name)
+    if moments.is_one(name):
+        _refuse_moving(name, options)
+        return _at(name)
     return lambda where, known: targets.exact_point(catalogue.find(known, name))
+
+
+def _at(text: str):
+    from pra import moments, targets
+
+    moment = moments.parse(text)
+    label = f"--to {clock.rfc3339(moment, 3)}"
+    return lambda where, known: targets.at_time(where, known, moment, label)
+
+
+def _refuse_moving(text: str, options: Options) -> None:
+    from pra import moments
+
+    if options.point is None and moments.is_relative(text):
+        raise UsageError(
+            "reading PRA_RESTORE_POINT",
+            f"{text!r} would be another moment with each attempt of a job",
+            f"give the moment that python -m pra moment {text!r} says",
+        )
+
+
+def moment(config: Settings, options: Options) -> int:
+    """Say which moment a text means."""
+    from pra import moments
+
+    meant = clock.rfc3339(moments.parse(options.text), 3)
+    _report(options, {"moment": meant}, lambda: meant)
+    return 0
 
 
 def _restore(config: Settings, options: Options, choose) -> int:
@@ -161,7 +188,8 @@ def _restore(config: Settings, options: Options, choose) -> int:
         options,
         result,
         lambda: (
-            f"restored: {result['rows']} rows ({result['point'] or result['goal']},"
+            f"restored {result['goal']}: {result['rows']} rows (from"
+            f" {result['point'] or 'the beginning'},"
             f" {result['replayed']} transactions replayed)\n"
             f"what was there before: {result['safety_point'] or 'nothing'}"
         ),

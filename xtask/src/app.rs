@@ -13,9 +13,12 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::context::Context;
 use crate::engine::{self, Engine, JobSource};
+use crate::exec::Cmd;
 use crate::http;
 use crate::measure::compare::{self, Rows};
+use crate::tools::python;
 use answer::{complaint, job_document};
 
 /// A restore point, as `pra points` lists it.
@@ -288,6 +291,17 @@ pub fn prove(engine: &dyn Engine) -> Result<Option<Said<Proof>>> {
         Some(complaint) => Err(complaint.into_failure("prove").into()),
         None => parse(&said, "prove").map(Some),
     }
+}
+
+/// `python -m pra ARGS` of the checkout, on this machine: for what needs neither
+/// a lab nor a package.
+pub fn on_this_machine(ctx: &Context, args: &[&str]) -> Result<Cmd> {
+    let cmd = Cmd::new(python::find()?.to_string_lossy())
+        .args(["-m", "pra"])
+        .args(args.iter().copied())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .cwd(ctx.lab.root.join("app"));
+    Ok(cmd)
 }
 
 fn document<T: DeserializeOwned>(engine: &dyn Engine, args: &[&str]) -> Result<Said<T>> {

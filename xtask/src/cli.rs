@@ -189,7 +189,8 @@ pub struct RestoreArgs {
     /// List the journal's transactions instead: number, time, rows added, changed, deleted
     #[arg(long, group = "what")]
     pub log: bool,
-    /// The last moment not later than this one, as 2026-11-21T10:15:00Z
+    /// This moment, included: `2026-11-21T10:15:00Z`, `2026-11-21T11:15:00+01:00`, what `date`
+    /// writes, `10 min ago`, `il y a 2 heures`
     #[arg(long, group = "what", value_name = "TIME")]
     pub to: Option<String>,
     /// Just before this transaction; `--log` lists them

@@ -12,10 +12,9 @@ use serde::Deserialize;
 use crate::app::{self, Plan, Restored, Said};
 use crate::context::Context;
 use crate::engine::{self, Engine};
-use crate::exec::{Cmd, Piped};
+use crate::exec::Piped;
 use crate::failure::Failure;
 use crate::manifests::substitute;
-use crate::tools::python;
 use crate::wait;
 
 /// The key in k8s/ that says how many serve.
@@ -59,11 +58,8 @@ pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
     if !usable.is_file() {
         return Err(unusable(format!("{name} is not a file")).into());
     }
-    let cmd = Cmd::new(python::find()?.to_string_lossy())
-        .args(["-m", "pra", "adopt", "--check", "--json"])
+    let cmd = app::on_this_machine(ctx, &["adopt", "--check", "--json"])?
         .args([absolute(path)?.to_string_lossy()])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .cwd(ctx.lab.root.join("app"))
         .limit(wait::COPY);
     let output = ctx.exec.probe(&cmd)?;
     if output.status.success() {

@@ -91,11 +91,21 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
     lab.json(&["restore", "--to", moment, "--yes"]);
     assert_eq!(lab.curl("/consultation")[0]["message"], "two");
     lab.fails(2, &["restore", "--to", "yesterday"]);
+    let plan = lab.json(&["restore", "--to", "0 s ago", "--plan"]);
+    assert_eq!(plan["rows"], 2, "{plan}");
     for command in [&["restore"][..], &["restore", "--plan"]] {
         let said = lab.fails(2, &[command, &["--to-before", "999"]].concat());
         assert!(said.contains("no transaction 999"), "{said}");
         let said = lab.fails(2, &[command, &["--to", "2001-01-01T00:00:00Z"]].concat());
         assert!(said.contains("before all that is kept"), "{said}");
+        let said = lab.fails(
+            2,
+            &[command, &["--to", "2099-01-01T00:00:00+01:00"]].concat(),
+        );
+        assert!(
+            said.contains("yet to come: the journal reaches to"),
+            "{said}"
+        );
     }
 
     let kept = lab.json(&["restore", "--list"])["points"]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use serde::Deserialize;
 
 use crate::app::{self, Point, Restored, Said};
 use crate::cli::RestoreArgs;
@@ -20,7 +21,7 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if args.log {
         return log(ctx, args.largest, args.limit);
     }
-    let target = target(args)?;
+    let target = target(args, |moment| in_utc(ctx, moment))?;
     if args.plan {
         return plan(ctx, &target, args.force);
     }
@@ -35,21 +36,33 @@ pub fn undo(ctx: &Context, plan_only: bool) -> Result<()> {
 }
 
 /// What `PRA_RESTORE_POINT` is to say. Whatever cannot be a target is refused
-/// before it goes anywhere near a pod.
-fn target(args: &RestoreArgs) -> Result<String> {
+/// before it goes anywhere near a pod; `in_utc` says which moment was meant, once,
+/// so that each attempt of the job restores the same one.
+fn target(args: &RestoreArgs, in_utc: impl Fn(&str) -> Result<String>) -> Result<String> {
     if let Some(seq) = args.to_before {
         return Ok(format!("before:{seq}"));
     }
     if let Some(moment) = &args.to {
-        humantime::parse_rfc3339(moment).map_err(|error| {
-            Failure::usage(format!("{moment:?} is no moment: {error}"))
-                .next("cargo xtask restore --to 2026-11-21T10:15:00Z (in UTC)")
-        })?;
-        return Ok(moment.clone());
+        return in_utc(moment);
     }
     let name = args.point.clone().unwrap_or_default();
     check_name(&name)?;
     Ok(name)
+}
+
+/// The moment that a person wrote, as the package reads it: RFC 3339, UTC.
+fn in_utc(ctx: &Context, moment: &str) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Meant {
+        moment: String,
+    }
+    let cmd = app::on_this_machine(ctx, &["moment", "--json", "--", moment])?;
+    let output = ctx.exec.probe(&cmd)?;
+    if !output.status.success() {
+        return Err(app::refusal(&output, "moment").into());
+    }
+    let meant: Meant = app::parse(&output.stdout, "moment")?.value;
+    Ok(meant.moment)
 }
 
 fn check_name(point: &str) -> Result<()> {
@@ -287,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_must_be_one() {
-        let args = |to: &str| RestoreArgs {
-            to: Some(to.to_owned()),
+    fn a_job_is_told_the_moment_and_not_the_words_for_it() {
+        let args = RestoreArgs {
+            to: Some("10 min ago".to_owned()),
             ..RestoreArgs::default()
         };
-        assert!(target(&args("2026-11-21T10:15:00Z")).is_ok());
-        for bad in ["yesterday", "2026-11-21", "2026-11-21T10:15:00Z; rm -rf /"] {
-            assert!(target(&args(bad)).is_err(), "{bad:?} passed");
-        }
+        let meant = target(&args, |words| Ok(format!("the moment of {words}"))).unwrap();
+        assert_eq!(meant, "the moment of 10 min ago");
+        let refused = target(&args, |_| Err(Failure::usage("no moment").into()));
+        assert!(refused.is_err());
     }
 }
