@@ -58,6 +58,25 @@ pub struct Rpo {
     pub seconds: f64,
     pub snapshot_only_lost: u64,
     pub snapshot_only_seconds: f64,
+    /// How old the backup was that the run had taken on purpose.
+    pub backup_age_seconds: Option<f64>,
+    pub schedule: Option<Schedule>,
+}
+
+/// What snapshots alone lose on their schedule: computed, not measured.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Schedule {
+    pub interval_seconds: f64,
+    pub expected: Loss,
+    pub worst: Loss,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Loss {
+    pub lost: u64,
+    pub seconds: f64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -66,6 +85,8 @@ pub struct Rto {
     pub seconds: f64,
     /// On the ledger's clock; older runs have it from the ledger itself.
     pub began: Option<f64>,
+    /// How long the recovery was put off for a person who decides.
+    pub operator_delay_seconds: Option<f64>,
     pub phases: Vec<Phase>,
 }
 
@@ -139,6 +160,7 @@ pub struct Drill {
     pub moments: String,
     pub groups: Vec<Group>,
     pub comparison: Vec<String>,
+    pub notes: Vec<String>,
     pub versions: BTreeMap<String, String>,
     pub commands: Vec<String>,
 }

@@ -53,8 +53,12 @@ fn result(passed: bool, lost: u64, rto: f64) -> Value {
         "scenario": "volume-loss", "engine": "local", "protection": "snapshot", "passed": passed,
         "broken": if passed { json!([]) } else { json!(["17 <rows> are lost"]) },
         "rpo": {"acknowledged": 700, "lost": lost, "lost_ids": [], "seconds": 1.2,
-                "snapshot_only_lost": lost, "snapshot_only_seconds": 1.2},
-        "rto": {"seconds": rto, "phases": [
+                "snapshot_only_lost": lost, "snapshot_only_seconds": 1.2, "backup_age_seconds": 1.05,
+                "schedule": {"interval_seconds": 60.0, "backup_seconds": 0.1, "rate": 60.0,
+                             "expected": {"lost": 1806, "seconds": 30.1},
+                             "worst": {"lost": 3606, "seconds": 60.1},
+                             "at_this_moment": {"lost": 900, "seconds": 15.0}}},
+        "rto": {"seconds": rto, "operator_delay_seconds": 0.75, "phases": [
             phase("detected", 0.1), phase("provisioned", 0.2),
             phase("restored", 0.5), phase("serving", 0.2)]},
         "client": {"requests": 900, "failed": 200, "longest_gap_seconds": rto},
@@ -100,7 +104,8 @@ fn drill() -> Value {
            "groups": [group("snapshot", 55.0), few],
            "doubts": ["run 3: 9 of 90 requests were sent late"], "cut_off": "interrupted",
            "commands": ["cargo xtask drill --seed 42"],
-           "comparison": ["With the journal nothing was lost."]})
+           "comparison": ["With the journal nothing was lost."],
+           "notes": ["No person's time is in an RTO here."]})
 }
 
 /// What makes a page stand alone and speak to everyone.
@@ -153,6 +158,15 @@ fn a_run_becomes_a_page_and_a_junit_document() {
     );
     assert!(html.contains("<dd>4711</dd>"), "so is the seed");
     assert!(html.contains("12.5") && html.contains("after the backup"));
+    for said in [
+        "Snapshots alone, measured",
+        "on purpose 1.05 s before",
+        "Snapshots alone, computed",
+        "rows on average, 30.1 s worth; 3606 rows, 60.1 s at worst, with backups every 60",
+        "0.75 s stand for a person who decides",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
     let junit = fs::read_to_string(folder.join("junit.xml")).unwrap();
     assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
 }
@@ -176,6 +190,7 @@ fn a_drill_and_a_history_become_pages() {
         "1 more cut off",
         "= max",
         "drill --seed 42",
+        "No person's time is in an RTO here.",
     ] {
         assert!(html.contains(said), "{said}");
     }

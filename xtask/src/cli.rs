@@ -112,6 +112,10 @@ pub enum Command {
         /// Pause before each part, and show its changes as shell
         #[arg(long, conflicts_with = "list")]
         step: bool,
+        /// Wait so long between the first failed request and the first step of the recovery: the
+        /// time in which a person decides, a phase of the RTO
+        #[arg(long, value_name = "SECONDS", value_parser = operator_delay, conflicts_with = "list")]
+        operator_delay: Option<f64>,
     },
     /// Repeat disasters at random moments, and tell the spread of what they cost
     Drill(DrillArgs),
@@ -224,9 +228,13 @@ pub struct DrillArgs {
     /// What the moments are drawn from; the same seed draws the same moments
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Seconds between two backups, over which the moments are drawn
-    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
-    pub interval: f64,
+    /// Seconds between two backups, over which the moments are drawn; the longest time between two
+    /// runs of the lab's own schedule by default
+    #[arg(long, value_name = "SECONDS")]
+    pub interval: Option<f64>,
+    /// In each run, wait so long before the recovery begins, as a person would who decides
+    #[arg(long, value_name = "SECONDS", value_parser = operator_delay)]
+    pub operator_delay: Option<f64>,
     /// Go on until a promise is broken (a soak, with several scenarios)
     #[arg(long, conflicts_with = "runs")]
     pub until_failure: bool,
@@ -324,6 +332,13 @@ pub enum JobKind {
     Backup,
     /// pra/50-job-restore.yaml
     Restore,
+}
+
+/// More than a day is a slip of the finger.
+fn operator_delay(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok();
+    let seconds = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "it has to be from 0 to 86400 seconds".to_owned())
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -84,8 +84,17 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Export { file } => commands::copy::export(ctx, &file),
         Command::Adopt { file, plan } => commands::copy::adopt(ctx, &file, plan),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
-        Command::Scenario { name, step, .. } => {
-            let how = How { step, draw: None };
+        Command::Scenario {
+            name,
+            step,
+            operator_delay,
+            ..
+        } => {
+            let how = How {
+                step,
+                draw: None,
+                operator_delay,
+            };
             commands::scenario::run(ctx, &name.unwrap_or_default(), how)
         }
         Command::Drill(args) => commands::drill::run(ctx, &args),

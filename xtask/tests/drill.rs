@@ -16,11 +16,24 @@ fn float(value: &Value) -> f64 {
 fn protections_are_compared_under_the_same_moments() {
     let lab = TestLab::new("drill");
     let words = ["drill", "--runs", "2", "--interval", "2", "--seed", "11"];
-    let compare = ["--protection", "snapshot,journal"];
+    let compare = [
+        "--protection",
+        "snapshot,journal",
+        "--operator-delay",
+        "0.5",
+    ];
     let drill = lab.json(&[&words[..], &compare].concat());
     assert_eq!(drill["passed"], true, "{drill}");
     assert_eq!(drill["seed"], 11);
-    assert!(drill["moments"].as_str().unwrap().contains("shorter"));
+    let moments = drill["moments"].as_str().unwrap();
+    assert!(moments.contains("shorter than the 60 s"), "{moments}");
+    assert_eq!(drill["schedule_seconds"], 60.0);
+    assert_eq!(drill["operator_delay_seconds"], 0.5);
+    let command = drill["commands"][0].as_str().unwrap();
+    assert!(
+        command.contains("--operator-delay 0.5 --interval 2"),
+        "{command}"
+    );
 
     let groups = drill["groups"].as_array().unwrap();
     assert_eq!(groups.len(), 2);
@@ -28,7 +41,7 @@ fn protections_are_compared_under_the_same_moments() {
     assert_eq!(groups[1]["protection"], "journal");
     let figures = groups[1]["figures"].as_array().unwrap().iter();
     let names: Vec<&str> = figures.map(|one| one["name"].as_str().unwrap()).collect();
-    let phases = ["detected", "provisioned", "restored", "serving"];
+    let phases = ["detected", "decided", "provisioned", "restored", "serving"];
     assert!(
         names.ends_with(
             &phases

@@ -42,6 +42,7 @@ fn volume_loss_from_nothing_in_one_command() {
         "{result}"
     );
     assert!(result["rpo"]["snapshot_only_seconds"].as_f64().unwrap() > 0.0);
+    beside_what_the_schedule_loses(&result);
 
     let kept = lab
         .root
@@ -49,6 +50,59 @@ fn volume_loss_from_nothing_in_one_command() {
         .join("result.json");
     let kept: Value = serde_json::from_str(&fs::read_to_string(kept).unwrap()).unwrap();
     assert_eq!(kept, result);
+}
+
+/// The backup was taken on purpose just before, so what snapshots alone lose is
+/// stated for their schedule too, which is a minute.
+fn beside_what_the_schedule_loses(result: &Value) {
+    let rpo = &result["rpo"];
+    let float = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{result}"));
+    let schedule = &rpo["schedule"];
+    assert_eq!(schedule["interval_seconds"], 60.0, "{result}");
+    let (backup, rate) = (float(&schedule["backup_seconds"]), float(&schedule["rate"]));
+    assert!(backup > 0.0 && rate > 10.0, "{result}");
+    for (loss, seconds) in [("expected", 30.0 + backup), ("worst", 60.0 + backup)] {
+        let loss = &schedule[loss];
+        assert!((float(&loss["seconds"]) - seconds).abs() < 0.01, "{result}");
+        assert!(
+            (float(&loss["lost"]) - rate * seconds).abs() < 2.0,
+            "{result}"
+        );
+    }
+    let here = float(&schedule["at_this_moment"]["seconds"]);
+    assert!((0.0..=60.0 + backup).contains(&here), "{result}");
+    let age = float(&rpo["backup_age_seconds"]);
+    assert!((0.5..10.0).contains(&age), "{result}");
+    let lessons = result["lessons"].to_string();
+    for said in [
+        "(measured), only because",
+        "(computed from 60 s",
+        "No person's time",
+    ] {
+        assert!(lessons.contains(said), "{said}: {lessons}");
+    }
+}
+
+#[test]
+fn a_person_who_decides_is_a_phase_of_the_rto_and_of_what_users_waited() {
+    let lab = TestLab::new("decided");
+    let result = lab.json(&["scenario", "2", "--operator-delay", "1.5"]);
+    let phases = result["rto"]["phases"].as_array().unwrap();
+    let names: Vec<&Value> = phases.iter().map(|phase| &phase["name"]).collect();
+    let wanted = ["detected", "decided", "provisioned", "restored", "serving"];
+    assert_eq!(names, wanted, "{result}");
+    assert!(phases[1]["seconds"].as_f64().unwrap() >= 1.5, "{result}");
+    assert!(result["rto"]["seconds"].as_f64().unwrap() > 1.5, "{result}");
+    assert_eq!(result["rto"]["operator_delay_seconds"], 1.5);
+    let gap = result["client"]["longest_gap_seconds"].as_f64().unwrap();
+    assert!(gap > 1.5, "the users waited as well: {result}");
+    assert!(result["lessons"].to_string().contains("--operator-delay"));
+    support::agreed(&lab, &result);
+
+    let said = lab.fails(2, &["scenario", "pod-crash", "--operator-delay", "5"]);
+    assert!(said.contains("recovers by itself"), "{said}");
+    let said = lab.xtask(&["scenario", "2", "--operator-delay", "-1"]);
+    assert_eq!(said.status.code(), Some(2));
 }
 
 #[test]

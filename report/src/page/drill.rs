@@ -54,7 +54,7 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
         (doubts(&drill.doubts))
         @if !drill.comparison.is_empty() {
             h2 { "In short" }
-            @for line in &drill.comparison { p { (line) } }
+            @for line in drill.comparison.iter().chain(&drill.notes) { p { (line) } }
         }
         @for quantity in &DRAWN { (distribution(drill, quantity)?) }
         @for group in &drill.groups { (figures(group)) }

@@ -55,12 +55,33 @@ fn figures(scenario: &Scenario) -> Markup {
             } }
             div { dt { "RTO" } dd {
                 (seconds(scenario.rto.seconds)) " s"
-                small { (client.failed) " of " (client.requests) " requests failed" }
+                small {
+                    (client.failed) " of " (client.requests) " requests failed"
+                    @if let Some(delay) = scenario.rto.operator_delay_seconds {
+                        "; " (seconds(delay)) " s stand for a person who decides"
+                    }
+                }
             } }
-            div { dt { "Snapshots alone" } dd {
+            div { dt { "Snapshots alone, measured" } dd {
                 (rpo.snapshot_only_lost)
-                small { "rows would be lost, " (seconds(rpo.snapshot_only_seconds)) " s worth" }
+                small {
+                    "rows would be lost, " (seconds(rpo.snapshot_only_seconds)) " s worth"
+                    @if let Some(age) = rpo.backup_age_seconds {
+                        "; a backup had been taken on purpose " (seconds(age)) " s before"
+                    }
+                }
             } }
+            @if let Some(schedule) = &rpo.schedule {
+                div { dt { "Snapshots alone, computed" } dd {
+                    (schedule.expected.lost)
+                    small {
+                        "rows on average, " (seconds(schedule.expected.seconds)) " s worth; "
+                        (schedule.worst.lost) " rows, " (seconds(schedule.worst.seconds))
+                        " s at worst, with backups every " (seconds(schedule.interval_seconds))
+                        " s"
+                    }
+                } }
+            }
             div { dt { "Rows verified" } dd {
                 (verified.rows)
                 small {

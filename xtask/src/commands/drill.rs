@@ -12,9 +12,10 @@ use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::{self, Failure, Kind};
-use crate::measure::drill::{DrillResult, DrillRun, Group};
+use crate::measure::drill::{DrillResult, DrillRun, Group, Plan};
 use crate::measure::figures::milliseconds;
-use crate::measure::result::Draw;
+use crate::measure::result::{Draw, persons_part};
+use crate::measure::schedule;
 use crate::scenario::protection;
 use crate::scenario::run::{How, versions};
 use crate::scenario::{self, Scenario};
@@ -23,17 +24,12 @@ use crate::wait;
 pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     let scenarios = args.scenarios.iter().map(|name| scenario::find(name));
     let scenarios = scenarios.collect::<Result<Vec<_>>>()?;
-    if !(1.0..=86_400.0).contains(&args.interval) {
-        return Err(
-            Failure::usage("--interval has to be from 1 to 86400 seconds")
-                .next("cargo xtask drill --help")
-                .into(),
-        );
-    }
+    insist_on_sense(args)?;
     let _lock = ctx.lock("drill")?;
     let engine = engine::select(ctx)?;
     for one in &scenarios {
         one.insist_on(engine.name())?;
+        one.insist_on_decider(args.operator_delay)?;
     }
     setup::ensure_up(ctx, engine.as_ref())?;
     let drill = Drill {
@@ -45,12 +41,22 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     if ctx.exec.dry_run() {
         return drill.show();
     }
+    let schedule = schedule::interval(&engine.facts()?.schedule);
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     ctx.ui.note(&format!(
         "Seed {seed}: the same moments again with --seed {seed}"
     ));
-    let command = command(args, seed);
-    let mut result = DrillResult::new(seed, args.interval, command, versions(ctx));
+    let plan = Plan {
+        seed,
+        interval: interval(args, schedule)?,
+        schedule,
+        operator_delay: args.operator_delay,
+    };
+    let command = command(args, &plan);
+    let mut result = DrillResult::new(&plan, command, versions(ctx));
+    if scenarios.iter().any(|one| !one.by_itself) {
+        result.notes.push(persons_part(args.operator_delay));
+    }
     let played = drill.play(&mut result);
     let back = protection::put_back(ctx, engine.as_ref());
     let Err(error) = played.and(back) else {
@@ -60,6 +66,27 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     let error = setup::put_back_after(ctx, engine.as_ref(), error);
     keep_what_there_is(ctx, result, &error);
     Err(error)
+}
+
+fn insist_on_sense(args: &DrillArgs) -> Result<()> {
+    let sensible = |seconds: &f64| (1.0..=86_400.0).contains(seconds);
+    if args.interval.as_ref().is_none_or(sensible) {
+        return Ok(());
+    }
+    Err(
+        Failure::usage("--interval has to be from 1 to 86400 seconds")
+            .next("cargo xtask drill --help")
+            .into(),
+    )
+}
+
+/// What is asked for, or what lies between two backups of the lab's schedule.
+fn interval(args: &DrillArgs, schedule: Option<f64>) -> Result<f64> {
+    args.interval.or(schedule).ok_or_else(|| {
+        Failure::usage("the schedule of the backups does not say how far apart they are")
+            .next("cargo xtask drill --interval SECONDS")
+            .into()
+    })
 }
 
 fn keep_what_there_is(ctx: &Context, mut result: DrillResult, error: &anyhow::Error) {
@@ -74,7 +101,7 @@ fn keep_what_there_is(ctx: &Context, mut result: DrillResult, error: &anyhow::Er
 }
 
 /// The command that draws the same moments again.
-fn command(args: &DrillArgs, seed: u64) -> String {
+fn command(args: &DrillArgs, plan: &Plan) -> String {
     let mut words = vec!["cargo xtask drill".to_owned()];
     words.extend(args.scenarios.iter().cloned());
     words.push(if args.until_failure {
@@ -86,7 +113,10 @@ fn command(args: &DrillArgs, seed: u64) -> String {
         let names: Vec<&str> = args.protection.iter().map(|one| one.name()).collect();
         words.push(format!("--protection {}", names.join(",")));
     }
-    words.push(format!("--interval {} --seed {seed}", args.interval));
+    if let Some(delay) = plan.operator_delay {
+        words.push(format!("--operator-delay {delay}"));
+    }
+    words.push(format!("--interval {} --seed {}", plan.interval, plan.seed));
     words.join(" ")
 }
 
@@ -157,7 +187,7 @@ impl Drill<'_> {
                 let draw = Draw {
                     seed: result.seed,
                     number: drawn,
-                    moment_seconds: milliseconds(draws.f64() * self.args.interval),
+                    moment_seconds: milliseconds(draws.f64() * result.interval_seconds),
                 };
                 broken |= !self.play_once(one, number, draw, group)?;
             }
@@ -184,6 +214,7 @@ impl Drill<'_> {
         let how = How {
             step: false,
             draw: Some(draw),
+            operator_delay: self.args.operator_delay,
         };
         // Until it ends: whatever cuts it off, it was begun.
         group.cut_off += 1;
@@ -250,7 +281,7 @@ fn tell(ctx: &Context, result: &DrillResult) {
         let headers = ["", "min", "median", "p95", "max", "interval of the median"];
         ctx.ui.table(&headers, &rows.collect::<Vec<_>>());
     }
-    for line in &result.comparison {
+    for line in result.comparison.iter().chain(&result.notes) {
         ctx.ui.say(line);
     }
     if let Some(why) = &result.cut_off {

@@ -9,7 +9,7 @@ use crate::commands::{report, setup};
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
-use crate::measure::result::ScenarioResult;
+use crate::measure::result::{Rpo, ScenarioResult, persons_part};
 use crate::scenario::run::{How, Run};
 use crate::scenario::{self, Scenario};
 
@@ -41,6 +41,7 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
     let engine = engine::select(ctx)?;
     scenario.insist_on(engine.name())?;
+    scenario.insist_on_decider(how.operator_delay)?;
     setup::ensure_up(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
@@ -82,7 +83,11 @@ pub fn play(
     how: How,
 ) -> Result<ScenarioResult> {
     let run = Run::create(ctx, scenario.name, how)?;
-    let result = (scenario.play)(&run, engine)?;
+    let mut result = (scenario.play)(&run, engine)?;
+    if !scenario.by_itself {
+        let said = persons_part(how.operator_delay);
+        result.lessons.insert(result.lessons.len().min(1), said);
+    }
     let document = run.folder.join("result.json");
     let text = serde_json::to_string_pretty(&result)? + "\n";
     std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
@@ -107,15 +112,7 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
             ),
         ),
     ];
-    if result.rpo.snapshot_only_lost > 0 {
-        rows.push(row(
-            "snapshots alone",
-            format!(
-                "would have lost {} rows, {} s worth",
-                result.rpo.snapshot_only_lost, result.rpo.snapshot_only_seconds
-            ),
-        ));
-    }
+    rows.extend(snapshots_alone(&result.rpo).map(|(name, value)| row(name, value)));
     if !result.rpo.lost_ids.is_empty() {
         rows.push(row("lost rows", ranges(&result.rpo.lost_ids)));
     }
@@ -171,6 +168,26 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     for doubt in &result.doubts {
         ctx.ui.warn(doubt);
     }
+}
+
+/// What snapshots alone lose: as measured a moment after a backup that was taken
+/// on purpose, and as computed for their schedule.
+fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (&'static str, String)> {
+    let measured = (rpo.snapshot_only_lost > 0).then(|| {
+        let age = rpo.backup_age_seconds.map_or_else(String::new, |age| {
+            format!("; a backup had been taken on purpose {age} s before")
+        });
+        let value = format!(
+            "measured: {} rows, {} s worth{age}",
+            rpo.snapshot_only_lost, rpo.snapshot_only_seconds
+        );
+        ("snapshots alone", value)
+    });
+    let computed = rpo.schedule.as_ref().map(|schedule| {
+        let value = format!("computed: {}", schedule.told());
+        ("on their schedule", value)
+    });
+    measured.into_iter().chain(computed)
 }
 
 /// Ids as ranges: 12-48, 50.

@@ -8,6 +8,7 @@ pub type Minute = u64;
 
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60;
+const YEAR: u64 = 366 * DAY;
 
 /// A parsed schedule: for each field the set of values, one bit each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,12 @@ impl Schedule {
         };
         let (hour, minute) = (at % DAY / 60, at % 60);
         has(self.minutes, minute) && has(self.hours, hour) && has(self.months, month) && day
+    }
+
+    /// Every run of the year up to `now`, oldest first.
+    pub fn runs_of_a_year(&self, now: Minute) -> Vec<Minute> {
+        let year = now.saturating_sub(YEAR)..=now;
+        year.filter(|minute| self.matches(*minute)).collect()
     }
 
     /// The run that is due now: the most recent scheduled minute after `last`,

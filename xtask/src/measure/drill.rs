@@ -28,10 +28,16 @@ pub struct DrillResult {
     pub failed: bool,
     pub seed: u64,
     pub interval_seconds: f64,
+    /// The longest time between two backups of the lab's own schedule.
+    pub schedule_seconds: Option<f64>,
+    /// How long each recovery was put off for a person who decides.
+    pub operator_delay_seconds: Option<f64>,
     /// How the moments were drawn, in words.
     pub moments: String,
     pub groups: Vec<Group>,
     pub comparison: Vec<String>,
+    /// What the figures hold and what they do not, in words.
+    pub notes: Vec<String>,
     /// The command that repeats it.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
@@ -252,20 +258,34 @@ fn counted(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
+/// How a drill draws and recovers; times in seconds.
+pub struct Plan {
+    pub seed: u64,
+    /// Over which the moments are drawn.
+    pub interval: f64,
+    /// What lies between two backups of the lab's own schedule at most.
+    pub schedule: Option<f64>,
+    pub operator_delay: Option<f64>,
+}
+
+impl Plan {
+    /// How the moments were drawn, and what that does to the losses.
+    fn moments(&self) -> String {
+        let Self { interval, .. } = self;
+        let drawn = format!("The moments were drawn uniformly over {interval} s after a backup.");
+        match self.schedule {
+            Some(schedule) if *interval < schedule => format!(
+                "{drawn} This is shorter than the {schedule} s of the lab's own schedule, and so \
+                 are the losses with snapshots alone."
+            ),
+            _ => drawn,
+        }
+    }
+}
+
 impl DrillResult {
     /// `command` repeats it, `versions` are what makes it.
-    pub fn new(
-        seed: u64,
-        interval: f64,
-        command: String,
-        versions: BTreeMap<String, String>,
-    ) -> Self {
-        let shortened = if interval < 60.0 {
-            " This is shorter than the minute of the lab's own schedule, and so are the losses \
-             with snapshots alone."
-        } else {
-            ""
-        };
+    pub fn new(plan: &Plan, command: String, versions: BTreeMap<String, String>) -> Self {
         Self {
             began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             passed: false,
@@ -273,13 +293,14 @@ impl DrillResult {
             doubts: Vec::new(),
             cut_off: None,
             failed: false,
-            seed,
-            interval_seconds: interval,
-            moments: format!(
-                "The moments were drawn uniformly over {interval} s after a backup.{shortened}"
-            ),
+            seed: plan.seed,
+            interval_seconds: plan.interval,
+            schedule_seconds: plan.schedule,
+            operator_delay_seconds: plan.operator_delay,
+            moments: plan.moments(),
             groups: Vec::new(),
             comparison: Vec::new(),
+            notes: Vec::new(),
             commands: vec![command],
             versions,
         }
@@ -350,10 +371,25 @@ mod tests {
         assert_eq!(serde_json::to_value(&cut).unwrap()["cut_off"], 1);
     }
 
+    fn plan(interval: f64) -> Plan {
+        Plan {
+            seed: 1,
+            interval,
+            schedule: Some(60.0),
+            operator_delay: None,
+        }
+    }
+
+    #[test]
+    fn an_interval_shorter_than_the_schedules_says_that_it_flatters_snapshots() {
+        assert!(plan(2.0).moments().contains("shorter than the 60 s"));
+        assert!(!plan(60.0).moments().contains("shorter"));
+    }
+
     #[test]
     fn a_group_of_which_no_run_ended_is_kept_and_meets_no_objective() {
         let config = crate::config::example();
-        let mut drill = DrillResult::new(1, 60.0, String::new(), BTreeMap::new());
+        let mut drill = DrillResult::new(&plan(60.0), String::new(), BTreeMap::new());
         drill.groups = vec![group(2, 0), group(0, 1), group(0, 0)];
         drill.judge(&config.objectives);
         let kept: Vec<usize> = drill.groups.iter().map(|group| group.runs.len()).collect();

@@ -11,4 +11,5 @@ pub mod journey;
 pub mod ledger;
 pub mod reader;
 pub mod result;
+pub mod schedule;
 pub mod statistics;

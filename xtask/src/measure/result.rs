@@ -10,6 +10,7 @@ use crate::config::Limits;
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::figures::{ClientFigures, milliseconds};
 use super::journey::Request;
+use super::schedule::ScheduleLoss;
 
 #[derive(Debug, Serialize)]
 pub struct ScenarioResult {
@@ -123,9 +124,14 @@ pub struct Rpo {
     pub lost: usize,
     pub lost_ids: Vec<i64>,
     pub seconds: f64,
-    /// What the newest snapshot from before the disaster would have lost.
+    /// What the newest snapshot from before the disaster would have lost; with
+    /// `backup_age_seconds`, that is one that was taken on purpose.
     pub snapshot_only_lost: usize,
     pub snapshot_only_seconds: f64,
+    /// How long before the disaster the run itself had taken a backup.
+    pub backup_age_seconds: Option<f64>,
+    /// What the schedule alone would lose: computed, where the rest is measured.
+    pub schedule: Option<ScheduleLoss>,
 }
 
 /// How long the service was away, as its client saw it.
@@ -135,6 +141,9 @@ pub struct Rto {
     pub seconds: f64,
     /// When that first request was sent, on the ledger's clock.
     pub began: Option<f64>,
+    /// How long the recovery was put off for a person who decides; without it,
+    /// no such time is in the figure.
+    pub operator_delay_seconds: Option<f64>,
     pub phases: Vec<Phase>,
 }
 
@@ -182,7 +191,26 @@ impl Rpo {
             seconds: milliseconds(seconds_lost(&verdict.lost, disaster)),
             snapshot_only_lost: snapshot_only.len(),
             snapshot_only_seconds: milliseconds(seconds_lost(snapshot_only, disaster)),
+            backup_age_seconds: None,
+            schedule: None,
         }
+    }
+}
+
+impl Rpo {
+    /// What snapshots alone lose, measured and computed, as a sentence.
+    pub fn on_schedule(&self) -> Option<String> {
+        let (age, schedule) = (self.backup_age_seconds?, self.schedule.as_ref()?);
+        Some(format!(
+            "Snapshots alone would have lost {} rows, {} s worth (measured), only because a backup \
+             had been taken on purpose {age} s before. On their schedule they lose {} (computed \
+             from {} s between backups and {} rows a second).",
+            self.snapshot_only_lost,
+            self.snapshot_only_seconds,
+            schedule.told(),
+            schedule.interval_seconds,
+            schedule.rate
+        ))
     }
 }
 
@@ -206,8 +234,22 @@ impl Rto {
         Self {
             seconds: milliseconds(from - start),
             began: (!phases.is_empty()).then_some(milliseconds(start)),
+            operator_delay_seconds: None,
             phases,
         }
+    }
+}
+
+/// What an RTO has to do with the time that people take, as a sentence.
+pub fn persons_part(operator_delay: Option<f64>) -> String {
+    match operator_delay {
+        Some(seconds) => format!(
+            "{seconds} s of each RTO stand for a person who decides (--operator-delay): the phase \
+             \"decided\"."
+        ),
+        None => "No person's time is in an RTO here: the recovery began as soon as a request had \
+                 failed. --operator-delay SECONDS waits as long as people take to decide."
+            .to_owned(),
     }
 }
 

@@ -32,12 +32,13 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore,
     untouched: false,
-    lesson: |result, report| {
+    points_lost: POISONED,
+    lesson: |_, report| {
         format!(
             "Both newest points were found damaged and passed over for {}. With snapshots alone \
-             that costs {} s worth of writes; the journal goes on from the older point as well.",
-            report.point.as_deref().unwrap_or("an older one"),
-            result.rpo.snapshot_only_seconds
+             each of them costs one more interval of the schedule; the journal goes on from the \
+             older point as well.",
+            report.point.as_deref().unwrap_or("an older one")
         )
     },
 };

@@ -16,6 +16,7 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore: take_new_volume,
     untouched: true,
+    points_lost: 0,
     lesson: |result, _| {
         format!(
             "The database was whole all along, and yet writes were refused for {} s: with the \

@@ -10,6 +10,7 @@ use crate::engine::{self, Engine};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
+use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
@@ -43,8 +44,10 @@ const DISASTER: &str = "disaster: every row is deleted, and nobody notices";
 /// Moments in seconds of the ledger's clock.
 struct Played {
     point: String,
+    backup: Backup,
     deleted: f64,
     found: f64,
+    decided: Option<(&'static str, f64)>,
     restored: f64,
     kept: f64,
     protected: f64,
@@ -65,16 +68,13 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     run.steady_state(engine)?;
 
     // Users were without their rows from the delete on, though nothing failed.
-    let rto = Rto::new(
-        played.deleted,
-        &[
-            ("detected", played.found),
-            ("restored", played.restored),
-            ("serving", played.kept),
-        ],
-    );
+    let mut phases = vec![("detected", played.found)];
+    phases.extend(played.decided);
+    phases.extend([("restored", played.restored), ("serving", played.kept)]);
+    let rto = Rto::new(played.deleted, &phases);
     let requests = &outcome.journey.requests;
-    let rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, played.deleted);
+    let mut rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, played.deleted);
+    outcome.beside_schedule(&mut rpo, &steady, played.backup, played.deleted);
     let without_rows = (played.deleted - wait::UNDER_WAY.as_secs_f64(), played.kept);
     let mut result = outcome.result(run, engine, steady, rpo, rto, Some(without_rows))?;
     result.protected_seconds = Some(milliseconds(played.protected - played.deleted));
@@ -107,6 +107,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let found = ledger.now();
     course.moment("found");
     step.done(&target);
+    let decided = course.decided()?;
 
     // What is written from now on would have to be brought back as well.
     let done = course.act(
@@ -136,8 +137,10 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     unfinished.done()?;
     Ok(Played {
         point,
+        backup: course.backup(0),
         deleted: struck.began,
         found,
+        decided,
         restored,
         kept,
         protected,
@@ -176,7 +179,7 @@ fn target(engine: &dyn Engine, journal: bool, point: &str) -> Result<String> {
 
 fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
     let rpo = &result.rpo;
-    vec![
+    let mut lessons = vec![
         format!(
             "Every row was deleted through the application, which went on writing. No write \
              failed: only readers could see it. Their rows were away for {} s.",
@@ -190,12 +193,16 @@ fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
             played.report.safety_point.as_deref().unwrap_or_default()
         ),
         format!(
-            "RPO: {} rows were lost. Snapshots alone would have lost {}, {} s worth: everything \
-             since {}, whose replacement by a newer, empty one the poison guard refuses.",
-            rpo.lost, rpo.snapshot_only_lost, rpo.snapshot_only_seconds, played.point
+            "RPO: {} rows were lost. Snapshots alone would have lost everything since {}, whose \
+             replacement by a newer, empty one the poison guard refuses.",
+            rpo.lost, played.point
         ),
+    ];
+    lessons.extend(rpo.on_schedule());
+    lessons.push(
         "Look at: cargo xtask restore --log --largest; and at cargo xtask scenario foreign-delete, \
          where the journal cannot see it."
             .to_owned(),
-    ]
+    );
+    lessons
 }

@@ -95,6 +95,7 @@ fn recover(
 ) -> Result<(Outage, Restored)> {
     let struck = course.act(DISASTER, |_, engine| engine.down())?;
     let first_failure = course.noticed(struck.began)?;
+    let mut phases = Vec::from_iter(course.decided()?);
     let provisioned = course.act(REBUILD, copy::up_closed)?.ended;
     // Where lab.toml leaves the port open, the new lab has another one.
     client.follow(
@@ -110,10 +111,13 @@ fn recover(
     course.served_again(opened)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
+    phases.extend([("provisioned", provisioned), ("restored", restored.ended)]);
     let outage = Outage {
         gone: struck.ended,
         first_failure,
-        phases: vec![("provisioned", provisioned), ("restored", restored.ended)],
+        // No schedule makes copies.
+        backup: None,
+        phases,
         protected,
         moments: course.into_moments(),
     };

@@ -2,7 +2,7 @@
 //! and shown first where somebody wants to follow step by step.
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -12,6 +12,7 @@ use crate::measure::figures::milliseconds;
 use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Moment;
+use crate::measure::schedule::Backup;
 use crate::scenario::mark::{self, Mark};
 use crate::scenario::run::Run;
 use crate::wait;
@@ -25,6 +26,8 @@ pub struct Course<'a> {
     pub run: &'a Run<'a>,
     pub engine: &'a dyn Engine,
     pub ledger: &'a Ledger,
+    /// When what the recovery needs had been prepared, and how long that took.
+    prepared: (f64, f64),
     moments: RefCell<Vec<Moment>>,
 }
 
@@ -56,13 +59,16 @@ impl<'a> Course<'a> {
         run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
         step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
         let step = ui.step(what);
+        let began = ledger.now();
         prepare(run.ctx, engine)?;
+        let prepared = (ledger.now(), ledger.now() - began);
         step.done("taken");
         run.wait_for_the_moment(Instant::now())?;
         let course = Self {
             run,
             engine,
             ledger,
+            prepared,
             moments: RefCell::default(),
         };
         Ok((course, unfinished))
@@ -88,11 +94,36 @@ impl<'a> Course<'a> {
         })
     }
 
+    /// The backup that was prepared, where so many of the newest points will
+    /// not do; one more than that had been taken.
+    pub fn backup(&self, passed_over: usize) -> Backup {
+        let (ended, seconds) = self.prepared;
+        Backup {
+            ended,
+            seconds: seconds / (passed_over + 1) as f64,
+            passed_over,
+        }
+    }
+
     /// The first request to fail since a moment: users notice.
     pub fn noticed(&self, since: f64) -> Result<Request> {
         wait::until(wait::FAILURE_NOTICED, || {
             Ok(self.ledger.first_failure(since))
         })
+    }
+
+    /// Waits as long as a person takes to decide, where that was asked for;
+    /// returns that phase.
+    pub fn decided(&self) -> Result<Option<(&'static str, f64)>> {
+        let Some(delay) = self.run.how.operator_delay else {
+            return Ok(None);
+        };
+        let words = format!("a person decides, {delay} s");
+        let step = self.run.ctx.ui.step(&words);
+        self.moment(&words);
+        wait::pause(Duration::from_secs_f64(delay))?;
+        step.done("the recovery begins");
+        Ok(Some(("decided", self.ledger.now())))
     }
 
     /// Waits until users are served again, by every replica.

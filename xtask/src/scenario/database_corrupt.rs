@@ -26,6 +26,7 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore: outage::restore_latest,
     untouched: false,
+    points_lost: 0,
     lesson: |_, report| {
         format!(
             "The damaged file was replaced while the application ran, and kept as {}. A copy of \

@@ -71,6 +71,7 @@ struct Refusal {
     /// The first refused write: when it was sent, and when its answer came.
     began: f64,
     detected: f64,
+    decided: Option<(&'static str, f64)>,
     /// There was room again, and when that was known to have helped.
     freed: f64,
     served: f64,
@@ -215,11 +216,13 @@ fn refusal(course: &Course, volume: &Volume, full: f64) -> Result<Refusal> {
         Answer::Failed { reason } => reason,
         Answer::Acknowledged { .. } => "",
     });
+    let decided = course.decided()?;
     let (freed, served, protected) = make_room_again(course, volume)?;
     Ok(Refusal {
         volume: volume.claim,
         began: first.sent,
         detected: first.ended,
+        decided,
         freed,
         served,
         protected,
@@ -246,11 +249,9 @@ fn time(refusal: &Refusal, outcome: &Outcome) -> Result<Rto> {
     let last = outcome.last_failure(refusal.served, refusal.began);
     let back = outcome.first_verified(last);
     let back = back.context("no write was acknowledged after there was room again")?;
-    let ends = [
-        ("detected", refusal.detected),
-        ("freed", refusal.freed),
-        ("serving", back.ended),
-    ];
+    let mut ends = vec![("detected", refusal.detected)];
+    ends.extend(refusal.decided);
+    ends.extend([("freed", refusal.freed), ("serving", back.ended)]);
     Ok(Rto::new(refusal.began, &ends))
 }
 

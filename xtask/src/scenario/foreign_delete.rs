@@ -36,6 +36,7 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore: outage::restore_latest,
     untouched: false,
+    points_lost: 0,
     lesson: |_, report| {
         format!(
             "The first DELETE was refused: triggers of the database ask for a function that only \

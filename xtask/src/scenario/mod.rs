@@ -37,6 +37,8 @@ pub struct Scenario {
     pub takes: &'static str,
     /// Engines on which it cannot be had, and why.
     pub not_on: &'static [(&'static str, &'static str)],
+    /// Nobody has a part in the recovery: it begins and ends without one.
+    pub by_itself: bool,
     pub play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
     /// The changes of the scenario as shell, for a dry run.
     pub show: fn(&Context, &dyn Engine) -> Result<()>,
@@ -51,6 +53,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the service answers all along; no acknowledged row is missing",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: true,
         play: pod_crash::play,
         show: pod_crash::show,
     },
@@ -62,6 +65,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the latest verified point comes back within the objectives of lab.toml",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: volume_loss::play,
         show: volume_loss::show,
     },
@@ -73,6 +77,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the damage is noticed, and the latest moment comes back within the objectives",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: database_corrupt::play,
         show: database_corrupt::show,
     },
@@ -84,6 +89,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the moment just before it comes back, and what was written since is kept",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: bad_delete::play,
         show: bad_delete::show,
     },
@@ -95,6 +101,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the last good point is found and comes back within the objectives",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: backup_poisoned::play,
         show: backup_poisoned::show,
     },
@@ -106,6 +113,7 @@ pub const ALL: &[Scenario] = &[
         holds: "no row is lost, and protection is rebuilt on a new volume",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: backup_volume_loss::play,
         show: backup_volume_loss::show,
     },
@@ -118,6 +126,7 @@ pub const ALL: &[Scenario] = &[
                 goes on by itself once there is room",
         takes: "about 15 s",
         not_on: &[],
+        by_itself: false,
         play: disk_full::play,
         show: disk_full::show,
     },
@@ -129,6 +138,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the second restore brings everything back; the first left nothing half-way",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: restore_killed::play,
         show: restore_killed::show,
     },
@@ -143,6 +153,7 @@ pub const ALL: &[Scenario] = &[
             "local",
             "its replicas are processes of this machine, so there is no node that could stop",
         )],
+        by_itself: false,
         play: node_loss::play,
         show: node_loss::show,
     },
@@ -155,6 +166,7 @@ pub const ALL: &[Scenario] = &[
                 what came after is lost, and counted",
         takes: "about 10 s on the local engine, a minute and a half on k3d",
         not_on: &[],
+        by_itself: false,
         play: cluster_loss::play,
         show: cluster_loss::show,
     },
@@ -166,6 +178,7 @@ pub const ALL: &[Scenario] = &[
         holds: "the next write finds out and is refused; the latest moment comes back",
         takes: "about 10 s",
         not_on: &[],
+        by_itself: false,
         play: foreign_delete::play,
         show: foreign_delete::show,
     },
@@ -180,6 +193,20 @@ impl Scenario {
         let said = format!("{} is not possible on {engine}: {reason}", self.name);
         Err(Failure::usage(said)
             .next("cargo xtask scenario --list")
+            .into())
+    }
+
+    /// Refuses a person's time where no person has a part.
+    pub fn insist_on_decider(&self, operator_delay: Option<f64>) -> Result<()> {
+        if operator_delay.is_none() || !self.by_itself {
+            return Ok(());
+        }
+        let said = format!(
+            "--operator-delay means nothing for {}: it recovers by itself, nobody decides anything",
+            self.name
+        );
+        Err(Failure::usage(said)
+            .next(format!("cargo xtask scenario {}", self.name))
             .into())
     }
 }
@@ -242,6 +269,15 @@ mod tests {
             said.contains("node-loss is not possible on local"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn nobody_decides_where_the_lab_recovers_by_itself() {
+        find("2").unwrap().insist_on_decider(Some(5.0)).unwrap();
+        let alone = find("pod-crash").unwrap();
+        alone.insist_on_decider(None).unwrap();
+        let said = alone.insist_on_decider(Some(5.0)).unwrap_err().to_string();
+        assert!(said.contains("recovers by itself"), "{said}");
     }
 
     /// An engine that is misspelt would never be refused.

@@ -60,17 +60,20 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     let point = point.context("the backup that was just made is not listed")?;
     let struck = course.act(DISASTER, |_, engine| engine.stop_node())?;
     let first_failure = course.noticed(struck.began)?;
+    let mut phases = Vec::from_iter(course.decided()?);
     let returned = course.act(RETURN, |_, engine| engine.start_nodes())?.ended;
     course.served_again(returned)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
+    phases.push(("provisioned", returned));
     Ok(Played {
         point,
         node: struck.value,
         outage: Outage {
             gone: struck.ended,
             first_failure,
-            phases: vec![("provisioned", returned)],
+            backup: Some(course.backup(0)),
+            phases,
             protected,
             moments: course.into_moments(),
         },
@@ -79,7 +82,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
 
 fn lessons(result: &ScenarioResult, node: &str) -> Vec<String> {
     let rpo = &result.rpo;
-    vec![
+    let mut lessons = vec![
         format!(
             "RTO: users were without service for {} s, and only the node's return ended that: \
              both volumes are folders on {node}, so no other node could run the pods.",
@@ -90,13 +93,15 @@ fn lessons(result: &ScenarioResult, node: &str) -> Vec<String> {
              disk, so it outlives every process; nothing had to be restored.",
             rpo.lost, rpo.acknowledged
         ),
-        format!(
-            "Had the node not come back, both volumes would be gone together: snapshots alone, \
-             brought elsewhere, would have lost {} rows, {} s worth. See scenario 10.",
-            rpo.snapshot_only_lost, rpo.snapshot_only_seconds
-        ),
+        "Had the node not come back, both volumes would be gone together, and only what was \
+         brought elsewhere would be left. See scenario 10."
+            .to_owned(),
+    ];
+    lessons.extend(rpo.on_schedule());
+    lessons.push(
         "Look at: kubectl get pods -o wide (the same pods, restarted), and the page of cargo \
          xtask report."
             .to_owned(),
-    ]
+    );
+    lessons
 }

@@ -12,6 +12,7 @@ use crate::measure::figures::milliseconds;
 use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
+use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
 use crate::scenario::outcome::{self, Outcome};
 use crate::scenario::run::{Run, Steady};
@@ -28,6 +29,8 @@ pub struct Disaster {
     pub restore: fn(&Context, &dyn Engine) -> Result<Option<Restored>>,
     /// The database itself survives.
     pub untouched: bool,
+    /// So many of the newest points are damaged as well.
+    pub points_lost: usize,
     /// What there is to learn from this disaster in particular.
     pub lesson: fn(&ScenarioResult, &Restored) -> String,
 }
@@ -37,6 +40,8 @@ pub struct Outage {
     /// The data were unreachable for good.
     pub gone: f64,
     pub first_failure: Request,
+    /// The backup from before, where snapshots alone would have come back to it.
+    pub backup: Option<Backup>,
     /// The phases between noticing and serving, and when each ended; with the
     /// last one the data are back.
     pub phases: Vec<(&'static str, f64)>,
@@ -70,7 +75,10 @@ impl Outage {
         phases.push(("serving", serving));
         let rto = Rto::new(first.sent, &phases);
         let unreachable = outcome::unreachable_since(requests, self.gone);
-        let rpo = Rpo::new(requests, &outcome.verdict, snapshot_only, unreachable);
+        let mut rpo = Rpo::new(requests, &outcome.verdict, snapshot_only, unreachable);
+        if let Some(backup) = self.backup {
+            outcome.beside_schedule(&mut rpo, &steady, backup, unreachable);
+        }
         let outage = (first.sent.min(unreachable), serving);
         let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
         result.protected_seconds = Some(milliseconds(self.protected - first.sent));
@@ -127,6 +135,7 @@ fn course(
     let words = format!("disaster: {}", disaster.breaks);
     let struck = course.act(&words, disaster.strike)?;
     let first_failure = course.noticed(struck.began)?;
+    let mut phases = Vec::from_iter(course.decided()?);
     let provisioned = course.act("infrastructure recreated", provision)?.ended;
     let restored = course.act("restore", disaster.restore)?;
     let report = restored.value;
@@ -134,10 +143,13 @@ fn course(
     course.served_again(restored.ended)?;
     let protected = course.act(PROTECT, protect)?.ended;
     unfinished.done()?;
+    phases.extend([("provisioned", provisioned), ("restored", restored.ended)]);
+    let backup = course.backup(disaster.points_lost);
     let outage = Outage {
         gone: struck.ended,
         first_failure,
-        phases: vec![("provisioned", provisioned), ("restored", restored.ended)],
+        backup: (!disaster.untouched).then_some(backup),
+        phases,
         protected,
         moments: course.into_moments(),
     };
@@ -239,15 +251,9 @@ fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> V
         result.rto.seconds,
         most_of_it(&result.rto)
     );
-    let alone = format!(
-        "Snapshots alone would have lost {} rows, {} s worth.",
-        rpo.snapshot_only_lost, rpo.snapshot_only_seconds
-    );
     let look = "Look at: cargo xtask restore --list, and the page of cargo xtask report.";
     let mut lessons = vec![rto, (disaster.lesson)(result, report), why];
-    if !disaster.untouched {
-        lessons.push(alone);
-    }
+    lessons.extend(rpo.on_schedule());
     lessons.push(look.to_owned());
     lessons
 }

@@ -6,10 +6,11 @@ use crate::app;
 use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
-use crate::measure::figures::ClientFigures;
+use crate::measure::figures::{ClientFigures, milliseconds};
 use crate::measure::journey::{Journey, Request};
 use crate::measure::reader;
 use crate::measure::result::{Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
+use crate::measure::schedule::{Backup, ScheduleLoss};
 use crate::scenario::run::{self, Run, Steady};
 
 /// What the client did and what the database holds in the end.
@@ -72,6 +73,13 @@ impl Outcome {
         Ok(compare::compare(&self.before, &earlier, &kept).lost)
     }
 
+    /// Puts what the schedule alone would have lost beside what was lost, and how
+    /// old the backup was that the run itself had taken.
+    pub fn beside_schedule(&self, rpo: &mut Rpo, steady: &Steady, backup: Backup, disaster: f64) {
+        rpo.backup_age_seconds = Some(milliseconds(disaster - backup.ended));
+        rpo.schedule = ScheduleLoss::of(&steady.schedule, &self.journey, backup, disaster);
+    }
+
     /// The result of a run, held against what holds for every scenario; the
     /// scenario adds its own. `outage` is when it was declared and when it ended.
     pub fn result(
@@ -80,11 +88,12 @@ impl Outcome {
         engine: &dyn Engine,
         steady: Steady,
         rpo: Rpo,
-        rto: Rto,
+        mut rto: Rto,
         outage: Option<(f64, f64)>,
     ) -> Result<ScenarioResult> {
         let rate = run.ctx.config.client.rate();
         let client = ClientFigures::new(&self.journey, rate);
+        rto.operator_delay_seconds = run.how.operator_delay;
         let backups_resumed = !engine.facts()?.suspended;
         let mut result = ScenarioResult {
             scenario: run.scenario,

@@ -21,6 +21,7 @@ const DISASTER: Disaster = Disaster {
     strike: outage::lose_data_volume,
     restore: restore_twice,
     untouched: false,
+    points_lost: 0,
     lesson: |_, report| {
         format!(
             "The first restore was killed on its way, the second one brought {} rows back. What a \

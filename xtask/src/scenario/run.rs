@@ -38,6 +38,8 @@ pub struct How {
     /// When the disaster comes; without it, as soon as there is something to
     /// lose.
     pub draw: Option<Draw>,
+    /// Seconds that stand for a person, who takes notice and decides.
+    pub operator_delay: Option<f64>,
 }
 
 /// Something to lose: as long the client writes on after the backup.
@@ -47,6 +49,8 @@ const SOMETHING_TO_LOSE: f64 = 1.0;
 pub struct Steady {
     pub url: String,
     pub protection: String,
+    /// When backups are made, as the cron job says it.
+    pub schedule: String,
 }
 
 impl<'a> Run<'a> {
@@ -91,6 +95,7 @@ impl<'a> Run<'a> {
         Ok(Steady {
             url,
             protection: app.protection,
+            schedule: facts.schedule,
         })
     }
 

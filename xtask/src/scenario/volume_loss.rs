@@ -15,6 +15,7 @@ const DISASTER: Disaster = Disaster {
     strike: outage::lose_data_volume,
     restore: outage::restore_latest,
     untouched: false,
+    points_lost: 0,
     lesson: |_, report| {
         format!(
             "The volume with the database was deleted; {} rows came back from pra-backup, which \
