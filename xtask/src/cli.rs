@@ -41,7 +41,7 @@ pub struct Options {
     /// Show the commands that are run
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// The folder that holds lab.toml, k8s/, pra/ and app/
+    /// The folder that holds lab.toml, k8s/, pra/ and app/; the checkout around the current one otherwise
     #[arg(long, global = true, hide = true, env = "ATELIER_ROOT")]
     pub root: Option<PathBuf>,
 }

@@ -1,9 +1,8 @@
 //! What every command has at hand.
 
-use std::path::PathBuf;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result};
-
+use crate::checkout;
 use crate::cli::Options;
 use crate::config::{self, Config};
 use crate::exec::Exec;
@@ -35,7 +34,7 @@ impl Context {
 
     /// Loads `lab.toml` of the checkout.
     pub fn load(options: Options, ui: Ui) -> Result<Self> {
-        let root = find_root(options.root.clone())?;
+        let root = checkout::find(options.root.clone())?;
         let config = config::load(&root.join("lab.toml"))?;
         let lab = Lab { root };
         lab.check_version()?;
@@ -119,13 +118,4 @@ impl Context {
                 .into(),
         )
     }
-}
-
-/// The checkout that this program was built from, unless another is named.
-fn find_root(named: Option<PathBuf>) -> Result<PathBuf> {
-    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let root = named.unwrap_or_else(built);
-    root.canonicalize()
-        .with_context(|| format!("finding the lab's folder {}", root.display()))
-        .map_err(|error| error.context(Failure::usage("the lab has no folder")))
 }

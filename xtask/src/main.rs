@@ -2,6 +2,7 @@
 
 mod app;
 mod check;
+mod checkout;
 mod cli;
 mod commands;
 mod config;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
+use crate::checkout;
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::failure::Failure;
@@ -41,11 +42,20 @@ pub fn draw(ctx: &Context, folder: &Path) -> Result<()> {
     let step = ctx.ui.step("drawing the report");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let words = ["run", "--quiet", "--locked", "--package", "report", "--"];
-    let project = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let cmd = Cmd::new(cargo).args(words).cwd(project);
+    let cmd = Cmd::new(cargo).args(words).cwd(sources(ctx));
     ctx.exec.run(&arguments(ctx, cmd, folder))?;
     step.done("drawn");
     Ok(())
+}
+
+/// Where the program's source is: in the lab's checkout, unless that is a folder
+/// with the declarations alone.
+fn sources(ctx: &Context) -> PathBuf {
+    let here = ctx.lab.root.clone();
+    if here.join("report").is_dir() {
+        return here;
+    }
+    checkout::built_from()
 }
 
 /// Draws where the program was built before, which takes no time; `None` where

@@ -22,7 +22,11 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
     };
     if anything {
-        ctx.confirm("This deletes the lab's database and all its restore points.")?;
+        ctx.confirm(&format!(
+            "This deletes the database and all restore points of the lab of {} ({}).",
+            ctx.lab.root.display(),
+            engine.name()
+        ))?;
     }
     let step = ctx.ui.step("teardown");
     engine.down()?;

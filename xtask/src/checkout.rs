@@ -1,0 +1,160 @@
+//! Which checkout is meant: the one that is named, else the one that the person
+//! stands in. A program that was built from another one acts on neither: with a
+//! target folder that clones share, that is what cargo runs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::failure::Failure;
+
+/// What a checkout has, and hardly any other folder.
+const PARTS: [&str; 4] = ["lab.toml", "k8s", "pra", "app"];
+
+/// The checkout that this program was built from; it may be gone since.
+pub fn built_from() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The folder of the lab: `named` (`--root`, `ATELIER_ROOT`), else the nearest
+/// checkout around the current folder, else the one whose package cargo runs.
+///
+/// # Errors
+/// There is none, or what is found disagrees: nothing may be done to either.
+pub fn find(named: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        let found = named.canonicalize();
+        let found = found.with_context(|| format!("finding the lab's folder {}", named.display()));
+        return found.map_err(|error| error.context(Failure::usage("the lab has no folder")));
+    }
+    let here = std::env::current_dir().context("reading the current folder");
+    let here = here.and_then(|dir| Ok(dir.canonicalize()?)).context(
+        Failure::usage("the current folder is gone").next("cd into a checkout of the project"),
+    )?;
+    choose(
+        &here,
+        std::env::var_os("CARGO_MANIFEST_DIR"),
+        built_from().canonicalize().ok(),
+    )
+}
+
+/// From the current folder, the package that cargo runs and the folder that the
+/// program was built from, where that still exists.
+fn choose(here: &Path, package: Option<OsString>, built: Option<PathBuf>) -> Result<PathBuf> {
+    let around = here.ancestors().find(|dir| is_checkout(dir));
+    // Another project's package says nothing about ours.
+    let run = package
+        .and_then(|package| PathBuf::from(package).join("..").canonicalize().ok())
+        .filter(|dir| is_checkout(dir));
+    let root = match (around, run) {
+        (Some(around), Some(run)) if around != run => {
+            return Err(refusal(
+                format!(
+                    "two checkouts could be meant: you are in {}, and cargo runs the program of {}",
+                    around.display(),
+                    run.display()
+                ),
+                around,
+            ));
+        }
+        (Some(around), _) => around.to_owned(),
+        (None, Some(run)) => run,
+        (None, None) => {
+            let said = format!("{} is in no checkout of the project", here.display());
+            return Err(Failure::usage(said)
+                .next("cd into one (it has lab.toml, k8s/, pra/ and app/)")
+                .into());
+        }
+    };
+    // One that was moved away leaves nothing that could be mistaken.
+    match built.filter(|built| *built != root && is_checkout(built)) {
+        Some(built) => Err(refusal(
+            format!(
+                "this program was built from {}, and the lab would be that of {}: do they share \
+                 a target folder (CARGO_TARGET_DIR)?",
+                built.display(),
+                root.display()
+            ),
+            &root,
+        )),
+        None => Ok(root),
+    }
+}
+
+fn refusal(said: String, here: &Path) -> anyhow::Error {
+    let main = crate::exec::quote(&here.join("xtask/src/main.rs").to_string_lossy());
+    Failure::usage(said)
+        .next(format!(
+            "touch {main} and run `cargo xtask` there, which builds it anew; or name the checkout: \
+             ATELIER_ROOT={} cargo xtask ...",
+            crate::exec::quote(&here.to_string_lossy())
+        ))
+        .into()
+}
+
+fn is_checkout(dir: &Path) -> bool {
+    PARTS.iter().all(|part| dir.join(part).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Kind, kind, next};
+    use std::fs;
+
+    fn checkouts(test: &str) -> [PathBuf; 2] {
+        let base = std::env::temp_dir().join(format!("xtask-{test}-{}", std::process::id()));
+        // Left by an earlier run that was killed.
+        let _ = fs::remove_dir_all(&base);
+        ["a", "b"].map(|name| {
+            for part in ["xtask/src", "k8s", "pra", "app"] {
+                fs::create_dir_all(base.join(name).join(part)).unwrap();
+            }
+            fs::write(base.join(name).join("lab.toml"), "").unwrap();
+            base.join(name).canonicalize().unwrap()
+        })
+    }
+
+    fn package(checkout: &Path) -> Option<OsString> {
+        Some(checkout.join("xtask").into())
+    }
+
+    #[test]
+    fn the_checkout_around_the_current_folder_is_meant() {
+        let [a, b] = checkouts("around");
+        let deep = a.join("xtask/src");
+        for package in [package(&a), None, package(Path::new("/elsewhere"))] {
+            assert_eq!(choose(&deep, package, Some(a.clone())).unwrap(), a);
+        }
+        // Moved since it was built.
+        assert_eq!(choose(&deep, None, None).unwrap(), a);
+        assert_eq!(
+            choose(&deep, None, Some(PathBuf::from("/gone"))).unwrap(),
+            a
+        );
+        // From anywhere, with cargo's --manifest-path.
+        let outside = a.parent().unwrap();
+        let found = choose(outside, package(&b), Some(b.clone()));
+        assert_eq!(found.unwrap(), b);
+        let none = choose(outside, None, Some(a.clone())).unwrap_err();
+        assert!(none.to_string().contains("in no checkout"), "{none}");
+        fs::remove_dir_all(outside).unwrap();
+    }
+
+    #[test]
+    fn two_that_disagree_are_both_named_and_none_is_taken() {
+        let [a, b] = checkouts("disagree");
+        let shared_target = choose(&b, package(&b), Some(a.clone()));
+        let other_package = choose(&b, package(&a), Some(a.clone()));
+        for error in [shared_target.unwrap_err(), other_package.unwrap_err()] {
+            let said = error.to_string();
+            for folder in [&a, &b] {
+                assert!(said.contains(&*folder.to_string_lossy()), "{said}");
+            }
+            assert_eq!(kind(&error), Kind::Usage);
+            assert!(next(&error).unwrap().contains("touch"), "{said}");
+        }
+        fs::remove_dir_all(a.parent().unwrap()).unwrap();
+    }
+}
