@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import apsw
 
-from pra import beside, fileops, locks, room, schema, segments, settling, sqlite, volumes
+from pra import beside, fileops, followed, locks, room, schema, segments, settling, sqlite, volumes
 from pra.errors import (
     OutcomeUnknown,
     PraError,
@@ -227,6 +227,8 @@ class Database:
             if before is None:
                 continue
             conn = sqlite.open_live(path, synced=False)
+            if self._settings.journal != "off":
+                followed.restrict(conn)
             # Generation numbers are never used twice: the same identity before
             # and after means that this is the file which was opened.
             if before == fileops.identity(self.layout.link):

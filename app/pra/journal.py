@@ -28,6 +28,8 @@ _LOOK = 16 << 10
 #: Transactions that a database may lack and still be taken for one that lost power while
 #: so many writers waited for its disk. One that lacks more was put there by somebody.
 MAX_BEHIND = 256
+#: Why a base is needed after what no changeset holds was changed.
+TABLES_CHANGED = "the tables changed since the last base (or user_version, or application_id)"
 
 
 class Mismatch(Refused):
@@ -178,7 +180,7 @@ class Journal:
 
     def _refuse_other_schema(self, here: Position) -> None:
         if self._header.schema != here.schema:
-            raise Mismatch("the tables changed since the last base", behind=False)
+            raise Mismatch(TABLES_CHANGED, behind=False)
 
     def _refuse_other_start(self, here: Position) -> None:
         start = timelines.read(self._where, here.timeline)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from pra import replay, schema, sqlite, volumes
+from pra import followed, replay, schema, sqlite, volumes
 from pra.errors import Damaged, Refused
 from pra.journal import Journal, Mismatch
 from pra.layout import Layout
@@ -66,16 +66,12 @@ def move(where: Layout) -> None:
     """Give the database a place that only the new base has; needs the writer lock.
 
     Raises:
-        Refused: a table cannot be journaled.
+        Refused: it holds what the journal cannot follow.
     """
     with _live(where) as conn:
-        unfit = schema.unfit_tables(conn)
+        unfit = followed.fault(conn)
         if unfit:
-            raise Refused(
-                _DOING,
-                f"the table {unfit[0]} has no primary key of its own",
-                "give it an INTEGER PRIMARY KEY or make it WITHOUT ROWID",
-            )
+            raise Refused(_DOING, *unfit)
         conn.execute("BEGIN IMMEDIATE")
         schema.guard(conn)
         schema.rebase(conn, _journal_seq(where, schema.position(conn)) + 1)

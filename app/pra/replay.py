@@ -139,9 +139,14 @@ def roll_forward(conn: apsw.Connection, here: Position, missing: list[Record]) -
 
 @contextlib.contextmanager
 def replaying(conn: apsw.Connection) -> Iterator[None]:
-    """Triggers and foreign keys off: what they did is in the changesets already."""
+    """Triggers and foreign keys off: what they did is in the changesets already.
+
+    Nor is the connection restricted to what a changeset can hold: counters are set.
+    """
+    judge, conn.authorizer = conn.authorizer, None
     conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
     conn.execute("PRAGMA foreign_keys=OFF")
     yield
+    conn.authorizer = judge
     conn.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
     conn.execute("PRAGMA foreign_keys=ON")

@@ -31,6 +31,8 @@ _GUARDS = {
     "'events is written through the application'); END"
     for event in ("INSERT", "UPDATE", "DELETE")
 }
+#: Names of what is ours in a database; all that begins with pra_ is.
+OURS = frozenset({"pra_position", *_GUARDS})
 #: What is wrong with a database without them.
 UNGUARDED = "its write guards were removed: rows may have been changed past the application"
 
@@ -119,13 +121,21 @@ def fresh_hash() -> str:
 
 
 def schema_hash(conn: apsw.Connection) -> str:
-    """SHA-256, in hex, of the definitions of everything but our own objects."""
+    """SHA-256, in hex, of all that no changeset holds and a base does.
+
+    That is the definitions of everything but our own objects, and the numbers that
+    users may set in the file's header.
+    """
     digest = hashlib.sha256()
+    _, *numbers = version(conn)
+    if any(numbers):
+        digest.update(repr(numbers).encode())
     for row in conn.execute(
         "SELECT type, name, coalesce(sql, '') FROM sqlite_schema "
-        "WHERE name NOT GLOB 'pra_*' AND name NOT GLOB 'sqlite_*' ORDER BY type, name"
+        "WHERE name NOT GLOB 'sqlite_*' ORDER BY type, name"
     ):
-        digest.update("\0".join(row).encode() + b"\0\0")
+        if row[1] not in OURS:
+            digest.update("\0".join(row).encode() + b"\0\0")
     return digest.hexdigest()
 
 
@@ -157,35 +167,29 @@ def rebase(conn: apsw.Connection, seq: int) -> None:
     )
 
 
-def version(conn: apsw.Connection) -> int:
-    """A number that changes whenever any definition does."""
-    return conn.execute("PRAGMA schema_version").fetchone()[0]
+def version(conn: apsw.Connection) -> tuple[int, int, int]:
+    """Numbers of the file's header; one changes whenever ``schema_hash`` does.
+
+    Returns:
+        (schema_version, user_version, application_id)
+    """
+    execute = conn.execute
+    return (
+        execute("PRAGMA schema_version").fetchone()[0],
+        execute("PRAGMA user_version").fetchone()[0],
+        execute("PRAGMA application_id").fetchone()[0],
+    )
 
 
 def tables(conn: apsw.Connection) -> list[str]:
     """The user's tables."""
-    return [name for name, _ in _tables(conn)]
-
-
-def unfit_tables(conn: apsw.Connection) -> list[str]:
-    """Tables whose rows a changeset cannot name: those without a primary key of their own."""
     return [
         name
-        for name, without_rowid in _tables(conn)
-        if not without_rowid and not _has_integer_key(conn, name)
+        for (name,) in conn.execute(
+            "SELECT name FROM pragma_table_list WHERE schema='main' AND type='table'"
+            " AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'pra_*'"
+        )
     ]
-
-
-def _tables(conn: apsw.Connection) -> list[tuple[str, int]]:
-    return conn.execute(
-        "SELECT name, wr FROM pragma_table_list WHERE schema='main' AND type='table'"
-        " AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'pra_*'"
-    ).fetchall()
-
-
-def _has_integer_key(conn: apsw.Connection, table: str) -> bool:
-    keys = conn.execute("SELECT type FROM pragma_table_info(?) WHERE pk>0", (table,)).fetchall()
-    return [kind.upper() for (kind,) in keys] == ["INTEGER"]
 
 
 def sequences(conn: apsw.Connection) -> dict[str, int]:

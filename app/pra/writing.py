@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import clock, fileops, records, replay, schema, volumes
+from pra import clock, fileops, followed, records, replay, schema, volumes
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
-from pra.journal import Appended, Journal, Mismatch
+from pra.journal import TABLES_CHANGED, Appended, Journal, Mismatch
 from pra.layout import Layout
 from pra.schema import Position
 
@@ -162,7 +162,7 @@ class Writer:
                 schema.guarded(conn),
                 schema.schema_hash(conn),
                 schema.tables(conn),
-                schema.unfit_tables(conn),
+                followed.fault(conn),
             )
         if not known.guarded:
             raise Damaged(
@@ -174,17 +174,12 @@ class Writer:
         return known
 
     def _refuse_schema(self, conn: apsw.Connection, here: Position) -> None:
-        """Refuse tables that the journal cannot follow."""
+        """Refuse what the journal cannot follow."""
         known = self._guarded_tables(conn)
         if known.unfit:
-            raise Damaged(
-                "journaling a transaction",
-                f"the journal cannot follow the table {known.unfit[0]}:"
-                " it has no primary key of its own",
-                "give it an INTEGER PRIMARY KEY or make it WITHOUT ROWID, then make a backup",
-            )
+            raise Damaged("journaling a transaction", *known.unfit)
         if known.hash != here.schema:
-            raise Mismatch("the tables changed since the last base", behind=False)
+            raise Mismatch(TABLES_CHANGED, behind=False)
 
     def _journaled(self, conn: apsw.Connection, doing: str, work: Work, sync: Callable) -> Written:
         session = _session(conn, self._schemas[conn].tables)
@@ -245,11 +240,11 @@ class Writer:
 class _Tables(NamedTuple):
     """What a connection knows of the schema, as of one version of it."""
 
-    version: int
+    version: tuple[int, int, int]
     guarded: bool
     hash: str
     tables: list[str]
-    unfit: list[str]
+    unfit: followed.Unfollowed | None
 
 
 def _session(conn: apsw.Connection, tables: list[str]) -> apsw.Session:
