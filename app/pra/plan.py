@@ -96,10 +96,12 @@ def _against_current(where: Layout, planned: apsw.Connection) -> tuple[int, int,
         Damaged: that cannot be read.
     """
     number = volumes.current(where)
-    if number is None:
+    path = f"{where.generation(number)}/app.db" if number is not None else None
+    # Beside an empty database SQLite would delete the -wal: that is one that holds nothing.
+    if path is None or not fileops.size(path):
         return _difference(planned.execute(_ROWS), iter(()))
     with sqlite.errors("comparing with the current database"):
-        current = sqlite.open_live(f"{where.generation(number)}/app.db")
+        current = sqlite.open_live(path)
         try:
             current.execute("BEGIN")
             return _difference(planned.execute(_ROWS), current.execute(_ROWS))

@@ -64,6 +64,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     Returns:
         {"status": "restored", "goal", "point", "rows", "max_id", "safety_point",
         "generation", "seq", "replayed", "incomplete", "tail", "skipped", "seconds"};
+        "skipped" are points that are not what their manifests say;
         "point" is the base, None where history began empty or a copy was adopted; "tail"
         says that the journal's last record is incomplete: it was being written, or went bad.
 
@@ -190,6 +191,6 @@ def _report(work: _Work, built: Candidate, finished: Built) -> dict:
         "replayed": built.replayed,
         "incomplete": built.short,
         "tail": built.tail,
-        "skipped": built.skipped,
+        "skipped": list({one["name"]: one for one in [*built.skipped, *work.kept.unfit]}.values()),
         "seconds": work.timer.report(),
     }

@@ -1,9 +1,27 @@
-"""Keeping what a restore is about to replace."""
+"""Keeping what a restore is about to replace.
+
+What is there is removed once it is kept, so a point that already holds it is read and
+checked completely before it stands for it: its manifest alone proves nothing.
+"""
 
 import os
+import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from pra import backup, copying, fileops, history, room, schema, sqlite, targets, timelines, volumes
+from pra import (
+    backup,
+    copying,
+    fileops,
+    history,
+    room,
+    schema,
+    sqlite,
+    targets,
+    timelines,
+    verify,
+    volumes,
+)
 from pra.errors import Damaged, PraError
 from pra.layout import Layout
 from pra.points import Point
@@ -17,11 +35,13 @@ class Kept(NamedTuple):
         point: the safety point; None if there was no database.
         left: where the database stood (hash in hex); None if that is unknown.
         highest_id: the highest event id that it had given out.
+        unfit: points that should hold the same and do not, as [{"name", "reason"}].
     """
 
     point: Point | None
     left: Branch | None
     highest_id: int
+    unfit: tuple[dict, ...] = ()
 
     @property
     def name(self) -> str | None:
@@ -45,24 +65,49 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     A database that can no longer be copied as such is kept byte by byte.
     """
     number = volumes.current(where)
-    if number is None or fileops.size(f"{where.generation(number)}/app.db") is None:
+    if number is None:
         return Kept(None, None, 0)
+    database = f"{where.generation(number)}/app.db"
+    if not fileops.size(database):
+        # SQLite would delete the -wal beside it, which may hold every row that there is.
+        if not fileops.size(f"{database}-wal"):
+            return Kept(None, None, 0)
+        return _keep_raw(where, known, number, "the database file is missing or empty")
+    unfit: list[dict] = []
     try:
         here, highest = _place(where, number)
-        same = _same_moment(known, here)
+        same = _sound(where, _same_moment(known, here), unfit)
         if same:
-            return _kept(same, here.as_dict(), highest)
+            return _kept(same, here.as_dict(), highest, unfit)
         temporary, content = backup.snapshot(where)
     except Damaged as error:
-        temporary, content = _raw_copy(where, number, error.happened)
-        return Kept(backup.publish(where, known, temporary, content), None, 0)
-    again = _same_bytes(known, content)
+        return _keep_raw(where, known, number, error.happened)._replace(unfit=tuple(unfit))
+    again = _sound(where, _same_bytes(known, content), unfit)
     if again:
         fileops.remove(temporary)
-        return _kept(again, again.manifest["position"], content["highest_issued"])
+        return _kept(again, again.manifest["position"], content["highest_issued"], unfit)
     content["status"], content["reason"] = "safety", "what was there before a restore"
     point = backup.publish(where, known, temporary, content)
-    return _kept(point, content["position"], content["highest_issued"])
+    return _kept(point, content["position"], content["highest_issued"], unfit)
+
+
+def _keep_raw(where: Layout, known: list[Point], number: int, why: str) -> Kept:
+    temporary, content = _raw_copy(where, number, why)
+    return Kept(backup.publish(where, known, temporary, content), None, 0)
+
+
+def _sound(where: Layout, candidates: Iterator[Point], unfit: list[dict]) -> Point | None:
+    """The first of these points that is what its manifest says, by every byte of it."""
+    for point in candidates:
+        try:
+            reason = verify.fault(where, point)
+        except OSError as error:
+            reason = f"it cannot be read ({error.strerror})"
+        if reason is None:
+            return point
+        unfit.append({"name": point.name, "reason": reason})
+        print(f"pra: {point.name} is no safety point: {reason}", file=sys.stderr)
+    return None
 
 
 def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
@@ -77,13 +122,18 @@ def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
     here, highest = _place(where, number)
     if here is None or kept.left is None:
         # No journal tells what was written since.
-        return keep(where, [*known, kept.point])
+        return _again(where, known, kept)
     if Branch(here.timeline, here.seq, here.hash) == kept.left:
         return kept
     left = Branch(here.timeline, here.seq, here.hash)
     if _journal_leads(where, kept.point, left):
-        return Kept(kept.point, left, highest)
-    return keep(where, [*known, kept.point])
+        return kept._replace(left=left, highest_id=highest)
+    return _again(where, known, kept)
+
+
+def _again(where: Layout, known: list[Point], kept: Kept) -> Kept:
+    newer = keep(where, [*known, kept.point])
+    return newer._replace(unfit=(*kept.unfit, *newer.unfit))
 
 
 def _journal_leads(where: Layout, point: Point, left: Branch) -> bool:
@@ -99,9 +149,9 @@ def _journal_leads(where: Layout, point: Point, left: Branch) -> bool:
     return reached is not None and (reached.seq, reached.hash.hex()) == (left.seq, left.hash)
 
 
-def _kept(point: Point, place: dict | None, highest: int) -> Kept:
+def _kept(point: Point, place: dict | None, highest: int, unfit: list[dict]) -> Kept:
     left = Branch(place["timeline"], place["seq"], place["hash"]) if place else None
-    return Kept(point, left, highest)
+    return Kept(point, left, highest, tuple(unfit))
 
 
 def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
@@ -114,21 +164,19 @@ def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
             conn.close()
 
 
-def _same_moment(known: list[Point], here: schema.Position | None) -> Point | None:
-    """A point that already holds exactly this moment."""
+def _same_moment(known: list[Point], here: schema.Position | None) -> Iterator[Point]:
+    """Points that should hold exactly this moment, the newest first."""
     for point in known:
         sound = point.status in ("verified", "safety") and point.manifest["position"]
         if sound and here and point.manifest["position"] == here.as_dict():
-            return point
-    return None
+            yield point
 
 
-def _same_bytes(known: list[Point], content: dict) -> Point | None:
-    """A safety point that already holds exactly these bytes."""
+def _same_bytes(known: list[Point], content: dict) -> Iterator[Point]:
+    """Safety points that should hold exactly these bytes, the newest first."""
     for point in known:
         if point.status == "safety" and point.manifest["sha256"] == content["sha256"]:
-            return point
-    return None
+            yield point
 
 
 def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
@@ -136,8 +184,12 @@ def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:
     path = f"{where.temporary}/snapshot.db"
     fileops.remove(path)
     wal_bytes = fileops.size(f"{source}-wal") or 0
-    room.reserve(where, where.backup, fileops.size(source) + wal_bytes)
-    digest = copying.copy(source, path)
+    room.reserve(where, where.backup, (fileops.size(source) or 0) + wal_bytes)
+    if fileops.size(source) is None:
+        fileops.write_new(path, b"")
+        digest = copying.sha256(path)
+    else:
+        digest = copying.copy(source, path)
     wal = _keep_wal(where, f"{source}-wal") if wal_bytes else None
     beside = " (-wal in .pra/raw)" if wal else ""
     return path, {
@@ -158,9 +210,8 @@ def _keep_wal(where: Layout, source: str) -> str:
     fileops.remove(unnamed)
     digest = copying.copy(source, unnamed)
     fileops.make_directory(where.raw)
-    if fileops.size(where.raw_wal(digest)) is None:
-        fileops.link_new(unnamed, where.raw_wal(digest))
+    # Also where there is one of that name: it may have gone bad since.
+    fileops.replace(unnamed, where.raw_wal(digest))
     fileops.fsync_directory(where.raw)
     fileops.fsync_directory(os.path.dirname(where.raw))
-    fileops.remove(unnamed)
     return digest

@@ -2,7 +2,7 @@
 
 import apsw
 
-from pra import copying, manifest, points, schema, sqlite
+from pra import copying, fileops, manifest, points, schema, sqlite
 from pra.layout import Layout
 from pra.points import Point
 
@@ -31,8 +31,19 @@ def fault(where: Layout, point: Point) -> str | None:
         return "the file's SHA-256 is not the manifest's"
     if point.manifest and not manifest.proves_content(point.manifest):
         # Damaged bytes were kept on purpose; that they are those bytes is all there is to check.
-        return None
+        return _wal_fault(where, point)
     return content_fault(path, point.manifest)
+
+
+def _wal_fault(where: Layout, point: Point) -> str | None:
+    """What is wrong with the -wal that was kept with a raw copy."""
+    if not point.wal:
+        return None
+    path = where.raw_wal(point.wal)
+    if fileops.size(path) is None:
+        return "the -wal that was kept with it is missing"
+    sound = copying.sha256(path) == point.wal
+    return None if sound else "the -wal that was kept with it was changed"
 
 
 def content_fault(path: str, known: dict | None) -> str | None:
@@ -50,7 +61,7 @@ def content_fault(path: str, known: dict | None) -> str | None:
 
 def _difference(conn: apsw.Connection, known: dict) -> str | None:
     rows, max_id = schema.totals(conn)
-    here = schema.position(conn)
+    here = schema.proven_position(conn)
     found = (rows, max_id, here.as_dict() if here else None)
     if found != (known["rows"], known["max_id"], known["position"]):
         return "rows, highest id or position differ from the manifest"
