@@ -185,6 +185,7 @@ _VERBS = {
         _json_only,
     ),
     "prune": ("remove what the retention settings no longer keep", _prune),
+    "about": ("say what the application runs on: versions, kernel, file systems", _json_only),
     "dump": ("write every row as JSON lines", _dump),
 }
 

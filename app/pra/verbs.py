@@ -284,6 +284,15 @@ def prove(config: Settings, options: Options) -> int:
     return 0
 
 
+def about(config: Settings, options: Options) -> int:
+    """Say what the application runs on."""
+    from pra import about as application
+
+    known = application.facts(config)
+    _report(options, known, lambda: "\n".join(f"{name}: {value}" for name, value in known.items()))
+    return 0
+
+
 def prune(config: Settings, options: Options) -> int:
     """Remove what retention no longer keeps."""
     from pra import retention

@@ -13,9 +13,9 @@ struct Case {
 }
 
 pub fn render(folder: &Folder) -> String {
-    let cases = match &folder.document {
-        Document::Scenario(scenario) => of_scenario(scenario),
-        Document::Drill(drill) => of_drill(drill),
+    let (cases, versions) = match &folder.document {
+        Document::Scenario(scenario) => (of_scenario(scenario), &scenario.versions),
+        Document::Drill(drill) => (of_drill(drill), &drill.versions),
     };
     let failures = cases.iter().filter(|case| !case.broken.is_empty()).count();
     let seconds: f64 = cases.iter().map(|case| case.seconds).sum();
@@ -25,6 +25,13 @@ pub fn render(folder: &Folder) -> String {
         testsuites tests=(cases.len()) failures=(failures) time=(seconds) {
             testsuite name=(name) tests=(cases.len()) failures=(failures) errors="0"
                 time=(seconds) timestamp=(began.trim_end_matches('Z')) {
+                @if !versions.is_empty() {
+                    properties {
+                        @for (name, value) in versions {
+                            property name=(printable(name)) value=(printable(value)) {}
+                        }
+                    }
+                }
                 @for case in &cases { (testcase(case, &name)) }
             }
         }

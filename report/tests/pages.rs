@@ -65,7 +65,7 @@ fn result(passed: bool, lost: u64, rto: f64) -> Value {
         "verified": {"rows": 700, "phantom": 0, "changed": 0, "in_doubt": 1},
         "backups_resumed": true, "protected_seconds": 4.5, "run": ".lab/runs/x",
         "moments": [{"at": 5.0, "what": "pra-data deleted"}, {"at": 7.5, "what": "service back"}],
-        "commands": ["kubectl -n pra delete pvc pra-data"], "versions": {"xtask": "0.1.0"},
+        "commands": ["kubectl -n pra delete pvc pra-data"], "versions": {"xtask": "0.1.0", "sqlite": "3.50.4"},
         "objectives": [{"name": "rto_seconds", "limit": 30, "measured": rto, "met": true}],
         "lessons": ["The volume was lost and came back."],
         "doubts": ["the client sent nothing for <1> s"],
@@ -169,6 +169,9 @@ fn a_run_becomes_a_page_and_a_junit_document() {
     }
     let junit = fs::read_to_string(folder.join("junit.xml")).unwrap();
     assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
+    let property = r#"<property name="sqlite" value="3.50.4"></property>"#;
+    assert!(junit.contains(property), "{junit}");
+    assert!(html.contains("<dt>sqlite</dt><dd>3.50.4</dd>"));
 }
 
 #[test]

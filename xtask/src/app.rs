@@ -225,6 +225,11 @@ pub fn prune(engine: &dyn Engine, dry_run: bool) -> Result<Said<Pruned>> {
     document(engine, &args)
 }
 
+/// What the application runs on: versions, kernel, file systems.
+pub fn about(engine: &dyn Engine) -> Result<BTreeMap<String, String>> {
+    Ok(document(engine, &["about", "--json"])?.value)
+}
+
 /// Every row, from one consistent read.
 pub fn dump(engine: &dyn Engine) -> Result<Rows> {
     compare::parse_dump(&verb(engine, &["dump", "--json"])?)

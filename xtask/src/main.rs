@@ -18,6 +18,7 @@ mod manifests;
 mod measure;
 mod pins;
 mod protected;
+mod provenance;
 mod scenario;
 mod tools;
 mod ui;

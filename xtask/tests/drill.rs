@@ -28,6 +28,7 @@ fn protections_are_compared_under_the_same_moments() {
     let moments = drill["moments"].as_str().unwrap();
     assert!(moments.contains("shorter than the 60 s"), "{moments}");
     assert_eq!(drill["schedule_seconds"], 60.0);
+    assert!(drill["versions"]["sqlite"].is_string(), "{drill}");
     assert_eq!(drill["operator_delay_seconds"], 0.5);
     let command = drill["commands"][0].as_str().unwrap();
     assert!(

@@ -43,6 +43,7 @@ fn volume_loss_from_nothing_in_one_command() {
     );
     assert!(result["rpo"]["snapshot_only_seconds"].as_f64().unwrap() > 0.0);
     beside_what_the_schedule_loses(&result);
+    with_its_provenance(&result);
 
     let kept = lab
         .root
@@ -81,6 +82,58 @@ fn beside_what_the_schedule_loses(result: &Value) {
     ] {
         assert!(lessons.contains(said), "{said}: {lessons}");
     }
+}
+
+/// Whoever compares two runs needs to know what made them.
+fn with_its_provenance(result: &Value) {
+    let versions = result["versions"].as_object().unwrap();
+    for name in [
+        "python",
+        "apsw",
+        "sqlite",
+        "kernel",
+        "cores",
+        "file_system_data",
+        "file_system_backup",
+    ] {
+        let known = versions.get(name).and_then(Value::as_str);
+        assert!(
+            known.is_some_and(|known| !known.is_empty()),
+            "{name}: {result}"
+        );
+    }
+    let uname = Command::new("uname").arg("-r").output().unwrap();
+    let release = String::from_utf8(uname.stdout).unwrap();
+    let kernel = versions["kernel"].as_str().unwrap();
+    assert!(kernel.contains(release.trim()), "{result}");
+    // No Kubernetes took part, and this lab is a folder without a history.
+    for name in ["k3d", "kubectl", "kubernetes", "docker", "image", "commit"] {
+        assert!(!versions.contains_key(name), "{name}: {result}");
+    }
+}
+
+#[test]
+fn a_run_of_a_checkout_names_its_commit_and_what_was_changed_since() {
+    let lab = TestLab::new("commit");
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=x", "-c", "user.email=x@example.org"]);
+        let output = command.args(args).current_dir(&lab.root).output().unwrap();
+        assert!(output.status.success(), "{}", support::said(&output));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    fs::write(lab.root.join(".gitignore"), ".lab\n").unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    let commit = git(&["rev-parse", "HEAD"]);
+    let clean = lab.json(&["scenario", "pod-crash"]);
+    assert_eq!(clean["versions"]["commit"], commit, "{clean}");
+    assert_eq!(clean["versions"]["dirty"], "no", "{clean}");
+    lab.configure("rate = 60", "rate = 61");
+    let dirty = lab.json(&["scenario", "pod-crash"]);
+    assert_eq!(dirty["versions"]["commit"], commit, "{dirty}");
+    assert_eq!(dirty["versions"]["dirty"], "1 file", "{dirty}");
 }
 
 #[test]

@@ -16,8 +16,9 @@ use crate::measure::drill::{DrillResult, DrillRun, Group, Plan};
 use crate::measure::figures::milliseconds;
 use crate::measure::result::{Draw, persons_part};
 use crate::measure::schedule;
+use crate::provenance;
 use crate::scenario::protection;
-use crate::scenario::run::{How, versions};
+use crate::scenario::run::How;
 use crate::scenario::{self, Scenario};
 use crate::wait;
 
@@ -53,7 +54,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
         operator_delay: args.operator_delay,
     };
     let command = command(args, &plan);
-    let mut result = DrillResult::new(&plan, command, versions(ctx));
+    let mut result = DrillResult::new(&plan, command, provenance::collect(ctx, engine.as_ref()));
     if scenarios.iter().any(|one| !one.by_itself) {
         result.notes.push(persons_part(args.operator_delay));
     }

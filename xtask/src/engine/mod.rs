@@ -6,6 +6,8 @@ pub mod k3d;
 pub mod local;
 mod serving;
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +124,11 @@ pub trait Engine: Sync {
 
     /// What it needs of this machine, beyond what every engine does.
     fn checks(&self) -> Vec<Check>;
+
+    /// Names and versions of what it is made of; what does not answer is absent.
+    fn versions(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 
     /// # Errors
     /// Where the engine does not answer; a lab that is down is no error.

@@ -11,7 +11,8 @@ use crate::measure::journey::{Journey, Request};
 use crate::measure::reader;
 use crate::measure::result::{Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
 use crate::measure::schedule::{Backup, ScheduleLoss};
-use crate::scenario::run::{self, Run, Steady};
+use crate::provenance;
+use crate::scenario::run::{Run, Steady};
 
 /// What the client did and what the database holds in the end.
 pub struct Outcome {
@@ -121,7 +122,7 @@ impl Outcome {
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),
-            versions: run::versions(run.ctx),
+            versions: provenance::collect(run.ctx, engine),
             run: run.shown_folder(),
         };
         if run.how.step {

@@ -1,7 +1,6 @@
 //! What every scenario does: a steady state before, a client that writes all
 //! along, and the comparison at the end.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,7 +9,6 @@ use anyhow::{Context as _, Result};
 use crate::app;
 use crate::context::Context;
 use crate::engine::{self, Engine, Facts};
-use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
 use crate::measure::compare::Rows;
@@ -170,26 +168,6 @@ impl<'a> Run<'a> {
         let folder = self.folder.strip_prefix(&self.ctx.lab.root);
         folder.unwrap_or(&self.folder).display().to_string()
     }
-}
-
-/// What makes a run, for whoever wants to repeat it.
-pub fn versions(ctx: &Context) -> BTreeMap<String, String> {
-    let mut versions = BTreeMap::from([
-        ("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        (
-            "system".to_owned(),
-            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        ),
-    ]);
-    let describe = ["describe", "--always", "--dirty"];
-    let git = Cmd::new("git").args(describe).cwd(&ctx.lab.root);
-    // A copy of the project without its history has no commit to name.
-    if let Ok(output) = ctx.exec.probe(&git)
-        && output.status.success()
-    {
-        versions.insert("commit".to_owned(), output.stdout.trim().to_owned());
-    }
-    versions
 }
 
 fn unsteady(facts: &Facts, app: &app::Status) -> Option<String> {

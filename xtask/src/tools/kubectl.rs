@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::exec::Cmd;
 
 /// kubectl for one namespace of one cluster.
@@ -54,6 +56,43 @@ pub const GET_RUNNING: &[&str] = &[
     "-o",
     "json",
 ];
+
+/// The images of the replicas, as the nodes know them.
+pub const GET_IMAGES: &[&str] = &[
+    "get",
+    "pods",
+    "-l",
+    "app=flask",
+    "-o",
+    "jsonpath={.items[*].status.containerStatuses[*].imageID}",
+];
+
+pub const GET_VERSIONS: &[&str] = &["version", "-o", "json"];
+
+/// What `kubectl version -o json` says of itself and of the cluster.
+pub fn versions(said: &str) -> Vec<(String, String)> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Both {
+        client_version: Option<One>,
+        server_version: Option<One>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct One {
+        git_version: String,
+    }
+    let both: Both = serde_json::from_str(said).unwrap_or_default();
+    let known = [
+        ("kubectl", both.client_version),
+        ("kubernetes", both.server_version),
+    ];
+    let known = known.into_iter().filter_map(|(name, one)| {
+        let version = one?.git_version;
+        Some((name.to_owned(), version))
+    });
+    known.collect()
+}
 
 /// Jobs and their pods.
 pub const GET_JOBS: &[&str] = &["get", "jobs,pods", "-o", "json"];
@@ -183,6 +222,20 @@ pub fn exists_already(stderr: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cluster_that_does_not_answer_has_no_version_and_kubectl_has() {
+        let client = r#"{"clientVersion":{"gitVersion":"v1.34.1","major":"1"}"#;
+        let named = |said: &str| -> Vec<String> {
+            let all = versions(said).into_iter();
+            all.map(|(name, version)| format!("{name} {version}"))
+                .collect()
+        };
+        assert_eq!(named(&format!("{client}}}")), ["kubectl v1.34.1"]);
+        let both = format!(r#"{client},"serverVersion":{{"gitVersion":"v1.34.1+k3s1"}}}}"#);
+        assert_eq!(named(&both), ["kubectl v1.34.1", "kubernetes v1.34.1+k3s1"]);
+        assert!(named("error").is_empty());
+    }
 
     fn kubectl() -> Kubectl {
         Kubectl {

@@ -12,11 +12,13 @@ mod image;
 mod import;
 mod jobs;
 mod nodes;
+mod provenance;
 mod second_try;
 pub mod site;
 mod teardown;
 mod together;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -118,6 +120,10 @@ impl Engine for K3dEngine {
 
     fn checks(&self) -> Vec<Check> {
         checks::all(&self.site.ctx)
+    }
+
+    fn versions(&self) -> BTreeMap<String, String> {
+        self.site.versions()
     }
 
     fn facts(&self) -> Result<Facts> {
