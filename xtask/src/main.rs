@@ -17,6 +17,7 @@ mod local;
 mod manifests;
 mod measure;
 mod pins;
+mod place;
 mod protected;
 mod provenance;
 mod scenario;

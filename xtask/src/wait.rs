@@ -37,6 +37,12 @@ pub const SUPERVISOR_UP: Wait = wait(
     "cargo xtask local stop && cargo xtask setup",
 );
 pub const SUPERVISOR_DOWN: Wait = wait("the supervisor to end", 60, 20, "cargo xtask status");
+pub const STRAY_GONE: Wait = wait(
+    "the supervisor of a folder that is gone to end",
+    45,
+    20,
+    "cargo xtask local stop, which names it",
+);
 pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
 pub const ORPHANS_GONE: Wait = wait("left-over processes to end", 15, 20, "cargo xtask status");
 pub const APP_READY: Wait = wait("the application to be ready", 90, 15, "cargo xtask status");
@@ -154,6 +160,8 @@ pub const REPLICA_CONNECTS: Duration = Duration::from_secs(2);
 pub const REQUEST_SENT: Duration = Duration::from_secs(5);
 /// How late ctrl-C may be noticed while an answer is awaited.
 pub const LOOK_FOR_INTERRUPT: Duration = Duration::from_millis(50);
+/// Between two looks whether the folder of a process is still there.
+pub const PLACE_LOOK: Duration = Duration::from_millis(500);
 /// Between two looks at the size of the logs.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(2);
 

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::engine::local::LocalEngine;
 use crate::engine::{Death, Engine, JobOutcome, JobSource};
 use crate::failure::Failure;
-use crate::local;
+use crate::local::{self, strays};
 use crate::manifests::fields::{self, Field, Treatment};
 use crate::wait;
 
@@ -43,12 +43,26 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
                 ctx.ui.raw(&printed);
             }
         }
-        LocalAction::Stop => engine.stop()?,
+        LocalAction::Stop => {
+            engine.stop()?;
+            name_strays(ctx);
+        }
     }
     if ctx.ui.json() && !ctx.exec.dry_run() {
         return ctx.ui.document(&json!({"status": "done"}));
     }
     Ok(())
+}
+
+/// Says what still runs of labs that no folder leads to.
+pub fn name_strays(ctx: &Context) {
+    for stray in strays::all() {
+        let said = format!(
+            "there is {stray}; it should end by itself, else: {}",
+            stray.end()
+        );
+        ctx.ui.warn(&said);
+    }
 }
 
 /// Returns when those that are too many are gone: what is typed next may need

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::exec::Cmd;
 use crate::failure::Failure;
-use crate::local::ports;
+use crate::local;
 use crate::tools::python;
 
 /// Volumes, packages and logs of the lab stay well below this.
@@ -117,8 +117,7 @@ fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     if engine.holds_port(port)? {
         return Ok(format!("{port}, in use by this lab"));
     }
-    // Only to learn whether it is free, and who has it where it is not.
-    ports::take(port).map(|_| format!("{port} is free"))
+    local::port_is_free(&ctx.lab, port).map(|()| format!("{port} is free"))
 }
 
 fn disk_has_room(ctx: &Context) -> Result<String> {

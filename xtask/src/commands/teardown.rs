@@ -4,8 +4,9 @@
 use anyhow::Result;
 use serde_json::json;
 
+use crate::commands::local::name_strays;
 use crate::context::Context;
-use crate::engine;
+use crate::engine::{self, local};
 use crate::scenario::mark;
 use crate::wait;
 
@@ -40,6 +41,9 @@ pub fn run(ctx: &Context) -> Result<()> {
     } else {
         "nothing was there"
     });
+    if engine.name() == local::NAME {
+        name_strays(ctx);
+    }
     for other in others {
         ctx.ui.note(&format!(
             "The lab on the {other} engine is left as it is: cargo xtask --engine {other} teardown"

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
 use crate::local::wishes::Wishes;
-use crate::local::{self, client, launch, logs, ports, volumes};
+use crate::local::{self, client, launch, logs, volumes};
 use crate::manifests::{self, Manifests};
 use crate::tools::python::Venv;
 use crate::ui::Ui;
@@ -80,8 +80,7 @@ impl LocalEngine {
             self.insist_on_python(&manifests)?;
         }
         if !client::is_alive(&self.lab) && self.port != 0 {
-            // Only to learn whether it is free; the supervisor takes it.
-            ports::take(self.port)?;
+            local::port_is_free(&self.lab, self.port)?;
         }
         Ok(())
     }

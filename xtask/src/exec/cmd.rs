@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct Cmd {
     pub input: Option<String>,
     /// The file that it reads, or writes, as [`super::Exec::stream`] runs it.
     pub file: Option<Piped>,
+    /// What a list of processes calls it, where that is not the program's path.
+    shown_as: Option<String>,
 }
 
 /// A file on one side of a command.
@@ -37,6 +40,19 @@ pub enum Piped {
 }
 
 impl Cmd {
+    /// This very program, also when a build has put another one in its place, or
+    /// none yet.
+    pub fn ourselves() -> Result<Self> {
+        let path = std::env::current_exe().context("finding our own program")?;
+        let name = path.to_string_lossy().into_owned();
+        if !cfg!(target_os = "linux") {
+            return Ok(Self::new(name));
+        }
+        let mut cmd = Self::new("/proc/self/exe");
+        cmd.shown_as = Some(name.trim_end_matches(" (deleted)").to_owned());
+        Ok(cmd)
+    }
+
     pub fn new(program: impl Into<String>) -> Self {
         Self {
             program: program.into(),
@@ -47,6 +63,7 @@ impl Cmd {
             only_env: false,
             input: None,
             file: None,
+            shown_as: None,
         }
     }
 
@@ -115,7 +132,11 @@ impl Cmd {
         if self.only_env {
             command = command.env_clear();
         }
-        Ok(command.envs(self.env.iter()).into())
+        let mut command: Command = command.envs(self.env.iter()).into();
+        if let Some(name) = &self.shown_as {
+            command.arg0(name);
+        }
+        Ok(command)
     }
 
     pub(super) fn not_started(&self, error: std::io::Error) -> anyhow::Error {

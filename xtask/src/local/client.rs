@@ -144,9 +144,8 @@ pub fn facts(lab: &Lab) -> Result<Option<Facts>> {
 
 /// The command line of the supervisor.
 pub fn command(lab: &Lab) -> Result<Cmd> {
-    let program = std::env::current_exe().context("finding our own program")?;
     let root = lab.root.display().to_string();
-    Ok(Cmd::new(program.display().to_string()).args(["--root", &root, "local", "supervisor"]))
+    Ok(Cmd::ourselves()?.args(["--root", &root, "local", "supervisor"]))
 }
 
 /// Starts a supervisor that outlives us; returns once it answers.
@@ -201,6 +200,16 @@ pub fn stop(lab: &Lab) -> Result<()> {
         end_the_holder(lab)?;
     }
     wait::until(wait::SUPERVISOR_DOWN, || Ok((!is_alive(lab)).then_some(())))
+        .map_err(|error| error.context(hanging(lab)))
+}
+
+/// It was told, and does not end.
+fn hanging(lab: &Lab) -> Failure {
+    let holder = fs::read_to_string(paths::lock(lab)).unwrap_or_default();
+    let pid = holder.trim();
+    Failure::timeout(format!("the supervisor (process {pid}) does not end")).next(format!(
+        "kill -9 {pid} && cargo xtask local stop, which ends what it leaves behind"
+    ))
 }
 
 /// Through the socket: whoever answers there is the supervisor, whatever its

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use crate::lab::Lab;
 use crate::manifests::Manifests;
 use crate::manifests::model::PodSpec;
+use crate::place::Place;
 use crate::ui::Ui;
 
 use super::event::Event;
 use super::forward::Routes;
 use super::launch;
-use super::process::Process;
+use super::process::{self, Process};
 use super::wishes::Wishes;
 
 pub struct Ground {
@@ -22,12 +23,18 @@ pub struct Ground {
     pub wishes: Wishes,
     pub routes: Arc<Routes>,
     pub events: Sender<Event>,
+    /// Of the supervisor's lock, and so of the whole folder.
+    pub place: Place,
 }
 
 impl Ground {
     /// A number that no pod of this lab has had.
     pub fn next_serial(&mut self) -> u64 {
         self.wishes.serial += 1;
+        if !self.place.holds() {
+            // What lies there now is another lab's.
+            return self.wishes.serial;
+        }
         if let Err(error) = self.wishes.save(&self.lab) {
             // The replica is needed now; only a later supervisor could reuse
             // its name.
@@ -40,6 +47,15 @@ impl Ground {
     pub fn note(&self, text: &str) {
         let now = humantime::format_rfc3339_millis(SystemTime::now());
         self.ui.note(&format!("{now} {text}"));
+    }
+
+    /// Removes what a pod leaves behind, except its log.
+    pub fn clean(&self, pod: &str) {
+        // In the folder that has taken the place of ours there may be a pod of
+        // that name.
+        if self.place.holds() {
+            process::clean(&self.lab, pod);
+        }
     }
 
     /// Why a pod cannot start yet.

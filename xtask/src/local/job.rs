@@ -8,7 +8,7 @@ use crate::manifests::model::{JobSpec, PodSpec};
 
 use super::ground::{Ground, back_off};
 use super::logs;
-use super::process::{self, Process};
+use super::process::Process;
 use super::protocol::Reply;
 
 /// Where a job comes from.
@@ -160,7 +160,7 @@ impl JobRun {
 
     pub fn exited(&mut self, ground: &Ground, code: Option<i32>, how: &str) {
         if let Some(pod) = self.pods.last() {
-            process::clean(&ground.lab, pod);
+            ground.clean(pod);
         }
         if let Some(doom) = self.doom.take() {
             return self.finish(ground, false, Some(doom));

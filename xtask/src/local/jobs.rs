@@ -183,6 +183,7 @@ mod tests {
     use crate::local::event::Event;
     use crate::local::wishes::Wishes;
     use crate::local::{process, volumes};
+    use crate::place::Place;
     use crate::ui::Ui;
 
     /// A minute's beginning; the clock of these tests moves by hand.
@@ -214,8 +215,11 @@ mod tests {
                 last_run: NOON / 60 - 1,
                 ..Wishes::default()
             };
+            let lock = lab.state().join("version");
+            let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
             let ground = Ground {
                 lab,
+                place,
                 ui: Ui::quiet(),
                 manifests,
                 wishes,

@@ -18,6 +18,7 @@ mod probe;
 mod process;
 pub mod protocol;
 mod replica;
+pub mod strays;
 mod supervisor;
 pub mod volumes;
 pub mod wishes;
@@ -38,6 +39,7 @@ use crate::config::Config;
 use crate::failure::{self, Failure};
 use crate::lab::Lab;
 use crate::manifests;
+use crate::place::Place;
 use crate::ui::Ui;
 use crate::wait;
 
@@ -52,7 +54,7 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
     // lead a group of our own already, which does as well.
     let _ = nix::unistd::setsid();
     lab.create()?;
-    let _lock = take_lock(lab)?;
+    let lock = take_lock(lab)?;
     let (events, inbox) = mpsc::channel();
     watch_signals(&events)?;
     std::env::set_current_dir(lab.state()).context("entering the state folder")?;
@@ -78,6 +80,7 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         wishes,
         routes: Arc::default(),
         events: events.clone(),
+        place: Place::of(&lock, &paths::lock(lab))?,
     };
     ground.note(&format!(
         "supervisor {} begins; {orphans} left-over pods ended",
@@ -86,9 +89,12 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
     forward::serve(listener, Arc::clone(&ground.routes), events.clone())
         .context("starting the service")?;
     control::listen(lab, &events)?;
+    let place = ground.place.clone();
     Supervisor::new(ground, inbox).run();
-    // So that nobody tries to connect; a left-over would only be replaced.
-    let _ = std::fs::remove_file(paths::socket(lab));
+    if place.holds() {
+        // So that nobody tries to connect; a left-over would only be replaced.
+        let _ = std::fs::remove_file(paths::socket(lab));
+    }
     Ok(())
 }
 
@@ -153,6 +159,21 @@ fn listen(config: &Config, wishes: &Wishes, ui: &Ui) -> Result<TcpListener> {
         ui.warn(&format!("{error:#}; another one is taken"));
         ports::find_free(0)
     })
+}
+
+/// Whether the service can have a port, and who has it where not. A supervisor
+/// whose folder was ours and is gone is about to let go of it.
+pub fn port_is_free(lab: &Lab, port: u16) -> Result<()> {
+    let Err(error) = ports::take(port) else {
+        return Ok(());
+    };
+    if strays::of(lab).is_empty() {
+        return Err(error);
+    }
+    wait::until(wait::STRAY_GONE, || {
+        Ok(strays::of(lab).is_empty().then_some(()))
+    })?;
+    ports::take(port).map(drop)
 }
 
 /// Pods that a supervisor which was killed left behind.

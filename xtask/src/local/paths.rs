@@ -27,8 +27,11 @@ pub fn log(lab: &Lab) -> PathBuf {
 
 /// A lock for each pod, and its emptyDir volumes.
 pub fn pods(lab: &Lab) -> PathBuf {
-    lab.state().join("pods")
+    lab.home().join(PODS)
 }
+
+/// The same within `.lab`.
+pub const PODS: &str = "state/pods";
 
 /// What the pods write.
 pub fn pod_logs(lab: &Lab) -> PathBuf {

@@ -6,7 +6,10 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result};
 
+use crate::exec::quote;
 use crate::failure::Failure;
+
+use super::strays;
 
 /// Below the range that Linux and macOS take for outgoing connections: a port
 /// of that range could be gone between the moment it is found free and the
@@ -37,25 +40,52 @@ pub fn take(port: u16) -> Result<TcpListener> {
                 .next("change service.port in lab.toml (0 takes any free one)")
                 .into();
         }
-        let holder = holder(port).map_or(String::new(), |holder| format!(" by {holder}"));
-        Failure::preflight(format!("port {port} is in use{holder}"))
-            .next("end that program, or change service.port in lab.toml (0 takes any free one)")
+        let (by, end) = match holder(port) {
+            Some(holder) => (format!(" by {}", holder.name), holder.end),
+            None => (String::new(), "end that program".to_owned()),
+        };
+        Failure::preflight(format!("port {port} is in use{by}"))
+            .next(format!(
+                "{end}, or change service.port in lab.toml (0 takes any free one)"
+            ))
             .into()
     })
 }
 
+/// Who has a port, and what to type against it.
+struct Holder {
+    name: String,
+    end: String,
+}
+
+impl Holder {
+    fn of(pid: u32) -> Self {
+        if let Some(root) = strays::lab_of(pid) {
+            let root = quote(&root.to_string_lossy());
+            return Self {
+                name: format!("the lab of {root} (process {pid})"),
+                end: format!("ATELIER_ROOT={root} cargo xtask local stop"),
+            };
+        }
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Self {
+            name: format!("`{}` (process {pid})", name.trim()),
+            end: "end that program".to_owned(),
+        }
+    }
+}
+
 /// The process that listens on a port, where the system tells (Linux, and
 /// only of our own processes).
-fn holder(port: u16) -> Option<String> {
+fn holder(port: u16) -> Option<Holder> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .find_map(|table| listening_inode(&fs::read_to_string(table).ok()?, port))?;
     let socket = format!("socket:[{inode}]");
     for process in fs::read_dir("/proc").ok()?.flatten() {
-        let pid = process.file_name().to_string_lossy().into_owned();
-        if !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+        let Ok(pid) = process.file_name().to_string_lossy().parse() else {
             continue;
-        }
+        };
         let Ok(files) = fs::read_dir(process.path().join("fd")) else {
             continue;
         };
@@ -63,8 +93,7 @@ fn holder(port: u16) -> Option<String> {
             .flatten()
             .filter_map(|file| fs::read_link(file.path()).ok());
         if links.any(|link| link.to_string_lossy() == socket) {
-            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("`{}` (process {})", name.trim(), pid));
+            return Some(Holder::of(pid));
         }
     }
     None

@@ -36,7 +36,7 @@ pub struct Process {
     /// The number of its first process and of its group.
     group: u32,
     /// Nobody is signalled unless it is held: the number may be another's.
-    lock: PathBuf,
+    lock: Held,
     grace: Duration,
     /// Since when it has been asked to end.
     asked: Option<Instant>,
@@ -72,11 +72,11 @@ impl Process {
         lock.try_lock().with_context(|| {
             format!("{} is held: pod {pod} still has processes", path.display())
         })?;
+        let (held, watched) = (Held::open(&path)?, Held::open(&path)?);
         let cmd = announced(pod, &launch.cmd);
         let child = exec::spawn(&cmd, Stdio::from(lock), &log, true)?;
         let group = child.id();
         let events = events.clone();
-        let watched = path.clone();
         thread::spawn(move || {
             let event = attend(child, run, &watched);
             // Nobody listens any more once the supervisor is ending.
@@ -86,7 +86,7 @@ impl Process {
             run,
             started: Instant::now(),
             group,
-            lock: path,
+            lock: held,
             grace,
             asked: None,
             told: Told::Nothing,
@@ -107,7 +107,7 @@ impl Process {
     pub fn kill(&mut self) {
         self.ask();
         self.told = Told::Kill;
-        if is_held(&self.lock) {
+        if self.lock.by_somebody() {
             exec::signal_group(self.group, Signal::SIGKILL);
         }
     }
@@ -125,7 +125,7 @@ impl Process {
             self.told = Told::Term;
             // To the first process alone, as a container's end begins: it
             // knows how to end its children.
-            if is_held(&self.lock) {
+            if self.lock.by_somebody() {
                 exec::signal_process(self.group, Signal::SIGTERM);
             }
         }
@@ -170,10 +170,10 @@ fn announced(pod: &str, cmd: &Cmd) -> Cmd {
 
 /// Waits for a pod's first process, then ends what it left behind, as the end
 /// of a container does.
-fn attend(mut child: Child, run: u64, lock: &Path) -> Event {
+fn attend(mut child: Child, run: u64, lock: &Held) -> Event {
     let group = child.id();
     let status = child.wait();
-    while is_held(lock) {
+    while lock.by_somebody() {
         exec::signal_group(group, Signal::SIGKILL);
         thread::sleep(LOOK);
     }
@@ -187,6 +187,27 @@ fn attend(mut child: Child, run: u64, lock: &Path) -> Event {
 /// As a container's end reports it.
 fn exit_code(status: &ExitStatus) -> Option<i32> {
     status.code().or(status.signal().map(|signal| 128 + signal))
+}
+
+/// The lock of a pod, open: its folder may be moved or removed meanwhile.
+#[derive(Debug)]
+struct Held(File);
+
+impl Held {
+    fn open(lock: &Path) -> Result<Self> {
+        let file = File::open(lock);
+        Ok(Self(
+            file.with_context(|| format!("opening {}", lock.display()))?,
+        ))
+    }
+
+    fn by_somebody(&self) -> bool {
+        match self.0.try_lock_shared() {
+            // To be let go of at once, or the pod could not be started again.
+            Ok(()) => self.0.unlock().is_err(),
+            Err(error) => matches!(error, WouldBlock),
+        }
+    }
 }
 
 /// Whether somebody holds the lock of this file.

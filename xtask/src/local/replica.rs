@@ -11,7 +11,7 @@ use super::forward::Backend;
 use super::ground::{Ground, back_off};
 use super::ports;
 use super::probe::Probes;
-use super::process::{self, Process};
+use super::process::Process;
 
 pub struct Replica {
     name: String,
@@ -199,7 +199,7 @@ impl Replica {
     }
 
     fn remove(&mut self, ground: &Ground) {
-        process::clean(&ground.lab, &self.name);
+        ground.clean(&self.name);
         self.state = State::Gone;
     }
 

@@ -43,6 +43,7 @@ impl Supervisor {
     /// Runs until it is asked to stop and everything it started is gone.
     pub fn run(mut self) {
         loop {
+            self.end_without_a_folder();
             let again = self.advance();
             if self.stopping && self.replicas.is_empty() && self.jobs.all_done() {
                 return;
@@ -51,7 +52,10 @@ impl Supervisor {
                 .events
                 .recv_timeout(again.saturating_duration_since(Instant::now()))
             {
-                Ok(event) => self.handle(event),
+                Ok(event) => {
+                    self.end_without_a_folder();
+                    self.handle(event);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 // It cannot happen while the ground holds a sender.
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -59,10 +63,19 @@ impl Supervisor {
         }
     }
 
+    /// Pods know their volumes by paths that lead nowhere now, or to another lab.
+    fn end_without_a_folder(&mut self) {
+        if !self.stopping && !self.ground.place.holds() {
+            self.ground
+                .note("the folder of this lab is gone, or another one has its place");
+            self.stop();
+        }
+    }
+
     /// Does what is due; says when to look again at the latest.
     fn advance(&mut self) -> Instant {
         let ground = &mut self.ground;
-        let mut again = Some(Instant::now() + wait::HOUSEKEEPING);
+        let mut again = Some(Instant::now() + wait::PLACE_LOOK);
         if !self.stopping {
             again = earlier(
                 again,
@@ -123,7 +136,8 @@ impl Supervisor {
     }
 
     fn keep_logs_small(&mut self) {
-        if self.logs_seen.elapsed() < wait::HOUSEKEEPING {
+        let due = self.logs_seen.elapsed() >= wait::HOUSEKEEPING;
+        if !due || !self.ground.place.holds() {
             return;
         }
         self.logs_seen = Instant::now();

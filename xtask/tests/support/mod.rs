@@ -71,6 +71,12 @@ impl TestLab {
         lab
     }
 
+    /// The same lab in another folder; `root` is where it is, or will be.
+    pub fn elsewhere(&self, root: PathBuf) -> Self {
+        let fake_tools = self.fake_tools.clone();
+        Self { root, fake_tools }
+    }
+
     /// Changes a line of the lab's `lab.toml`.
     pub fn configure(&self, from: &str, to: &str) {
         self.edit("lab.toml", from, to);

@@ -278,8 +278,7 @@ impl<'a> ClusterLab<'a> {
     }
 
     fn xtask(&self, args: &[&str]) -> Result<Cmd> {
-        let program = std::env::current_exe().context("finding this program")?;
-        Ok(Cmd::new(program.to_string_lossy())
+        Ok(Cmd::ourselves()?
             .args(args)
             .args(["--json", "--engine", "k3d"])
             .env("ATELIER_ROOT", self.root.to_string_lossy())

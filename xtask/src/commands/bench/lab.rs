@@ -66,8 +66,7 @@ impl<'a> BenchLab<'a> {
 
     /// One invocation of this very program; its JSON document.
     fn xtask(&self, args: &[&str]) -> Result<String> {
-        let program = std::env::current_exe().context("finding this program")?;
-        let cmd = Cmd::new(program.to_string_lossy())
+        let cmd = Cmd::ourselves()?
             .args(args)
             .args(["--json", "--engine", "local"])
             .env("ATELIER_ROOT", self.root.to_string_lossy())

@@ -15,6 +15,7 @@ use super::site::{Port, Site};
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::http;
+use crate::place::Place;
 use crate::tools::k3d::{self, Cluster};
 use crate::wait;
 
@@ -113,8 +114,7 @@ impl Site {
             .append(true)
             .open(&log)
             .with_context(|| format!("opening {}", log.display()))?;
-        let program = std::env::current_exe().context("finding this program")?;
-        let keeper = Cmd::new(program.to_string_lossy())
+        let keeper = Cmd::ourselves()?
             .args(["forward", "--keep", port.service])
             .args(["--port", &host.to_string(), "--root"])
             .args([self.ctx.lab.root.to_string_lossy()])
@@ -170,15 +170,17 @@ impl Site {
             .context("opening the forward's lock")?;
         lock.try_lock()
             .context("another process keeps this forward")?;
+        // Where the folder is gone nobody can end us any more.
+        let place = Place::of(&lock, &self.lock_file(port))?;
         fs::write(self.lock_file(port), format!("{group} {host}\n"))
             .context("naming the forward's process")?;
         let command = self.forward_command(port, host)?;
         let log = File::options().append(true).open("/dev/null")?;
-        while !wait::interrupted() {
+        while !wait::interrupted() && place.holds() {
             // kubectl holds the lock too: while it lives the port is taken.
             let stdin = Stdio::from(lock.try_clone().context("sharing the lock")?);
             let mut kubectl = exec::spawn(&command, stdin, &log, false)?;
-            watch(host, &mut kubectl);
+            watch(host, &mut kubectl, &place);
             // It is gone already where it ended by itself.
             let _ = kubectl.kill();
             kubectl.wait().context("waiting for kubectl")?;
@@ -213,11 +215,12 @@ impl Site {
     }
 }
 
-/// Returns when the forward ended or leads nowhere any more.
-fn watch(host: u16, kubectl: &mut std::process::Child) {
+/// Returns when the forward ended or leads nowhere any more, or the lab's folder
+/// is gone.
+fn watch(host: u16, kubectl: &mut std::process::Child, place: &Place) {
     let url = format!("http://127.0.0.1:{host}");
     let mut worked = false;
-    while !wait::interrupted() && matches!(kubectl.try_wait(), Ok(None)) {
+    while !wait::interrupted() && place.holds() && matches!(kubectl.try_wait(), Ok(None)) {
         let answers = http::page(&url).is_ok();
         if worked && !answers {
             return;
