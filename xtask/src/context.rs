@@ -89,6 +89,7 @@ impl Context {
             dir: self.lab.venv(),
             lock: self.lab.root.join("app/requirements.txt"),
             compile: true,
+            script: None,
         }
     }
 
@@ -98,6 +99,7 @@ impl Context {
             dir: self.lab.home().join("ansible"),
             lock: self.lab.root.join("ansible/requirements.txt"),
             compile: false,
+            script: Some("ansible-playbook"),
         }
     }
 

@@ -20,6 +20,7 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
         dir: ctx.lab.home().join("venv-test"),
         lock: ctx.lab.root.join("app/requirements-dev.txt"),
         compile: true,
+        script: None,
     };
     ctx.packages("test", &tools)?;
     let mut all = Vec::new();
@@ -78,6 +79,7 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
         dir: ctx.lab.home().join("ansible-test"),
         lock: ctx.lab.root.join("ansible/requirements-dev.txt"),
         compile: false,
+        script: Some("ansible-lint"),
     };
     ctx.packages("test", &lint)?;
     // ansible-lint looks for Ansible on PATH.

@@ -73,6 +73,9 @@ pub struct Venv {
     /// first time on; or as they are used, where there are thousands of files
     /// and few are.
     pub compile: bool,
+    /// The script of a package that is run, which knows the folder that it was
+    /// installed in.
+    pub script: Option<&'static str>,
 }
 
 impl Venv {
@@ -93,7 +96,22 @@ impl Venv {
         let wanted = std::fs::read(&self.lock)
             .with_context(|| format!("reading {}", self.lock.display()))?;
         let installed = std::fs::read(self.stamp());
-        Ok(self.python().exists() && installed.is_ok_and(|installed| installed == wanted))
+        let whole = self.python().exists() && installed.is_ok_and(|installed| installed == wanted);
+        Ok(whole && self.script.is_none_or(|script| self.leads_here(script)))
+    }
+
+    /// A folder that was moved or copied has scripts that start another Python,
+    /// or none.
+    fn leads_here(&self, script: &str) -> bool {
+        let text = std::fs::read(self.dir.join("bin").join(script)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let places = [Some(self.dir.clone()), self.dir.canonicalize().ok()];
+        // Where the path is long, the second line has it.
+        let mut head = text.lines().take(2);
+        head.any(|line| {
+            let mut places = places.iter().flatten();
+            places.any(|place| line.contains(&format!("{}/bin/", place.display())))
+        })
     }
 
     /// Makes the environment where it is missing, unfinished or of another
@@ -187,6 +205,34 @@ mod tests {
     #[test]
     fn garbage_from_a_python_is_an_error() {
         assert!(parse("Python 2.7.18").is_err());
+    }
+
+    #[test]
+    fn an_environment_whose_script_leads_elsewhere_is_made_anew() {
+        let base = std::env::temp_dir().join(format!("xtask-venv-{}", std::process::id()));
+        let here = base.join("here");
+        std::fs::create_dir_all(here.join("bin")).unwrap();
+        let lock = base.join("requirements.txt");
+        let made_in = |folder: &str| {
+            let line = format!("#!{folder}/bin/python3\nimport sys\n");
+            std::fs::write(here.join("bin/play"), line).unwrap();
+        };
+        for file in [&here.join("bin/python"), &lock, &here.join("installed.txt")] {
+            std::fs::write(file, "x").unwrap();
+        }
+        let mut venv = Venv {
+            dir: here.clone(),
+            lock,
+            compile: false,
+            script: Some("play"),
+        };
+        made_in(&here.to_string_lossy());
+        assert!(venv.is_current().unwrap());
+        made_in(&base.join("there").to_string_lossy());
+        assert!(!venv.is_current().unwrap(), "moved");
+        venv.script = None;
+        assert!(venv.is_current().unwrap(), "python itself can be moved");
+        std::fs::remove_dir_all(&base).unwrap();
     }
 
     #[test]
