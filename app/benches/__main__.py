@@ -20,12 +20,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="of each measurement")
     parser.add_argument("--seconds", type=float, default=4, help="of writing, each time")
     parser.add_argument("--transactions", type=int, default=200_000, help="to replay")
+    parser.add_argument("--long", type=int, default=1_000_000, help="transactions for each verb")
     options = parser.parse_args()
     rows = []
     for measure in (
         lambda folder: copies.measure(folder, options.sizes.split(","), options.runs),
         lambda folder: writes.measure(folder, options.seconds, options.runs),
         lambda folder: replays.measure(folder, options.transactions, options.runs),
+        lambda folder: replays.measure_verbs(folder, options.long),
     ):
         folder = tempfile.mkdtemp(prefix="pra-bench-")
         try:

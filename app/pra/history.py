@@ -5,7 +5,7 @@ without a gap. Reading takes no lock: what is being appended meanwhile is
 either seen whole or not at all.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import NamedTuple
 
 from pra import records, segments, timelines
@@ -84,12 +84,6 @@ class Path(NamedTuple):
         first = self.line[0]
         return Start(first.number, start_of(first)) if first.empty and not first.parent else None
 
-    def steps(self, start: Start) -> Iterator[Step]:
-        """As ``runs``, one transaction at a time."""
-        for run in self.runs(start):
-            for record in run.records:
-                yield Step(run.timeline, record, run.schema)
-
     def runs(self, start: Start) -> Iterator[Run]:
         """Every committed transaction behind ``start``, in order, to the path's end.
 
@@ -111,18 +105,56 @@ class Path(NamedTuple):
                     )
                 place = start_of(self.line[at + 1])
 
-    def everything(self) -> Iterator[Step]:
-        """Every committed transaction that can be read, in order, also across gaps."""
+    def everything(self, behind: Mapping[int, int] | None = None) -> Iterator[Run]:
+        """Every committed transaction that can be read, in order, also across gaps.
+
+        Args:
+            behind: numbers by timeline; what is not behind them is left out, and what
+                no segment needs to be read for is not read.
+        """
+        for at in range(len(self.line)):
+            yield from self._readable(at, (behind or {}).get(self.line[at].number, -1))
+
+    def newest(self) -> Iterator[Step]:
+        """As ``everything``, one transaction at a time and the newest first."""
+        for at in reversed(range(len(self.line))):
+            for run in self._readable(at, newest_first=True):
+                for record in reversed(run.records):
+                    yield Step(run.timeline, record, run.schema)
+
+    def holds(self, seq: int) -> bool:
+        """Whether a transaction of this number is on the path and can be read."""
         for at, timeline in enumerate(self.line):
             limit = self.limit(at)
-            for segment in segments.of_timeline(self.where, timeline.number):
-                try:
-                    header, scan = segments.read(segment)
-                except Damaged:
-                    continue
-                for record in records.committed(scan.read()):
-                    if limit is None or record.seq <= limit.seq:
-                        yield Step(timeline.number, record, header.schema)
+            # The next timeline begins behind all numbers that were ever given out.
+            if seq > timeline.seq and (limit is None or seq <= limit.seq):
+                for run in self._readable(at, seq - 1, seq):
+                    return any(record.seq == seq for record in run.records)
+        return False
+
+    def _readable(
+        self, at: int, after: int = -1, last: int | None = None, newest_first: bool = False
+    ) -> Iterator[Run]:
+        """The transactions of one part of the path behind ``after`` and up to ``last``."""
+        timeline, limit = self.line[at], self.limit(at)
+        if limit is not None:
+            last = limit.seq if last is None else min(last, limit.seq)
+        found = segments.of_timeline(self.where, timeline.number)
+        ends = [segment.first - 1 for segment in found[1:]] + [None]
+        wanted = [
+            segment
+            for segment, end in zip(found, ends, strict=False)
+            if (end is None or end > after) and (last is None or segment.first <= last)
+        ]
+        for segment in reversed(wanted) if newest_first else wanted:
+            try:
+                header, scan = segments.read(segment)
+            except Damaged:
+                continue
+            within = records.up_to(records.committed(scan.read()), last)
+            within = [record for record in within if record.seq > after]
+            if within:
+                yield Run(timeline.number, within, header.schema)
 
 
 def start_of(timeline: Timeline) -> Place:

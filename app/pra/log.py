@@ -1,10 +1,14 @@
 """The list of the journal's transactions."""
 
+import heapq
+from itertools import islice
+from typing import NamedTuple
+
 import apsw
 
 from pra import clock, history, records
-from pra.history import Step
 from pra.layout import Layout
+from pra.records import Record
 
 
 def transactions(where: Layout, largest: bool, limit: int) -> list[dict]:
@@ -18,25 +22,46 @@ def transactions(where: Layout, largest: bool, limit: int) -> list[dict]:
         [{"seq", "time", "timeline", "added", "changed", "deleted", "bytes"}]
     """
     path = history.live_path(where)
-    steps = list(path.everything()) if path else []
+    if path is None:
+        return []
     if not largest:
-        return [_describe(step) for step in steps[: -limit - 1 : -1]]
-    listed = [_describe(step) for step in steps]
-    listed.sort(key=lambda one: one["added"] + one["changed"] + one["deleted"], reverse=True)
-    return listed[:limit]
+        return [_of(step.timeline, step.record).listed() for step in islice(path.newest(), limit)]
+    # Of all that is read only what may be listed is kept, and no record of it.
+    every = (_of(run.timeline, record) for run in path.everything() for record in run.records)
+    return [one.listed() for one in heapq.nlargest(limit, every, key=lambda one: one.touched)]
 
 
-def _describe(step: Step) -> dict:
-    counts = {"INSERT": 0, "UPDATE": 0, "DELETE": 0}
-    changeset = records.changeset_of(step.record.payload)
+class _Transaction(NamedTuple):
+    """One transaction's line in the list; ``touched`` is how many rows it changed in all."""
+
+    touched: int
+    added: int
+    deleted: int
+    seq: int
+    time_ms: int
+    timeline: int
+    bytes: int
+
+    def listed(self) -> dict:
+        """The form that listings show."""
+        return {
+            "seq": self.seq,
+            "time": clock.rfc3339(self.time_ms / 1000, 3),
+            "timeline": self.timeline,
+            "added": self.added,
+            "changed": self.touched - self.added - self.deleted,
+            "deleted": self.deleted,
+            "bytes": self.bytes,
+        }
+
+
+def _of(timeline: int, record: Record) -> _Transaction:
+    changeset = records.changeset_of(record.payload)
+    touched = added = deleted = 0
     for change in apsw.Changeset.iter(changeset):
-        counts[change.op] += 1
-    return {
-        "seq": step.record.seq,
-        "time": clock.rfc3339(step.record.time_ms / 1000, 3),
-        "timeline": step.timeline,
-        "added": counts["INSERT"],
-        "changed": counts["UPDATE"],
-        "deleted": counts["DELETE"],
-        "bytes": len(changeset),
-    }
+        touched += 1
+        added += change.opcode == apsw.SQLITE_INSERT
+        deleted += change.opcode == apsw.SQLITE_DELETE
+    return _Transaction(
+        touched, added, deleted, record.seq, record.time_ms, timeline, len(changeset)
+    )

@@ -132,16 +132,14 @@ def _left_behind(where: Layout, built: Candidate) -> dict | None:
     live = timelines.live(where)
     if live is None:
         return None
-    kept = _past(where, built)
-    left = [
-        step.record.seq
-        for step in history.path_to(where, live).everything()
-        if step.record.seq > kept.get(step.timeline, -1)
-        and records.changeset_of(step.record.payload)
-    ]
-    if not left:
+    first, last, count = None, None, 0
+    for run in history.path_to(where, live).everything(behind=_past(where, built)):
+        for record in run.records:
+            if records.changeset_of(record.payload):
+                first, last, count = first or record.seq, record.seq, count + 1
+    if not count:
         return None
-    return {"first_seq": left[0], "last_seq": left[-1], "transactions": len(left)}
+    return {"first_seq": first, "last_seq": last, "transactions": count}
 
 
 def _past(where: Layout, built: Candidate) -> dict[int, int]:

@@ -142,8 +142,8 @@ def _journal_leads(where: Layout, point: Point, left: Branch) -> bool:
         return False
     reached = None
     try:
-        for step in history.path_to(where, timeline).steps(targets.start_of(point)):
-            reached = step.record
+        for run in history.path_to(where, timeline).runs(targets.start_of(point)):
+            reached = run.records[-1]
     except PraError:
         return False
     return reached is not None and (reached.seq, reached.hash.hex()) == (left.seq, left.hash)

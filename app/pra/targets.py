@@ -1,5 +1,6 @@
 """What a restore is asked for, and which history and moment that means."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from pra import clock, history, points, segments, timelines
@@ -63,29 +64,59 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
         Unknown: it lies before the history or is yet to come, or clocks make it ambiguous.
     """
     path = history.live_path(where) or _nothing()
-    times = _times(path, known)
     doing = f"restoring {label}"
-    _refuse_future(doing, moment, max(seconds for _, seconds in times))
-    until, later = None, []
-    for seq, seconds in times:
-        if seconds <= moment and not later:
-            until = seq
-        else:
-            later.append((seq, seconds))
-    if until is None:
-        begins = clock.rfc3339(times[0][1], 3)
+    found = _Around(moment)
+    for seq, seconds in _times(path, known):
+        found.take(seq, seconds)
+    _refuse_future(doing, moment, found.highest)
+    if found.until is None:
+        begins = clock.rfc3339(found.begins, 3)
         raise Unknown(
             doing, f"that is before all that is kept: it begins at {begins}", "python -m pra points"
         )
-    back = [seq for seq, seconds in later if seconds <= moment]
-    if back:
+    if found.back is not None:
+        behind = "latest" if found.after_back is None else f"--to-before {found.after_back}"
         raise Unknown(
             doing,
-            f"the clock was set back: transactions {later[0][0]} to {back[-1]} carry times"
+            f"the clock was set back: transactions {found.later} to {found.back} carry times"
             " around that moment",
-            f"choose by number: --to-before {later[0][0]} or {_just_after(back[-1], times)}",
+            f"choose by number: --to-before {found.later} or {behind}",
         )
-    return Goal(label, path=path, until=until)
+    return Goal(label, path=path, until=found.until)
+
+
+class _Around:
+    """What surrounds a moment, of transactions that are taken in one at a time, in order.
+
+    Attributes:
+        begins: time of the first one.
+        highest: the latest time of all.
+        until: number of the last one before the first that is later.
+        later: number of the first that is later.
+        back: number of the last one behind that which is not later.
+        after_back: number of the first one behind ``back``.
+    """
+
+    def __init__(self, moment: float):
+        self._moment, self.highest = moment, float("-inf")
+        self.begins = self.until = self.later = self.back = self.after_back = None
+
+    def take(self, seq: int, seconds: float) -> None:
+        """Take in the next transaction."""
+        if self.begins is None:
+            self.begins = seconds
+        if seconds > self.highest:
+            self.highest = seconds
+        if seconds <= self._moment:
+            if self.later is None:
+                self.until = seq
+            else:
+                self.back, self.after_back = seq, None
+            return
+        if self.later is None:
+            self.later = seq
+        if self.after_back is None:
+            self.after_back = seq
 
 
 def _refuse_future(doing: str, moment: float, last: float) -> None:
@@ -98,12 +129,6 @@ def _refuse_future(doing: str, moment: float, last: float) -> None:
             f" and it is {clock.rfc3339(now, 3)}",
             "python -m pra restore latest takes all there is; python -m pra log lists the times",
         )
-
-
-def _just_after(seq: int, times: list[tuple[int, float]]) -> str:
-    """The target that includes transaction ``seq`` and nothing behind it."""
-    following = next((number for number, _ in times if number > seq), None)
-    return "latest" if following is None else f"--to-before {following}"
 
 
 def undo(where: Layout, known: list[Point]) -> Goal:
@@ -151,7 +176,7 @@ def start_of(point: Point) -> Start | None:
     return Start(place["timeline"], Place(place["seq"], bytes.fromhex(place["hash"])))
 
 
-def _times(path: Path, known: list[Point]) -> list[tuple[int, float]]:
+def _times(path: Path, known: list[Point]) -> Iterator[tuple[int, float]]:
     """Numbers and times of the path's transactions, in the order of history.
 
     Points stand in for transactions that the journal does not have: with the time of
@@ -159,16 +184,36 @@ def _times(path: Path, known: list[Point]) -> list[tuple[int, float]]:
     the clock.
     """
     first = path.line[0]
-    points_made = {first.seq: first.created}
+    made = {first.seq: first.created}
     for point in known:
         start = start_of(point)
         if start and point.status in ("verified", "safety") and path.index_of(start) is not None:
-            points_made.setdefault(start.place.seq, point.manifest["created_time"])
-    happened = {step.record.seq: step.record.time_ms / 1000 for step in path.everything()}
-    times, following = [], float("inf")
-    for seq in sorted({*points_made, *happened}, reverse=True):
-        following = happened[seq] if seq in happened else min(points_made[seq], following)
-        times.append((seq, following))
+            made.setdefault(start.place.seq, point.manifest["created_time"])
+    points_made = sorted(made.items(), reverse=True)
+    for run in path.everything():
+        for record in run.records:
+            seq, seconds = record.seq, record.time_ms / 1000
+            if points_made and points_made[-1][0] <= seq:
+                yield from _before(points_made, seq, seconds)
+            yield seq, seconds
+    yield from _before(points_made, None, float("inf"))
+
+
+def _before(
+    points_made: list[tuple[int, float]], seq: int | None, seconds: float
+) -> list[tuple[int, float]]:
+    """Take from a list, the newest first, the points that stand before transaction ``seq``.
+
+    The transaction stands for a point of its own number.
+    """
+    times, following = [], seconds
+    taken = []
+    while points_made and (seq is None or points_made[-1][0] <= seq):
+        taken.append(points_made.pop())
+    for number, made in reversed(taken):
+        if number != seq:
+            following = min(made, following)
+            times.append((number, following))
     return times[::-1]
 
 
@@ -178,7 +223,7 @@ def _path_with(where: Layout, seq: int) -> Path:
     live = history.live_path(where)
     others = [timelines.read(where, number) for number in reversed(timelines.numbers(where))]
     for path in [live] + [history.path_to(where, other) for other in others if other.active]:
-        if path and any(step.record.seq == seq for step in path.everything()):
+        if path and path.holds(seq):
             return path
     missing = f"the journal has no transaction {seq}"
     listed = "python -m pra log lists those it has"

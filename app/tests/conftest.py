@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -61,6 +62,19 @@ def client(config, where):
 def _no_hook_left():
     yield
     fileops.hook = None
+
+
+@pytest.fixture
+def unsynced():
+    """Nothing waits for a disk: what is tried is no matter of durability."""
+    with mock.patch.multiple(
+        fileops,
+        sync_data=lambda fd: None,
+        fsync=lambda fd: None,
+        fsync_directory=lambda path: None,
+        begin_writing_out=lambda *part: None,
+    ):
+        yield
 
 
 def pra(environment, *arguments, **options):

@@ -125,7 +125,7 @@ def overwrite(path, data):
 
 def journaled(where):
     """The numbers of the current timeline's committed transactions."""
-    return [step.record.seq for step in history.live_path(where).everything()]
+    return [one.seq for run in history.live_path(where).everything() for one in run.records]
 
 
 def crash_before_commit(events, monkeypatch, message="in doubt"):

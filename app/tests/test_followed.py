@@ -1,12 +1,11 @@
 """All that was acknowledged comes back; what the journal cannot follow is not acknowledged."""
 
 import os
-from unittest import mock
 
 import pytest
 from helpers import bring, lose_data, rewrite
 
-from pra import backup, fileops, replay, settings, sqlite
+from pra import backup, replay, settings, sqlite
 from pra.database import Database
 from pra.errors import Damaged, Refused
 from pra.events import Events
@@ -204,17 +203,7 @@ REFUSED_WRITES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_sync():
-    """What is tried here is no matter of durability."""
-    with mock.patch.multiple(
-        fileops,
-        sync_data=lambda fd: None,
-        fsync=lambda fd: None,
-        fsync_directory=lambda path: None,
-        begin_writing_out=lambda *part: None,
-    ):
-        yield
+pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 def _rows(conn, table):

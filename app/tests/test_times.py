@@ -124,7 +124,7 @@ def test_a_point_stands_in_for_its_transaction_without_a_step_of_the_clock(
     monkeypatch.setattr(
         targets.Path,
         "everything",
-        lambda path: (step for step in everything(path) if step.record.seq > 1),
+        lambda path: everything(path, behind={path.line[-1].number: 1}),
     )
     assert segments.listing(where)
     goal = targets.at_time(where, known, moments.parse(shown), "--to it")
