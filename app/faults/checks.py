@@ -11,7 +11,7 @@ from unittest import mock
 from faults import damage
 from faults.damage import Plant
 from faults.world import World
-from pra import copying, history, points, records, schema, segments, verify
+from pra import copying, history, points, records, schema, segments, sqlite, verify
 from pra.events import Events
 
 #: How many damages are tried before a check is called dead, and with it switched on.
@@ -82,6 +82,10 @@ def _no_integrity_check() -> None:
     schema.fault = lambda conn: None
 
 
+def _no_page_checksums() -> None:
+    sqlite.checksums = lambda: "unix"
+
+
 def _no_chain() -> None:
     records.hashlib = mock.Mock(**{"sha256.return_value.digest.return_value": mock.ANY})
 
@@ -144,6 +148,7 @@ CHECKS = [
     Check("the hash when restoring", _no_hash_when_restoring, damage.padded_database),
     Check("content against manifest", _no_comparison_of_content, damage.edited_manifest),
     Check("the integrity check", _no_integrity_check, broken_copy),
+    Check("the checksums of pages", _no_page_checksums, damage.rotten_row),
     Check("the chain of records", _no_chain, damage.flipped_last_record_bit),
     Check("the look behind the end", _no_look_behind_the_end, damage.zeroed_journal),
     Check("continuity of segments", _no_continuity_of_segments, lost_segment),

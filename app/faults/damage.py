@@ -1,14 +1,15 @@
-"""Damage planted in points and journal: all of it is found, none of it is restored."""
+"""Damage planted in points, journal and database: all of it is found, none is restored."""
 
 import os
 import random
+import re
 from collections.abc import Callable, Iterator
 
 import apsw
 
 from faults.world import Reporter, Rows, World, in_child
-from pra import backup, manifest, points, segments, verify, volumes
-from pra.errors import PraError
+from pra import backup, manifest, points, segments, sqlite, verify, volumes
+from pra.errors import Damaged, PraError
 from pra.events import Events
 
 #: Plants one damage; returns the name of the point it is in.
@@ -18,7 +19,7 @@ Plant = Callable[[World, random.Random], str]
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
     """Every case's name and what went wrong; 500 in the long run, 100 in the short one."""
     template, live = prepare(folder)
-    plants = [*POINT_PLANTS, *JOURNAL_PLANTS]
+    plants = [*POINT_PLANTS, *LIVE_PLANTS, *JOURNAL_PLANTS]
     for number in range(500 if long else 100):
         plant = plants[number % len(plants)]
         seed = rng.randrange(1 << 30)
@@ -70,6 +71,8 @@ def examine(
 
 def _examine(world: World, live: Rows, plant: Plant, rng: random.Random) -> str | None:
     name = plant(world, rng)
+    if plant in LIVE_PLANTS:
+        return _examine_live(world, live)
     if plant in POINT_PLANTS and not _found(world, plant, name):
         return f"the damage in {name} is not found"
     world.lose_data()
@@ -85,6 +88,17 @@ def _examine(world: World, live: Rows, plant: Plant, rng: random.Random) -> str 
         # The very last record: a torn one looks the same, so it is said.
         return None
     return f"restored {len(rows)} of {len(live)} rows without a word"
+
+
+def _examine_live(world: World, live: Rows) -> str | None:
+    """No backup may take it for good, and a restore brings back what was acknowledged."""
+    try:
+        backup.run(world.config)
+        world.lose_data()
+    except Damaged:
+        pass
+    world.restore_latest()
+    return None if world.rows() == live else "a changed row became part of a point"
 
 
 def _found(world: World, plant: Plant, name: str) -> bool:
@@ -199,12 +213,24 @@ def padded_database(world: World, rng: random.Random) -> str:
     """Another sound database, of the size that the manifest says."""
     name = _any_point(world, rng)
     size = os.path.getsize(world.where.point(name))
-    other_rows = apsw.Connection(world.where.point(name))
+    other_rows = sqlite.open_unchecked(world.where.point(name))
     other_rows.execute("DROP TRIGGER pra_guard_update")
     other_rows.execute("UPDATE events SET message = 'X' || substr(message, 2) WHERE id = 1")
     other_rows.close()
     assert os.path.getsize(world.where.point(name)) == size
     return name
+
+
+def rotten_row(world: World, rng: random.Random) -> str:
+    """One bit of a row on the data volume: SQLite's own checks have nothing against it."""
+    path = os.path.realpath(world.where.link)
+    conn = sqlite.open_live(path)
+    conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    conn.close()
+    found = [one.start() for one in re.finditer(rb"row [0-9]", bytes(_read(path)))]
+    at = rng.choice(found)
+    _flip(path, rng, at, at + 5)
+    return path
 
 
 def lost_file(world: World, rng: random.Random) -> str:
@@ -300,6 +326,7 @@ POINT_PLANTS: list[Plant] = [
     lost_file,
     lost_manifest,
 ]
+LIVE_PLANTS: list[Plant] = [rotten_row]
 JOURNAL_PLANTS: list[Plant] = [
     flipped_journal_bit,
     flipped_last_record_bit,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import apsw
 
-from pra import beside, fileops
+from pra import beside, fileops, sqlite
 
 #: Called as observer(phase, operation, arguments); the phase is "before" or "after".
 Observer = Callable[[str, str, tuple], None]
@@ -83,6 +83,7 @@ def observe(observer: Observer):
     """Announce every step of this process from now on; returns what must be kept alive."""
     fileops.hook = observer
     beside.Companion = _Late
+    _without_checksums()
     return _Vfs(observer)
 
 
@@ -90,7 +91,18 @@ def stop(vfs) -> None:
     """End the announcing."""
     fileops.hook = None
     beside.Companion = _Late.__base__
+    _without_checksums()
     vfs.unregister()
+    # Connections that are still open find SQLite's own below it again.
+    sqlite.checksums()
+
+
+def _without_checksums() -> None:
+    """Let what gives pages their checksums be put in anew, upon the VFS that is there then.
+
+    What is announced is what goes to the disk.
+    """
+    apsw.unregister_vfs(sqlite.checksums())
 
 
 class Counter:

@@ -14,6 +14,7 @@ from pra import (
     layout,
     locks,
     manifest,
+    notices,
     points,
     rebase,
     retention,
@@ -60,6 +61,10 @@ def run(settings: Settings, accept: bool = False) -> Point:
             sweep(where)
             retention.apply(settings, where)
             point = _once_more(settings, where, accept)
+        except Damaged as error:
+            notices.note_damage(where, error.happened, error.next_step)
+            raise
+        notices.forget_damage(where)
         retention.apply(settings, where)
         return point
 
@@ -74,11 +79,16 @@ def _once_more(settings: Settings, where: Layout, accept: bool) -> Point:
 def _run(settings: Settings, where: Layout, accept: bool) -> Point:
     known = points.scan(where)
     if settings.journal == "off":
-        if accept:
+        if accept and not rebase.guarded(where):
+            rebase.take_over(where)
             rebase.guard(where)
     else:
         with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
-            if rebase.needed(where) or (accept and not rebase.guarded(where)):
+            ours = rebase.guarded(where)
+            if accept and not ours:
+                rebase.take_over(where)
+            # What others may have written becomes a base only if somebody wants that.
+            if (accept and not ours) or (ours and rebase.needed(where)):
                 return _new_base(settings, where, known, accept)
     return _make(settings, where, known, accept)
 
@@ -145,8 +155,9 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
     fileops.remove(path)
     database = database or f"{where.generation(volumes.current(where))}/app.db"
     with sqlite.errors(_DOING):
-        source = sqlite.open_live(database)
+        source = sqlite.open_for_copy(database)
         try:
+            _move_log(source)
             _copy(where, source, path)
         finally:
             source.close()
@@ -162,6 +173,15 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
         # that outlived that record would be ahead of its own journal.
         segments.sync_last(where, content["position"]["timeline"])
     return path, content
+
+
+def _move_log(source: apsw.Connection) -> None:
+    """Move the log into the database as far as it goes: only there pages have checksums.
+
+    Others may still need what is in it, or their disk fail: then the copy is made from both.
+    """
+    with contextlib.suppress(apsw.Error):
+        source.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _copy(where: Layout, source: apsw.Connection, path: str) -> None:

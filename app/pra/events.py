@@ -1,8 +1,8 @@
 """The events: adding, counting, listing; and what is worth knowing of their protection."""
 
-from pra import clock, fileops, points, room, segments, volumes
+from pra import clock, fileops, notices, points, room, segments, sqlite, volumes
 from pra.database import Database
-from pra.errors import NeedsRestore, UsageError
+from pra.errors import Damaged, UsageError
 from pra.settings import Settings
 
 #: Longest message, in bytes of UTF-8.
@@ -62,11 +62,18 @@ class Events:
         return volumes.current(self._layout) is None
 
     def status(self) -> dict:
-        """Counts, the last good backup and its age, and the kind of protection."""
+        """Counts, the last good backup and its age, the kind of protection, what to know of it.
+
+        "count" is None where a damaged database cannot be counted; "notices" says so.
+        """
+        needs_restore, told = self.needs_restore(), notices.found(self._layout)
+        count, checksums = 0, None
         try:
-            count, needs_restore = self.count(), False
-        except NeedsRestore:
-            count, needs_restore = 0, True
+            if not needs_restore:
+                count, checksums = self.count(), self._checksums()
+        except Damaged as error:
+            count = None
+            told = told or [notices.Notice(str(error), error.next_step)]
         known = points.scan(self._layout)
         last = points.latest(known)
         return {
@@ -78,10 +85,22 @@ class Events:
             "quarantined": sum(point.status == "quarantined" for point in known),
             "protection": "snapshot" if self._settings.journal == "off" else "journal",
             "journal": self._settings.journal,
-            "unprotected": self._database.unprotected(),
+            "page_checksums": checksums,
+            "unprotected": self._unprotected(),
             "needs_restore": needs_restore,
+            "notices": [notice.as_dict() for notice in told],
             "volumes": self._volumes(),
         }
+
+    def _checksums(self) -> bool:
+        with self._database.read("looking at the pages") as conn:
+            return sqlite.has_checksums(conn)
+
+    def _unprotected(self) -> str | None:
+        try:
+            return self._database.unprotected()
+        except Damaged as error:
+            return str(error)
 
     def _volumes(self) -> dict:
         """The room on both volumes; full is one that cannot take what comes next.

@@ -54,6 +54,9 @@ def finish(
     with sqlite.errors(f"building {path}"):
         conn = sqlite.open_new(path)
         try:
+            if not sqlite.has_checksums(conn):
+                # Made by hand, or by a version that knew nothing of them.
+                sqlite.give_checksums(conn)
             conn.execute("BEGIN IMMEDIATE")
             here = schema.install(conn, lineage, number, seq, rows)
             schema.raise_sequences(conn, {"events": highest_id})

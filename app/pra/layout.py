@@ -15,6 +15,7 @@
     .pra/timelines/N.active        it became the current one
     .pra/journal/N-FIRST.seg       the transactions of a timeline from that number on
     .pra/raw/SHA256.db-wal         the -wal of a damaged database that was kept as it was
+    .pra/damage.json               what the last backup found wrong with the database
     .pra/tmp/                      files on their way to a name
 """
 
@@ -91,6 +92,11 @@ class Layout(NamedTuple):
     def temporary(self) -> str:
         """The folder of unfinished files, on the volume of their names."""
         return f"{self.backup}/.pra/tmp"
+
+    @property
+    def damage(self) -> str:
+        """What the last backup found wrong with the database."""
+        return f"{self.backup}/.pra/damage.json"
 
     @property
     def raw(self) -> str:

@@ -7,7 +7,7 @@ needed, because a new base would drop what only the journal has.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import apsw
 
@@ -49,16 +49,21 @@ def needed(where: Layout) -> bool:
 
 def guarded(where: Layout) -> bool:
     """Whether nobody else can have changed rows."""
-    with _live(where) as conn:
+    with _live(where, sqlite.open_unchecked) as conn:
         return schema.guarded(conn)
+
+
+def take_over(where: Layout) -> None:
+    """Give the pages that others wrote past the application the checksums that they lack."""
+    with _live(where, sqlite.open_unchecked) as conn:
+        sqlite.give_checksums(conn)
 
 
 def guard(where: Layout) -> None:
     """Put the write guards back where somebody removed them."""
     with _live(where) as conn:
         conn.execute("BEGIN IMMEDIATE")
-        if not schema.guarded(conn):
-            schema.guard(conn)
+        schema.guard(conn)
         conn.execute("COMMIT")
 
 
@@ -110,9 +115,11 @@ def _journal_seq(where: Layout, here: Position) -> int:
 
 
 @contextlib.contextmanager
-def _live(where: Layout) -> Iterator[apsw.Connection]:
+def _live(
+    where: Layout, opened: Callable[[str], apsw.Connection] = sqlite.open_live
+) -> Iterator[apsw.Connection]:
     with sqlite.errors(_DOING):
-        conn = sqlite.open_live(f"{where.generation(volumes.current(where))}/app.db")
+        conn = opened(f"{where.generation(volumes.current(where))}/app.db")
         try:
             yield conn
         finally:

@@ -157,7 +157,7 @@ def _kept(point: Point, place: dict | None, highest: int, unfit: list[dict]) -> 
 def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
     """Where the current database stands, if that is certain, and the highest id it gave out."""
     with sqlite.errors("looking at what a restore replaces"):
-        conn = sqlite.open_live(f"{where.generation(number)}/app.db")
+        conn = sqlite.open_for_copy(f"{where.generation(number)}/app.db")
         try:
             return schema.proven_position(conn), schema.highest_issued(conn)
         finally:

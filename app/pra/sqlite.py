@@ -1,4 +1,13 @@
-"""Opening SQLite files the way each use needs it, and SQLite's errors in our words."""
+"""Opening SQLite files the way each use needs it, and SQLite's errors in our words.
+
+Every page carries a checksum, which SQLite's own extension cksumvfs writes into it and
+compares whenever the page is read from the file: a disk that changed a row is found out
+by the first reader, and nothing wrong is copied into a point. Pages that are still in the
+-wal have none yet; they get it when they are moved into the database.
+"""
+
+import contextlib
+import os
 
 import apsw
 
@@ -11,6 +20,32 @@ BUSY_MS = 5000
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _NEW = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+_VFS = "cksmvfs"
+#: Bytes at the end of a page that hold its checksum; cksumvfs wants just these.
+_RESERVED = 8
+
+
+def checksums() -> str:
+    """The name of the VFS that writes and compares checksums, loaded where it is not yet.
+
+    Raises:
+        StorageError: this apsw comes without it.
+    """
+    if _VFS in apsw.vfs_names():
+        return _VFS
+    # apsw.sqlite_extra finds it as well, and its imports would cost each start 90 ms.
+    path = os.path.join(os.path.dirname(apsw.__file__), "sqlite_extra_binaries", "cksumvfs")
+    with contextlib.closing(apsw.Connection(":memory:")) as conn:
+        conn.enable_load_extension(True)
+        try:
+            conn.load_extension(path)
+        except apsw.ExtensionLoadingError as error:
+            raise StorageError(
+                "loading SQLite's page checksums",
+                f"{path} cannot be loaded ({error})",
+                "install apsw as app/requirements.txt pins it: its wheels bring cksumvfs",
+            ) from error
+    return _VFS
 
 
 def open_live(path: str, synced: bool = True) -> apsw.Connection:
@@ -22,7 +57,10 @@ def open_live(path: str, synced: bool = True) -> apsw.Connection:
     Args:
         synced: each COMMIT is durable when it returns; else its maker sees to that.
     """
-    conn = apsw.Connection(path, flags=_READ_WRITE)
+    return _prepared(apsw.Connection(path, flags=_READ_WRITE, vfs=checksums()), synced)
+
+
+def _prepared(conn: apsw.Connection, synced: bool = True) -> apsw.Connection:
     try:
         conn.set_busy_timeout(BUSY_MS)
         conn.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
@@ -32,6 +70,44 @@ def open_live(path: str, synced: bool = True) -> apsw.Connection:
         conn.close()
         raise
     return conn
+
+
+def open_unchecked(path: str) -> apsw.Connection:
+    """As ``open_live``, reading pages whatever their checksums say.
+
+    For what others wrote past this application, who know nothing of checksums.
+    """
+    conn = apsw.Connection(path, flags=_READ_WRITE, vfs=checksums())
+    # Only once a page was read does the VFS know that there are checksums to be left out.
+    with contextlib.suppress(apsw.IOError):
+        conn.execute("PRAGMA schema_version").fetchone()
+    conn.execute("PRAGMA checksum_verification=OFF")
+    return _prepared(conn)
+
+
+def open_for_copy(path: str) -> apsw.Connection:
+    """Open a live database to copy what is there: checked, unless others can have written it.
+
+    Their pages fit no checksum, and what they wrote is worth keeping; that they did is said
+    by the missing guards.
+    """
+    conn = open_unchecked(path)
+    if not schema.guarded(conn):
+        return conn
+    conn.close()
+    return open_live(path)
+
+
+def give_checksums(conn: apsw.Connection) -> None:
+    """Write every page anew, with its checksum; nobody else may have a transaction open."""
+    conn.reserve_bytes(reserve=_RESERVED)
+    conn.execute("VACUUM")
+
+
+def has_checksums(conn: apsw.Connection) -> bool:
+    """Whether the pages carry checksums, and are checked; of databases made otherwise not."""
+    conn.execute("PRAGMA schema_version").fetchone()
+    return int(conn.execute("PRAGMA checksum_verification").fetchone()[0]) == 1
 
 
 def use_log(conn: apsw.Connection) -> None:
@@ -53,7 +129,8 @@ def use_log(conn: apsw.Connection) -> None:
 
 def open_new(path: str) -> apsw.Connection:
     """Create a database that nobody else knows of yet; its maker syncs it afterwards."""
-    conn = apsw.Connection(path, flags=_NEW)
+    conn = apsw.Connection(path, flags=_NEW, vfs=checksums())
+    conn.reserve_bytes(reserve=_RESERVED)
     conn.execute("PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY")
     schema.allow_writes(conn)
     return conn
@@ -63,7 +140,23 @@ def open_resting(path: str) -> apsw.Connection:
     """Open a file that nobody writes, read-only, leaving nothing beside it."""
     # The characters that mean something in a URI of SQLite: https://sqlite.org/uri.html
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return apsw.Connection(f"file:{quoted}?immutable=1", flags=_READ_ONLY)
+    return apsw.Connection(f"file:{quoted}?immutable=1", flags=_READ_ONLY, vfs=checksums())
+
+
+#: What a checksum that does not fit means; which of the two, nobody can tell from the page.
+WRONG_PAGE = (
+    "a page of the database is not what was written: the disk changed it, or somebody wrote"
+    " past the application"
+)
+_AFTER_DAMAGE = (
+    "python -m pra restore latest brings back the right rows, as far as the points and the"
+    " journal have them; --plan says what differs"
+)
+
+
+def wrong_page(error: apsw.Error) -> bool:
+    """Whether a page was read that does not fit its checksum."""
+    return getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_DATA
 
 
 class errors:
@@ -95,6 +188,8 @@ def _in_our_words(doing: str, error: apsw.Error) -> PraError:
         return ReadOnly(
             doing, f"the data volume cannot be written ({error})", "make it writable, then retry"
         )
+    if wrong_page(error):
+        return Damaged(doing, WRONG_PAGE, _AFTER_DAMAGE)
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return Damaged(
             doing, f"the database is damaged ({error})", "restore it: python -m pra restore latest"

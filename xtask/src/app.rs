@@ -157,16 +157,27 @@ pub struct Pruned {
 /// The answer of `/status`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Status {
-    pub count: u64,
+    /// Rows; `None` where the database is too damaged to count them.
+    pub count: Option<u64>,
     pub last_backup_file: Option<String>,
     pub backup_age_seconds: Option<f64>,
     pub protection: String,
     pub needs_restore: bool,
+    /// What a person should know of the protection.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     /// The room on the volumes, `data` and `backup`.
     #[serde(default)]
     pub volumes: BTreeMap<String, Room>,
     #[serde(flatten)]
     pub more: serde_json::Map<String, Value>,
+}
+
+/// What is the matter, and what to do about it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Notice {
+    pub what: String,
+    pub next: String,
 }
 
 /// The room on a volume, in bytes.

@@ -49,6 +49,10 @@ pub fn run(ctx: &Context) -> Result<()> {
     if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
         ctx.ui.say(&format!("Not protected: {why}"));
     }
+    for notice in &app.notices {
+        let next = failure::typed(&notice.next);
+        ctx.ui.say(&format!("{}\n  next: {next}", notice.what));
+    }
     if app.needs_restore {
         ctx.ui.say(way_back(&app));
     }
@@ -107,7 +111,10 @@ fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<Stri
     ));
     if let Some(app) = app {
         rows.push(row("protection", &app.protection));
-        rows.push(row("rows", &app.count.to_string()));
+        let count = app
+            .count
+            .map_or_else(|| "cannot be counted".to_owned(), |count| count.to_string());
+        rows.push(row("rows", &count));
         let last = match (&app.last_backup_file, app.backup_age_seconds) {
             (Some(file), Some(age)) => format!("{file}, {age:.0} s ago"),
             _ => "none yet".to_owned(),

@@ -141,7 +141,7 @@ fn everything(outcome: &Outcome, gone: f64) -> Vec<Lost> {
 /// Adopts the copy of a run that was cut off, onto a lab that has nothing yet.
 pub fn carry_on(engine: &dyn Engine, copy: &Path, url: &str) -> Result<()> {
     let status = app::status(url)?;
-    if status.needs_restore || status.count == 0 {
+    if status.needs_restore || status.count == Some(0) {
         copy::adopt(engine, copy)?;
     }
     Ok(())

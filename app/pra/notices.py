@@ -1,0 +1,55 @@
+"""What a person should know of the protection, and do about it: for /status and the verbs.
+
+What can be seen in the catalogue is looked at anew each time. Only what a backup found in
+the database itself is written down, since nobody else reads all of it.
+"""
+
+import contextlib
+from typing import NamedTuple
+
+from pra import fileops, manifest, volumes
+from pra.layout import Layout
+
+
+class Notice(NamedTuple):
+    """What is the matter, and the command that comes next."""
+
+    what: str
+    next: str
+
+    def as_dict(self) -> dict:
+        """The form that answers carry."""
+        return self._asdict()
+
+
+def found(where: Layout) -> list[Notice]:
+    """All that there is to say now; empty if all is well."""
+    return [notice for notice in (_damage(where),) if notice]
+
+
+def note_damage(where: Layout, what: str, next_step: str) -> None:
+    """Remember that a backup could not read the current database.
+
+    Best done, but not worth another failure: the backup itself has failed and said so.
+    """
+    content = {"generation": volumes.current(where), "what": what, "next": next_step}
+    with contextlib.suppress(OSError):
+        fileops.write_replacing(where.damage, manifest.seal(content))
+
+
+def forget_damage(where: Layout) -> None:
+    """A backup read all of the database, and it is sound."""
+    if fileops.size(where.damage) is not None:
+        fileops.remove(where.damage)
+
+
+def _damage(where: Layout) -> Notice | None:
+    """What the last backup found in the database that is still the current one."""
+    raw = fileops.read_small(where.damage)
+    try:
+        content = manifest.unseal(raw) if raw else {}
+    except ValueError:
+        return None
+    if content.get("generation") != volumes.current(where):
+        return None
+    return Notice(f"the data volume is damaged: {content['what']}", content["next"])

@@ -1,0 +1,218 @@
+"""A disk that changes what was written: found by reading, kept out of points, undone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import APP, pra
+from helpers import add, bring, lose_data, rewrite, rows
+
+from pra import backup, generations, notices, plan, points, settings, sqlite, targets, volumes
+from pra.errors import Damaged
+from pra.events import Events
+
+
+def rot(where, old=b"message 1", new=b"message 9"):
+    """Change bytes of a row on the data volume, as a disk does: no format is broken by it."""
+    path = os.path.realpath(where.link)
+    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(path, "r+b") as file:
+        data = file.read()
+        assert old in data
+        file.seek(data.index(old))
+        file.write(new)
+
+
+@pytest.fixture
+def rotten(config, where, events):
+    """A row of a verified point went bad on the data volume; returns what was acknowledged."""
+    add(events, 3)
+    backup.run(config)
+    add(events, 1)
+    live = rows(where)
+    rot(where)
+    return live
+
+
+def test_a_row_that_rotted_becomes_no_point_and_is_served_to_nobody(config, where, rotten):
+    with pytest.raises(Damaged, match="not what was written"):
+        Events(config).newest()
+    with pytest.raises(Damaged, match="not what was written") as failure:
+        backup.run(config)
+    assert "restore latest" in failure.value.next_step
+    assert [point.status for point in points.scan(where)] == ["verified"]
+
+
+def test_status_says_so_until_a_restore(config, where, rotten):
+    with pytest.raises(Damaged):
+        backup.run(config)
+    (notice,) = Events(config).status()["notices"]
+    assert "the data volume is damaged" in notice["what"]
+    assert "restore latest" in notice["next"]
+    bring(config)
+    assert rows(where) == rotten, "the journal has the right rows"
+    assert Events(config).status()["notices"] == []
+    assert backup.run(config).status == "verified"
+
+
+def test_what_a_sound_backup_follows_is_forgotten(config, where, events):
+    add(events, 1)
+    notices.note_damage(where, "a test", "nothing")
+    assert len(notices.found(where)) == 1
+    backup.run(config)
+    assert notices.found(where) == []
+
+
+def test_a_plan_says_which_rows_differ(config, where, rotten):
+    planned = plan.run(config, targets.latest)
+    assert (planned["gained"], planned["lost"], planned["changed"]) == (0, 0, 1)
+
+
+def test_nothing_is_written_onto_a_rotten_page(config, where, rotten):
+    """Its old row would go into the journal, and no replay could follow it any more."""
+    events = Events(config)
+    with pytest.raises(Damaged):
+        events._database.write(
+            "testing", lambda conn: conn.execute("UPDATE events SET message='x' WHERE id=2")
+        )
+    lose_data(where)
+    bring(config)
+    assert rows(where) == rotten
+
+
+def test_without_a_journal_it_is_found_as_well(environment, where):
+    config = settings.load({**environment, "PRA_JOURNAL": "off"})
+    events = Events(config)
+    add(events, 3)
+    good, live = backup.run(config), rows(where)
+    rot(where)
+    with pytest.raises(Damaged):
+        backup.run(config)
+    assert bring(config)["point"] == good.name
+    assert rows(where) == live
+
+
+def test_what_is_in_the_log_gets_its_checksum_with_the_next_backup(config, where, events):
+    add(events, 3)
+    path = os.path.realpath(where.link)
+    with open(path, "rb") as file:
+        assert b"message 1" not in file.read()
+    backup.run(config)
+    with open(path, "rb") as file:
+        assert b"message 1" in file.read()
+
+
+def test_a_point_that_rotted_before_it_was_named_is_none(config, where, events, monkeypatch):
+    """Between the copying and the hash: the check of the copy reads it again."""
+    add(events, 3)
+    copy = backup._copy
+
+    def copy_and_rot(layout, source, path):
+        copy(layout, source, path)
+        with open(path, "r+b") as file:
+            data = file.read()
+            file.seek(data.index(b"message 1"))
+            file.write(b"message 9")
+
+    monkeypatch.setattr(backup, "_copy", copy_and_rot)
+    with pytest.raises(Damaged):
+        backup.run(config)
+    assert points.scan(where) == []
+
+
+#: A connection of its own process, which ends by moving its log into the database.
+_FOREIGN = """
+import sqlite3, sys
+shell = sqlite3.connect(sys.argv[1])
+for name in ("insert", "update", "delete"):
+    shell.execute(f"DROP TRIGGER pra_guard_{name}")
+shell.execute("UPDATE events SET message = 'theirs' WHERE id = 1")
+shell.commit()
+shell.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+"""
+
+
+@pytest.fixture
+def written_by_others(config, where, events):
+    """A foreign sqlite3 wrote pages that have no checksum."""
+    add(events, 3)
+    backup.run(config)
+    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
+    shell = [sys.executable, "-c", _FOREIGN, os.path.realpath(where.link)]
+    subprocess.run(shell, check=True, cwd=APP)
+    with pytest.raises(Damaged):
+        Events(config).newest()
+
+
+def test_pages_of_others_are_kept_apart_and_can_be_accepted(config, where, written_by_others):
+    assert backup.run(config).status == "quarantined"
+    assert backup.run(config, accept=True).status == "verified"
+    assert Events(config).newest()[-1]["message"] == "theirs"
+    Events(config).add("goes on")
+    live = rows(where)
+    lose_data(where)
+    bring(config)
+    assert rows(where) == live
+
+
+def test_pages_of_others_are_kept_by_a_restore(config, where, written_by_others):
+    kept = bring(config)["safety_point"]
+    assert Events(config).newest()[-1]["message"] == "message 0"
+    bring(config, kept)
+    assert Events(config).newest()[-1]["message"] == "theirs"
+
+
+def test_a_database_without_checksums_is_read_and_gets_them_with_a_restore(config, monkeypatch):
+    """As a version that knew nothing of them made it."""
+    where = config.layout
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "_RESERVED", 0)
+        volumes.ensure_initialised(where)
+    events = Events(config)
+    add(events, 3)
+    assert backup.run(config).status == "verified"
+    live = rows(where)
+    assert events.status()["page_checksums"] is False
+    bring(config)
+    assert checksums(os.path.realpath(where.link))
+    assert rows(where) == live
+    assert events.status()["page_checksums"] is True
+
+
+def checksums(path):
+    conn = sqlite.open_live(path)
+    try:
+        return sqlite.has_checksums(conn)
+    finally:
+        conn.close()
+
+
+def test_an_empty_database_has_checksums_from_the_beginning(tmp_path):
+    path = f"{tmp_path}/new.db"
+    generations.write_empty(path)
+    assert checksums(path)
+
+
+def test_an_apsw_without_the_extension_says_what_to_install(environment, where):
+    code = (
+        "import apsw; apsw.__file__ = '/nowhere/apsw/__init__.py'\n"
+        "import sys; from pra.cli import main; sys.exit(main(['prove']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=APP,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "next: install apsw as app/requirements.txt pins it" in done.stderr
+
+
+def test_by_command_line(environment, config, where, rotten):
+    done = pra(environment, "backup")
+    assert done.returncode == 1
+    assert "not what was written" in done.stderr
+    assert "next: python -m pra restore latest" in done.stderr
