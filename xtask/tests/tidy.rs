@@ -55,6 +55,27 @@ fn files_stay_small_enough_to_read() {
     }
 }
 
+/// Hashes of files and scripts of containers depend on it.
+#[test]
+fn every_file_has_the_same_line_ends_on_every_machine() {
+    let files = project_files();
+    let output = Command::new("git")
+        .args(["check-attr", "text", "eol", "--"])
+        .args(&files)
+        .current_dir(support::project())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let of = |wanted: &str| said.lines().filter(|line| line.ends_with(wanted)).count();
+    assert_eq!(
+        (of(": text: auto"), of(": eol: lf")),
+        (files.len(), files.len())
+    );
+    for file in files {
+        assert!(!text(&file).contains('\r'), "{}", file.display());
+    }
+}
+
 /// What only one module may do, so that it has one home.
 #[test]
 fn processes_and_output_have_one_home_each() {
