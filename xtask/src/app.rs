@@ -312,7 +312,8 @@ pub fn prove(engine: &dyn Engine) -> Result<Option<Said<Proof>>> {
 /// `python -m pra ARGS` of the checkout, on this machine: for what needs neither
 /// a lab nor a package.
 pub fn on_this_machine(ctx: &Context, args: &[&str]) -> Result<Cmd> {
-    let cmd = Cmd::new(python::find()?.to_string_lossy())
+    let python = python::find(&ctx.exec, ctx.config.python.minimum())?.path;
+    let cmd = Cmd::new(python.to_string_lossy())
         .args(["-m", "pra"])
         .args(args.iter().copied())
         .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -91,11 +91,13 @@ pub enum Command {
     /// Write a checked copy of the whole database into one file, to be kept elsewhere
     Export {
         /// Which file; one that exists is replaced only after a yes
+        #[arg(value_parser = text_path)]
         file: PathBuf,
     },
     /// Make an exported copy the database: of a new lab, or in the place of what is there
     Adopt {
         /// The file that `export` wrote; it is checked before anything is touched
+        #[arg(value_parser = text_path)]
         file: PathBuf,
         /// Only say what would be gained and lost
         #[arg(long)]
@@ -339,6 +341,11 @@ fn operator_delay(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok();
     let seconds = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds));
     seconds.ok_or_else(|| "it has to be from 0 to 86400 seconds".to_owned())
+}
+
+/// Named as text in commands, messages and documents.
+fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -1,5 +1,7 @@
 //! What every command has at hand.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::checkout;
@@ -8,8 +10,8 @@ use crate::config::{self, Config};
 use crate::exec::Exec;
 use crate::failure::Failure;
 use crate::lab::{Lab, Lock};
-use crate::tools::python::Venv;
 use crate::tools::toolbox::Toolbox;
+use crate::tools::venv::Venv;
 use crate::ui::{Ui, Voice};
 
 /// The lab, its configuration, the printer and the options of one invocation.
@@ -35,6 +37,8 @@ impl Context {
     /// Loads `lab.toml` of the checkout.
     pub fn load(options: Options, ui: Ui) -> Result<Self> {
         let root = checkout::find(options.root.clone())?;
+        // Commands, settings and results name it as text.
+        insist_on_text(&root)?;
         let config = config::load(&root.join("lab.toml"))?;
         let lab = Lab { root };
         lab.check_version()?;
@@ -88,6 +92,8 @@ impl Context {
         Venv {
             dir: self.lab.venv(),
             lock: self.lab.root.join("app/requirements.txt"),
+            minimum: self.config.python.minimum(),
+            modules: &["apsw", "flask", "gunicorn"],
             compile: true,
             script: None,
         }
@@ -98,6 +104,8 @@ impl Context {
         Venv {
             dir: self.lab.home().join("ansible"),
             lock: self.lab.root.join("ansible/requirements.txt"),
+            minimum: self.config.python.minimum(),
+            modules: &["ansible", "ansible_collections", "kubernetes"],
             compile: false,
             script: Some("ansible-playbook"),
         }
@@ -120,4 +128,18 @@ impl Context {
                 .into(),
         )
     }
+}
+
+/// # Errors
+/// Usage, where a path cannot be said as text: what is named instead, with the
+/// bytes replaced that are none, would be another one.
+pub fn insist_on_text(path: &Path) -> Result<()> {
+    if path.to_str().is_some() {
+        return Ok(());
+    }
+    Err(
+        Failure::usage(format!("the path {path:?} is not UTF-8 text"))
+            .next("rename or move what is named so, then the same command again")
+            .into(),
+    )
 }

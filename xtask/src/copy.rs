@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::app::{self, Plan, Restored, Said};
-use crate::context::Context;
+use crate::context::{Context, insist_on_text};
 use crate::engine::{self, Engine};
 use crate::exec::Piped;
 use crate::failure::Failure;
@@ -72,7 +72,10 @@ pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
 
 /// What is shown as shell may begin with another folder than ours.
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("finding {}", path.display()))
+    let absolute = std::path::absolute(path);
+    let absolute = absolute.with_context(|| format!("finding {}", path.display()))?;
+    insist_on_text(&absolute)?;
+    Ok(absolute)
 }
 
 fn unusable(message: String) -> Failure {

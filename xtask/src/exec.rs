@@ -3,6 +3,7 @@
 //! that outlive us. Each has a limit, and its whole process group ends with it.
 
 mod cmd;
+pub mod environment;
 mod service;
 mod stream;
 
@@ -106,6 +107,7 @@ impl Exec {
             return Ok(());
         }
         let (log, path) = self.log_file(cmd.name())?;
+        let environment = cmd.environment();
         let expression = duct::cmd(&cmd.program, &cmd.args)
             .before_spawn(|command| {
                 command.process_group(0);
@@ -115,12 +117,7 @@ impl Exec {
             .stderr_to_stdout()
             .stdout_file(log)
             .unchecked();
-        let expression = if cmd.only_env {
-            expression.full_env(&cmd.env)
-        } else {
-            let add = |expression: duct::Expression, (k, v)| expression.env(k, v);
-            cmd.env.iter().fold(expression, add)
-        };
+        let expression = expression.full_env(environment);
         let expression = match &cmd.cwd {
             Some(dir) => expression.dir(dir),
             None => expression,

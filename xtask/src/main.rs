@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 /// Ends as clap does, with a document where one was asked for.
 fn wrong_use(error: &clap::Error) -> ! {
     // Help and version are no errors.
-    if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+    if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
         let said = error.to_string();
         let said = said.lines().next().unwrap_or_default();
         let failure = failure::Failure::usage(said.trim_start_matches("error: "));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::failure::Failure;
 
@@ -167,17 +168,31 @@ pub const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait looks at.
+/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait looks at; not
+/// SIGHUP where `nohup` asked that the end of the terminal ends nothing.
 pub fn watch_signals() -> Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
+    let mut watched = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        watched.push(SIGHUP);
+    }
+    for signal in watched {
         signal_hook::flag::register(signal, Arc::clone(flag))?;
     }
     Ok(())
+}
+
+/// Whether this process was started with a signal ignored, as far as the
+/// system tells: only Linux does without asking by unsafe means.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored_in(&status) >> (signal - 1) & 1 == 1
+}
+
+fn ignored_in(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
 }
 
 pub fn interrupted() -> bool {
@@ -254,6 +269,13 @@ mod tests {
         every: Duration::from_millis(1),
         next: "cargo xtask status",
     };
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_system() {
+        let status = "Name:\txtask\nSigIgn:\t0000000000001001\nSigCgt:\t1\n";
+        assert_eq!(ignored_in(status), 0x1001);
+        assert_eq!(ignored_in("no such line"), 0);
+    }
 
     #[test]
     fn a_wait_that_runs_out_says_so() {

@@ -246,13 +246,21 @@ fn a_wrong_configuration_is_told_with_its_line() {
     assert!(!lab.root.join(".lab").exists());
 }
 
+/// Every Python of the machine says this of itself.
+fn only_python(lab: &TestLab, facts: &str) {
+    let newer = (10..=30).map(|minor| format!("python3.{minor}"));
+    for name in newer.chain(["python3".to_owned()]) {
+        lab.fake_tool(&name, &format!("echo '{facts}'"));
+    }
+}
+
 #[test]
 fn a_machine_that_is_not_ready_is_told_all_at_once_before_anything_changes() {
     let lab = TestLab::bare("preflight");
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     lab.configure("port = 0", &format!("port = {port}"));
-    lab.fake_tool("python3", "echo '{\"version\": [3, 8, 1], \"venv\": true}'");
+    only_python(&lab, "{\"version\": [3, 8, 1], \"venv\": true}");
     lab.fake_tool("df", "echo Filesystem; echo /dev/x 1000 990 10 99% /");
     let said = lab.fails(3, &["setup"]);
     let holder = format!("port {port} is in use by");
@@ -261,10 +269,7 @@ fn a_machine_that_is_not_ready_is_told_all_at_once_before_anything_changes() {
     }
     assert!(!lab.root.join(".lab/venv").exists());
 
-    lab.fake_tool(
-        "python3",
-        "echo '{\"version\": [3, 12, 1], \"venv\": false}'",
-    );
+    only_python(&lab, "{\"version\": [3, 12, 1], \"venv\": false}");
     let said = lab.fails(3, &["preflight"]);
     assert!(said.contains("virtual environments"), "{said}");
 }

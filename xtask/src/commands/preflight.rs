@@ -1,18 +1,23 @@
 //! `preflight`: all that the lab needs of this machine, checked at once, each
 //! failure with the command that repairs it.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
-use crate::check::{Check, parse_df};
+use crate::check::Check;
+use crate::check::disk::{self, Disk};
 use crate::context::Context;
 use crate::engine::{self, Engine};
-use crate::exec::Cmd;
+use crate::exec::environment;
 use crate::failure::Failure;
 use crate::local;
 use crate::tools::python;
 
 /// Volumes, packages and logs of the lab stay well below this.
 const NEEDED_MIB: u64 = 500;
+/// The packages are some thousands of files.
+const NEEDED_FILES: u64 = 10_000;
 
 /// The command: shows the table whatever it says.
 pub fn run(ctx: &Context) -> Result<()> {
@@ -73,8 +78,10 @@ fn all(ctx: &Context, engine: &dyn Engine) -> Vec<Check> {
     let mut checks = vec![
         Check::from("python", python_will_do(ctx)),
         Check::from("disk", disk_has_room(ctx)),
+        Check::from("files", disk_has_room_for_files(ctx)),
         Check::from("folder", folder_is_writable(ctx)),
     ];
+    checks.extend(environment());
     let own = engine.checks();
     // The engine can say whether it holds the port only where it is sound.
     let sound = own.iter().all(|check| check.ok);
@@ -86,26 +93,9 @@ fn all(ctx: &Context, engine: &dyn Engine) -> Vec<Check> {
 }
 
 fn python_will_do(ctx: &Context) -> Result<String> {
-    let python = python::find()?;
-    let facts = python::ask(&ctx.exec, &python)?;
-    let minimum = ctx.config.python.minimum();
-    let shown = format!("{} at {}", facts.version(), python.display());
-    if !facts.at_least(minimum) {
-        return Err(Failure::preflight(format!(
-            "{shown} is older than {}.{}",
-            minimum.0, minimum.1
-        ))
-        .next(python::install_hint())
-        .into());
-    }
-    if !facts.venv {
-        return Err(
-            Failure::preflight(format!("{shown} cannot make virtual environments"))
-                .next(python::install_hint())
-                .into(),
-        );
-    }
-    Ok(shown)
+    let python = python::find(&ctx.exec, ctx.config.python.minimum())?;
+    let (version, path) = (python.facts.version(), python.path.display());
+    Ok(format!("{version} at {path}"))
 }
 
 /// A port that our own lab holds is as good as a free one.
@@ -121,36 +111,77 @@ fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
 }
 
 fn disk_has_room(ctx: &Context) -> Result<String> {
-    let cmd = Cmd::new("df").args(["-Pk", &ctx.lab.root.to_string_lossy()]);
-    let free = parse_df(&ctx.exec.read(&cmd)?)?;
-    if free < NEEDED_MIB {
-        return Err(Failure::preflight(format!(
-            "{free} MiB free, {NEEDED_MIB} MiB needed for the lab's volumes and packages"
-        ))
-        .next(format!(
-            "df -h {} and free some space",
-            ctx.lab.root.display()
-        ))
-        .into());
+    let free = Disk::at(&ctx.exec, &ctx.lab.root)?.free;
+    if free >= NEEDED_MIB {
+        return Ok(format!("{free} MiB free"));
     }
-    Ok(format!("{free} MiB free"))
+    Err(Failure::preflight(format!(
+        "{free} MiB free, {NEEDED_MIB} MiB needed for the lab's volumes and packages"
+    ))
+    .next(format!(
+        "df -h {} and free some space",
+        ctx.lab.root.display()
+    ))
+    .into())
 }
 
-/// Looks at the permission without creating anything.
-fn folder_is_writable(ctx: &Context) -> Result<String> {
-    let home = ctx.lab.home();
-    let place = if home.exists() { &home } else { &ctx.lab.root };
-    let shown = place.display();
-    match nix::unistd::access(place, nix::unistd::AccessFlags::W_OK) {
-        Ok(()) => Ok(format!("{shown} is writable")),
-        Err(error) => Err(
-            Failure::preflight(format!("{shown} is not writable: {error}"))
-                .next(format!(
-                    "ls -ld {shown} and give yourself the right to write there"
-                ))
-                .into(),
-        ),
+fn disk_has_room_for_files(ctx: &Context) -> Result<String> {
+    match disk::files_left(&ctx.lab.root)? {
+        None => Ok("as many as there is space for".to_owned()),
+        Some(left) if left >= NEEDED_FILES => Ok(format!("{left} more can be made")),
+        Some(left) => Err(Failure::preflight(format!(
+            "the file system has room for {left} more files (inodes), {NEEDED_FILES} are needed"
+        ))
+        .next(format!("df -i {} and remove files", ctx.lab.root.display()))
+        .into()),
     }
+}
+
+/// Looks at the permission without creating anything, also of what an earlier
+/// command made, which may have been somebody else's.
+fn folder_is_writable(ctx: &Context) -> Result<String> {
+    let lab = &ctx.lab;
+    let home = lab.home();
+    let own = [
+        lab.state(),
+        lab.logs(),
+        lab.runs(),
+        lab.volumes(),
+        lab.tools(),
+    ];
+    let mut places: Vec<PathBuf> = own.into_iter().filter(|place| place.exists()).collect();
+    places.insert(
+        0,
+        if home.exists() {
+            home
+        } else {
+            lab.root.clone()
+        },
+    );
+    for place in &places {
+        let shown = place.display();
+        nix::unistd::access(place, nix::unistd::AccessFlags::W_OK).map_err(|error| {
+            Failure::preflight(format!("{shown} is not writable: {error}")).next(format!(
+                "ls -ld {shown} and give yourself the right to write there"
+            ))
+        })?;
+    }
+    Ok(format!("{} is writable", places[0].display()))
+}
+
+/// What is set and could be in the way, and what is done about it.
+fn environment() -> Vec<Check> {
+    let mut checks = Vec::new();
+    let left_out = environment::left_out();
+    if !left_out.is_empty() {
+        let said = format!("left out of what is run: {}", left_out.join(", "));
+        checks.push(Check::from("environment", Ok(said)));
+    }
+    if let Some(name) = environment::proxy() {
+        let said = format!("{name} is used for downloads; this machine is asked directly");
+        checks.push(Check::from("proxy", Ok(said)));
+    }
+    checks
 }
 
 #[cfg(test)]

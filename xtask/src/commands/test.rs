@@ -7,8 +7,8 @@ use crate::context::Context;
 use crate::engine::k3d::docker;
 use crate::exec::Cmd;
 use crate::tools::packer;
-use crate::tools::python::Venv;
 use crate::tools::toolbox::Tool;
+use crate::tools::venv::Venv;
 use crate::wait;
 
 type Check = (&'static str, Cmd);
@@ -19,6 +19,8 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
     let tools = Venv {
         dir: ctx.lab.home().join("venv-test"),
         lock: ctx.lab.root.join("app/requirements-dev.txt"),
+        minimum: ctx.config.python.minimum(),
+        modules: &["flask", "pytest", "ruff"],
         compile: true,
         script: None,
     };
@@ -78,6 +80,8 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
     let lint = Venv {
         dir: ctx.lab.home().join("ansible-test"),
         lock: ctx.lab.root.join("ansible/requirements-dev.txt"),
+        minimum: ctx.config.python.minimum(),
+        modules: &["ansible", "ansiblelint"],
         compile: false,
         script: Some("ansible-lint"),
     };

@@ -14,7 +14,7 @@ use crate::local::protocol::{Ask, Reply};
 use crate::local::wishes::Wishes;
 use crate::local::{self, client, launch, logs, volumes};
 use crate::manifests::{self, Manifests};
-use crate::tools::python::Venv;
+use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
 

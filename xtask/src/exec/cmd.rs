@@ -1,6 +1,7 @@
 //! An external command as data, and as shell.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::environment;
 use crate::failure::Failure;
 use crate::wait;
 
@@ -128,15 +130,26 @@ impl Cmd {
         if let Some(dir) = &self.cwd {
             shell.change_dir(dir);
         }
-        let mut command = shell.cmd(&self.program).args(&self.args);
-        if self.only_env {
-            command = command.env_clear();
-        }
-        let mut command: Command = command.envs(self.env.iter()).into();
+        let command = shell.cmd(&self.program).args(&self.args);
+        let mut command: Command = command.env_clear().envs(self.environment()).into();
         if let Some(name) = &self.shown_as {
             command.arg0(name);
         }
         Ok(command)
+    }
+
+    /// All that it gets: what it is told, over what the lab sets for every
+    /// command, over what the person's environment holds and may hold.
+    pub(super) fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let mut all = BTreeMap::new();
+        if !self.only_env {
+            all.extend(std::env::vars_os().filter(|(name, _)| !environment::is_foreign(name)));
+            let added = environment::added().into_iter();
+            all.extend(added.map(|(name, value)| (OsString::from(name), value)));
+        }
+        let own = self.env.iter();
+        all.extend(own.map(|(name, value)| (name.into(), value.into())));
+        all
     }
 
     pub(super) fn not_started(&self, error: std::io::Error) -> anyhow::Error {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::exec::Cmd;
+use crate::exec::environment::LOCALE;
 use crate::lab::Lab;
 use crate::manifests::Manifests;
 use crate::manifests::model::PodSpec;
@@ -20,9 +21,9 @@ pub struct Launch {
 }
 
 /// Variables of the person's own environment that a pod gets: without them
-/// programs do not start, or write another alphabet. Everything else stays
-/// outside, as it does with a container.
-const INHERITED: &[&str] = &["HOME", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME"];
+/// programs do not start. Everything else stays outside, as it does with a
+/// container.
+const INHERITED: &[&str] = &["HOME", "USER", "LOGNAME"];
 
 /// How pod `name` is started; `set` are values that win over the manifest's.
 pub fn launch(
@@ -99,9 +100,9 @@ fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), std::env::var(key).ok()?)));
     let mut env: BTreeMap<String, String> = inherited.collect();
-    let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
-    let own = lab.venv().join("bin");
-    env.insert("PATH".to_owned(), format!("{}:{system}", own.display()));
+    let (name, value) = LOCALE;
+    env.insert(name.to_owned(), value.to_owned());
+    env.insert("PATH".to_owned(), search_path(lab));
     // The checkout stays as it is, and a start does not compile what the last
     // one has compiled: that is a third of the time to the first answer.
     let compiled = lab.home().join("pycache");
@@ -113,6 +114,17 @@ fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
     env.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
     env.insert("HOST".to_owned(), "127.0.0.1".to_owned());
     env
+}
+
+/// The lab's own programs first. What is no text cannot be named in a manifest.
+fn search_path(lab: &Lab) -> String {
+    let system = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let own = lab.venv().join("bin");
+    let all = std::iter::once(own).chain(std::env::split_paths(&system));
+    let texts: Vec<String> = all
+        .filter_map(|path| Some(path.to_str()?.to_owned()))
+        .collect();
+    texts.join(":")
 }
 
 type Mounts = Vec<(String, PathBuf)>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::python;
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
 use crate::wait;
@@ -169,7 +170,8 @@ fn mirrored(mirror: &str, url: &str) -> String {
 
 /// The SHA-256 of a file, in hexadecimal digits.
 pub fn hash(exec: &Exec, path: &Path) -> Result<String> {
-    let cmd = Cmd::new("python3").args(["-c", HASH, &path.to_string_lossy()]);
+    let cmd =
+        Cmd::new(python::any()?.to_string_lossy()).args(["-c", HASH, &path.to_string_lossy()]);
     Ok(exec.read(&cmd)?.trim().to_owned())
 }
 
@@ -192,7 +194,7 @@ pub fn listed(list: &str, file: &str) -> Option<String> {
 pub fn unzip(exec: &Exec, archive: &Path, member: &str, target: &Path) -> Result<()> {
     let aside: PathBuf = target.with_extension("unpacked");
     let _ = fs::remove_dir_all(&aside);
-    let cmd = Cmd::new("python3")
+    let cmd = Cmd::new(python::any()?.to_string_lossy())
         .args(["-m", "zipfile", "-e"])
         .args([archive.to_string_lossy(), aside.to_string_lossy()])
         .limit(wait::DOWNLOAD);

@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 /// cluster. k3d itself lists only labels of its own.
 pub const OWNED: &str = "atelier-pra.lab";
 
+/// Where the API is reached: any free port of this machine, and of it alone.
+/// k3d's own choice, 0.0.0.0, is no loopback address, so kubectl would ask a
+/// proxy for it.
+const API_PORT: &str = "127.0.0.1:random";
+
 /// What a cluster is to be.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
@@ -34,6 +39,7 @@ pub fn create(plan: &Plan) -> Vec<String> {
     args.extend(words(&["--servers", &plan.servers.to_string()]));
     args.extend(words(&["--agents", &plan.agents.to_string()]));
     args.extend(words(&["--image", plan.image]));
+    args.extend(words(&["--api-port", API_PORT]));
     for mapping in plan.ports {
         args.extend(words(&["--port", &port(mapping)]));
     }
@@ -260,7 +266,7 @@ mod tests {
         assert_eq!(
             create(&plan).join(" "),
             "cluster create pra --servers 1 --agents 2 --image rancher/k3s:v1 \
-             --port 127.0.0.1:8080:30080@server:0 \
+             --api-port 127.0.0.1:random --port 127.0.0.1:8080:30080@server:0 \
              --runtime-label atelier-pra.lab=pra@server:0 \
              --kubeconfig-switch-context=false --timeout 300s"
         );

@@ -13,4 +13,5 @@ pub mod packer;
 pub mod python;
 pub mod toolbox;
 pub mod trouble;
+pub mod venv;
 pub mod version;

@@ -116,6 +116,11 @@ impl FakeWorld {
         fs::write(self.dir.join(fact), text).unwrap();
     }
 
+    /// What a tool wrote down.
+    pub fn said(&self, fact: &str) -> String {
+        fs::read_to_string(self.dir.join(fact)).unwrap()
+    }
+
     /// Makes something so no more.
     pub fn forget(&self, fact: &str) {
         fs::remove_file(self.dir.join(fact)).unwrap();

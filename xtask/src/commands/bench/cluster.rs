@@ -22,8 +22,8 @@ const BARE: &str = "bench-bare";
 
 /// What a person types, one after another, up to the first answer.
 const TYPED: &str = "
-k3d cluster create pra --servers 1 --agents 2 -p 127.0.0.1:$PORT:30080@server:0 \
-    --kubeconfig-switch-context=false
+k3d cluster create pra --servers 1 --agents 2 --api-port 127.0.0.1:random \
+    -p 127.0.0.1:$PORT:30080@server:0 --kubeconfig-switch-context=false
 packer init packer/flask
 packer build -var image_tag=1.0 packer/flask
 python3 -m venv typed

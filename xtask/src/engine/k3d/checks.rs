@@ -1,21 +1,34 @@
 //! What the k3d engine needs of this machine.
 
-use anyhow::Result;
+use std::path::Path;
 
-use super::docker;
+use anyhow::Result;
+use nix::unistd::{AccessFlags, access};
+
 use super::site::{Blueprint, Site};
-use crate::check::{Check, parse_df};
+use super::{docker, kubeconfig};
+use crate::check::Check;
+use crate::check::disk::{self, Disk};
 use crate::context::Context;
 use crate::exec::Cmd;
+use crate::exec::environment::LOCALE;
 use crate::failure::Failure;
 use crate::pins::Platform;
 use crate::tools::docker::{Info, OLDEST};
+use crate::tools::python;
 use crate::tools::toolbox::{self, Found, Tool};
 
 /// What three nodes and the application take, with room to breathe.
 const NEEDED_MEMORY_MIB: u64 = 2_000;
 /// Node images, the lab's image in Docker and on each node.
 const NEEDED_DISK_MIB: u64 = 4_000;
+/// Layers of images and Ansible's collections are many small files.
+const NEEDED_FILES: u64 = 100_000;
+/// Of Docker's disk, in percent, as k3s starts its kubelets: with less free
+/// space a node evicts its pods and takes no new ones.
+const EVICTION: f64 = 5.0;
+/// With less, it removes images that no pod runs at the moment.
+const IMAGES_REMOVED: f64 = 15.0;
 /// Below this, clusters of several nodes fail with "too many open files".
 const INOTIFY: [(&str, u64); 2] = [
     ("fs.inotify.max_user_instances", 256),
@@ -30,13 +43,17 @@ pub fn all(ctx: &Context) -> Vec<Check> {
         Ok(info) => {
             checks.push(Check::from("docker", recent_enough(info)));
             checks.push(Check::from("memory", enough_memory(info)));
-            checks.push(Check::from("docker disk", enough_disk(ctx, info)));
+            checks.push(docker_disk(ctx, info));
         }
         Err(_) => checks.push(Check::from("docker", info.map(|_| String::new()))),
     }
     if cfg!(target_os = "linux") {
         checks.push(inotify());
     }
+    let config = kubeconfig::check().map(|file| file.display().to_string());
+    checks.push(Check::from("kubeconfig", config));
+    checks.push(Check::from("home", home_is_writable()));
+    checks.push(Check::from("locale", locale_is_utf8(ctx)));
     let mut missing = false;
     for tool in toolbox::ALL {
         let found = tool_will_do(ctx, tool);
@@ -87,19 +104,80 @@ fn enough_memory(info: &Info) -> Result<String> {
 }
 
 /// Docker's folder is on this machine on Linux only.
-fn enough_disk(ctx: &Context, info: &Info) -> Result<String> {
-    if !std::path::Path::new(&info.root).exists() {
-        return Ok("in Docker's own machine".to_owned());
+fn docker_disk(ctx: &Context, info: &Info) -> Check {
+    let name = "docker disk";
+    let place = Path::new(&info.root);
+    if !place.exists() {
+        return Check::from(name, Ok("in Docker's own machine".to_owned()));
     }
-    let free = parse_df(&ctx.exec.read(&Cmd::new("df").args(["-Pk", &info.root]))?)?;
-    if free >= NEEDED_DISK_MIB {
-        return Ok(format!("{free} MiB free at {}", info.root));
+    let looked = Disk::at(&ctx.exec, place).and_then(|disk| {
+        Ok((
+            disk,
+            enough_disk(&disk, disk::files_left(place)?, &info.root)?,
+        ))
+    });
+    match looked {
+        Ok((disk, said)) if disk.percent_free_beside(NEEDED_DISK_MIB) < IMAGES_REMOVED => {
+            let risk = format!(
+                "{said}; with less than {IMAGES_REMOVED} % free, nodes remove images that no pod \
+                 runs at the moment"
+            );
+            Check::advice(name, risk, "docker system prune".to_owned())
+        }
+        other => Check::from(name, other.map(|(_, said)| said)),
+    }
+}
+
+fn enough_disk(disk: &Disk, files: Option<u64>, place: &str) -> Result<String> {
+    let free = disk.free;
+    let share = disk.percent_free_beside(NEEDED_DISK_MIB);
+    let lacks = if free < NEEDED_DISK_MIB {
+        format!("{free} MiB free at {place}, {NEEDED_DISK_MIB} MiB are needed")
+    } else if share < EVICTION {
+        format!(
+            "{free} MiB of {} free at {place}: beside the {NEEDED_DISK_MIB} MiB of the lab \
+             {share:.1} % would stay, and below {EVICTION} % the nodes evict their pods",
+            disk.size
+        )
+    } else if let Some(files) = files.filter(|files| *files < NEEDED_FILES) {
+        format!("room for {files} more files (inodes) at {place}, {NEEDED_FILES} are needed")
+    } else {
+        return Ok(format!("{free} MiB free at {place}"));
+    };
+    Err(Failure::preflight(lacks)
+        .next("docker system df, and docker system prune to free space")
+        .into())
+}
+
+/// Packer keeps its plugins there.
+fn home_is_writable() -> Result<String> {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let shown = Path::new(&home).display();
+    match access(Path::new(&home), AccessFlags::W_OK) {
+        Ok(()) => Ok(format!("{shown} is writable")),
+        Err(error) => Err(Failure::preflight(format!(
+            "HOME is {shown}, which Packer cannot write to: {error}"
+        ))
+        .next("export HOME=FOLDER, one of yours that can be written")
+        .into()),
+    }
+}
+
+/// Ansible refuses to run in another one, once the cluster is there.
+fn locale_is_utf8(ctx: &Context) -> Result<String> {
+    const ASK: &str = "import locale; locale.setlocale(locale.LC_ALL, ''); \
+                       print(locale.getlocale()[1])";
+    let python = python::find(&ctx.exec, ctx.config.python.minimum())?.path;
+    let asked = Cmd::new(python.to_string_lossy()).args(["-c", ASK]);
+    let output = ctx.exec.probe(&asked)?;
+    let (_, locale) = LOCALE;
+    if output.status.success() && output.stdout.trim().eq_ignore_ascii_case("utf-8") {
+        return Ok(locale.to_owned());
     }
     Err(Failure::preflight(format!(
-        "{free} MiB free at {}, {NEEDED_DISK_MIB} MiB are needed",
-        info.root
+        "this machine does not have the locale {locale}, which Ansible needs"
     ))
-    .next("docker system df, and docker system prune to free space")
+    .next(format!("sudo localedef -i C -f UTF-8 {locale}"))
     .into())
 }
 

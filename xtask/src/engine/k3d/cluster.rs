@@ -4,6 +4,7 @@ use anyhow::Result;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
+use super::kubeconfig;
 use super::site::Site;
 use crate::failure::Failure;
 use crate::lab;
@@ -21,6 +22,8 @@ impl Site {
     /// The same, from what was found.
     pub(super) fn ensure_from(&self, found: Option<Cluster>) -> Result<Option<Cluster>> {
         let name = self.plan.cluster;
+        // k3d would say it once the cluster is made, and Ansible not at all.
+        kubeconfig::check()?;
         if self.is_half_deleted()? {
             self.end_deletion()?;
             self.create_cluster()?;

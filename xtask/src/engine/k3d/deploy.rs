@@ -39,7 +39,8 @@ impl Site {
         let program = venv.bin("ansible-playbook");
         let context = self.plan.context();
         let other = self.stands_for_the_manifests();
-        let cmd = ansible::playbook(program, &playbook, &context, other.as_deref());
+        let home = self.ctx.lab.home().join("ansible-home");
+        let cmd = ansible::playbook(program, &playbook, &context, other.as_deref(), &home);
         self.ctx.exec.run(&cmd).map_err(|error| {
             error.context(Failure::tool("deploying with Ansible").next(format!(
                 "kubectl --context {context} -n {} get pods,events",

@@ -11,6 +11,7 @@ mod helper;
 mod image;
 mod import;
 mod jobs;
+mod kubeconfig;
 mod nodes;
 mod provenance;
 mod second_try;

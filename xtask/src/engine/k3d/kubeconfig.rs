@@ -1,0 +1,64 @@
+//! The file that k3d and kubectl keep contexts in: one file, that can be
+//! written. k3d refuses a list of them, and says so only once the cluster runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use nix::unistd::{AccessFlags, access};
+
+use crate::failure::Failure;
+
+/// Which file it is, before anything is made.
+///
+/// # Errors
+/// Preflight, with what to set instead.
+pub fn check() -> Result<PathBuf> {
+    let named = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let files: Vec<PathBuf> = std::env::split_paths(&named)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    let file = match files.as_slice() {
+        [] => Path::new(&home).join(".kube/config"),
+        [file] => file.clone(),
+        [first, ..] => return Err(several(&files, first).into()),
+    };
+    insist_on_writable(&file)?;
+    Ok(file)
+}
+
+fn several(files: &[PathBuf], first: &Path) -> Failure {
+    let shown: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    Failure::preflight(format!(
+        "KUBECONFIG names {} files ({}), and k3d writes to one alone",
+        files.len(),
+        shown.join(", ")
+    ))
+    .next(format!("export KUBECONFIG={}", first.display()))
+}
+
+fn insist_on_writable(file: &Path) -> Result<()> {
+    // kubectl makes a lock beside the file.
+    let folder = file.ancestors().skip(1).find(|folder| folder.exists());
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let mut places = vec![folder.unwrap_or(Path::new("."))];
+    places.extend(file.exists().then_some(file));
+    let refused = places.into_iter().find_map(|place| {
+        let error = access(place, AccessFlags::W_OK).err()?;
+        Some(format!("{}: {error}", place.display()))
+    });
+    let refused = match file.is_dir() {
+        true => Some(format!("{} is a folder", file.display())),
+        false => refused,
+    };
+    let Some(why) = refused else { return Ok(()) };
+    Err(Failure::preflight(format!(
+        "the kubeconfig {} cannot be written: {why}",
+        file.display()
+    ))
+    .next("export KUBECONFIG=FILE, one in a folder of yours that can be written")
+    .into())
+}
