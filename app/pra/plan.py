@@ -12,6 +12,7 @@ from pra import (
     locks,
     points,
     records,
+    requests,
     schema,
     sqlite,
     timelines,
@@ -44,6 +45,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "planning a restore"):
         backup.sweep(where)
+        requests.finish(where)
         volumes.drop_unfinished_generations(where)
         known = points.scan(where)
         goal = choose(where, known)

@@ -16,6 +16,7 @@ from pra import (
     history,
     locks,
     points,
+    requests,
     retention,
     safety,
     segments,
@@ -29,7 +30,7 @@ from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
 from pra.targets import Goal
-from pra.timelines import Branch
+from pra.timelines import Branch, Request
 
 T = TypeVar("T")
 #: Chooses the goal once the points are known.
@@ -41,12 +42,13 @@ class _Work:
 
     Attributes:
         known: the points that there are.
+        target: what was asked for.
         number: of the generation and timeline to be.
         kept: what is there; None until that is safe.
     """
 
-    def __init__(self, settings: Settings, where: Layout, choose: Choice):
-        self.settings, self.where = settings, where
+    def __init__(self, settings: Settings, where: Layout, choose: Choice, target: str):
+        self.settings, self.where, self.target = settings, where, target
         self.known = points.scan(where)
         self.goal = choose(where, self.known)
         self.number = volumes.next_number(where)
@@ -54,16 +56,18 @@ class _Work:
         self.kept: safety.Kept | None = None
 
 
-def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
-    """Restore what ``choose`` says.
+def run(settings: Settings, choose: Choice, force: bool = False, target: str = "") -> dict:
+    """Restore what ``choose`` says, unless an attempt of the same request did so before.
 
     Args:
         force: take a quarantined or damaged point, and go as far as the
             journal leads where it has a gap.
+        target: what was asked for, in the words of whoever asked.
 
     Returns:
         {"status": "restored", "goal", "point", "rows", "max_id", "safety_point",
-        "generation", "seq", "replayed", "incomplete", "tail", "skipped", "seconds"};
+        "generation", "seq", "replayed", "incomplete", "tail", "skipped", "seconds",
+        "already"}; "already" says that this is the answer of an earlier attempt;
         "skipped" are points that are not what their manifests say;
         "point" is the base, None where history began empty or a copy was adopted; "tail"
         says that the journal's last record is incomplete: it was being written, or went bad.
@@ -76,19 +80,22 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "restoring"):
         backup.sweep(where)
+        requests.finish(where)
         # What an interrupted restore left may be what fills the volume.
         volumes.drop_unfinished_generations(where)
+        answer = requests.answered(where, settings.request, target)
+        if answer:
+            return answer
         try:
-            return _run(settings, where, choose, force)
+            return _run(_Work(settings, where, choose, target), force)
         except Exception:
             with contextlib.suppress(Exception):
                 volumes.drop_unfinished_generations(where)
             raise
 
 
-def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict:
-    work = _Work(settings, where, choose)
-    goal = work.goal
+def _run(work: _Work, force: bool) -> dict:
+    where, goal = work.where, work.goal
     built = candidate.build(where, work.known, goal, work.number, force, work.timer)
     work.kept = _with_room(work, built, lambda: safety.keep(where, work.known))
     work.timer.lap("build")
@@ -101,7 +108,7 @@ def _run(settings: Settings, where: Layout, choose: Choice, force: bool) -> dict
         finished = _swap(work, built)
     volumes.drop_other_generations(where)
     work.timer.lap("swap")
-    return _report(work, built, finished)
+    return {**_report(work, built, finished), "already": False}
 
 
 def _with_room(work: _Work, built: Candidate, act: Callable[[], T]) -> T:
@@ -153,6 +160,7 @@ def _swap(work: _Work, built: Candidate) -> Built:
             safety=kept.name,
             left=kept.left,
             highest_id=highest_id,
+            request=_request(work, built, finished),
         ),
     )
     if parent is None and work.settings.journal != "off":
@@ -163,6 +171,12 @@ def _swap(work: _Work, built: Candidate) -> Built:
     volumes.switch(where, work.number)
     timelines.activate(where, work.number)
     return finished
+
+
+def _request(work: _Work, built: Candidate, finished: Built) -> Request | None:
+    """What the record of the new timeline says of the request that opens it."""
+    name = work.settings.request
+    return Request(name, work.target, _report(work, built, finished)) if name else None
 
 
 def _high_water(work: _Work) -> tuple[int, int]:

@@ -6,7 +6,6 @@ checked completely before it stands for it: its manifest alone proves nothing.
 
 import os
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from pra import (
@@ -96,17 +95,18 @@ def _keep_raw(where: Layout, known: list[Point], number: int, why: str) -> Kept:
     return Kept(backup.publish(where, known, temporary, content), None, 0)
 
 
-def _sound(where: Layout, candidates: Iterator[Point], unfit: list[dict]) -> Point | None:
-    """The first of these points that is what its manifest says, by every byte of it."""
-    for point in candidates:
-        try:
-            reason = verify.fault(where, point)
-        except OSError as error:
-            reason = f"it cannot be read ({error.strerror})"
-        if reason is None:
-            return point
-        unfit.append({"name": point.name, "reason": reason})
-        print(f"pra: {point.name} is no safety point: {reason}", file=sys.stderr)
+def _sound(where: Layout, point: Point | None, unfit: list[dict]) -> Point | None:
+    """A point if it is what its manifest says, by every byte of it."""
+    if point is None:
+        return None
+    try:
+        reason = verify.fault(where, point)
+    except OSError as error:
+        reason = f"it cannot be read ({error.strerror})"
+    if reason is None:
+        return point
+    unfit.append({"name": point.name, "reason": reason})
+    print(f"pra: {point.name} is no safety point: {reason}", file=sys.stderr)
     return None
 
 
@@ -164,19 +164,21 @@ def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
             conn.close()
 
 
-def _same_moment(known: list[Point], here: schema.Position | None) -> Iterator[Point]:
-    """Points that should hold exactly this moment, the newest first."""
+def _same_moment(known: list[Point], here: schema.Position | None) -> Point | None:
+    """The newest point that should hold exactly this moment."""
     for point in known:
         sound = point.status in ("verified", "safety") and point.manifest["position"]
         if sound and here and point.manifest["position"] == here.as_dict():
-            yield point
+            return point
+    return None
 
 
-def _same_bytes(known: list[Point], content: dict) -> Iterator[Point]:
-    """Safety points that should hold exactly these bytes, the newest first."""
+def _same_bytes(known: list[Point], content: dict) -> Point | None:
+    """The newest safety point that should hold exactly these bytes."""
     for point in known:
         if point.status == "safety" and point.manifest["sha256"] == content["sha256"]:
-            yield point
+            return point
+    return None
 
 
 def _raw_copy(where: Layout, number: int, why: str) -> tuple[str, dict]:

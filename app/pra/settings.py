@@ -31,6 +31,8 @@ class Settings(NamedTuple):
         host, port: where to listen.
         restore_point: what ``restore`` takes when it is given no target.
         restore_force: ``restore`` also takes what is quarantined or has gaps.
+        request: the name of what is asked for, the same for each attempt of a job: a
+            restore is carried out once for each; None where it has none.
     """
 
     data_dir: str
@@ -52,6 +54,7 @@ class Settings(NamedTuple):
     port: int
     restore_point: str
     restore_force: bool
+    request: str | None
 
     @property
     def layout(self) -> Layout:
@@ -79,6 +82,13 @@ def _choice(environ: Mapping[str, str], name: str, default: str, allowed: tuple[
     if text not in allowed:
         raise _bad(name, text, "one of " + ", ".join(allowed))
     return text
+
+
+def _name(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name, "")
+    if re.fullmatch(r"[A-Za-z0-9._-]{0,128}", text):
+        return text or None
+    raise _bad(name, text, "at most 128 letters, digits, dots, dashes and underscores")
 
 
 def _bad(name: str, value: str, allowed: str) -> UsageError:
@@ -126,4 +136,5 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         port=_number(env, "PORT", 8080, 0, 65535),
         restore_point=env.get("PRA_RESTORE_POINT", "latest"),
         restore_force=_choice(env, "PRA_RESTORE_FORCE", "no", ("yes", "no")) == "yes",
+        request=_name(env, "PRA_REQUEST"),
     )

@@ -12,6 +12,9 @@ from pra import clock, fileops
 from pra.errors import Damaged
 from pra.layout import Layout
 
+#: Longest record of a timeline, in bytes: an answer names every point that was not fit.
+_LONGEST = 1 << 20
+
 
 class Branch(NamedTuple):
     """Where a timeline leaves its parent: behind that transaction (hash in hex)."""
@@ -19,6 +22,14 @@ class Branch(NamedTuple):
     timeline: int
     seq: int
     hash: str
+
+
+class Request(NamedTuple):
+    """A restore that was asked for under a name: what it asks for, and the answer to it."""
+
+    name: str
+    target: str
+    answer: dict
 
 
 class Timeline(NamedTuple):
@@ -34,6 +45,7 @@ class Timeline(NamedTuple):
         safety: the point that keeps what was there before, if any.
         left: where the database stood that was replaced, if that is known.
         highest_id: the highest event id given out before; its journal may be gone.
+        request: what the restore was that opened it, where that has a name.
         created: when, in seconds since 1970.
         active: it did become the current one.
     """
@@ -49,6 +61,7 @@ class Timeline(NamedTuple):
     left: Branch | None
     created: float
     highest_id: int = 0
+    request: Request | None = None
     active: bool = False
 
 
@@ -69,9 +82,9 @@ def beginning(place, empty: bool = False, **more) -> Timeline:
 def register(where: Layout, timeline: Timeline) -> None:
     """Record where a timeline begins; its number is used up from here on."""
     content = {"format": 1, **timeline._asdict()}
-    for field in ("parent", "left"):
-        branch = content[field]
-        content[field] = branch._asdict() if branch else None
+    for field in ("parent", "left", "request"):
+        part = content[field]
+        content[field] = part._asdict() if part else None
     del content["active"]
     fileops.write_replacing(where.timeline(timeline.number), json.dumps(content).encode() + b"\n")
 
@@ -96,7 +109,7 @@ def read(where: Layout, number: int) -> Timeline | None:
     Raises:
         Damaged: its record cannot be read.
     """
-    raw = fileops.read_small(where.timeline(number))
+    raw = fileops.read_small(where.timeline(number), _LONGEST)
     if raw is None:
         return None
     try:
@@ -105,6 +118,8 @@ def read(where: Layout, number: int) -> Timeline | None:
         for field in ("parent", "left"):
             if content[field]:
                 content[field] = Branch(**content[field])
+        if content.get("request"):
+            content["request"] = Request(**content["request"])
         active = fileops.size(_active_mark(where, number)) is not None
         return Timeline(**content, active=active)
     except (ValueError, TypeError, KeyError):

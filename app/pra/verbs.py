@@ -4,13 +4,16 @@ import argparse
 import contextlib
 import gc
 import json
-import re
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pra import clock
 from pra.errors import EXIT_REFUSED, UsageError
 from pra.settings import Settings
+
+if TYPE_CHECKING:
+    from pra.asking import Asked
 
 Options = argparse.Namespace
 
@@ -112,56 +115,16 @@ def verify(config: Settings, options: Options) -> int:
 
 def restore(config: Settings, options: Options) -> int:
     """Bring a moment back, or plan it."""
-    return _restore(config, options, _choice(config, options))
+    from pra import asking
+
+    return _restore(config, options, asking.of_options(config, options))
 
 
 def undo(config: Settings, options: Options) -> int:
     """Bring back what was there before the last restore, or plan it."""
-    from pra import targets
+    from pra import asking
 
-    return _restore(config, options, targets.undo)
-
-
-def _choice(config: Settings, options: Options):
-    from pra import moments, targets
-    from pra import points as catalogue
-
-    if options.point and (options.to or options.to_before is not None):
-        raise UsageError(
-            "reading the command line", "a point and a moment were given", "give one of them"
-        )
-    if options.to:
-        return _at(options.to)
-    if options.to_before is not None:
-        return lambda where, known: targets.just_before(where, options.to_before)
-    name = options.point or config.restore_point
-    if name in ("latest", "undo"):
-        return getattr(targets, name)
-    if before := re.fullmatch(r"before:([0-9]{1,18})", name):
-        return lambda where, known: targets.just_before(where, int(before[1]))
-    if moments.is_one(name):
-        _refuse_moving(name, options)
-        return _at(name)
-    return lambda where, known: targets.exact_point(catalogue.find(known, name))
-
-
-def _at(text: str):
-    from pra import moments, targets
-
-    moment = moments.parse(text)
-    label = f"--to {clock.rfc3339(moment, 3)}"
-    return lambda where, known: targets.at_time(where, known, moment, label)
-
-
-def _refuse_moving(text: str, options: Options) -> None:
-    from pra import moments
-
-    if options.point is None and moments.is_relative(text):
-        raise UsageError(
-            "reading PRA_RESTORE_POINT",
-            f"{text!r} would be another moment with each attempt of a job",
-            f"give the moment that python -m pra moment {text!r} says",
-        )
+    return _restore(config, options, asking.undo())
 
 
 def moment(config: Settings, options: Options) -> int:
@@ -173,45 +136,21 @@ def moment(config: Settings, options: Options) -> int:
     return 0
 
 
-def _restore(config: Settings, options: Options, choose) -> int:
+def _restore(config: Settings, options: Options, asked: "Asked") -> int:
+    from pra import telling
+
     force = options.force or config.restore_force
     if options.plan:
         from pra import plan
 
-        planned = plan.run(config, choose, force)
-        _report(options, planned, lambda: _plan_text(planned))
+        planned = plan.run(config, asked.choose, force)
+        _report(options, planned, lambda: telling.planned(planned))
         return 0
     from pra import restore as restorer
 
-    result = restorer.run(config, choose, force)
-    _report(
-        options,
-        result,
-        lambda: (
-            f"restored {result['goal']}: {result['rows']} rows (from"
-            f" {result['point'] or 'the beginning'},"
-            f" {result['replayed']} transactions replayed)\n"
-            f"what was there before: {result['safety_point'] or 'nothing'}"
-        ),
-    )
+    result = restorer.run(config, asked.choose, force, asked.target)
+    _report(options, result, lambda: telling.restored(result))
     return 0
-
-
-def _plan_text(planned: dict) -> str:
-    left = planned["left_behind"]
-    behind = (
-        f"transactions {left['first_seq']} to {left['last_seq']} would be left behind"
-        if left
-        else "no transaction would be left behind"
-    )
-    if planned["unreadable"]:
-        against = f"what is there now cannot be compared: {planned['unreadable']}"
-    else:
-        against = "{gained} gained, {lost} lost, {changed} changed".format_map(planned)
-    return (
-        f"{planned['goal']}: {planned['rows']} rows; {against}\n{behind}\n"
-        f"about {planned['seconds']:.1f} s; nothing was changed"
-    )
 
 
 def export(config: Settings, options: Options) -> int:
@@ -232,10 +171,9 @@ def adopt(config: Settings, options: Options) -> int:
 
     with _opened(options.file) as stream:
         if not options.check:
-            from pra import targets
+            from pra import asking
 
-            goal = targets.Goal("the exported copy", copy=archive.Copy(stream))
-            return _restore(config, options, lambda where, known: goal)
+            return _restore(config, options, asking.adopt(archive.Copy(stream)))
         found = archive.check(stream)
     _report(
         options,

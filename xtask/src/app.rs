@@ -68,6 +68,8 @@ pub struct Restored {
     /// Transactions of the journal that were replayed onto it.
     pub replayed: u64,
     pub safety_point: Option<String>,
+    /// An earlier attempt of the same job had done it, and this is its answer.
+    pub already: bool,
 }
 
 /// What a restore would do.

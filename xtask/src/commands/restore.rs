@@ -242,6 +242,7 @@ fn summary(target: &str, report: &Said<Restored>) -> String {
         rows,
         replayed,
         safety_point,
+        already,
     } = &report.value;
     let base = point.as_deref().unwrap_or("the beginning of the journal");
     let kept = match safety_point {
@@ -250,7 +251,14 @@ fn summary(target: &str, report: &Said<Restored>) -> String {
         }
         None => "Nothing was there before.".to_owned(),
     };
-    format!("Restored {target}: {rows} rows, from {base} and {replayed} transactions. {kept}")
+    let again = if *already {
+        " An earlier attempt of the job did it; the last one changed nothing."
+    } else {
+        ""
+    };
+    format!(
+        "Restored {target}: {rows} rows, from {base} and {replayed} transactions. {kept}{again}"
+    )
 }
 
 pub fn prune(ctx: &Context) -> Result<()> {

@@ -57,9 +57,12 @@ impl JobRun {
         ground: &mut Ground,
         name: &str,
         origin: Origin,
-        spec: JobSpec,
+        mut spec: JobSpec,
         set: Vec<(String, String)>,
     ) -> Self {
+        // What the API server would give the job, once for all of its attempts.
+        let identity = format!("{:032x}", fastrand::u128(..));
+        spec.template.spec.tell_identity(&identity);
         let mut job = Self {
             name: name.to_owned(),
             origin,

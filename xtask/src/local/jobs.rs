@@ -183,6 +183,7 @@ mod tests {
     use crate::local::event::Event;
     use crate::local::wishes::Wishes;
     use crate::local::{process, volumes};
+    use crate::manifests::model::{EnvVar, FieldRef, JOB_IDENTITY, ValueFrom};
     use crate::place::Place;
     use crate::ui::Ui;
 
@@ -243,12 +244,17 @@ mod tests {
 
         /// Until the next process has ended.
         fn let_one_end(&mut self) {
-            let limit = Duration::from_secs(20);
-            match self.inbox.recv_timeout(limit).unwrap() {
-                Event::Exited { run, code, how } => {
-                    self.jobs.exited(&self.ground, run, code, &how);
+            let until = Instant::now() + Duration::from_secs(60);
+            loop {
+                // A job that failed begins again once its back-off is over.
+                self.jobs.advance(&mut self.ground);
+                match self.inbox.recv_timeout(Duration::from_millis(20)) {
+                    Ok(Event::Exited { run, code, how }) => {
+                        return self.jobs.exited(&self.ground, run, code, &how);
+                    }
+                    Ok(other) => panic!("{other:?}"),
+                    Err(_) => assert!(Instant::now() < until, "nothing ended"),
                 }
-                other => panic!("{other:?}"),
             }
         }
     }
@@ -282,6 +288,34 @@ mod tests {
         clock.ground.wishes.suspended = false;
         assert_eq!(clock.at(89), 1, "the run of a minute ago, not both");
         assert_eq!(clock.at(90), 1);
+    }
+
+    #[test]
+    fn each_attempt_of_a_job_has_its_identity_and_no_other_job_has() {
+        let mut clock = Clock::new("identity", "echo $REQUEST >> /data/seen; exit 4");
+        let spec = &mut clock.ground.manifests.cron_job.spec.job_template.spec;
+        spec.backoff_limit = 1;
+        spec.template.spec.containers[0].env.push(EnvVar {
+            name: "REQUEST".to_owned(),
+            value: String::new(),
+            value_from: Some(ValueFrom {
+                field_ref: FieldRef {
+                    field_path: JOB_IDENTITY.to_owned(),
+                },
+            }),
+        });
+        for minute in 0..2 {
+            assert_eq!(clock.at(60 * minute), 1 + minute as usize);
+            clock.let_one_end();
+            clock.let_one_end();
+            assert!(clock.jobs.all_done());
+        }
+        let seen = clock.ground.lab.volumes().join("pra-data/seen");
+        let seen = fs::read_to_string(seen).unwrap();
+        let seen: Vec<&str> = seen.lines().collect();
+        assert_eq!(seen.len(), 4, "{seen:?}");
+        assert!(seen[0].len() == 32 && seen[0] == seen[1], "{seen:?}");
+        assert!(seen[2] == seen[3] && seen[0] != seen[2], "{seen:?}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! ask for nothing the local engine cannot do.
 
 use super::Manifests;
-use super::model::{ConcurrencyPolicy, JobSpec, PodSpec, PortRef, Probe, RestartPolicy};
+use super::model::{
+    ConcurrencyPolicy, EnvVar, JOB_IDENTITY, JobSpec, PodSpec, PortRef, Probe, RestartPolicy,
+};
 use crate::engine;
 use crate::local::cron::Schedule;
 
@@ -139,6 +141,9 @@ pub fn job(who: &str, job: &JobSpec, manifests: &Manifests) -> Check {
         )
     })?;
     pod(who, spec, manifests)?;
+    for variable in &spec.container().env {
+        looked_up(who, variable)?;
+    }
     for rule in &job.pod_failure_policy.rules {
         let codes = &rule.on_exit_codes;
         let own = |name: &String| *name == spec.container().name;
@@ -150,6 +155,20 @@ pub fn job(who: &str, job: &JobSpec, manifests: &Manifests) -> Check {
         })?;
     }
     Ok(())
+}
+
+/// A variable whose value is looked up when the pod starts.
+fn looked_up(who: &str, variable: &EnvVar) -> Check {
+    let Some(from) = &variable.value_from else {
+        return Ok(());
+    };
+    let name = &variable.name;
+    ensure(from.field_ref.field_path == JOB_IDENTITY, || {
+        format!("{who}: env {name}: valueFrom.fieldRef.fieldPath can only be {JOB_IDENTITY}")
+    })?;
+    ensure(variable.value.is_empty(), || {
+        format!("{who}: env {name}: value and valueFrom exclude each other")
+    })
 }
 
 fn pod(who: &str, spec: &PodSpec, manifests: &Manifests) -> Check {

@@ -147,6 +147,7 @@ const POD: &[Row] = &[
     ("containers[].workingDir", Honoured),
     ("containers[].env[].name", Honoured),
     ("containers[].env[].value", Honoured),
+    ("containers[].env[].valueFrom.fieldRef.fieldPath", Honoured),
     ("containers[].envFrom[].configMapRef.name", Honoured),
     ("containers[].ports[].name", Honoured),
     ("containers[].ports[].containerPort", Honoured),
@@ -236,6 +237,8 @@ fn pod(kind: &'static str, prefix: &str) -> Vec<Field> {
         fields.retain(|field| !field.path.ends_with("Probe"));
         return fields;
     }
+    // What can be looked up is the identity of a job.
+    fields.retain(|field| !field.path.ends_with("fieldPath"));
     for probe in ["readinessProbe", "livenessProbe"] {
         fields.extend(below(
             kind,

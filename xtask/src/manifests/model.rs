@@ -227,11 +227,30 @@ pub struct Container {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
 pub struct EnvVar {
     pub name: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<ValueFrom>,
 }
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueFrom {
+    pub field_ref: FieldRef,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldRef {
+    pub field_path: String,
+}
+
+/// The one field of a pod that the local engine can look up: the identity of the job
+/// that the pod belongs to, which is the same for each of its attempts.
+pub const JOB_IDENTITY: &str = "metadata.labels['batch.kubernetes.io/controller-uid']";
 
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -297,6 +316,17 @@ impl PodSpec {
     /// The one container; `checks` refuses any other number.
     pub fn container(&self) -> &Container {
         &self.containers[0]
+    }
+
+    /// Gives the variables that ask for it the identity of the pod's job; `checks`
+    /// refuses those that ask for anything else.
+    pub fn tell_identity(&mut self, job: &str) {
+        let variables = self.containers.iter_mut().flat_map(|one| &mut one.env);
+        for variable in variables {
+            if variable.value_from.take().is_some() {
+                job.clone_into(&mut variable.value);
+            }
+        }
     }
 
     /// The claims that the pod mounts.

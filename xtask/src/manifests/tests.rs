@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_norway::Value;
 
 use super::fields::{Step, Treatment, fields, spell, unknown, visit};
+use super::model::EnvVar;
 use super::{Document, parse};
 use crate::engine;
 
@@ -69,6 +70,36 @@ fn a_job_that_refuses_is_not_tried_again_and_one_that_failed_is() {
         let last = [1, 2, 4, 5, killed].map(|code| job.fails_for_good(code));
         assert_eq!(last, [true, true, false, false, false]);
     }
+}
+
+#[test]
+fn the_identity_of_its_job_is_all_that_a_pod_is_told_of_itself() {
+    let manifests = super::load(root()).unwrap();
+    let job = super::load_restore_job(root(), &manifests).unwrap().spec;
+    let refusal = |change: fn(&mut EnvVar)| {
+        let mut changed = job.clone();
+        let env = &mut changed.template.spec.containers[0].env;
+        change(env.iter_mut().find(|one| one.value_from.is_some()).unwrap());
+        super::checks::job("it", &changed, &manifests).unwrap_err()
+    };
+    let other = |variable: &mut EnvVar| {
+        let from = variable.value_from.as_mut().unwrap();
+        from.field_ref.field_path = "status.podIP".to_owned();
+    };
+    let said = refusal(other);
+    assert!(
+        said.contains("fieldPath can only be metadata.labels"),
+        "{said}"
+    );
+    let said = refusal(|variable| variable.value = "x".to_owned());
+    assert!(said.contains("exclude each other"), "{said}");
+    let said = complaint(
+        "k8s/20-deployment.yaml",
+        "            - name: PORT",
+        "            - name: X\n              valueFrom:\n                fieldRef:\n                  \
+         fieldPath: metadata.name\n            - name: PORT",
+    );
+    assert!(said.contains("env[0].valueFrom"), "{said}");
 }
 
 #[test]

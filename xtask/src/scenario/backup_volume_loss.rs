@@ -51,5 +51,6 @@ fn take_new_volume(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored
         point: Some(point.name),
         replayed: 0,
         safety_point: None,
+        already: false,
     }))
 }
