@@ -43,13 +43,13 @@ class Scenario:
 def everything(folder: str) -> list[Scenario]:
     """All scenarios, prepared below a folder."""
     busy = World.empty(f"{folder}/busy")
-    told = in_child(lambda reporter: _prepare(busy, reporter)).values
-    live = _rows(told["live"])
-    older = _rows(told["older"])
+    told = in_child(lambda reporter: prepare(busy, reporter)).values
+    live = as_rows(told["live"])
+    older = as_rows(told["older"])
     restored = busy.copy(f"{folder}/restored")
-    in_child(lambda reporter: _to_before(restored, 6))
+    in_child(lambda reporter: to_before(restored, 6))
     copy = f"{folder}/copy.tar"
-    in_child(lambda reporter: _export_to(restored, copy))
+    in_child(lambda reporter: export_to(restored, copy))
     fresh = World.empty(f"{folder}/fresh")
     return [
         Scenario("first start", fresh, [], _start),
@@ -57,7 +57,7 @@ def everything(folder: str) -> list[Scenario]:
         Scenario("write and rotate", busy, live, _write_rotating),
         Scenario("write beside others", busy, live, _write_beside),
         Scenario("backup", busy, live, _backup),
-        Scenario("restore", busy, live, lambda world, _: _to_before(world, 6), [live, older]),
+        Scenario("restore", busy, live, lambda world, _: to_before(world, 6), [live, older]),
         Scenario("undo", restored, older, _undo, [older, live]),
         Scenario("prune", busy, live, _prune, [live]),
         Scenario("export", busy, live, _export, [live]),
@@ -65,11 +65,11 @@ def everything(folder: str) -> list[Scenario]:
     ]
 
 
-def _rows(listed) -> Rows:
+def as_rows(listed) -> Rows:
     return [tuple(row) for row in listed]
 
 
-def _prepare(world: World, reporter: Reporter) -> None:
+def prepare(world: World, reporter: Reporter) -> None:
     # Nearly full with these rows, so that a large one rotates.
     segments.SIZE = 4096
     volumes.ensure_initialised(world.where)
@@ -123,7 +123,7 @@ def _backup(world: World, reporter: Reporter) -> None:
     backup.run(world.config)
 
 
-def _to_before(world: World, seq: int) -> None:
+def to_before(world: World, seq: int) -> None:
     # Even so small a point is copied in several parts.
     copying.CHUNK = copying.PART = 4096
     restore.run(world.config, lambda where, known: targets.just_before(where, seq))
@@ -135,10 +135,10 @@ def _undo(world: World, reporter: Reporter) -> None:
 
 
 def _export(world: World, reporter: Reporter) -> None:
-    _export_to(world, f"{world.folder}/copy.tar")
+    export_to(world, f"{world.folder}/copy.tar")
 
 
-def _export_to(world: World, path: str) -> None:
+def export_to(world: World, path: str) -> None:
     with open(path, "wb") as file:
         export.run(world.config, file)
 

@@ -36,9 +36,10 @@ Rows = list[tuple[int, str, str]]
 
 @dataclass
 class World:
-    """One pair of volumes below a folder."""
+    """One pair of volumes below a folder, and the journal's mode there."""
 
     folder: str
+    mode: str = "required"
 
     @property
     def config(self) -> Settings:
@@ -47,7 +48,7 @@ class World:
             {
                 "PRA_DATA_DIR": f"{self.folder}/data",
                 "PRA_BACKUP_DIR": f"{self.folder}/backup",
-                "PRA_JOURNAL": "required",
+                "PRA_JOURNAL": self.mode,
             }
         )
 
@@ -57,16 +58,16 @@ class World:
         return Layout(f"{self.folder}/data", f"{self.folder}/backup")
 
     @classmethod
-    def empty(cls, folder: str) -> "World":
+    def empty(cls, folder: str, mode: str = "required") -> "World":
         """Two empty volumes."""
         for name in ("data", "backup"):
             os.makedirs(f"{folder}/{name}")
-        return cls(folder)
+        return cls(folder, mode)
 
     def copy(self, folder: str) -> "World":
         """The same volumes in another place."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return World(folder)
+        return World(folder, self.mode)
 
     def remove(self) -> None:
         """Delete both volumes."""

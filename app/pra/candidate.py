@@ -20,7 +20,7 @@ from pra import (
     verify,
 )
 from pra.errors import Damaged, NoRoom, PraError, Refused
-from pra.history import Run, Start
+from pra.history import Path, Run, Start
 from pra.layout import Layout
 from pra.points import Point
 from pra.targets import Goal
@@ -112,7 +112,7 @@ def catch_up(candidate: Candidate, goal: Goal, force: bool) -> None:
         with sqlite.errors(f"restoring {goal.label}"):
             _replay(candidate, goal, force)
         if not candidate.short:
-            candidate.tail = history.torn_tail(goal.path.where, goal.path)
+            candidate.tail = history.end_of(goal.path.where, goal.path.line[-1]).doubt
 
 
 def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> Candidate:
@@ -151,6 +151,8 @@ def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Tim
             path = generations.folder(where, number)
             generations.write_empty(path)
             return Candidate(path, None, base, skipped=skipped)
+        if _is_beyond_the_journal(goal.path, base):
+            continue
         try:
             _refuse_unfit(where, base, force=False)
             path, rows = _copy_verified(where, base, number, False, timer)
@@ -164,6 +166,19 @@ def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Tim
         f"no verified point is fit for it{': ' + reasons if reasons else ''}",
         "python -m pra points lists what there is; restore one by name",
     )
+
+
+def _is_beyond_the_journal(path: Path, point: Point) -> bool:
+    """Whether a point is of what a restore was about to replace, unjournaled writes included.
+
+    A restore that died behind its safety point would otherwise bring back, when it is
+    tried again, just what it was to replace.
+    """
+    if point.status != "safety":
+        return False
+    start = targets.start_of(point)
+    end = history.end_of(path.where, path.line[path.index_of(start)])
+    return start.place.seq > end.seq and end.doubt is None
 
 
 def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:

@@ -15,6 +15,11 @@ from pra.records import TRANSACTION, Place, Record, Scan, SegmentHeader, State
 from pra.segments import Segment
 from pra.timelines import Timeline
 
+_SEALED = (
+    "its newest segment says that another follows, and there is none: that was lost, or all"
+    " stopped right there"
+)
+
 
 class Step(NamedTuple):
     """A committed transaction on the way: its timeline, its record, the schema it needs."""
@@ -39,18 +44,35 @@ class Start(NamedTuple):
     place: Place
 
 
-def torn_tail(where: Layout, path: "Path") -> str | None:
-    """What is wrong with the end of a path's journal; None if it ends cleanly.
+class End(NamedTuple):
+    """Where the journal of a timeline ends.
 
-    A record that was being written when everything stopped looks the same as
-    a last record that went bad: this says so and leaves it to a person.
+    Attributes:
+        seq: the last number in it; the timeline's first where nothing was journaled.
+        doubt: why there may have been more; None if nothing says so.
     """
-    found = segments.of_timeline(where, path.line[-1].number)
+
+    seq: int
+    doubt: str | None
+
+
+def end_of(where: Layout, timeline: Timeline) -> End:
+    """Where a timeline's journal ends; reads its newest segment.
+
+    A record that was being written when everything stopped looks the same as a last one
+    that went bad, and a stop between two segments the same as a newest one that is gone:
+    this says so and leaves it to a person.
+    """
+    found = segments.of_timeline(where, timeline.number)
     if not found:
-        return None
-    _, scan = segments.read(found[-1])
+        return End(timeline.seq, None)
+    try:
+        _, scan = segments.read(found[-1])
+    except Damaged as error:
+        return End(found[-1].first - 1, error.happened)
     scan.read()
-    return scan.stray() or scan.fault
+    sealed = _SEALED if scan.state.sealed else None
+    return End(scan.state.seq, scan.hole() or scan.stray() or scan.fault or sealed)
 
 
 class Gap(Refused):
