@@ -1,11 +1,14 @@
 //! The commands and options, as a person types them.
 
+pub mod help;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 
 use crate::config::{EngineChoice, Protection};
+use crate::engine::Speaker;
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -129,6 +132,15 @@ pub enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// List the runs of scenarios and drills, or remove some
+    Runs {
+        #[command(subcommand)]
+        action: RunsAction,
+    },
+    /// Print what the pods wrote
+    Logs(LogsArgs),
+    /// Open the application in the browser
+    Open,
     /// k3d, one stage: the cluster exists, runs and is the lab's
     Cluster,
     /// k3d, one stage: the image is built from what is in the checkout
@@ -178,7 +190,14 @@ pub enum Command {
     /// Print a completion script for a shell
     Completions {
         /// For which shell
-        shell: Shell,
+        #[arg(required_unless_present = "index")]
+        shell: Option<CompletedShell>,
+        /// Print instead what can stand at this place of a command line
+        #[arg(long, hide = true, requires = "words")]
+        index: Option<usize>,
+        /// The command line, from `xtask` on
+        #[arg(last = true, hide = true, requires = "index")]
+        words: Vec<OsString>,
     },
 }
 
@@ -214,6 +233,35 @@ pub struct RestoreArgs {
     /// With --log: at most so many
     #[arg(long, requires = "log", default_value_t = 50)]
     pub limit: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    /// Whose words
+    #[arg(value_enum, default_value = "app")]
+    pub of: Speaker,
+    /// So many of the last lines of each pod
+    #[arg(long, short = 'n', default_value_t = 100)]
+    pub lines: u32,
+    /// Go on with what is written from now on, until ctrl-C
+    #[arg(long, short, conflicts_with = "json")]
+    pub follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsAction {
+    /// The newest first: what was run, what was lost, how long it took
+    List,
+    /// Remove runs with their results and ledgers
+    #[command(group(ArgGroup::new("which").required(true).multiple(false)))]
+    Rm {
+        /// Names, as `runs list` shows them
+        #[arg(group = "which")]
+        runs: Vec<String>,
+        /// All but so many of the newest
+        #[arg(long, group = "which", value_name = "N")]
+        keep: Option<usize>,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -263,6 +311,14 @@ pub enum TestPart {
     Python,
     /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
     Cluster,
+}
+
+/// The shells whose completion is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletedShell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// What can be measured.

@@ -44,6 +44,7 @@ pub struct Config {
     pub python: Python,
     pub client: Client,
     pub objectives: Objectives,
+    pub keep: Keep,
     pub k3d: K3d,
     pub images: Images,
     pub image_lab: ImageLab,
@@ -92,6 +93,26 @@ impl Client {
     /// Looks of the reader a second.
     pub fn reads(&self) -> u32 {
         *self.reads.get_ref()
+    }
+}
+
+/// How much is kept of what the lab leaves behind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    runs: Spanned<u32>,
+    logs: Spanned<u32>,
+}
+
+impl Keep {
+    /// Folders of runs.
+    pub fn runs(&self) -> usize {
+        *self.runs.get_ref() as usize
+    }
+
+    /// Logs of external commands.
+    pub fn logs(&self) -> usize {
+        *self.logs.get_ref() as usize
     }
 }
 
@@ -205,6 +226,8 @@ impl Config {
         in_range("client.rate", &self.client.rate, 1..=2000)?;
         in_range("client.connections", &self.client.connections, 1..=64)?;
         in_range("client.reads", &self.client.reads, 0..=100)?;
+        in_range("keep.runs", &self.keep.runs, 1..=1_000_000)?;
+        in_range("keep.logs", &self.keep.logs, 10..=1_000_000)?;
         self.objectives.check()?;
         self.pins_are_possible()?;
         let minimum = &self.python.minimum;

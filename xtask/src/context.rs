@@ -77,6 +77,7 @@ impl Context {
             self.ui
                 .note(&format!("Waiting for {holder}, which has the lab."));
         })?;
+        self.lab.bound_logs(self.config.keep.logs())?;
         Ok(Some(lock))
     }
 

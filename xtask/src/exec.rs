@@ -151,6 +151,21 @@ impl Exec {
         Ok(())
     }
 
+    /// Runs a command that changes nothing and prints on our standard output
+    /// until it ends or is interrupted.
+    pub fn follow(&self, cmd: &Cmd) -> Result<()> {
+        self.ui.command(&cmd.to_string(), false);
+        let mut command = cmd.command()?;
+        command.stdin(Stdio::null()).process_group(0);
+        let mut child = command.spawn().map_err(|e| cmd.not_started(e))?;
+        let group = Some(child.id());
+        let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
+        if !status.success() {
+            return Err(failed(cmd, status, "", None));
+        }
+        Ok(())
+    }
+
     fn log_file(&self, name: &str) -> Result<(File, PathBuf)> {
         std::fs::create_dir_all(&self.logs)
             .with_context(|| format!("creating {}", self.logs.display()))?;

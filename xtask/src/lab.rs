@@ -91,6 +91,26 @@ impl Lab {
         self.state().join("version")
     }
 
+    /// Removes the oldest logs of external commands beyond so many; the caller
+    /// has the lab's lock. Those of pods have a bound of their own.
+    pub fn bound_logs(&self, keep: usize) -> Result<()> {
+        let logs = self.logs();
+        let entries = fs::read_dir(&logs).with_context(|| format!("listing {}", logs.display()))?;
+        // Their names begin with their time; the supervisor's does not.
+        let stamped = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(|first: char| first.is_ascii_digit())
+        };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut found: Vec<PathBuf> = paths.filter(stamped).collect();
+        found.sort();
+        found.truncate(found.len().saturating_sub(keep));
+        for log in found {
+            fs::remove_file(&log).with_context(|| format!("removing {}", log.display()))?;
+        }
+        Ok(())
+    }
+
     /// The command that has the lab, where one does; changes nothing.
     pub fn holder(&self) -> Result<Option<String>> {
         let path = self.state().join("lock");
@@ -181,6 +201,24 @@ mod tests {
         let error = lab.check_version().unwrap_err();
         assert_eq!(kind(&error), Kind::Usage);
         assert!(error.to_string().contains("layout 0"), "{error}");
+        fs::remove_dir_all(&lab.root).unwrap();
+    }
+
+    #[test]
+    fn the_oldest_logs_go_and_the_supervisors_stays() {
+        let lab = lab("bound");
+        lab.create().unwrap();
+        let names = [
+            "2026-01-01T1-1-0-k3d.log",
+            "2026-01-02T1-1-0-k3d.log",
+            "supervisor.log",
+        ];
+        for name in names {
+            fs::write(lab.logs().join(name), "").unwrap();
+        }
+        lab.bound_logs(1).unwrap();
+        let left = names.map(|name| lab.logs().join(name).exists());
+        assert_eq!(left, [false, true, true]);
         fs::remove_dir_all(&lab.root).unwrap();
     }
 

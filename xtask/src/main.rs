@@ -20,6 +20,7 @@ mod pins;
 mod place;
 mod protected;
 mod provenance;
+mod runs;
 mod scenario;
 mod tools;
 mod ui;
@@ -28,7 +29,7 @@ mod wait;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::FromArgMatches;
 
 use cli::{Cli, Command, LabChoice};
 use context::Context;
@@ -36,7 +37,7 @@ use scenario::run::How;
 use ui::{Ui, Voice};
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| wrong_use(&error));
+    let cli = parse().unwrap_or_else(|error| wrong_use(&error));
     let ui = Ui::new(Context::voice(&cli.options));
     match run(cli, &ui).and_then(|()| ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
             ExitCode::from(failure::kind(&error) as u8)
         }
     }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&cli::help::command().try_get_matches()?)
 }
 
 /// Ends as clap does, with a document where one was asked for.
@@ -67,6 +72,20 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
     // The supervisor has its own mind about signals.
     if !cli.command.is_supervisor() {
         wait::watch_signals()?;
+    }
+    if let Command::Completions {
+        shell,
+        index,
+        words,
+    } = cli.command
+    {
+        // Also without a lab, and with a configuration that is wrong.
+        return match (shell, index) {
+            (Some(shell), _) => commands::completions::script(ui, shell),
+            (None, index) => {
+                commands::completions::answer(ui, &cli.options, words, index.unwrap_or_default())
+            }
+        };
     }
     let ctx = &Context::load(cli.options, ui.clone())?;
     if ctx.options.lab == LabChoice::Image {
@@ -102,6 +121,9 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         }
         Command::Drill(args) => commands::drill::run(ctx, &args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
+        Command::Runs { action } => commands::runs::run(ctx, &action),
+        Command::Logs(args) => commands::logs::run(ctx, &args),
+        Command::Open => commands::open::run(ctx),
         Command::Cluster
         | Command::Image
         | Command::Import
@@ -114,6 +136,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             commands::bench::run(ctx, &what, usize::from(recoveries))
         }
         Command::Local { action } => commands::local::run(ctx, action),
-        Command::Completions { shell } => commands::completions::run(ui, shell),
+        // Done before the lab was looked at.
+        Command::Completions { .. } => Ok(()),
     }
 }

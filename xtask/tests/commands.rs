@@ -331,15 +331,6 @@ fn what_somebody_else_changed_is_refused_until_it_is_accepted() {
 }
 
 #[test]
-fn completions_know_the_commands() {
-    let lab = TestLab::bare("completions");
-    for shell in ["bash", "zsh", "fish"] {
-        let output = lab.xtask(&["completions", shell]);
-        assert!(support::said(&output).contains("teardown"), "{shell}");
-    }
-}
-
-#[test]
 fn with_json_a_refusal_is_one_document_too() {
     let lab = TestLab::bare("json");
     for words in [

@@ -1,18 +1,116 @@
-//! `completions`: a script for the shell to load.
+//! `completions`: a script for the shell to load, and the answers to what it
+//! asks at each tab.
 //!
-//! The alias is a subcommand of cargo, so the script completes `xtask`; the
-//! README shows how to load it.
+//! What people type is `cargo xtask`, so the scripts stand in front of what
+//! completes cargo and hand on everything else.
 
-use anyhow::Result;
-use clap::CommandFactory;
-use clap_complete::Shell;
+use std::ffi::OsString;
 
-use crate::cli::Cli;
-use crate::ui::Ui;
+use anyhow::{Context as _, Result};
+use clap_complete::engine::{self as completion, ArgValueCandidates, CompletionCandidate};
 
-pub fn run(ui: &Ui, shell: Shell) -> Result<()> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "xtask", &mut script);
-    ui.raw(&String::from_utf8(script)?);
+use crate::cli::{self, CompletedShell, Options};
+use crate::context::Context;
+use crate::exec::quote;
+use crate::ui::{Ui, Voice};
+use crate::{app, engine, runs, scenario};
+
+/// Prints the script; its answers come from this very program.
+pub fn script(ui: &Ui, shell: CompletedShell) -> Result<()> {
+    let text = match shell {
+        CompletedShell::Bash => include_str!("completions/cargo.bash"),
+        CompletedShell::Zsh => include_str!("completions/cargo.zsh"),
+        CompletedShell::Fish => include_str!("completions/cargo.fish"),
+    };
+    let program = std::env::current_exe().context("finding this program")?;
+    let program = quote(&program.to_string_lossy());
+    ui.raw(&text.replace("'@PROGRAM@'", &program));
     Ok(())
+}
+
+/// Prints what can stand at a place of a command line, each with its help.
+pub fn answer(ui: &Ui, options: &Options, words: Vec<OsString>, index: usize) -> Result<()> {
+    let begun = words.get(index).is_some_and(|word| !word.is_empty());
+    let found = completion::complete(&mut command(options), words, index, None)
+        .context("completing a command line")?;
+    for one in found.iter().filter(|one| !one.is_hide_set()) {
+        let value = one.get_value().to_string_lossy();
+        // Options are a crowd: they come once one is begun.
+        if !begun && value.starts_with('-') {
+            continue;
+        }
+        match one.get_help() {
+            Some(help) => ui.raw(&format!("{value}\t{}", first_line(&help.to_string()))),
+            None => ui.raw(&value),
+        }
+    }
+    Ok(())
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The command line, where names of scenarios, points and runs stand for themselves.
+fn command(options: &Options) -> clap::Command {
+    let given = |command: clap::Command, verb: &str, arg: &str, names: ArgValueCandidates| {
+        command.mut_subcommand(verb, |found| found.mut_arg(arg, |arg| arg.add(names)))
+    };
+    let scenarios = || ArgValueCandidates::new(scenarios);
+    let runs = || {
+        let options = options.clone();
+        ArgValueCandidates::new(move || run_names(&options))
+    };
+    let asked = options.clone();
+    let points = ArgValueCandidates::new(move || points(&asked));
+    let command = given(cli::help::command(), "scenario", "name", scenarios());
+    let command = given(command, "drill", "scenarios", scenarios());
+    let command = given(command, "restore", "point", points);
+    let command = given(command, "report", "run", runs());
+    command.mut_subcommand("runs", |found| given(found, "rm", "runs", runs()))
+}
+
+fn scenarios() -> Vec<CompletionCandidate> {
+    let all = scenario::ALL.iter();
+    all.map(|one| CompletionCandidate::new(one.name).help(Some(one.title.into())))
+        .collect()
+}
+
+/// The restore points of a lab that is up; none where it does not answer.
+fn points(options: &Options) -> Vec<CompletionCandidate> {
+    let latest = CompletionCandidate::new("latest");
+    std::iter::once(latest)
+        .chain(known_points(options).unwrap_or_default())
+        .collect()
+}
+
+fn known_points(options: &Options) -> Option<Vec<CompletionCandidate>> {
+    let ctx = context(options)?;
+    let engine = engine::select(&ctx).ok()?;
+    let facts = engine.facts().ok()?;
+    // Without a replica it would take a pod, and seconds, to look.
+    if facts.ready() == 0 {
+        return None;
+    }
+    let points = app::points(engine.as_ref()).ok()?.points;
+    let candidates = points.into_iter().map(|point| {
+        let help = format!("{}, {}", point.created, point.status);
+        CompletionCandidate::new(point.name).help(Some(help.into()))
+    });
+    Some(candidates.collect())
+}
+
+fn run_names(options: &Options) -> Vec<CompletionCandidate> {
+    let folders = context(options).and_then(|ctx| runs::folders(&ctx.lab.runs()).ok());
+    let names = folders.unwrap_or_default();
+    names
+        .iter()
+        .rev()
+        .map(|folder| CompletionCandidate::new(runs::name_of(folder)))
+        .collect()
+}
+
+fn context(options: &Options) -> Option<Context> {
+    let ui = Ui::new(Voice::default());
+    Context::load(options.clone(), ui).ok()
 }

@@ -1,8 +1,6 @@
 //! `drill`: disasters at moments that nobody chose, often enough to tell the
 //! spread of what they cost, against the objectives.
 
-use std::time::SystemTime;
-
 use anyhow::{Context as _, Result};
 
 use crate::app;
@@ -17,6 +15,7 @@ use crate::measure::figures::milliseconds;
 use crate::measure::result::{Draw, persons_part};
 use crate::measure::schedule;
 use crate::provenance;
+use crate::runs;
 use crate::scenario::protection;
 use crate::scenario::run::How;
 use crate::scenario::{self, Scenario};
@@ -229,10 +228,7 @@ impl Drill<'_> {
 /// Keeps, shows and judges.
 fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     result.judge(&ctx.config.objectives);
-    let stamp = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    let name = format!("{}-drill", stamp.replace([':', '.'], "-"));
-    let folder = ctx.lab.runs().join(name);
-    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let (_, folder) = runs::create(ctx, "drill")?;
     let document = folder.join("result.json");
     let text = serde_json::to_string_pretty(&result)? + "\n";
     std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;

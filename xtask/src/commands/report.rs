@@ -7,24 +7,19 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::checkout;
+use crate::commands::open;
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::wait;
 
-pub fn run(ctx: &Context, asked: Option<&str>, open: bool) -> Result<()> {
+pub fn run(ctx: &Context, asked: Option<&str>, in_browser: bool) -> Result<()> {
     let folder = find(ctx, asked)?;
     draw(ctx, &folder)?;
     let page = folder.join("report.html");
     let history = ctx.lab.runs().join("index.html");
-    if open {
-        let opener = if cfg!(target_os = "macos") {
-            "open"
-        } else {
-            "xdg-open"
-        };
-        let page = page.display().to_string();
-        ctx.exec.run(&Cmd::new(opener).args([page]))?;
+    if in_browser {
+        open::in_browser(ctx, &page.to_string_lossy())?;
     }
     if ctx.ui.json() {
         let junit = folder.join("junit.xml");

@@ -18,7 +18,9 @@ use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
-use super::{Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Pod};
+use super::{
+    CRON_JOB, Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Pod, RESTORE_JOB, Speaker,
+};
 
 /// As in `--engine`, in results, and in the names of this engine's own state.
 pub const NAME: &str = "local";
@@ -345,6 +347,18 @@ impl Engine for LocalEngine {
     fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>> {
         let cmd = self.in_a_replica(&[&["-m", "pra"], args].concat())?;
         self.exec.stream(&cmd.file(file).limit(wait::COPY))
+    }
+
+    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
+        let pods: Vec<String> = match of {
+            Speaker::App => self.facts()?.pods.into_iter().map(|pod| pod.name).collect(),
+            Speaker::Backup => logs::newest(&self.lab, &["backup-now", CRON_JOB]),
+            Speaker::Restore => logs::newest(&self.lab, &[RESTORE_JOB]),
+        };
+        if pods.is_empty() {
+            return Err(super::nobody_spoke());
+        }
+        Ok(logs::tail(&self.lab, &pods, lines, follow))
     }
 
     fn python(&self, script: &str) -> Result<String> {

@@ -9,10 +9,12 @@ mod serving;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
-use crate::exec::{Output, Piped};
+use crate::exec::{Cmd, Output, Piped};
+use crate::failure::Failure;
 
 pub use choice::{forget, remember, select};
 pub use serving::{wait_until_answered, wait_until_ready};
@@ -107,6 +109,24 @@ pub struct JobOutcome {
     pub log: String,
 }
 
+/// Whose words are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Speaker {
+    /// The replicas of the application
+    App,
+    /// The jobs that take restore points: the newest
+    Backup,
+    /// The jobs that restore: the newest
+    Restore,
+}
+
+/// There is no log of what was asked for.
+fn nobody_spoke() -> anyhow::Error {
+    Failure::usage("nothing of that kind has run yet")
+        .next("cargo xtask status")
+        .into()
+}
+
 /// How a replica is made to die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
@@ -172,6 +192,13 @@ pub trait Engine: Sync {
     /// `python -m pra ARGS` with both volumes at hand, whether or not a replica
     /// runs; the file is its standard input or output. `None` in a dry run.
     fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>>;
+
+    /// The command that prints the last lines of what pods wrote, and goes on
+    /// with what they write, where it is to follow them.
+    ///
+    /// # Errors
+    /// There is nothing of that kind.
+    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd>;
 
     /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
     /// the hand of an accident, or of an administrator. Returns what it

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
+use crate::exec::Cmd;
 use crate::lab::Lab;
 
 use super::paths;
@@ -62,6 +63,27 @@ pub fn read(lab: &Lab, pod: &str) -> String {
         .flat_map(|part| fs::read(part).unwrap_or_default())
         .collect();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The pod that wrote last, of those whose names begin in one of these ways.
+pub fn newest(lab: &Lab, beginnings: &[&str]) -> Vec<String> {
+    let names = pod_logs(lab).into_iter().filter_map(|log| {
+        let name = log.file_name()?.to_str()?.strip_suffix(".log")?.to_owned();
+        let wanted = beginnings.iter().any(|one| name.starts_with(one));
+        wanted.then(|| (modified(&log), name))
+    });
+    names.max().map(|(_, name)| name).into_iter().collect()
+}
+
+/// The last lines of what pods wrote, each under the name of its file.
+pub fn tail(lab: &Lab, pods: &[String], lines: u32, follow: bool) -> Cmd {
+    let files = pods.iter().map(|pod| paths::pod_log(lab, pod));
+    // By its name: a log is cut in place when it grows too large.
+    let follow = follow.then_some("-F");
+    Cmd::new("tail")
+        .args(follow)
+        .args(["-n", &lines.to_string()])
+        .args(files.map(|file| file.to_string_lossy().into_owned()))
 }
 
 fn pod_logs(lab: &Lab) -> Vec<PathBuf> {

@@ -2,9 +2,9 @@
 //! along, and the comparison at the end.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::app;
 use crate::context::Context;
@@ -14,6 +14,7 @@ use crate::measure::client::{Client, Load};
 use crate::measure::compare::Rows;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Draw;
+use crate::runs;
 use crate::wait;
 
 /// One run of a scenario and the folder that keeps its results.
@@ -53,11 +54,7 @@ pub struct Steady {
 
 impl<'a> Run<'a> {
     pub fn create(ctx: &'a Context, scenario: &'static str, how: How) -> Result<Self> {
-        let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        let stamp = now.replace([':', '.'], "-");
-        let folder = ctx.lab.runs().join(format!("{stamp}-{scenario}"));
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("creating {}", folder.display()))?;
+        let (stamp, folder) = runs::create(ctx, scenario)?;
         Ok(Self {
             ctx,
             scenario,

@@ -97,6 +97,21 @@ pub fn versions(said: &str) -> Vec<(String, String)> {
 /// Jobs and their pods.
 pub const GET_JOBS: &[&str] = &["get", "jobs,pods", "-o", "json"];
 
+/// What the pods with this label `app` wrote, each line with the pod's name.
+pub fn logs_of_all(app: &str, lines: u32, follow: bool) -> Vec<String> {
+    let (selector, lines) = (format!("--selector=app={app}"), format!("--tail={lines}"));
+    // More than five pods are refused otherwise: jobs stay for a while.
+    let mut args = words(&[
+        "logs",
+        &selector,
+        &lines,
+        "--prefix",
+        "--max-log-requests=20",
+    ]);
+    args.extend(follow.then(|| "--follow".to_owned()));
+    args
+}
+
 pub fn scale(deployment: &str, replicas: u32) -> Vec<String> {
     words(&[
         "scale",

@@ -25,11 +25,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Death, Engine, Facts, JobOutcome, JobSource, Volume};
+use super::{Death, Engine, Facts, JobOutcome, JobSource, Speaker, Volume};
 use crate::check::Check;
 use crate::context::Context;
-use crate::engine::{CRON_JOB, DEPLOYMENT};
-use crate::exec::{Output, Piped};
+use crate::engine::{CRON_JOB, DEPLOYMENT, RESTORE_JOB};
+use crate::exec::{Cmd, Output, Piped};
 use crate::failure::{self, Failure, Kind};
 use crate::tools::k3d::Cluster;
 use crate::tools::kube_state;
@@ -247,6 +247,18 @@ impl Engine for K3dEngine {
             return run(&format!("deployment/{DEPLOYMENT}"));
         }
         site.with_helper(run)
+    }
+
+    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
+        let app = match of {
+            Speaker::App => DEPLOYMENT,
+            Speaker::Backup => CRON_JOB,
+            Speaker::Restore => RESTORE_JOB,
+        };
+        Ok(self
+            .site
+            .kubectl()?
+            .cmd(kubectl::logs_of_all(app, lines, follow)))
     }
 
     fn python(&self, script: &str) -> Result<String> {

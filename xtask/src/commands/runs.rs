@@ -1,0 +1,150 @@
+//! `runs`: what scenarios and drills left, listed and removed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cli::RunsAction;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::runs::{self, name_of};
+
+pub fn run(ctx: &Context, action: &RunsAction) -> Result<()> {
+    match action {
+        RunsAction::List => list(ctx),
+        RunsAction::Rm { runs, keep } => rm(ctx, runs, *keep),
+    }
+}
+
+/// A line of the listing.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: String,
+    #[serde(flatten)]
+    result: Summary,
+    bytes: u64,
+}
+
+/// The little of a result that the listing needs. A drill has no engine, rpo
+/// and rto of its own.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Summary {
+    engine: Option<String>,
+    protection: Option<String>,
+    /// `None` where there is no result, or none that can be read.
+    passed: Option<bool>,
+    rpo: Option<Value>,
+    rto: Option<Value>,
+}
+
+fn list(ctx: &Context) -> Result<()> {
+    let lines = runs::folders(&ctx.lab.runs())?
+        .iter()
+        .rev()
+        .map(|folder| line(folder))
+        .collect::<Result<Vec<Line>>>()?;
+    if ctx.ui.json() {
+        return ctx.ui.document(&lines);
+    }
+    if lines.is_empty() {
+        ctx.ui
+            .say("Nothing has been run yet. next: cargo xtask scenario 2");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
+    let headers = [
+        "run",
+        "engine",
+        "protection",
+        "kept",
+        "lost",
+        "RTO (s)",
+        "KiB",
+    ];
+    ctx.ui.table(&headers, &rows);
+    Ok(())
+}
+
+fn line(folder: &Path) -> Result<Line> {
+    let text = fs::read_to_string(folder.join("result.json"));
+    let result = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+    Ok(Line {
+        name: name_of(folder),
+        result: result.unwrap_or_default(),
+        bytes: bytes(folder)?,
+    })
+}
+
+fn row(line: &Line) -> Vec<String> {
+    let Summary {
+        engine,
+        protection,
+        passed,
+        rpo,
+        rto,
+    } = &line.result;
+    let figure = |of: &Option<Value>, key: &str| {
+        let value = of.as_ref().and_then(|of| of.get(key));
+        value.map_or_else(|| "-".to_owned(), Value::to_string)
+    };
+    let kept = match passed {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "no result",
+    };
+    vec![
+        line.name.clone(),
+        engine.clone().unwrap_or_else(|| "-".to_owned()),
+        protection.clone().unwrap_or_else(|| "-".to_owned()),
+        kept.to_owned(),
+        figure(rpo, "lost"),
+        figure(rto, "seconds"),
+        line.bytes.div_ceil(1024).to_string(),
+    ]
+}
+
+fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
+    let _lock = ctx.lock("runs rm")?;
+    let all = runs::folders(&ctx.lab.runs())?;
+    let doomed: Vec<PathBuf> = match keep {
+        Some(keep) => all[..all.len().saturating_sub(keep)].to_vec(),
+        None => asked
+            .iter()
+            .map(|name| named(&all, name))
+            .collect::<Result<_>>()?,
+    };
+    if doomed.is_empty() {
+        ctx.ui.note("There is nothing to remove.");
+        return Ok(());
+    }
+    ctx.confirm(&format!(
+        "This deletes {} runs with their results and ledgers.",
+        doomed.len()
+    ))?;
+    for folder in &doomed {
+        runs::remove(ctx, folder)?;
+    }
+    if ctx.ui.json() && !ctx.exec.dry_run() {
+        let names: Vec<String> = doomed.iter().map(|folder| name_of(folder)).collect();
+        return ctx.ui.document(&serde_json::json!({"removed": names}));
+    }
+    Ok(())
+}
+
+fn named(all: &[PathBuf], name: &str) -> Result<PathBuf> {
+    let found = all.iter().find(|folder| name_of(folder) == name);
+    found.cloned().ok_or_else(|| {
+        Failure::usage(format!("there is no run {name:?}"))
+            .next("cargo xtask runs list")
+            .into()
+    })
+}
+
+fn bytes(folder: &Path) -> Result<u64> {
+    let entries = fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
+    let files = entries.filter_map(|entry| entry.ok()?.metadata().ok());
+    Ok(files.map(|file| file.len()).sum())
+}
