@@ -1,6 +1,7 @@
 //! The commands and options, as a person types them.
 
 pub mod help;
+mod local;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,6 +10,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{EngineChoice, Protection};
 use crate::engine::Speaker;
+
+pub use local::{JobKind, LocalAction};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -111,7 +114,7 @@ pub enum Command {
         /// Describe the scenarios instead
         #[arg(long, conflicts_with = "name")]
         list: bool,
-        /// Name or number
+        /// Name or number, or `all` for one after the other
         #[arg(required_unless_present = "list")]
         name: Option<String>,
         /// Pause before each part, and show its changes as shell
@@ -340,58 +343,6 @@ pub enum BenchPart {
     Protection,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum LocalAction {
-    /// The manifest fields that the local engine honours, and those it ignores and why
-    Fields,
-    /// Show replicas, jobs, volumes and schedule, as the engine knows them
-    Facts,
-    /// Ask for so many replicas
-    Scale { replicas: u32 },
-    /// Suspend the backup schedule
-    Suspend,
-    /// Resume the backup schedule
-    Resume,
-    /// Create missing volumes and ask for the declared replicas, as `kubectl apply -f k8s/` does
-    Apply,
-    /// End and remove all jobs
-    DeleteJobs,
-    /// Delete a volume and everything on it
-    DeleteVolume { claim: String },
-    /// Run a job to its end and print its log
-    Job {
-        kind: JobKind,
-        /// What the job is called; one that has ended is replaced
-        #[arg(long)]
-        name: Option<String>,
-        /// Set a variable of the job's environment anew
-        #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
-        env: Vec<(String, String)>,
-    },
-    /// End a replica: `SIGTERM`, or `SIGKILL` with --force
-    Kill {
-        pod: String,
-        #[arg(long)]
-        force: bool,
-    },
-    /// Run Python as a replica does, with its settings and volumes, as `kubectl exec` would
-    Python { script: String },
-    /// Stop the supervisor and everything it runs; volumes stay
-    Stop,
-    /// Run the supervisor in the foreground (setup starts it by itself)
-    #[command(hide = true)]
-    Supervisor,
-}
-
-/// What `local job` can run.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum JobKind {
-    /// The template of the backup cron job
-    Backup,
-    /// pra/50-job-restore.yaml
-    Restore,
-}
-
 /// More than a day is a slip of the finger.
 fn operator_delay(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok();
@@ -402,11 +353,6 @@ fn operator_delay(text: &str) -> Result<f64, String> {
 /// Named as text in commands, messages and documents.
 fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
     Ok(PathBuf::from(text))
-}
-
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("it has to be NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Command {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::app::{self, Plan, Restored, Said};
 use crate::context::{Context, insist_on_text};
 use crate::engine::{self, Engine};
-use crate::exec::Piped;
+use crate::exec::{Piped, quote_path};
 use crate::failure::Failure;
 use crate::manifests::substitute;
 use crate::wait;
@@ -95,7 +95,7 @@ pub fn insist_on_room_for_a_name(ctx: &Context, path: &Path) -> Result<()> {
     if !folder.is_dir() {
         return Err(
             Failure::usage(format!("there is no folder {}", folder.display()))
-                .next(format!("mkdir -p {}", folder.display()))
+                .next(format!("mkdir -p {}", quote_path(folder)))
                 .into(),
         );
     }

@@ -7,7 +7,7 @@ pub mod environment;
 mod service;
 mod stream;
 
-pub use cmd::{Cmd, Piped, quote};
+pub use cmd::{Cmd, Piped, quote, quote_path};
 pub use service::{Process, signal_group, signal_process, spawn};
 
 use std::fs::File;

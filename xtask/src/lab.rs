@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::wait;
 
@@ -71,7 +72,7 @@ impl Lab {
         ))
         .next(format!(
             "teardown with the version that made it, or move it away: mv {0} {0}.old",
-            home.display()
+            quote_path(&home)
         ))
         .into())
     }

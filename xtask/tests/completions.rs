@@ -9,8 +9,8 @@ use support::{TestLab, said};
 /// Runs a shell that loads the completion script; `None` where it is not installed.
 fn shell(lab: &TestLab, program: &str, args: &[&str], script: &str) -> Option<Output> {
     let installed = Command::new(program).arg("--version").output().is_ok();
+    assert!(installed || program != "bash", "every machine has bash");
     if !installed {
-        eprintln!("{program} is not installed, so its completion was not tried");
         return None;
     }
     let output = lab.xtask(&["completions", program]);

@@ -297,9 +297,16 @@ fn everything_gone_but_a_copy() {
     let names: Vec<&Value> = objectives.iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["rpo_seconds", "rto_seconds"]);
 
+    // There is a lab now that it would take.
+    let said = lab.fails(2, &["scenario", "10"]);
+    assert!(
+        said.contains("every restore point and the journal"),
+        "{said}"
+    );
+
     // An objective of its own is held against it.
     lab.configure("rpo_seconds = 90\nrto_seconds = 180", "rpo_seconds = 0.5");
-    let said = lab.fails(1, &["scenario", "cluster-loss"]);
+    let said = lab.fails(1, &["scenario", "cluster-loss", "--yes"]);
     assert!(said.contains("the objective is 0.5 s"), "{said}");
 }
 
@@ -335,7 +342,7 @@ fn a_row_that_the_copy_had_and_the_lab_has_not_breaks_the_promise() {
         "conn.execute(\"BEGIN IMMEDIATE\")\n            \
          conn.execute(\"DELETE FROM events WHERE id = 5\")\n",
     );
-    let said = lab.fails(1, &["scenario", "cluster-loss"]);
+    let said = lab.fails(1, &["scenario", "cluster-loss", "--yes"]);
     assert!(
         said.contains("1 rows are missing that were acknowledged before the export began"),
         "{said}"
@@ -350,7 +357,7 @@ fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
     }
     let (reads, slowly) = SLOWLY;
     lab.edit("app/pra/candidate.py", reads, slowly);
-    let mut scenario = lab.spawn(&["scenario", "cluster-loss"]);
+    let mut scenario = lab.spawn(&["scenario", "cluster-loss", "--yes"]);
     let building = lab.root.join(".lab/state/k8s-local");
     support::await_some("the lab to be built anew", || {
         let folder = lab.root.join(".lab/volumes/pra-data/g1");

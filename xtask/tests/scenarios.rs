@@ -241,3 +241,65 @@ fn a_dry_run_of_the_scenario_can_be_pasted() {
     lab.json(&["setup"]);
     assert_eq!(lab.curl("/count")["count"], 1);
 }
+
+#[test]
+fn all_of_them_are_shown_in_their_order_but_those_that_are_not_possible() {
+    let lab = TestLab::new("all");
+    lab.json(&["add", "one"]);
+    let said = lab.fails(2, &["scenario", "all"]);
+    assert!(said.contains("cluster-loss takes from this lab"), "{said}");
+    let shown = lab.json(&["scenario", "all", "--dry-run"])["dry_run"].to_string();
+    let steps = [
+        "local kill",
+        "delete-volume pra-data",
+        "delete-volume pra-backup",
+        "adopt",
+    ];
+    let places = steps.map(|step| {
+        shown
+            .find(step)
+            .unwrap_or_else(|| panic!("{step}: {shown}"))
+    });
+    assert!(places.is_sorted(), "{places:?} in {shown}");
+    assert!(!shown.contains("docker kill"), "{shown}");
+}
+
+#[test]
+fn runs_are_listed_removed_and_bounded_and_pods_have_logs() {
+    let lab = TestLab::new("runs");
+    let runs = |count: usize| {
+        let listed = lab.json(&["runs", "list"]);
+        let listed = listed.as_array().unwrap().clone();
+        assert_eq!(listed.len(), count, "{listed:?}");
+        listed
+    };
+    runs(0);
+    lab.json(&["scenario", "volume-loss"]);
+    fs::create_dir(lab.root.join(".lab/runs/notes of my own")).unwrap();
+    let first = runs(1);
+    assert_eq!(first[0]["passed"], true);
+    assert_eq!(first[0]["rpo"]["lost"], 0);
+    // A result that cannot be read is listed as none, and hides no other.
+    let name = first[0]["name"].as_str().unwrap();
+    let folder = lab.root.join(".lab/runs").join(name);
+    fs::write(folder.join("result.json"), "{").unwrap();
+    assert_eq!(runs(1)[0]["passed"], Value::Null);
+
+    // The next one takes the place of the oldest.
+    lab.configure("runs = 1000", "runs = 1");
+    lab.json(&["scenario", "volume-loss"]);
+    assert!(!folder.exists());
+    let second = runs(1)[0]["name"].as_str().unwrap().to_owned();
+    lab.fails(2, &["runs", "rm", &second]);
+    runs(1);
+    lab.json(&["runs", "rm", &second, "--yes"]);
+    runs(0);
+    lab.fails(2, &["runs", "rm", &second, "--yes"]);
+    lab.fails(2, &["runs", "rm", "../runs", "--yes"]);
+    assert!(lab.root.join(".lab/runs/notes of my own").exists());
+
+    let logs = lab.json(&["logs"])["logs"].to_string();
+    assert!(logs.contains("Listening at"), "{logs}");
+    let logs = lab.json(&["logs", "restore"])["logs"].to_string();
+    assert!(logs.contains("safety_point"), "{logs}");
+}

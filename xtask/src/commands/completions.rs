@@ -56,23 +56,34 @@ fn command(options: &Options) -> clap::Command {
     let given = |command: clap::Command, verb: &str, arg: &str, names: ArgValueCandidates| {
         command.mut_subcommand(verb, |found| found.mut_arg(arg, |arg| arg.add(names)))
     };
-    let scenarios = || ArgValueCandidates::new(scenarios);
+    let scenarios = || ArgValueCandidates::new(|| scenarios_and([]));
     let runs = || {
         let options = options.clone();
         ArgValueCandidates::new(move || run_names(&options))
     };
     let asked = options.clone();
     let points = ArgValueCandidates::new(move || points(&asked));
-    let command = given(cli::help::command(), "scenario", "name", scenarios());
+    let with_all = || {
+        let all = CompletionCandidate::new("all").help(Some("One after the other".into()));
+        scenarios_and([all])
+    };
+    let command = cli::help::command();
+    let command = given(
+        command,
+        "scenario",
+        "name",
+        ArgValueCandidates::new(with_all),
+    );
     let command = given(command, "drill", "scenarios", scenarios());
     let command = given(command, "restore", "point", points);
     let command = given(command, "report", "run", runs());
     command.mut_subcommand("runs", |found| given(found, "rm", "runs", runs()))
 }
 
-fn scenarios() -> Vec<CompletionCandidate> {
+fn scenarios_and<const N: usize>(more: [CompletionCandidate; N]) -> Vec<CompletionCandidate> {
     let all = scenario::ALL.iter();
     all.map(|one| CompletionCandidate::new(one.name).help(Some(one.title.into())))
+        .chain(more)
         .collect()
 }
 

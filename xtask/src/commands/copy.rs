@@ -12,6 +12,7 @@ use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy};
 use crate::engine::{self, Engine};
+use crate::exec::quote_path;
 use crate::protected::{self, Protected};
 use crate::scenario::mark;
 
@@ -44,7 +45,8 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
          it survives this machine only on another one.",
         copy.created
     ));
-    ctx.ui.say(&format!("  next: cargo xtask adopt {name}"));
+    ctx.ui
+        .say(&format!("  next: cargo xtask adopt {}", quote_path(file)));
     Ok(())
 }
 

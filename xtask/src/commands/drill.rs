@@ -9,6 +9,7 @@ use crate::commands::{report, scenario as play, setup};
 use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
+use crate::exec::quote_path;
 use crate::failure::{self, Failure, Kind};
 use crate::measure::drill::{DrillResult, DrillRun, Group, Plan};
 use crate::measure::figures::milliseconds;
@@ -29,6 +30,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     let engine = engine::select(ctx)?;
     for one in &scenarios {
         one.insist_on(engine.name())?;
+        play::insist_on_consent(ctx, engine.as_ref(), one)?;
         one.insist_on_decider(args.operator_delay)?;
     }
     setup::ensure_up(ctx, engine.as_ref())?;
@@ -248,7 +250,7 @@ fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     Err(Failure::promise(result.missed.join("; "))
         .next(format!(
             "look into {}",
-            folder.join("report.html").display()
+            quote_path(&folder.join("report.html"))
         ))
         .into())
 }

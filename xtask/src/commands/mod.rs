@@ -17,6 +17,7 @@ pub mod report;
 pub mod restore;
 pub mod runs;
 pub mod scenario;
+mod scenario_all;
 pub mod setup;
 pub mod stages;
 pub mod status;

@@ -85,7 +85,7 @@ fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
             .find(|folder| folder.join("result.json").is_file());
         return found.ok_or_else(|| {
             Failure::usage(format!("there is no result of a run {asked:?}"))
-                .next(format!("ls {}", runs.display()))
+                .next("cargo xtask runs list")
                 .into()
         });
     }

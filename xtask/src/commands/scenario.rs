@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use crate::commands::{report, setup};
+use crate::commands::{report, scenario_all, setup};
 use crate::context::Context;
 use crate::engine::{self, Engine};
+use crate::exec::quote;
 use crate::failure::Failure;
 use crate::measure::result::{Rpo, ScenarioResult, persons_part};
 use crate::scenario::run::{How, Run};
@@ -37,11 +38,15 @@ pub fn list(ctx: &Context) -> Result<()> {
 }
 
 pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
+    if asked == "all" {
+        return scenario_all::run(ctx, how);
+    }
     let scenario = scenario::find(asked)?;
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
     let engine = engine::select(ctx)?;
     scenario.insist_on(engine.name())?;
     scenario.insist_on_decider(how.operator_delay)?;
+    insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_up(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
@@ -71,8 +76,23 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
         scenario.name,
         result.broken.join("; ")
     ))
-    .next(format!("look into {}", result.run))
+    .next(format!("look into {}", quote(&result.run)))
     .into())
+}
+
+/// Asks before a disaster that takes something for good from a lab that there is.
+pub fn insist_on_consent(ctx: &Context, engine: &dyn Engine, scenario: &Scenario) -> Result<()> {
+    let Some(taken) = scenario.takes_for_good else {
+        return Ok(());
+    };
+    let facts = engine.facts()?;
+    if !facts.running && facts.volumes.is_empty() {
+        return Ok(());
+    }
+    ctx.confirm(&format!(
+        "{} takes from this lab for good: {taken}. The rest comes back from an exported copy.",
+        scenario.name
+    ))
 }
 
 /// Plays a scenario and keeps its result beside the ledger.

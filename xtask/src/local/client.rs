@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::engine::Facts;
-use crate::exec::{self, Cmd};
+use crate::exec::{self, Cmd, quote_path};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::wait::{self, Wait};
@@ -173,7 +173,7 @@ pub fn start(lab: &Lab) -> Result<()> {
                 "the supervisor ended while it started:\n{}",
                 said_since(&path, before)
             ))
-            .next(format!("less {}", path.display()))
+            .next(format!("less {}", quote_path(&path)))
             .into());
         }
         Ok(None)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::engine::Volume;
+use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::lab::Lab;
 
@@ -55,7 +56,7 @@ fn not_a_folder(dir: &Path) -> Failure {
          elsewhere)",
         dir.display()
     ))
-    .next(format!("ls -ld {0}; mv {0} {0}.not-ours", dir.display()))
+    .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(dir)))
 }
 
 /// Deletes a volume with everything on it, and nothing that is not on it.
@@ -82,7 +83,7 @@ pub fn set_aside(lab: &Lab, claim: &str, unique: u64) -> Result<Option<PathBuf>>
         ))
         .next(format!(
             "umount {}, then the same command again",
-            dir.display()
+            quote_path(&dir)
         ))
         .into()),
         Err(error) => Err(error).with_context(|| format!("setting {} aside", dir.display())),
@@ -107,9 +108,11 @@ pub fn remove_tree(path: &Path) -> Result<()> {
 
 /// A folder of somebody else's, a full disk.
 fn undeleted(path: &Path, error: &std::io::Error) -> anyhow::Error {
-    let path = path.display();
-    Failure::tool(format!("deleting {path}: {error}"))
-        .next(format!("ls -ld {path}; then the same command again"))
+    Failure::tool(format!("deleting {}: {error}", path.display()))
+        .next(format!(
+            "ls -ld {}; then the same command again",
+            quote_path(path)
+        ))
         .into()
 }
 
@@ -120,12 +123,12 @@ fn empty_mounts(path: &Path) -> anyhow::Error {
             return error;
         }
     }
-    let names: Vec<String> = mounts.iter().map(|one| one.display().to_string()).collect();
+    let names: Vec<String> = mounts.iter().map(|one| quote_path(one)).collect();
     if names.is_empty() {
-        let path = path.display();
-        return Failure::tool(format!("something is mounted in {path}"))
+        return Failure::tool(format!("something is mounted in {}", path.display()))
             .next(format!(
-                "umount what `mount | grep {path}` lists, then the same command again"
+                "umount what `mount | grep {}` lists, then the same command again",
+                quote_path(path)
             ))
             .into();
     }

@@ -7,6 +7,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::lab::{Lab, write_file};
 
@@ -39,7 +40,7 @@ impl Wishes {
             .with_context(|| format!("understanding {}", path.display()))
             .context(
                 Failure::tool("what is wanted of the supervisor cannot be read")
-                    .next(format!("rm {} && cargo xtask setup", path.display())),
+                    .next(format!("rm {} && cargo xtask setup", quote_path(&path))),
             )
             .map(Some)
     }

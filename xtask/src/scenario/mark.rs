@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::lab::{self, Lab};
 
@@ -71,7 +72,7 @@ pub fn pending(lab: &Lab, engine: &str) -> Result<Option<Unfinished>> {
         .map_err(|error| {
             error.context(
                 Failure::usage("the mark of an unfinished scenario is damaged")
-                    .next(format!("rm {} && cargo xtask status", path.display())),
+                    .next(format!("rm {} && cargo xtask status", quote_path(&path))),
             )
         })?;
     Ok(Some(unfinished))

@@ -1,0 +1,160 @@
+//! `scenario all`: every disaster that is possible here, one after the other.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::commands::{scenario as one, setup};
+use crate::context::Context;
+use crate::engine::{self, Engine};
+use crate::failure::{self, Failure, Kind};
+use crate::measure::result::ScenarioResult;
+use crate::scenario::run::How;
+use crate::scenario::{self, Scenario};
+
+/// What came of all of them.
+#[derive(Serialize, Default)]
+struct All {
+    passed: bool,
+    results: Vec<ScenarioResult>,
+    /// Those that could not be played to their end.
+    failed: Vec<Left>,
+    /// Those that the engine does not have.
+    not_possible: Vec<Left>,
+}
+
+/// A scenario without a result, and why.
+#[derive(Serialize)]
+struct Left {
+    scenario: &'static str,
+    reason: String,
+}
+
+pub fn run(ctx: &Context, how: How) -> Result<()> {
+    let _lock = ctx.lock("scenario all")?;
+    let engine = engine::select(ctx)?;
+    for scenario in scenario::ALL {
+        if scenario.insist_on(engine.name()).is_ok() {
+            one::insist_on_consent(ctx, engine.as_ref(), scenario)?;
+        }
+    }
+    setup::ensure_up(ctx, engine.as_ref())?;
+    let mut all = All::default();
+    for scenario in scenario::ALL {
+        if let Err(error) = scenario.insist_on(engine.name()) {
+            all.not_possible.push(left(scenario, &error));
+        } else if ctx.exec.dry_run() {
+            (scenario.show)(ctx, engine.as_ref())?;
+        } else {
+            play(ctx, engine.as_ref(), scenario, how, &mut all)?;
+        }
+    }
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    finish(ctx, all)
+}
+
+/// One of them. What stops it is noted, and the lab put back for the next.
+fn play(
+    ctx: &Context,
+    engine: &dyn Engine,
+    scenario: &Scenario,
+    how: How,
+    all: &mut All,
+) -> Result<()> {
+    ctx.ui
+        .note(&format!("Scenario {}, {}", scenario.number, scenario.title));
+    let how = How {
+        operator_delay: how.operator_delay.filter(|_| !scenario.by_itself),
+        ..how
+    };
+    match one::play(ctx, engine, scenario, how) {
+        Ok(result) => all.results.push(result),
+        Err(error) if failure::kind(&error) == Kind::Interrupted => {
+            return Err(setup::put_back_after(ctx, engine, error));
+        }
+        Err(error) => {
+            ctx.ui.warn(&format!("{}: {error:#}", scenario.name));
+            all.failed.push(left(scenario, &error));
+            setup::ensure_up(ctx, engine)?;
+        }
+    }
+    Ok(())
+}
+
+fn left(scenario: &Scenario, error: &anyhow::Error) -> Left {
+    Left {
+        scenario: scenario.name,
+        reason: format!("{error:#}"),
+    }
+}
+
+fn finish(ctx: &Context, mut all: All) -> Result<()> {
+    all.passed = all.failed.is_empty() && all.results.iter().all(|result| result.passed);
+    if ctx.ui.json() {
+        ctx.ui.document(&all)?;
+    } else {
+        tell(ctx, &all);
+    }
+    let broken = all.results.iter().filter(|result| !result.passed);
+    let broken: Vec<&str> = broken.map(|result| result.scenario).collect();
+    let failed: Vec<&str> = all.failed.iter().map(|left| left.scenario).collect();
+    judge(&broken, &failed)
+}
+
+/// A broken promise counts for more than a disaster that could not be had.
+fn judge(broken: &[&str], failed: &[&str]) -> Result<()> {
+    if !broken.is_empty() {
+        let said = format!("promises were broken in {}", broken.join(", "));
+        return Err(Failure::promise(said).next("cargo xtask runs list").into());
+    }
+    let Some(first) = failed.first() else {
+        return Ok(());
+    };
+    let said = format!("not played to the end: {}", failed.join(", "));
+    let next = format!("cargo xtask scenario {first}");
+    Err(Failure::tool(said).next(next).into())
+}
+
+fn tell(ctx: &Context, all: &All) {
+    let played = all.results.iter().map(|result| {
+        vec![
+            result.scenario.to_owned(),
+            if result.passed { "yes" } else { "NO" }.to_owned(),
+            result.rpo.lost.to_string(),
+            result.rto.seconds.to_string(),
+            result.broken.join("; "),
+        ]
+    });
+    let without = |kept: &'static str| {
+        move |one: &Left| {
+            let reason = one.reason.clone();
+            vec![
+                one.scenario.to_owned(),
+                kept.to_owned(),
+                String::new(),
+                String::new(),
+                reason,
+            ]
+        }
+    };
+    let failed = all.failed.iter().map(without("failed"));
+    let impossible = all.not_possible.iter().map(without("-"));
+    let rows: Vec<_> = played.chain(failed).chain(impossible).collect();
+    ctx.ui
+        .table(&["scenario", "kept", "lost", "RTO (s)", "why"], &rows);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_promise_counts_for_more_than_a_failed_experiment() {
+        let code =
+            |broken: &[&str], failed: &[&str]| failure::kind(&judge(broken, failed).unwrap_err());
+        assert_eq!(code(&["a"], &["b"]), Kind::Promise);
+        assert_eq!(code(&[], &["b"]), Kind::Tool);
+        judge(&[], &[]).unwrap();
+    }
+}
