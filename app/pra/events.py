@@ -1,6 +1,6 @@
 """The events: adding, counting, listing; and what is worth knowing of their protection."""
 
-from pra import clock, fileops, notices, points, room, segments, sqlite, volumes
+from pra import clock, fileops, mode, notices, points, room, segments, sqlite, volumes
 from pra.database import Database
 from pra.errors import Damaged, UsageError
 from pra.settings import Settings
@@ -98,7 +98,7 @@ class Events:
 
     def _unprotected(self) -> str | None:
         try:
-            return self._database.unprotected()
+            return self._database.unprotected() or mode.disagreement(self._settings)
         except Damaged as error:
             return str(error)
 

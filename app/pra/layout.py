@@ -10,6 +10,7 @@
 
     app-EPOCH.db, app-EPOCH.json   points and their manifests
     .pra/volume.json               the volume's mark
+    .pra/mode.json                 the journal's mode that the servers run with
     .pra/locks/                    who may do what
     .pra/timelines/N.json          where each timeline began
     .pra/timelines/N.active        it became the current one
@@ -72,6 +73,11 @@ class Layout(NamedTuple):
     def link(self) -> str:
         """The link to the current database."""
         return f"{self.data}/app.db"
+
+    @property
+    def mode(self) -> str:
+        """The journal's mode that the servers run with."""
+        return f"{self.backup}/.pra/mode.json"
 
     @property
     def locks(self) -> str:

@@ -3,8 +3,8 @@
 Never done by itself: a mount that came late looks just like an empty volume.
 """
 
-from pra import backup, locks, rebase, timelines, volumes
-from pra.errors import Refused
+from pra import backup, locks, mode, rebase, timelines, volumes
+from pra.errors import Refused, UsageError
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -21,9 +21,16 @@ def run(settings: Settings) -> Point:
     Raises:
         NeedsRestore: there is no database.
         Refused: the volume is in use already, or holds something to restore from.
+        UsageError: PRA_JOURNAL is not set.
         PraError: no point was made.
     """
     where = settings.layout
+    if not settings.journal_given:
+        raise UsageError(
+            _DOING,
+            "PRA_JOURNAL is not set, and an empty volume does not say what the servers run with",
+            "set PRA_JOURNAL to what they have (k8s/05-config.yaml)",
+        )
     if volumes.current(where) is None:
         raise volumes.missing(where, _DOING)
     _refuse_used(where)
@@ -34,6 +41,7 @@ def run(settings: Settings) -> Point:
         here = rebase.place(where)
         timelines.register(where, timelines.beginning(here))
         timelines.activate(where, here.timeline)
+        mode.record(where, settings.journal)
         # Last: a volume without a mark is one that was never taken.
         volumes.write_mark(where.backup, here.lineage)
     return backup.run(settings, accept=True)

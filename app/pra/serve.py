@@ -13,7 +13,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
-from pra import locks, volumes
+from pra import locks, mode, volumes
 from pra.errors import PraError
 from pra.layout import Layout
 from pra.settings import Settings
@@ -168,15 +168,20 @@ def _resume_journal(settings: Settings, where: Layout) -> None:
         logging.getLogger("pra").error("the journal cannot go on: %s", error)
 
 
-def prepare(settings: Settings) -> None:
-    """What a start does before anything is served: initialise empty volumes, mend the journal."""
+def prepare(settings: Settings) -> Settings:
+    """What a start does before anything is served: initialise empty volumes, mend the journal.
+
+    Returns:
+        What to serve with: where the environment names no mode of the journal, the volumes do.
+    """
     volumes.ensure_initialised(settings.layout)
+    settings = mode.at_start(settings)
     _resume_journal(settings, settings.layout)
+    return settings
 
 
 def run(settings: Settings) -> int:
     """Serve until asked to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    prepare(settings)
-    Server(settings).run()
+    Server(prepare(settings)).run()
     return 0

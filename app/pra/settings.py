@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pra.errors import UsageError
 from pra.layout import Layout
 
+#: From the most that is promised to the least.
 JOURNAL_MODES = ("required", "best-effort", "off")
 
 
@@ -19,7 +20,9 @@ class Settings(NamedTuple):
         backup_dir: absolute path of the volume with points and journal.
         data_mib, backup_mib: sizes that the volumes are held to, in MiB; 0: as
             large as their file systems.
-        journal: one of JOURNAL_MODES.
+        journal: one of JOURNAL_MODES; ``off`` where none is given, which ``mode`` replaces
+            by the one that the volumes have.
+        journal_given: the environment says which.
         workers, threads: of gunicorn.
         shrink_percent: a snapshot with less than this share of the previous
             rows is quarantined; 0 switches that off, an empty one stays suspect.
@@ -40,6 +43,7 @@ class Settings(NamedTuple):
     data_mib: int
     backup_mib: int
     journal: str
+    journal_given: bool
     workers: int
     threads: int
     shrink_percent: int
@@ -122,6 +126,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         data_mib=_number(env, "PRA_DATA_MIB", 0, 0, 100_000_000),
         backup_mib=backup_mib,
         journal=_choice(env, "PRA_JOURNAL", "off", JOURNAL_MODES),
+        journal_given="PRA_JOURNAL" in env,
         workers=_number(env, "PRA_WORKERS", 2, 1, 64),
         threads=_number(env, "PRA_THREADS", 4, 1, 256),
         shrink_percent=_number(env, "PRA_SHRINK_PERCENT", 50, 0, 100),

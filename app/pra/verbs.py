@@ -35,9 +35,13 @@ def serve(config: Settings, options: Options) -> int:
 def backup(config: Settings, options: Options) -> int:
     """Make a point, then remove what retention no longer keeps."""
     from pra import backup as maker
-    from pra import pairing
+    from pra import mode, pairing
 
-    made = pairing.run(config) if options.new_volume else maker.run(config, options.accept)
+    if options.new_volume:
+        made = pairing.run(config)
+    else:
+        config = mode.for_verb(config, "making a backup")
+        made = maker.run(config, options.accept)
     point = made.as_dict(clock.now())
     if point["status"] == "verified":
         _report(
@@ -67,8 +71,8 @@ def _after_a_loss(config: Settings) -> str:
 
 def points(config: Settings, options: Options) -> int:
     """List the points and the journal's reach."""
+    from pra import mode, reach
     from pra import points as catalogue
-    from pra import reach
 
     known = catalogue.scan(config.layout)
     newest = catalogue.latest(known)
@@ -78,7 +82,7 @@ def points(config: Settings, options: Options) -> int:
     document = {
         "points": listed,
         "latest": newest.name if newest else None,
-        "journal": {"mode": config.journal, **journal} if journal else None,
+        "journal": {"mode": mode.shown(config), **journal} if journal else None,
     }
     _report(options, document, lambda: "\n".join([*map(_line, listed), _reach_line(journal)]))
     return 0
@@ -137,8 +141,9 @@ def moment(config: Settings, options: Options) -> int:
 
 
 def _restore(config: Settings, options: Options, asked: "Asked") -> int:
-    from pra import telling
+    from pra import mode, telling
 
+    config = mode.for_verb(config, "restoring")
     force = options.force or config.restore_force
     if options.plan:
         from pra import plan
@@ -156,12 +161,13 @@ def _restore(config: Settings, options: Options, asked: "Asked") -> int:
 def export(config: Settings, options: Options) -> int:
     """Write an exported copy to standard output."""
     from pra import export as exporter
+    from pra import mode
 
     if sys.stdout.isatty():
         raise UsageError(
             "exporting", "standard output is a terminal", "python -m pra export > copy.tar"
         )
-    exporter.run(config, sys.stdout.buffer)
+    exporter.run(mode.for_verb(config, "exporting"), sys.stdout.buffer)
     return 0
 
 
@@ -207,16 +213,16 @@ def log(config: Settings, options: Options) -> int:
 
 def prove(config: Settings, options: Options) -> int:
     """Prove that writes are journaled."""
-    from pra import proof
+    from pra import mode, proof
 
-    result = proof.run(config)
+    result = proof.run(mode.for_verb(config, "proving that writes are journaled", exactly=True))
     _report(
         options,
         result,
         lambda: (
             f"transaction {result['seq']} is in the journal, and changed nothing"
             if result["status"] == "journaled"
-            else "there is no journal: PRA_JOURNAL is off"
+            else "there is no journal: the servers run with PRA_JOURNAL=off"
         ),
     )
     return 0
