@@ -22,6 +22,7 @@ from pra import (
     schema,
     segments,
     sqlite,
+    steady,
     targets,
     timelines,
     volumes,
@@ -224,7 +225,7 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
     """Give a checked copy its name, then its manifest; never over an existing file.
 
     Args:
-        known: the points there are, for the next serial number.
+        known: the points there are, for the next serial number and the time.
     """
     now = clock.now()
     epoch = int(now)
@@ -234,6 +235,8 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
         "created": clock.rfc3339(epoch),
         "created_epoch": epoch,
         "created_time": round(now, 3),
+        "steady_time": round(steady.now(known), 3),
+        "clock": steady.jump(known),
         **content,
     }
     # Its first name has to outlive a power loss, or half a point could not be told from a copy.

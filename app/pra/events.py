@@ -66,7 +66,8 @@ class Events:
 
         "count" is None where a damaged database cannot be counted; "notices" says so.
         """
-        needs_restore, told = self.needs_restore(), notices.found(self._layout)
+        known = points.scan(self._layout)
+        needs_restore, told = self.needs_restore(), notices.found(self._layout, known)
         count, checksums = 0, None
         try:
             if not needs_restore:
@@ -74,7 +75,6 @@ class Events:
         except Damaged as error:
             count = None
             told = told or [notices.Notice(str(error), error.next_step)]
-        known = points.scan(self._layout)
         last = points.latest(known)
         return {
             "count": count,

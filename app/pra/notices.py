@@ -7,8 +7,9 @@ the database itself is written down, since nobody else reads all of it.
 import contextlib
 from typing import NamedTuple
 
-from pra import fileops, manifest, volumes
+from pra import fileops, manifest, steady, volumes
 from pra.layout import Layout
+from pra.points import Point
 
 
 class Notice(NamedTuple):
@@ -22,9 +23,25 @@ class Notice(NamedTuple):
         return self._asdict()
 
 
-def found(where: Layout) -> list[Notice]:
-    """All that there is to say now; empty if all is well."""
-    return [notice for notice in (_damage(where),) if notice]
+def found(where: Layout, known: list[Point]) -> list[Notice]:
+    """All that there is to say now; empty if all is well.
+
+    Args:
+        known: the points that there are, newest first.
+    """
+    return [notice for notice in (_damage(where), clock_jump(known)) if notice]
+
+
+def clock_jump(known: list[Point]) -> Notice | None:
+    """What is odd about the clock, against the newest of these points."""
+    what = steady.jump(known) or steady.recorded(known)
+    if what is None:
+        return None
+    return Notice(
+        f"{what}. What is kept for a time counts that as an hour at most",
+        "date -u, on the node; then python -m pra backup, and restore by transaction number"
+        " (python -m pra log) where times are in doubt",
+    )
 
 
 def note_damage(where: Layout, what: str, next_step: str) -> None:

@@ -20,6 +20,7 @@ from pra import (
     retention,
     safety,
     segments,
+    steady,
     timelines,
     volumes,
 )
@@ -161,6 +162,7 @@ def _swap(work: _Work, built: Candidate) -> Built:
             left=kept.left,
             highest_id=highest_id,
             request=_request(work, built, finished),
+            steady_time=round(steady.now(work.known), 3),
         ),
     )
     if parent is None and work.settings.journal != "off":

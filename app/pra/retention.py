@@ -2,12 +2,12 @@
 
 Never removed: foreign files, the two newest verified points, the journal that
 leads from the older of them to now, the safety point that undo needs, safety
-points younger than their keep time.
+points younger than their keep time. Age is steady time: a clock that jumps removes nothing.
 """
 
 from collections.abc import Callable, Iterable
 
-from pra import clock, fileops, history, locks, points, segments, targets, timelines
+from pra import fileops, history, locks, points, segments, steady, targets, timelines
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -128,18 +128,19 @@ def _newest_per(verified: list[Point], period: int, count: int) -> list[Point]:
     """The newest point of each of the last ``count`` periods that have any."""
     chosen: dict[int, Point] = {}
     for point in verified:
-        chosen.setdefault(point.epoch // period, point)
+        chosen.setdefault(steady.of(point) // period, point)
     return [chosen[key] for key in sorted(chosen, reverse=True)[:count]]
 
 
 def _keep_others(settings: Settings, where: Layout, keep: Keep, known: list[Point]) -> None:
-    undoing = _points_of_restores(settings, where)
+    undoing = _points_of_restores(settings, where, known)
+    since = steady.now(known) - settings.keep_safety_hours * HOUR
     suspects = 0
     for point in known:
         if point.status == "foreign" or point.name in undoing:
             keep.points[point.name] = None
         elif point.status == "safety":
-            if clock.now() - point.epoch < settings.keep_safety_hours * HOUR:
+            if steady.of(point) > since:
                 keep.points[point.name] = None
         elif point.status in ("quarantined", "damaged"):
             suspects += 1
@@ -147,16 +148,16 @@ def _keep_others(settings: Settings, where: Layout, keep: Keep, known: list[Poin
                 keep.points[point.name] = 0
 
 
-def _points_of_restores(settings: Settings, where: Layout) -> set[str | None]:
+def _points_of_restores(settings: Settings, where: Layout, known: list[Point]) -> set[str | None]:
     """What the last restore and those within the keep time replaced, and what they were made of.
 
     A point that held the same moment already stands for a safety point of its own.
     """
     found: set[str | None] = set()
-    since = clock.now() - settings.keep_safety_hours * HOUR
+    since = steady.now(known) - settings.keep_safety_hours * HOUR
     for number in reversed(timelines.numbers(where)):
         timeline = timelines.read(where, number)
-        if found and timeline.created <= since:
+        if found and timeline.steady <= since:
             break
         if timeline.active:
             found |= {timeline.safety, timeline.point}
@@ -177,7 +178,8 @@ def _keep_journal(
             for segment in _leading_on(path, start, every, None):
                 keep.segments.setdefault(segment.path, 0)
     live = path.line[-1]
-    if not live.empty and clock.now() - live.created < settings.keep_safety_hours * HOUR:
+    young = steady.now(known) - live.steady < settings.keep_safety_hours * HOUR
+    if not live.empty and young:
         # Soon after a restore another moment of the abandoned future may be wanted.
         for segment in every:
             keep.segments.setdefault(segment.path, 0)

@@ -48,6 +48,7 @@ class Timeline(NamedTuple):
         request: what the restore was that opened it, where that has a name.
         created: when, in seconds since 1970.
         active: it did become the current one.
+        steady_time: ``created`` on the scale of steady time, where that was known.
     """
 
     number: int
@@ -63,6 +64,12 @@ class Timeline(NamedTuple):
     highest_id: int = 0
     request: Request | None = None
     active: bool = False
+    steady_time: float | None = None
+
+    @property
+    def steady(self) -> float:
+        """When it began, on the scale of steady time."""
+        return self.created if self.steady_time is None else self.steady_time
 
 
 def beginning(place, empty: bool = False, **more) -> Timeline:

@@ -35,7 +35,8 @@ def serve(config: Settings, options: Options) -> int:
 def backup(config: Settings, options: Options) -> int:
     """Make a point, then remove what retention no longer keeps."""
     from pra import backup as maker
-    from pra import mode, pairing
+    from pra import mode, notices, pairing
+    from pra import points as catalogue
 
     if options.new_volume:
         made = pairing.run(config)
@@ -43,16 +44,21 @@ def backup(config: Settings, options: Options) -> int:
         config = mode.for_verb(config, "making a backup")
         made = maker.run(config, options.accept)
     point = made.as_dict(clock.now())
+    told = notices.found(config.layout, catalogue.scan(config.layout))
+    for notice in told:
+        print(f"pra: {notice.what}\nnext: {notice.next}", file=sys.stderr)
+    listed = [notice.as_dict() for notice in told]
     if point["status"] == "verified":
         _report(
             options,
-            {"status": "ok", "point": point},
+            {"status": "ok", "point": point, "notices": listed},
             lambda: f"{point['name']}: {point['rows']} rows, {point['bytes']} bytes, verified",
         )
         return 0
     document = {
         "status": "quarantined",
         "point": point,
+        "notices": listed,
         "error": f"{point['name']} is quarantined: {point['reason']}",
         "next": _after_a_loss(config),
         "exit_code": EXIT_REFUSED,

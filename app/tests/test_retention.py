@@ -4,7 +4,18 @@ import os
 import pytest
 from helpers import add, bring, content, failing, lose_data, rewrite, rows
 
-from pra import backup, clock, fileops, points, restore, retention, segments, settings, targets
+from pra import (
+    backup,
+    clock,
+    fileops,
+    points,
+    restore,
+    retention,
+    segments,
+    settings,
+    steady,
+    targets,
+)
 from pra.errors import DiskFull
 from pra.events import Events
 
@@ -42,10 +53,14 @@ def backups(config, at, moments):
     return made
 
 
-def test_the_newest_and_one_each_of_hours_days_and_weeks_stay(small, at, where, events):
+def test_the_newest_and_one_each_of_hours_days_and_weeks_stay(
+    small, at, where, events, monkeypatch
+):
     config = small()
     add(events, 1)
     hour, day, week = 3600, 86_400, 604_800
+    # Days pass here from one point to the next, as they would with those between.
+    monkeypatch.setattr(steady, "STEP", week)
     moments = [0, week, 2 * week, 2 * week + day, 2 * week + day + hour]
     moments += [moments[-1] + 60 * minute for minute in range(1, 6)]
     made = backups(config, at, moments)
