@@ -243,6 +243,23 @@ pub fn about(engine: &dyn Engine) -> Result<BTreeMap<String, String>> {
     Ok(document(engine, &["about", "--json"])?.value)
 }
 
+/// Whether a point is sound, after all of it was read.
+///
+/// # Errors
+/// It could not be found out.
+pub fn verifies(engine: &dyn Engine, name: &str) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Verified {
+        ok: bool,
+    }
+    let output = engine.pra(&["verify", "--json", name])?;
+    // Its exit code says the same, but so does that of a tool between us.
+    match parse::<Verified>(&output.stdout, "verify") {
+        Ok(said) => Ok(said.value.ok),
+        Err(_) => Err(refusal(&output, "verify").into()),
+    }
+}
+
 /// Every row, from one consistent read.
 pub fn dump(engine: &dyn Engine) -> Result<Rows> {
     compare::parse_dump(&verb(engine, &["dump", "--json"])?)

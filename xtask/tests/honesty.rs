@@ -42,6 +42,9 @@ fn ids(list: &Value) -> Vec<i64> {
     list.map(|id| id.as_i64().unwrap()).collect()
 }
 
+/// Where the application stores an event.
+const STORING: &str = "        timestamp, identifier = self._database.write";
+
 /// Drops every tenth row, alters another, swaps the contents of two, and
 /// doubles one.
 const LOSSY: &str = r#"conn.execute("BEGIN IMMEDIATE")
@@ -91,11 +94,12 @@ fn an_application_that_acknowledges_without_storing_is_found_out() {
     let lab = TestLab::new("lying");
     lab.edit(
         "app/pra/events.py",
-        "        identifier = self._database.write",
+        STORING,
         r#"        if message.endswith("7"):
             number = 1_000_000 + int(message.rsplit("-", 1)[1])
-            return {"timestamp": timestamp, "message": message, "id": number}
-        identifier = self._database.write"#,
+            said = clock.rfc3339(clock.now(), 3)
+            return {"timestamp": said, "message": message, "id": number}
+        timestamp, identifier = self._database.write"#,
     );
     let result = broken(&lab, "volume-loss");
     support::agreed(&lab, &result);
@@ -178,10 +182,26 @@ fn ended(ledger: &Path) -> (usize, usize) {
     })
 }
 
+/// Writes are refused while this file of a lab is there.
+const AWAY: &str = ".lab/volumes/pra-backup/away";
+
+/// Brings such a lab up.
+fn refuses_on_demand(lab: &TestLab) -> PathBuf {
+    lab.edit(
+        "app/pra/events.py",
+        STORING,
+        r#"        if fileops.size(self._layout.backup + "/away") is not None:
+            raise NeedsRestore("adding an event", "away for a moment", "try again")
+        timestamp, identifier = self._database.write"#,
+    );
+    lab.json(&["setup"]);
+    lab.root.join(AWAY)
+}
+
 /// Lets no write through until a bystander was refused; how long that was, and
 /// whether the client saw it.
 fn outage(lab: &TestLab, port: u16, ledger: &Path) -> (Duration, bool) {
-    let away = lab.root.join(".lab/volumes/pra-data/away");
+    let away = lab.root.join(AWAY);
     let before = ended(ledger);
     support::await_some("an answered request", || {
         (ended(ledger).0 > before.0).then_some(())
@@ -206,14 +226,7 @@ fn an_outage_between_two_requests_is_shorter_than_what_the_result_says_can_go_un
     const PERIOD: Duration = Duration::from_millis(100);
     let lab = TestLab::new("unseen-outage");
     lab.configure("rate = 60", "rate = 10");
-    lab.edit(
-        "app/pra/events.py",
-        "        identifier = self._database.write",
-        r#"        if fileops.size(self._layout.data + "/away") is not None:
-            raise NeedsRestore("adding an event", "away for a moment", "try again")
-        identifier = self._database.write"#,
-    );
-    lab.json(&["setup"]);
+    refuses_on_demand(&lab);
     let port = standin::port(&lab);
     let mut scenario = lab.spawn(&["scenario", "volume-loss"]);
     let ledger = support::await_some("the client to write", || run(&lab)).join("ledger.jsonl");
@@ -235,4 +248,105 @@ fn an_outage_between_two_requests_is_shorter_than_what_the_result_says_can_go_un
     let said = fs::read_to_string(lab.root.join("spawned.log")).unwrap();
     let words = format!("an outage shorter than {resolution} s can go unseen");
     assert!(said.contains(&words), "no {words:?} in {said}");
+}
+
+/// As in the original workshop: no journal.
+fn snapshots_alone(name: &str) -> TestLab {
+    let lab = TestLab::new(name);
+    lab.edit(
+        "k8s/05-config.yaml",
+        "PRA_JOURNAL: required",
+        "PRA_JOURNAL: \"off\"",
+    );
+    lab
+}
+
+#[test]
+fn snapshots_may_lose_what_came_after_the_point_and_nothing_that_it_holds() {
+    let lab = snapshots_alone("lossy-snapshot");
+    for message in ["old", "older"] {
+        lab.json(&["add", message]);
+    }
+    // Of those before the run one, and some that the point holds.
+    lab.edit(
+        "app/pra/generations.py",
+        r#"conn.execute("BEGIN IMMEDIATE")"#,
+        r#"conn.execute("BEGIN IMMEDIATE")
+            conn.execute("DELETE FROM events WHERE id BETWEEN 2 AND 9")"#,
+    );
+    let result = broken(&lab, "volume-loss");
+    support::agreed(&lab, &result);
+    assert_eq!(result["protection"], "snapshot");
+    assert_eq!(result["rpo"]["lost_from_before"], 1, "{result}");
+    assert_eq!(result["rpo"]["lost_unexcused"], 8, "{result}");
+    assert!(result["rpo"]["lost"].as_u64().unwrap() > 8, "{result}");
+    let said = result["broken"].to_string();
+    for kind in [
+        "1 rows are missing that were there before the run",
+        "8 rows are missing that the verified point",
+    ] {
+        assert!(said.contains(kind), "no {kind:?} in {said}");
+    }
+}
+
+/// Waits until the restore of a running scenario has ended, and users are served.
+fn await_service(lab: &TestLab) -> PathBuf {
+    let log = lab.root.join("spawned.log");
+    support::await_some("the restore to end", || {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        said.contains("restore: done").then_some(())
+    });
+    let ledger = run(lab).unwrap().join("ledger.jsonl");
+    let (all, failed) = ended(&ledger);
+    support::await_some("an acknowledged write", || {
+        let now = ended(&ledger);
+        (now.0 - now.1 > all - failed + 3).then_some(())
+    });
+    ledger
+}
+
+#[test]
+fn a_second_outage_after_the_restore_is_part_of_the_rto() {
+    let lab = TestLab::new("second-outage");
+    let away = refuses_on_demand(&lab);
+    let mut scenario = lab.spawn(&["scenario", "volume-loss"]);
+    let ledger = await_service(&lab);
+    let before = ended(&ledger).1;
+    fs::write(&away, "").unwrap();
+    support::await_some("ten refusals", || {
+        (ended(&ledger).1 >= before + 10).then_some(())
+    });
+    fs::remove_file(&away).unwrap();
+    assert_eq!(scenario.wait().unwrap().code(), Some(0));
+    let result = result(&lab);
+    // Held against a count that knows of no phases.
+    let count = support::agreed(&lab, &result);
+    assert!(count["away"].as_f64().unwrap() > 0.0, "{count}");
+    let serving = result["rto"]["phases"].as_array().unwrap().last().unwrap();
+    assert!(serving["seconds"].as_f64().unwrap() > 0.1, "{result}");
+}
+
+#[test]
+fn a_service_that_fails_to_the_end_of_the_run_is_not_back() {
+    let lab = TestLab::new("no-service");
+    let away = refuses_on_demand(&lab);
+    let mut scenario = lab.spawn(&["scenario", "volume-loss"]);
+    await_service(&lab);
+    // Once writes were acknowledged for long enough to be called back.
+    let log = lab.root.join("spawned.log");
+    support::await_some("the service to be called back", || {
+        let said = fs::read_to_string(&log).unwrap();
+        said.contains("writes are acknowledged again").then_some(())
+    });
+    fs::write(&away, "").unwrap();
+    assert_eq!(scenario.wait().unwrap().code(), Some(1));
+    fs::remove_file(&away).unwrap();
+    let result = result(&lab);
+    assert_eq!(result["rto"]["open"], true, "{result}");
+    assert!(
+        result["broken"]
+            .to_string()
+            .contains("the service was not back"),
+        "{result}"
+    );
 }

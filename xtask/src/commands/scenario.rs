@@ -124,13 +124,7 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
             "engine, protection",
             format!("{}, {}", result.engine, result.protection),
         ),
-        row(
-            "RPO",
-            format!(
-                "{} of {} acknowledged rows lost, {} s worth",
-                result.rpo.lost, result.rpo.acknowledged, result.rpo.seconds
-            ),
-        ),
+        row("RPO", lost(&result.rpo)),
     ];
     rows.extend(snapshots_alone(&result.rpo).map(|(name, value)| row(name, value)));
     if !result.rpo.lost_ids.is_empty() {
@@ -147,7 +141,11 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     } else {
         format!(" ({})", phases.join(", "))
     };
-    rows.push(row("RTO", format!("{} s{detail}", result.rto.seconds)));
+    let at_least = if result.rto.open { "at least " } else { "" };
+    rows.push(row(
+        "RTO",
+        format!("{at_least}{} s{detail}", result.rto.seconds),
+    ));
     for kill in &result.kills {
         rows.push(row(
             &format!("{} end of {}", kill.how, kill.pod),
@@ -208,6 +206,19 @@ fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (&'static str, String)> {
         ("on their schedule", value)
     });
     measured.into_iter().chain(computed)
+}
+
+/// Rows from before the run were acknowledged to nobody that counted them.
+fn lost(rpo: &Rpo) -> String {
+    let of_run = rpo.lost - rpo.lost_from_before;
+    let mut said = format!("{of_run} of {} acknowledged rows lost", rpo.acknowledged);
+    if rpo.lost_from_before > 0 {
+        said.push_str(&format!(
+            ", and {} from before the run",
+            rpo.lost_from_before
+        ));
+    }
+    format!("{said}, {} s worth", rpo.seconds)
 }
 
 /// Ids as ranges: 12-48, 50.

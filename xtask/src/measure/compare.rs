@@ -56,6 +56,10 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lost {
     pub id: i64,
+    pub row: Row,
+    /// When its request was sent, on the ledger's clock; `None` for a row from
+    /// before the run.
+    pub sent: Option<f64>,
     /// When it was acknowledged, on the ledger's clock; `None` for a row from
     /// before the run.
     pub acknowledged: Option<f64>,
@@ -67,9 +71,10 @@ impl Verdict {
     }
 }
 
-/// Everything that was promised under one id. After a loss an id can be given
-/// out again, so there may be several; at most one can be kept.
-type Promises = BTreeMap<i64, Vec<(Row, Option<f64>)>>;
+/// Everything that was promised under one id, as what would be lost. After a
+/// loss an id can be given out again, so there may be several; at most one can
+/// be kept.
+type Promises = BTreeMap<i64, Vec<Lost>>;
 
 /// Compares the rows after the recovery with those before the run and with
 /// what the client was promised.
@@ -78,7 +83,7 @@ pub fn compare(before: &Rows, requests: &[Request], after: &Rows) -> Verdict {
     let mut verdict = Verdict::default();
     for (id, promised) in &promises {
         let found = after.get(id);
-        let kept = promised.iter().position(|(row, _)| Some(row) == found);
+        let kept = promised.iter().position(|one| Some(&one.row) == found);
         if found.is_some() && kept.is_none() {
             verdict.changed.push(*id);
         }
@@ -89,10 +94,7 @@ pub fn compare(before: &Rows, requests: &[Request], after: &Rows) -> Verdict {
             .iter()
             .enumerate()
             .filter(|(n, _)| Some(*n) != stands);
-        verdict.lost.extend(lost.map(|(_, (_, at))| Lost {
-            id: *id,
-            acknowledged: *at,
-        }));
+        verdict.lost.extend(lost.map(|(_, one)| one.clone()));
         if promised.len() > 1 {
             verdict.reused.push(*id);
         }
@@ -104,7 +106,12 @@ pub fn compare(before: &Rows, requests: &[Request], after: &Rows) -> Verdict {
 fn promises(before: &Rows, requests: &[Request]) -> Promises {
     let mut promises = Promises::new();
     for (id, row) in before {
-        promises.entry(*id).or_default().push((row.clone(), None));
+        promises.entry(*id).or_default().push(Lost {
+            id: *id,
+            row: row.clone(),
+            sent: None,
+            acknowledged: None,
+        });
     }
     for request in requests {
         if let Outcome::Acknowledged { id, timestamp } = &request.outcome {
@@ -112,10 +119,12 @@ fn promises(before: &Rows, requests: &[Request]) -> Promises {
                 message: request.message.clone(),
                 timestamp: timestamp.clone(),
             };
-            promises
-                .entry(*id)
-                .or_default()
-                .push((row, Some(request.ended)));
+            promises.entry(*id).or_default().push(Lost {
+                id: *id,
+                row,
+                sent: Some(request.sent),
+                acknowledged: Some(request.ended),
+            });
         }
     }
     promises
@@ -144,12 +153,12 @@ fn judge_unpromised(
 }
 
 /// How many seconds' worth of acknowledged writes were lost: from the oldest
-/// lost acknowledgement to `disaster`. Rows from before the run count from the
-/// run's beginning.
+/// lost acknowledgement to `disaster`, or to the newest one where rows were lost
+/// that came later. Rows from before the run count from the run's beginning.
 pub fn seconds_lost(lost: &[Lost], disaster: f64) -> f64 {
-    let acknowledged = lost.iter().map(|lost| lost.acknowledged.unwrap_or(0.0));
-    let oldest = acknowledged.fold(disaster, f64::min);
-    disaster - oldest
+    let acknowledged = || lost.iter().map(|lost| lost.acknowledged.unwrap_or(0.0));
+    let oldest = acknowledged().fold(disaster, f64::min);
+    acknowledged().fold(disaster, f64::max) - oldest
 }
 
 #[cfg(test)]
@@ -234,6 +243,8 @@ mod tests {
         let verdict = compare(&before(), &requests, &after);
         let lost = Lost {
             id: 2,
+            row: row(0),
+            sent: Some(0.9),
             acknowledged: Some(1.0),
         };
         assert_eq!(verdict.lost, [lost]);
@@ -246,14 +257,21 @@ mod tests {
 
     #[test]
     fn the_loss_in_seconds_runs_from_the_oldest_lost_acknowledgement() {
-        let lost = |acknowledged| Lost {
+        let lost = |acknowledged: Option<f64>| Lost {
             id: 1,
+            row: row(0),
+            sent: acknowledged,
             acknowledged,
         };
         assert_eq!(seconds_lost(&[], 10.0), 0.0);
         assert_eq!(seconds_lost(&[lost(Some(4.0))], 10.0), 6.0);
         assert_eq!(seconds_lost(&[lost(Some(4.0)), lost(Some(1.0))], 10.0), 9.0);
         assert_eq!(seconds_lost(&[lost(None), lost(Some(4.0))], 10.0), 10.0);
+        // What is lost of the time after the disaster is worth something too.
+        assert_eq!(
+            seconds_lost(&[lost(Some(12.0)), lost(Some(15.0))], 10.0),
+            5.0
+        );
     }
 
     #[test]

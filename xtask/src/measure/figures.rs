@@ -10,7 +10,8 @@ use super::journey::{Journey, Outcome, Request};
 pub struct ClientFigures {
     pub requests: usize,
     pub failed: usize,
-    /// Between one acknowledgement and the next.
+    /// Between one acknowledgement and the next, the first request and the first
+    /// acknowledgement, the last acknowledgement and the last answer.
     pub longest_gap_seconds: f64,
     /// The longest time in which nothing was sent: an outage as short as that
     /// can have gone unseen.
@@ -18,6 +19,7 @@ pub struct ClientFigures {
     /// Requests that were sent later than one period after their moment.
     pub late: usize,
     pub reads: usize,
+    pub reads_failed: usize,
     /// Processor time that the client itself used.
     pub cpu_seconds: f64,
     /// How far wall clock and monotonic clock came apart.
@@ -39,6 +41,7 @@ impl ClientFigures {
             resolution_seconds: milliseconds(longest_pause(requests)),
             late: late.count(),
             reads: journey.reads.len(),
+            reads_failed: journey.reads.iter().filter(|look| look.failed()).count(),
             cpu_seconds: milliseconds(journey.cpu),
             clock_stepped_seconds: milliseconds(journey.clock_stepped),
             application_clock_seconds: milliseconds(clocks_apart(requests)),
@@ -113,7 +116,14 @@ fn longest_pause(requests: &[Request]) -> f64 {
 
 fn longest_gap(requests: &[Request]) -> f64 {
     let answered = requests.iter().filter(|request| request.acknowledged());
-    longest(answered.map(|request| request.ended))
+    let first = requests.iter().map(|request| request.sent);
+    let last = requests.iter().map(|request| request.ended);
+    let ends = [first.reduce(f64::min), last.reduce(f64::max)];
+    longest(
+        answered
+            .map(|one| one.ended)
+            .chain(ends.into_iter().flatten()),
+    )
 }
 
 fn longest(moments: impl Iterator<Item = f64>) -> f64 {
@@ -153,20 +163,18 @@ mod tests {
             },
         };
         let requests = vec![at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
-        let figures = ClientFigures::new(&journey(requests), 1);
+        let figures = ClientFigures::new(&Journey::of(requests), 1);
         assert_eq!(figures.longest_gap_seconds, 3.0);
         assert_eq!((figures.requests, figures.failed), (4, 1));
         assert!(figures.doubts(1).is_empty(), "{:?}", figures.doubts(1));
-    }
 
-    fn journey(requests: Vec<Request>) -> Journey {
-        Journey {
-            requests,
-            reads: Vec::new(),
-            began: String::new(),
-            clock_stepped: 0.0,
-            cpu: 0.0,
-        }
+        // Nothing acknowledged at either end is a gap too.
+        let late = vec![at(1.0, false), at(6.0, true), at(7.0, true)];
+        let figures = ClientFigures::new(&Journey::of(late), 1);
+        assert_eq!(figures.longest_gap_seconds, 5.0);
+        let open = vec![at(1.0, true), at(2.0, true), at(9.0, false)];
+        let figures = ClientFigures::new(&Journey::of(open), 1);
+        assert_eq!(figures.longest_gap_seconds, 7.0);
     }
 
     #[test]
@@ -181,14 +189,14 @@ mod tests {
                 reason: String::new(),
             },
         };
-        let figures = ClientFigures::new(&journey(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
+        let figures = ClientFigures::new(&Journey::of(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
         assert_eq!(figures.resolution_seconds, 1.5);
         assert!(figures.doubts(100)[0].contains("nothing for 1.5 s"));
     }
 
     #[test]
     fn clocks_that_come_apart_are_said() {
-        let mut journey = journey(Vec::new());
+        let mut journey = Journey::of(Vec::new());
         journey.clock_stepped = -3.0;
         let doubts = ClientFigures::new(&journey, 60).doubts(60);
         assert!(doubts[0].contains("apart by -3 s"), "{doubts:?}");
@@ -208,7 +216,7 @@ mod tests {
             },
         };
         let apart = |requests: Vec<Request>| {
-            let figures = ClientFigures::new(&journey(requests), 1);
+            let figures = ClientFigures::new(&Journey::of(requests), 1);
             (figures.application_clock_seconds, figures.doubts(1).len())
         };
         // Another offset and slow answers are no disagreement.

@@ -52,6 +52,28 @@ pub struct Journey {
     pub cpu: f64,
 }
 
+impl Journey {
+    /// When the last request had ended.
+    pub fn ended(&self) -> f64 {
+        let ended = self.requests.iter().map(|request| request.ended);
+        ended.fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+impl Journey {
+    /// A journey of writes, for tests.
+    pub fn of(requests: Vec<Request>) -> Self {
+        Self {
+            requests,
+            reads: Vec::new(),
+            began: String::new(),
+            clock_stepped: 0.0,
+            cpu: 0.0,
+        }
+    }
+}
+
 /// What one look at the application showed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,4 +90,10 @@ pub struct Read {
     pub sent: f64,
     pub ended: f64,
     pub seen: Seen,
+}
+
+impl Read {
+    pub fn failed(&self) -> bool {
+        matches!(self.seen, Seen::Failed(_))
+    }
 }

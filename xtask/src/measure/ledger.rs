@@ -140,14 +140,25 @@ impl Ledger {
         self.lock().under_way
     }
 
-    /// The first request that was sent at or after `since` and failed.
-    pub fn first_failure(&self, since: f64) -> Option<Request> {
+    /// Whether any request, write or look, has failed at or after `since`. Which
+    /// one was sent first is known at the end alone: some hang.
+    pub fn has_failed_since(&self, since: f64) -> bool {
         let inner = self.lock();
-        let failures = inner
-            .ended
-            .iter()
-            .filter(|r| r.sent >= since && !r.acknowledged());
-        failures.min_by(|a, b| a.sent.total_cmp(&b.sent)).cloned()
+        let mut writes = inner.ended.iter();
+        let mut looks = inner.reads.iter();
+        writes.any(|r| r.ended >= since && !r.acknowledged())
+            || looks.any(|look| look.ended >= since && look.failed())
+    }
+
+    /// Why the first write was refused that failed at or after `since`.
+    pub fn first_refusal(&self, since: f64) -> Option<String> {
+        let inner = self.lock();
+        let ended = inner.ended.iter().filter(|r| r.ended >= since);
+        let mut reasons = ended.filter_map(|r| match &r.outcome {
+            Outcome::Failed { reason } => Some(reason.clone()),
+            Outcome::Acknowledged { .. } => None,
+        });
+        reasons.next()
     }
 
     /// How many requests sent at or after `since` were acknowledged.

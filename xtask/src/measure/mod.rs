@@ -3,12 +3,14 @@
 
 pub mod client;
 pub mod compare;
+pub mod downtime;
 pub mod drill;
 pub mod figures;
 #[cfg(test)]
 mod honesty;
 pub mod journey;
 pub mod ledger;
+pub mod promise;
 pub mod reader;
 pub mod result;
 pub mod schedule;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::config::Limits;
 
 use super::compare::{Lost, Verdict, seconds_lost};
+use super::downtime::Downtime;
 use super::figures::{ClientFigures, milliseconds};
 use super::journey::Request;
 use super::schedule::ScheduleLoss;
@@ -49,6 +50,18 @@ pub struct ScenarioResult {
     pub versions: BTreeMap<String, String>,
     /// Where this document and the ledger are kept.
     pub run: String,
+}
+
+impl ScenarioResult {
+    /// Where nothing is restored, nothing may be lost, whatever protects the lab.
+    pub fn insist_on_no_loss(&mut self) {
+        let said = format!("{} acknowledged rows are missing", self.rpo.lost);
+        if self.rpo.lost > 0 {
+            self.broken.push(said);
+        }
+        self.rpo.lost_unexcused = self.rpo.lost;
+        self.passed = self.broken.is_empty();
+    }
 }
 
 /// A moment that was drawn for a run.
@@ -124,6 +137,11 @@ pub struct Rpo {
     pub lost: usize,
     pub lost_ids: Vec<i64>,
     pub seconds: f64,
+    /// How many of the lost rows were there before the run: they are none of
+    /// the acknowledged ones.
+    pub lost_from_before: usize,
+    /// How many of the lost rows had to be kept under every protection.
+    pub lost_unexcused: usize,
     /// What the newest snapshot from before the disaster would have lost; with
     /// `backup_age_seconds`, that is one that was taken on purpose.
     pub snapshot_only_lost: usize,
@@ -145,6 +163,9 @@ pub struct Rto {
     /// no such time is in the figure.
     pub operator_delay_seconds: Option<f64>,
     pub phases: Vec<Phase>,
+    /// The service was not back when the client ended: it is longer than that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,6 +190,8 @@ pub struct KillFigures {
     /// `hard` or `graceful`.
     pub how: &'static str,
     pub failed: usize,
+    /// Looks of the reader that failed.
+    pub reads_failed: usize,
     /// Requests under way at that moment, over all replicas.
     pub under_way: usize,
     /// Until as many replicas as before were ready again.
@@ -187,6 +210,9 @@ impl Rpo {
         Self {
             acknowledged: requests.iter().filter(|r| r.acknowledged()).count(),
             lost: verdict.lost.len(),
+            lost_from_before: verdict.lost.iter().filter(|l| l.sent.is_none()).count(),
+            // Whatever it restored decides; a run that restores nothing excuses none.
+            lost_unexcused: verdict.lost.len(),
             lost_ids: verdict.lost_ids(),
             seconds: milliseconds(seconds_lost(&verdict.lost, disaster)),
             snapshot_only_lost: snapshot_only.len(),
@@ -236,6 +262,19 @@ impl Rto {
             began: (!phases.is_empty()).then_some(milliseconds(start)),
             operator_delay_seconds: None,
             phases,
+            open: false,
+        }
+    }
+
+    /// Of a downtime, with the phases between its detection and its end; to the
+    /// end of the client where the service was not back by then.
+    pub fn of(downtime: &Downtime, between: &[(&'static str, f64)], client_ended: f64) -> Self {
+        let mut phases = vec![("detected", downtime.detected)];
+        phases.extend(between);
+        phases.push(("serving", downtime.back.unwrap_or(client_ended)));
+        Self {
+            open: downtime.back.is_none(),
+            ..Self::new(downtime.began, &phases)
         }
     }
 }

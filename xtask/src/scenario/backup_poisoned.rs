@@ -74,7 +74,7 @@ fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
     let newest = app::points(engine)?.points.into_iter().take(POISONED);
     for name in newest.map(|point| point.name) {
-        if verifies(engine, &name)? {
+        if app::verifies(engine, &name)? {
             let said = format!("{name} was damaged, and its verification found nothing");
             return Err(Failure::promise(said)
                 .next("cargo xtask restore --list")
@@ -84,17 +84,13 @@ fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
     Ok(())
 }
 
-fn verifies(engine: &dyn Engine, name: &str) -> Result<bool> {
-    Ok(engine.pra(&["verify", "--json", name])?.status.success())
-}
-
 fn restore(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
     let restored = outage::restore_latest(ctx, engine)?;
     let point = restored.as_ref().and_then(|done| done.point.as_deref());
     let Some(point) = point else {
         return Ok(restored);
     };
-    if !verifies(engine, point)? {
+    if !app::verifies(engine, point)? {
         let said = format!("the damaged point {point} was restored");
         return Err(Failure::promise(said).next("cargo xtask undo").into());
     }

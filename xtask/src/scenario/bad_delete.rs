@@ -7,6 +7,7 @@ use crate::app::{self, Restored};
 use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
+use crate::measure::downtime::{self, Downtime, Failure, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
@@ -46,6 +47,8 @@ struct Played {
     point: String,
     backup: Backup,
     deleted: f64,
+    /// The delete was over: what came later is to be kept.
+    over: f64,
     found: f64,
     decided: Option<(&'static str, f64)>,
     restored: f64,
@@ -62,25 +65,41 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let played = course(run, engine, client.ledger(), journal)?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let outcome = Outcome::settle(client, before, engine)?;
-    let snapshot_only = outcome.snapshot_only(&played.point, played.deleted, engine)?;
+    let mut outcome = Outcome::settle(client, before, engine)?;
+    outcome.read_point(&played.point, engine)?;
+    let snapshot_only = outcome.snapshot_only(played.deleted);
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    // Users were without their rows from the delete on, though nothing failed.
-    let mut phases = vec![("detected", played.found)];
-    phases.extend(played.decided);
-    phases.extend([("restored", played.restored), ("serving", played.kept)]);
-    let rto = Rto::new(played.deleted, &phases);
+    let failures = Failures::new(&outcome.journey, &[played.deleted]);
+    let downtime = downtime(&played, &failures.of[0], &outcome);
+    let mut between = Vec::from_iter(played.decided);
+    between.push(("restored", played.restored));
+    let rto = Rto::of(&downtime, &between, outcome.journey.ended());
     let requests = &outcome.journey.requests;
     let mut rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, played.deleted);
     outcome.beside_schedule(&mut rpo, &steady, played.backup, played.deleted);
     let without_rows = (played.deleted - wait::UNDER_WAY.as_secs_f64(), played.kept);
     let mut result = outcome.result(run, engine, steady, rpo, rto, Some(without_rows))?;
-    result.protected_seconds = Some(milliseconds(played.protected - played.deleted));
+    outcome.judge_losses(played.over, &mut result);
+    result.doubts.extend(failures.doubt());
+    result.protected_seconds = Some(milliseconds(played.protected - downtime.began));
     result.lessons = lessons(&result, &played);
     result.moments = played.moments;
     Ok(result)
+}
+
+/// Users were without their rows from the delete on, though nothing failed, and
+/// until all of them were back and no request failed any more.
+fn downtime(played: &Played, failures: &[Failure], outcome: &Outcome) -> Downtime {
+    let (journey, after) = (&outcome.journey, &outcome.after);
+    let seen = Downtime::of(failures, journey, after, played.kept);
+    let back = || downtime::first_verified(&journey.requests, after, played.kept);
+    Downtime {
+        began: seen.map_or(played.deleted, |seen| seen.began.min(played.deleted)),
+        detected: played.found,
+        back: seen.map_or_else(back, |seen| seen.back),
+    }
 }
 
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
@@ -139,6 +158,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         point,
         backup: course.backup(0),
         deleted: struck.began,
+        over: struck.ended,
         found,
         decided,
         restored,

@@ -13,8 +13,7 @@ use crate::engine::Engine;
 use crate::exec::quote;
 use crate::failure::{self, Failure};
 use crate::measure::client::Client;
-use crate::measure::compare::{self, Lost, Rows};
-use crate::measure::journey::Request;
+use crate::measure::compare::Lost;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
 use crate::scenario::mark::Mark;
@@ -38,7 +37,8 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let without_copy = everything(&outcome, outage.gone);
+    // Snapshots and journal went with the cluster.
+    let without_copy = outcome.snapshot_only(outage.gone);
     let missing = missing(&outcome.verdict.lost, exported);
     let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
     if missing > 0 {
@@ -94,7 +94,7 @@ fn recover(
     file: &Path,
 ) -> Result<(Outage, Restored)> {
     let struck = course.act(DISASTER, |_, engine| engine.down())?;
-    let first_failure = course.noticed(struck.began)?;
+    course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided()?);
     let provisioned = course.act(REBUILD, copy::up_closed)?.ended;
     // Where lab.toml leaves the port open, the new lab has another one.
@@ -113,8 +113,8 @@ fn recover(
     unfinished.done()?;
     phases.extend([("provisioned", provisioned), ("restored", restored.ended)]);
     let outage = Outage {
+        struck: struck.began,
         gone: struck.ended,
-        first_failure,
         // No schedule makes copies.
         backup: None,
         phases,
@@ -124,18 +124,11 @@ fn recover(
     Ok((outage, report))
 }
 
-/// How many of the lost rows the copy had to hold.
+/// How many of the lost rows the copy had to hold, beside those from before the
+/// run.
 fn missing(lost: &[Lost], exported: f64) -> usize {
-    let promised = |lost: &&Lost| lost.acknowledged.is_none_or(|at| at <= exported);
+    let promised = |lost: &&Lost| lost.acknowledged.is_some_and(|at| at <= exported);
     lost.iter().filter(promised).count()
-}
-
-/// What would have been lost without the copy: snapshots and journal went with
-/// the cluster.
-fn everything(outcome: &Outcome, gone: f64) -> Vec<Lost> {
-    let requests = outcome.journey.requests.iter();
-    let earlier: Vec<Request> = requests.filter(|r| r.ended <= gone).cloned().collect();
-    compare::compare(&outcome.before, &earlier, &Rows::new()).lost
 }
 
 /// Adopts the copy of a run that was cut off, onto a lab that has nothing yet.

@@ -9,7 +9,6 @@ use anyhow::Result;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::measure::figures::milliseconds;
-use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Moment;
 use crate::measure::schedule::Backup;
@@ -105,10 +104,10 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// The first request to fail since a moment: users notice.
-    pub fn noticed(&self, since: f64) -> Result<Request> {
+    /// Waits for the first request to fail since a moment: users notice.
+    pub fn noticed(&self, since: f64) -> Result<()> {
         wait::until(wait::FAILURE_NOTICED, || {
-            Ok(self.ledger.first_failure(since))
+            Ok(self.ledger.has_failed_since(since).then_some(()))
         })
     }
 

@@ -8,6 +8,7 @@ use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
+use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::journey::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
@@ -65,17 +66,21 @@ impl Volume {
     }
 }
 
-/// A time in which writes were refused, in seconds of the ledger's clock.
+/// A time in which a volume was full, in seconds of the ledger's clock.
+struct Full {
+    volume: &'static str,
+    began: f64,
+    decided: Option<(&'static str, f64)>,
+    /// There was room again.
+    freed: f64,
+    /// A new verified backup existed.
+    protected: f64,
+}
+
+/// What users met of it.
 struct Refusal {
     volume: &'static str,
-    /// The first refused write: when it was sent, and when its answer came.
-    began: f64,
-    detected: f64,
-    decided: Option<(&'static str, f64)>,
-    /// There was room again, and when that was known to have helped.
-    freed: f64,
-    served: f64,
-    /// A new verified backup existed.
+    rto: Rto,
     protected: f64,
 }
 
@@ -90,9 +95,10 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         outage::verified_backup,
     )?;
     let journal = steady.protection == Protection::Journal.name();
-    let mut refusals = Vec::new();
-    refusals.extend(fill_backup(&course, &steady.url, journal)?);
-    refusals.push(fill_data(&course, &steady.url)?);
+    let full = [
+        fill_backup(&course, &steady.url, journal)?,
+        fill_data(&course, &steady.url)?,
+    ];
     let moments = course.into_moments();
     unfinished.done()?;
 
@@ -101,21 +107,19 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let times = refusals.iter().map(|one| time(one, &outcome));
-    let mut times = times.collect::<Result<Vec<_>>>()?;
-    let lessons_of_times = lesson_of_times(&refusals, &times);
-    let longest = (0..times.len()).max_by(|a, b| times[*a].seconds.total_cmp(&times[*b].seconds));
+    let failures = Failures::new(&outcome.journey, &full.each_ref().map(|one| one.began));
+    let refusals = refusals(&full, &failures, &outcome);
+    let lessons_of_times = lesson_of_times(&refusals);
+    let longest = refusals
+        .into_iter()
+        .max_by(|a, b| a.rto.seconds.total_cmp(&b.rto.seconds));
     let longest = longest.context("no write was refused")?;
-    let rto = times.swap_remove(longest);
-    let refusal = &refusals[longest];
-    let rpo = Rpo::new(
-        &outcome.journey.requests,
-        &outcome.verdict,
-        &[],
-        refusal.began,
-    );
-    let mut result = outcome.result(run, engine, steady, rpo, rto, None)?;
-    result.protected_seconds = Some(milliseconds(refusal.protected - refusal.began));
+    let began = longest.rto.began.unwrap_or_default();
+    let requests = &outcome.journey.requests;
+    let rpo = Rpo::new(requests, &outcome.verdict, &[], began);
+    let mut result = outcome.result(run, engine, steady, rpo, longest.rto, None)?;
+    result.protected_seconds = Some(milliseconds(longest.protected - began));
+    result.doubts.extend(failures.doubt());
     result.moments = moments;
     judge(&outcome, &mut result);
     result.lessons = lessons(&result, lessons_of_times);
@@ -142,25 +146,27 @@ pub fn make_room(engine: &dyn Engine) -> Result<()> {
 
 /// No point can be made any more; writes are refused when the journal has used
 /// up its room, and without a journal not at all.
-fn fill_backup(course: &Course, url: &str, journal: bool) -> Result<Option<Refusal>> {
-    let full = fill(course, &BACKUP, url)?;
+fn fill_backup(course: &Course, url: &str, journal: bool) -> Result<Full> {
+    let began = fill(course, &BACKUP, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     let said = refused_backup(course)?;
     step.done(said);
-    if !journal {
-        make_room_again(course, &BACKUP)?;
-        return Ok(None);
-    }
-    refusal(course, &BACKUP, full).map(Some)
+    let decided = if journal {
+        await_refusal(course, began)?
+    } else {
+        None
+    };
+    make_room_again(course, &BACKUP, began, decided)
 }
 
 /// Writes are refused at once; a backup needs no room there.
-fn fill_data(course: &Course, url: &str) -> Result<Refusal> {
-    let full = fill(course, &DATA, url)?;
+fn fill_data(course: &Course, url: &str) -> Result<Full> {
+    let began = fill(course, &DATA, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     attempt(course.run.ctx, course.engine)?;
     step.done("taken: it needs no room there");
-    refusal(course, &DATA, full)
+    let decided = await_refusal(course, began)?;
+    make_room_again(course, &DATA, began, decided)
 }
 
 /// Fills a volume; returns when that began.
@@ -202,65 +208,64 @@ fn refused_backup(course: &Course) -> Result<String> {
     }
 }
 
-/// Awaits the first refused write, makes room, and sees that writes and backups
-/// go on by themselves.
-fn refusal(course: &Course, volume: &Volume, full: f64) -> Result<Refusal> {
+/// Returns when somebody had decided what to do about it, where that is asked for.
+fn await_refusal(course: &Course, full: f64) -> Result<Option<(&'static str, f64)>> {
     let step = course
         .run
         .ctx
         .ui
         .step("writing on until a write is refused");
-    let noticed = || Ok(course.ledger.first_failure(full));
-    let first = wait::until(wait::VOLUME_FULL, noticed)?;
-    step.done(match &first.outcome {
-        Answer::Failed { reason } => reason,
-        Answer::Acknowledged { .. } => "",
-    });
-    let decided = course.decided()?;
-    let (freed, served, protected) = make_room_again(course, volume)?;
-    Ok(Refusal {
-        volume: volume.claim,
-        began: first.sent,
-        detected: first.ended,
-        decided,
-        freed,
-        served,
-        protected,
-    })
+    let refused = || Ok(course.ledger.first_refusal(full));
+    step.done(wait::until(wait::VOLUME_FULL, refused)?);
+    course.decided()
 }
 
-/// Returns when there was room, when writes had gone on, and when all was
-/// protected again.
-fn make_room_again(course: &Course, volume: &Volume) -> Result<(f64, f64, f64)> {
+/// Makes room in a volume that was full since `began`, and sees that writes and
+/// backups go on by themselves.
+fn make_room_again(
+    course: &Course,
+    volume: &Volume,
+    began: f64,
+    decided: Option<(&'static str, f64)>,
+) -> Result<Full> {
     let words = format!("{} has room again", volume.claim);
     let freed = course.act(&words, |_, engine| volume.empty(engine))?.ended;
     let step = course.run.ctx.ui.step("writes go on by themselves");
     course
         .run
         .acknowledged(course.ledger, freed, ACKNOWLEDGED_AFTER)?;
-    let served = course.ledger.now();
     step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
-    Ok((freed, served, protected))
+    Ok(Full {
+        volume: volume.claim,
+        began,
+        decided,
+        freed,
+        protected,
+    })
 }
 
-/// How long writes were refused, as the client saw it.
-fn time(refusal: &Refusal, outcome: &Outcome) -> Result<Rto> {
-    let last = outcome.last_failure(refusal.served, refusal.began);
-    let back = outcome.first_verified(last);
-    let back = back.context("no write was acknowledged after there was room again")?;
-    let mut ends = vec![("detected", refusal.detected)];
-    ends.extend(refusal.decided);
-    ends.extend([("freed", refusal.freed), ("serving", back.ended)]);
-    Ok(Rto::new(refusal.began, &ends))
+/// How long writes were refused for each volume for which they were, as the
+/// client saw it.
+fn refusals(full: &[Full], failures: &Failures, outcome: &Outcome) -> Vec<Refusal> {
+    let journey = &outcome.journey;
+    let each = full.iter().zip(&failures.of);
+    let refused = each.filter_map(|(one, failed)| {
+        let downtime = Downtime::of(failed, journey, &outcome.after, one.began)?;
+        let mut between = Vec::from_iter(one.decided);
+        between.push(("freed", one.freed));
+        Some(Refusal {
+            volume: one.volume,
+            rto: Rto::of(&downtime, &between, journey.ended()),
+            protected: one.protected,
+        })
+    });
+    refused.collect()
 }
 
 /// Nothing may be lost, every refusal has to say why, and reading goes on.
 fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
     let mut found = Vec::new();
-    if result.rpo.lost > 0 {
-        found.push(format!("{} acknowledged rows are missing", result.rpo.lost));
-    }
     let reasons = outcome.journey.requests.iter().filter_map(|request| {
         let Answer::Failed { reason } = &request.outcome else {
             return None;
@@ -286,15 +291,13 @@ fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
     if let Some(first) = reads.first() {
         found.push(format!("{} reads failed, the first: {first}", reads.len()));
     }
-    // Said already where it is an objective too.
-    found.retain(|one| !result.broken.contains(one));
     result.broken.extend(found);
-    result.passed = result.broken.is_empty();
+    result.insist_on_no_loss();
 }
 
-fn lesson_of_times(refusals: &[Refusal], times: &[Rto]) -> String {
-    let each = refusals.iter().zip(times);
-    let each = each.map(|(one, time)| format!("{} s for {}", time.seconds, one.volume));
+fn lesson_of_times(refusals: &[Refusal]) -> String {
+    let each = refusals.iter();
+    let each = each.map(|one| format!("{} s for {}", one.rto.seconds, one.volume));
     each.collect::<Vec<_>>().join(", ")
 }
 

@@ -29,18 +29,15 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let played = course(run, engine, client.ledger())?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let outcome = Outcome::settle(client, before, engine)?;
-    let snapshot_only = outcome.snapshot_only(&played.point, played.outage.gone, engine)?;
+    let mut outcome = Outcome::settle(client, before, engine)?;
+    outcome.read_point(&played.point, engine)?;
+    let snapshot_only = outcome.snapshot_only(played.outage.gone);
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
     let outage = played.outage;
     let mut result = outage.result(run, engine, steady, &outcome, &snapshot_only)?;
-    if result.rpo.lost > 0 {
-        let said = format!("{} acknowledged rows are missing", result.rpo.lost);
-        result.broken.push(said);
-        result.passed = false;
-    }
+    result.insist_on_no_loss();
     result.lessons = lessons(&result, &played.node);
     Ok(result)
 }
@@ -59,7 +56,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
     let struck = course.act(DISASTER, |_, engine| engine.stop_node())?;
-    let first_failure = course.noticed(struck.began)?;
+    course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided()?);
     let returned = course.act(RETURN, |_, engine| engine.start_nodes())?.ended;
     course.served_again(returned)?;
@@ -70,8 +67,8 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
         point,
         node: struck.value,
         outage: Outage {
+            struck: struck.began,
             gone: struck.ended,
-            first_failure,
             backup: Some(course.backup(0)),
             phases,
             protected,

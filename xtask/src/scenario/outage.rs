@@ -8,8 +8,8 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::compare::Lost;
+use crate::measure::downtime::{self, Downtime, Failures};
 use crate::measure::figures::milliseconds;
-use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
@@ -37,9 +37,10 @@ pub struct Disaster {
 
 /// An outage and the recovery from it, in seconds of the ledger's clock.
 pub struct Outage {
+    /// The disaster began.
+    pub struck: f64,
     /// The data were unreachable for good.
     pub gone: f64,
-    pub first_failure: Request,
     /// The backup from before, where snapshots alone would have come back to it.
     pub backup: Option<Backup>,
     /// The phases between noticing and serving, and when each ended; with the
@@ -54,7 +55,7 @@ impl Outage {
     /// The result of the run, but for what there is to learn from it.
     ///
     /// # Errors
-    /// Where the service never came back.
+    /// Where no request failed.
     pub fn result(
         self,
         run: &Run,
@@ -63,25 +64,28 @@ impl Outage {
         outcome: &Outcome,
         snapshot_only: &[Lost],
     ) -> Result<ScenarioResult> {
-        let requests = &outcome.journey.requests;
-        let first = &self.first_failure;
-        let recovered = self.phases.last().map_or(self.gone, |(_, at)| *at);
-        let serving = outcome
-            .first_verified(outcome.last_failure(recovered, first.sent.max(self.gone)))
-            .context("no write after the disaster was acknowledged and is there")?
-            .ended;
-        let mut phases = vec![("detected", first.ended)];
-        phases.extend(self.phases);
-        phases.push(("serving", serving));
-        let rto = Rto::new(first.sent, &phases);
+        let (journey, after) = (&outcome.journey, &outcome.after);
+        let failures = Failures::new(journey, &[self.struck]);
+        let downtime = Downtime::of(&failures.of[0], journey, after, self.gone)
+            .context("no request failed after the disaster")?;
+        let rto = Rto::of(&downtime, &self.phases, journey.ended());
+        let requests = &journey.requests;
         let unreachable = outcome::unreachable_since(requests, self.gone);
         let mut rpo = Rpo::new(requests, &outcome.verdict, snapshot_only, unreachable);
         if let Some(backup) = self.backup {
             outcome.beside_schedule(&mut rpo, &steady, backup, unreachable);
         }
-        let outage = (first.sent.min(unreachable), serving);
-        let mut result = outcome.result(run, engine, steady, rpo, rto, Some(outage))?;
-        result.protected_seconds = Some(milliseconds(self.protected - first.sent));
+        let recovered = self.phases.last().map_or(self.gone, |(_, at)| *at);
+        // A second outage is no excuse for what readers see before it.
+        let served = downtime::first_verified(requests, after, recovered);
+        let unseen = (
+            downtime.began.min(unreachable),
+            served.unwrap_or(journey.ended()),
+        );
+        let mut result = outcome.result(run, engine, steady, rpo, rto, Some(unseen))?;
+        outcome.judge_losses(recovered, &mut result);
+        result.doubts.extend(failures.doubt());
+        result.protected_seconds = Some(milliseconds(self.protected - downtime.began));
         result.moments = self.moments;
         Ok(result)
     }
@@ -104,14 +108,19 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
     let (outage, report) = course(disaster, run, engine, client.ledger())?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let outcome = Outcome::settle(client, before, engine)?;
+    let mut outcome = Outcome::settle(client, before, engine)?;
     let point = report.point.as_deref();
     let point = point.context("the restore began with no point")?;
-    let snapshot_only = outcome.snapshot_only(point, outage.gone, engine)?;
+    outcome.read_point(point, engine)?;
+    outcome.read_newer_points(engine)?;
+    let snapshot_only = outcome.snapshot_only(outage.gone);
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
     let mut result = outage.result(run, engine, steady, &outcome, &snapshot_only)?;
+    if disaster.untouched {
+        result.insist_on_no_loss();
+    }
     result.lessons = lessons(disaster, &result, &report);
     Ok(result)
 }
@@ -134,7 +143,7 @@ fn course(
     let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
     let words = format!("disaster: {}", disaster.breaks);
     let struck = course.act(&words, disaster.strike)?;
-    let first_failure = course.noticed(struck.began)?;
+    course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided()?);
     let provisioned = course.act("infrastructure recreated", provision)?.ended;
     let restored = course.act("restore", disaster.restore)?;
@@ -146,8 +155,8 @@ fn course(
     phases.extend([("provisioned", provisioned), ("restored", restored.ended)]);
     let backup = course.backup(disaster.points_lost);
     let outage = Outage {
+        struck: struck.began,
         gone: struck.ended,
-        first_failure,
         backup: (!disaster.untouched).then_some(backup),
         phases,
         protected,
@@ -240,6 +249,11 @@ fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> V
             report.replayed
         ),
         (_, 0) => format!("RPO: nothing was lost: no write was acknowledged after {point}."),
+        (_, lost) if rpo.lost_unexcused > 0 => format!(
+            "RPO: {lost} rows were lost, and {} of them had to be kept whatever protects the lab: \
+             the recovery did not do what it says.",
+            rpo.lost_unexcused
+        ),
         (_, lost) => format!(
             "RPO: {lost} of {} acknowledged rows were lost, {} s worth: they came after {point}, \
              and only a journal could have kept them.",

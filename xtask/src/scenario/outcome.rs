@@ -8,6 +8,7 @@ use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
 use crate::measure::figures::{ClientFigures, milliseconds};
 use crate::measure::journey::{Journey, Request};
+use crate::measure::promise::{self, Held};
 use crate::measure::reader;
 use crate::measure::result::{Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
 use crate::measure::schedule::{Backup, ScheduleLoss};
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub before: Rows,
     pub after: Rows,
     pub verdict: Verdict,
+    /// What restore points held that bear on the verdict.
+    points: Vec<Held>,
 }
 
 impl Outcome {
@@ -33,45 +36,54 @@ impl Outcome {
             before,
             after,
             verdict,
+            points: Vec::new(),
         })
     }
 
-    /// When the first request sent at or after `since` was acknowledged whose
-    /// row is really there: the service is back.
-    pub fn first_verified(&self, since: f64) -> Option<&Request> {
-        use crate::measure::journey::Outcome::Acknowledged;
-        let verified = self.journey.requests.iter().filter(|request| {
-            let Acknowledged { id, .. } = request.outcome else {
-                return false;
-            };
-            let row = self.after.get(&id);
-            request.sent >= since && row.is_some_and(|row| row.message == request.message)
-        });
-        verified.min_by(|a, b| a.ended.total_cmp(&b.ended))
+    /// Reads what a restore point holds: the restored one first.
+    pub fn read_point(&mut self, name: &str, engine: &dyn Engine) -> Result<()> {
+        let rows = app::dump_point(engine, name)?;
+        let name = name.to_owned();
+        self.points.push(Held { name, rows });
+        Ok(())
     }
 
-    /// When the last request failed that was sent until `restored`, no earlier
-    /// than `gone`: while some are served and others are not, the service is
-    /// not back.
-    pub fn last_failure(&self, restored: f64, gone: f64) -> f64 {
-        let requests = self.journey.requests.iter();
-        let failed = requests.filter(|r| !r.acknowledged() && r.sent <= restored);
-        failed.map(|r| r.sent).fold(gone, f64::max)
+    /// Where rows are lost: reads the verified points that are newer than the
+    /// restored one, since one of them was the one to restore.
+    pub fn read_newer_points(&mut self, engine: &dyn Engine) -> Result<()> {
+        if self.verdict.lost.is_empty() {
+            return Ok(());
+        }
+        let restored = self.points.first().map(|point| point.name.clone());
+        let listed = app::points(engine)?.points.into_iter();
+        let newer = listed.take_while(|point| Some(&point.name) != restored.as_ref());
+        for point in newer.filter(|point| point.status == "verified") {
+            if app::verifies(engine, &point.name)? {
+                self.read_point(&point.name, engine)?;
+            }
+        }
+        Ok(())
     }
 
-    /// What the snapshot `point` alone would have lost of what was acknowledged
-    /// until `disaster`: what came later was never the snapshot's to keep.
-    pub fn snapshot_only(
-        &self,
-        point: &str,
-        disaster: f64,
-        engine: &dyn Engine,
-    ) -> Result<Vec<Lost>> {
-        let kept = app::dump_point(engine, point)?;
+    /// What the first point that was read alone would have lost of what was
+    /// acknowledged until `disaster`: what came later was never the snapshot's to
+    /// keep. Everything, where there was no point.
+    pub fn snapshot_only(&self, disaster: f64) -> Vec<Lost> {
         let until = |request: &&Request| request.ended <= disaster;
         let requests = self.journey.requests.iter().filter(until);
         let earlier: Vec<Request> = requests.cloned().collect();
-        Ok(compare::compare(&self.before, &earlier, &kept).lost)
+        let nothing = Rows::new();
+        let kept = self.points.first().map_or(&nothing, |point| &point.rows);
+        compare::compare(&self.before, &earlier, kept).lost
+    }
+
+    /// Adds the losses that no protection excuses to what is broken; the data
+    /// were back at `recovered`.
+    pub fn judge_losses(&self, recovered: f64, result: &mut ScenarioResult) {
+        let broken = promise::broken(&self.verdict.lost, &self.points, recovered);
+        result.rpo.lost_unexcused = broken.rows;
+        result.broken.extend(broken.said);
+        result.passed = result.broken.is_empty();
     }
 
     /// Puts what the schedule alone would have lost beside what was lost, and how
@@ -131,6 +143,11 @@ impl Outcome {
         }
         let missed = result.objectives.iter().filter_map(Objective::missed);
         result.broken.extend(missed);
+        if result.rto.open {
+            let said = "requests failed until the client ended: the service was not back, and the \
+                        RTO is longer than what was seen of it";
+            result.broken.push(said.into());
+        }
         if !result.backups_resumed {
             result.broken.push("backups are still suspended".into());
         }

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 
 use crate::context::Context;
 use crate::engine::{Death, Engine};
+use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
-use crate::measure::journey::Request;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{KillFigures, Moment, Rpo, Rto, ScenarioResult};
 use crate::scenario::outcome::Outcome;
@@ -44,13 +44,14 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let moments = moments(&killed);
     let outcome = Outcome::settle(client, before, engine)?;
     run.steady_state(engine)?;
+    let failures = Failures::new(&outcome.journey, &killed.each_ref().map(|one| one.began));
     let requests = &outcome.journey.requests;
-    let kills = attribute(&killed, requests);
     let rpo = Rpo::new(requests, &outcome.verdict, &[], killed[0].began);
-    let mut result = outcome.result(run, engine, steady, rpo, outage(&outcome), None)?;
-    result.kills = kills;
+    let rto = longest_outage(&failures, &outcome);
+    let mut result = outcome.result(run, engine, steady, rpo, rto, None)?;
+    result.kills = figures(&killed, &failures);
     result.moments = moments;
-    judge(&killed, requests, &mut result);
+    judge(&killed, &failures, &mut result);
     result.lessons = lessons(&result);
     Ok(result)
 }
@@ -134,20 +135,15 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
     })
 }
 
-/// Which failures belong to which death: those that ended after it began and
-/// before the next one did.
-fn attribute(killed: &[Killed], requests: &[Request]) -> Vec<KillFigures> {
-    let figures = killed.iter().enumerate().map(|(index, one)| {
-        let next = killed
-            .get(index + 1)
-            .map_or(f64::INFINITY, |next| next.began);
-        let failed = requests
-            .iter()
-            .filter(|r| !r.acknowledged() && r.ended >= one.began && r.ended < next);
+fn figures(killed: &[Killed], failures: &Failures) -> Vec<KillFigures> {
+    let each = killed.iter().zip(&failures.of);
+    let figures = each.map(|(one, failed)| {
+        let writes = failed.iter().filter(|failure| failure.write).count();
         KillFigures {
             pod: one.pod.clone(),
             how: one.how,
-            failed: failed.count(),
+            failed: writes,
+            reads_failed: failed.len() - writes,
             under_way: one.under_way,
             replaced_seconds: milliseconds(one.replaced - one.began),
         }
@@ -155,53 +151,99 @@ fn attribute(killed: &[Killed], requests: &[Request]) -> Vec<KillFigures> {
     figures.collect()
 }
 
-/// The outage as the client saw it: none where no request failed.
-fn outage(outcome: &Outcome) -> Rto {
-    let failures = outcome
-        .journey
-        .requests
-        .iter()
-        .filter(|r| !r.acknowledged());
-    let first = failures.min_by(|a, b| a.sent.total_cmp(&b.sent));
-    let Some(first) = first else {
-        return Rto::new(0.0, &[]);
-    };
-    let back = outcome
-        .first_verified(first.sent)
-        .map_or(first.ended, |r| r.ended);
-    Rto::new(first.sent, &[("serving", back)])
+/// The longer one of the outages after each death, as the client saw them: none
+/// where no request failed.
+fn longest_outage(failures: &Failures, outcome: &Outcome) -> Rto {
+    let (journey, after) = (&outcome.journey, &outcome.after);
+    let times = failures.of.iter().filter_map(|failed| {
+        let downtime = Downtime::of(failed, journey, after, 0.0)?;
+        Some(Rto::of(&downtime, &[], journey.ended()))
+    });
+    let longest = times.max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    longest.unwrap_or_else(|| Rto::new(0.0, &[]))
 }
 
 /// None may fail for an orderly end; after a hard one only requests that were
-/// already on their way to that replica.
-fn judge(killed: &[Killed], requests: &[Request], result: &mut ScenarioResult) {
-    if result.rpo.lost > 0 {
-        result
-            .broken
-            .push(format!("{} acknowledged rows are missing", result.rpo.lost));
+/// already on their way to that replica. Later failures count, however late.
+fn judge(killed: &[Killed], failures: &Failures, result: &mut ScenarioResult) {
+    result.broken.extend(broken(killed, failures));
+    result.insist_on_no_loss();
+}
+
+fn broken(killed: &[Killed], failures: &Failures) -> Vec<String> {
+    let each = killed.iter().zip(&failures.of);
+    let mut broken: Vec<String> = each
+        .filter_map(|(one, failed)| {
+            let late = failed.iter().filter(|failure| failure.sent > one.ended);
+            match (one.how, failed.len(), late.count()) {
+                ("graceful", count @ 1.., _) => Some(format!(
+                    "{count} requests failed although {} was asked to stop in an orderly way",
+                    one.pod
+                )),
+                (_, _, late @ 1..) => Some(format!(
+                    "{late} requests failed that were sent after {} had died",
+                    one.pod
+                )),
+                _ => None,
+            }
+        })
+        .collect();
+    if !failures.before.is_empty() {
+        broken.push("requests failed although no replica was dying".into());
     }
-    for (one, figures) in killed.iter().zip(&result.kills) {
-        let late = requests.iter().filter(|request| {
-            let failed = !request.acknowledged() && request.ended >= one.began;
-            failed && request.sent > one.ended && request.sent < one.replaced
-        });
-        let late = late.count();
-        if one.how == "graceful" && figures.failed > 0 {
-            result.broken.push(format!(
-                "{} requests failed although {} was asked to stop in an orderly way",
-                figures.failed, one.pod
-            ));
-        } else if late > 0 {
-            result.broken.push(format!(
-                "{late} requests failed that were sent after {} had died",
-                one.pod
-            ));
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::downtime::Failure;
+
+    fn killed(how: &'static str, began: f64) -> Killed {
+        Killed {
+            pod: format!("flask-{how}"),
+            how,
+            began,
+            ended: began + 0.1,
+            replaced: began + 1.0,
+            under_way: 1,
         }
     }
-    if result.client.failed > result.kills.iter().map(|kill| kill.failed).sum() {
-        result
-            .broken
-            .push("requests failed although no replica was dying".into());
+
+    fn said(of: [&[f64]; 2]) -> Vec<String> {
+        let failures = of.map(|sent| {
+            let failures = sent.iter().map(|sent| Failure {
+                sent: *sent,
+                ended: sent + 0.05,
+                write: true,
+            });
+            failures.collect()
+        });
+        let failures = Failures {
+            before: Vec::new(),
+            of: failures.to_vec(),
+        };
+        broken(&[killed("hard", 2.0), killed("graceful", 6.0)], &failures)
     }
-    result.passed = result.broken.is_empty();
+
+    #[test]
+    fn only_what_was_on_its_way_to_a_killed_replica_may_fail() {
+        assert!(said([&[1.99, 2.05], &[]]).is_empty());
+        let late = said([&[1.99, 2.5], &[]]);
+        assert_eq!(
+            late,
+            ["1 requests failed that were sent after flask-hard had died"]
+        );
+        assert_eq!(said([&[], &[6.05]]).len(), 1);
+    }
+
+    #[test]
+    fn a_failure_long_after_the_replacement_counts() {
+        // The replica was replaced at 3.0.
+        let late = said([&[4.5, 5.0], &[]]);
+        assert_eq!(
+            late,
+            ["2 requests failed that were sent after flask-hard had died"]
+        );
+    }
 }
