@@ -10,7 +10,6 @@ from pra import (
     clock,
     copying,
     fileops,
-    history,
     layout,
     locks,
     manifest,
@@ -23,8 +22,7 @@ from pra import (
     segments,
     sqlite,
     steady,
-    targets,
-    timelines,
+    suspicion,
     volumes,
 )
 from pra.errors import Damaged, DiskFull, Refused, from_os_error, no_space
@@ -41,7 +39,7 @@ def run(settings: Settings, accept: bool = False) -> Point:
     """Make a point of the current database.
 
     Args:
-        accept: take the database as it is, also if it lost most of its rows.
+        accept: take the database as it is, also if it looks like an accident.
 
     Returns:
         The new point, verified or quarantined.
@@ -108,10 +106,12 @@ def _new_base(settings: Settings, where: Layout, known: list[Point], accept: boo
 
 def _make(settings: Settings, where: Layout, known: list[Point], accept: bool) -> Point:
     temporary, content = snapshot(where)
-    content["status"], content["reason"] = "verified", None
-    reason = None if accept else _suspicion(settings, where, known, content)
+    content["status"], content["reason"], content["accepted"] = "verified", None, accept
+    reason = None if accept else suspicion.reason(settings, where, known, temporary, content)
     if reason:
         content["status"], content["reason"] = "quarantined", reason
+        if content["position"]:
+            content["suspect_since"] = suspicion.since(where, known, content)
         same = _already_quarantined(known, content)
         if same:
             fileops.remove(temporary)
@@ -293,33 +293,6 @@ def _unpublish_half(where: Layout, path: str) -> None:
         half = layout.POINT_NAME.fullmatch(name) and fileops.size(where.manifest(name)) is None
         if half and fileops.identity(where.point(name)) == wanted:
             fileops.remove(where.point(name))
-
-
-def _suspicion(settings: Settings, where: Layout, known: list[Point], content: dict) -> str | None:
-    """Why a snapshot looks like an accident rather than like work; None if it does not."""
-    if content["position"] is None:
-        return schema.UNGUARDED
-    before = _rows_before(where, known, content["position"])
-    rows = content["rows"]
-    if before and rows == 0:
-        return f"the database became empty; it had {before} rows"
-    if before and rows * 100 < before * settings.shrink_percent:
-        return f"the database shrank from {before} to {rows} rows"
-    return None
-
-
-def _rows_before(where: Layout, known: list[Point], here: dict) -> int:
-    """Rows at the newest verified point of the database's own past, else at its beginning.
-
-    Its past, and not all there is: a restore to an older, smaller state is wanted and
-    must not look like a loss. But one that replays a loss does not make it good.
-    """
-    timeline = timelines.read(where, here["timeline"])
-    path = history.path_to(where, timeline) if timeline else None
-    for base in targets.base_candidates(path, known, None) if path else ():
-        if isinstance(base, Point) and base.status == "verified":
-            return base.manifest["rows"]
-    return here["start_rows"]
 
 
 def _already_quarantined(known: list[Point], content: dict) -> Point | None:

@@ -24,8 +24,10 @@ class Settings(NamedTuple):
             by the one that the volumes have.
         journal_given: the environment says which.
         workers, threads: of gunicorn.
-        shrink_percent: a snapshot with less than this share of the previous
-            rows is quarantined; 0 switches that off, an empty one stays suspect.
+        suspect_percent: a snapshot is quarantined in which this share of an earlier
+            point's rows is gone or overwritten; 0 switches that off, an empty one stays suspect.
+        suspect_rows: fewer rows than these are never too many.
+        suspect_backups: how many verified points a snapshot is compared over.
         keep_last, keep_hours, keep_days, keep_weeks: how many points are kept
             of the newest, and one each of the last hours, days and weeks.
         keep_safety_hours: how long what a restore replaced is kept.
@@ -46,7 +48,9 @@ class Settings(NamedTuple):
     journal_given: bool
     workers: int
     threads: int
-    shrink_percent: int
+    suspect_percent: int
+    suspect_rows: int
+    suspect_backups: int
     keep_last: int
     keep_hours: int
     keep_days: int
@@ -129,7 +133,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         journal_given="PRA_JOURNAL" in env,
         workers=_number(env, "PRA_WORKERS", 2, 1, 64),
         threads=_number(env, "PRA_THREADS", 4, 1, 256),
-        shrink_percent=_number(env, "PRA_SHRINK_PERCENT", 50, 0, 100),
+        suspect_percent=_number(env, "PRA_SUSPECT_PERCENT", 50, 0, 100),
+        suspect_rows=_number(env, "PRA_SUSPECT_ROWS", 5, 1, 1_000_000_000),
+        suspect_backups=_number(env, "PRA_SUSPECT_BACKUPS", 10, 1, 1000),
         keep_last=_number(env, "PRA_KEEP_LAST", 60, 2, 100_000),
         keep_hours=_number(env, "PRA_KEEP_HOURS", 24, 0, 10_000),
         keep_days=_number(env, "PRA_KEEP_DAYS", 7, 0, 10_000),

@@ -138,9 +138,14 @@ def open_new(path: str) -> apsw.Connection:
 
 def open_resting(path: str) -> apsw.Connection:
     """Open a file that nobody writes, read-only, leaving nothing beside it."""
+    return apsw.Connection(resting(path), flags=_READ_ONLY, vfs=checksums())
+
+
+def resting(path: str) -> str:
+    """The URI of a file that nobody writes."""
     # The characters that mean something in a URI of SQLite: https://sqlite.org/uri.html
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return apsw.Connection(f"file:{quoted}?immutable=1", flags=_READ_ONLY, vfs=checksums())
+    return f"file:{quoted}?immutable=1"
 
 
 #: What a checksum that does not fit means; which of the two, nobody can tell from the page.

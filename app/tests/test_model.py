@@ -36,7 +36,7 @@ class Model(RuleBasedStateMachine):
                 "PRA_DATA_DIR": self.where.data,
                 "PRA_BACKUP_DIR": self.where.backup,
                 "PRA_JOURNAL": "required",
-                "PRA_SHRINK_PERCENT": "0",
+                "PRA_SUSPECT_PERCENT": "0",
                 "PRA_KEEP_LAST": "3",
             }
         )

@@ -18,7 +18,7 @@ MANIFESTS = sorted([*ROOT.glob("k8s/*.yaml"), *ROOT.glob("pra/*.yaml")])
         ("PRA_JOURNAL", "on"),
         ("PRA_WORKERS", "0"),
         ("PRA_THREADS", "many"),
-        ("PRA_SHRINK_PERCENT", "101"),
+        ("PRA_SUSPECT_PERCENT", "101"),
         ("PORT", "65536"),
         ("PRA_DATA_DIR", "data"),
         ("PRA_BACKUP_DIR", "/data"),
