@@ -76,6 +76,9 @@ def _once_more(settings: Settings, where: Layout, accept: bool) -> Point:
 
 
 def _run(settings: Settings, where: Layout, accept: bool) -> Point:
+    if accept:
+        rebase.accept_missing(where)
+    rebase.refuse_missing(where, _DOING)
     known = points.scan(where)
     if settings.journal == "off":
         if accept and not rebase.guarded(where):

@@ -6,6 +6,7 @@ restore is noticed by the next request and no old file is written to.
 """
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,17 @@ from typing import TypeVar
 
 import apsw
 
-from pra import beside, fileops, followed, locks, room, schema, segments, settling, sqlite, volumes
+from pra import (
+    fileops,
+    followed,
+    locks,
+    room,
+    schema,
+    settling,
+    sqlite,
+    volumes,
+    witness,
+)
 from pra.errors import (
     OutcomeUnknown,
     PraError,
@@ -22,10 +33,13 @@ from pra.errors import (
     VolumeGone,
     from_os_error,
 )
+from pra.handle import Handle, first_look
 from pra.journal import Journal
 from pra.settings import Settings
+from pra.witness import Witness
 from pra.writing import Writer, Written
 
+logger = logging.getLogger("pra")
 T = TypeVar("T")
 #: How often a path may change under an opening before it is called a failure.
 _OPEN_TRIES = 5
@@ -40,7 +54,7 @@ class Database:
         self.writer = Writer(self.layout, settings.journal)
         self._watch, self._watching = Journal(self.layout), threading.Lock()
         self._guard = threading.Lock()
-        self._idle: list[_Handle] = []
+        self._idle: list[Handle] = []
         self._turns: list[tuple[int, locks.Turn]] = []
         # A sync of the log failed: nothing may be written before the log is empty.
         self._log_failed = False
@@ -67,7 +81,7 @@ class Database:
             OutcomeUnknown: it may or may not have been written.
         """
         with sqlite.errors(doing):
-            entry, written = self._in_turn(doing, lambda: self._commit(doing, work))
+            entry, written = self.in_turn(doing, lambda: self._commit(doing, work))
             try:
                 self._settle(entry, doing, written)
             except BaseException:
@@ -76,18 +90,22 @@ class Database:
         self.give_back(entry)
         return written.result
 
-    def _commit(self, doing: str, work: Callable) -> tuple["_Handle", Written]:
+    def _commit(self, doing: str, work: Callable) -> tuple[Handle, Written]:
         entry = self.checkout(doing)
+        if not entry.log_name.holds():
+            self.rescue(entry, doing)
+            entry = self.checkout(doing)
         try:
             return entry, self._run(entry, doing, work)
         except BaseException:
             entry.close()
             raise
 
-    def _run(self, entry: "_Handle", doing: str, work: Callable) -> Written:
+    def _run(self, entry: Handle, doing: str, work: Callable) -> Written:
         try:
             room.reserve_write(self.layout)
             log = entry.open_log()
+            known = entry.witness(create=self._settings.journal == "off").last()
         except OSError as error:
             raise from_os_error(doing, error) from error
         if self._log_failed or log.failed:
@@ -99,7 +117,9 @@ class Database:
                     "try again in a moment; check the data volume",
                 )
             self._log_failed = False
-        return self.writer.run(entry.conn, doing, work, lambda: self._sync_before_sealing(log))
+        return self.writer.run(
+            entry.conn, doing, work, lambda: self._sync_before_sealing(log), known
+        )
 
     def _sync_before_sealing(self, log: settling.Log) -> None:
         """Sync the log while a transaction is under way, which ends if that fails."""
@@ -115,13 +135,15 @@ class Database:
         self._log_failed = True
         log.note_failure()
 
-    def _settle(self, entry: "_Handle", doing: str, written: Written) -> None:
+    def _settle(self, entry: Handle, doing: str, written: Written) -> None:
         """Wait for both disks; where one fails, see to it that the next write is safe."""
         record, log = written.record, entry.open_log()
         segment = entry.segment(record.file) if record else None
         failed_journal, failed_log = settling.sync(segment, log, entry.companion)
         if failed_log:
             self._note_failure(log)
+        elif written.alone:
+            self._note_alone(entry, written.alone)
         if failed_journal:
             self.writer.doubt()
         elif record:
@@ -129,7 +151,30 @@ class Database:
         if failed_journal or failed_log:
             self._mend(entry, doing, record, failed_journal, failed_log)
 
-    def _mend(self, entry: "_Handle", doing: str, record, failed_journal, failed_log) -> None:
+    def _note_alone(self, entry: Handle, number: int) -> None:
+        try:
+            entry.witness(create=True).note(number)
+        except OSError as error:
+            # The row is where it should be; only its loss would go unseen.
+            logger.warning("what is acknowledged cannot be noted: %s", error)
+
+    def rescue(self, entry: Handle, doing: str) -> None:
+        """Leave a log whose name was removed, once what it holds is brought in.
+
+        Needs the writer lock.
+
+        Raises:
+            StorageError: it cannot be brought in now; the connection is kept for it.
+        """
+        try:
+            alone = entry.bring_in_log(doing)
+        except StorageError:
+            self.give_back(entry)
+            raise
+        entry.close(bring_in=alone)
+        self._drop_idle(bring_in=alone)
+
+    def _mend(self, entry: Handle, doing: str, record, failed_journal, failed_log) -> None:
         def repair() -> str | None:
             if failed_journal:
                 self.writer.repair(doing, record, failed_journal)
@@ -138,7 +183,7 @@ class Database:
             return reason
 
         try:
-            reason = self._in_turn(doing, repair)
+            reason = self.in_turn(doing, repair)
         except (Refused, OSError) as error:
             raise _unknown(doing, f"a disk failed, and then: {error}") from error
         if reason:
@@ -151,13 +196,17 @@ class Database:
         Looks without a lock, so a difference counts only if nothing was
         written while it was found.
         """
-        if volumes.current(self.layout) is None:
+        number = volumes.current(self.layout)
+        if number is None:
             return None
+        acknowledged = Witness(f"{self.layout.generation(number)}/app.db").last()
         with self.read("looking at the protection") as conn:
             if not schema.guarded(conn):
                 return schema.UNGUARDED
-        if self._settings.journal == "off":
-            return None
+            here = schema.position(conn)
+        lacking = witness.missing(here.seq, acknowledged) if here else None
+        if lacking or self._settings.journal == "off":
+            return lacking
         with self._watching:
             before = self._place()
             try:
@@ -171,7 +220,7 @@ class Database:
         with self.read("looking at the protection") as conn:
             return schema.position(conn)
 
-    def _in_turn(self, doing: str, act: Callable[[], T]) -> T:
+    def in_turn(self, doing: str, act: Callable[[], T]) -> T:
         """Act while holding the writer lock, or without it where that is allowed.
 
         Where the journal may fail, so may the volume with the lock: SQLite's
@@ -197,7 +246,7 @@ class Database:
             # Also where its wait ran out: it keeps its place in line for the next one.
             self._turns.append((os.getpid(), turn))
 
-    def checkout(self, doing: str) -> "_Handle":
+    def checkout(self, doing: str) -> Handle:
         """A connection to the current database, for one thread."""
         identity = fileops.identity(self.layout.link)
         if identity is None:
@@ -212,12 +261,12 @@ class Database:
             entry.close()
         return found or self._open(doing)
 
-    def give_back(self, entry: "_Handle") -> None:
+    def give_back(self, entry: Handle) -> None:
         """Keep a connection, with no transaction open, for the next use."""
         with self._guard:
             self._idle.append(entry)
 
-    def _open(self, doing: str) -> "_Handle":
+    def _open(self, doing: str) -> Handle:
         for _ in range(_OPEN_TRIES):
             number = volumes.current(self.layout)
             if number is None:
@@ -227,12 +276,13 @@ class Database:
             if before is None:
                 continue
             conn = sqlite.open_live(path, synced=False)
+            first_look(doing, path, conn)
             if self._settings.journal != "off":
                 followed.restrict(conn)
             # Generation numbers are never used twice: the same identity before
             # and after means that this is the file which was opened.
             if before == fileops.identity(self.layout.link):
-                return _Handle((os.getpid(), before), path, conn)
+                return Handle((os.getpid(), before), path, conn)
             conn.close()
         raise Refused(
             doing,
@@ -240,53 +290,15 @@ class Database:
             "restore it: python -m pra restore latest",
         )
 
-    def _drop_idle(self) -> None:
+    def _drop_idle(self, bring_in: bool = True) -> None:
         with self._guard:
             idle, self._idle = self._idle, []
         for entry in idle:
-            entry.close()
+            entry.close(bring_in)
 
 
 def _unknown(doing: str, happened: str) -> OutcomeUnknown:
     return OutcomeUnknown(doing, happened, "look before trying again: GET /consultation")
-
-
-class _Handle:
-    """A connection, and what its writes need beside it.
-
-    Attributes:
-        of: the process that opened it, and the identity of the file that it opened.
-        conn: the connection.
-        companion: syncs one file while another is synced.
-    """
-
-    def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
-        self.of, self.conn, self._path = of, conn, path
-        self.companion = beside.Companion()
-        self._log: settling.Log | None = None
-        self._segment: tuple[segments.Open, segments.Open] | None = None
-
-    def segment(self, shared: segments.Open) -> segments.Open:
-        """An opening of its own of a segment that the threads of a process write through."""
-        if self._segment is None or self._segment[0] is not shared:
-            self._segment = shared, shared.opened_again()
-        return self._segment[1]
-
-    def open_log(self) -> settling.Log:
-        """The database's log, open: what follows does not depend on its name.
-
-        Raises:
-            StorageError, OSError: it cannot be opened.
-        """
-        if self._log is None:
-            sqlite.use_log(self.conn)
-            self._log = settling.Log(self._path)
-        return self._log
-
-    def close(self) -> None:
-        """Close it; whatever state a transaction is in, that rolls it back."""
-        self._log = self._segment = None
-        self.conn.close(True)
 
 
 class _Borrowed:
@@ -296,7 +308,11 @@ class _Borrowed:
         self._database, self._doing = database, doing
 
     def __enter__(self) -> apsw.Connection:
-        self._entry = self._database.checkout(self._doing)
+        database, doing = self._database, self._doing
+        self._entry = database.checkout(doing)
+        if not self._entry.log_name.holds():
+            database.in_turn(doing, lambda: database.rescue(self._entry, doing))
+            self._entry = database.checkout(doing)
         return self._entry.conn
 
     def __exit__(self, kind, error, trace) -> None:

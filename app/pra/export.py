@@ -25,6 +25,7 @@ def run(settings: Settings, out: BinaryIO) -> None:
     moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}
     with locks.maintenance(where, _DOING):
         backup.sweep(where)
+        rebase.refuse_missing(where, _DOING)
         if settings.journal != "off":
             with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
                 # Refused where the journal holds what the database lacks.

@@ -8,11 +8,10 @@ makes a new base. Everything here needs the writer lock, so at any moment one th
 one process is at work.
 """
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pra import clock, fileops, records, segments, timelines
+from pra import clock, fileops, inplace, records, segments, timelines
 from pra.errors import Damaged, OutcomeUnknown, Refused, from_os_error
 from pra.layout import Layout
 from pra.records import ABORT, SEAL, TRANSACTION, Place, Record, Scan, SegmentHeader, State
@@ -20,9 +19,6 @@ from pra.schema import Position
 from pra.segments import Segment
 
 _DOING = "writing the journal"
-#: Two changes of a folder within one tick of its clock can show the same time: longer
-#: than that of any file system, in nanoseconds.
-_TICK_NS = 2_000_000_000
 #: How much of what others appended a writer reads before it reads all, in bytes.
 _LOOK = 16 << 10
 #: Transactions that a database may lack and still be taken for one that lost power while
@@ -68,8 +64,7 @@ class Journal:
         """Give up the open segment; the next use looks at the disk again."""
         self._segment: Segment | None = None
         self._file: segments.Open | None = None
-        self._identity: tuple[int, int] | None = None
-        self._folder: tuple[int, ...] | None = None
+        self._name: inplace.Name | None = None
         self._size = 0
         self._state: State | None = None
         self._end = 0
@@ -247,22 +242,9 @@ class Journal:
         return (
             self._segment.timeline == here.timeline
             and self._header.lineage == here.lineage
-            and self._in_place()
+            # Appending to a deleted one succeeds.
+            and self._name.holds()
         )
-
-    def _in_place(self) -> bool:
-        """Whether the path still leads to the open file: appending to a deleted one succeeds.
-
-        Its folder tells, since that changes with any of its names. To look at
-        the file itself would cost each record a write more: Linux from 6.13 on
-        gives a file new times at its next change if somebody saw the last
-        ones, and some file systems then sync the inode too.
-        """
-        folder = fileops.signature(self._where.journal)
-        if folder is not None and folder == self._folder:
-            return True
-        self._folder = folder if folder and time.time_ns() - folder[3] > _TICK_NS else None
-        return fileops.identity(self._segment.path) == self._identity
 
     def _follow(self, place: Place) -> None:
         """Go on to the database's place if transactions lead to it, else to the end."""
@@ -311,7 +293,8 @@ class Journal:
         raw = fileops.read_at(file.fd, fileops.size(segment.path), 0)
         header = segments.header_of(segment, raw)
         self._segment, self._file, self._size, self._header = segment, file, len(raw), header
-        self._identity, self._doubted = fileops.identity_of(file.fd), True
+        self._name = inplace.Name(segment.path, fileops.identity_of(file.fd))
+        self._doubted = True
         self._take(Scan(raw, records.SEGMENT_HEADER, header.state()))
 
     def _open_fresh(self, segment: Segment) -> None:

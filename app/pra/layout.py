@@ -5,6 +5,7 @@
     .pra/volume.json     the volume's mark
     app.db -> gN/app.db  the current generation
     gN/app.db            with its -wal and -shm
+    gN/app.db-acknowledged   the last number that no journal has
 
 ``pra-backup``::
 

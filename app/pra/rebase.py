@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 
 import apsw
 
-from pra import followed, replay, schema, sqlite, volumes
+from pra import followed, replay, schema, sqlite, volumes, witness
 from pra.errors import Damaged, Refused
 from pra.journal import Journal, Mismatch
 from pra.layout import Layout
 from pra.points import Point
 from pra.schema import Position
+from pra.witness import Witness
 
 _DOING = "making a new base for the journal"
 
@@ -45,6 +46,22 @@ def needed(where: Layout) -> bool:
                 "restore it: python -m pra restore latest",
             )
         return schema.schema_hash(conn) != here.schema or _mismatch(where, conn, here)
+
+
+def refuse_missing(where: Layout, doing: str) -> None:
+    """Refuse to go on from a database that lacks what was acknowledged without a journal.
+
+    Raises:
+        Damaged
+    """
+    # First what was acknowledged: what is written meanwhile is no loss.
+    acknowledged = Witness(_path(where)).last()
+    witness.refuse_missing(doing, place(where).seq, acknowledged)
+
+
+def accept_missing(where: Layout) -> None:
+    """Take the database as it is, also where it lacks what was acknowledged without a journal."""
+    Witness(_path(where)).set(place(where).seq)
 
 
 def guarded(where: Layout) -> bool:
@@ -114,12 +131,16 @@ def _journal_seq(where: Layout, here: Position) -> int:
         journal.close()
 
 
+def _path(where: Layout) -> str:
+    return f"{where.generation(volumes.current(where))}/app.db"
+
+
 @contextlib.contextmanager
 def _live(
     where: Layout, opened: Callable[[str], apsw.Connection] = sqlite.open_live
 ) -> Iterator[apsw.Connection]:
     with sqlite.errors(_DOING):
-        conn = opened(f"{where.generation(volumes.current(where))}/app.db")
+        conn = opened(_path(where))
         try:
             yield conn
         finally:

@@ -76,12 +76,25 @@ class Log:
             Why that cannot be done now; None if it is done.
         """
         try:
-            if conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                return "somebody is reading what was there before"
-            fileops.remove(self._failed)
-            return None
-        except (apsw.Error, OSError) as error:
+            reason = bring_in(conn)
+            if reason is None:
+                fileops.remove(self._failed)
+            return reason
+        except OSError as error:
             return str(error)
+
+
+def bring_in(conn: apsw.Connection) -> str | None:
+    """Bring all that a connection's log holds into the database, durably; needs the writer lock.
+
+    Returns:
+        Why that cannot be done now; None if it is done.
+    """
+    try:
+        busy = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except apsw.Error as error:
+        return str(error)
+    return "somebody is reading what was there before" if busy else None
 
 
 def sync(

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import clock, fileops, followed, records, replay, schema, volumes
+from pra import clock, fileops, followed, records, replay, schema, volumes, witness
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
 from pra.journal import TABLES_CHANGED, Appended, Journal, Mismatch
 from pra.layout import Layout
@@ -36,10 +36,12 @@ class Written(NamedTuple):
     Attributes:
         result: what its work returned.
         record: its record in the journal; None if it has none.
+        alone: the number of a transaction that only the database has; None otherwise.
     """
 
     result: object
     record: Appended | None
+    alone: int | None = None
 
 
 class Writer:
@@ -61,10 +63,13 @@ class Writer:
         self.unprotected: str | None = None
         self.moment_ms = 0
 
-    def run(self, conn: apsw.Connection, doing: str, work: Work, sync: Callable) -> Written:
+    def run(
+        self, conn: apsw.Connection, doing: str, work: Work, sync: Callable, acknowledged: int = 0
+    ) -> Written:
         """Run ``work`` in a transaction and commit it; needs the writer lock.
 
         Args:
+            acknowledged: the last number that only the database had, as far as is known.
             sync: makes the database durable as it is; ends the transaction where it cannot.
 
         Raises:
@@ -73,6 +78,7 @@ class Writer:
         """
         conn.execute("BEGIN IMMEDIATE")
         here = self._position(conn, doing)
+        witness.refuse_missing(doing, here.seq, acknowledged)
         protected = self._begin(conn, here, doing)
         self.moment_ms = clock.now_ms()
         if protected:
@@ -80,7 +86,7 @@ class Writer:
         result = work(conn)
         schema.advance(conn, here.seq + 1, schema.fresh_hash())
         _commit(conn, doing)
-        return Written(result, None)
+        return Written(result, None, alone=here.seq + 1)
 
     def doubt(self) -> None:
         """A sync of the journal failed: go on only once all that is there was written again."""
@@ -201,7 +207,7 @@ class Writer:
             self._go_on_without(doing, error)
             schema.advance(conn, seq, schema.fresh_hash())
             _commit(conn, doing)
-            return Written(result, None)
+            return Written(result, None, alone=seq)
         self._commit_appended(conn, doing, seq)
         return Written(result, record)
 
