@@ -17,8 +17,9 @@ from pra.errors import Locked, VolumeGone
 from pra.layout import Layout
 
 T = TypeVar("T")
-#: How long a request waits for its turn to write, in seconds.
-WRITE_WAIT = 5.0
+#: How long a request waits for its turn to write, in seconds. With sqlite.BUSY_MS after
+#: it, it is over before a client gives up after five seconds, which hears the reason so.
+WRITE_WAIT = 2.5
 #: How long a backup or a restore waits for another one to end, in seconds.
 MAINTENANCE_WAIT = 60.0
 

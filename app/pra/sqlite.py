@@ -14,8 +14,8 @@ import apsw
 from pra import schema
 from pra.errors import Damaged, DiskFull, Locked, PraError, ReadOnly, StorageError
 
-#: How long SQLite waits for one of its own locks, in milliseconds.
-BUSY_MS = 5000
+#: How long SQLite waits for one of its own locks, in milliseconds; see locks.WRITE_WAIT.
+BUSY_MS = 2000
 
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE
 _READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI

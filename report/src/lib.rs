@@ -10,12 +10,13 @@ mod plot;
 mod theme;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use ledger::Ledger;
-use model::{Document, Folder};
+use model::{Document, Folder, Unreadable};
 
 /// Draws the page of one run into its folder and returns its path.
 ///
@@ -27,18 +28,21 @@ pub fn run(folder: &Path) -> Result<PathBuf> {
 }
 
 /// Draws the history page of all runs, and the pages of those that have none.
+/// What cannot be read or drawn is named there, with the reason.
 ///
 /// # Errors
-/// Where a result cannot be read, or a page cannot be written.
+/// Where the runs cannot be listed, or the history cannot be written.
 pub fn history(runs: &Path) -> Result<PathBuf> {
-    let folders = model::all(runs)?;
+    let (folders, mut unreadable) = model::all(runs)?;
     for folder in &folders {
-        if !folder.path.join("report.html").exists() {
-            draw(folder)?;
+        if !folder.path.join("report.html").exists()
+            && let Err(error) = draw(folder)
+        {
+            unreadable.push(Unreadable::new(&folder.path, &error));
         }
     }
     let path = runs.join("index.html");
-    write(&path, &page::history::render(&folders)?)?;
+    write(&path, &page::history::render(&folders, &unreadable)?)?;
     Ok(path)
 }
 
@@ -61,6 +65,19 @@ fn draw(folder: &Folder) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Whole or not at all: somebody may be reading the page that was there.
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    let aside = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = fs::File::create(&aside)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&aside, path));
+    written
+        .inspect_err(|_| {
+            // Half a page is of no use.
+            let _ = fs::remove_file(&aside);
+        })
+        .with_context(|| format!("writing {}", path.display()))
 }

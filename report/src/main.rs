@@ -8,11 +8,11 @@ use anyhow::{Context, Result};
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let runs = args.next().context("usage: report RUNS [RUN…]")?;
-    for run in args {
-        show(&report::run(&run)?);
-    }
+    let drawn: Vec<Result<PathBuf>> = args.map(|run| report::run(&run)).collect();
+    drawn.iter().flatten().for_each(|page| show(page));
+    // One that cannot be drawn is told at the end: the history does not need it.
     show(&report::history(&runs)?);
-    Ok(())
+    drawn.into_iter().try_for_each(|page| page.map(drop))
 }
 
 fn show(page: &Path) {

@@ -221,6 +221,13 @@ impl Figure {
     }
 }
 
+/// A result that is there and cannot be drawn, and why.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub name: String,
+    pub why: String,
+}
+
 /// A folder with a result.
 #[derive(Debug)]
 pub struct Folder {
@@ -257,8 +264,18 @@ impl Folder {
     }
 }
 
+/// The newest format that is understood; results from before it state none.
+const FORMAT: u64 = 1;
+
 fn parse(text: &str) -> Result<Document> {
     let value: serde_json::Value = serde_json::from_str(text)?;
+    let format = value
+        .get("format")
+        .map_or(Some(0), serde_json::Value::as_u64);
+    anyhow::ensure!(
+        format.is_some_and(|format| format <= FORMAT),
+        "it is of another format than this program knows: draw it with the version that made it"
+    );
     Ok(if value.get("groups").is_some() {
         Document::Drill(Box::new(serde_json::from_value(value)?))
     } else {
@@ -275,21 +292,37 @@ fn from_name(name: &str) -> String {
     format!("{date}T{}Z", time.join(":"))
 }
 
-/// Every result under `runs`, oldest first.
+/// Every result under `runs`, oldest first, and those that cannot be read: one
+/// of them says nothing of the others.
 ///
 /// # Errors
-/// Where the folder cannot be listed, or a result is damaged.
-pub fn all(runs: &Path) -> Result<Vec<Folder>> {
+/// Where the folder cannot be listed.
+pub fn all(runs: &Path) -> Result<(Vec<Folder>, Vec<Unreadable>)> {
     let entries = std::fs::read_dir(runs).with_context(|| format!("listing {}", runs.display()))?;
-    let mut found = Vec::new();
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for entry in entries {
         let path = entry.context("listing the runs")?.path();
-        if path.is_dir() {
-            found.extend(Folder::read(&path)?);
+        if !path.is_dir() {
+            continue;
+        }
+        match Folder::read(&path) {
+            Ok(folder) => found.extend(folder),
+            Err(error) => unreadable.push(Unreadable::new(&path, &error)),
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
+    unreadable.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((found, unreadable))
+}
+
+impl Unreadable {
+    pub fn new(folder: &Path, error: &anyhow::Error) -> Self {
+        let name = folder.file_name().unwrap_or_default();
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            why: format!("{error:#}"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -234,3 +234,39 @@ fn a_run_that_was_cut_off_is_left_out_and_a_damaged_one_is_named() {
     let error = format!("{:#}", report::run(&folder).unwrap_err());
     assert!(error.contains("05-55-33-123Z-bad/result.json"), "{error}");
 }
+
+/// Truncated, of a later format, a folder in its place, or with a damaged
+/// ledger: the others are drawn, and it is named.
+#[test]
+fn one_result_that_cannot_be_read_does_not_stop_the_others() {
+    let runs = runs("unreadable");
+    let good = result(true, 0, 0.5);
+    keep(&runs, "2026-11-22T05-54-30-000Z-good", &good, None);
+    let mut newer = good.clone();
+    newer["format"] = json!(2);
+    keep(&runs, "2026-11-22T05-54-31-000Z-newer", &newer, None);
+    let cut_off = keep(&runs, "2026-11-22T05-54-32-000Z-cut-off", &good, None);
+    fs::write(cut_off.join("result.json"), "{\"scenario\": \"vol").unwrap();
+    let folder = runs.join("2026-11-22T05-54-33-000Z-folder");
+    fs::create_dir_all(folder.join("result.json")).unwrap();
+    let ledger = "{\"event\": damaged\n{\"event\":\"began\",\"wall\":\"x\"}\n";
+    keep(
+        &runs,
+        "2026-11-22T05-54-34-000Z-ledger",
+        &good,
+        Some(ledger),
+    );
+
+    assert!(report::run(&cut_off).is_err());
+    let history = fs::read_to_string(report::history(&runs).unwrap()).unwrap();
+    assert!(
+        runs.join("2026-11-22T05-54-30-000Z-good/report.html")
+            .exists()
+    );
+    let (left_out, drawn) = history.split_once("Runs, newest first").unwrap();
+    assert!(drawn.contains("-good/report.html"), "{history}");
+    for name in ["newer", "cut-off", "folder", "ledger"] {
+        assert!(left_out.contains(&format!("Z-{name}")), "{name}: {history}");
+    }
+    assert!(left_out.contains("of another format"), "{history}");
+}

@@ -318,10 +318,9 @@ pub fn restore(engine: &dyn Engine, target: &str, force: bool) -> Result<Option<
 pub fn prove(engine: &dyn Engine) -> Result<Option<Said<Proof>>> {
     // Without its exit code: its document says the same, and what it means.
     const PROVE: &str = r#"from pra import cli; cli.main(["prove", "--json"])"#;
-    let said = engine.python(PROVE)?;
-    if said.is_empty() {
+    let Some(said) = engine.python(PROVE)? else {
         return Ok(None);
-    }
+    };
     match complaint(&said) {
         Some(complaint) => Err(complaint.into_failure("prove").into()),
         None => parse(&said, "prove").map(Some),

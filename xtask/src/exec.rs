@@ -4,6 +4,7 @@
 
 mod cmd;
 pub mod environment;
+mod pipe;
 mod service;
 mod stream;
 
@@ -11,12 +12,11 @@ pub use cmd::{Cmd, Piped, quote, quote_path};
 pub use service::{Process, signal_group, signal_process, spawn};
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use nix::sys::signal::Signal;
 use crate::failure::Failure;
 use crate::ui::Ui;
 use crate::wait;
+use pipe::{collect, drain};
 
 /// What a short command left behind.
 #[derive(Debug)]
@@ -92,12 +93,12 @@ impl Exec {
     }
 
     /// Runs a short command that changes something, which a person would type
-    /// as `shell`, and returns what it printed; nothing in a dry run.
-    pub fn change_reading(&self, shell: &str, cmd: &Cmd) -> Result<String> {
+    /// as `shell`, and returns what it printed; `None` in a dry run.
+    pub fn change_reading(&self, shell: &str, cmd: &Cmd) -> Result<Option<String>> {
         if !self.change(shell) {
-            return Ok(String::new());
+            return Ok(None);
         }
-        printed(cmd, output(cmd)?, shell)
+        printed(cmd, output(cmd)?, shell).map(Some)
     }
 
     /// Runs a command that changes something; its output streams to a log file
@@ -205,30 +206,9 @@ pub fn output(cmd: &Cmd) -> Result<Output> {
     let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
     Ok(Output {
         status,
-        stdout: collect(stdout),
-        stderr: collect(stderr),
+        stdout: collect(stdout)?,
+        stderr: collect(stderr)?,
     })
-}
-
-fn drain(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // A read that fails leaves what was read so far.
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        // Nobody listens any more when the caller gave up.
-        let _ = sender.send(bytes);
-    });
-    receiver
-}
-
-/// What was read from a pipe. A grandchild may hold it open for ever: what it
-/// has yet to say is not the command's output.
-fn collect(pipe: mpsc::Receiver<Vec<u8>>) -> String {
-    let bytes = pipe.recv_timeout(Duration::from_secs(2));
-    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
 }
 
 /// Waits for a process within its limit; on ctrl-C or timeout ends its group.
@@ -354,6 +334,16 @@ mod tests {
         let error = output(&Cmd::new("no-such-tool")).unwrap_err();
         assert_eq!(kind(&error), Kind::Preflight);
         assert!(error.to_string().contains("no-such-tool"));
+    }
+
+    #[test]
+    fn a_change_that_says_nothing_differs_from_one_that_is_only_shown() {
+        let silent = Cmd::new("true");
+        let said = |dry_run| {
+            let exec = Exec::new(Ui::quiet(), std::env::temp_dir(), dry_run);
+            exec.change_reading("true", &silent).unwrap()
+        };
+        assert_eq!((said(false), said(true)), (Some(String::new()), None));
     }
 
     #[test]

@@ -99,6 +99,21 @@ pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
 mod tests {
     use super::*;
 
+    /// Else the client would give up as the application says why it does.
+    #[test]
+    fn the_application_is_done_waiting_before_its_client_is() {
+        let constant = |text: &str, name: &str| -> f64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|value| value.parse().ok()).expect(name)
+        };
+        let turn = constant(include_str!("../../app/pra/locks.py"), "WRITE_WAIT = ");
+        let sqlite = constant(include_str!("../../app/pra/sqlite.py"), "BUSY_MS = ") / 1000.0;
+        assert!(
+            turn + sqlite + 0.5 <= TIMEOUT_SECONDS as f64,
+            "{turn} {sqlite}"
+        );
+    }
+
     #[test]
     fn why_nobody_answered_is_said_once() {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -168,16 +168,29 @@ pub struct Lock {
     _file: File,
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, also where the power fails.
 pub fn write_file(path: &Path, text: &str) -> Result<()> {
     let aside = path.with_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&aside, text)
+    let written = File::create(&aside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written
         .inspect_err(|_| {
             // Half a file is of no use; on a full disk it is in the way.
             let _ = fs::remove_file(&aside);
         })
         .with_context(|| format!("writing {}", aside.display()))?;
-    fs::rename(&aside, path).with_context(|| format!("putting {} in place", path.display()))
+    put_in_place(&aside, path)
+}
+
+/// Gives a file that is whole and on disk its name, for good.
+pub fn put_in_place(aside: &Path, path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|one| !one.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::rename(aside, path)
+        .and_then(|()| File::open(folder)?.sync_all())
+        .with_context(|| format!("putting {} in place", path.display()))
 }
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ pub const COPY: Duration = Duration::from_secs(900);
 pub const NODE_CONTAINER: Duration = Duration::from_secs(60);
 /// For a pod of our own to run.
 pub const HELPER_READY: Duration = Duration::from_secs(120);
+/// For the last of what a command that ended has written to be read; beyond
+/// that somebody else holds its pipe.
+pub const PIPE_CLOSED: Duration = Duration::from_secs(2);
+/// The same where each piece goes to a disk.
+pub const FILE_WRITTEN: Duration = Duration::from_secs(5);
 /// Between asking a process group to end and ending it.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 

@@ -118,6 +118,33 @@ fn processes_and_output_have_one_home_each() {
     );
 }
 
+/// What a loss of power must not leave half-written goes through
+/// `lab::write_file`. Locks are written where they are held; a benchmark's
+/// folder is gone after it.
+#[test]
+fn what_is_kept_is_written_whole_and_for_good() {
+    let mut checked = 0;
+    for file in project_files() {
+        let elsewhere = [
+            "xtask/src/commands/bench",
+            "xtask/src/engine/k3d/forward.rs",
+        ];
+        let ours = file.starts_with("xtask/src") || file.starts_with("report/src");
+        if !ours || elsewhere.iter().any(|one| file.starts_with(one)) {
+            continue;
+        }
+        let source = text(&file);
+        let program = source
+            .split("#[cfg(test)]\nmod ")
+            .next()
+            .unwrap_or_default();
+        let by_hand = program.contains("fs::write(") && !file.ends_with("fetch_tests.rs");
+        assert!(!by_hand, "{} writes a file by hand", file.display());
+        checked += usize::from(program.contains("write_file("));
+    }
+    assert!(checked > 5, "only {checked} files write any");
+}
+
 #[test]
 fn the_project_speaks_of_itself_alone() {
     let outside = ["..", "shared"].join("/");

@@ -4,10 +4,10 @@ use anyhow::Result;
 use maud::{Markup, html};
 
 use super::{Cell, number, page, table, text, time};
-use crate::model::{Document, Folder, Scenario};
+use crate::model::{Document, Folder, Scenario, Unreadable};
 use crate::plot::{Words, seconds, trend};
 
-pub fn render(folders: &[Folder]) -> Result<String> {
+pub fn render(folders: &[Folder], unreadable: &[Unreadable]) -> Result<String> {
     let scenarios: Vec<(&Folder, &Scenario)> = folders
         .iter()
         .filter_map(|folder| match &folder.document {
@@ -24,6 +24,7 @@ pub fn render(folders: &[Folder]) -> Result<String> {
     }
     let body = html! {
         p { (folders.len()) " results." }
+        (left_out(unreadable))
         (drills(folders))
         h2 { "Runs, newest first" }
         (runs(&scenarios))
@@ -47,6 +48,19 @@ fn kind(one: &Scenario) -> Kind {
 fn link(folder: &Folder) -> Cell {
     let target = format!("{}/report.html", folder.name);
     Cell::Markup(html! { a href=(target) { (folder.began()) } })
+}
+
+/// A result that is not shown must not look like a run that never was.
+fn left_out(unreadable: &[Unreadable]) -> Markup {
+    let rows = unreadable
+        .iter()
+        .map(|one| vec![text(one.name.clone()), text(one.why.clone())]);
+    html! {
+        @if !unreadable.is_empty() {
+            h2 { "Results that cannot be drawn" }
+            (table("Left out below", &["run", "why"], rows.collect()))
+        }
+    }
 }
 
 fn drills(folders: &[Folder]) -> Markup {

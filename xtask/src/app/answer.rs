@@ -97,6 +97,7 @@ fn document_line(text: &str) -> Option<&str> {
 /// Reads a document of the package.
 pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
     let text = text.trim();
+    anyhow::ensure!(!text.is_empty(), "`pra {verb}` ended without an answer");
     let value = serde_json::from_str(text)
         .with_context(|| format!("reading the answer of `pra {verb}`"))?;
     Ok(Said {
@@ -111,6 +112,12 @@ mod tests {
 
     use super::*;
     use crate::failure::{kind, next};
+
+    #[test]
+    fn no_answer_is_no_dry_run_but_an_error() {
+        let error = parse::<Value>(" \n", "prove").unwrap_err();
+        assert!(error.to_string().contains("without an answer"), "{error}");
+    }
 
     fn outcome(succeeded: bool, log: &str) -> JobOutcome {
         JobOutcome {

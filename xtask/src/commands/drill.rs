@@ -1,7 +1,7 @@
 //! `drill`: disasters at moments that nobody chose, often enough to tell the
 //! spread of what they cost, against the objectives.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::app;
 use crate::cli::DrillArgs;
@@ -13,6 +13,7 @@ use crate::exec::quote_path;
 use crate::failure::{self, Failure, Kind};
 use crate::measure::drill::{DrillResult, DrillRun, Group, Plan};
 use crate::measure::figures::milliseconds;
+use crate::measure::kept;
 use crate::measure::result::{Draw, persons_part};
 use crate::measure::schedule;
 use crate::provenance;
@@ -231,9 +232,7 @@ impl Drill<'_> {
 fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     result.judge(&ctx.config.objectives);
     let (_, folder) = runs::create(ctx, "drill")?;
-    let document = folder.join("result.json");
-    let text = serde_json::to_string_pretty(&result)? + "\n";
-    std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
+    kept::keep(&folder, &result)?;
     if let Err(error) = report::draw(ctx, &folder) {
         ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
     }

@@ -38,8 +38,7 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
             engine.kill(&pod, death)?;
         }
         LocalAction::Python { script } => {
-            let printed = engine.python(&script)?;
-            if !ctx.ui.json() {
+            if let Some(printed) = engine.python(&script)?.filter(|_| !ctx.ui.json()) {
                 ctx.ui.raw(&printed);
             }
         }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::cli::RunsAction;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::measure::kept;
 use crate::runs::{self, name_of};
 
 pub fn run(ctx: &Context, action: &RunsAction) -> Result<()> {
@@ -69,7 +70,7 @@ fn list(ctx: &Context) -> Result<()> {
 }
 
 fn line(folder: &Path) -> Result<Line> {
-    let text = fs::read_to_string(folder.join("result.json"));
+    let text = fs::read_to_string(folder.join(kept::FILE));
     let result = text.ok().and_then(|text| serde_json::from_str(&text).ok());
     Ok(Line {
         name: name_of(folder),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 
 use crate::commands::{report, scenario_all, setup};
@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::exec::quote;
 use crate::failure::Failure;
+use crate::measure::kept;
 use crate::measure::result::{Rpo, ScenarioResult, persons_part};
 use crate::scenario::run::{How, Run};
 use crate::scenario::{self, Scenario};
@@ -108,9 +109,7 @@ pub fn play(
         let said = persons_part(how.operator_delay);
         result.lessons.insert(result.lessons.len().min(1), said);
     }
-    let document = run.folder.join("result.json");
-    let text = serde_json::to_string_pretty(&result)? + "\n";
-    std::fs::write(&document, text).with_context(|| format!("writing {}", document.display()))?;
+    kept::keep(&run.folder, &result)?;
     Ok(result)
 }
 

@@ -361,7 +361,7 @@ impl Engine for LocalEngine {
         Ok(logs::tail(&self.lab, &pods, lines, follow))
     }
 
-    fn python(&self, script: &str) -> Result<String> {
+    fn python(&self, script: &str) -> Result<Option<String>> {
         let cmd = self.in_a_replica(&["-c", script])?.limit(wait::DELETION);
         let shell = format!("cargo xtask local python {}", quote(script));
         self.exec.change_reading(&shell, &cmd)

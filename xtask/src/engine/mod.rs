@@ -202,8 +202,8 @@ pub trait Engine: Sync {
 
     /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
     /// the hand of an accident, or of an administrator. Returns what it
-    /// printed; nothing in a dry run.
-    fn python(&self, script: &str) -> Result<String>;
+    /// printed; `None` in a dry run.
+    fn python(&self, script: &str) -> Result<Option<String>>;
 
     /// Ends the node that holds the volumes, without warning; says which.
     ///

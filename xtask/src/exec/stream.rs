@@ -5,12 +5,14 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ChildStdout, Stdio};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use super::{Cmd, Exec, Output, Piped, collect, drain, supervise};
 use crate::failure::Failure;
+use crate::wait;
 
 impl Exec {
     /// Runs a command with a file as its standard input or output, and returns
@@ -46,17 +48,18 @@ fn run(cmd: &Cmd) -> Result<Output> {
     };
     let group = Some(child.id());
     let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
-    if let Some((thread, path)) = written {
-        let result = thread
-            .join()
-            .map_err(|_| anyhow!("a writing thread crashed"))?;
+    if let Some((written, path)) = written {
+        let file = written
+            .recv_timeout(wait::FILE_WRITTEN)
+            .map_err(|_| held_open(cmd, path))?;
         // The command's own complaint would only be that nobody read on.
-        result.map_err(|error| unwritable(path, &error))?;
+        file.and_then(make_durable)
+            .map_err(|error| unwritable(path, &error))?;
     }
     Ok(Output {
         status,
-        stdout: said.map(collect).unwrap_or_default(),
-        stderr: collect(stderr),
+        stdout: said.map(collect).transpose()?.unwrap_or_default(),
+        stderr: collect(stderr)?,
     })
 }
 
@@ -73,15 +76,33 @@ fn open_for_writing(path: &Path) -> Result<File> {
     opened.map_err(|error| unwritable(path, &error))
 }
 
-fn write_all(mut pipe: ChildStdout, mut file: File) -> JoinHandle<io::Result<()>> {
+/// Hands the file back once the pipe is closed.
+fn write_all(mut pipe: ChildStdout, mut file: File) -> Receiver<io::Result<File>> {
+    let (sender, written) = mpsc::channel();
     thread::spawn(move || {
-        io::copy(&mut pipe, &mut file)?;
-        // A device cannot be made durable, and need not.
-        if file.metadata()?.is_file() {
-            file.sync_all()?;
-        }
-        Ok(())
-    })
+        let copied = io::copy(&mut pipe, &mut file).map(|_| file);
+        // Nobody listens any more when the caller gave up.
+        let _ = sender.send(copied);
+    });
+    written
+}
+
+fn make_durable(file: File) -> io::Result<()> {
+    // A device cannot be made durable, and need not.
+    if file.metadata()?.is_file() {
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+fn held_open(cmd: &Cmd, path: &Path) -> anyhow::Error {
+    Failure::tool(format!(
+        "`{}` ended, and something that it started still holds its output: {} may lack its end",
+        cmd.name(),
+        path.display()
+    ))
+    .next(format!("try it by hand: {cmd}"))
+    .into()
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
@@ -132,6 +153,16 @@ mod tests {
             said.contains("/dev/full") && said.contains("No space"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_grandchild_that_holds_the_output_is_told_and_not_waited_for() {
+        let to = std::env::temp_dir().join(format!("xtask-held-{}", std::process::id()));
+        std::fs::write(&to, "").unwrap();
+        let cmd = sh("echo said; sleep 30 & exit 0", Piped::Into(to.clone()));
+        let error = exec().stream(&cmd).unwrap_err();
+        assert!(error.to_string().contains("may lack its end"), "{error}");
+        std::fs::remove_file(&to).unwrap();
     }
 
     #[test]

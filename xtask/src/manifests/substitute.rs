@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::FOLDER;
 use crate::failure::Failure;
+use crate::lab;
 
 /// Where the copy for an engine lies: the lab on the other one keeps to `k8s/`.
 pub fn path(root: &Path, engine: &str) -> PathBuf {
@@ -84,7 +85,7 @@ fn write_copy(from: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
     let mut changed = 0;
     for (name, text) in texts(from)? {
         changed += text.matches(key).count();
-        fs::write(aside.join(name), with_value(&text, key, value))?;
+        lab::write_file(&aside.join(name), &with_value(&text, key, value))?;
     }
     if changed != 1 {
         return Err(Failure::usage(format!(
@@ -96,7 +97,7 @@ fn write_copy(from: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
     if copy.exists() {
         fs::remove_dir_all(copy)?;
     }
-    Ok(fs::rename(aside, copy)?)
+    lab::put_in_place(&aside, copy)
 }
 
 fn with_value(text: &str, key: &str, value: &str) -> String {

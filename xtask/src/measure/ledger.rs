@@ -192,6 +192,9 @@ impl Ledger {
             at,
             wall: shown(wall),
         });
+        if let Err(error) = inner.file.sync_all() {
+            inner.broken.get_or_insert(error);
+        }
         if let Some(error) = inner.broken.take() {
             return Err(error).context("writing the ledger of requests: it is incomplete");
         }

@@ -9,6 +9,7 @@ pub mod figures;
 #[cfg(test)]
 mod honesty;
 pub mod journey;
+pub mod kept;
 pub mod ledger;
 pub mod promise;
 pub mod reader;

@@ -57,8 +57,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let said = engine.python(DELETE)?;
-    if !ctx.exec.dry_run() {
+    if let Some(said) = engine.python(DELETE)? {
         ctx.ui.note(&format!("a foreign DELETE is {}", said.trim()));
         insist_on_refusal(&said)?;
     }

@@ -1,7 +1,7 @@
 //! Downloads: pinned, checked before they are used, put in place by rename,
 //! resumed and retried, never half there.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use super::python;
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
+use crate::lab;
 use crate::wait;
 
 /// Python's hashlib: the lab needs Python anyway, and it is the one program
@@ -63,7 +64,10 @@ impl Fetcher<'_> {
             .next("run the same command again; if it persists, check the mirror or proxy in use")
             .into());
         }
-        fs::rename(&part, target).with_context(|| format!("putting {} in place", target.display()))
+        File::open(&part)
+            .and_then(|file| file.sync_all())
+            .with_context(|| format!("keeping {}", part.display()))?;
+        lab::put_in_place(&part, target)
     }
 
     /// A short text, such as a file of checksums.

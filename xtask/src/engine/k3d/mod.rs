@@ -261,7 +261,7 @@ impl Engine for K3dEngine {
             .cmd(kubectl::logs_of_all(app, lines, follow)))
     }
 
-    fn python(&self, script: &str) -> Result<String> {
+    fn python(&self, script: &str) -> Result<Option<String>> {
         let site = self.owned()?;
         let target = format!("deployment/{DEPLOYMENT}");
         let args = kubectl::exec(&target, &["python", "-c", script]);
