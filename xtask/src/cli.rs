@@ -65,7 +65,7 @@ pub enum LabChoice {
 pub enum Command {
     /// Check this machine for all that the lab needs
     Preflight,
-    /// Bring the lab up
+    /// Bring the lab up, or to what was changed since
     Setup,
     /// Show what runs, what is stored and how well it is protected
     Status,

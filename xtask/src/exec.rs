@@ -9,7 +9,7 @@ mod service;
 mod stream;
 
 pub use cmd::{Cmd, Piped, quote, quote_path};
-pub use service::{Process, signal_group, signal_process, spawn};
+pub use service::{Process, build, signal_group, signal_process, spawn};
 
 use std::fs::File;
 use std::io::Write;

@@ -16,6 +16,8 @@ pub enum LocalAction {
     Resume,
     /// Create missing volumes and ask for the declared replicas, as `kubectl apply -f k8s/` does
     Apply,
+    /// Replace replicas that began before their settings or the application's code changed
+    RollOut,
     /// End and remove all jobs
     DeleteJobs,
     /// Delete a volume and everything on it

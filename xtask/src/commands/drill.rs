@@ -34,7 +34,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
         play::insist_on_consent(ctx, engine.as_ref(), one)?;
         one.insist_on_decider(args.operator_delay)?;
     }
-    setup::ensure_up(ctx, engine.as_ref())?;
+    setup::ensure_as_declared(ctx, engine.as_ref())?;
     let drill = Drill {
         ctx,
         engine: engine.as_ref(),

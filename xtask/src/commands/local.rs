@@ -26,7 +26,8 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
         LocalAction::Scale { replicas } => scale(ctx, &engine, replicas)?,
         LocalAction::Suspend => engine.suspend_backups(true)?,
         LocalAction::Resume => engine.suspend_backups(false)?,
-        LocalAction::Apply => engine.apply()?,
+        LocalAction::Apply => engine.apply_and_say()?,
+        LocalAction::RollOut => engine.roll_out()?,
         LocalAction::DeleteJobs => engine.delete_jobs()?,
         LocalAction::DeleteVolume { claim } => {
             ctx.confirm(&format!("This deletes everything on {claim}."))?;

@@ -48,7 +48,7 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     scenario.insist_on(engine.name())?;
     scenario.insist_on_decider(how.operator_delay)?;
     insist_on_consent(ctx, engine.as_ref(), scenario)?;
-    setup::ensure_up(ctx, engine.as_ref())?;
+    setup::ensure_as_declared(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
     }

@@ -37,7 +37,7 @@ pub fn run(ctx: &Context, how: How) -> Result<()> {
             one::insist_on_consent(ctx, engine.as_ref(), scenario)?;
         }
     }
-    setup::ensure_up(ctx, engine.as_ref())?;
+    setup::ensure_as_declared(ctx, engine.as_ref())?;
     let mut all = All::default();
     for scenario in scenario::ALL {
         if let Err(error) = scenario.insist_on(engine.name()) {

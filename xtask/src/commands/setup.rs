@@ -60,6 +60,26 @@ pub fn ensure_up(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     complete(ctx, engine)
 }
 
+/// As [`ensure_up`], for a command that measures the lab: what it measures is what
+/// is declared. A change of k8s/, of the application or of this program that was
+/// not applied yet is applied first, and said.
+pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    ensure_up(ctx, engine)?;
+    if !engine.facts()?.running {
+        // A dry run has brought nothing up.
+        return Ok(());
+    }
+    let pending = engine.pending()?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let pending = pending.join("; ");
+    ctx.ui.note(&format!(
+        "The lab does not run what is declared, which is applied first: {pending}."
+    ));
+    complete(ctx, engine)
+}
+
 /// Brings up a lab that is not there yet, with nobody to serve until its data
 /// are; see [`copy::open`].
 pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {

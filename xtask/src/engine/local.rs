@@ -1,9 +1,11 @@
 //! The local engine: pods are processes of this machine under a supervisor,
 //! volumes are folders of `.lab`.
 
+mod up;
+
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::check::Check;
 use crate::context::Context;
@@ -19,14 +21,14 @@ use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
 use super::{
-    CRON_JOB, Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Pod, RESTORE_JOB, Speaker,
+    CRON_JOB, Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, RESTORE_JOB, Speaker,
 };
 
 /// As in `--engine`, in results, and in the names of this engine's own state.
 pub const NAME: &str = "local";
 
-/// With the pauses between them this takes some four seconds.
-const HOPELESS_RESTARTS: u32 = 3;
+/// Why a supervisor is replaced that a build has overtaken.
+const OTHER_BUILD: &str = "the supervisor is of another build of the program";
 
 pub struct LocalEngine {
     lab: Lab,
@@ -101,12 +103,23 @@ impl LocalEngine {
         let manifests = manifests::load(&self.lab.root)?;
         self.insist_on_python(&manifests)?;
         let pod = &manifests.deployment.spec.template.spec;
-        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &[]).cmd;
+        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &self.in_force()?).cmd;
         // Nothing of it outlives the command, so the system's folder will do.
         cmd.env.remove("TMPDIR");
         cmd.program = self.lab.venv().join("bin/python").display().to_string();
         cmd.args = args.iter().map(|arg| (*arg).to_owned()).collect();
         Ok(cmd)
+    }
+
+    /// The settings that were applied: those of the files may be newer.
+    fn in_force(&self) -> Result<Vec<(String, String)>> {
+        if !client::is_alive(&self.lab) {
+            return Ok(Vec::new());
+        }
+        match client::ask(&self.lab, Ask::Settings, wait::SUPERVISOR_ANSWERS)? {
+            Reply::Settings(settings) => Ok(settings.into_iter().collect()),
+            reply => Err(unexpected(&reply)),
+        }
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
@@ -119,76 +132,6 @@ impl LocalEngine {
             .into()),
             _ => Ok(()),
         }
-    }
-
-    /// Ends a supervisor that cannot serve this lab any more.
-    fn make_way(&self) -> Result<()> {
-        if !client::is_alive(&self.lab) {
-            return Ok(());
-        }
-        let Some(reason) = self.unfit()? else {
-            self.ui.note("The supervisor is already running.");
-            return Ok(());
-        };
-        self.ui
-            .note(&format!("Replacing the supervisor: {reason}."));
-        self.stop()
-    }
-
-    /// Why the supervisor that runs cannot stay.
-    fn unfit(&self) -> Result<Option<String>> {
-        let Some(facts) = client::facts(&self.lab)? else {
-            return Ok(Some("it is of another version".to_owned()));
-        };
-        if !facts.running {
-            return Ok(Some("it is about to end".to_owned()));
-        }
-        let port = Wishes::load(&self.lab)?.and_then(|wishes| wishes.port);
-        if self.port != 0 && port != Some(self.port) {
-            return Ok(Some(format!("lab.toml says port {} now", self.port)));
-        }
-        Ok(None)
-    }
-
-    fn wait_until_ready(&self) -> Result<()> {
-        let step = self.ui.step("waiting for the application");
-        let before = self.facts()?;
-        let facts = wait::until(wait::APP_READY, || {
-            let facts = self.facts()?;
-            self.insist_on_progress(&before, &facts)?;
-            let ready = facts.ready() >= facts.wanted as usize;
-            // No more, either: outdated ones may still have to go.
-            let settled = facts.pods.len() == facts.wanted as usize;
-            Ok((ready && settled).then_some(facts))
-        })
-        .with_context(|| {
-            let logs = self.lab.logs().join("pods");
-            format!("what the replicas say is in {}", logs.display())
-        })?;
-        step.done(format!("{} replicas are ready", facts.ready()));
-        Ok(())
-    }
-
-    /// A replica that ends again and again will not be ready by waiting.
-    fn insist_on_progress(&self, before: &Facts, now: &Facts) -> Result<()> {
-        let earlier = |name: &str| {
-            let same = before.pods.iter().find(|pod| pod.name == name);
-            same.map_or(0, |pod| pod.restarts)
-        };
-        let hopeless = |pod: &&Pod| pod.restarts >= earlier(&pod.name) + HOPELESS_RESTARTS;
-        let Some(pod) = now.pods.iter().find(hopeless) else {
-            return Ok(());
-        };
-        let said = logs::read(&self.lab, &pod.name);
-        let last: Vec<&str> = said.trim_end().lines().rev().take(8).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        Err(Failure::tool(format!(
-            "replica {} ends as soon as it is started; it said:\n    {}",
-            pod.name,
-            last.join("\n    ")
-        ))
-        .next("correct what it complains of, then: cargo xtask setup")
-        .into())
     }
 
     /// The lab as its files tell, where no supervisor runs.
@@ -262,7 +205,8 @@ impl Engine for LocalEngine {
         self.venv.ensure(&self.exec, &self.ui)?;
         self.preconditions()?;
         self.make_way()?;
-        self.apply()?;
+        self.apply_and_say()?;
+        self.roll_out()?;
         if self.exec.dry_run() {
             return Ok(());
         }
@@ -279,13 +223,16 @@ impl Engine for LocalEngine {
     }
 
     fn apply(&self) -> Result<()> {
-        if self.change("apply") {
-            if !client::is_alive(&self.lab) {
-                self.start()?;
-            }
-            self.request(Ask::Apply, wait::SUPERVISOR_ANSWERS)?;
+        self.apply_changes().map(drop)
+    }
+
+    fn pending(&self) -> Result<Vec<String>> {
+        let reply = client::ask(&self.lab, Ask::Pending, wait::SUPERVISOR_ANSWERS)?;
+        let mut pending = changes(reply)?;
+        if !client::is_of_this_build(&self.lab)? {
+            pending.push(OTHER_BUILD.to_owned());
         }
-        Ok(())
+        Ok(pending)
     }
 
     fn scale(&self, replicas: u32) -> Result<()> {
@@ -401,6 +348,13 @@ fn job_words(name: &str, source: &JobSource) -> String {
         .map(|(key, value)| format!(" --env {}", quote(&format!("{key}={value}"))))
         .collect();
     format!("job {kind} --name {}{set}", quote(name))
+}
+
+fn changes(reply: Reply) -> Result<Vec<String>> {
+    match reply {
+        Reply::Changes(changes) => Ok(changes),
+        reply => Err(unexpected(&reply)),
+    }
 }
 
 fn unexpected(reply: &Reply) -> anyhow::Error {

@@ -169,6 +169,10 @@ pub trait Engine: Sync {
     /// asked for again. Does not wait for them, and does not resume backups.
     fn apply(&self) -> Result<()>;
 
+    /// What is declared and not in force, in words: what [`Engine::up`] would
+    /// change. Of a lab that is up; changes nothing.
+    fn pending(&self) -> Result<Vec<String>>;
+
     /// Asks for so many replicas; does not wait.
     fn scale(&self, replicas: u32) -> Result<()>;
 

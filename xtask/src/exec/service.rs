@@ -1,14 +1,38 @@
 //! Processes that somebody watches, or that outlive us.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::Cmd;
+
+/// Names the build of this program, as it was when it was started: a newer one
+/// has another size or another age.
+pub fn build() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        // What runs, also where another program has its name since.
+        let running = std::fs::metadata("/proc/self/exe");
+        let found = running.or_else(|_| std::fs::metadata(std::env::current_exe()?));
+        found.map_or_else(
+            |_| "unknown".to_owned(),
+            |found| {
+                format!(
+                    "{}-{}.{:09}",
+                    found.len(),
+                    found.mtime(),
+                    found.mtime_nsec()
+                )
+            },
+        )
+    })
+}
 
 /// Starts a process that outlives the caller or is watched by it: its own
 /// process group unless it makes a session of its own, output to `log`, and

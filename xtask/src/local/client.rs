@@ -33,7 +33,7 @@ pub fn is_alive(lab: &Lab) -> bool {
 /// # Errors
 /// Where the supervisor refuses, fails, or does not answer.
 pub fn ask(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
-    match exchange(lab, ask, wait)? {
+    match exchange(lab, ask, wait)?.reply {
         Reply::Refused { message, next } => Err(Failure::usage(message).next(next).into()),
         Reply::Failed { message, next } => Err(Failure::tool(message).next(next).into()),
         Reply::Stranger => Err(
@@ -45,7 +45,7 @@ pub fn ask(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
     }
 }
 
-fn exchange(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
+fn exchange(lab: &Lab, ask: Ask, wait: Wait) -> Result<Response> {
     let stream = wait::until(wait::SUPERVISOR_UP, || match connect(&paths::socket(lab)) {
         Ok(stream) => Ok(Some(stream)),
         // It is about to listen, or about to end.
@@ -55,7 +55,7 @@ fn exchange(lab: &Lab, ask: Ask, wait: Wait) -> Result<Reply> {
     converse(stream, ask, wait)
 }
 
-fn converse(stream: UnixStream, ask: Ask, wait: Wait) -> Result<Reply> {
+fn converse(stream: UnixStream, ask: Ask, wait: Wait) -> Result<Response> {
     protocol::send(
         &stream,
         &Request {
@@ -69,15 +69,13 @@ fn converse(stream: UnixStream, ask: Ask, wait: Wait) -> Result<Reply> {
             .next("cargo xtask setup")
             .into());
     }
-    Ok(
-        protocol::parse::<Response>(&line).map_or(Reply::Stranger, |response| {
-            if response.protocol == PROTOCOL {
-                response.reply
-            } else {
-                Reply::Stranger
-            }
-        }),
-    )
+    let known = protocol::parse::<Response>(&line);
+    let known = known.ok().filter(|one| one.protocol == PROTOCOL);
+    Ok(known.unwrap_or(Response {
+        protocol: PROTOCOL,
+        program: String::new(),
+        reply: Reply::Stranger,
+    }))
 }
 
 fn down() -> anyhow::Error {
@@ -136,10 +134,16 @@ fn connect(socket: &Path) -> Result<UnixStream> {
 
 /// What the supervisor knows; `None` where it is of another version.
 pub fn facts(lab: &Lab) -> Result<Option<Facts>> {
-    match exchange(lab, Ask::Facts, wait::SUPERVISOR_ANSWERS)? {
+    match exchange(lab, Ask::Facts, wait::SUPERVISOR_ANSWERS)?.reply {
         Reply::Facts(facts) => Ok(Some(facts)),
         _ => Ok(None),
     }
+}
+
+/// Whether the supervisor runs the very program that asks.
+pub fn is_of_this_build(lab: &Lab) -> Result<bool> {
+    let answer = exchange(lab, Ask::Facts, wait::SUPERVISOR_ANSWERS)?;
+    Ok(answer.program == exec::build())
 }
 
 /// The command line of the supervisor.
@@ -220,7 +224,7 @@ fn hears_of_its_end(lab: &Lab) -> Result<bool> {
     };
     let reply = converse(stream, Ask::Stop, wait::END_HEARD);
     wait::check_interrupt()?;
-    Ok(matches!(reply, Ok(Reply::Done)))
+    Ok(reply.is_ok_and(|answer| matches!(answer.reply, Reply::Done)))
 }
 
 /// By its number, for one that is starting, hangs, or is of another version.

@@ -7,6 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
+use crate::exec;
 use crate::lab::Lab;
 use crate::wait;
 
@@ -58,6 +59,7 @@ fn serve(stream: &UnixStream, events: &Sender<Event>) -> Result<()> {
         stream,
         &Response {
             protocol: PROTOCOL,
+            program: exec::build().to_owned(),
             reply,
         },
     )

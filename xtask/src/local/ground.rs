@@ -14,12 +14,15 @@ use super::event::Event;
 use super::forward::Routes;
 use super::launch;
 use super::process::{self, Process};
+use super::release::Release;
 use super::wishes::Wishes;
 
 pub struct Ground {
     pub lab: Lab,
     pub ui: Ui,
     pub manifests: Manifests,
+    /// What a replica that begins now runs.
+    pub release: Release,
     pub wishes: Wishes,
     pub routes: Arc<Routes>,
     pub events: Sender<Event>,

@@ -181,6 +181,7 @@ mod tests {
 
     use crate::lab::Lab;
     use crate::local::event::Event;
+    use crate::local::release::Release;
     use crate::local::wishes::Wishes;
     use crate::local::{process, volumes};
     use crate::manifests::model::{EnvVar, FieldRef, JOB_IDENTITY, ValueFrom};
@@ -223,6 +224,7 @@ mod tests {
                 place,
                 ui: Ui::quiet(),
                 manifests,
+                release: Release::default(),
                 wishes,
                 routes: Arc::default(),
                 events,

@@ -36,12 +36,7 @@ pub fn launch(
     let container = pod.container();
     let mounts = mounts(lab, pod, name);
     let mut env = base_environment(lab);
-    let mut declared = BTreeMap::new();
-    for (key, value) in manifests.environment(pod) {
-        // Kubernetes expands $(NAME) from what was set before.
-        let value = expand(&value, &declared);
-        declared.insert(key, value);
-    }
+    let mut declared = settings(manifests, pod);
     declared.extend(set.iter().cloned());
     let local = |text: &String| relocate(&expand(text, &declared), &mounts);
     env.extend(
@@ -72,6 +67,17 @@ pub fn launch(
         cmd,
         scratch: scratch(lab, pod, name),
     }
+}
+
+/// What the manifests set for a pod.
+pub fn settings(manifests: &Manifests, pod: &PodSpec) -> BTreeMap<String, String> {
+    let mut declared = BTreeMap::new();
+    for (key, value) in manifests.environment(pod) {
+        // Kubernetes expands $(NAME) from what was set before.
+        let value = expand(&value, &declared);
+        declared.insert(key, value);
+    }
+    declared
 }
 
 /// What an image would hold as its working folder.

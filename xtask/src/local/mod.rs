@@ -17,6 +17,7 @@ pub mod ports;
 mod probe;
 mod process;
 pub mod protocol;
+mod release;
 mod replica;
 pub mod strays;
 mod supervisor;
@@ -45,6 +46,7 @@ use crate::wait;
 
 use event::Event;
 use ground::Ground;
+use release::Release;
 use supervisor::Supervisor;
 use wishes::Wishes;
 
@@ -59,6 +61,7 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
     watch_signals(&events)?;
     std::env::set_current_dir(lab.state()).context("entering the state folder")?;
     let manifests = manifests::load(&lab.root)?;
+    let release = Release::declared(lab, &manifests)?;
     let mut wishes = Wishes::load(lab)?.unwrap_or_else(|| Wishes {
         last_run: supervisor::this_minute(),
         ..Wishes::default()
@@ -77,6 +80,7 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         lab: lab.clone(),
         ui: ui.clone(),
         manifests,
+        release,
         wishes,
         routes: Arc::default(),
         events: events.clone(),

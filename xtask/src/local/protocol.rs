@@ -1,6 +1,7 @@
 //! What the supervisor can be asked through its socket: one request and one
 //! response a connection, each a line of JSON.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Facts, JobSource};
 
 /// Raised when requests or responses change; another supervisor is replaced.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Longer requests come from nobody of ours.
 const LONGEST_REQUEST: u64 = 1 << 20;
@@ -26,19 +27,34 @@ pub struct Request {
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     Facts,
+    /// What `kubectl apply` does.
     Apply,
+    /// Replicas that began with other settings or other code are replaced.
+    RollOut,
+    /// What is declared and not in force.
+    Pending,
+    /// The settings that a replica would begin with.
+    Settings,
     Scale(u32),
     Suspend(bool),
-    RunJob { name: String, source: JobSource },
+    RunJob {
+        name: String,
+        source: JobSource,
+    },
     DeleteJobs,
     DeleteVolume(String),
-    Kill { pod: String, hard: bool },
+    Kill {
+        pod: String,
+        hard: bool,
+    },
     Stop,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Response {
     pub protocol: u32,
+    /// The build of the supervisor's program.
+    pub program: String,
     pub reply: Reply,
 }
 
@@ -47,6 +63,9 @@ pub struct Response {
 pub enum Reply {
     Done,
     Facts(Facts),
+    /// What was changed or would be, in words; nothing where nothing is.
+    Changes(Vec<String>),
+    Settings(BTreeMap<String, String>),
     Job {
         succeeded: bool,
         reason: Option<String>,

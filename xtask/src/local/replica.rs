@@ -12,10 +12,15 @@ use super::ground::{Ground, back_off};
 use super::ports;
 use super::probe::Probes;
 use super::process::Process;
+use super::release::Release;
 
 pub struct Replica {
     name: String,
     template: PodSpec,
+    /// What its process began with.
+    release: Release,
+    /// Another one is to take its place, whatever its template says.
+    outdated: bool,
     state: State,
     restarts: u32,
     /// Ends in a row, without having run well in between.
@@ -48,6 +53,8 @@ impl Replica {
         let mut replica = Self {
             name: format!("{}-{serial}", deployment.metadata.name),
             template: deployment.spec.template.spec.clone(),
+            release: ground.release.clone(),
+            outdated: false,
             state: State::Gone,
             restarts: 0,
             crashes: 0,
@@ -73,9 +80,18 @@ impl Replica {
         matches!(&self.state, State::Running(running) if running.ready) && !self.leaving
     }
 
-    /// Made from the template that is declared now.
+    /// Made from the template that is declared now, and not to be replaced.
     pub fn is_current(&self, template: &PodSpec) -> bool {
-        self.template == *template
+        self.template == *template && !self.outdated
+    }
+
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+
+    /// Has another one take its place as soon as that is ready.
+    pub fn outdate(&mut self) {
+        self.outdated = true;
     }
 
     pub fn mounts(&self, claim: &str) -> bool {
@@ -103,6 +119,8 @@ impl Replica {
             self.state = State::Waiting;
             return;
         }
+        // Settings and code are read by the process that begins now.
+        self.release = ground.release.clone();
         match self.running(ground) {
             Ok(running) => self.state = State::Running(Box::new(running)),
             Err(error) => self.back_off(ground, &format!("could not be started: {error:#}")),

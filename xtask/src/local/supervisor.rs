@@ -1,5 +1,7 @@
 //! The supervisor: one thread owns all state and takes events in turn.
 
+mod declared;
+
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
@@ -207,6 +209,9 @@ impl Supervisor {
                 "cargo xtask setup",
             ))),
             Ask::Apply => self.apply(),
+            Ask::RollOut => Ok(Some(self.roll_out())),
+            Ask::Pending => self.pending(),
+            Ask::Settings => Ok(Some(self.settings())),
             Ask::Scale(replicas) => self.wish(|wishes| wishes.replicas = replicas),
             Ask::Suspend(suspended) => self.suspend(suspended),
             Ask::RunJob { name, source } => self.run_job(&name, source, waiting),
@@ -248,21 +253,6 @@ impl Supervisor {
         wishes.save(&self.ground.lab)?;
         self.ground.wishes = wishes;
         Ok(Some(Reply::Done))
-    }
-
-    fn apply(&mut self) -> Result<Option<Reply>> {
-        let declared = manifests::load(&self.ground.lab.root)?;
-        let replicas = declared.deployment.spec.replicas;
-        let suspend = declared.cron_job.spec.suspend;
-        for claim in volumes::create_missing(&self.ground.lab, &declared.claims)? {
-            self.ground.note(&format!("volume {claim} was created"));
-        }
-        let reply = self.wish(|wishes| {
-            wishes.replicas = replicas;
-            wishes.suspended = suspend.unwrap_or(wishes.suspended);
-        })?;
-        self.ground.manifests = declared;
-        Ok(reply)
     }
 
     fn suspend(&mut self, suspended: bool) -> Result<Option<Reply>> {

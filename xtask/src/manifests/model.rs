@@ -10,25 +10,25 @@ pub struct Metadata {
     pub name: String,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct Named {
     pub metadata: Metadata,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct ConfigMap {
     pub metadata: Metadata,
     #[serde(default)]
     pub data: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct Deployment {
     pub metadata: Metadata,
     pub spec: DeploymentSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct DeploymentSpec {
     #[serde(default = "one")]
     pub replicas: u32,
@@ -36,37 +36,37 @@ pub struct DeploymentSpec {
     pub template: LabelledPod,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Selector {
     pub match_labels: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct LabelledPod {
     pub metadata: Labels,
     pub spec: PodSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct Labels {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct Service {
     pub metadata: Metadata,
     pub spec: ServiceSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct ServiceSpec {
     pub selector: BTreeMap<String, String>,
     pub ports: Vec<ServicePort>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePort {
     pub target_port: PortRef,
@@ -80,13 +80,13 @@ pub enum PortRef {
     Name(String),
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct CronJob {
     pub metadata: Metadata,
     pub spec: CronJobSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CronJobSpec {
     pub schedule: String,
@@ -110,18 +110,18 @@ pub enum ConcurrencyPolicy {
     Replace,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct JobTemplate {
     pub spec: JobSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct Job {
     pub metadata: Metadata,
     pub spec: JobSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct JobSpec {
     #[serde(default = "six")]
@@ -134,12 +134,12 @@ pub struct JobSpec {
 }
 
 /// What a failed attempt means for its job: the first rule that matches says.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 pub struct PodFailurePolicy {
     pub rules: Vec<PodFailureRule>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PodFailureRule {
     pub action: FailureAction,
@@ -154,7 +154,7 @@ pub enum FailureAction {
     FailJob,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct OnExitCodes {
     pub container_name: Option<String>,
@@ -180,7 +180,7 @@ impl JobSpec {
     }
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct PodTemplate {
     pub spec: PodSpec,
 }

@@ -83,6 +83,23 @@ impl Site {
         kube_running::running(&self.ctx.exec.read(&cmd)?, self.plan.deployment)
     }
 
+    /// What is declared and not in force, in words.
+    pub fn pending(&self) -> Result<Vec<String>> {
+        let (deployed, running, image) = std::thread::scope(|scope| {
+            let deployed = scope.spawn(|| self.is_deployed());
+            let running = scope.spawn(|| self.look());
+            let image = self.image_is_current();
+            (super::join(deployed), super::join(running), image)
+        });
+        let said = [
+            (!deployed?, "the manifests"),
+            (running?.outdated, "the settings of the replicas"),
+            (!image?, "the application's code"),
+        ];
+        let pending = said.into_iter().filter(|(pending, _)| *pending);
+        Ok(pending.map(|(_, what)| what.to_owned()).collect())
+    }
+
     /// Replaces pods that run another image of the same tag, or that began
     /// before their settings changed.
     pub fn ensure_rolled_out(&self) -> Result<()> {

@@ -16,10 +16,7 @@ impl Site {
     pub fn ensure_image(&self) -> Result<Option<Image>> {
         let image = self.plan.image();
         let before = self.image_here()?;
-        let built = before.as_ref().and_then(Image::inputs);
-        if let Some(built) = built
-            && self.inputs()?.as_deref() == Some(built)
-        {
+        if self.is_made_of_the_inputs(before.as_ref())? {
             self.ctx.ui.note(&format!("{image} is up to date"));
             return Ok(before);
         }
@@ -38,6 +35,18 @@ impl Site {
         }
         step.done("built");
         Ok(now)
+    }
+
+    /// Building would give the image that is there.
+    pub fn image_is_current(&self) -> Result<bool> {
+        self.is_made_of_the_inputs(self.image_here()?.as_ref())
+    }
+
+    fn is_made_of_the_inputs(&self, image: Option<&Image>) -> Result<bool> {
+        let Some(built) = image.and_then(Image::inputs) else {
+            return Ok(false);
+        };
+        Ok(self.inputs()?.as_deref() == Some(built))
     }
 
     /// The image as Docker has it.

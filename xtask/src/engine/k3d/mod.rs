@@ -186,6 +186,10 @@ impl Engine for K3dEngine {
         self.change(kubectl::apply(&self.site.manifests_argument()))
     }
 
+    fn pending(&self) -> Result<Vec<String>> {
+        self.site.pending()
+    }
+
     fn scale(&self, replicas: u32) -> Result<()> {
         self.change(kubectl::scale(DEPLOYMENT, replicas))
     }

@@ -1,0 +1,123 @@
+//! Bringing the local lab to what is declared, and to a supervisor that can
+//! serve it.
+
+use anyhow::{Context as _, Result};
+
+use super::{LocalEngine, OTHER_BUILD, changes};
+use crate::engine::{Engine as _, Facts, Pod};
+use crate::failure::Failure;
+use crate::local::protocol::Ask;
+use crate::local::wishes::Wishes;
+use crate::local::{client, logs};
+use crate::wait;
+
+/// With the pauses between them this takes some four seconds.
+const HOPELESS_RESTARTS: u32 = 3;
+
+impl LocalEngine {
+    /// Applies what is declared; each change is said.
+    pub fn apply_and_say(&self) -> Result<()> {
+        let changes = self.apply_changes()?;
+        self.say(&changes);
+        Ok(())
+    }
+
+    pub(super) fn apply_changes(&self) -> Result<Vec<String>> {
+        if !self.change("apply") {
+            return Ok(Vec::new());
+        }
+        if !client::is_alive(&self.lab) {
+            self.start()?;
+        }
+        changes(self.request(Ask::Apply, wait::SUPERVISOR_ANSWERS)?)
+    }
+
+    /// Replaces replicas that began with other settings or other code; each
+    /// difference is said.
+    pub fn roll_out(&self) -> Result<()> {
+        if self.change("roll-out") {
+            let changes = changes(self.request(Ask::RollOut, wait::SUPERVISOR_ANSWERS)?)?;
+            self.say(&changes);
+        }
+        Ok(())
+    }
+
+    fn say(&self, changes: &[String]) {
+        for change in changes {
+            self.ui.note(&format!("Applied: {change}"));
+        }
+    }
+
+    /// Ends a supervisor that cannot serve this lab any more.
+    pub(super) fn make_way(&self) -> Result<()> {
+        if !client::is_alive(&self.lab) {
+            return Ok(());
+        }
+        let Some(reason) = self.unfit()? else {
+            self.ui.note("The supervisor is already running.");
+            return Ok(());
+        };
+        self.ui
+            .note(&format!("Replacing the supervisor: {reason}."));
+        self.stop()
+    }
+
+    /// Why the supervisor that runs cannot stay.
+    fn unfit(&self) -> Result<Option<String>> {
+        let Some(facts) = client::facts(&self.lab)? else {
+            return Ok(Some("it is of another version".to_owned()));
+        };
+        if !facts.running {
+            return Ok(Some("it is about to end".to_owned()));
+        }
+        let port = Wishes::load(&self.lab)?.and_then(|wishes| wishes.port);
+        if self.port != 0 && port != Some(self.port) {
+            return Ok(Some(format!("lab.toml says port {} now", self.port)));
+        }
+        if !client::is_of_this_build(&self.lab)? {
+            return Ok(Some(OTHER_BUILD.to_owned()));
+        }
+        Ok(None)
+    }
+
+    pub(super) fn wait_until_ready(&self) -> Result<()> {
+        let step = self.ui.step("waiting for the application");
+        let before = self.facts()?;
+        let facts = wait::until(wait::APP_READY, || {
+            let facts = self.facts()?;
+            self.insist_on_progress(&before, &facts)?;
+            let ready = facts.ready() >= facts.wanted as usize;
+            // No more, either: outdated ones may still have to go.
+            let settled = facts.pods.len() == facts.wanted as usize;
+            Ok((ready && settled).then_some(facts))
+        })
+        .with_context(|| {
+            let logs = self.lab.logs().join("pods");
+            format!("what the replicas say is in {}", logs.display())
+        })?;
+        step.done(format!("{} replicas are ready", facts.ready()));
+        Ok(())
+    }
+
+    /// A replica that ends again and again will not be ready by waiting.
+    fn insist_on_progress(&self, before: &Facts, now: &Facts) -> Result<()> {
+        let earlier = |name: &str| {
+            let same = before.pods.iter().find(|pod| pod.name == name);
+            same.map_or(0, |pod| pod.restarts)
+        };
+        let hopeless = |pod: &&Pod| pod.restarts >= earlier(&pod.name) + HOPELESS_RESTARTS;
+        let Some(pod) = now.pods.iter().find(hopeless) else {
+            return Ok(());
+        };
+        let said = logs::read(&self.lab, &pod.name);
+        let last: Vec<&str> = said.trim_end().lines().rev().take(8).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        Err(Failure::tool(format!(
+            "replica {} ends as soon as it is started; it said:\n    {}",
+            pod.name,
+            last.join("\n    ")
+        ))
+        .next("correct what it complains of, then: cargo xtask setup")
+        .into())
+    }
+}

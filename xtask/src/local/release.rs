@@ -1,0 +1,150 @@
+//! What a replica runs: the application's code, and its settings. A pod has its
+//! settings from its start to its end, as on a cluster, and its code too; whoever
+//! changes either wants to know what still runs the earlier one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::lab::Lab;
+use crate::manifests::Manifests;
+
+use super::launch;
+
+/// The code and the settings that a replica began with, or would begin with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Release {
+    settings: BTreeMap<String, String>,
+    code: u64,
+}
+
+impl Release {
+    /// Of the manifests, and of the code as it is in the checkout now.
+    pub fn declared(lab: &Lab, manifests: &Manifests) -> Result<Self> {
+        let pod = &manifests.deployment.spec.template.spec;
+        Ok(Self {
+            settings: launch::settings(manifests, pod),
+            code: code(&lab.root.join("app"))?,
+        })
+    }
+
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
+    /// What another one has that this one has not, in words.
+    pub fn changes(&self, other: &Self) -> Vec<String> {
+        let names: Vec<&String> = self.settings.keys().chain(other.settings.keys()).collect();
+        let mut changes = Vec::new();
+        for name in names {
+            let (before, after) = (self.settings.get(name), other.settings.get(name));
+            let said = match (before, after) {
+                (Some(before), Some(after)) => format!("{name}: {before} -> {after}"),
+                (Some(_), None) => format!("{name} is gone"),
+                (None, Some(after)) => format!("{name}: {after}"),
+                (None, None) => continue,
+            };
+            if before != after && !changes.contains(&said) {
+                changes.push(said);
+            }
+        }
+        if self.code != other.code {
+            changes.push("the application's code".to_owned());
+        }
+        changes
+    }
+}
+
+/// Declarations that differ, in words; the settings and the code are a
+/// [`Release`]'s.
+pub fn declarations(running: &Manifests, declared: &Manifests) -> Vec<String> {
+    let parts = [
+        (
+            "the deployment's template",
+            running.deployment.spec.template.spec != declared.deployment.spec.template.spec,
+        ),
+        (
+            "the backup schedule and its job",
+            running.cron_job.spec != declared.cron_job.spec,
+        ),
+        ("the service", running.service.spec != declared.service.spec),
+        ("the claims", running.claims != declared.claims),
+    ];
+    let changed = parts.into_iter().filter(|(_, differ)| *differ);
+    changed.map(|(what, _)| what.to_owned()).collect()
+}
+
+/// One number for what an image would hold, as packer/flask copies it.
+fn code(app: &Path) -> Result<u64> {
+    let mut files = vec![app.join("requirements.txt")];
+    sources(&app.join("pra"), &mut files)?;
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let text = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        hasher.write(file.as_os_str().as_encoded_bytes());
+        hasher.write(&text);
+    }
+    Ok(hasher.finish())
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        // A lab of another application than ours.
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("reading {}", folder.display()))?
+            .path();
+        if path.is_dir() {
+            sources(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "py") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(settings: &[(&str, &str)], code: u64) -> Release {
+        let settings = settings.iter();
+        let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Release {
+            settings: settings.collect(),
+            code,
+        }
+    }
+
+    #[test]
+    fn what_changed_is_said_setting_by_setting() {
+        let before = release(&[("A", "1"), ("B", "2"), ("C", "3")], 1);
+        let after = release(&[("A", "1"), ("B", "3"), ("D", "4")], 2);
+        assert_eq!(
+            before.changes(&after),
+            ["B: 2 -> 3", "C is gone", "D: 4", "the application's code"]
+        );
+        assert!(before.changes(&before.clone()).is_empty());
+    }
+
+    #[test]
+    fn code_is_known_by_what_it_says_and_not_by_its_age() {
+        let app = std::env::temp_dir().join(format!("xtask-release-{}", std::process::id()));
+        fs::create_dir_all(app.join("pra/sub")).unwrap();
+        let module = app.join("pra/sub/module.py");
+        fs::write(&module, "a = 1\n").unwrap();
+        let before = code(&app).unwrap();
+        fs::write(&module, "a = 1\n").unwrap();
+        fs::write(app.join("pra/module.pyc"), "compiled").unwrap();
+        assert_eq!(code(&app).unwrap(), before);
+        fs::write(&module, "a = 2\n").unwrap();
+        assert_ne!(code(&app).unwrap(), before);
+        fs::remove_dir_all(&app).unwrap();
+    }
+}

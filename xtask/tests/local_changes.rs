@@ -1,0 +1,97 @@
+//! What is changed while the local lab runs (settings, code, the program) is
+//! applied, said, and never measured unapplied.
+
+mod support;
+
+use std::fs;
+
+use support::standin::*;
+use support::{TestLab, await_some, said};
+
+/// Two other replicas than these, and no more.
+fn replaced(lab: &TestLab, before: &std::collections::BTreeSet<String>) {
+    await_some("two other replicas", || {
+        let all = facts(lab)["pods"].as_array().unwrap().len();
+        let now = ready(lab);
+        (all == 2 && now.len() == 2 && now.is_disjoint(before)).then_some(())
+    });
+}
+
+#[test]
+fn settings_and_code_are_rolled_out_without_a_gap_and_only_where_they_changed() {
+    let lab = lab("changes");
+    let port = up(&lab);
+    let config = "k8s/05-config.yaml";
+    let code = lab.root.join("app/pra/__init__.py");
+    let text = fs::read_to_string(&code).unwrap();
+    let edits: [(&str, &dyn Fn()); 2] = [
+        ("PRA_THREADS: 4 -> 5", &|| {
+            lab.edit(config, "PRA_THREADS: \"4\"", "PRA_THREADS: \"5\"");
+        }),
+        ("the application's code", &|| {
+            fs::write(&code, text.clone() + "# changed\n").unwrap();
+        }),
+    ];
+    for (change, edit) in edits {
+        let before = ready(&lab);
+        edit();
+        // As on a cluster, applying alone leaves alone what runs.
+        done(&lab, &["local", "apply"]);
+        assert_eq!(ready(&lab), before, "{change}");
+        let (asked, failed) = under_load(port, 4, "/", || {
+            let text = said(&lab.xtask(&["local", "roll-out"]));
+            assert!(text.contains(&format!("Applied: {change}")), "{text}");
+            replaced(&lab, &before);
+        });
+        assert_eq!(failed, 0, "of {asked}");
+        let now = ready(&lab);
+        let text = said(&lab.xtask(&["local", "roll-out"]));
+        assert!(!text.contains("Applied"), "{text}");
+        assert_eq!(ready(&lab), now, "nothing had changed");
+    }
+}
+
+#[test]
+fn a_scenario_measures_the_protection_that_is_declared() {
+    let lab = TestLab::new("declared");
+    lab.json(&["setup"]);
+    let config = "k8s/05-config.yaml";
+    lab.edit(config, "PRA_JOURNAL: required", "PRA_JOURNAL: \"off\"");
+    let output = lab.xtask(&["scenario", "2", "--json"]);
+    let text = said(&output);
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(text.contains("PRA_JOURNAL: required -> off"), "{text}");
+    assert_eq!(result["protection"], "snapshot", "{text}");
+    let rpo = &result["rpo"];
+    assert!(rpo["lost"].as_u64().unwrap() > 0, "{rpo}");
+    assert_eq!(rpo["lost"], rpo["snapshot_only_lost"], "{rpo}");
+    support::agreed(&lab, &result);
+
+    // A look uses what is in force, not what the files say meanwhile.
+    lab.edit(config, "PRA_JOURNAL: \"off\"", "PRA_JOURNAL: required");
+    let status = lab.json(&["status"]);
+    assert_eq!(status["application"]["protection"], "snapshot");
+    let text = said(&lab.xtask(&["setup"]));
+    assert!(text.contains("PRA_JOURNAL: off -> required"), "{text}");
+    let status = lab.json(&["status"]);
+    assert_eq!(status["application"]["protection"], "journal");
+}
+
+#[test]
+fn setup_replaces_a_supervisor_of_another_build_and_none_of_its_own() {
+    let lab = TestLab::new("build");
+    lab.json(&["setup"]);
+    let first = supervisor(&lab);
+    lab.json(&["setup"]);
+    assert_eq!(supervisor(&lab), first);
+    let newer = lab.root.join("newer");
+    fs::copy(env!("CARGO_BIN_EXE_xtask"), &newer).unwrap();
+    let mut setup = std::process::Command::new(&newer);
+    setup.arg("setup").env("ATELIER_ROOT", &lab.root);
+    let text = said(&setup.output().unwrap());
+    assert!(text.contains("of another build"), "{text}");
+    let second = supervisor(&lab);
+    assert_ne!(second, first);
+    setup.output().unwrap();
+    assert_eq!(supervisor(&lab), second);
+}
