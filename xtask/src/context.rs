@@ -9,6 +9,7 @@ use crate::cli::Options;
 use crate::config::{self, Config};
 use crate::exec::Exec;
 use crate::failure::Failure;
+use crate::identity;
 use crate::lab::{Lab, Lock};
 use crate::tools::toolbox::Toolbox;
 use crate::tools::venv::Venv;
@@ -77,6 +78,12 @@ impl Context {
             self.ui
                 .note(&format!("Waiting for {holder}, which has the lab."));
         })?;
+        if let Some(original) = identity::disown(&self.lab)? {
+            self.ui.note(&format!(
+                "This folder is a copy of {}: it is a lab of its own, and no cluster is its.",
+                original.display()
+            ));
+        }
         self.lab.bound_logs(self.config.keep.logs())?;
         Ok(Some(lock))
     }

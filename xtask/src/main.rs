@@ -12,6 +12,7 @@ mod engine;
 mod exec;
 mod failure;
 mod http;
+mod identity;
 mod lab;
 mod local;
 mod manifests;

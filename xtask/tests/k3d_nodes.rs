@@ -60,7 +60,7 @@ fn a_server_that_was_stopped_is_started_behind_its_load_balancer() {
     let (balancer, server) = whole.split_once("k3d-pra-server-0").unwrap();
     let server = server.replace("true", "false");
     world.set("list", &format!("{balancer}k3d-pra-server-0{server}"));
-    world.set("owned", "");
+    world.own();
     world.lab.configure("port = 0", &format!("port = {port}"));
     world.hook(
         "kubectl",

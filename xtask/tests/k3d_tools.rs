@@ -89,7 +89,7 @@ fn a_creation_that_was_cut_off_is_begun_again() {
     let world = FakeWorld::new("fake-half");
     world.hook(
         "k3d",
-        "case \"$*\" in 'cluster create'*) cp $S/whole $S/list; touch $S/owned; \
+        "case \"$*\" in 'cluster create'*) cp $S/whole $S/list; own \"$@\"; \
          echo 'FATA node did not come up' >&2; exit 1;; esac",
     );
     let said = world.lab.fails(4, &["cluster"]);
@@ -108,7 +108,7 @@ fn a_stopped_cluster_is_started() {
     let world = FakeWorld::new("fake-stopped");
     let stopped = fs::read_to_string(world.lab.root.join("world/whole")).unwrap();
     world.set("list", &stopped.replace("true", "false"));
-    world.set("owned", "");
+    world.own();
     let output = world.lab.xtask(&["cluster"]);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(world.calls("k3d cluster start pra"), 1);

@@ -190,3 +190,24 @@ fn a_scenario_goes_on_when_its_program_is_built_anew() {
     assert!(ended.success(), "{text}");
     lab.json(&["add", "after all"]);
 }
+
+#[test]
+fn a_copy_of_a_running_lab_is_a_lab_of_its_own() {
+    let lab = lab("copied");
+    let port = up(&lab);
+    let before = ready(&lab);
+    let copy = at(&lab, beside(&lab, "copy"));
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(&lab.root)
+        .arg(&copy.root)
+        .status();
+    assert!(copied.unwrap().success());
+    assert_eq!(facts(&copy)["running"], false);
+    done(&copy, &["local", "stop"]);
+    let second = up(&copy);
+    assert_ne!(second, port);
+    done(&copy, &["teardown", "--yes"]);
+    assert_eq!(ready(&lab), before);
+    assert!(request(port, "/").is_some());
+}

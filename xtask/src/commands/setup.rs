@@ -54,6 +54,7 @@ pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
 pub fn ensure_up(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     repair::start_nodes(ctx, engine)?;
     if is_up(&engine.facts()?) {
+        engine.insist_on_ownership()?;
         return put_back(ctx, engine);
     }
     ctx.ui.note("The lab is not up: bringing it up.");
@@ -95,6 +96,7 @@ pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     if facts.running && facts.has_volume(engine::BACKUP_CLAIM) {
+        engine.insist_on_ownership()?;
         return Ok(engine);
     }
     if let Some(holder) = ctx.lab.holder()? {

@@ -31,6 +31,9 @@ pub fn run(ctx: &Context) -> Result<()> {
         ctx.ui.say("  next: cargo xtask setup");
         return Ok(());
     }
+    if let Err(error) = engine.insist_on_ownership() {
+        ctx.ui.warn(&format!("{error:#}"));
+    }
     let rows = lines(engine.name(), &facts, app.as_ref());
     ctx.ui.table(&["", ""], &rows);
     if let Some(error) = trouble {

@@ -324,6 +324,11 @@ impl Engine for LocalEngine {
         Ok(())
     }
 
+    fn insist_on_ownership(&self) -> Result<()> {
+        // Its processes and volumes are those of this folder.
+        Ok(())
+    }
+
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
         let force = if death == Death::Hard { " --force" } else { "" };
         if self.change(&format!("kill {}{force}", quote(pod))) {

@@ -219,6 +219,9 @@ pub trait Engine: Sync {
     /// where an engine has no nodes.
     fn start_nodes(&self) -> Result<()>;
 
+    /// Refuses where the lab that answers is another checkout's.
+    fn insist_on_ownership(&self) -> Result<()>;
+
     /// Makes one replica die; its replacement is the engine's own doing.
     fn kill(&self, pod: &str, death: Death) -> Result<()>;
 }

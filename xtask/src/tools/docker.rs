@@ -83,14 +83,14 @@ pub fn built_images(title: &str) -> Vec<String> {
         .into()
 }
 
-/// Containers of a k3d cluster with a label of ours, running or not.
-pub fn labelled_nodes(cluster: &str, label: &str) -> Vec<String> {
-    let (ours, theirs) = (
-        format!("label={label}"),
-        format!("label=k3d.cluster={cluster}"),
-    );
+/// The values of two labels of those containers of a k3d cluster that have the
+/// first, running or not: a line for each.
+pub fn labels(cluster: &str, first: &str, second: &str) -> Vec<String> {
+    let has = format!("label={first}");
+    let theirs = format!("label=k3d.cluster={cluster}");
+    let what = format!("{{{{.Label \"{first}\"}}}} {{{{.Label \"{second}\"}}}}");
     [
-        "ps", "--all", "--quiet", "--filter", &ours, "--filter", &theirs,
+        "ps", "--all", "--filter", &has, "--filter", &theirs, "--format", &what,
     ]
     .map(str::to_owned)
     .into()

@@ -4,9 +4,11 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The label of the first server's container that says: the lab created this
-/// cluster. k3d itself lists only labels of its own.
-pub const OWNED: &str = "atelier-pra.lab";
+/// The labels of the first server's container that say which checkout created this
+/// cluster: its identity, and the folder that it was in then. k3d itself lists only
+/// labels of its own.
+pub const OWNER: &str = "atelier-pra.owner";
+pub const FOLDER: &str = "atelier-pra.folder";
 
 /// Where the API is reached: any free port of this machine, and of it alone.
 /// k3d's own choice, 0.0.0.0, is no loopback address, so kubectl would ask a
@@ -22,6 +24,8 @@ pub struct Plan<'a> {
     pub image: &'a str,
     /// Port of this machine, node port.
     pub ports: &'a [(u16, u16)],
+    /// Identity and folder of the checkout.
+    pub owner: (&'a str, &'a str),
 }
 
 impl Plan<'_> {
@@ -43,8 +47,12 @@ pub fn create(plan: &Plan) -> Vec<String> {
     for mapping in plan.ports {
         args.extend(words(&["--port", &port(mapping)]));
     }
-    let label = format!("{OWNED}={}@server:0", plan.name);
-    args.extend(words(&["--runtime-label", &label]));
+    let (id, folder) = plan.owner;
+    // k3d takes what follows the last @ for the nodes; the folder is for people.
+    for (label, value) in [(OWNER, id), (FOLDER, &folder.replace('@', "%40"))] {
+        let label = format!("{label}={value}@server:0");
+        args.extend(words(&["--runtime-label", &label]));
+    }
     args.extend(words(&[
         "--kubeconfig-switch-context=false",
         "--timeout",
@@ -262,12 +270,14 @@ mod tests {
             agents: 2,
             image: "rancher/k3s:v1",
             ports: &[(8080, 30080)],
+            owner: ("0123", "/home/a@b/lab"),
         };
         assert_eq!(
             create(&plan).join(" "),
             "cluster create pra --servers 1 --agents 2 --image rancher/k3s:v1 \
              --api-port 127.0.0.1:random --port 127.0.0.1:8080:30080@server:0 \
-             --runtime-label atelier-pra.lab=pra@server:0 \
+             --runtime-label atelier-pra.owner=0123@server:0 \
+             --runtime-label atelier-pra.folder=/home/a%40b/lab@server:0 \
              --kubeconfig-switch-context=false --timeout 300s"
         );
         assert_eq!(

@@ -6,11 +6,23 @@ use std::path::PathBuf;
 
 use super::TestLab;
 
+/// Keeps whose a cluster is that is created with these words.
+const OWN: &str = r#"own() {
+    for word in "$@"; do
+        case "$word" in
+        atelier-pra.owner=*) owner=${word#*=}; owner=${owner%@*} ;;
+        atelier-pra.folder=*) folder=${word#*=}; folder=${folder%@*} ;;
+        esac
+    done
+    echo "$owner $folder" > $S/owned
+}"#;
+
 /// What the scripts begin with: the folder, the call, and the hook of a test.
 fn prelude(world: &str, tool: &str) -> String {
     format!(
         "S={world}\n\
          echo \"{tool} $*\" >> $S/calls\n\
+         {OWN}\n\
          if [ -e $S/{tool}.hook ]; then . $S/{tool}.hook; fi\n"
     )
 }
@@ -21,7 +33,7 @@ info*) echo '{"ServerVersion":"28.0.1","MemTotal":8000000000,"DockerRootDir":"/n
 "ps --all --no-trunc"*) cat $S/containers 2>/dev/null || : ;;
 "network ls"*) cat $S/network 2>/dev/null || : ;;
 "network rm"*) rm $S/network ;;
-"ps --all"*) if [ -e $S/owned ]; then echo 0123456789ab; fi ;;
+"ps --all"*) cat $S/owned 2>/dev/null || : ;;
 "image inspect pra/flask-sqlite:1.0"*)
     [ -e $S/built ] || { echo "No such image" >&2; exit 1; }
     echo '{"Id":"sha256:1","Config":{"Labels":{"atelier-pra.inputs":"'$(cat $S/built)'"}}}' ;;
@@ -39,7 +51,7 @@ case "$*" in
 version) echo "k3d version v5.9.0" ;;
 "cluster list"*) cat $S/list 2>/dev/null || echo '[]' ;;
 "cluster create"*)
-    cp $S/whole $S/list; touch $S/owned
+    cp $S/whole $S/list; own "$@"
     printf 'aa server\nbb loadbalancer\ncc noRole\n' > $S/containers ;;
 "cluster start"*) cp $S/whole $S/list ;;
 "cluster delete"*) rm -f $S/list $S/owned $S/containers ;;
@@ -50,8 +62,16 @@ esac
 const KUBECTL: &str = r#"
 case "$*" in
 "version --client") echo "Client Version: v1.34.1" ;;
-*"create configmap"*) touch $S/adopted ;;
-*"get configmap"*) if [ -e $S/adopted ]; then echo configmap/atelier-pra; fi ;;
+*"create configmap"*)
+    for word in "$@"; do
+        case "$word" in
+        --from-literal=owner=*) owner=${word##*=} ;;
+        --from-literal=folder=*) folder=${word##*=} ;;
+        esac
+    done
+    printf '%s\n%s' "$owner" "$folder" > $S/adopted ;;
+*"get configmap"*) cat $S/adopted 2>/dev/null || : ;;
+*"delete configmap"*) rm -f $S/adopted ;;
 *"get --raw"*) echo ok ;;
 *" get "*) echo '{"items":[]}' ;;
 "config get-contexts"*) ;;
@@ -96,6 +116,17 @@ impl FakeWorld {
             lab.fake_tool(tool, &(prelude(&world, tool) + script));
         }
         Self { lab, dir }
+    }
+
+    /// Marks the cluster as made by this checkout.
+    pub fn own(&self) {
+        let state = self.lab.root.join(".lab/state");
+        fs::create_dir_all(&state).unwrap();
+        let folder = self.lab.root.canonicalize().unwrap();
+        let folder = folder.display();
+        let identity = format!("{{\"id\":\"0123\",\"folder\":\"{folder}\",\"inode\":null}}");
+        fs::write(state.join("identity.json"), identity).unwrap();
+        self.set("owned", &format!("0123 {folder}\n"));
     }
 
     /// Shell that a tool runs before its own answer; it may exit.

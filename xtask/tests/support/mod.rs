@@ -71,9 +71,13 @@ impl TestLab {
         lab
     }
 
-    /// The same lab in another folder; `root` is where it is, or will be.
+    /// A lab in another folder with the same tools; `root` is where it is, or will
+    /// be.
     pub fn elsewhere(&self, root: PathBuf) -> Self {
-        let fake_tools = self.fake_tools.clone();
+        // A link: each lab removes its own when it ends.
+        let fake_tools = root.with_added_extension("tools");
+        let _ = fs::remove_file(&fake_tools);
+        symlink(&self.fake_tools, &fake_tools).unwrap();
         Self { root, fake_tools }
     }
 

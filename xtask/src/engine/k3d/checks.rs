@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
 
+use super::ownership::Owner;
 use super::site::{Blueprint, Site};
 use super::{docker, kubeconfig};
 use crate::check::Check;
@@ -251,8 +252,10 @@ fn cluster_is_ours(site: &Site) -> Result<String> {
     Ok(match site.cluster()? {
         None => format!("{name} will be created"),
         Some(cluster) if !cluster.is_running() => format!("{name} is there and does not run"),
-        Some(_) if site.owns()? => format!("{name} runs and is the lab's"),
-        Some(_) => format!("{name} runs and is not the lab's: setup asks before it adopts it"),
+        Some(_) => match site.owner()? {
+            Owner::Us => format!("{name} runs and is the lab's"),
+            other => format!("{name} runs, {other}: setup asks before it takes it over"),
+        },
     })
 }
 

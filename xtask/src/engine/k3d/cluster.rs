@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
 use super::kubeconfig;
+use super::ownership::Owner;
 use super::site::Site;
 use crate::failure::Failure;
 use crate::lab;
@@ -50,14 +51,13 @@ impl Site {
             step.done("started again");
             cluster = self.cluster()?.unwrap_or(cluster);
         }
-        let (created, granted) = std::thread::scope(|scope| {
-            let created = scope.spawn(|| self.created());
+        let (owner, granted) = std::thread::scope(|scope| {
             let granted = scope.spawn(|| self.grants_second_try(&cluster));
             self.ensure_answers()?;
-            anyhow::Ok((super::join(created)?, super::join(granted)?))
+            anyhow::Ok((self.owner()?, super::join(granted)?))
         })?;
-        if !created && !self.adopted()? {
-            self.adopt()?;
+        if owner != Owner::Us {
+            self.take_over(&owner)?;
         }
         if !granted {
             self.grant_second_try(&cluster.nodes())?;
@@ -68,12 +68,14 @@ impl Site {
     fn create_cluster(&self) -> Result<()> {
         let config = &self.ctx.config.k3d;
         let ports = self.free_ports()?;
+        let us = self.identity()?;
         let plan = Plan {
             name: self.plan.cluster,
             servers: *config.servers().get_ref(),
             agents: *config.agents().get_ref(),
             image: &config.node_image,
             ports: &ports,
+            owner: (&us.id, &us.folder.to_string_lossy()),
         };
         let cmd = self.k3d(k3d::create(&plan))?.limit(wait::CLUSTER);
         let nodes = plan.nodes();
@@ -103,10 +105,10 @@ impl Site {
     /// right all the same: the cluster may be somebody's.
     fn recreate(&self) -> Result<()> {
         let name = self.plan.cluster;
-        if !self.created()? {
+        let owner = self.creator()?;
+        if owner != Owner::Us {
             self.ctx.confirm(&format!(
-                "The cluster {name} is only half there and not marked as the lab's. \
-                 Delete it and create it anew?"
+                "The cluster {name} is only half there, {owner}. Delete it and create it anew?"
             ))?;
         }
         let step = self.ctx.ui.step(format!("half-created cluster {name}"));

@@ -13,6 +13,7 @@ mod import;
 mod jobs;
 mod kubeconfig;
 mod nodes;
+mod ownership;
 mod provenance;
 mod second_try;
 pub mod site;
@@ -279,6 +280,10 @@ impl Engine for K3dEngine {
 
     fn start_nodes(&self) -> Result<()> {
         self.owned()?.start_nodes()
+    }
+
+    fn insist_on_ownership(&self) -> Result<()> {
+        self.owned().map(drop)
     }
 
     fn kill(&self, pod: &str, death: Death) -> Result<()> {

@@ -1,14 +1,11 @@
-//! One workshop on one cluster: what it is made of, the tools aimed at it, and
-//! the mark that says the cluster is the lab's.
+//! One workshop on one cluster: what it is made of, and the tools aimed at it.
 
 use anyhow::Result;
 use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::exec::{self, Cmd, Output};
-use crate::failure::Failure;
 use crate::manifests::{self, substitute};
-use crate::tools::docker;
 use crate::tools::k3d::{self, Cluster};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::packer::Vars;
@@ -16,8 +13,6 @@ use crate::tools::toolbox::Tool;
 
 /// The tag of the images, as the workshop types it.
 pub const TAG: &str = "1.0";
-/// The config map in `kube-system` that marks a cluster as adopted.
-const MARK: &str = "atelier-pra";
 
 /// What a workshop is made of.
 #[derive(Clone, Debug)]
@@ -163,58 +158,5 @@ impl Site {
             return Ok(None);
         }
         exec::output(cmd).map(Some)
-    }
-
-    /// The lab created this cluster.
-    pub fn created(&self) -> Result<bool> {
-        let args = docker::labelled_nodes(self.plan.cluster, k3d::OWNED);
-        let listed = self.ctx.exec.read(&Cmd::new("docker").args(args))?;
-        Ok(!listed.trim().is_empty())
-    }
-
-    /// The cluster is the lab's.
-    pub fn owns(&self) -> Result<bool> {
-        Ok(self.created()? || self.adopted()?)
-    }
-
-    /// Somebody else created it and the lab was told to adopt it.
-    pub fn adopted(&self) -> Result<bool> {
-        let kubectl = self.kubectl()?.within("kube-system");
-        let cmd = kubectl.cmd(["get", "configmap", MARK, "--ignore-not-found", "-o", "name"]);
-        let output = self.ctx.exec.probe(&cmd)?;
-        Ok(output.status.success() && !output.stdout.trim().is_empty())
-    }
-
-    /// Refuses to touch what is not the lab's.
-    pub fn insist_on_ownership(&self) -> Result<()> {
-        if self.cluster()?.is_none() {
-            return Err(
-                Failure::tool(format!("there is no cluster {}", self.plan.cluster))
-                    .next("cargo xtask setup")
-                    .into(),
-            );
-        }
-        if self.owns()? {
-            return Ok(());
-        }
-        Err(Failure::usage(format!(
-            "the cluster {} was neither created nor adopted by the lab: nothing is changed there",
-            self.plan.cluster
-        ))
-        .next("cargo xtask setup asks whether to adopt it")
-        .into())
-    }
-
-    /// Marks a cluster that was made by hand as the lab's.
-    pub fn adopt(&self) -> Result<()> {
-        self.ctx.confirm(&format!(
-            "The cluster {} was not created by the lab. Adopt it? The lab would then deploy \
-             there, and its teardown would delete the cluster.",
-            self.plan.cluster
-        ))?;
-        let literal = format!("--from-literal=lab={}", self.plan.cluster);
-        let kubectl = self.kubectl()?.within("kube-system");
-        let cmd = kubectl.cmd(["create", "configmap", MARK, &literal]);
-        self.ctx.exec.run(&cmd)
     }
 }

@@ -1,0 +1,149 @@
+//! Whose cluster it is: labels of its first server say which checkout created it,
+//! a config map says which one took it over since.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::site::Site;
+use crate::exec::Cmd;
+use crate::failure::Failure;
+use crate::identity::Identity;
+use crate::tools::docker;
+use crate::tools::k3d::{FOLDER, OWNER};
+
+/// The config map in `kube-system` that names who took a cluster over.
+const MARK: &str = "atelier-pra";
+const VALUES: &str = "jsonpath={.data.owner}{\"\\n\"}{.data.folder}";
+
+/// Who may change and delete a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This checkout.
+    Us,
+    /// Another one, and where it was when it wrote that.
+    Other(PathBuf),
+    /// Nobody who says so: it was made by hand.
+    Nobody,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Us => f.write_str("which is this checkout's"),
+            Self::Nobody => f.write_str("which was neither created nor adopted by the lab"),
+            Self::Other(folder) => {
+                write!(
+                    f,
+                    "which is the lab of another checkout, {}",
+                    folder.display()
+                )?;
+                if folder.exists() {
+                    return Ok(());
+                }
+                f.write_str(" (where there is none any more)")
+            }
+        }
+    }
+}
+
+impl Site {
+    /// Who this checkout is, for a mark that is about to be made.
+    pub(super) fn identity(&self) -> Result<Identity> {
+        Identity::ensure(&self.ctx.lab, &self.ctx.exec)
+    }
+
+    /// Whose the cluster is. One that does not run says only who created it.
+    pub fn owner(&self) -> Result<Owner> {
+        let (adopter, creator) = std::thread::scope(|scope| {
+            let creator = scope.spawn(|| self.creator());
+            (self.adopter(), super::join(creator))
+        });
+        Ok(match adopter? {
+            Owner::Nobody => creator?,
+            adopter => adopter,
+        })
+    }
+
+    /// By the labels of its container, which stay as they were made.
+    pub(super) fn creator(&self) -> Result<Owner> {
+        let args = docker::labels(self.plan.cluster, OWNER, FOLDER);
+        let said = self.ctx.exec.read(&Cmd::new("docker").args(args))?;
+        let line = said.lines().next().unwrap_or_default();
+        let (id, folder) = line.split_once(' ').unwrap_or((line, ""));
+        self.owner_of(id, folder)
+    }
+
+    fn adopter(&self) -> Result<Owner> {
+        let kubectl = self.kubectl()?.within("kube-system");
+        let get = ["get", "configmap", MARK, "--ignore-not-found", "-o", VALUES];
+        let output = self.ctx.exec.probe(&kubectl.cmd(get))?;
+        if !output.status.success() {
+            // It does not answer: who created it has to do.
+            return Ok(Owner::Nobody);
+        }
+        let (id, folder) = output.stdout.split_once('\n').unwrap_or_default();
+        self.owner_of(id, folder)
+    }
+
+    fn owner_of(&self, id: &str, folder: &str) -> Result<Owner> {
+        let id = id.trim();
+        if id.is_empty() {
+            return Ok(Owner::Nobody);
+        }
+        let us = Identity::of(&self.ctx.lab)?;
+        Ok(match us.is_some_and(|us| us.id == id) {
+            true => Owner::Us,
+            false => Owner::Other(PathBuf::from(folder.trim())),
+        })
+    }
+
+    /// Refuses to touch what is not this checkout's.
+    pub fn insist_on_ownership(&self) -> Result<()> {
+        let name = self.plan.cluster;
+        if self.cluster()?.is_none() {
+            return Err(Failure::tool(format!("there is no cluster {name}"))
+                .next("cargo xtask setup")
+                .into());
+        }
+        let owner = self.owner()?;
+        let there = match &owner {
+            Owner::Us => return Ok(()),
+            Owner::Other(folder) if folder.exists() => {
+                format!("use it from {}, or ", folder.display())
+            }
+            _ => String::new(),
+        };
+        let said = format!("the cluster {name} runs, {owner}: nothing is changed there");
+        Err(Failure::usage(said)
+            .next(format!(
+                "{there}cargo xtask setup, which asks whether to take it over"
+            ))
+            .into())
+    }
+
+    /// Marks a cluster that was made by hand, or by another checkout, as this
+    /// one's.
+    pub(super) fn take_over(&self, owner: &Owner) -> Result<()> {
+        let name = self.plan.cluster;
+        let theirs = match owner {
+            Owner::Other(_) => " with the data of that lab",
+            _ => "",
+        };
+        self.ctx.confirm(&format!(
+            "There is a cluster {name}, {owner}. Adopt it? This lab would then deploy there, and \
+             its teardown would delete the cluster{theirs}."
+        ))?;
+        let us = self.identity()?;
+        let kubectl = self.kubectl()?.within("kube-system");
+        if *owner != Owner::Nobody {
+            let delete = kubectl.cmd(["delete", "configmap", MARK, "--ignore-not-found"]);
+            self.ctx.exec.run(&delete)?;
+        }
+        let id = format!("--from-literal=owner={}", us.id);
+        let folder = format!("--from-literal=folder={}", us.folder.display());
+        let create = kubectl.cmd(["create", "configmap", MARK, &id, &folder]);
+        self.ctx.exec.run(&create)
+    }
+}

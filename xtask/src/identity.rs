@@ -1,0 +1,237 @@
+//! Who a checkout is: a name of its own that marks what it made outside of its
+//! folder. It is kept in `.lab`, goes with the folder where that is moved, and
+//! is not taken over by a copy of it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::exec::{Exec, quote};
+use crate::failure::Failure;
+use crate::lab::{self, Lab};
+
+/// The owner of what a mark stands on.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Drawn at random, once.
+    pub id: String,
+    /// Where the checkout was when this was written.
+    pub folder: PathBuf,
+    /// The number of its `.lab` in the file system: the same wherever the folder
+    /// is moved to, another one for a copy. Not known to a script that was pasted.
+    inode: Option<u64>,
+}
+
+fn file(lab: &Lab) -> PathBuf {
+    lab.state().join("identity.json")
+}
+
+impl Identity {
+    /// Of a lab that has one; `None` for a new folder, and for the copy of one.
+    ///
+    /// # Errors
+    /// The file is there and cannot be understood.
+    pub fn of(lab: &Lab) -> Result<Option<Self>> {
+        let found = read(&file(lab))?;
+        Ok(found.filter(|one| one.is_of(lab)))
+    }
+
+    /// The same, made where it is missing and kept true where the folder was
+    /// moved.
+    pub fn ensure(lab: &Lab, exec: &Exec) -> Result<Self> {
+        let known = Self::of(lab)?;
+        if !exec.dry_run() {
+            lab.create()?;
+        }
+        let id = known.as_ref().map(|one| one.id.clone());
+        let now = Self {
+            id: id.unwrap_or_else(|| format!("{:032x}", fastrand::u128(..))),
+            folder: lab.root.clone(),
+            inode: inode(&lab.home()),
+        };
+        if known.as_ref() == Some(&now) {
+            return Ok(now);
+        }
+        let text = serde_json::to_string(&now).context("spelling out the identity")? + "\n";
+        let words = [lab.state(), file(lab)].map(|path| quote(&path.to_string_lossy()));
+        let [folder, path] = words;
+        let shell = format!("mkdir -p {folder} && echo {} > {path}", quote(text.trim()));
+        if exec.change(&shell) {
+            lab::write_file(&file(lab), &text)?;
+        }
+        Ok(now)
+    }
+
+    fn is_of(&self, lab: &Lab) -> bool {
+        let here = inode(&lab.home());
+        let moved = self.inode.is_some() && self.inode == here;
+        (moved || self.folder == lab.root) && !self.is_still_elsewhere(lab)
+    }
+
+    /// The folder that this names is another one than the lab's, and has it still.
+    fn is_still_elsewhere(&self, lab: &Lab) -> bool {
+        let there = Lab {
+            root: self.folder.clone(),
+        };
+        let other = there.root != lab.root && inode(&there.home()) != inode(&lab.home());
+        other && read(&file(&there)).is_ok_and(|one| one.is_some_and(|one| one.id == self.id))
+    }
+}
+
+/// Lets go of what the state of a copied folder says of things outside of it:
+/// they are the original's. Returns the original's folder where there was
+/// anything to let go of.
+pub fn disown(lab: &Lab) -> Result<Option<PathBuf>> {
+    let Some(original) = read(&file(lab))?.filter(|one| !one.is_of(lab)) else {
+        return Ok(None);
+    };
+    for entry in fs::read_dir(lab.state()).context("listing the lab's state")? {
+        let path = entry.context("listing the lab's state")?.path();
+        if !is_of_a_cluster(&path) {
+            continue;
+        }
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.with_context(|| format!("removing {}", path.display()))?;
+    }
+    let path = file(lab);
+    fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+    Ok(Some(original.folder))
+}
+
+/// What was begun on a cluster: its creation or deletion, a forward to it, a
+/// scenario.
+fn is_of_a_cluster(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let begins = ["creating-", "deleting-", "forward-"];
+    begins.iter().any(|begin| name.starts_with(begin))
+        || ["unfinished-scenario-k3d.json", "k8s-k3d"].contains(&&*name)
+}
+
+fn read(path: &Path) -> Result<Option<Identity>> {
+    let Ok(text) = fs::read_to_string(path) else {
+        return Ok(None);
+    };
+    serde_json::from_str(&text)
+        .with_context(|| format!("reading {}", path.display()))
+        .context(
+            Failure::usage("the identity of this checkout cannot be read").next(format!(
+                "rm {}: the lab then asks before it touches a cluster",
+                quote(&path.to_string_lossy())
+            )),
+        )
+        .map(Some)
+}
+
+fn inode(folder: &Path) -> Option<u64> {
+    fs::metadata(folder).ok().map(|found| found.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Ui;
+    use std::process::Command;
+
+    struct Folders(PathBuf);
+
+    impl Folders {
+        fn new(name: &str) -> Self {
+            let base = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+            // Left by an earlier run that was killed.
+            let _ = fs::remove_dir_all(&base);
+            fs::create_dir_all(&base).unwrap();
+            Self(base)
+        }
+
+        fn lab(&self, name: &str) -> Lab {
+            Lab {
+                root: self.0.join(name),
+            }
+        }
+    }
+
+    impl Drop for Folders {
+        fn drop(&mut self) {
+            // The next run would remove it too.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn ensure(lab: &Lab) -> Identity {
+        let exec = Exec::new(Ui::quiet(), lab.logs(), false);
+        Identity::ensure(lab, &exec).unwrap()
+    }
+
+    #[test]
+    fn it_goes_with_the_folder_and_two_folders_differ() {
+        let folders = Folders::new("identity-moved");
+        let (a, b) = (folders.lab("a"), folders.lab("b"));
+        assert_eq!(Identity::of(&a).unwrap(), None);
+        let mine = ensure(&a);
+        assert_eq!(ensure(&a), mine);
+        assert_ne!(ensure(&b).id, mine.id);
+        let moved = folders.lab("moved");
+        fs::rename(&a.root, &moved.root).unwrap();
+        assert_eq!(disown(&moved).unwrap(), None);
+        let there = ensure(&moved);
+        assert_eq!((there.id, there.folder), (mine.id, moved.root.clone()));
+    }
+
+    #[test]
+    fn a_copy_is_somebody_else_and_lets_go_of_the_originals_cluster() {
+        let folders = Folders::new("identity-copied");
+        let a = folders.lab("a");
+        let mine = ensure(&a);
+        for file in ["deleting-pra", "unfinished-scenario-k3d.json", "engine"] {
+            fs::write(a.state().join(file), "x").unwrap();
+        }
+        let copy = folders.lab("copy");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(&a.root)
+            .arg(&copy.root)
+            .status();
+        assert!(copied.unwrap().success());
+        assert_eq!(Identity::of(&copy).unwrap(), None);
+        assert_eq!(disown(&copy).unwrap(), Some(a.root.clone()));
+        assert!(!copy.state().join("deleting-pra").exists());
+        assert!(!copy.state().join("unfinished-scenario-k3d.json").exists());
+        assert!(copy.state().join("engine").exists());
+        assert_ne!(ensure(&copy).id, mine.id);
+        assert_eq!(ensure(&a), mine, "the original is who it was");
+        // Also when the original has moved on since.
+        let second = folders.lab("second");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(&a.root)
+            .arg(&second.root)
+            .status();
+        assert!(copied.unwrap().success());
+        let moved = folders.lab("moved");
+        fs::rename(&a.root, &moved.root).unwrap();
+        assert_ne!(ensure(&second).id, mine.id);
+        assert_eq!(ensure(&moved).id, mine.id);
+    }
+
+    #[test]
+    fn a_damaged_one_is_no_new_one() {
+        let folders = Folders::new("identity-damaged");
+        let a = folders.lab("a");
+        ensure(&a);
+        fs::write(file(&a), "{").unwrap();
+        assert!(
+            Identity::of(&a)
+                .unwrap_err()
+                .to_string()
+                .contains("identity")
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! One machine, one cluster of that name, several checkouts: each leaves alone
+//! what another made. With stand-ins for the tools.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::fake_k3d::FakeWorld;
+use support::{TestLab, said};
+
+/// Another checkout beside the first, with the same tools and the same Docker.
+fn clone(world: &FakeWorld, name: &str) -> TestLab {
+    let clone = copy(world, name);
+    fs::remove_dir_all(clone.root.join(".lab")).unwrap();
+    clone
+}
+
+/// The folder as `cp` copies it, `.lab` included.
+fn copy(world: &FakeWorld, name: &str) -> TestLab {
+    let root: PathBuf = world.lab.root.with_extension(name);
+    // Left by an earlier run that was killed.
+    let _ = fs::remove_dir_all(&root);
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(&world.lab.root)
+        .arg(&root)
+        .status();
+    assert!(copied.unwrap().success());
+    world.lab.elsewhere(root)
+}
+
+/// It neither deletes nor changes the cluster, and names whose it is.
+fn leaves_alone(world: &FakeWorld, other: &TestLab) {
+    let deleted = world.calls("k3d cluster delete");
+    let folder = world.lab.root.canonicalize().unwrap();
+    let typed: [&[&str]; 4] = [
+        &["teardown", "--engine", "k3d", "--yes"],
+        &["deploy"],
+        &["import"],
+        &["cluster"],
+    ];
+    for args in typed {
+        let said = other.fails(2, args);
+        assert!(said.contains("the lab of another checkout"), "{said}");
+        assert!(said.contains(&*folder.to_string_lossy()), "{said}");
+    }
+    assert_eq!(world.calls("k3d cluster delete"), deleted);
+    assert!(!world.has("adopted"));
+}
+
+#[test]
+fn a_clone_that_never_ran_setup_does_not_delete_anothers_cluster() {
+    let world = FakeWorld::new("owner-clone");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    leaves_alone(&world, &clone(&world, "clone"));
+    let output = world.lab.xtask(&["teardown", "--engine", "k3d", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!world.has("list"));
+}
+
+#[test]
+fn a_copy_of_the_folder_is_another_owner_and_a_moved_one_is_not() {
+    let world = FakeWorld::new("owner-copy");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    let state = ".lab/state/deleting-pra";
+    fs::write(world.lab.root.join(state), "aa\nbb\ndd\n").unwrap();
+    let copy = copy(&world, "copy");
+    fs::remove_file(world.lab.root.join(state)).unwrap();
+    leaves_alone(&world, &copy);
+
+    let moved = world.lab.elsewhere(world.lab.root.with_extension("moved"));
+    let _ = fs::remove_dir_all(&moved.root);
+    // The stand-ins keep what they know in the folder that was the lab's.
+    let kept = world.lab.root.join("world");
+    fs::rename(&world.lab.root, &moved.root).unwrap();
+    fs::create_dir(&world.lab.root).unwrap();
+    fs::rename(moved.root.join("world"), &kept).unwrap();
+    let output = moved.xtask(&["cluster"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let output = moved.xtask(&["teardown", "--engine", "k3d", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!world.has("list"));
+}
+
+#[test]
+fn a_cluster_is_taken_over_only_after_a_yes_and_is_then_no_more_the_first_ones() {
+    let world = FakeWorld::new("owner-taken");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    let clone = clone(&world, "clone");
+    let asked = clone.fails(2, &["cluster"]);
+    assert!(asked.contains("Adopt it?"), "{asked}");
+    assert!(asked.contains("with the data of that lab"), "{asked}");
+    let output = clone.xtask(&["cluster", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let output = clone.xtask(&["cluster"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = world
+        .lab
+        .fails(2, &["teardown", "--engine", "k3d", "--yes"]);
+    let folder = clone.root.canonicalize().unwrap();
+    assert!(text.contains(&*folder.to_string_lossy()), "{text}");
+    assert!(world.has("list"));
+    // And back again.
+    let output = world.lab.xtask(&["cluster", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    clone.fails(2, &["teardown", "--engine", "k3d", "--yes"]);
+}
+
+#[test]
+fn what_a_dry_run_shows_makes_the_cluster_this_checkouts() {
+    let world = FakeWorld::new("owner-dry");
+    let output = world.lab.xtask(&["cluster", "--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!world.lab.root.join(".lab").exists());
+    let mut pasted = world.lab.command(&[]);
+    let path = pasted
+        .get_envs()
+        .find_map(|(name, value)| (name == "PATH").then(|| value.unwrap().to_owned()));
+    pasted = Command::new("sh");
+    pasted.env("PATH", path.unwrap());
+    let shell = String::from_utf8(output.stdout).unwrap();
+    let output = pasted.args(["-euc", &shell]).output().unwrap();
+    assert!(output.status.success(), "{shell}: {}", said(&output));
+    let output = world.lab.xtask(&["cluster"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(world.calls("k3d cluster create"), 1);
+    assert!(!world.has("adopted"), "nothing had to be taken over");
+}
