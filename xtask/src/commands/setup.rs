@@ -52,22 +52,14 @@ pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
 
 /// As [`bring_up`], on an engine that was chosen already.
 pub fn ensure_up(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    repair::start_nodes(ctx, engine)?;
-    if is_up(&engine.facts()?) {
-        engine.insist_on_ownership()?;
-        return put_back(ctx, engine);
-    }
-    ctx.ui.note("The lab is not up: bringing it up.");
-    complete(ctx, engine)
+    was_up(ctx, engine).map(drop)
 }
 
 /// As [`ensure_up`], for a command that measures the lab: what it measures is what
 /// is declared. A change of k8s/, of the application or of this program that was
 /// not applied yet is applied first, and said.
 pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    ensure_up(ctx, engine)?;
-    if !engine.facts()?.running {
-        // A dry run has brought nothing up.
+    if !was_up(ctx, engine)? {
         return Ok(());
     }
     let pending = engine.pending()?;
@@ -79,6 +71,19 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         "The lab does not run what is declared, which is applied first: {pending}."
     ));
     complete(ctx, engine)
+}
+
+/// Brings the lab up where it is not; whether it was.
+fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
+    repair::start_nodes(ctx, engine)?;
+    if is_up(&engine.facts()?) {
+        engine.insist_on_ownership()?;
+        put_back(ctx, engine)?;
+        return Ok(true);
+    }
+    ctx.ui.note("The lab is not up: bringing it up.");
+    complete(ctx, engine)?;
+    Ok(false)
 }
 
 /// Brings up a lab that is not there yet, with nobody to serve until its data
