@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use support::fake_k3d::FakeWorld;
-use support::{TestLab, said};
+use support::{TestLab, await_some, said};
 
 /// Another checkout beside the first, with the same tools and the same Docker.
 fn clone(world: &FakeWorld, name: &str) -> TestLab {
@@ -127,4 +127,29 @@ fn what_a_dry_run_shows_makes_the_cluster_this_checkouts() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(world.calls("k3d cluster create"), 1);
     assert!(!world.has("adopted"), "nothing had to be taken over");
+}
+
+#[test]
+fn a_forward_ends_with_the_folder_of_its_lab() {
+    let world = FakeWorld::new("owner-forward");
+    fs::create_dir_all(world.lab.root.join(".lab/state")).unwrap();
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *port-forward*) echo $$ > $S/forwarding; exec sleep 600;; esac",
+    );
+    let mut keeper = world
+        .lab
+        .command(&["forward", "--keep", "flask", "--port", "1"])
+        .spawn()
+        .unwrap();
+    let pid = world.lab.root.join("world/forwarding");
+    let pid = await_some("the forward", || {
+        let written = fs::read_to_string(&pid).ok();
+        written.filter(|pid| pid.ends_with('\n'))
+    });
+    fs::remove_dir_all(world.lab.root.join(".lab")).unwrap();
+    let ended = await_some("the end of its keeper", || keeper.try_wait().unwrap());
+    assert!(ended.success());
+    let kubectl = PathBuf::from("/proc").join(pid.trim());
+    await_some("the end of kubectl", || (!kubectl.exists()).then_some(()));
 }

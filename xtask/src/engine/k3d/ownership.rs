@@ -72,7 +72,7 @@ impl Site {
         let said = self.ctx.exec.read(&Cmd::new("docker").args(args))?;
         let line = said.lines().next().unwrap_or_default();
         let (id, folder) = line.split_once(' ').unwrap_or((line, ""));
-        self.owner_of(id, folder)
+        self.owner_of(id, &folder.replace("%40", "@"))
     }
 
     fn adopter(&self) -> Result<Owner> {
