@@ -67,6 +67,6 @@ def _damage(where: Layout) -> Notice | None:
         content = manifest.unseal(raw) if raw else {}
     except ValueError:
         return None
-    if content.get("generation") != volumes.current(where):
+    if not content or content["generation"] != volumes.current(where):
         return None
     return Notice(f"the data volume is damaged: {content['what']}", content["next"])

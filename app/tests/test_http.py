@@ -7,6 +7,7 @@ import urllib.request
 import apsw
 import pytest
 from conftest import pra, serving
+from helpers import lose_data
 
 from pra import fileops, locks, sqlite, writing
 from pra.errors import OutcomeUnknown
@@ -132,6 +133,13 @@ def test_an_unknown_outcome_is_said(client, monkeypatch):
         patch.setattr(writing, "_commit", fail)
         assert client.get("/add?message=x").status_code == 500
     assert client.get("/add?message=x").status_code == 200
+
+
+def test_status_answers_where_the_database_is_gone(client, where):
+    client.get("/add?message=x")
+    lose_data(where)
+    answer = client.get("/status")
+    assert (answer.status_code, answer.get_json()["needs_restore"]) == (200, True)
 
 
 def test_status_before_and_after_a_backup(client, environment):
