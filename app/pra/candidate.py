@@ -15,6 +15,7 @@ from pra import (
     replay,
     room,
     schema,
+    segments,
     sqlite,
     targets,
     verify,
@@ -23,6 +24,7 @@ from pra.errors import Damaged, NoRoom, PraError, Refused
 from pra.history import Path, Run, Start
 from pra.layout import Layout
 from pra.points import Point
+from pra.records import Place
 from pra.targets import Goal
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class Candidate:
         replayed: transactions applied onto the base.
         skipped: better bases that were not fit, as [{"name", "reason"}].
         short: why it does not reach its goal (only with force).
-        tail: what is wrong with the end of the journal, if that was reached.
+        end: where the journal ends, if that was reached.
+        tail: what is wrong with that end, if anything behind it is wanted.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Candidate:
         self.replayed = 0
         self.skipped = skipped or []
         self.short: str | None = None
+        self.end: Place | None = None
         self.tail: str | None = None
 
 
@@ -101,7 +105,8 @@ def build(
         return _from_point(where, goal.point, number, force, timer)
     candidate = _base(where, known, goal, number, timer)
     with sqlite.errors(f"restoring {goal.label}"):
-        _replay(candidate, goal, force)
+        _replay(candidate, goal, force, known)
+    _note_doubt(candidate, goal)
     timer.lap("build")
     return candidate
 
@@ -110,9 +115,13 @@ def catch_up(candidate: Candidate, goal: Goal, force: bool) -> None:
     """Add what was written while the candidate was built; needs the writer lock."""
     if goal.path and goal.until is None and not candidate.short:
         with sqlite.errors(f"restoring {goal.label}"):
-            _replay(candidate, goal, force)
-        if not candidate.short:
-            candidate.tail = history.end_of(goal.path.where, goal.path.line[-1]).doubt
+            _replay(candidate, goal, force, [])
+        _note_doubt(candidate, goal)
+
+
+def _note_doubt(candidate: Candidate, goal: Goal) -> None:
+    if goal.open_end and candidate.end and not candidate.short:
+        candidate.tail = history.end_of(goal.path.where, goal.path.line[-1]).doubt
 
 
 def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Timer) -> Candidate:
@@ -181,12 +190,13 @@ def _is_beyond_the_journal(path: Path, point: Point) -> bool:
     return start.place.seq > end.seq and end.doubt is None
 
 
-def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
+def _replay(candidate: Candidate, goal: Goal, force: bool, known: list[Point]) -> None:
     conn = sqlite.open_new(candidate.path)
     try:
         work = replay.Replay(conn, candidate.reached)
         try:
-            work.run(_bounded(goal, candidate.reached))
+            work.run(_bounded(goal, candidate))
+            _refuse_early_end(goal, candidate.end, known)
         except PraError as error:
             if not force:
                 seq = work.reached.place.seq
@@ -208,14 +218,43 @@ def _replay(candidate: Candidate, goal: Goal, force: bool) -> None:
         conn.close()
 
 
-def _bounded(goal: Goal, start: Start) -> Iterator[Run]:
-    """The way to the goal."""
-    for run in goal.path.runs(start):
+def _bounded(goal: Goal, candidate: Candidate) -> Iterator[Run]:
+    """The way to the goal; notes the journal's end where it comes to that."""
+    runs, candidate.end = goal.path.runs(candidate.reached), None
+    while True:
+        try:
+            run = next(runs)
+        except StopIteration as over:
+            candidate.end = over.value
+            return
         within = records.up_to(run.records, goal.until)
         if within:
             yield run._replace(records=within)
         if len(within) < len(run.records):
             return
+
+
+def _refuse_early_end(goal: Goal, end: Place | None, known: list[Point]) -> None:
+    """Refuse to call a goal reached where something says that the journal went further.
+
+    Raises:
+        Gap: it did.
+    """
+    if end is None:
+        return
+    live = goal.path.line[-1]
+    if goal.until is not None and end.seq < goal.until:
+        raise history.gap(f"the journal ends at transaction {end.seq}, before {goal.until}")
+    if not goal.open_end or not segments.of_timeline(goal.path.where, live.number):
+        return
+    for point in known:
+        start = targets.start_of(point)
+        made_here = start and start.timeline == live.number and point.status != "safety"
+        if made_here and point.status != "quarantined" and start.place.seq > end.seq:
+            raise history.gap(
+                f"the journal ends at transaction {end.seq}, and {point.name}, which cannot be"
+                f" used, was made at {start.place.seq}"
+            )
 
 
 def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:

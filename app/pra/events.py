@@ -3,6 +3,7 @@
 from pra import clock, fileops, mode, notices, points, room, segments, sqlite, volumes
 from pra.database import Database
 from pra.errors import Damaged, UsageError
+from pra.health import Health
 from pra.settings import Settings
 
 #: Longest message, in bytes of UTF-8.
@@ -17,6 +18,7 @@ class Events:
         self._settings = settings
         self._database = Database(settings)
         self._layout = settings.layout
+        self._health = Health(settings.layout, settings.journal)
 
     def add(self, message: str) -> dict:
         """Add one event; returns it as {"timestamp", "message", "id"}.
@@ -76,6 +78,9 @@ class Events:
             count = None
             told = told or [notices.Notice(str(error), error.next_step)]
         last = points.latest(known)
+        trouble = self._health.trouble(known)
+        if trouble:
+            told = [*told, notices.of_journal(trouble, needs_restore)]
         return {
             "count": count,
             "last_backup_file": last.name if last else None,
@@ -87,6 +92,7 @@ class Events:
             "journal": self._settings.journal,
             "page_checksums": checksums,
             "unprotected": self._unprotected(),
+            "journal_damage": trouble,
             "needs_restore": needs_restore,
             "notices": [notice.as_dict() for notice in told],
             "volumes": self._volumes(),

@@ -36,6 +36,12 @@ class Run(NamedTuple):
     records: list[Record]
     schema: str
 
+    def changing(self, until: int | None = None) -> Iterator[int]:
+        """Numbers, up to ``until``, of those that changed a row: a proof changes none."""
+        for record in records.up_to(self.records, until):
+            if records.changeset_of(record.payload):
+                yield record.seq
+
 
 class Start(NamedTuple):
     """Where a base stands: its timeline and place there."""
@@ -106,26 +112,30 @@ class Path(NamedTuple):
         first = self.line[0]
         return Start(first.number, start_of(first)) if first.empty and not first.parent else None
 
-    def runs(self, start: Start) -> Iterator[Run]:
+    def runs(self, start: Start) -> Generator[Run, None, Place]:
         """Every committed transaction behind ``start``, in order, to the path's end.
+
+        Returns:
+            Where that is.
 
         Raises:
             Gap, Damaged: the way is broken there; all steps before it were given.
         """
         index = self.index_of(start)
         if index is None:
-            raise _gap(f"transaction {start.place.seq} is not part of this history")
+            raise gap(f"transaction {start.place.seq} is not part of this history")
         place = start.place
         for at in range(index, len(self.line)):
             timeline, limit = self.line[at], self.limit(at)
             place = yield from _timeline_runs(self.where, timeline, place, limit)
             if limit is not None:
                 if place != limit:
-                    raise _gap(
+                    raise gap(
                         f"timeline {timeline.number} ends at transaction {place.seq},"
                         f" its successor left it at {limit.seq}"
                     )
                 place = start_of(self.line[at + 1])
+        return place
 
     def everything(self, behind: Mapping[int, int] | None = None) -> Iterator[Run]:
         """Every committed transaction that can be read, in order, also across gaps.
@@ -189,6 +199,16 @@ def path_to(where: Layout, timeline: Timeline) -> Path:
     return Path(where, timelines.path_to(where, timeline))
 
 
+def past(where: Layout, reached: Start | None) -> dict[int, int]:
+    """The last number of each timeline that leads to a place."""
+    timeline = timelines.read(where, reached.timeline) if reached else None
+    if timeline is None:
+        return {}
+    path = path_to(where, timeline)
+    limits = [path.limit(at) or reached.place for at in range(len(path.line))]
+    return {one.number: limit.seq for one, limit in zip(path.line, limits, strict=True)}
+
+
 def live_path(where: Layout) -> Path | None:
     """The ancestry of the current timeline; None before the first."""
     timeline = timelines.live(where)
@@ -246,7 +266,7 @@ class _Reader:
         before = header.state()
         if self.begun and (header.rebase or before[:2] != self._state[:2]):
             because = f" ({self._fault})" if self._fault else ""
-            raise _gap(
+            raise gap(
                 f"the journal is interrupted before transaction {header.seq + 1}{because}; later"
                 " moments are reached from points made after that"
             )
@@ -276,10 +296,11 @@ class _Reader:
         if self._hole:
             raise self._hole
         if not self.begun and self._state and self._state.seq > self.place.seq:
-            raise _gap(f"transaction {self.place.seq} is not in the journal, but later ones are")
+            raise gap(f"transaction {self.place.seq} is not in the journal, but later ones are")
 
 
-def _gap(happened: str) -> Gap:
+def gap(happened: str) -> Gap:
+    """The error for a way that is broken."""
     return Gap(
         "following the journal",
         happened,

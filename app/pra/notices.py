@@ -44,6 +44,15 @@ def clock_jump(known: list[Point]) -> Notice | None:
     )
 
 
+def of_journal(trouble: str, needs_restore: bool) -> Notice:
+    """What is wrong with the journal that a restore of the latest moment needs."""
+    if needs_restore:
+        next_step = "python -m pra restore latest --plan says what would come back"
+    else:
+        next_step = "python -m pra backup makes a point that does not depend on it"
+    return Notice(f"the journal is damaged or lacks its end: {trouble}", next_step)
+
+
 def note_damage(where: Layout, what: str, next_step: str) -> None:
     """Remember that a backup could not read the current database.
 

@@ -7,12 +7,13 @@ import apsw
 from pra import (
     backup,
     candidate,
+    doubts,
     fileops,
     history,
     locks,
     points,
-    records,
     requests,
+    safety,
     schema,
     sqlite,
     timelines,
@@ -23,6 +24,7 @@ from pra.errors import Damaged
 from pra.layout import Layout
 from pra.restore import Choice
 from pra.settings import Settings
+from pra.timelines import Branch
 
 _ROWS = "SELECT id, ts, message FROM events ORDER BY id"
 
@@ -32,7 +34,8 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
 
     Returns:
         {"status": "planned", "goal", "point", "replayed", "rows", "gained", "lost",
-        "changed", "unreadable", "left_behind", "bytes", "incomplete", "skipped", "seconds"};
+        "changed", "unreadable", "left_behind", "bytes", "incomplete", "tail",
+        "skipped", "warnings", "seconds"};
         "gained", "lost" and "changed" are None where the current database cannot be read,
         and "unreadable" says why;
         "left_behind" is {"first_seq", "last_seq", "transactions"} or None: the
@@ -54,6 +57,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
         try:
             built = candidate.build(where, known, goal, number, force, timer)
             report = _compare(where, built)
+            said = doubts.of(where, settings.journal, goal, built, _stood(where))
         finally:
             fileops.remove_tree(where.generation(number))
         return {
@@ -64,7 +68,9 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
             **report,
             "left_behind": _left_behind(where, built),
             "incomplete": built.short,
+            "tail": built.tail,
             "skipped": built.skipped,
+            "warnings": said,
             "seconds": timer.report()["total"],
         }
 
@@ -128,29 +134,20 @@ def _difference(planned: Iterator, current: Iterator) -> tuple[int, int, int]:
 
 
 def _left_behind(where: Layout, built: Candidate) -> dict | None:
-    """The current timeline's transactions that are not part of the planned one's past.
-
-    One that changed no row, as a proof leaves behind, is nothing to miss.
-    """
+    """The current timeline's transactions that are not part of the planned one's past."""
     live = timelines.live(where)
     if live is None:
         return None
-    first, last, count = None, None, 0
-    for run in history.path_to(where, live).everything(behind=_past(where, built)):
-        for record in run.records:
-            if records.changeset_of(record.payload):
-                first, last, count = first or record.seq, record.seq, count + 1
-    if not count:
+    return doubts.left_out(where, history.path_to(where, live), built, None)
+
+
+def _stood(where: Layout) -> Branch | None:
+    """Where the database stands, if that is certain."""
+    number = volumes.current(where)
+    if number is None or not fileops.size(f"{where.generation(number)}/app.db"):
         return None
-    return {"first_seq": first, "last_seq": last, "transactions": count}
-
-
-def _past(where: Layout, built: Candidate) -> dict[int, int]:
-    """The last number of each timeline that leads to the planned database."""
-    reached = built.reached
-    timeline = timelines.read(where, reached.timeline) if reached else None
-    if timeline is None:
-        return {}
-    path = history.path_to(where, timeline)
-    limits = [path.limit(at) or reached.place for at in range(len(path.line))]
-    return {one.number: limit.seq for one, limit in zip(path.line, limits, strict=True)}
+    try:
+        here, _ = safety.place(where, number)
+    except Damaged:
+        return None
+    return Branch(here.timeline, here.seq, here.hash) if here else None

@@ -21,7 +21,8 @@ class Point(NamedTuple):
         bytes: size of the file; 0 if it is missing.
         status: verified, quarantined, foreign, damaged or safety.
         reason: why it is not simply verified.
-        manifest: what the manifest says; None for foreign and damaged points.
+        manifest: what it says, also of a file that is not like that any more; None where
+            there is none that can be read.
     """
 
     name: str
@@ -137,15 +138,16 @@ def _point(where: Layout, name: str, size: int | None, has_manifest: bool) -> Po
     if not has_manifest:
         reason = "made outside this application: content and completeness are unknown"
         return Point(name, epoch, size, "foreign", reason, None)
-    if size is None:
-        return Point(name, epoch, 0, "damaged", "the database file is missing", None)
     try:
         known = manifest.decode(fileops.read_small(where.manifest(name)) or b"", name)
     except ValueError as error:
-        return Point(name, epoch, size, "damaged", str(error), None)
+        reason = "the database file is missing" if size is None else str(error)
+        return Point(name, epoch, size or 0, "damaged", reason, None)
+    if size is None:
+        return Point(name, epoch, 0, "damaged", "the database file is missing", known)
     if known["bytes"] != size:
         reason = f"the file has {size} bytes, the manifest says {known['bytes']}"
-        return Point(name, epoch, size, "damaged", reason, None)
+        return Point(name, epoch, size, "damaged", reason, known)
     return Point(name, known["created_epoch"], size, known["status"], known["reason"], known)
 
 

@@ -18,7 +18,7 @@ def summary(where: Layout, known: list[Point]) -> dict | None:
 
     Returns:
         {"timeline", "segments", "bytes", "from", "to", "first_seq", "last_seq",
-        "damage"}; times as text, None where there is none; None without a journal.
+        "damage", "doubt"}; times as text, None where there is none; None without a journal.
     """
     path = history.live_path(where)
     every = segments.listing(where)
@@ -42,6 +42,7 @@ def summary(where: Layout, known: list[Point]) -> dict | None:
         "first_seq": first_seq,
         "last_seq": live.seq if last_seq is None and damage is None else last_seq,
         "damage": damage,
+        "doubt": None if damage else history.end_of(where, live).doubt,
     }
 
 

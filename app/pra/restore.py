@@ -12,6 +12,7 @@ from typing import TypeVar
 from pra import (
     backup,
     candidate,
+    doubts,
     generations,
     history,
     locks,
@@ -67,8 +68,9 @@ def run(settings: Settings, choose: Choice, force: bool = False, target: str = "
 
     Returns:
         {"status": "restored", "goal", "point", "rows", "max_id", "safety_point",
-        "generation", "seq", "replayed", "incomplete", "tail", "skipped", "seconds",
-        "already"}; "already" says that this is the answer of an earlier attempt;
+        "generation", "seq", "replayed", "incomplete", "tail", "warnings", "skipped",
+        "seconds", "already"}; "warnings" are sentences: what is known to be missing, and
+        what may be; "already" says that this is the answer of an earlier attempt;
         "skipped" are points that are not what their manifests say;
         "point" is the base, None where history began empty or a copy was adopted; "tail"
         says that the journal's last record is incomplete: it was being written, or went bad.
@@ -194,6 +196,11 @@ def _high_water(work: _Work) -> tuple[int, int]:
     return seq, max([journaled.event, work.kept.highest_id, *issued])
 
 
+def _doubts(work: _Work, built: Candidate) -> list[str]:
+    kept, mode = work.kept, work.settings.journal
+    return doubts.of(work.where, mode, work.goal, built, kept.left, kept.name, kept.unfit)
+
+
 def _report(work: _Work, built: Candidate, finished: Built) -> dict:
     return {
         "status": "restored",
@@ -207,6 +214,7 @@ def _report(work: _Work, built: Candidate, finished: Built) -> dict:
         "replayed": built.replayed,
         "incomplete": built.short,
         "tail": built.tail,
+        "warnings": _doubts(work, built),
         "skipped": list({one["name"]: one for one in [*built.skipped, *work.kept.unfit]}.values()),
         "seconds": work.timer.report(),
     }

@@ -74,7 +74,7 @@ def keep(where: Layout, known: list[Point]) -> Kept:
         return _keep_raw(where, known, number, "the database file is missing or empty")
     unfit: list[dict] = []
     try:
-        here, highest = _place(where, number)
+        here, highest = place(where, number)
         same = _sound(where, _same_moment(known, here), unfit)
         if same:
             return _kept(same, here.as_dict(), highest, unfit)
@@ -119,7 +119,7 @@ def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
     number = volumes.current(where)
     if number is None or kept.point is None or kept.raw:
         return kept
-    here, highest = _place(where, number)
+    here, highest = place(where, number)
     if here is None or kept.left is None:
         # No journal tells what was written since.
         return _again(where, known, kept)
@@ -154,7 +154,7 @@ def _kept(point: Point, place: dict | None, highest: int, unfit: list[dict]) -> 
     return Kept(point, left, highest, tuple(unfit))
 
 
-def _place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
+def place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
     """Where the current database stands, if that is certain, and the highest id it gave out."""
     with sqlite.errors("looking at what a restore replaces"):
         conn = sqlite.open_for_copy(f"{where.generation(number)}/app.db")

@@ -22,6 +22,7 @@ class Goal(NamedTuple):
         point: exactly this point, without the journal; None otherwise.
         path: the history to follow; None with ``point`` or ``copy``.
         until: the last number to include; None for all there is.
+        open_end: what the journal may lack behind its end belongs to it.
         copy: an exported copy, which continues no history of these volumes.
     """
 
@@ -29,6 +30,7 @@ class Goal(NamedTuple):
     point: Point | None = None
     path: Path | None = None
     until: int | None = None
+    open_end: bool = False
     copy: "Copy | None" = None
 
 
@@ -37,7 +39,7 @@ def latest(where: Layout, known: list[Point]) -> Goal:
     path = history.live_path(where)
     if path is None:
         return exact_point(points.latest(known) or _nothing())
-    return Goal("latest", path=path)
+    return Goal("latest", path=path, open_end=True)
 
 
 def exact_point(point: Point) -> Goal:
@@ -82,7 +84,7 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
             " around that moment",
             f"choose by number: --to-before {found.later} or {behind}",
         )
-    return Goal(label, path=path, until=found.until)
+    return Goal(label, path=path, until=found.until, open_end=found.later is None)
 
 
 class _Around:

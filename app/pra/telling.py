@@ -9,6 +9,7 @@ def restored(result: dict) -> str:
         f" {result['replayed']} transactions replayed)",
         f"what was there before: {result['safety_point'] or 'nothing'}",
     ]
+    lines += _warnings(result)
     if result["already"]:
         lines.append("an earlier attempt of this request did it; nothing was changed now")
     return "\n".join(lines)
@@ -26,7 +27,14 @@ def planned(plan: dict) -> str:
         against = f"what is there now cannot be compared: {plan['unreadable']}"
     else:
         against = "{gained} gained, {lost} lost, {changed} changed".format_map(plan)
-    return (
-        f"{plan['goal']}: {plan['rows']} rows; {against}\n{behind}\n"
-        f"about {plan['seconds']:.1f} s; nothing was changed"
-    )
+    lines = [
+        f"{plan['goal']}: {plan['rows']} rows; {against}",
+        behind,
+        *_warnings(plan),
+        f"about {plan['seconds']:.1f} s; nothing was changed",
+    ]
+    return "\n".join(lines)
+
+
+def _warnings(answer: dict) -> list[str]:
+    return [f"WARNING: {one}" for one in answer["warnings"]]

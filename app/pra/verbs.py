@@ -105,7 +105,12 @@ def _line(point: dict) -> str:
 def _reach_line(journal: dict | None) -> str:
     if journal is None or journal["from"] is None:
         return "no journal"
-    return f"any moment from {journal['from']} to {journal['to']}"
+    lines = [f"any moment from {journal['from']} to {journal['to']}"]
+    if journal["damage"]:
+        lines.append(f"WARNING: the journal is damaged: {journal['damage']}")
+    if journal["doubt"]:
+        lines.append(f"WARNING: the journal's end is in doubt: {journal['doubt']}")
+    return "\n".join(lines)
 
 
 def verify(config: Settings, options: Options) -> int:

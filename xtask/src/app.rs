@@ -51,6 +51,8 @@ pub struct Reach {
     pub to: Option<String>,
     /// Why the journal reaches no further, where it is damaged.
     pub damage: Option<String>,
+    /// Why its end may not be one.
+    pub doubt: Option<String>,
 }
 
 /// A backup that was taken.
@@ -70,6 +72,8 @@ pub struct Restored {
     pub safety_point: Option<String>,
     /// An earlier attempt of the same job had done it, and this is its answer.
     pub already: bool,
+    /// What is known to be missing, and what may be.
+    pub warnings: Vec<String>,
 }
 
 /// What a restore would do.
@@ -85,6 +89,8 @@ pub struct Plan {
     /// Why what is there now cannot be read.
     pub unreadable: Option<String>,
     pub left_behind: Option<LeftBehind>,
+    /// What would be missing, and what may be.
+    pub warnings: Vec<String>,
     pub seconds: f64,
 }
 

@@ -55,6 +55,15 @@ fn restore_points_are_listed_restored_and_refused() {
         assert!(said.contains("SHA-256"), "{said}");
     }
     assert_eq!(lab.curl("/count")["count"], 1);
+    // What was passed over is told to who reads no document.
+    let listed = lab.json(&["restore", "--list"]);
+    let name = listed["latest"].as_str().unwrap();
+    let file = lab.root.join(".lab/volumes/pra-backup").join(name);
+    let bytes = fs::metadata(&file).unwrap().len();
+    fs::write(&file, vec![0; bytes as usize]).unwrap();
+    let shown = support::said(&lab.xtask(&["restore", "latest", "--yes"]));
+    let passed_over = format!("warning: {name} was passed over: the file's SHA-256");
+    assert!(shown.contains(&passed_over), "{shown}");
 }
 
 #[test]
@@ -122,6 +131,31 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
         kept
     );
     lab.json(&["prune"]);
+}
+
+#[test]
+fn a_job_whose_pod_dies_behind_the_swap_restores_once() {
+    let lab = TestLab::new("tried-again");
+    for message in ["one", "two", "three"] {
+        lab.json(&["add", message]);
+    }
+    lab.json(&["restore", "--to-before", "3", "--yes"]);
+    assert_eq!(lab.curl("/count")["count"], 2);
+    lab.edit(
+        "app/pra/restore.py",
+        "    volumes.drop_other_generations(where)\n",
+        "    import os\n    died = f'{where.backup}/died'\n    if not os.path.exists(died):\n        \
+         open(died, 'x').close()\n        os._exit(137)\n    \
+         volumes.drop_other_generations(where)\n",
+    );
+    let undone = lab.json(&["undo", "--yes"]);
+    assert!(lab.root.join(".lab/volumes/pra-backup/died").exists());
+    assert_eq!(undone["restore"]["already"], true, "{undone}");
+    assert_eq!(undone["restore"]["rows"], 3, "{undone}");
+    assert_eq!(lab.curl("/count")["count"], 3);
+    // The next one is another request.
+    assert_eq!(lab.json(&["undo", "--yes"])["restore"]["already"], false);
+    assert_eq!(lab.curl("/count")["count"], 2);
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub fn insist(
     let Some(Said { value: plan, .. }) = planned.filter(|said| said.value.takes_something()) else {
         return Ok(());
     };
+    for warning in &plan.warnings {
+        ctx.ui.warn(warning);
+    }
     ctx.confirm(&format!(
         "{doing}: {}. What is there is kept: `cargo xtask undo` brings it back.",
         plan.against()

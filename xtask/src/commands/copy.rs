@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::app::{Restored, Said};
+use crate::commands::restore::warn;
 use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy};
@@ -161,6 +162,7 @@ fn tell(
         copy.value.created,
         age(&copy.value)
     ));
+    warn(ctx, &restored.value.warnings);
     ctx.ui.say(&protected.words());
     Ok(())
 }

@@ -123,6 +123,10 @@ fn list(ctx: &Context) -> Result<()> {
     if let Some(damage) = reach.damage {
         ctx.ui.warn(&format!("the journal is damaged: {damage}"));
     }
+    if let Some(doubt) = reach.doubt {
+        ctx.ui
+            .warn(&format!("the journal's end is in doubt: {doubt}"));
+    }
     Ok(())
 }
 
@@ -199,6 +203,7 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
         plan.against(),
         plan.seconds
     ));
+    warn(ctx, &plan.warnings);
     if let Some(left) = plan.left_behind {
         ctx.ui.say(&format!(
             "Writes left behind: {}, transactions {} to {}; `cargo xtask undo` would bring \
@@ -232,8 +237,16 @@ fn bring_back(ctx: &Context, command: &str, target: &str, force: bool) -> Result
         return Ok(());
     }
     ctx.ui.say(&summary(target, &report));
+    warn(ctx, &report.value.warnings);
     ctx.ui.say(&protected.words());
     Ok(())
+}
+
+/// What the package warned of, in its words: nobody reads a document for that.
+pub fn warn(ctx: &Context, warnings: &[String]) {
+    for one in warnings {
+        ctx.ui.warn(one);
+    }
 }
 
 fn summary(target: &str, report: &Said<Restored>) -> String {
@@ -243,6 +256,7 @@ fn summary(target: &str, report: &Said<Restored>) -> String {
         replayed,
         safety_point,
         already,
+        warnings: _,
     } = &report.value;
     let base = point.as_deref().unwrap_or("the beginning of the journal");
     let kept = match safety_point {

@@ -52,5 +52,6 @@ fn take_new_volume(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored
         replayed: 0,
         safety_point: None,
         already: false,
+        warnings: Vec::new(),
     }))
 }

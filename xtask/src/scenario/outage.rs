@@ -268,6 +268,8 @@ fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> V
     let look = "Look at: cargo xtask restore --list, and the page of cargo xtask report.";
     let mut lessons = vec![rto, (disaster.lesson)(result, report), why];
     lessons.extend(rpo.on_schedule());
+    let warned = report.warnings.iter();
+    lessons.extend(warned.map(|one| format!("The restore warned: {one}")));
     lessons.push(look.to_owned());
     lessons
 }

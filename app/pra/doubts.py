@@ -1,0 +1,107 @@
+"""What a restore has to say beside its figures: losses that are known, and ends in doubt.
+
+Each is a sentence for people, told in the text as well as in the JSON answer.
+"""
+
+from pra import history, segments
+from pra.candidate import Candidate
+from pra.history import Path
+from pra.layout import Layout
+from pra.targets import Goal
+from pra.timelines import Branch
+
+
+def of(
+    where: Layout,
+    mode: str,
+    goal: Goal,
+    built: Candidate,
+    stood: Branch | None,
+    kept: str | None = None,
+    unfit: tuple[dict, ...] = (),
+) -> list[str]:
+    """What there is to say, the worst first.
+
+    Args:
+        mode: of the journal.
+        stood: where the database stands that is replaced, if that is certain.
+        kept: the point that keeps it; None in a plan.
+        unfit: points that could not stand for it.
+    """
+    said = [
+        _incomplete(where, goal, built),
+        _forced(built, goal),
+        _end_in_doubt(where, mode, goal, built),
+        _beyond(goal, built, stood, kept),
+    ]
+    skipped = {one["name"]: one["reason"] for one in [*built.skipped, *unfit]}
+    said += [f"{name} was passed over: {reason}" for name, reason in skipped.items()]
+    return [one for one in said if one]
+
+
+def _incomplete(where: Layout, goal: Goal, built: Candidate) -> str | None:
+    """What --force left out."""
+    if not built.short:
+        return None
+    said = f"INCOMPLETE, it ends at transaction {built.reached.place.seq}: {built.short}"
+    left = left_out(where, goal.path, built, goal.until)
+    if left is None:
+        return f"{said}; none behind it can be read"
+    return (
+        f"{said}; {left['transactions']} later ones that can be read ({left['first_seq']} to"
+        f" {left['last_seq']}) are left out"
+    )
+
+
+def left_out(where: Layout, path: Path, built: Candidate, until: int | None) -> dict | None:
+    """The transactions of a path that can be read and that a built database lacks.
+
+    One that changed no row, as a proof leaves behind, is nothing to miss.
+
+    Returns:
+        {"first_seq", "last_seq", "transactions"}; None if there are none.
+    """
+    first, last, count = None, None, 0
+    for run in path.everything(behind=history.past(where, built.reached)):
+        for seq in run.changing(until):
+            first, last, count = first or seq, seq, count + 1
+    if not count:
+        return None
+    return {"first_seq": first, "last_seq": last, "transactions": count}
+
+
+def _forced(built: Candidate, goal: Goal) -> str | None:
+    if goal.point is None or goal.point.status not in ("quarantined", "damaged"):
+        return None
+    return (
+        f"{goal.point.name} is {goal.point.status}, and was taken all the same: {goal.point.reason}"
+    )
+
+
+def _end_in_doubt(where: Layout, mode: str, goal: Goal, built: Candidate) -> str | None:
+    """Whether writes that were acknowledged may be missing at the end."""
+    doubt = built.tail
+    if goal.open_end and doubt is None and not built.short and mode != "off":
+        doubt = no_journal(where, goal.path, built.reached.place.seq)
+    return f"the last acknowledged writes may be missing: {doubt}" if doubt else None
+
+
+def no_journal(where: Layout, path: Path, seq: int) -> str | None:
+    """Whether a timeline that had transactions up to ``seq`` has no journal at all."""
+    live = path.line[-1]
+    if seq <= live.seq or segments.of_timeline(where, live.number):
+        return None
+    return f"there is no journal of timeline {live.number}, which had {seq - live.seq} transactions"
+
+
+def _beyond(goal: Goal, built: Candidate, stood: Branch | None, kept: str | None) -> str | None:
+    """Whether what is replaced had more than the journal."""
+    if not goal.open_end or stood is None or built.end is None:
+        return None
+    if stood.timeline != goal.path.line[-1].number or stood.seq <= built.end.seq:
+        return None
+    held = f"only in {kept}, and undo brings it back" if kept else "in no point and no journal"
+    return (
+        f"what is replaced stood at transaction {stood.seq}, the journal ends at"
+        f" {built.end.seq}: what was written between is {held}"
+    )
