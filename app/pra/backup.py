@@ -23,6 +23,7 @@ from pra import (
     sqlite,
     steady,
     suspicion,
+    verify,
     volumes,
 )
 from pra.errors import Damaged, DiskFull, Refused, from_os_error, no_space
@@ -115,7 +116,7 @@ def _make(settings: Settings, where: Layout, known: list[Point], accept: bool) -
         content["status"], content["reason"] = "quarantined", reason
         if content["position"]:
             content["suspect_since"] = suspicion.since(where, known, content)
-        same = _already_quarantined(known, content)
+        same = _already_quarantined(where, known, content)
         if same:
             fileops.remove(temporary)
             return same
@@ -298,9 +299,9 @@ def _unpublish_half(where: Layout, path: str) -> None:
             fileops.remove(where.point(name))
 
 
-def _already_quarantined(known: list[Point], content: dict) -> Point | None:
-    """The newest quarantined point if it holds the same bytes: once is enough."""
+def _already_quarantined(where: Layout, known: list[Point], content: dict) -> Point | None:
+    """The newest quarantined point if it holds the same bytes, as read: once is enough."""
     newest = next((point for point in known if point.status == "quarantined"), None)
-    if newest and newest.manifest["sha256"] == content["sha256"]:
-        return newest
-    return None
+    if newest is None or newest.manifest["sha256"] != content["sha256"]:
+        return None
+    return newest if verify.fault(where, newest) is None else None

@@ -134,3 +134,17 @@ def test_a_database_that_cannot_be_read_is_still_kept_byte_by_byte(config, where
     assert content(where.point(raw)) == damaged
     with pytest.raises(Damaged):
         bring(config, raw, force=True)
+
+
+def test_a_quarantined_point_that_went_bad_is_not_taken_for_the_next_one(config, where, events):
+    add(events, 5)
+    backup.run(config)
+    rewrite(where, "DROP TRIGGER pra_guard_delete")
+    rewrite(where, "DELETE FROM events WHERE id > 1")
+    suspect = backup.run(config)
+    assert suspect.status == "quarantined"
+    assert backup.run(config).name == suspect.name, "the same bytes are kept once"
+    lose_a_page(where.point(suspect.name), b"message 0")
+    again = backup.run(config)
+    assert (again.status, again.name != suspect.name) == ("quarantined", True)
+    assert verify.check_all(where, [again.name])["ok"]
