@@ -160,10 +160,10 @@ def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Tim
             path = generations.folder(where, number)
             generations.write_empty(path)
             return Candidate(path, None, base, skipped=skipped)
-        if _is_beyond_the_journal(goal.path, base):
+        if _is_beyond_the_journal(goal.path, base) or not targets.vouched(where, base):
             continue
         try:
-            _refuse_unfit(where, base, force=False)
+            _refuse_unfit(where, base, force=base.status == "quarantined")
             path, rows = _copy_verified(where, base, number, False, timer)
             return Candidate(path, base.name, targets.start_of(base), rows, skipped=skipped)
         except (Damaged, Refused) as error:

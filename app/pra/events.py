@@ -69,7 +69,7 @@ class Events:
         "count" is None where a damaged database cannot be counted; "notices" says so.
         """
         known = points.scan(self._layout)
-        needs_restore, told = self.needs_restore(), notices.found(self._layout, known)
+        needs_restore, told = self.needs_restore(), notices.found(self._settings, known)
         count, checksums = 0, None
         try:
             if not needs_restore:

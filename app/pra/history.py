@@ -189,6 +189,19 @@ class Path(NamedTuple):
                 yield Run(timeline.number, within, header.schema)
 
 
+def holds(where: Layout, start: Start) -> bool:
+    """Whether the journal has the very transaction behind which a place is."""
+    own = segments.of_timeline(where, start.timeline)
+    for segment in [one for one in own if one.first <= start.place.seq][-1:]:
+        try:
+            header, scan = segments.read(segment)
+        except Damaged:
+            return False
+        found = records.committed(scan.read())
+        return start.place in [Place(record.seq, record.hash) for record in found]
+    return False
+
+
 def start_of(timeline: Timeline) -> Place:
     """Where a database stands at the beginning of a timeline."""
     return Place(timeline.seq, bytes.fromhex(timeline.hash))

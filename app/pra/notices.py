@@ -7,9 +7,10 @@ the database itself is written down, since nobody else reads all of it.
 import contextlib
 from typing import NamedTuple
 
-from pra import fileops, manifest, steady, volumes
+from pra import fileops, manifest, points, room, segments, steady, volumes
 from pra.layout import Layout
 from pra.points import Point
+from pra.settings import Settings
 
 
 class Notice(NamedTuple):
@@ -23,13 +24,43 @@ class Notice(NamedTuple):
         return self._asdict()
 
 
-def found(where: Layout, known: list[Point]) -> list[Notice]:
+def found(settings: Settings, known: list[Point]) -> list[Notice]:
     """All that there is to say now; empty if all is well.
 
     Args:
         known: the points that there are, newest first.
     """
-    return [notice for notice in (_damage(where), clock_jump(known)) if notice]
+    all_of_them = _damage(settings.layout), _quarantine(settings, known), clock_jump(known)
+    return [notice for notice in all_of_them if notice]
+
+
+def after_a_loss(settings: Settings) -> str:
+    """What to do about a suspect point."""
+    wanted = "or, if it is wanted: python -m pra backup --accept"
+    if settings.journal == "off":
+        return f"python -m pra restore latest; {wanted}"
+    # The latest moment has the loss in it.
+    return f"python -m pra log --largest, then python -m pra restore --to-before SEQ; {wanted}"
+
+
+def _quarantine(settings: Settings, known: list[Point]) -> Notice | None:
+    """That nobody has said yet whether a loss was wanted, and what room that takes."""
+    ours = [point for point in known if point.status in ("verified", "quarantined")]
+    last = points.latest(ours)
+    suspect = ours[: ours.index(last)] if last else ours
+    if not suspect:
+        return None
+    where, newest = settings.layout, suspect[0]
+    free = room.of(where, where.backup).free
+    needed = newest.bytes + segments.SIZE
+    tight = "" if free > 2 * needed else ": hardly more than the next backup takes"
+    good = f"the last good point is {last.name}" if last else "there is no good point"
+    return Notice(
+        f"{newest.name} is quarantined ({newest.reason}), and so is all after it until somebody"
+        f" decides; {good}. Writes go on; what led to the loss is kept meanwhile, and"
+        f" {free >> 20} MiB are left on the backup volume{tight}",
+        after_a_loss(settings),
+    )
 
 
 def clock_jump(known: list[Point]) -> Notice | None:

@@ -31,7 +31,7 @@ def summary(where: Layout, known: list[Point]) -> dict | None:
         damage = None
     except PraError as error:
         last_seq, last_time, damage = None, None, error.happened
-    first_seq, first_time = _beginning(path, known, every)
+    first_seq, first_time = _beginning(where, path, known, every)
     to = max(last_time or 0.0, live.created)
     return {
         "timeline": live.number,
@@ -64,29 +64,32 @@ def _end(found: list[Segment]) -> tuple[int | None, float | None]:
 
 
 def _beginning(
-    path: Path, known: list[Point], every: list[Segment]
+    where: Layout, path: Path, known: list[Point], every: list[Segment]
 ) -> tuple[int | None, float | None]:
     """Number and time of the oldest base from which the journal leads on without a gap."""
     bases = []
     origin = path.origin()
-    for at, lowest in _unbroken(path, every):
+    # Only between suspect points may a part of the journal be gone and an older one kept.
+    gaps = any(point.status == "quarantined" for point in known)
+    for at, lowest in _unbroken(path, every, gaps):
         timeline = path.line[at]
         if origin and at == 0 and lowest <= timeline.seq:
             bases.append((timeline.seq, timeline.created))
         for point in known:
             start = targets.start_of(point)
-            sound = point.status in ("verified", "safety")
-            if sound and start and path.index_of(start) == at:
+            sound = point.status in ("verified", "safety", "quarantined")
+            if sound and start and path.index_of(start) == at and targets.vouched(where, point):
                 reached = start.place.seq >= lowest
                 bases += [(start.place.seq, point.manifest["created_time"])] if reached else []
     return min(bases, default=(None, None))
 
 
-def _unbroken(path: Path, every: list[Segment]) -> Iterator[tuple[int, int]]:
+def _unbroken(path: Path, every: list[Segment], gaps: bool) -> Iterator[tuple[int, int]]:
     """Parts of the path, the newest first, each with the number it is unbroken from."""
     for at in reversed(range(len(path.line))):
         timeline, limit = path.line[at], path.limit(at)
-        lowest = _unbroken_from([one for one in every if one.timeline == timeline.number])
+        own = [one for one in every if one.timeline == timeline.number]
+        lowest = _unbroken_from(own, gaps)
         if lowest is None:
             # Nothing of it can be replayed: just its end counts.
             lowest = limit.seq if limit else timeline.seq
@@ -95,15 +98,28 @@ def _unbroken(path: Path, every: list[Segment]) -> Iterator[tuple[int, int]]:
             return
 
 
-def _unbroken_from(found: list[Segment]) -> int | None:
-    """The number before the first segment of the last unbroken row of them."""
-    lowest = None
+def _unbroken_from(found: list[Segment], gaps: bool) -> int | None:
+    """The number before the first segment of the last unbroken row of them.
+
+    Args:
+        gaps: some of them may have been removed in the middle.
+    """
+    lowest = behind = None
     for segment in reversed(found):
         try:
             header = segments.header_only(segment)
+            if gaps and behind and _last_of(segment) != behind.seq:
+                return lowest
         except Damaged:
             return lowest
-        lowest = header.applied_seq
+        lowest, behind = header.applied_seq, header
         if header.rebase:
             return lowest
     return lowest
+
+
+def _last_of(segment: Segment) -> int:
+    """The last number in a segment."""
+    _, scan = segments.read(segment)
+    scan.read()
+    return scan.state.seq

@@ -1,11 +1,14 @@
 """What is kept: grandfather, father, son, within a size; and what never goes.
 
-Never removed: foreign files, the two newest verified points, the journal that
-leads from the older of them to now, the safety point that undo needs, safety
-points younger than their keep time. Age is steady time: a clock that jumps removes nothing.
+Never removed: foreign files, the two newest verified points, the journal that leads from
+the older of them to now, or else to the first suspect point behind it and from the
+second-newest suspect point to now, those two points, the safety point that undo needs,
+safety points younger than their keep time. Age is steady time: a clock that jumps removes
+nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from pra import fileops, history, locks, points, segments, steady, targets, timelines
 from pra.history import Path, Start
@@ -183,9 +186,11 @@ def _keep_journal(
         # Soon after a restore another moment of the abandoned future may be wanted.
         for segment in every:
             keep.segments.setdefault(segment.path, 0)
-    # Without two points everything from the beginning is needed.
-    second = bases[1][1] if len(bases) > 1 else (bases[-1][1] if bases else None)
-    for segment in _leading_on(path, second, every, None) if second else every:
+    # Of two bases one may be bad. Without two, everything from the beginning is needed.
+    usable = list(islice(_usable(where, path, known), 2))
+    keep.points.update((name, None) for name, _ in usable if name)
+    needed = _leading_on(path, usable[-1][1], every, None) if usable else every
+    for segment in [*needed, *_up_to_suspicion(path, bases, known, every)]:
         keep.segments[segment.path] = None
     for segment in _undo_segments(where, path.line[-1], known, every):
         keep.segments[segment.path] = None
@@ -200,6 +205,38 @@ def _bases(path: Path, known: list[Point]) -> list[tuple[str | None, Start]]:
         elif base.status == "verified":
             found.append((base.name, targets.start_of(base)))
     return found
+
+
+def _usable(where: Layout, path: Path, known: list[Point]) -> Iterator[tuple[str | None, Start]]:
+    """What the latest moment can be built from, the newest first: suspect points as well.
+
+    Else all of the journal since the last good one would be needed until somebody says that a
+    loss was wanted, and writes would end where the volume does.
+    """
+    for base in targets.base_candidates(path, known, None):
+        if isinstance(base, Start):
+            yield None, base
+        elif base.status != "safety" and targets.vouched(where, base):
+            yield base.name, targets.start_of(base)
+
+
+def _up_to_suspicion(
+    path: Path, bases: list[tuple[str | None, Start]], known: list[Point], every: list[Segment]
+) -> list[Segment]:
+    """What leads from the second-newest good point to the first suspect one behind it.
+
+    In between is what somebody may want to take back, to the very transaction.
+    """
+    if not bases:
+        return every
+    _, second = bases[:2][-1]
+    suspect = [
+        point.manifest.get("suspect_since", start.place.seq)
+        for point in known
+        if point.status == "quarantined" and (start := targets.start_of(point))
+        if start.place.seq > second.place.seq and path.index_of(start) is not None
+    ]
+    return _leading_on(path, second, every, min(suspect, default=None))
 
 
 def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]):

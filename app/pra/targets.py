@@ -156,11 +156,15 @@ def undo(where: Layout, known: list[Point]) -> Goal:
 
 
 def base_candidates(path: Path, known: list[Point], until: int | None) -> list[Point | Start]:
-    """Where a replay could start, the nearest to its goal first."""
+    """Where a replay could start, the nearest to its goal first.
+
+    A quarantined point is among them: what is suspect of it is what the history says, and
+    the same rows come of an older point. Whoever uses it asks ``vouched`` first.
+    """
     found = []
     for point in known:
         start = start_of(point)
-        if point.status not in ("verified", "safety") or start is None:
+        if point.status not in ("verified", "safety", "quarantined") or start is None:
             continue
         index = path.index_of(start)
         if index is not None and (until is None or start.place.seq <= until):
@@ -168,6 +172,14 @@ def base_candidates(path: Path, known: list[Point], until: int | None) -> list[P
     found.sort(key=lambda entry: entry[0], reverse=True)
     origin = path.origin()
     return [point for _, point in found] + ([origin] if origin else [])
+
+
+def vouched(where: Layout, point: Point) -> bool:
+    """Whether the journal holds a point's transaction, so that its rows are those of history.
+
+    A quarantined point without that is nothing but suspect, as is every one without a journal.
+    """
+    return point.status != "quarantined" or history.holds(where, start_of(point))
 
 
 def start_of(point: Point) -> Start | None:

@@ -44,7 +44,7 @@ def backup(config: Settings, options: Options) -> int:
         config = mode.for_verb(config, "making a backup")
         made = maker.run(config, options.accept)
     point = made.as_dict(clock.now())
-    told = notices.found(config.layout, catalogue.scan(config.layout))
+    told = notices.found(config, catalogue.scan(config.layout))
     for notice in told:
         print(f"pra: {notice.what}\nnext: {notice.next}", file=sys.stderr)
     listed = [notice.as_dict() for notice in told]
@@ -60,19 +60,11 @@ def backup(config: Settings, options: Options) -> int:
         "point": point,
         "notices": listed,
         "error": f"{point['name']} is quarantined: {point['reason']}",
-        "next": _after_a_loss(config),
+        "next": notices.after_a_loss(config),
         "exit_code": EXIT_REFUSED,
     }
     _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
     return EXIT_REFUSED
-
-
-def _after_a_loss(config: Settings) -> str:
-    wanted = "or, if it is wanted: python -m pra backup --accept"
-    if config.journal == "off":
-        return f"python -m pra restore latest; {wanted}"
-    # The latest moment has the loss in it.
-    return f"python -m pra log --largest, then python -m pra restore --to-before SEQ; {wanted}"
 
 
 def points(config: Settings, options: Options) -> int:

@@ -59,9 +59,9 @@ def test_status_says_so_until_a_restore(config, where, rotten):
 def test_what_a_sound_backup_follows_is_forgotten(config, where, events):
     add(events, 1)
     notices.note_damage(where, "a test", "nothing")
-    assert len(notices.found(where, [])) == 1
+    assert len(notices.found(config, [])) == 1
     backup.run(config)
-    assert notices.found(where, points.scan(where)) == []
+    assert notices.found(config, points.scan(where)) == []
 
 
 def test_a_plan_says_which_rows_differ(config, where, rotten):

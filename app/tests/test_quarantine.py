@@ -1,0 +1,153 @@
+"""A suspect point: it stops no writes, costs no promise, and is no latest by itself."""
+
+import os
+
+import pytest
+from helpers import add, bring, lose_data, rows
+
+from pra import backup, points, reach, restore, retention, segments, settings, targets
+from pra.errors import Damaged
+from pra.events import Events
+
+
+def run(events, sql, bindings=()):
+    """A transaction of the application's."""
+    return events._database.write("testing", lambda conn: conn.execute(sql, bindings).fetchall())
+
+
+@pytest.fixture
+def small(environment, monkeypatch):
+    """A backup volume of 2 MiB, and segments to fit."""
+    monkeypatch.setattr(segments, "SIZE", 16 << 10)
+    changes = {"PRA_BACKUP_MIB": "2", "PRA_KEEP_MIB": "1"}
+    return settings.load({**environment, **changes})
+
+
+@pytest.fixture
+def purged(small, where):
+    """190 of 200 rows were deleted, on purpose, and nobody said so; the rows before that."""
+    events = Events(small)
+    run(
+        events,
+        "INSERT INTO events(ts, message) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+        " FROM n WHERE i < 200) SELECT 't', hex(randomblob(250)) FROM n",
+    )
+    backup.run(small)
+    events.add("one more")
+    backup.run(small)
+    before = rows(where)
+    run(events, "DELETE FROM events WHERE id <= 190")
+    return before
+
+
+def work_on(config, times):
+    """Rows that change in their place: much more journal than the volume holds."""
+    events = Events(config)
+    for number in range(times):
+        run(events, "UPDATE events SET message = hex(randomblob(1000))")
+        if number % 5 == 4:
+            assert backup.run(config).status == "quarantined"
+
+
+def test_a_loss_that_nobody_accepts_stops_no_write(small, where, purged):
+    work_on(small, 60)
+    live = rows(where)
+    kept = sum(os.path.getsize(one.path) for one in segments.listing(where))
+    assert kept < 1 << 20, "60 times 40 kB went through it"
+    lose_data(where)
+    result = bring(small)
+    assert rows(where) == live, "every write that was acknowledged"
+    base = points.find(points.scan(where), result["point"])
+    assert base.status == "quarantined"
+
+
+def test_what_led_to_the_loss_can_still_be_taken_back(small, where, purged):
+    work_on(small, 60)
+    good = points.latest(points.scan(where))
+    assert good.manifest["rows"] == len(purged)
+    restore.run(small, lambda where, known: targets.just_before(where, 3))
+    assert rows(where) == purged
+
+
+def test_of_two_suspect_points_one_may_be_bad(small, where, purged):
+    work_on(small, 60)
+    live = rows(where)
+    newest = points.scan(where)[0]
+    with open(where.point(newest.name), "r+b") as file:
+        file.write(b"damaged")
+    lose_data(where)
+    result = bring(small)
+    assert result["skipped"][0]["name"] == newest.name
+    assert rows(where) == live
+
+
+def test_once_accepted_the_suspect_points_need_not_stay(small, where, purged):
+    work_on(small, 20)
+    backup.run(small, accept=True)
+    events = Events(small)
+    for _ in range(8):
+        events.add("goes on")
+        assert backup.run(small).status == "verified"
+    retention.run(small, dry_run=False)
+    live = rows(where)
+    lose_data(where)
+    bring(small)
+    assert rows(where) == live
+
+
+def test_the_reach_begins_behind_what_was_removed(small, where, purged):
+    work_on(small, 60)
+    known = points.scan(where)
+    first = reach.summary(where, known)["first_seq"]
+    oldest_suspect = min(p.manifest["position"]["seq"] for p in known if p.status == "quarantined")
+    assert first >= oldest_suspect
+
+
+def test_a_suspect_point_is_never_the_latest_without_a_journal(environment, where):
+    config = settings.load({**environment, "PRA_JOURNAL": "off"})
+    events = Events(config)
+    add(events, 10)
+    good = backup.run(config)
+    run(events, "DELETE FROM events WHERE id > 1")
+    assert backup.run(config).status == "quarantined"
+    assert bring(config)["point"] == good.name
+    assert len(rows(where)) == 10
+
+
+def test_a_suspect_point_that_the_journal_does_not_know_is_no_base(config, where, events):
+    add(events, 10)
+    good = backup.run(config)
+    run(events, "DELETE FROM events WHERE id > 1")
+    suspect = backup.run(config)
+    assert targets.vouched(where, suspect)
+    for segment in segments.listing(where):
+        os.unlink(segment.path)
+    assert not targets.vouched(where, suspect)
+    lose_data(where)
+    assert bring(config)["point"] == good.name
+
+
+def test_it_is_announced_at_once_with_the_way_through_and_the_room(small, where, purged):
+    events = Events(small)
+    assert events.status()["notices"] == []
+    suspect = backup.run(small)
+    (notice,) = events.status()["notices"]
+    assert suspect.name in notice["what"] and "190 are gone" in notice["what"]
+    assert "MiB are left on the backup volume" in notice["what"]
+    assert "backup --accept" in notice["next"] and "restore --to-before" in notice["next"]
+    backup.run(small, accept=True)
+    assert events.status()["notices"] == []
+
+
+def test_rot_is_no_suspicion(config, where, events):
+    """Nothing vouches for a copy of damaged pages: there is none."""
+    add(events, 10)
+    backup.run(config)
+    path = os.path.realpath(where.link)
+    with open(path, "r+b") as file:
+        data = file.read()
+        file.seek(data.index(b"message 3"))
+        file.write(b"massage 3")
+    with pytest.raises(Damaged):
+        backup.run(config)
+    assert [point.status for point in points.scan(where)] == ["verified"]
