@@ -23,8 +23,8 @@ _DOING = "making a new base for the journal"
 
 
 def place(where: Layout) -> Position:
-    """Where the database stands."""
-    with _live(where) as conn:
+    """Where the database stands, by its own word, also where others wrote to it."""
+    with _live(where, sqlite.open_for_copy) as conn:
         return schema.position(conn)
 
 
