@@ -175,7 +175,7 @@ fn a_scenario_goes_on_when_its_program_is_built_anew() {
     fs::copy(env!("CARGO_BIN_EXE_xtask"), &program).unwrap();
     lab.json(&["setup"]);
     let mut scenario = Command::new(&program);
-    scenario.args(["scenario", "cluster-loss", "--json"]);
+    scenario.args(["scenario", "cluster-loss", "--json", "--yes"]);
     scenario.env("ATELIER_ROOT", &lab.root);
     let log = fs::File::create(lab.root.join("rebuilt.log")).unwrap();
     scenario.stdout(log.try_clone().unwrap()).stderr(log);
