@@ -36,6 +36,7 @@ pub struct Scenario {
     pub objectives: Vec<Objective>,
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
+    pub milder: Vec<Milder>,
     pub lessons: Vec<String>,
     pub draw: Option<Draw>,
 }
@@ -162,7 +163,17 @@ pub struct Drill {
     pub comparison: Vec<String>,
     pub notes: Vec<String>,
     pub versions: BTreeMap<String, String>,
+    pub milder: Vec<Milder>,
     pub commands: Vec<String>,
+}
+
+/// Something that an engine makes easier for a lab than Kubernetes does.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Milder {
+    pub what: String,
+    pub here: String,
+    pub on_a_cluster: String,
 }
 
 /// The runs of one scenario under one protection.

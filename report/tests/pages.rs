@@ -66,6 +66,7 @@ fn result(passed: bool, lost: u64, rto: f64) -> Value {
         "backups_resumed": true, "protected_seconds": 4.5, "run": ".lab/runs/x",
         "moments": [{"at": 5.0, "what": "pra-data deleted"}, {"at": 7.5, "what": "service back"}],
         "commands": ["kubectl -n pra delete pvc pra-data"], "versions": {"xtask": "0.1.0", "sqlite": "3.50.4"},
+        "milder": [{"what": "stopping", "here": "at once", "on_a_cluster": "after <preStop>"}],
         "objectives": [{"name": "rto_seconds", "limit": 30, "measured": rto, "met": true}],
         "lessons": ["The volume was lost and came back."],
         "doubts": ["the client sent nothing for <1> s"],
@@ -105,6 +106,7 @@ fn drill() -> Value {
            "doubts": ["run 3: 9 of 90 requests were sent late"], "cut_off": "interrupted",
            "commands": ["cargo xtask drill --seed 42"],
            "comparison": ["With the journal nothing was lost."],
+           "milder": [{"what": "volumes", "here": "folders", "on_a_cluster": "provisioned"}],
            "notes": ["No person's time is in an RTO here."]})
 }
 
@@ -159,6 +161,7 @@ fn a_run_becomes_a_page_and_a_junit_document() {
     assert!(html.contains("<dd>4711</dd>"), "so is the seed");
     assert!(html.contains("12.5") && html.contains("after the backup"));
     for said in [
+        "after &lt;preStop&gt;",
         "Snapshots alone, measured",
         "on purpose 1.05 s before",
         "Snapshots alone, computed",
@@ -194,6 +197,7 @@ fn a_drill_and_a_history_become_pages() {
         "= max",
         "drill --seed 42",
         "No person's time is in an RTO here.",
+        "Milder than a cluster",
     ] {
         assert!(html.contains(said), "{said}");
     }

@@ -156,10 +156,9 @@ pub const KILL_GRACE: Duration = Duration::from_secs(5);
 /// are answered first. The counterpart of `preStop` on a cluster.
 pub const DRAIN: Duration = Duration::from_secs(2);
 pub const DRAIN_LOOK: Duration = Duration::from_millis(2);
-/// Between two looks at a replica that was never ready yet.
-pub const FIRST_PROBE: Duration = Duration::from_millis(25);
-/// A replica that ran so long has recovered: its back-off begins anew.
-pub const RAN_WELL: Duration = Duration::from_secs(30);
+/// A replica that ran so long has recovered: its back-off begins anew, as a
+/// kubelet's does after twice its longest pause.
+pub const RAN_WELL: Duration = Duration::from_secs(600);
 /// For a replica of this machine to accept a connection.
 pub const REPLICA_CONNECTS: Duration = Duration::from_secs(2);
 /// For a client of the supervisor to say what it wants.

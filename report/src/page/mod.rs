@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::model::Objective;
+use crate::model::{Milder, Objective};
 use crate::plot::seconds;
 use crate::theme;
 
@@ -129,6 +129,20 @@ pub fn objectives(caption: &str, all: &[Objective]) -> Markup {
     });
     let headers = ["objective", "at most", "measured", ""];
     table(caption, &headers, rows.collect())
+}
+
+/// Where the engine is kinder than Kubernetes, whose figures these are not.
+pub fn milder(all: &[Milder]) -> Markup {
+    let rows = all
+        .iter()
+        .map(|one| vec![text(&*one.what), text(&*one.here), text(&*one.on_a_cluster)]);
+    html! {
+        @if !all.is_empty() {
+            h2 { "Milder than a cluster" }
+            (table("What keeps these figures from being those of a cluster",
+                &["", "here", "on a cluster"], rows.collect()))
+        }
+    }
 }
 
 /// How it can be repeated: commands, versions, seed.

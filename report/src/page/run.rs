@@ -3,7 +3,9 @@
 use anyhow::Result;
 use maud::{Markup, html};
 
-use super::{Cell, doubts, folded, number, objectives, origin, page, table, text, time, verdict};
+use super::{
+    Cell, doubts, folded, milder, number, objectives, origin, page, table, text, time, verdict,
+};
 use crate::bins::Bins;
 use crate::ledger::Ledger;
 use crate::model::{Folder, Scenario};
@@ -38,6 +40,7 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
             (objectives("Objectives of lab.toml against what was measured", &scenario.objectives))
         }
         (reasons(ledger))
+        (milder(&scenario.milder))
         (origin(&scenario.commands, &scenario.versions, scenario.draw.as_ref().map(|one| one.seed)))
     };
     let title = format!("{} on {}", scenario.scenario, scenario.engine);

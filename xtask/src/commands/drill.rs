@@ -57,6 +57,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     };
     let command = command(args, &plan);
     let mut result = DrillResult::new(&plan, command, provenance::collect(ctx, engine.as_ref()));
+    result.milder = engine.milder();
     if scenarios.iter().any(|one| !one.by_itself) {
         result.notes.push(persons_part(args.operator_delay));
     }
@@ -281,6 +282,9 @@ fn tell(ctx: &Context, result: &DrillResult) {
     }
     for line in result.comparison.iter().chain(&result.notes) {
         ctx.ui.say(line);
+    }
+    if let Some(said) = engine::said_of(result.milder) {
+        ctx.ui.say(&format!("Milder than a cluster: {said}"));
     }
     if let Some(why) = &result.cut_off {
         ctx.ui.warn(&format!("the drill was cut off: {why}"));

@@ -177,6 +177,9 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
             format!("{seconds} s after the first failed request"),
         ));
     }
+    if let Some(said) = engine::said_of(result.milder) {
+        rows.push(row("milder than a cluster", said));
+    }
     rows.push(row("kept in", result.run.clone()));
     ctx.ui.table(&["", ""], &rows);
     for line in &result.lessons {

@@ -14,14 +14,15 @@ use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
 use crate::local::wishes::Wishes;
-use crate::local::{self, client, launch, logs, volumes};
+use crate::local::{self, client, launch, logs, milder, volumes};
 use crate::manifests::{self, Manifests};
 use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
 use super::{
-    CRON_JOB, Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, RESTORE_JOB, Speaker,
+    CRON_JOB, Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Milder, RESTORE_JOB,
+    Speaker,
 };
 
 /// As in `--engine`, in results, and in the names of this engine's own state.
@@ -184,6 +185,10 @@ impl Engine for LocalEngine {
 
     fn checks(&self) -> Vec<Check> {
         Vec::new()
+    }
+
+    fn milder(&self) -> &'static [Milder] {
+        milder::ALL
     }
 
     fn facts(&self) -> Result<Facts> {

@@ -136,6 +136,21 @@ pub enum Death {
     Graceful,
 }
 
+/// Something that an engine makes easier for a lab than Kubernetes does.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Milder {
+    pub what: &'static str,
+    pub here: &'static str,
+    pub on_a_cluster: &'static str,
+}
+
+/// The list in short; `None` where there is nothing to say.
+pub fn said_of(milder: &[Milder]) -> Option<String> {
+    let what: Vec<&str> = milder.iter().map(|one| one.what).collect();
+    let said = || format!("{} (how: the page of cargo xtask report)", what.join(", "));
+    (!what.is_empty()).then(said)
+}
+
 /// A place where the lab runs. Every method that changes something shows it as
 /// shell, and does nothing else in a dry run.
 pub trait Engine: Sync {
@@ -144,6 +159,11 @@ pub trait Engine: Sync {
 
     /// What it needs of this machine, beyond what every engine does.
     fn checks(&self) -> Vec<Check>;
+
+    /// What keeps its figures from being a cluster's.
+    fn milder(&self) -> &'static [Milder] {
+        &[]
+    }
 
     /// Names and versions of what it is made of; what does not answer is absent.
     fn versions(&self) -> BTreeMap<String, String> {

@@ -18,8 +18,6 @@ pub enum Event {
     Ready { run: u64, passing: bool },
     /// The liveness probe failed too often.
     Unhealthy { run: u64 },
-    /// The service could not connect to a replica.
-    Refused { run: u64 },
     /// Somebody wants something.
     Asked { ask: Ask, answer: Sender<Reply> },
     /// A signal asked the supervisor to stop.

@@ -85,10 +85,88 @@ impl Ground {
     }
 }
 
-/// The nth delay of an exponential back-off: Kubernetes begins at ten seconds
-/// and goes on to five minutes; a lab is watched by people, so ours is ten
-/// times as fast and ends at thirty seconds.
-pub fn back_off(failures: u32) -> Duration {
-    let doubled = 1_u64 << failures.saturating_sub(1).min(5);
-    Duration::from_secs(doubled.min(30))
+/// How long a process that ended for the nth time in a row waits for its next
+/// start: a kubelet starts it again at once, then after ten seconds, doubled
+/// each time up to five minutes.
+pub fn restart_back_off(ends: u32) -> Duration {
+    match ends {
+        0 | 1 => Duration::ZERO,
+        _ => doubled(ends - 2, Duration::from_secs(300)),
+    }
+}
+
+/// How long a job waits after its nth failure, as Kubernetes' job controller
+/// has it: ten seconds, doubled each time up to ten minutes.
+pub fn job_back_off(failures: u32) -> Duration {
+    doubled(failures.saturating_sub(1), Duration::from_secs(600))
+}
+
+fn doubled(times: u32, most: Duration) -> Duration {
+    const FIRST: Duration = Duration::from_secs(10);
+    FIRST.saturating_mul(1 << times.min(16)).min(most)
+}
+
+/// A ground for tests: the project's manifests in a lab of its own.
+#[cfg(test)]
+pub mod testing {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::mpsc::{self, Receiver};
+
+    use super::*;
+    use crate::local::{process, volumes};
+    use crate::manifests;
+
+    /// Its events come out of the second half.
+    pub fn ground(name: &str) -> (Ground, Receiver<Event>) {
+        let root = format!("xtask-{name}-{}", std::process::id());
+        let lab = Lab {
+            root: std::env::temp_dir().join(root),
+        };
+        // Left by an earlier run that was killed.
+        let _ = fs::remove_dir_all(&lab.root);
+        lab.create().unwrap();
+        let project = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let manifests = manifests::load(&project).unwrap();
+        volumes::create_missing(&lab, &manifests.claims).unwrap();
+        let (events, inbox) = mpsc::channel();
+        let lock = lab.state().join("version");
+        let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
+        let ground = Ground {
+            lab,
+            place,
+            ui: Ui::quiet(),
+            manifests,
+            release: Release::default(),
+            wishes: Wishes::default(),
+            routes: Arc::default(),
+            events,
+        };
+        (ground, inbox)
+    }
+
+    /// With all that runs on it.
+    pub fn remove(ground: &Ground) {
+        process::end_orphans(&ground.lab).unwrap();
+        fs::remove_dir_all(&ground.lab.root).unwrap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_those_of_kubernetes() {
+        let seconds =
+            |of: fn(u32) -> Duration, counts: [u32; 8]| counts.map(|count| of(count).as_secs());
+        assert_eq!(
+            seconds(restart_back_off, [1, 2, 3, 4, 5, 6, 7, 99]),
+            [0, 10, 20, 40, 80, 160, 300, 300]
+        );
+        assert_eq!(
+            seconds(job_back_off, [1, 2, 3, 4, 5, 6, 7, 99]),
+            [10, 20, 40, 80, 160, 320, 600, 600]
+        );
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::engine::{Job, JobState};
 use crate::manifests::model::{JobSpec, PodSpec};
 
-use super::ground::{Ground, back_off};
+use super::ground::{Ground, job_back_off};
 use super::logs;
 use super::process::Process;
 use super::protocol::Reply;
@@ -108,7 +108,7 @@ impl JobRun {
             };
             return self.finish(ground, false, Some(reason));
         }
-        let pause = back_off(attempts);
+        let pause = job_back_off(attempts);
         ground.note(&format!(
             "job {}: {how}; again in {} s",
             self.name,

@@ -175,18 +175,11 @@ pub fn since_1970() -> Duration {
 mod tests {
     use super::*;
     use std::fs;
-    use std::path::PathBuf;
-    use std::sync::Arc;
-    use std::sync::mpsc::{self, Receiver};
+    use std::sync::mpsc::Receiver;
 
-    use crate::lab::Lab;
     use crate::local::event::Event;
-    use crate::local::release::Release;
-    use crate::local::wishes::Wishes;
-    use crate::local::{process, volumes};
+    use crate::local::ground::testing;
     use crate::manifests::model::{EnvVar, FieldRef, JOB_IDENTITY, ValueFrom};
-    use crate::place::Place;
-    use crate::ui::Ui;
 
     /// A minute's beginning; the clock of these tests moves by hand.
     const NOON: u64 = 1_795_348_800;
@@ -200,35 +193,10 @@ mod tests {
     impl Clock {
         /// The project's manifests, with a backup that does `work`.
         fn new(name: &str, work: &str) -> Self {
-            let root = format!("xtask-jobs-{name}-{}", std::process::id());
-            let lab = Lab {
-                root: std::env::temp_dir().join(root),
-            };
-            // Left by an earlier run that was killed.
-            let _ = fs::remove_dir_all(&lab.root);
-            lab.create().unwrap();
-            let project = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-            let mut manifests = manifests::load(&project).unwrap();
-            let spec = &mut manifests.cron_job.spec.job_template.spec;
+            let (mut ground, inbox) = testing::ground(name);
+            let spec = &mut ground.manifests.cron_job.spec.job_template.spec;
             spec.template.spec.containers[0].command = vec!["sh".into(), "-c".into(), work.into()];
-            volumes::create_missing(&lab, &manifests.claims).unwrap();
-            let (events, inbox) = mpsc::channel();
-            let wishes = Wishes {
-                last_run: NOON / 60 - 1,
-                ..Wishes::default()
-            };
-            let lock = lab.state().join("version");
-            let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
-            let ground = Ground {
-                lab,
-                place,
-                ui: Ui::quiet(),
-                manifests,
-                release: Release::default(),
-                wishes,
-                routes: Arc::default(),
-                events,
-            };
+            ground.wishes.last_run = NOON / 60 - 1;
             let jobs = Jobs::default();
             Self {
                 ground,
@@ -263,8 +231,7 @@ mod tests {
 
     impl Drop for Clock {
         fn drop(&mut self) {
-            process::end_orphans(&self.ground.lab).unwrap();
-            fs::remove_dir_all(&self.ground.lab.root).unwrap();
+            testing::remove(&self.ground);
         }
     }
 

@@ -12,6 +12,7 @@ mod job;
 mod jobs;
 pub mod launch;
 pub mod logs;
+pub mod milder;
 mod paths;
 pub mod ports;
 mod probe;
@@ -90,8 +91,7 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         "supervisor {} begins; {orphans} left-over pods ended",
         std::process::id()
     ));
-    forward::serve(listener, Arc::clone(&ground.routes), events.clone())
-        .context("starting the service")?;
+    forward::serve(listener, Arc::clone(&ground.routes)).context("starting the service")?;
     control::listen(lab, &events)?;
     let place = ground.place.clone();
     Supervisor::new(ground, inbox).run();

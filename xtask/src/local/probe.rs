@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::http;
 use crate::manifests::model::{Container, Probe};
-use crate::wait;
 
 use super::event::Event;
 
@@ -85,29 +84,20 @@ impl Target {
     }
 }
 
-/// Until a process was ready for the first time it is asked far more often
-/// than `periodSeconds` says: the answer decides when users are served again,
-/// and here a question costs a refused connection, not a cluster's network.
+/// The first look is at once, as a kubelet's when a container has started.
 fn readiness(target: &Target) {
     if !target.pause(target.initial_delay()) {
         return;
     }
     let mut count = Count::default();
-    let mut was_ready = false;
     loop {
         if let Some(passing) = count.verdict(&target.probe, target.answers()) {
-            was_ready |= passing;
             target.tell(Event::Ready {
                 run: target.run,
                 passing,
             });
         }
-        let time = if was_ready {
-            target.period()
-        } else {
-            wait::FIRST_PROBE
-        };
-        if !target.pause(time) {
+        if !target.pause(target.period()) {
             return;
         }
     }
@@ -155,7 +145,34 @@ impl Count {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
     use super::*;
+
+    /// What users wait for after a recovery must not be shorter than on a cluster.
+    #[test]
+    fn a_process_that_was_never_ready_is_asked_no_more_often_than_declared() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let text = "{httpGet: {port: 80}, periodSeconds: 1, timeoutSeconds: 1}";
+        let (keep, ended) = mpsc::channel::<()>();
+        let (events, _inbox) = mpsc::channel();
+        let target = Target {
+            probe: serde_norway::from_str(text).unwrap(),
+            run: 1,
+            port,
+            ended,
+            events,
+        };
+        thread::spawn(move || readiness(&target));
+        // Closed at once: no answer.
+        drop(listener.accept().unwrap());
+        let first = Instant::now();
+        drop(listener.accept().unwrap());
+        assert!(first.elapsed() >= Duration::from_millis(900));
+        drop(keep);
+    }
 
     #[test]
     fn thresholds_count_answers_in_a_row() {

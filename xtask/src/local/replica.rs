@@ -1,6 +1,7 @@
 //! One replica of the application.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use crate::engine::Pod;
@@ -8,10 +9,11 @@ use crate::manifests::model::PodSpec;
 use crate::wait;
 
 use super::forward::Backend;
-use super::ground::{Ground, back_off};
+use super::ground::{Ground, restart_back_off};
 use super::ports;
 use super::probe::Probes;
 use super::process::Process;
+use super::protocol::Reply;
 use super::release::Release;
 
 pub struct Replica {
@@ -27,6 +29,8 @@ pub struct Replica {
     crashes: u32,
     /// It is to go, and another one takes its place.
     leaving: bool,
+    /// Who hears when it is gone.
+    waiting: Vec<Sender<Reply>>,
 }
 
 enum State {
@@ -59,6 +63,7 @@ impl Replica {
             restarts: 0,
             crashes: 0,
             leaving: false,
+            waiting: Vec::new(),
         };
         replica.start(ground);
         replica
@@ -147,11 +152,7 @@ impl Replica {
     fn back_off(&mut self, ground: &Ground, why: &str) {
         self.crashes += 1;
         self.restarts += 1;
-        // The first time at once, as Kubernetes does.
-        let pause = match self.crashes {
-            1 => std::time::Duration::ZERO,
-            crashes => back_off(crashes - 1),
-        };
+        let pause = restart_back_off(self.crashes);
         ground.note(&format!(
             "{} {why}; again in {} s",
             self.name,
@@ -166,7 +167,7 @@ impl Replica {
         let State::Running(running) = &mut self.state else {
             return;
         };
-        if running.process.asked() {
+        if ready && running.process.asked() {
             return;
         }
         if ready {
@@ -186,10 +187,9 @@ impl Replica {
     }
 
     /// The liveness probe gave up on it: its process is replaced, within the
-    /// same pod.
+    /// same pod. It stays in the service while its readiness probe passes.
     pub fn restart(&mut self, ground: &Ground) {
         ground.note(&format!("{} does not answer its liveness probe", self.name));
-        self.set_ready(ground, false);
         if let State::Running(running) = &mut self.state {
             running.process.ask();
         }
@@ -197,20 +197,24 @@ impl Replica {
 
     /// No new connections from here on; then it is asked to end.
     pub fn stop(&mut self, ground: &Ground) {
-        self.leave(ground, Process::ask);
-    }
-
-    /// Ends it without warning, and for good.
-    pub fn kill(&mut self, ground: &Ground) {
-        self.leave(ground, Process::kill);
-    }
-
-    fn leave(&mut self, ground: &Ground, end: fn(&mut Process)) {
         self.leaving = true;
         if let State::Running(running) = &mut self.state {
             ground.routes.remove(running.process.run);
             running.ready = false;
-            end(&mut running.process);
+            running.process.ask();
+        } else {
+            self.remove(ground);
+        }
+    }
+
+    /// Ends it without warning, and for good; `waiting` hears when it is gone.
+    /// The service learns of it by that end alone: until then it sends
+    /// connections there, which fail.
+    pub fn kill(&mut self, ground: &Ground, waiting: Sender<Reply>) {
+        self.leaving = true;
+        self.waiting.push(waiting);
+        if let State::Running(running) = &mut self.state {
+            running.process.kill();
         } else {
             self.remove(ground);
         }
@@ -219,6 +223,10 @@ impl Replica {
     fn remove(&mut self, ground: &Ground) {
         ground.clean(&self.name);
         self.state = State::Gone;
+        for waiting in self.waiting.drain(..) {
+            // Whoever asked may have gone away since.
+            let _ = waiting.send(Reply::Done);
+        }
     }
 
     pub fn exited(&mut self, ground: &Ground, how: &str) {
@@ -248,5 +256,58 @@ impl Replica {
             }
             State::Gone => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::local::event::Event;
+    use crate::local::ground::testing;
+
+    /// A replica that runs `sleep`, taken for ready: it has no probes.
+    fn ready(ground: &mut Ground) -> Replica {
+        let spec = &mut ground.manifests.deployment.spec.template.spec;
+        let container = &mut spec.containers[0];
+        container.command = vec!["sleep".into(), "60".into()];
+        container.readiness_probe = None;
+        container.liveness_probe = None;
+        let mut replica = Replica::create(ground);
+        replica.set_ready(ground, true);
+        assert_eq!(ground.routes.count(), 1);
+        replica
+    }
+
+    #[test]
+    fn who_is_killed_stays_in_the_service_until_its_end_is_noticed() {
+        let (mut ground, inbox) = testing::ground("killed");
+        let mut replica = ready(&mut ground);
+        let (waiting, heard) = mpsc::channel();
+        replica.kill(&ground, waiting);
+        assert_eq!(ground.routes.count(), 1, "nobody was told beforehand");
+        assert!(heard.try_recv().is_err(), "answered before it was gone");
+        match inbox.recv_timeout(Duration::from_secs(20)).unwrap() {
+            Event::Exited { how, .. } => replica.exited(&ground, &how),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(ground.routes.count(), 0);
+        assert!(heard.try_recv().is_ok() && replica.is_gone());
+        testing::remove(&ground);
+    }
+
+    #[test]
+    fn who_fell_ill_stays_in_the_service_while_its_readiness_holds() {
+        let (mut ground, _inbox) = testing::ground("ill");
+        let mut replica = ready(&mut ground);
+        replica.restart(&ground);
+        assert_eq!(ground.routes.count(), 1);
+        replica.set_ready(&ground, false);
+        assert_eq!(ground.routes.count(), 0);
+        replica.set_ready(&ground, true);
+        assert_eq!(ground.routes.count(), 0, "it is being ended");
+        testing::remove(&ground);
     }
 }

@@ -165,9 +165,6 @@ impl Supervisor {
             Event::Ready { run, passing } => {
                 self.with_replica(run, |replica, ground| replica.set_ready(ground, passing));
             }
-            Event::Refused { run } => {
-                self.with_replica(run, |replica, ground| replica.set_ready(ground, false));
-            }
             Event::Unhealthy { run } => {
                 self.with_replica(run, |replica, ground| replica.restart(ground));
             }
@@ -220,7 +217,7 @@ impl Supervisor {
                 Ok(None)
             }
             Ask::DeleteVolume(claim) => self.delete_volume(&claim, waiting),
-            Ask::Kill { pod, hard } => Ok(Some(self.kill(&pod, hard))),
+            Ask::Kill { pod, hard } => Ok(self.kill(&pod, hard, waiting)),
         };
         let reply = reply.unwrap_or_else(|error| Some(broken(&error)));
         if let Some(reply) = reply {
@@ -315,7 +312,9 @@ impl Supervisor {
             .collect()
     }
 
-    fn kill(&mut self, pod: &str, hard: bool) -> Reply {
+    /// A replica that is killed answers once it is gone; one that is asked to
+    /// stop takes its time, and nobody waits for it here.
+    fn kill(&mut self, pod: &str, hard: bool, waiting: Sender<Reply>) -> Option<Reply> {
         let Some(replica) = self
             .replicas
             .iter_mut()
@@ -323,14 +322,14 @@ impl Supervisor {
         else {
             let known: Vec<&str> = self.replicas.iter().map(Replica::name).collect();
             let message = format!("there is no pod {pod}; there are: {}", known.join(", "));
-            return refused(&message, "cargo xtask status");
+            return Some(refused(&message, "cargo xtask status"));
         };
         if hard {
-            replica.kill(&self.ground);
-        } else {
-            replica.stop(&self.ground);
+            replica.kill(&self.ground, waiting);
+            return None;
         }
-        Reply::Done
+        replica.stop(&self.ground);
+        Some(Reply::Done)
     }
 }
 

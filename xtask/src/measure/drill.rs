@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::config::Objectives;
+use crate::engine::Milder;
 
 use super::figures::milliseconds;
 use super::result::{Objective, ScenarioResult};
@@ -41,6 +42,9 @@ pub struct DrillResult {
     /// The command that repeats it.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
+    /// Where the engine is kinder than Kubernetes.
+    #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
+    pub milder: &'static [Milder],
 }
 
 /// The runs of one scenario under one protection.
@@ -303,6 +307,7 @@ impl DrillResult {
             notes: Vec::new(),
             commands: vec![command],
             versions,
+            milder: &[],
         }
     }
 

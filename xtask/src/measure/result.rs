@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::config::Limits;
+use crate::engine::Milder;
 
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::downtime::Downtime;
@@ -48,6 +49,10 @@ pub struct ScenarioResult {
     /// Every change that was made, as shell.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
+    /// Where the engine is kinder than Kubernetes: what keeps these figures from
+    /// being those of a cluster.
+    #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
+    pub milder: &'static [Milder],
     /// Where this document and the ledger are kept.
     pub run: String,
 }

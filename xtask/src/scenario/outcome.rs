@@ -134,6 +134,7 @@ impl Outcome {
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),
+            milder: engine.milder(),
             versions: provenance::collect(run.ctx, engine),
             run: run.shown_folder(),
         };

@@ -13,6 +13,7 @@ use super::{Figure, RUNS, What, median};
 use crate::context::Context;
 use crate::exec::{Cmd, Process};
 use crate::http;
+use crate::manifests;
 use crate::wait;
 
 const POINTS: &str = "10000";
@@ -103,7 +104,7 @@ fn setup(lab: &BenchLab) -> Result<Figure> {
 fn scenario(ctx: &Context, lab: &BenchLab) -> Result<Vec<Figure>> {
     let (mut whole, mut rto, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        bare.push(bare_start(ctx)?);
+        bare.push(as_a_probe_sees(ctx, bare_start(ctx)?)?);
         let (seconds, said) = lab.timed(&["scenario", "volume-loss"])?;
         whole.push(seconds);
         let result: Value = serde_json::from_str(&said).context("reading the result")?;
@@ -116,11 +117,26 @@ fn scenario(ctx: &Context, lab: &BenchLab) -> Result<Vec<Figure>> {
     let bare = median(&bare);
     let mut rto = Figure::of_runs("scenario 2, RTO", rto, "at most twice a bare start");
     rto.ratio = Some(rto.value / bare);
-    rto.against = Some(format!("bare start of the application {bare:.2} s"));
+    rto.against = Some(format!(
+        "bare start of the application, as its readiness probe sees it, {bare:.2} s"
+    ));
     Ok(vec![
         Figure::of_runs("scenario 2, in all", whole, "at most 20 s"),
         rto,
     ])
+}
+
+/// Ready is what the probe's next look finds so, here as on a cluster.
+fn as_a_probe_sees(ctx: &Context, seconds: f64) -> Result<f64> {
+    let manifests = manifests::load(&ctx.lab.root)?;
+    let pod = &manifests.deployment.spec.template.spec;
+    let period = pod.container().readiness_probe.as_ref();
+    let period = period.map_or(0.0, |probe| probe.period_seconds as f64);
+    Ok(if period > 0.0 {
+        (seconds / period).ceil() * period
+    } else {
+        seconds
+    })
 }
 
 /// From the start of the server's process on empty volumes to its first answer.

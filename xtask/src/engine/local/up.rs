@@ -11,7 +11,7 @@ use crate::local::wishes::Wishes;
 use crate::local::{client, logs};
 use crate::wait;
 
-/// With the pauses between them this takes some four seconds.
+/// With the pauses between them this takes some eleven seconds.
 const HOPELESS_RESTARTS: u32 = 3;
 
 impl LocalEngine {
