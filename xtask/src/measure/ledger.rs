@@ -140,14 +140,14 @@ impl Ledger {
         self.lock().under_way
     }
 
-    /// Whether any request, write or look, has failed at or after `since`. Which
+    /// When the first request, write or look, failed at or after `since`. Which
     /// one was sent first is known at the end alone: some hang.
-    pub fn has_failed_since(&self, since: f64) -> bool {
+    pub fn failed_since(&self, since: f64) -> Option<f64> {
         let inner = self.lock();
-        let mut writes = inner.ended.iter();
-        let mut looks = inner.reads.iter();
-        writes.any(|r| r.ended >= since && !r.acknowledged())
-            || looks.any(|look| look.ended >= since && look.failed())
+        let writes = inner.ended.iter().filter(|r| !r.acknowledged());
+        let looks = inner.reads.iter().filter(|look| look.failed());
+        let ended = writes.map(|r| r.ended).chain(looks.map(|look| look.ended));
+        ended.filter(|ended| *ended >= since).min_by(f64::total_cmp)
     }
 
     /// Why the first write was refused that failed at or after `since`.

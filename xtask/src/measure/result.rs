@@ -291,8 +291,8 @@ pub fn persons_part(operator_delay: Option<f64>) -> String {
             "{seconds} s of each RTO stand for a person who decides (--operator-delay): the phase \
              \"decided\"."
         ),
-        None => "No person's time is in an RTO here: the recovery began as soon as a request had \
-                 failed. --operator-delay SECONDS waits as long as people take to decide."
+        None => "No person's time is in an RTO here: the recovery began as soon as the program \
+                 had noticed. --operator-delay SECONDS waits as long as people take to decide."
             .to_owned(),
     }
 }

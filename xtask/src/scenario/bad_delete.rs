@@ -126,7 +126,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let found = ledger.now();
     course.moment("found");
     step.done(&target);
-    let decided = course.decided()?;
+    let decided = course.decided(found)?;
 
     // What is written from now on would have to be brought back as well.
     let done = course.act(

@@ -94,8 +94,8 @@ fn recover(
     file: &Path,
 ) -> Result<(Outage, Restored)> {
     let struck = course.act(DISASTER, |_, engine| engine.down())?;
-    course.noticed(struck.began)?;
-    let mut phases = Vec::from_iter(course.decided()?);
+    let noticed = course.noticed(struck.began)?;
+    let mut phases = Vec::from_iter(course.decided(noticed)?);
     let provisioned = course.act(REBUILD, copy::up_closed)?.ended;
     // Where lab.toml leaves the port open, the new lab has another one.
     client.follow(

@@ -104,23 +104,26 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Waits for the first request to fail since a moment: users notice.
-    pub fn noticed(&self, since: f64) -> Result<()> {
+    /// Waits for the first request to fail since a moment: users notice. Returns
+    /// when that was.
+    pub fn noticed(&self, since: f64) -> Result<f64> {
         wait::until(wait::FAILURE_NOTICED, || {
-            Ok(self.ledger.has_failed_since(since).then_some(()))
+            Ok(self.ledger.failed_since(since))
         })
     }
 
-    /// Waits as long as a person takes to decide, where that was asked for;
-    /// returns that phase.
-    pub fn decided(&self) -> Result<Option<(&'static str, f64)>> {
+    /// Waits as long as a person takes to decide, from when the outage was
+    /// noticed on, where that was asked for; returns that phase.
+    pub fn decided(&self, noticed: f64) -> Result<Option<(&'static str, f64)>> {
         let Some(delay) = self.run.how.operator_delay else {
             return Ok(None);
         };
         let words = format!("a person decides, {delay} s");
         let step = self.run.ctx.ui.step(&words);
         self.moment(&words);
-        wait::pause(Duration::from_secs_f64(delay))?;
+        // The disaster may have gone on after users noticed it.
+        let left = (noticed + delay - self.ledger.now()).max(0.0);
+        wait::pause(Duration::from_secs_f64(left))?;
         step.done("the recovery begins");
         Ok(Some(("decided", self.ledger.now())))
     }

@@ -217,7 +217,7 @@ fn await_refusal(course: &Course, full: f64) -> Result<Option<(&'static str, f64
         .step("writing on until a write is refused");
     let refused = || Ok(course.ledger.first_refusal(full));
     step.done(wait::until(wait::VOLUME_FULL, refused)?);
-    course.decided()
+    course.decided(course.ledger.now())
 }
 
 /// Makes room in a volume that was full since `began`, and sees that writes and

@@ -56,8 +56,8 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
     let struck = course.act(DISASTER, |_, engine| engine.stop_node())?;
-    course.noticed(struck.began)?;
-    let mut phases = Vec::from_iter(course.decided()?);
+    let noticed = course.noticed(struck.began)?;
+    let mut phases = Vec::from_iter(course.decided(noticed)?);
     let returned = course.act(RETURN, |_, engine| engine.start_nodes())?.ended;
     course.served_again(returned)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;

@@ -143,8 +143,8 @@ fn course(
     let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
     let words = format!("disaster: {}", disaster.breaks);
     let struck = course.act(&words, disaster.strike)?;
-    course.noticed(struck.began)?;
-    let mut phases = Vec::from_iter(course.decided()?);
+    let noticed = course.noticed(struck.began)?;
+    let mut phases = Vec::from_iter(course.decided(noticed)?);
     let provisioned = course.act("infrastructure recreated", provision)?.ended;
     let restored = course.act("restore", disaster.restore)?;
     let report = restored.value;
