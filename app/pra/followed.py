@@ -124,6 +124,8 @@ _DEFINING = {
     if isinstance(code, int)
     and re.match(r"SQLITE_((CREATE|DROP)_(?!TEMP)|ALTER_|ANALYZE|ATTACH|DETACH)", name)
 }
+# A session prepares statements for each transaction, so what is read counts in each write.
+_ASKED = frozenset({*_DEFINING, *_CHANGES, apsw.SQLITE_PRAGMA})
 #: Pragmas with a value that leave rows, definitions and the file's header as they are.
 _HARMLESS = {
     "defer_foreign_keys",
@@ -149,6 +151,8 @@ def _judge(action: int, one: str | None, two: str | None, database: str | None, 
     Raises:
         Refused: the journal could not follow it.
     """
+    if action not in _ASKED:
+        return apsw.SQLITE_OK
     if action in _DEFINING:
         _refuse(f"{_DEFINING[action]} {one or ''}".strip())
     if action == apsw.SQLITE_PRAGMA and two is not None and one.lower() not in _HARMLESS:

@@ -32,6 +32,8 @@ class Witness:
             OSError: it cannot be opened or made.
         """
         self._fd = None
+        # What was read last and what it means: mostly it is still that.
+        self._known: tuple[bytes, int] = b"", 0
         path = path_of(database)
         if fileops.size(path) is not None:
             self._fd = fileops.open_write(path)
@@ -52,11 +54,12 @@ class Witness:
 
     def last(self) -> int:
         """The number; 0 where nothing is known."""
-        raw = os.pread(self._fd, _SIZE, 0) if self._fd is not None else b""
-        if len(raw) != _SIZE or _CRC.unpack_from(raw, _FIELDS.size)[0] != _crc(raw):
+        if self._fd is None:
             return 0
-        magic, number = _FIELDS.unpack_from(raw)
-        return number if magic == _MAGIC else 0
+        raw = os.pread(self._fd, _SIZE, 0)
+        if raw != self._known[0]:
+            self._known = raw, _number_in(raw)
+        return self._known[1]
 
     def note(self, number: int) -> None:
         """A transaction is on the disk.
@@ -70,7 +73,9 @@ class Witness:
         """Let it be this number, also a lower one: what is missing was accepted."""
         if self._fd is not None:
             fields = _FIELDS.pack(_MAGIC, number)
-            fileops.write_at(self._fd, fields + _CRC.pack(zlib.crc32(fields)), 0)
+            raw = fields + _CRC.pack(zlib.crc32(fields))
+            fileops.write_at(self._fd, raw, 0)
+            self._known = raw, number
 
 
 def path_of(database: str) -> str:
@@ -105,5 +110,10 @@ def refuse_missing(doing: str, number: int, acknowledged: int) -> None:
         )
 
 
-def _crc(raw: bytes) -> int:
-    return zlib.crc32(raw[: _FIELDS.size])
+def _number_in(raw: bytes) -> int:
+    """The number in a file's content; 0 where that is damaged."""
+    fields, crc = raw[: _FIELDS.size], raw[_FIELDS.size :]
+    if len(fields) != _FIELDS.size or crc != _CRC.pack(zlib.crc32(fields)):
+        return 0
+    magic, number = _FIELDS.unpack(fields)
+    return number if magic == _MAGIC else 0
