@@ -10,9 +10,11 @@ from pra import (
     clock,
     copying,
     fileops,
+    identity,
     layout,
     locks,
     manifest,
+    marks,
     notices,
     points,
     rebase,
@@ -51,6 +53,7 @@ def run(settings: Settings, accept: bool = False) -> Point:
     where = settings.layout
     refuse_unready(where)
     with locks.maintenance(where, _DOING):
+        identity.heal(where)
         sweep(where)
         try:
             point = _run(settings, where, accept)
@@ -81,6 +84,7 @@ def _run(settings: Settings, where: Layout, accept: bool) -> Point:
         rebase.accept_missing(where)
     rebase.refuse_missing(where, _DOING)
     known = points.scan(where)
+    identity.refuse_unknown(where, _DOING, known)
     if settings.journal == "off":
         if accept and not rebase.guarded(where):
             rebase.take_over(where)
@@ -126,7 +130,7 @@ def _make(settings: Settings, where: Layout, known: list[Point], accept: bool) -
 def publish_base(where: Layout, path: str) -> Point:
     """Make a verified point of a database that was built aside and is not in use yet."""
     temporary, content = snapshot(where, path)
-    content["status"], content["reason"] = "verified", None
+    content["status"], content["reason"], content["begins"] = "verified", None, True
     return publish(where, points.scan(where), temporary, content)
 
 
@@ -138,7 +142,7 @@ def refuse_unready(where: Layout) -> None:
     """
     if volumes.current(where) is None:
         raise volumes.missing(where, _DOING)
-    data, backup = volumes.mark_of(where.data), volumes.mark_of(where.backup)
+    data, backup = marks.mark_of(where.data), marks.mark_of(where.backup)
     if data is None or backup is None or data.lineage != backup.lineage:
         raise Refused(
             _DOING,
@@ -241,6 +245,7 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
         "created_time": round(now, 3),
         "steady_time": round(steady.now(known), 3),
         "clock": steady.jump(known),
+        "lineage": marks.lineage_of(where.backup),
         **content,
     }
     # Its first name has to outlive a power loss, or half a point could not be told from a copy.

@@ -164,6 +164,7 @@ def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Tim
             continue
         try:
             _refuse_unfit(where, base, force=base.status == "quarantined")
+            _refuse_contradicted(where, base)
             path, rows = _copy_verified(where, base, number, False, timer)
             return Candidate(path, base.name, targets.start_of(base), rows, skipped=skipped)
         except (Damaged, Refused) as error:
@@ -270,6 +271,12 @@ def _refuse_unfit(where: Layout, point: Point, force: bool) -> None:
     if point.manifest and not manifest.proves_content(point.manifest) and not force:
         raise Refused(doing, f"it is a {point.reason}", "choose another point, or add --force")
     _refuse_without_room(where, doing, point.bytes)
+
+
+def _refuse_contradicted(where: Layout, point: Point) -> None:
+    reason = history.contradiction(where, targets.start_of(point))
+    if reason:
+        raise Refused(f"restoring {point.name}", reason, "restore it by name, or another one")
 
 
 def _refuse_without_room(where: Layout, doing: str, size: int) -> None:

@@ -1,6 +1,6 @@
 """The events: adding, counting, listing; and what is worth knowing of their protection."""
 
-from pra import clock, fileops, mode, notices, points, room, segments, sqlite, volumes
+from pra import clock, fileops, identity, mode, notices, points, room, segments, sqlite, volumes
 from pra.database import Database
 from pra.errors import Damaged, UsageError
 from pra.health import Health
@@ -95,6 +95,7 @@ class Events:
             "journal_damage": trouble,
             "needs_restore": needs_restore,
             "notices": [notice.as_dict() for notice in told],
+            "registry": identity.faults(self._layout),
             "volumes": self._volumes(),
         }
 

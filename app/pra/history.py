@@ -69,13 +69,13 @@ def end_of(where: Layout, timeline: Timeline) -> End:
     that went bad, and a stop between two segments the same as a newest one that is gone:
     this says so and leaves it to a person.
     """
-    found = segments.of_timeline(where, timeline.number)
-    if not found:
+    last = segments.last_of(where, timeline.number)
+    if last is None:
         return End(timeline.seq, None)
     try:
-        _, scan = segments.read(found[-1])
+        _, scan = segments.read(last)
     except Damaged as error:
-        return End(found[-1].first - 1, error.happened)
+        return End(last.first - 1, error.happened)
     scan.read()
     sealed = _SEALED if scan.state.sealed else None
     return End(scan.state.seq, scan.hole() or scan.stray() or scan.fault or sealed)
@@ -108,9 +108,14 @@ class Path(NamedTuple):
         return None
 
     def origin(self) -> Start | None:
-        """The empty database at the path's beginning; None if it began otherwise."""
+        """The empty database at the path's beginning; None if it began otherwise.
+
+        Without a journal nothing tells what was written since.
+        """
         first = self.line[0]
-        return Start(first.number, start_of(first)) if first.empty and not first.parent else None
+        if not first.empty or first.parent or not segments.last_of(self.where, first.number):
+            return None
+        return Start(first.number, start_of(first))
 
     def runs(self, start: Start) -> Generator[Run, None, Place]:
         """Every committed transaction behind ``start``, in order, to the path's end.
@@ -200,6 +205,25 @@ def holds(where: Layout, start: Start) -> bool:
         found = records.committed(scan.read())
         return start.place in [Place(record.seq, record.hash) for record in found]
     return False
+
+
+def contradiction(where: Layout, start: Start) -> str | None:
+    """Why no database of this history ever stood at a place; None if nothing says so.
+
+    After one of the volumes was rolled back a number can have been given out twice, and
+    what was made of the past that was given up is not to be mixed with this one.
+    """
+    own = segments.of_timeline(where, start.timeline)
+    for segment in [one for one in own if one.first <= start.place.seq + 1][-2:]:
+        try:
+            header, scan = segments.read(segment)
+        except Damaged:
+            continue
+        found = {record.seq: record.hash for record in records.committed(scan.read())}
+        found[header.applied_seq] = bytes.fromhex(header.applied_hash)
+        if found.get(start.place.seq, start.place.hash) != start.place.hash:
+            return f"the journal has another transaction {start.place.seq}"
+    return None
 
 
 def start_of(timeline: Timeline) -> Place:
@@ -331,11 +355,13 @@ class HighWater(NamedTuple):
 
 def high_water(where: Layout) -> HighWater:
     """How far numbers went on any timeline, abandoned ones too, as far as the journal knows."""
-    seq, event, every = 0, 0, segments.listing(where)
-    for number in timelines.numbers(where):
-        timeline = timelines.read(where, number)
-        seq, event = max(seq, timeline.seq), max(event, timeline.highest_id)
-        for segment in reversed([one for one in every if one.timeline == number]):
+    begun = timelines.readable(where)
+    seq = max((timeline.seq for timeline in begun), default=0)
+    event = max((timeline.highest_id for timeline in begun), default=0)
+    # Also where a timeline's record is lost: its numbers were given out all the same.
+    every = segments.listing(where)
+    for number in {segment.timeline for segment in every}:
+        for segment in reversed(segments.of_timeline(where, number)):
             found, last = _last_transaction(segment)
             seq = max(seq, found)
             if last:

@@ -271,22 +271,22 @@ class Journal:
         self._durable = max(self._durable, scan.durable(found[-MAX_BEHIND:]))
 
     def _open_last(self, here: Position) -> None:
-        found = segments.of_timeline(self._where, here.timeline)
-        if not found:
+        last = segments.last_of(self._where, here.timeline)
+        if last is None:
             return
         try:
-            self._open(found[-1])
+            self._open(last)
         except Damaged:
-            if found[-1].first > here.seq + 1:
+            if last.first > here.seq + 1:
                 raise Mismatch(
                     f"the database stands at transaction {here.seq}, its journal beyond"
-                    f" {found[-1].first - 1}",
+                    f" {last.first - 1}",
                     behind=True,
                 ) from None
             raise
         if self._header.lineage != here.lineage:
             self.close()
-            raise segments.damaged(found[-1], "it belongs to another history")
+            raise segments.damaged(last, "it belongs to another history")
 
     def _open(self, segment: Segment) -> None:
         file = segments.Open(segment.path)

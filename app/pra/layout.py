@@ -3,9 +3,11 @@
 ``pra-data``::
 
     .pra/volume.json     the volume's mark
+    .pra-copy/           a copy of that
     app.db -> gN/app.db  the current generation
     gN/app.db            with its -wal and -shm
     gN/app.db-acknowledged   the last number that no journal has
+    new-gN/app.db        what is being built; nobody ever wrote to it
 
 ``pra-backup``::
 
@@ -15,6 +17,7 @@
     .pra/locks/                    who may do what
     .pra/timelines/N.json          where each timeline began
     .pra/timelines/N.active        it became the current one
+    .pra-copy/                     a copy of the mark and of the timelines' records
     .pra/journal/N-FIRST.seg       the transactions of a timeline from that number on
     .pra/raw/SHA256.db-wal         the -wal of a damaged database that was kept as it was
     .pra/damage.json               what the last backup found wrong with the database
@@ -25,6 +28,9 @@ import os
 import re
 from typing import NamedTuple
 
+#: The folder of what is not for people, on each volume, and that of the copies of what
+#: decides which history is the latest.
+OWN, COPY = ".pra", ".pra-copy"
 POINT_NAME = re.compile(r"app-([0-9]{1,12})\.db")
 POINT_FILE = re.compile(r"(app-[0-9]{1,12})\.(db|json)")
 _GENERATION = re.compile(r"g([0-9]{1,9})")
@@ -52,6 +58,12 @@ def link_generation(target: str) -> int | None:
     """The generation that the link's text leads to; None if it is not of ours."""
     found = _LINK_TARGET.fullmatch(target)
     return int(found[1]) if found else None
+
+
+def twin(path: str) -> str:
+    """Where the copy of a file of ours lies."""
+    volume, _, name = path.rpartition(f"/{OWN}/")
+    return f"{volume}/{COPY}/{name}"
 
 
 class Layout(NamedTuple):
@@ -118,6 +130,10 @@ class Layout(NamedTuple):
         """The folder of a generation."""
         return f"{self.data}/g{number}"
 
+    def building(self, number: int) -> str:
+        """The folder in which a generation is built, until it is whole."""
+        return f"{self.data}/new-g{number}"
+
     def point(self, name: str) -> str:
         """A point's database file; the name must have been checked."""
         return f"{self.backup}/{name}"
@@ -129,3 +145,7 @@ class Layout(NamedTuple):
     def timeline(self, number: int) -> str:
         """The record of a timeline."""
         return f"{self.timelines}/{number}.json"
+
+    def activation(self, number: int) -> str:
+        """The record that a timeline became the current one."""
+        return f"{self.timelines}/{number}.active"

@@ -63,6 +63,10 @@ def decode(raw: bytes, name: str) -> dict:
         raise ValueError(f"the manifest belongs to {content['name']}")
     if content["status"] not in KEPT_STATUS:
         raise ValueError(f"the manifest has the unknown status {content['status']!r}")
+    # Manifests of earlier versions name the history only where they name a position.
+    content.setdefault("lineage", (content["position"] or {}).get("lineage"))
+    if not isinstance(content["lineage"], (str, type(None))):
+        raise ValueError("the manifest has no valid lineage")
     return content
 
 

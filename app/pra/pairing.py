@@ -3,7 +3,7 @@
 Never done by itself: a mount that came late looks just like an empty volume.
 """
 
-from pra import backup, locks, mode, rebase, timelines, volumes
+from pra import backup, locks, marks, mode, rebase, timelines, volumes
 from pra.errors import Refused, UsageError
 from pra.layout import Layout
 from pra.points import Point
@@ -43,12 +43,12 @@ def run(settings: Settings) -> Point:
         timelines.activate(where, here.timeline)
         mode.record(where, settings.journal)
         # Last: a volume without a mark is one that was never taken.
-        volumes.write_mark(where.backup, here.lineage)
+        marks.write_mark(where.backup, here.lineage)
     return backup.run(settings, accept=True)
 
 
 def _refuse_used(where: Layout) -> None:
-    if volumes.mark_of(where.backup) is not None or volumes.restorable(where):
+    if marks.mark_of(where.backup) is not None or volumes.restorable(where):
         raise Refused(
             _DOING,
             "it is not empty: it belongs to a database, or holds points to restore from",

@@ -7,7 +7,7 @@ clocks: two backups can share a second and a clock can jump back.
 import os
 from typing import NamedTuple
 
-from pra import clock, fileops, layout, manifest
+from pra import clock, fileops, layout, manifest, marks
 from pra.errors import Unknown, UsageError
 from pra.layout import Layout
 
@@ -56,8 +56,8 @@ class Point(NamedTuple):
 
     @property
     def serial(self) -> int:
-        """Place in the order of creation; 0 where there is no manifest."""
-        return self.manifest["serial"] if self.manifest else 0
+        """Place in the order of creation; 0 where none of this history is known."""
+        return self.manifest["serial"] if self.manifest and self.status != "foreign" else 0
 
 
 def scan(where: Layout) -> list[Point]:
@@ -67,12 +67,13 @@ def scan(where: Layout) -> list[Point]:
         OSError: the backup volume cannot be read.
     """
     databases, manifests = _entries(where)
+    lineage = marks.lineage_of(where.backup)
     found = [
-        _point(where, name, databases.get(name), name in manifests)
+        _point(where, name, databases.get(name), name in manifests, lineage)
         for name in {*databases, *manifests}
     ]
-    numbered = sorted((p for p in found if p.manifest), key=lambda p: p.serial, reverse=True)
-    others = sorted((p for p in found if not p.manifest), key=lambda p: p.epoch, reverse=True)
+    numbered = sorted((p for p in found if p.serial), key=lambda p: p.serial, reverse=True)
+    others = sorted((p for p in found if not p.serial), key=lambda p: p.epoch, reverse=True)
     return _merged(numbered, others)
 
 
@@ -133,7 +134,9 @@ def _entries(where: Layout) -> tuple[dict[str, int], set[str]]:
     return databases, manifests
 
 
-def _point(where: Layout, name: str, size: int | None, has_manifest: bool) -> Point:
+def _point(
+    where: Layout, name: str, size: int | None, has_manifest: bool, lineage: str | None
+) -> Point:
     epoch = layout.point_epoch(name)
     if not has_manifest:
         reason = "made outside this application: content and completeness are unknown"
@@ -143,12 +146,22 @@ def _point(where: Layout, name: str, size: int | None, has_manifest: bool) -> Po
     except ValueError as error:
         reason = "the database file is missing" if size is None else str(error)
         return Point(name, epoch, size or 0, "damaged", reason, None)
+    if known["lineage"] not in (lineage, None):
+        reason = _other_history(known, lineage)
+        return Point(name, known["created_epoch"], size or 0, "foreign", reason, known)
     if size is None:
         return Point(name, epoch, 0, "damaged", "the database file is missing", known)
     if known["bytes"] != size:
         reason = f"the file has {size} bytes, the manifest says {known['bytes']}"
         return Point(name, epoch, size, "damaged", reason, known)
-    return Point(name, known["created_epoch"], size, known["status"], known["reason"], known)
+    status, reason = known["status"], known["reason"]
+    return Point(name, known["created_epoch"], size, status, reason, known)
+
+
+def _other_history(known: dict, lineage: str | None) -> str:
+    whose = f"it was made in another history, {known['lineage'][:8]}"
+    ours = f"this volume belongs to {lineage[:8]}" if lineage else "this volume has no mark"
+    return f"{whose}; {ours}"
 
 
 def _merged(numbered: list[Point], others: list[Point]) -> list[Point]:

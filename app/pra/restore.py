@@ -15,7 +15,9 @@ from pra import (
     doubts,
     generations,
     history,
+    identity,
     locks,
+    marks,
     points,
     requests,
     retention,
@@ -26,7 +28,7 @@ from pra import (
     volumes,
 )
 from pra.candidate import Candidate, Timer
-from pra.errors import DiskFull, from_os_error, no_space
+from pra.errors import Damaged, DiskFull, from_os_error, no_space
 from pra.generations import Built
 from pra.layout import Layout
 from pra.points import Point
@@ -144,7 +146,7 @@ def _make_room(work: _Work, built: Candidate) -> None:
 def _swap(work: _Work, built: Candidate) -> Built:
     """Open the timeline and make the built generation the current one; needs both locks."""
     where, kept = work.where, work.kept
-    mark = volumes.mark_of(where.backup) or volumes.write_mark(where.backup, volumes.new_identity())
+    mark = marks.readable(where.backup) or marks.write_mark(where.backup, marks.new_identity())
     seq, highest_id = _high_water(work)
     finished = generations.finish(
         built.path, mark.lineage, work.number, seq, highest_id, built.rows
@@ -162,6 +164,7 @@ def _swap(work: _Work, built: Candidate) -> Built:
             point=built.base,
             safety=kept.name,
             left=kept.left,
+            before=_end_of_live(where),
             highest_id=highest_id,
             request=_request(work, built, finished),
             steady_time=round(steady.now(work.known), 3),
@@ -170,8 +173,8 @@ def _swap(work: _Work, built: Candidate) -> Built:
     if parent is None and work.settings.journal != "off":
         # Nothing leads here: without a base of its own the journal would hang in the air.
         _with_room(work, built, lambda: backup.publish_base(where, built.path))
-    if volumes.mark_of(where.data) is None:
-        volumes.write_mark(where.data, mark.lineage)
+    if marks.lineage_of(where.data) != mark.lineage:
+        marks.write_mark(where.data, mark.lineage)
     volumes.switch(where, work.number)
     timelines.activate(where, work.number)
     return finished
@@ -183,10 +186,19 @@ def _request(work: _Work, built: Candidate, finished: Built) -> Request | None:
     return Request(name, work.target, _report(work, built, finished)) if name else None
 
 
+def _end_of_live(where: Layout) -> Branch | None:
+    """Where the live timeline's journal ends; of no use where that one is uncertain."""
+    try:
+        return identity.end_of_journal(where, timelines.live(where))
+    except Damaged:
+        return None
+
+
 def _high_water(work: _Work) -> tuple[int, int]:
     """The highest transaction number and event id ever given out, wherever that is known."""
     journaled = history.high_water(work.where)
-    known = [point.manifest for point in work.known if point.manifest]
+    counted = [one for one in work.known if one.status != "foreign" or one == work.goal.point]
+    known = [point.manifest for point in counted if point.manifest]
     places = [content["position"]["seq"] for content in known if content["position"]]
     issued = [content.get("highest_issued") or 0 for content in known]
     if work.goal.copy:

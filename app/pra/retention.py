@@ -1,16 +1,16 @@
 """What is kept: grandfather, father, son, within a size; and what never goes.
 
-Never removed: foreign files, the two newest verified points, the journal that leads from
-the older of them to now, or else to the first suspect point behind it and from the
-second-newest suspect point to now, those two points, the safety point that undo needs,
-safety points younger than their keep time. Age is steady time: a clock that jumps removes
-nothing.
+Never removed: foreign files, which are not counted either, the two newest verified points,
+the journal that leads from the older of them to now, or else to the first suspect point
+behind it and from the second-newest suspect point to now, those two points, the safety
+point that undo needs, safety points younger than their keep time. Age is steady time: a
+clock that jumps removes nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from pra import fileops, history, locks, points, segments, steady, targets, timelines
+from pra import fileops, history, identity, locks, points, segments, steady, targets, timelines
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -53,7 +53,10 @@ def apply(
         needed: what else has to stay.
     """
     known = points.scan(where)
-    every = segments.listing(where)
+    # What is thought to be of no use depends on which history is the live one.
+    identity.refuse_unknown(where, "removing old points", known)
+    foreign = set(segments.foreign(where))
+    every = [segment for segment in segments.listing(where) if segment not in foreign]
     keep = decide(settings, where, known, every, needed)
     removed = [point for point in known if point.name not in keep.points]
     dropped = [segment for segment in every if segment.path not in keep.segments]
@@ -107,7 +110,7 @@ def decide(
     if needed:
         keep.points.update(needed.points)
         keep.segments.update(needed.segments)
-    sizes = {point.name: _bytes(where, point) for point in known}
+    sizes = {point.name: _bytes(where, point) for point in known if point.status != "foreign"}
     _fit(settings.keep_mib << 20, keep, sizes, every)
     return keep
 
@@ -217,7 +220,9 @@ def _usable(where: Layout, path: Path, known: list[Point]) -> Iterator[tuple[str
         if isinstance(base, Start):
             yield None, base
         elif base.status != "safety" and targets.vouched(where, base):
-            yield base.name, targets.start_of(base)
+            # What the journal contradicts is no base: it must not count as one of the two.
+            if not history.contradiction(where, targets.start_of(base)):
+                yield base.name, targets.start_of(base)
 
 
 def _up_to_suspicion(
@@ -278,7 +283,7 @@ def _fit(limit: int, keep: Keep, sizes: dict[str, int], every: list[Segment]) ->
         sizes: bytes of each point by name, the newest first.
     """
     journal = {segment.path: fileops.size(segment.path) or 0 for segment in every}
-    total = sum(sizes[name] for name in keep.points)
+    total = sum(size for name, size in sizes.items() if name in keep.points)
     total += sum(journal[path] for path in keep.segments)
     queue: list[tuple[int, Callable[[], int]]] = []
     for name in reversed(sizes):

@@ -5,7 +5,7 @@ import os
 import re
 from typing import NamedTuple
 
-from pra import fileops, records, room
+from pra import fileops, marks, records, room
 from pra.errors import Damaged
 from pra.layout import Layout
 from pra.records import Scan, SegmentHeader
@@ -34,8 +34,31 @@ def listing(where: Layout) -> list[Segment]:
 
 
 def of_timeline(where: Layout, timeline: int) -> list[Segment]:
-    """The segments of one timeline, in order."""
-    return [segment for segment in listing(where) if segment.timeline == timeline]
+    """The segments of one timeline of this history, in order."""
+    lineage = marks.lineage_of(where.backup)
+    found = [segment for segment in listing(where) if segment.timeline == timeline]
+    return [segment for segment in found if not _foreign(segment, lineage)]
+
+
+def foreign(where: Layout) -> list[Segment]:
+    """The segments that belong to another history: nobody reads on in them or removes them."""
+    lineage = marks.lineage_of(where.backup)
+    return [segment for segment in listing(where) if _foreign(segment, lineage)]
+
+
+def last_of(where: Layout, timeline: int) -> Segment | None:
+    """The last segment of a timeline of this history; looks at no other header."""
+    lineage = marks.lineage_of(where.backup)
+    found = [segment for segment in listing(where) if segment.timeline == timeline]
+    return next((one for one in reversed(found) if not _foreign(one, lineage)), None)
+
+
+def _foreign(segment: Segment, lineage: str | None) -> bool:
+    """Whether a segment says that it belongs to another history; a damaged one does not."""
+    try:
+        return lineage is not None and header_only(segment).lineage != lineage
+    except Damaged:
+        return False
 
 
 def create(
@@ -60,6 +83,12 @@ def create(
         content = records.encode_segment_header(header).ljust(size, b"\0")
         fileops.write_new(temporary, content)
         (fileops.replace if replacing else fileops.link_new)(temporary, path)
+    except FileExistsError:
+        raise Damaged(
+            "beginning a segment of the journal",
+            f"{path} is there already, from another history or another past of this one",
+            "move that file away, to where it can be looked at; nothing here needs it",
+        ) from None
     finally:
         fileops.remove(temporary)
     fileops.fsync_directory(where.journal)
@@ -117,17 +146,17 @@ def sync_last(where: Layout, timeline: int) -> None:
 
     Those before it were synced when they were sealed.
     """
-    found = of_timeline(where, timeline)
-    if found:
-        fileops.sync_file(found[-1].path)
+    last = last_of(where, timeline)
+    if last:
+        fileops.sync_file(last.path)
 
 
 def write_last_again(where: Layout, timeline: int) -> None:
     """As ``sync_last``, and after a sync that failed too; needs the writer lock."""
-    found = of_timeline(where, timeline)
-    if found:
-        header_only(found[-1])
-        Open(found[-1].path).write_again()
+    last = last_of(where, timeline)
+    if last:
+        header_only(last)
+        Open(last.path).write_again()
 
 
 class Open:

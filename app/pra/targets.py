@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from pra import clock, history, points, segments, timelines
+from pra import clock, history, identity, points, segments, timelines
 from pra.errors import Damaged, Refused, Unknown
 from pra.history import Path, Start
 from pra.layout import Layout
@@ -36,10 +36,15 @@ class Goal(NamedTuple):
 
 def latest(where: Layout, known: list[Point]) -> Goal:
     """The newest moment of the current timeline that the volume holds."""
-    path = history.live_path(where)
+    path = _live_path(where, known)
     if path is None:
         return exact_point(points.latest(known) or _nothing())
     return Goal("latest", path=path, open_end=True)
+
+
+def _live_path(where: Layout, known: list[Point]) -> Path | None:
+    identity.refuse_unknown(where, "choosing what to restore", known)
+    return history.live_path(where)
 
 
 def exact_point(point: Point) -> Goal:
@@ -54,6 +59,7 @@ def just_before(where: Layout, seq: int) -> Goal:
         Unknown: the journal has no such transaction.
         Damaged: it may have had it.
     """
+    identity.refuse_unknown(where, f"restoring --to-before {seq}")
     return Goal(f"--to-before {seq}", path=_path_with(where, seq), until=seq - 1)
 
 
@@ -65,7 +71,7 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> Goa
     Raises:
         Unknown: it lies before the history or is yet to come, or clocks make it ambiguous.
     """
-    path = history.live_path(where) or _nothing()
+    path = _live_path(where, known) or _nothing()
     doing = f"restoring {label}"
     found = _Around(moment)
     for seq, seconds in _times(path, known):
@@ -139,6 +145,7 @@ def undo(where: Layout, known: list[Point]) -> Goal:
     Raises:
         Unknown: there was no restore, or nothing was there before it.
     """
+    identity.refuse_unknown(where, "undoing the last restore", known)
     live = timelines.live(where)
     if live is None or live.safety is None:
         raise Unknown(
@@ -183,9 +190,13 @@ def vouched(where: Layout, point: Point) -> bool:
 
 
 def start_of(point: Point) -> Start | None:
-    """Where a point stands; None if that is unknown."""
-    place = (point.manifest or {}).get("position")
-    if not place:
+    """Where a point stands in this history; None if that is unknown, or in another one.
+
+    What a restore found in the place of the database may have come from anywhere.
+    """
+    known = point.manifest or {}
+    place = known.get("position")
+    if not place or point.status == "foreign" or place["lineage"] != known["lineage"]:
         return None
     return Start(place["timeline"], Place(place["seq"], bytes.fromhex(place["hash"])))
 

@@ -2,18 +2,18 @@
 
 A timeline is registered before the swap that makes it current, and activated
 after it: a restore that dies in between leaves a registered number that nobody
-ever wrote on. Generation folders carry the timeline's number.
+ever wrote on. Generation folders carry the timeline's number. Both records are
+sealed and kept twice.
 """
 
-import json
 from typing import NamedTuple
 
-from pra import clock, fileops
-from pra.errors import Damaged
+from pra import clock, fileops, layout, marks, twice
+from pra.errors import PraError
 from pra.layout import Layout
 
-#: Longest record of a timeline, in bytes: an answer names every point that was not fit.
-_LONGEST = 1 << 20
+#: The parts of a record that are records themselves.
+_PARTS = ("parent", "left", "before", "request")
 
 
 class Branch(NamedTuple):
@@ -36,6 +36,7 @@ class Timeline(NamedTuple):
     """One timeline's beginning.
 
     Attributes:
+        lineage: the history of the volume pair that it is part of.
         number: of the timeline and of its generation.
         parent: where it leaves another; None for a beginning of its own.
         seq, hash: the database's place when it began (hash in hex).
@@ -44,6 +45,7 @@ class Timeline(NamedTuple):
         point: the point that was restored, if any.
         safety: the point that keeps what was there before, if any.
         left: where the database stood that was replaced, if that is known.
+        before: where the journal of the timeline ended that was live before, if any.
         highest_id: the highest event id given out before; its journal may be gone.
         request: what the restore was that opened it, where that has a name.
         created: when, in seconds since 1970.
@@ -51,6 +53,7 @@ class Timeline(NamedTuple):
         steady_time: ``created`` on the scale of steady time, where that was known.
     """
 
+    lineage: str
     number: int
     parent: Branch | None
     seq: int
@@ -60,6 +63,7 @@ class Timeline(NamedTuple):
     point: str | None
     safety: str | None
     left: Branch | None
+    before: Branch | None
     created: float
     highest_id: int = 0
     request: Request | None = None
@@ -74,74 +78,96 @@ class Timeline(NamedTuple):
 
 def beginning(place, empty: bool = False, **more) -> Timeline:
     """The timeline that begins at the position ``place`` (a schema.Position)."""
-    fields = {"parent": None, "point": None, "safety": None, "left": None, **more}
+    unknown = dict.fromkeys(("parent", "point", "safety", "left", "before"))
     return Timeline(
+        lineage=place.lineage,
         number=place.timeline,
         seq=place.seq,
         hash=place.hash,
         empty=empty,
         schema=place.schema,
         created=clock.now_ms() / 1000,
-        **fields,
+        **{**unknown, **more},
     )
 
 
 def register(where: Layout, timeline: Timeline) -> None:
     """Record where a timeline begins; its number is used up from here on."""
-    content = {"format": 1, **timeline._asdict()}
-    for field in ("parent", "left", "request"):
+    content = timeline._asdict()
+    for field in _PARTS:
         part = content[field]
         content[field] = part._asdict() if part else None
     del content["active"]
-    fileops.write_replacing(where.timeline(timeline.number), json.dumps(content).encode() + b"\n")
+    twice.write(where.timeline(timeline.number), content)
 
 
 def activate(where: Layout, number: int) -> None:
-    """Record that a timeline became the current one; needs the writer lock."""
-    path = _active_mark(where, number)
-    if fileops.size(path) is None:
-        fileops.write_new(path, b"")
-        fileops.fsync_directory(where.timelines)
+    """Record that a timeline became the current one; needs the writer lock.
+
+    Raises:
+        Damaged: it was never registered, or its record is lost.
+    """
+    timeline = read(where, number)
+    if timeline is not None and not timeline.active:
+        content = {"lineage": timeline.lineage, "number": number, "hash": timeline.hash}
+        twice.write(where.activation(number), content)
 
 
 def numbers(where: Layout) -> list[int]:
-    """Every number that was registered."""
-    found = (name.partition(".") for name in fileops.names(where.timelines))
-    return sorted(int(stem) for stem, _, kind in found if kind == "json" and stem.isdigit())
+    """Every number that was registered, in either copy of the registry."""
+    return sorted(_named(where, "json"))
 
 
 def read(where: Layout, number: int) -> Timeline | None:
-    """One timeline; None if it was never registered.
+    """One timeline; None if this history never registered it.
 
     Raises:
-        Damaged: its record cannot be read.
+        Damaged: neither copy of its record, or of its activation, can be read.
     """
-    raw = fileops.read_small(where.timeline(number), _LONGEST)
-    if raw is None:
+    doing = f"reading timeline {number}"
+    belongs = _check(where, number)
+    content = twice.read(where.timeline(number), doing, belongs)
+    if content is None:
         return None
-    try:
-        content = json.loads(raw)
-        del content["format"]
-        for field in ("parent", "left"):
-            if content[field]:
-                content[field] = Branch(**content[field])
-        if content.get("request"):
-            content["request"] = Request(**content["request"])
-        active = fileops.size(_active_mark(where, number)) is not None
-        return Timeline(**content, active=active)
-    except (ValueError, TypeError, KeyError):
-        raise Damaged(
-            f"reading timeline {number}",
-            f"{where.timeline(number)} is damaged",
-            "restore a point by name: python -m pra points",
-        ) from None
+    active = twice.read(where.activation(number), doing, belongs) is not None
+    return _decoded({**content, "active": active})
+
+
+def readable(where: Layout) -> list[Timeline]:
+    """Every timeline whose record can be read, the newest first."""
+    found = []
+    for number in reversed(numbers(where)):
+        try:
+            found.append(read(where, number))
+        except PraError:
+            continue
+    return [timeline for timeline in found if timeline]
+
+
+def faults(where: Layout) -> list[str]:
+    """What is wrong with the records or with one of their copies."""
+    found = [twice.fault(path, check) for path, check in _records(where)]
+    return [reason for reason in found if reason]
+
+
+def heal(where: Layout) -> int:
+    """Write copies that were lost again from the others; returns how many.
+
+    Raises:
+        Damaged: both copies of a record are lost, or they differ.
+    """
+    return sum(twice.heal(path, "mending the registry", check) for path, check in _records(where))
 
 
 def live(where: Layout) -> Timeline | None:
-    """The timeline that was current last; None before the first."""
+    """The timeline that was current last; None before the first.
+
+    Raises:
+        Damaged: that cannot be told, because a record is lost.
+    """
     for number in reversed(numbers(where)):
         found = read(where, number)
-        if found.active:
+        if found and found.active:
             return found
     return None
 
@@ -157,5 +183,44 @@ def path_to(where: Layout, timeline: Timeline) -> list[Timeline]:
     return path
 
 
-def _active_mark(where: Layout, number: int) -> str:
-    return f"{where.timelines}/{number}.active"
+def _records(where: Layout) -> list[tuple[str, twice.Check]]:
+    records = [(where.timeline(number), number) for number in numbers(where)]
+    records += [(where.activation(number), number) for number in sorted(_named(where, "active"))]
+    return [(path, _check(where, number)) for path, number in records]
+
+
+def _named(where: Layout, kind: str) -> set[int]:
+    names = fileops.names(where.timelines) + fileops.names(
+        layout.twin(f"{where.timelines}/").rstrip("/")
+    )
+    found = (name.partition(".") for name in names)
+    return {int(stem) for stem, _, suffix in found if suffix == kind and stem.isdigit()}
+
+
+def _check(where: Layout, number: int) -> twice.Check:
+    """Tells what is wrong with a record that says it is of this timeline."""
+    lineage = marks.lineage_of(where.backup)
+
+    def check(content: dict) -> str | None:
+        if content.get("number") != number:
+            return "it is the record of another timeline"
+        if lineage is not None and content.get("lineage") != lineage:
+            return "it belongs to another history"
+        try:
+            if "seq" in content:
+                _decoded(content)
+        except (TypeError, KeyError):
+            return "it is of an unknown format"
+        return None
+
+    return check
+
+
+def _decoded(content: dict) -> Timeline:
+    parts = {
+        field: (Request if field == "request" else Branch)(**content[field])
+        if content[field]
+        else None
+        for field in _PARTS
+    }
+    return Timeline(**{**content, **parts})

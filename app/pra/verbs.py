@@ -69,7 +69,7 @@ def backup(config: Settings, options: Options) -> int:
 
 def points(config: Settings, options: Options) -> int:
     """List the points and the journal's reach."""
-    from pra import mode, reach
+    from pra import identity, mode, reach
     from pra import points as catalogue
 
     known = catalogue.scan(config.layout)
@@ -81,8 +81,10 @@ def points(config: Settings, options: Options) -> int:
         "points": listed,
         "latest": newest.name if newest else None,
         "journal": {"mode": mode.shown(config), **journal} if journal else None,
+        "registry": identity.faults(config.layout),
     }
-    _report(options, document, lambda: "\n".join([*map(_line, listed), _reach_line(journal)]))
+    lines = [*map(_line, listed), _reach_line(journal), *document["registry"]]
+    _report(options, document, lambda: "\n".join(lines))
     return 0
 
 

@@ -1,59 +1,12 @@
-"""The two volumes: their marks, the current generation, the first start.
+"""The two volumes: the current generation, the first start, what they must be able to do."""
 
-A mark says which history a volume belongs to. It is written when the pair is
-initialised (or when a restore fills an empty data volume), and a volume without
-one is never written to: a mount that came late looks just like an empty volume.
-"""
-
-import json
 import os
-from typing import NamedTuple
 
-from pra import fileops, layout, locks, timelines
-from pra.errors import Damaged, NeedsRestore, ReadOnly, Refused
+from pra import fileops, layout, locks, marks, points, segments, timelines
+from pra.errors import NeedsRestore, ReadOnly, Refused
 from pra.layout import Layout
 
 _DOING = "looking at the volumes"
-
-
-class Mark(NamedTuple):
-    """What a volume says about itself."""
-
-    lineage: str
-    identity: str
-
-
-def mark_of(directory: str) -> Mark | None:
-    """A volume's mark; None if it has none.
-
-    Raises:
-        Damaged: the mark cannot be read.
-    """
-    raw = fileops.read_small(f"{directory}/.pra/volume.json")
-    if raw is None:
-        return None
-    try:
-        content = json.loads(raw)
-        return Mark(str(content["lineage"]), str(content["id"]))
-    except (ValueError, KeyError, TypeError):
-        raise Damaged(
-            _DOING, f"the mark {directory}/.pra/volume.json is unreadable", "restore that file"
-        ) from None
-
-
-def new_identity() -> str:
-    """An identity that nothing else has."""
-    return os.urandom(16).hex()
-
-
-def write_mark(directory: str, lineage: str) -> Mark:
-    """Mark a volume as part of a history."""
-    mark = Mark(lineage, new_identity())
-    fileops.make_directory(f"{directory}/.pra")
-    content = {"format": 1, "lineage": lineage, "id": mark.identity}
-    fileops.write_replacing(f"{directory}/.pra/volume.json", json.dumps(content).encode() + b"\n")
-    fileops.fsync_directory(directory)
-    return mark
 
 
 def current(where: Layout) -> int | None:
@@ -92,9 +45,15 @@ def missing(where: Layout, doing: str) -> NeedsRestore:
 
 
 def next_number(where: Layout) -> int:
-    """A generation and timeline number that was never used; needs the maintenance lock."""
+    """A generation and timeline number that was never used; needs the maintenance lock.
+
+    Also none that only a segment or a point names: its record may be lost.
+    """
     used = [layout.generation_number(name) for name in fileops.names(where.data)]
     used += timelines.numbers(where)
+    used += [segment.timeline for segment in segments.listing(where)]
+    places = ((point.manifest or {}).get("position") for point in points.scan(where))
+    used += [place["timeline"] for place in places if place]
     return 1 + max((number for number in used if number is not None), default=0)
 
 
@@ -114,7 +73,7 @@ def drop_unfinished_generations(where: Layout) -> None:
     Where the link alone is gone from a marked volume, a generation stays: it may
     be all that there is. Without a mark there never was a database.
     """
-    if current(where) is not None or mark_of(where.data) is None:
+    if current(where) is not None or marks.mark_of(where.data) is None:
         drop_other_generations(where)
 
 
@@ -165,7 +124,7 @@ def probe(directory: str) -> None:
         Refused: it does not.
         OSError: it cannot be written.
     """
-    folder = f"{directory}/.pra/probe-{os.getpid()}-{new_identity()}"
+    folder = f"{directory}/.pra/probe-{os.getpid()}-{marks.new_identity()}"
     fileops.make_directory(folder)
     try:
         fault = _probe_fault(folder)
@@ -218,10 +177,11 @@ def ensure_initialised(where: Layout) -> None:
 def _initialise(where: Layout) -> None:
     from pra import generations
 
-    mark = mark_of(where.backup) or write_mark(where.backup, new_identity())
+    mark = marks.mark_of(where.backup) or marks.write_mark(where.backup, marks.new_identity())
     number = next_number(where)
     start = generations.create_empty(where, mark.lineage, number)
     timelines.register(where, timelines.beginning(start, empty=True))
-    write_mark(where.data, mark.lineage)
+    marks.write_mark(where.data, mark.lineage)
     switch(where, number)
+    timelines.activate(where, number)
     drop_other_generations(where)

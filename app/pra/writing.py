@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import clock, fileops, followed, records, replay, schema, volumes, witness
+from pra import clock, fileops, followed, marks, records, replay, schema, witness
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
 from pra.journal import TABLES_CHANGED, Appended, Journal, Mismatch
 from pra.layout import Layout
@@ -58,7 +58,7 @@ class Writer:
         self._where = where
         self._mode = mode
         self._journal = Journal(where)
-        self._marks: dict[str, tuple[tuple, volumes.Mark]] = {}
+        self._marks: dict[str, tuple[tuple, marks.Mark]] = {}
         self._schemas: WeakKeyDictionary = WeakKeyDictionary()
         self.unprotected: str | None = None
         self.moment_ms = 0
@@ -132,7 +132,7 @@ class Writer:
         signature = fileops.signature(f"{directory}/.pra/volume.json")
         known = self._marks.get(directory)
         if known is None or known[0] != signature:
-            mark = volumes.mark_of(directory)
+            mark = marks.mark_of(directory)
             known = self._marks[directory] = signature, mark
         return known[1].lineage if known[1] else None
 

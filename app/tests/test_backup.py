@@ -50,7 +50,8 @@ def test_a_backup_refuses_where_the_database_is_missing(config, where, events):
 
 
 def test_a_backup_refuses_volumes_that_are_no_pair(config, where):
-    shutil.rmtree(f"{where.backup}/.pra")
+    for folder in (".pra", ".pra-copy"):
+        shutil.rmtree(f"{where.backup}/{folder}")
     with pytest.raises(Refused, match="do not belong together"):
         backup.run(config)
 

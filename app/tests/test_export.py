@@ -22,6 +22,7 @@ from pra import (
     fileops,
     journal,
     manifest,
+    marks,
     restore,
     settings,
     targets,
@@ -96,14 +97,14 @@ def test_transaction_numbers_go_on_and_histories_stay_apart(config, where, event
     other = settings.load(elsewhere)
     volumes.ensure_initialised(layout(other))
     Events(other).add("of the other lab")
-    mark = volumes.mark_of(other.backup_dir)
+    mark = marks.mark_of(other.backup_dir)
     adopt(other, data)
     added = Events(other).add("after")
     assert added["id"] == 8
     status = pra(elsewhere, "log", "--json")
     assert [one["seq"] for one in json.loads(status.stdout)["transactions"]] == [8]
-    assert volumes.mark_of(other.backup_dir) == mark
-    assert mark.lineage != volumes.mark_of(config.backup_dir).lineage
+    assert marks.mark_of(other.backup_dir) == mark
+    assert mark.lineage != marks.mark_of(config.backup_dir).lineage
 
 
 @pytest.mark.parametrize("mode", ["required", "best-effort", "off"])

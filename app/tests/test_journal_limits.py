@@ -22,7 +22,7 @@ from helpers import (
     sound_end,
 )
 
-from pra import backup, inplace, records, segments, settings, sqlite, writing
+from pra import backup, inplace, marks, records, segments, settings, sqlite, writing
 from pra.errors import Damaged, Refused
 from pra.events import Events
 from pra.journal import Mismatch
@@ -60,8 +60,7 @@ def test_a_backup_volume_that_came_late_accepts_nothing(config, where, events):
 
 def test_a_data_volume_of_another_history_is_refused(config, where, events, environment):
     add(events, 1)
-    with open(f"{where.data}/.pra/volume.json", "w") as file:
-        file.write('{"lineage": "other", "id": "x"}')
+    marks.write_mark(where.data, "other")
     with pytest.raises(Refused, match="do not belong together"):
         events.add("x")
 

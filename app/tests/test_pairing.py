@@ -47,11 +47,12 @@ def test_a_volume_that_holds_anything_is_refused(config, where, lost):
     pairing.run(config)
     with pytest.raises(Refused, match="not empty"):
         pairing.run(config)
-    kept = points.scan(where)
-    os.remove(f"{where.backup}/.pra/volume.json")
+    kept = [point.name for point in points.scan(where)]
+    for folder in (".pra", ".pra-copy"):
+        os.remove(f"{where.backup}/{folder}/volume.json")
     with pytest.raises(Refused, match="not empty"):
         pairing.run(config)
-    assert points.scan(where) == kept
+    assert [point.name for point in points.scan(where)] == kept
 
 
 def test_without_a_database_there_is_nothing_to_protect(config, where, lost):
