@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import apsw
 
-from pra import clock, fileops, records, schema, segments, timelines, volumes
+from pra import clock, fileops, marks, records, schema, segments, timelines
 from pra.layout import Layout
 from pra.records import SEAL, TRANSACTION
 
@@ -22,7 +22,7 @@ def write(where: Layout, transactions: int) -> None:
     """
     start = timelines.read(where, max(timelines.numbers(where)))
     timelines.activate(where, start.number)
-    lineage = volumes.mark_of(where.backup).lineage
+    lineage = marks.lineage_of(where.backup)
     place = records.Place(start.seq, bytes.fromhex(start.hash))
     state = records.State(place.seq, place.hash, place, None, False)
     payload_of = _additions()

@@ -46,8 +46,8 @@ def named(name: str) -> Asked:
     Raises:
         UsageError: that can be no target.
     """
-    if name == "latest":
-        return Asked(name, targets.latest)
+    if name in ("latest", "current"):
+        return Asked(name, getattr(targets, name))
     if name == "undo":
         return undo()
     if before := re.fullmatch(r"before:([0-9]{1,18})", name):

@@ -11,6 +11,7 @@ from pra import (
     copying,
     fileops,
     identity,
+    in_use,
     layout,
     locks,
     manifest,
@@ -86,16 +87,21 @@ def _run(settings: Settings, where: Layout, accept: bool) -> Point:
     known = points.scan(where)
     identity.refuse_unknown(where, _DOING, known)
     if settings.journal == "off":
-        if accept and not rebase.guarded(where):
-            rebase.take_over(where)
-            rebase.guard(where)
+        with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
+            rebase.enter(where)
+            rebase.refuse_behind(where)
+            if accept and not rebase.guarded(where):
+                rebase.take_over(where)
+                rebase.guard(where)
     else:
         with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
+            rebase.enter(where)
             ours = rebase.guarded(where)
             if accept and not ours:
                 rebase.take_over(where)
-            # What others may have written becomes a base only if somebody wants that.
-            if (accept and not ours) or (ours and rebase.needed(where)):
+            # What others may have written becomes a base only if somebody wants that; and
+            # nothing does that is older than its journal.
+            if (ours or accept) and (rebase.needed(where) or not ours):
                 return _new_base(settings, where, known, accept)
     return _make(settings, where, known, accept)
 
@@ -178,8 +184,10 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
         fileops.sync_file(path)
     content = {**described.result, "sha256": digest.result, "bytes": fileops.size(path)}
     if content["position"]:
-        # A row can be in the copy while its record is on the way to the disk: a point
-        # that outlived that record would be ahead of its own journal.
+        # A row can be in the copy while it is on its way to the disks: a point that
+        # outlived it there would be ahead of its own database and journal.
+        with contextlib.suppress(FileNotFoundError):
+            fileops.sync_file(f"{database}-wal")
         segments.sync_last(where, content["position"]["timeline"])
     return path, content
 
@@ -289,6 +297,7 @@ def sweep(where: Layout) -> None:
     A point's file without its manifest still has another name here: that tells
     it from a file that somebody copied by hand.
     """
+    in_use.sweep(where)
     for entry in fileops.names(where.temporary):
         path = f"{where.temporary}/{entry}"
         if entry.endswith(".db") and os.stat(path).st_nlink > 1:

@@ -11,6 +11,7 @@ from pra import (
     generations,
     history,
     manifest,
+    marks,
     records,
     replay,
     room,
@@ -19,6 +20,7 @@ from pra import (
     sqlite,
     targets,
     verify,
+    volumes,
 )
 from pra.errors import Damaged, NoRoom, PraError, Refused
 from pra.history import Path, Run, Start
@@ -99,6 +101,8 @@ def build(
     Raises:
         PraError: it cannot be built; nothing that is in use was touched.
     """
+    if goal.current:
+        return _from_current(where, number, timer)
     if goal.copy:
         return _from_copy(where, goal.copy, number, timer)
     if goal.point:
@@ -129,6 +133,36 @@ def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Ti
     path, rows = _copy_verified(where, point, number, force, timer)
     start = targets.start_of(point) if point.status in ("verified", "safety") else None
     return Candidate(path, point.name, start, rows)
+
+
+def _from_current(where: Layout, number: int, timer: Timer) -> Candidate:
+    """Copy the database that is there as it is.
+
+    It continues the history that it stands in where that is known and agrees; else it
+    begins one of its own.
+    """
+    doing, path = "making the database the live history", generations.folder(where, number)
+    source = f"{where.generation(volumes.current(where))}/app.db"
+    size = (fileops.size(source) or 0) + (fileops.size(f"{source}-wal") or 0)
+    _refuse_without_room(where, doing, size)
+    with sqlite.errors(doing):
+        live, copy = sqlite.open_for_copy(source), sqlite.open_new(path)
+        try:
+            with copy.backup("main", live, "main") as copying:
+                copying.step(-1)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            reason, here = schema.fault(copy), schema.position(copy)
+        finally:
+            live.close()
+            copy.close()
+    if reason:
+        raise Damaged(doing, reason, "python -m pra restore latest")
+    timer.lap("build")
+    start = Start(here.timeline, Place(here.seq, bytes.fromhex(here.hash))) if here else None
+    agrees = (
+        start and history.stood_at(where, start) and here.lineage == marks.lineage_of(where.backup)
+    )
+    return Candidate(path, None, start if agrees else None)
 
 
 def _from_copy(where: Layout, copy: "Copy", number: int, timer: Timer) -> Candidate:

@@ -104,7 +104,8 @@ def _restore(one: argparse.ArgumentParser) -> None:
         "point",
         nargs="?",
         metavar="TARGET",
-        help="a point's name, latest, undo, before:SEQ, or a moment as --to takes it"
+        help="a point's name, latest, undo, current (what is there becomes the live history),"
+        " before:SEQ, or a moment as --to takes it"
         " (default: PRA_RESTORE_POINT)",
     )
     moment = one.add_mutually_exclusive_group()
@@ -127,6 +128,15 @@ def _undo(one: argparse.ArgumentParser) -> None:
 def _force_or_plan(one: argparse.ArgumentParser) -> None:
     one.add_argument("--force", action="store_true", help="also what is quarantined or has gaps")
     one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
+    _take_over(one)
+
+
+def _take_over(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--take-over",
+        action="store_true",
+        help="fill a data volume without a mark also while another one is served",
+    )
 
 
 def _export(one: argparse.ArgumentParser) -> None:
@@ -138,6 +148,7 @@ def _adopt(one: argparse.ArgumentParser) -> None:
     one.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     one.add_argument("--check", action="store_true", help="only check the file; needs no volumes")
     one.add_argument("--plan", action="store_true", help="say what would be gained and lost")
+    _take_over(one)
     one.set_defaults(force=False)
 
 

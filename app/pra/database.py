@@ -17,6 +17,8 @@ import apsw
 from pra import (
     fileops,
     followed,
+    identity,
+    in_use,
     locks,
     room,
     schema,
@@ -54,6 +56,7 @@ class Database:
         self.writer = Writer(self.layout, settings.journal)
         self._watch, self._watching = Journal(self.layout), threading.Lock()
         self._guard = threading.Lock()
+        self._use = in_use.Use(self.layout)
         self._idle: list[Handle] = []
         self._turns: list[tuple[int, locks.Turn]] = []
         # A sync of the log failed: nothing may be written before the log is empty.
@@ -205,6 +208,12 @@ class Database:
                 return schema.UNGUARDED
             here = schema.position(conn)
         lacking = witness.missing(here.seq, acknowledged) if here else None
+        try:
+            if here:
+                identity.refuse_unknown(self.layout, "looking at the protection")
+                identity.refuse_elsewhere(self.layout, "looking at the protection", here)
+        except (PraError, OSError) as error:
+            return str(error) if self._place() == here else None
         if lacking or self._settings.journal == "off":
             return lacking
         with self._watching:
@@ -250,7 +259,7 @@ class Database:
         """A connection to the current database, for one thread."""
         identity = fileops.identity(self.layout.link)
         if identity is None:
-            self._drop_idle()
+            self.let_go()
             raise volumes.missing(self.layout, doing)
         mine = os.getpid(), identity
         with self._guard:
@@ -275,6 +284,8 @@ class Database:
             before = fileops.identity(path)
             if before is None:
                 continue
+            with self._guard:
+                self._use.hold()
             conn = sqlite.open_live(path, synced=False)
             first_look(doing, path, conn)
             if self._settings.journal != "off":
@@ -289,6 +300,12 @@ class Database:
             f"the link {self.layout.link} leads to no database",
             "restore it: python -m pra restore latest",
         )
+
+    def let_go(self) -> None:
+        """Close what is open of a database that is gone, and no longer say that it is served."""
+        self._drop_idle()
+        with self._guard:
+            self._use.let_go()
 
     def _drop_idle(self, bring_in: bool = True) -> None:
         with self._guard:

@@ -61,7 +61,10 @@ class Events:
 
     def needs_restore(self) -> bool:
         """Whether the database is missing."""
-        return volumes.current(self._layout) is None
+        missing = volumes.current(self._layout) is None
+        if missing:
+            self._database.let_go()
+        return missing
 
     def status(self) -> dict:
         """Counts, the last good backup and its age, the kind of protection, what to know of it.

@@ -213,6 +213,21 @@ def contradiction(where: Layout, start: Start) -> str | None:
     After one of the volumes was rolled back a number can have been given out twice, and
     what was made of the past that was given up is not to be mixed with this one.
     """
+    if _hash_at(where, start) in (None, start.place.hash):
+        return None
+    return f"the journal has another transaction {start.place.seq}"
+
+
+def stood_at(where: Layout, start: Start) -> bool:
+    """Whether the journal, or the record of the timeline, has exactly that place."""
+    timeline = timelines.read(where, start.timeline)
+    if timeline is None or not timeline.active:
+        return False
+    return start.place in (start_of(timeline), Place(start.place.seq, _hash_at(where, start)))
+
+
+def _hash_at(where: Layout, start: Start) -> bytes | None:
+    """The hash that the journal has for a number; None if it does not have that."""
     own = segments.of_timeline(where, start.timeline)
     for segment in [one for one in own if one.first <= start.place.seq + 1][-2:]:
         try:
@@ -221,8 +236,8 @@ def contradiction(where: Layout, start: Start) -> str | None:
             continue
         found = {record.seq: record.hash for record in records.committed(scan.read())}
         found[header.applied_seq] = bytes.fromhex(header.applied_hash)
-        if found.get(start.place.seq, start.place.hash) != start.place.hash:
-            return f"the journal has another transaction {start.place.seq}"
+        if start.place.seq in found:
+            return found[start.place.seq]
     return None
 
 

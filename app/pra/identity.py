@@ -7,7 +7,7 @@ there is and which ways lead on.
 
 from collections.abc import Iterable
 
-from pra import marks, segments, timelines
+from pra import marks, points, segments, timelines
 from pra.errors import Damaged, Refused
 from pra.layout import Layout
 from pra.points import Point
@@ -56,8 +56,8 @@ def refuse_unknown(where: Layout, doing: str, known: Iterable[Point] = ()) -> No
         known: points, which name timelines too.
 
     Raises:
-        Refused: the mark or a record is lost, or something names a timeline that was
-            never registered or never became the current one.
+        Refused: the mark or a record is lost, or something names a timeline behind the
+            live one that was never registered or never became the current one.
     """
     reason = _unknown(where, known)
     if reason:
@@ -85,7 +85,7 @@ def refuse_elsewhere(where: Layout, doing: str, here: Position) -> Timeline:
     live, mine = timelines.live(where), timelines.read(where, here.timeline)
     if live and live.number == here.timeline:
         return live
-    if mine and not mine.active and _nothing_since(where, live, mine):
+    if mine and not mine.active and completes(where, mine):
         return mine
     at = f"the database is on timeline {here.timeline}, at transaction {here.seq}"
     if mine is None:
@@ -111,23 +111,47 @@ def end_of_journal(where: Layout, timeline: Timeline | None) -> Branch | None:
     return Branch(timeline.number, place.seq, place.hash.hex())
 
 
-def _nothing_since(where: Layout, live: Timeline | None, mine: Timeline) -> bool:
+def unrecorded(where: Layout, known: Iterable[Point]) -> set[int]:
+    """Timelines that something names and of which there is no record: nothing of them is to go."""
+    named = {number for _, number, _ in _named(where, known, set())}
+    return named - {timeline.number for timeline in timelines.readable(where)}
+
+
+def completes(where: Layout, mine: Timeline) -> bool:
+    """Whether a timeline that was never noted as the current one can be noted now.
+
+    Raises:
+        Damaged: that cannot be told.
+    """
+    if _written(where, mine.number):
+        return False
+    live = timelines.live(where)
     newer = live is None or live.number < mine.number
     return newer and end_of_journal(where, live) == mine.before
+
+
+def _written(where: Layout, number: int) -> bool:
+    """Whether anything tells that a timeline was written on, so that it was the current one."""
+    named = _named(where, points.scan(where), set())
+    return any(number == other and not begins for _, other, begins in named)
 
 
 def _unknown(where: Layout, known: Iterable[Point]) -> str | None:
     """Why the live timeline is uncertain; None if it is not."""
     try:
-        lineage = marks.mark_of(where.backup)
-        registered = {number: timelines.read(where, number) for number in timelines.numbers(where)}
+        lineage, newest = marks.mark_of(where.backup), timelines.live(where)
     except Damaged as error:
         return error.happened
     if lineage is None:
         named = next(iter(segments.listing(where)), None)
         return "the backup volume has a journal and no mark" if named else None
-    active = {timeline.number for timeline in registered.values() if timeline and timeline.active}
+    live = newest.number if newest else 0
+    registered = {timeline.number: timeline for timeline in timelines.readable(where)}
+    active = {number for number, timeline in registered.items() if timeline.active}
     for name, number, begins in _named(where, known, active):
+        if number <= live:
+            # Whatever it was, a later restore was told to leave it.
+            continue
         timeline = registered.get(number)
         if timeline is None:
             return f"{name} is of timeline {number}, of which there is no record"

@@ -11,7 +11,7 @@ one process is at work.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pra import clock, fileops, inplace, records, segments, timelines
+from pra import clock, evidence, fileops, inplace, records, segments, timelines
 from pra.errors import Damaged, OutcomeUnknown, Refused, from_os_error
 from pra.layout import Layout
 from pra.records import ABORT, SEAL, TRANSACTION, Place, Record, Scan, SegmentHeader, State
@@ -77,6 +77,8 @@ class Journal:
         # What is wrong with the end: records that were being written, or others.
         self._fault: str | None = None
         self._hole: str | None = None
+        # The last number that anything in the segment tells of.
+        self._highest = 0
 
     def doubt(self) -> None:
         """Write all of the segment again before anything is added to it: a sync failed."""
@@ -193,18 +195,15 @@ class Journal:
         """
         state = self._state
         behind = place.seq < state.seq
-        if self._hole and (behind or place == state.applied):
-            raise segments.damaged(self._segment, self._hole)
+        if self._hole and place.seq < self._highest:
+            raise _behind(place.seq, f"its journal went on to {self._highest}: {self._hole}")
         if place == state.applied:
             return []
         found = self._transactions_behind(place) if behind else None
         if found is not None and len(found) <= MAX_BEHIND:
             return found
         if behind:
-            raise Mismatch(
-                f"the database stands at transaction {place.seq}, its journal at {state.seq}",
-                behind=True,
-            )
+            raise _behind(place.seq, f"its journal at {state.seq}")
         detail = f" ({self._fault})" if self._fault else ""
         raise Mismatch(
             f"the database stands at transaction {place.seq}, its journal ends at"
@@ -268,6 +267,7 @@ class Journal:
         found = scan.read()
         self._state, self._end = scan.state, scan.end
         self._fault, self._hole = scan.stray() or scan.fault, scan.hole()
+        self._highest = scan.highest()
         self._durable = max(self._durable, scan.durable(found[-MAX_BEHIND:]))
 
     def _open_last(self, here: Position) -> None:
@@ -277,12 +277,9 @@ class Journal:
         try:
             self._open(last)
         except Damaged:
-            if last.first > here.seq + 1:
-                raise Mismatch(
-                    f"the database stands at transaction {here.seq}, its journal beyond"
-                    f" {last.first - 1}",
-                    behind=True,
-                ) from None
+            highest = max(last.first - 1, evidence.in_segment(last))
+            if highest > here.seq:
+                raise _behind(here.seq, f"its damaged journal went on to {highest}") from None
             raise
         if self._header.lineage != here.lineage:
             self.close()
@@ -303,7 +300,6 @@ class Journal:
         self._doubted, self._durable = False, self._state.seq
 
     def _begin_timeline(self, here: Position) -> None:
-        timelines.activate(self._where, here.timeline)
         place = Place(here.seq, bytes.fromhex(here.hash))
         state = State(place.seq, place.hash, place, None, False)
         header = records.header_after(state, here.lineage, here.timeline, here.schema)
@@ -380,6 +376,10 @@ class Journal:
         """Zero everything behind the last sound record."""
         fileops.write_durably(self._file.fd, bytes(self._size - self._end), self._end)
         self._fault = None
+
+
+def _behind(seq: int, detail: str) -> Mismatch:
+    return Mismatch(f"the database stands at transaction {seq}, {detail}", behind=True)
 
 
 def _unknown(cause: OSError, also: str) -> OutcomeUnknown:

@@ -15,6 +15,7 @@
     .pra/volume.json               the volume's mark
     .pra/mode.json                 the journal's mode that the servers run with
     .pra/locks/                    who may do what
+    .pra/use/                      who serves the database, and from where
     .pra/timelines/N.json          where each timeline began
     .pra/timelines/N.active        it became the current one
     .pra-copy/                     a copy of the mark and of the timelines' records
@@ -33,6 +34,7 @@ from typing import NamedTuple
 OWN, COPY = ".pra", ".pra-copy"
 POINT_NAME = re.compile(r"app-([0-9]{1,12})\.db")
 POINT_FILE = re.compile(r"(app-[0-9]{1,12})\.(db|json)")
+_BUILDING = "new-"
 _GENERATION = re.compile(r"g([0-9]{1,9})")
 _LINK_TARGET = re.compile(r"g([0-9]{1,9})/app\.db")
 
@@ -52,6 +54,11 @@ def generation_number(name: str) -> int | None:
     """The number in a generation folder's name; None for any other name."""
     found = _GENERATION.fullmatch(name)
     return int(found[1]) if found else None
+
+
+def is_building(name: str) -> bool:
+    """Whether that is the name of a folder in which a generation is being built."""
+    return name.startswith(_BUILDING) and generation_number(name[len(_BUILDING) :]) is not None
 
 
 def link_generation(target: str) -> int | None:
@@ -98,6 +105,11 @@ class Layout(NamedTuple):
         return f"{self.backup}/.pra/locks"
 
     @property
+    def uses(self) -> str:
+        """The folder of what processes say that serve a database."""
+        return f"{self.backup}/.pra/use"
+
+    @property
     def timelines(self) -> str:
         """The folder of timeline records."""
         return f"{self.backup}/.pra/timelines"
@@ -132,7 +144,7 @@ class Layout(NamedTuple):
 
     def building(self, number: int) -> str:
         """The folder in which a generation is built, until it is whole."""
-        return f"{self.data}/new-g{number}"
+        return f"{self.data}/{_BUILDING}g{number}"
 
     def point(self, name: str) -> str:
         """A point's database file; the name must have been checked."""

@@ -7,7 +7,7 @@ that were acknowledged where no base leads to them.
 
 import sys
 
-from pra import fileops, locks, manifest, volumes
+from pra import fileops, locks, manifest, marks, volumes
 from pra.errors import Damaged, PraError, Refused, UsageError
 from pra.layout import Layout
 from pra.settings import JOURNAL_MODES, Settings
@@ -69,7 +69,7 @@ def at_start(settings: Settings) -> Settings:
     if not settings.journal_given:
         settings = settings._replace(journal=_taken(where, before))
     # A volume without a mark is not ours to write to: it may be a mount that came late.
-    if before == settings.journal or volumes.mark_of(where.backup) is None:
+    if before == settings.journal or marks.mark_of(where.backup) is None:
         return settings
     if before:
         log.warning("the journal's mode was %s; from now on it is %s", before, settings.journal)

@@ -49,7 +49,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
     with locks.maintenance(where, "planning a restore"):
         backup.sweep(where)
         requests.finish(where)
-        volumes.drop_unfinished_generations(where)
+        volumes.drop_unfinished(where)
         known = points.scan(where)
         goal = choose(where, known)
         number = volumes.next_number(where)
@@ -59,7 +59,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
             report = _compare(where, built)
             said = doubts.of(where, settings.journal, goal, built, _stood(where))
         finally:
-            fileops.remove_tree(where.generation(number))
+            fileops.remove_tree(where.building(number))
         return {
             "status": "planned",
             "goal": goal.label,

@@ -1,9 +1,13 @@
 """A new base for the journal, where it no longer leads to the database.
 
 That is so after writes that were not journaled (another mode, a journal
-volume that failed), after a change of the tables, and after damage to the
-journal. The database must not be older than its journal: then a restore is
-needed, because a new base would drop what only the journal has.
+volume that failed), after a change of the tables, after a loss of power that took
+the journal's last records, and after damage to the journal. A new base is then made
+without asking, because the database holds every row that was acknowledged: nothing
+that can still be read tells of a later transaction, and it left its journal exactly
+where that ends, or by no more than a loss of power explains. Anything else is for a
+person to decide: a new base would drop what only the journal has, or make a database
+of unknown origin the history.
 """
 
 import contextlib
@@ -11,9 +15,20 @@ from collections.abc import Callable, Iterator
 
 import apsw
 
-from pra import followed, replay, schema, sqlite, volumes, witness
+from pra import (
+    evidence,
+    followed,
+    identity,
+    replay,
+    schema,
+    sqlite,
+    timelines,
+    volumes,
+    witness,
+)
 from pra.errors import Damaged, Refused
-from pra.journal import Journal, Mismatch
+from pra.gate import Behind
+from pra.journal import MAX_BEHIND, Journal, Mismatch
 from pra.layout import Layout
 from pra.points import Point
 from pra.schema import Position
@@ -28,6 +43,32 @@ def place(where: Layout) -> Position:
         return schema.position(conn)
 
 
+def enter(where: Layout) -> None:
+    """Refuse a database that is not on the live timeline; needs the writer lock.
+
+    Raises:
+        Refused
+    """
+    with _live(where, sqlite.open_unchecked) as conn:
+        here = _known_position(conn)
+    mine = identity.refuse_elsewhere(where, _DOING, here)
+    if not mine.active:
+        timelines.activate(where, mine.number)
+
+
+def refuse_behind(where: Layout) -> None:
+    """Refuse a database that lacks what a point has; where no journal can mend that.
+
+    Raises:
+        Behind
+    """
+    with _live(where) as conn:
+        here = _known_position(conn)
+    seen = evidence.of_points(where, here)
+    if seen.seq > here.seq:
+        raise Behind(_DOING, here, seen)
+
+
 def needed(where: Layout) -> bool:
     """Whether the journal does not lead to the database as it is; needs the writer lock.
 
@@ -35,17 +76,48 @@ def needed(where: Layout) -> bool:
     without it would lack rows that may have been acknowledged.
 
     Raises:
-        Mismatch: the database is older than its journal.
+        Mismatch, Behind: the database is older than its journal or a point.
+        Refused: it holds more than its journal explains.
     """
     with _live(where) as conn:
+        here = _known_position(conn)
+        wanted = _mismatch(where, conn, here)
         here = schema.position(conn)
-        if here is None:
-            raise Refused(
-                _DOING,
-                "the database says nothing of its place in history",
-                "restore it: python -m pra restore latest",
-            )
-        return schema.schema_hash(conn) != here.schema or _mismatch(where, conn, here)
+        seen = evidence.highest(where, here) if wanted else evidence.of_points(where, here)
+        if seen.seq > here.seq:
+            raise Behind(_DOING, here, seen)
+        if wanted:
+            _refuse_unexplained(where, conn, here)
+        return wanted or schema.schema_hash(conn) != here.schema
+
+
+def _known_position(conn: apsw.Connection) -> Position:
+    here = schema.position(conn)
+    if here is None:
+        raise Refused(
+            _DOING,
+            "the database says nothing of its place in history",
+            "restore it: python -m pra restore latest",
+        )
+    return here
+
+
+def _refuse_unexplained(where: Layout, conn: apsw.Connection, here: Position) -> None:
+    """Refuse what is further ahead of its journal than a loss of power explains.
+
+    Writes that were left out of it on purpose explain any distance, from its end on.
+    """
+    end = identity.end_of_journal(where, timelines.read(where, here.timeline))
+    reached = max(end.seq, evidence.of_journal(where, here).seq)
+    if here.seq - reached <= MAX_BEHIND or schema.left_journal(conn) == (end.seq, end.hash):
+        return
+    raise Refused(
+        _DOING,
+        f"the database stands at transaction {here.seq}, its journal ends at {reached}, and"
+        " nothing says why: one of the two is not what it was",
+        "python -m pra restore current makes this database the live history; python -m pra"
+        " restore latest takes what points and journal lead to (what is here is kept)",
+    )
 
 
 def refuse_missing(where: Layout, doing: str) -> None:
@@ -96,7 +168,7 @@ def move(where: Layout) -> None:
             raise Refused(_DOING, *unfit)
         conn.execute("BEGIN IMMEDIATE")
         schema.guard(conn)
-        schema.rebase(conn, _journal_seq(where, schema.position(conn)) + 1)
+        schema.rebase(conn, evidence.highest(where, schema.position(conn)).seq + 1)
         conn.execute("COMMIT")
 
 
@@ -109,6 +181,8 @@ def _mismatch(where: Layout, conn: apsw.Connection, here: Position) -> bool:
     journal = Journal(where)
     try:
         if journal.inspect(here):
+            if schema.schema_hash(conn) != here.schema:
+                raise Mismatch("it lacks transactions, and its tables were changed", behind=True)
             replay.roll_forward(conn, here, journal.continue_from(here))
         return False
     except Mismatch as mismatch:
@@ -117,16 +191,6 @@ def _mismatch(where: Layout, conn: apsw.Connection, here: Position) -> bool:
         return True
     except Damaged:
         return True
-    finally:
-        journal.close()
-
-
-def _journal_seq(where: Layout, here: Position) -> int:
-    journal = Journal(where)
-    try:
-        return journal.last_seq(here)
-    except Damaged:
-        return here.seq
     finally:
         journal.close()
 

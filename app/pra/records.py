@@ -327,20 +327,40 @@ class Scan:
             known = max(known, one.seq - 1 - (word >> _PENDING_SHIFT))
         return known
 
+    def highest(self) -> int:
+        """The highest number that anything here proves to have been given out.
+
+        Behind a hole that is every sound header's; behind an end, of records that were
+        on their way when the power went, none: nobody was told of those.
+        """
+        behind = [seq for seq, _ in self._behind()] if self.hole() else []
+        return max([self.state.seq, *behind])
+
     def _behind(self) -> Iterator[tuple[int, int]]:
         """Number and pending numbers of each sound header behind the end.
 
         The torn last record is none of them.
         """
         end = self.end - self._base
-        at = self._raw.find(_MAGIC, end)
-        while at >= 0:
-            head = self._raw[at : at + HEADER]
-            if len(head) == HEADER and _sound_header(head):
-                _, word, seq, _, _ = _FIELDS.unpack_from(head)
-                if at != end or seq != self.state.seq + 1:
-                    yield seq, word >> _PENDING_SHIFT
-            at = self._raw.find(_MAGIC, at + 1)
+        for at, seq, pending in _sound_headers(self._raw, end):
+            if at != end or seq != self.state.seq + 1:
+                yield seq, pending
+
+
+def highest_number(raw: bytes) -> int:
+    """The highest number in any sound record's header, whatever surrounds it; 0 without one."""
+    return max((seq for _, seq, _ in _sound_headers(raw, 0)), default=0)
+
+
+def _sound_headers(raw: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+    """Offset, number and pending numbers of each sound header from an offset on."""
+    at = raw.find(_MAGIC, start)
+    while at >= 0:
+        head = raw[at : at + HEADER]
+        if len(head) == HEADER and _sound_header(head):
+            _, word, seq, _, _ = _FIELDS.unpack_from(head)
+            yield at, seq, word >> _PENDING_SHIFT
+        at = raw.find(_MAGIC, at + 1)
 
 
 def _fault(head: bytes) -> str | None:

@@ -6,7 +6,7 @@ name and the answer to it are therefore part of the record of the timeline that 
 opened: whoever comes again with that name hears the first answer.
 """
 
-from pra import locks, timelines, volumes
+from pra import identity, locks, timelines, volumes
 from pra.errors import Damaged, Refused, UsageError
 from pra.layout import Layout
 from pra.timelines import Request
@@ -18,13 +18,15 @@ def finish(where: Layout) -> None:
     """End the work of a restore that died right behind its swap; needs the maintenance lock.
 
     The database stands on its timeline already: without the mark an undo would take
-    the restore before for the last one.
+    the restore before for the last one. Where the history went on elsewhere meanwhile,
+    that is left as it is.
     """
     number = volumes.current(where)
     if number is None or not _waits_for_its_mark(where, number):
         return
     with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
-        timelines.activate(where, number)
+        if identity.completes(where, timelines.read(where, number)):
+            timelines.activate(where, number)
 
 
 def _waits_for_its_mark(where: Layout, number: int) -> bool:

@@ -16,6 +16,7 @@ from pra import (
     generations,
     history,
     identity,
+    in_use,
     locks,
     marks,
     points,
@@ -30,6 +31,7 @@ from pra import (
 from pra.candidate import Candidate, Timer
 from pra.errors import Damaged, DiskFull, from_os_error, no_space
 from pra.generations import Built
+from pra.history import Start
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -49,6 +51,7 @@ class _Work:
         target: what was asked for.
         number: of the generation and timeline to be.
         kept: what is there; None until that is safe.
+        replaced: the generations that are there.
     """
 
     def __init__(self, settings: Settings, where: Layout, choose: Choice, target: str):
@@ -58,6 +61,7 @@ class _Work:
         self.number = volumes.next_number(where)
         self.timer = Timer()
         self.kept: safety.Kept | None = None
+        self.replaced: list[int] = []
 
 
 def run(settings: Settings, choose: Choice, force: bool = False, target: str = "") -> dict:
@@ -87,15 +91,18 @@ def run(settings: Settings, choose: Choice, force: bool = False, target: str = "
         backup.sweep(where)
         requests.finish(where)
         # What an interrupted restore left may be what fills the volume.
-        volumes.drop_unfinished_generations(where)
+        volumes.drop_unfinished(where)
+        volumes.drop_replaced(where)
         answer = requests.answered(where, settings.request, target)
         if answer:
             return answer
+        if not settings.restore_take_over:
+            in_use.refuse(where, "restoring")
         try:
             return _run(_Work(settings, where, choose, target), force)
         except Exception:
             with contextlib.suppress(Exception):
-                volumes.drop_unfinished_generations(where)
+                volumes.drop_unfinished(where)
             raise
 
 
@@ -103,15 +110,19 @@ def _run(work: _Work, force: bool) -> dict:
     where, goal = work.where, work.goal
     built = candidate.build(where, work.known, goal, work.number, force, work.timer)
     work.kept = _with_room(work, built, lambda: safety.keep(where, work.known))
+    work.replaced = _with_room(work, built, lambda: safety.keep_others(where))
     work.timer.lap("build")
     with locks.writer(where, f"restoring {goal.label}", seconds=locks.MAINTENANCE_WAIT):
+        if goal.current:
+            # With what was written meanwhile.
+            built = candidate.build(where, work.known, goal, work.number, force, work.timer)
         candidate.catch_up(built, goal, force)
         work.kept = _with_room(work, built, lambda: safety.confirm(where, work.known, work.kept))
         for last in {one.timeline for one in (built.reached, work.kept.left) if one}:
             # Its last writer may have died before the disk had the record.
             segments.write_last_again(where, last)
         finished = _swap(work, built)
-    volumes.drop_other_generations(where)
+    volumes.drop_replaced(where)
     work.timer.lap("swap")
     return {**_report(work, built, finished), "already": False}
 
@@ -146,16 +157,14 @@ def _make_room(work: _Work, built: Candidate) -> None:
 def _swap(work: _Work, built: Candidate) -> Built:
     """Open the timeline and make the built generation the current one; needs both locks."""
     where, kept = work.where, work.kept
-    mark = marks.readable(where.backup) or marks.write_mark(where.backup, marks.new_identity())
+    mark = marks.readable(where.backup) or marks.write_mark(where.backup, _lineage(work))
     seq, highest_id = _high_water(work)
     finished = generations.finish(
         built.path, mark.lineage, work.number, seq, highest_id, built.rows
     )
     work.timer.lap("build")
     reached = built.reached
-    parent = (
-        Branch(reached.timeline, reached.place.seq, reached.place.hash.hex()) if reached else None
-    )
+    parent = _parent(where, reached)
     timelines.register(
         where,
         timelines.beginning(
@@ -165,16 +174,18 @@ def _swap(work: _Work, built: Candidate) -> Built:
             safety=kept.name,
             left=kept.left,
             before=_end_of_live(where),
+            replaced=[*work.replaced, *filter(None, [volumes.current(where)])],
             highest_id=highest_id,
             request=_request(work, built, finished),
             steady_time=round(steady.now(work.known), 3),
         ),
     )
-    if parent is None and work.settings.journal != "off":
+    if work.goal.current or (parent is None and work.settings.journal != "off"):
         # Nothing leads here: without a base of its own the journal would hang in the air.
         _with_room(work, built, lambda: backup.publish_base(where, built.path))
     if marks.lineage_of(where.data) != mark.lineage:
         marks.write_mark(where.data, mark.lineage)
+    volumes.settle(where, work.number)
     volumes.switch(where, work.number)
     timelines.activate(where, work.number)
     return finished
@@ -184,6 +195,20 @@ def _request(work: _Work, built: Candidate, finished: Built) -> Request | None:
     """What the record of the new timeline says of the request that opens it."""
     name = work.settings.request
     return Request(name, work.target, _report(work, built, finished)) if name else None
+
+
+def _lineage(work: _Work) -> str:
+    """The history that an unmarked backup volume is to belong to."""
+    known = marks.lineage_of(work.where.data) if work.goal.current else None
+    return known or marks.new_identity()
+
+
+def _parent(where: Layout, reached: Start | None) -> Branch | None:
+    """What the new timeline continues; nothing where the record of that one is lost."""
+    known = reached and {timeline.number for timeline in timelines.readable(where)}
+    if not known or reached.timeline not in known:
+        return None
+    return Branch(reached.timeline, reached.place.seq, reached.place.hash.hex())
 
 
 def _end_of_live(where: Layout) -> Branch | None:

@@ -55,10 +55,18 @@ def apply(
     known = points.scan(where)
     # What is thought to be of no use depends on which history is the live one.
     identity.refuse_unknown(where, "removing old points", known)
-    foreign = set(segments.foreign(where))
-    every = [segment for segment in segments.listing(where) if segment not in foreign]
+    foreign, unrecorded = set(segments.foreign(where)), identity.unrecorded(where, known)
+    every = [
+        segment
+        for segment in segments.listing(where)
+        if segment not in foreign and segment.timeline not in unrecorded
+    ]
     keep = decide(settings, where, known, every, needed)
-    removed = [point for point in known if point.name not in keep.points]
+    removed = [
+        point
+        for point in known
+        if point.name not in keep.points and _timeline_of(point) not in unrecorded
+    ]
     dropped = [segment for segment in every if segment.path not in keep.segments]
     freed = sum(_bytes(where, point) for point in removed)
     freed += sum(fileops.size(segment.path) or 0 for segment in dropped)
@@ -71,6 +79,11 @@ def apply(
         "bytes": freed,
         "dry_run": dry_run,
     }
+
+
+def _timeline_of(point: Point) -> int | None:
+    start = targets.start_of(point)
+    return start.timeline if start else None
 
 
 def way(
@@ -220,9 +233,10 @@ def _usable(where: Layout, path: Path, known: list[Point]) -> Iterator[tuple[str
         if isinstance(base, Start):
             yield None, base
         elif base.status != "safety" and targets.vouched(where, base):
+            start = targets.start_of(base)
             # What the journal contradicts is no base: it must not count as one of the two.
-            if not history.contradiction(where, targets.start_of(base)):
-                yield base.name, targets.start_of(base)
+            if history.contradiction(where, start) is None:
+                yield base.name, start
 
 
 def _up_to_suspicion(

@@ -13,6 +13,7 @@ from pra import (
     copying,
     fileops,
     history,
+    points,
     room,
     schema,
     sqlite,
@@ -88,6 +89,35 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     content["status"], content["reason"] = "safety", "what was there before a restore"
     point = backup.publish(where, known, temporary, content)
     return _kept(point, content["position"], content["highest_issued"], unfit)
+
+
+def keep_others(where: Layout) -> list[int]:
+    """Make a safety point of each generation that the link does not lead to; their numbers.
+
+    Each may be all that there is of what it holds, unless nobody ever wrote to it.
+    """
+    found = volumes.others(where)
+    for number in found:
+        database = f"{where.generation(number)}/app.db"
+        if not (fileops.size(database) or fileops.size(f"{database}-wal")):
+            continue
+        if not volumes.unwritten(where, number):
+            _keep_other(where, points.scan(where), number, database)
+    return found
+
+
+def _keep_other(where: Layout, known: list[Point], number: int, database: str) -> None:
+    try:
+        temporary, content = backup.snapshot(where, database)
+    except Damaged as error:
+        _keep_raw(where, known, number, error.happened)
+        return
+    if _sound(where, _same_bytes(known, content), []):
+        fileops.remove(temporary)
+        return
+    content["status"] = "safety"
+    content["reason"] = f"g{number}, which was there before a restore and not in use"
+    backup.publish(where, known, temporary, content)
 
 
 def _keep_raw(where: Layout, known: list[Point], number: int, why: str) -> Kept:

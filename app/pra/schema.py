@@ -22,7 +22,10 @@ CREATE TABLE pra_position(
   seq INTEGER NOT NULL,
   hash TEXT NOT NULL,
   schema TEXT NOT NULL,
-  start_rows INTEGER NOT NULL
+  start_rows INTEGER NOT NULL,
+  left_seq INTEGER,
+  left_hash TEXT,
+  unjournaled_to INTEGER
 )"""
 
 _GUARDS = {
@@ -79,7 +82,7 @@ def install(
     if rows is None:
         rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
     here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
-    conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?)", here)
+    conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?,NULL,NULL,NULL)", here)
     guard(conn)
     return here
 
@@ -160,11 +163,28 @@ def advance(conn: apsw.Connection, seq: int, new_hash: str) -> None:
     conn.execute("UPDATE pra_position SET seq=?, hash=?", (seq, new_hash))
 
 
+def advance_unjournaled(conn: apsw.Connection, seq: int) -> None:
+    """As ``advance``, where the journal does not follow: remembers where it was left."""
+    conn.execute(
+        "UPDATE pra_position SET"
+        " left_seq = CASE WHEN unjournaled_to = seq THEN left_seq ELSE seq END,"
+        " left_hash = CASE WHEN unjournaled_to = seq THEN left_hash ELSE hash END,"
+        " seq = ?1, hash = ?2, unjournaled_to = ?1",
+        (seq, fresh_hash()),
+    )
+
+
+def left_journal(conn: apsw.Connection) -> tuple[int, str] | None:
+    """Number and hash (hex) from which on nothing was journaled, on purpose; None otherwise."""
+    return conn.execute(
+        "SELECT left_seq, left_hash FROM pra_position WHERE unjournaled_to = seq"
+    ).fetchone()
+
+
 def rebase(conn: apsw.Connection, seq: int) -> None:
     """Move the position to where a new base begins, with the tables as they are now."""
-    conn.execute(
-        "UPDATE pra_position SET seq=?, hash=?, schema=?", (seq, fresh_hash(), schema_hash(conn))
-    )
+    advance_unjournaled(conn, seq)
+    conn.execute("UPDATE pra_position SET schema=?", (schema_hash(conn),))
 
 
 def version(conn: apsw.Connection) -> tuple[int, int, int]:

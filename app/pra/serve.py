@@ -152,20 +152,27 @@ class Server(BaseApplication):
 def _resume_journal(settings: Settings, where: Layout) -> None:
     """Make a new base at once if the journal does not lead to the database.
 
-    Writes would be refused until the scheduled backup makes one. After a loss of power
-    the database can be one transaction ahead, which nobody was told of.
+    Writes would be refused until the scheduled backup makes one. When that goes on by
+    itself, and why no acknowledged row can be lost by it, says ``rebase``. Everything
+    else is said and left to a person: reads are served, writes say why they are refused.
     """
-    if settings.journal == "off" or volumes.current(where) is None:
+    if volumes.current(where) is None:
         return
-    from pra import backup, rebase
+    from pra import backup, identity, rebase
 
     try:
+        identity.refuse_unknown(where, "starting")
         with locks.writer(where, "starting"):
+            rebase.enter(where)
+            if settings.journal == "off":
+                rebase.refuse_behind(where)
+                return
             wanted = rebase.needed(where)
         if wanted:
             backup.run(settings)
     except (PraError, OSError) as error:
-        logging.getLogger("pra").error("the journal cannot go on: %s", error)
+        following = f"; next: {error.next_step}" if isinstance(error, PraError) else ""
+        logging.getLogger("pra").error("writes are refused: %s%s", error, following)
 
 
 def prepare(settings: Settings) -> Settings:

@@ -35,6 +35,8 @@ class Settings(NamedTuple):
         keep_mib: what points and journal may fill, in MiB.
         host, port: where to listen.
         restore_point: what ``restore`` takes when it is given no target.
+        restore_take_over: ``restore`` fills a volume without a mark also while a database
+            of the backup volume is served from another.
         restore_force: ``restore`` also takes what is quarantined or has gaps.
         request: the name of what is asked for, the same for each attempt of a job: a
             restore is carried out once for each; None where it has none.
@@ -62,6 +64,7 @@ class Settings(NamedTuple):
     port: int
     restore_point: str
     restore_force: bool
+    restore_take_over: bool
     request: str | None
 
     @property
@@ -147,5 +150,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         port=_number(env, "PORT", 8080, 0, 65535),
         restore_point=env.get("PRA_RESTORE_POINT", "latest"),
         restore_force=_choice(env, "PRA_RESTORE_FORCE", "no", ("yes", "no")) == "yes",
+        restore_take_over=_choice(env, "PRA_RESTORE_TAKE_OVER", "no", ("yes", "no")) == "yes",
         request=_name(env, "PRA_REQUEST"),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from pra import clock, history, identity, points, segments, timelines
+from pra import clock, history, identity, points, segments, timelines, volumes
 from pra.errors import Damaged, Refused, Unknown
 from pra.history import Path, Start
 from pra.layout import Layout
@@ -24,6 +24,7 @@ class Goal(NamedTuple):
         until: the last number to include; None for all there is.
         open_end: what the journal may lack behind its end belongs to it.
         copy: an exported copy, which continues no history of these volumes.
+        current: the database that is there, as it is.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Goal(NamedTuple):
     until: int | None = None
     open_end: bool = False
     copy: "Copy | None" = None
+    current: bool = False
 
 
 def latest(where: Layout, known: list[Point]) -> Goal:
@@ -40,6 +42,17 @@ def latest(where: Layout, known: list[Point]) -> Goal:
     if path is None:
         return exact_point(points.latest(known) or _nothing())
     return Goal("latest", path=path, open_end=True)
+
+
+def current(where: Layout, known: list[Point]) -> Goal:
+    """The database on the data volume as it is, whatever the backup volume says.
+
+    Raises:
+        NeedsRestore: there is none.
+    """
+    if volumes.current(where) is None:
+        raise volumes.missing(where, "making the database the live history")
+    return Goal("current", current=True)
 
 
 def _live_path(where: Layout, known: list[Point]) -> Path | None:

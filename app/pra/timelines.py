@@ -6,10 +6,12 @@ ever wrote on. Generation folders carry the timeline's number. Both records are
 sealed and kept twice.
 """
 
+import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pra import clock, fileops, layout, marks, twice
-from pra.errors import PraError
+from pra.errors import Damaged, PraError
 from pra.layout import Layout
 
 #: The parts of a record that are records themselves.
@@ -46,6 +48,7 @@ class Timeline(NamedTuple):
         safety: the point that keeps what was there before, if any.
         left: where the database stood that was replaced, if that is known.
         before: where the journal of the timeline ended that was live before, if any.
+        replaced: generations that were kept before, and are of no use since.
         highest_id: the highest event id given out before; its journal may be gone.
         request: what the restore was that opened it, where that has a name.
         created: when, in seconds since 1970.
@@ -65,6 +68,7 @@ class Timeline(NamedTuple):
     left: Branch | None
     before: Branch | None
     created: float
+    replaced: Sequence[int] = ()
     highest_id: int = 0
     request: Request | None = None
     active: bool = False
@@ -153,10 +157,14 @@ def faults(where: Layout) -> list[str]:
 def heal(where: Layout) -> int:
     """Write copies that were lost again from the others; returns how many.
 
-    Raises:
-        Damaged: both copies of a record are lost, or they differ.
+    What is lost in both stays so, and is for others to judge: one that was left long
+    ago decides nothing.
     """
-    return sum(twice.heal(path, "mending the registry", check) for path, check in _records(where))
+    mended = 0
+    for path, check in _records(where):
+        with contextlib.suppress(Damaged):
+            mended += twice.heal(path, "mending the registry", check)
+    return mended
 
 
 def live(where: Layout) -> Timeline | None:

@@ -158,6 +158,8 @@ def _restore(config: Settings, options: Options, asked: "Asked") -> int:
         return 0
     from pra import restore as restorer
 
+    if options.take_over:
+        config = config._replace(restore_take_over=True)
     result = restorer.run(config, asked.choose, force, asked.target)
     _report(options, result, lambda: telling.restored(result))
     return 0

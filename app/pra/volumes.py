@@ -37,10 +37,19 @@ def restorable(where: Layout) -> bool:
 
 def missing(where: Layout, doing: str) -> NeedsRestore:
     """The error for a data volume without a database."""
+    left = others(where)
+    if not left:
+        return NeedsRestore(
+            doing,
+            f"the data volume has no database ({where.link})",
+            "restore it: python -m pra restore latest",
+        )
     return NeedsRestore(
         doing,
-        f"the data volume has no database ({where.link})",
-        "restore it: python -m pra restore latest",
+        f"the link {where.link} is gone; the data volume still holds"
+        f" {', '.join(f'g{number}' for number in left)}",
+        f"put the link back: ln -s g{left[-1]}/app.db {where.link}; or python -m pra restore"
+        " latest, which keeps each of them as a safety point first",
     )
 
 
@@ -67,23 +76,43 @@ def switch(where: Layout, number: int) -> None:
     fileops.fsync_directory(where.data)
 
 
-def drop_unfinished_generations(where: Layout) -> None:
-    """Remove what an interrupted restore left; needs the maintenance lock.
+def settle(where: Layout, number: int) -> None:
+    """Give what was built aside the name of a generation; it is not the current one yet."""
+    fileops.replace(where.building(number), where.generation(number))
+    fileops.fsync_directory(where.data)
 
-    Where the link alone is gone from a marked volume, a generation stays: it may
-    be all that there is. Without a mark there never was a database.
+
+def others(where: Layout) -> list[int]:
+    """The generations that are there and not the current one.
+
+    Each may hold rows that nothing else has: where the link was lost, the newest ones.
     """
-    if current(where) is not None or marks.mark_of(where.data) is None:
-        drop_other_generations(where)
+    found = (layout.generation_number(name) for name in fileops.names(where.data))
+    return sorted(number for number in found if number not in (None, current(where)))
 
 
-def drop_other_generations(where: Layout) -> None:
-    """Remove every generation but the current one; needs the maintenance lock."""
-    keep = current(where)
+def drop_unfinished(where: Layout) -> None:
+    """Remove what an interrupted restore was building; needs the maintenance lock.
+
+    No row depends on it: by that name nobody ever wrote to it, and all that it was
+    made of is on the backup volume.
+    """
     for name in fileops.names(where.data):
-        number = layout.generation_number(name)
-        if number is not None and number != keep:
-            fileops.remove_tree(where.generation(number))
+        if layout.is_building(name):
+            fileops.remove_tree(f"{where.data}/{name}")
+
+
+def drop_replaced(where: Layout) -> None:
+    """Remove the generations that the last restore replaced; needs the maintenance lock.
+
+    No row depends on them: the link leads to what that restore made, so it completed its
+    swap, and before that it kept each generation that its record names as a safety point.
+    """
+    number = current(where)
+    timeline = timelines.read(where, number) if number is not None else None
+    for other in timeline.replaced if timeline else ():
+        if other != number:
+            fileops.remove_tree(where.generation(other))
 
 
 def prepare_backup_volume(where: Layout) -> None:
@@ -161,27 +190,59 @@ def ensure_initialised(where: Layout) -> None:
     """Create database and marks on two empty volumes; anything else is left alone.
 
     Two first starts at once take turns; one that was interrupted is finished
-    by the next.
+    by the next. No acknowledged row can be affected: without a link, a generation, a
+    point and a journal there is none, and nothing is removed that has the name of any.
     """
-    if current(where) is not None or restorable(where):
+    if current(where) is not None or restorable(where) or not _empty(where):
         return
     prepare_backup_volume(where)
     fileops.make_directory(f"{where.data}/.pra")
     for directory in (where.data, where.backup):
         probe(directory)
     with locks.maintenance(where, "initialising the volumes"):
-        if current(where) is None and not restorable(where):
+        if current(where) is None and not restorable(where) and _empty(where):
             _initialise(where)
+
+
+def _empty(where: Layout) -> bool:
+    """Whether the data volume holds no generation but one that a first start just made.
+
+    That one stands where its timeline begins, empty: nobody ever wrote to it.
+    """
+    found = others(where)
+    return not found or (len(found) == 1 and _begun(where, found[0]) is not None)
+
+
+def _begun(where: Layout, number: int) -> timelines.Timeline | None:
+    timeline = timelines.read(where, number)
+    untouched = timeline and timeline.empty and unwritten(where, number)
+    return timeline if untouched and not timeline.active else None
+
+
+def unwritten(where: Layout, number: int) -> bool:
+    """Whether a generation's database still stands where its timeline begins.
+
+    Then no row was ever written to it, and what it was made of is on the backup volume.
+    """
+    from pra import generations
+
+    begins, here = timelines.read(where, number), generations.place_of(where, number)
+    return bool(begins and here) and (begins.seq, begins.hash) == (here.seq, here.hash)
 
 
 def _initialise(where: Layout) -> None:
     from pra import generations
 
     mark = marks.mark_of(where.backup) or marks.write_mark(where.backup, marks.new_identity())
-    number = next_number(where)
-    start = generations.create_empty(where, mark.lineage, number)
-    timelines.register(where, timelines.beginning(start, empty=True))
+    drop_unfinished(where)
+    finished = others(where)
+    if finished:
+        number = finished[0]
+    else:
+        number = next_number(where)
+        start = generations.create_empty(where, mark.lineage, number)
+        timelines.register(where, timelines.beginning(start, empty=True))
+        settle(where, number)
     marks.write_mark(where.data, mark.lineage)
     switch(where, number)
     timelines.activate(where, number)
-    drop_other_generations(where)

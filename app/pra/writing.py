@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import clock, fileops, followed, marks, records, replay, schema, witness
+from pra import clock, fileops, followed, gate, marks, records, replay, schema, witness
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
 from pra.journal import TABLES_CHANGED, Appended, Journal, Mismatch
 from pra.layout import Layout
@@ -58,6 +58,7 @@ class Writer:
         self._where = where
         self._mode = mode
         self._journal = Journal(where)
+        self._gate = gate.Gate(where)
         self._marks: dict[str, tuple[tuple, marks.Mark]] = {}
         self._schemas: WeakKeyDictionary = WeakKeyDictionary()
         self.unprotected: str | None = None
@@ -79,12 +80,16 @@ class Writer:
         conn.execute("BEGIN IMMEDIATE")
         here = self._position(conn, doing)
         witness.refuse_missing(doing, here.seq, acknowledged)
-        protected = self._begin(conn, here, doing)
+        anew = self._enter(conn, here, doing)
+        protected = self._begin(conn, here, doing, anew)
+        if anew:
+            self._gate.leave(conn, doing)
+            here = schema.position(conn)
         self.moment_ms = clock.now_ms()
         if protected:
             return self._journaled(conn, doing, work, sync)
         result = work(conn)
-        schema.advance(conn, here.seq + 1, schema.fresh_hash())
+        schema.advance_unjournaled(conn, here.seq + 1)
         _commit(conn, doing)
         return Written(result, None, alone=here.seq + 1)
 
@@ -136,10 +141,21 @@ class Writer:
             known = self._marks[directory] = signature, mark
         return known[1].lineage if known[1] else None
 
-    def _begin(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
+    def _enter(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
+        """Refuse a database that is not the live one; whether that was looked at anew."""
+        try:
+            return self._gate.enter(conn, here, doing)
+        except OSError:
+            if self._mode == "required":
+                raise
+            return False
+
+    def _begin(self, conn: apsw.Connection, here: Position, doing: str, anew: bool) -> bool:
         """Bring database and journal to the same place; whether the write can be journaled."""
         if self._mode == "off":
             self._guarded_tables(conn)
+            if anew:
+                self._catch_up(conn, here)
             return False
         try:
             self._refuse_schema(conn, here)
@@ -153,6 +169,27 @@ class Writer:
             return False
         self._goes_on_with()
         return True
+
+    def _catch_up(self, conn: apsw.Connection, here: Position) -> None:
+        """Leave a journal that is not to be written exactly where it ends, and not before.
+
+        Raises:
+            Mismatch: the database lacks more than a crash explains.
+        """
+        try:
+            missing = self._journal.inspect(here)
+            if missing:
+                conn.execute("ROLLBACK")
+                replay.roll_forward(conn, here, missing)
+                conn.execute("BEGIN IMMEDIATE")
+        except Mismatch as mismatch:
+            if mismatch.behind:
+                raise
+        except (Damaged, OSError):
+            # Whatever it holds, it is not of later transactions: that is a Mismatch.
+            pass
+        finally:
+            self._journal.close()
 
     def _guarded_tables(self, conn: apsw.Connection) -> "_Tables":
         """What there is, looked at anew when any definition changed.
@@ -205,7 +242,7 @@ class Writer:
             record = self._journal.append()
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
-            schema.advance(conn, seq, schema.fresh_hash())
+            schema.advance_unjournaled(conn, seq)
             _commit(conn, doing)
             return Written(result, None, alone=seq)
         self._commit_appended(conn, doing, seq)

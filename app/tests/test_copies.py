@@ -56,7 +56,9 @@ def test_a_part_that_goes_bad_behind_its_fsync_is_found(config, where, events, p
         nonlocal synced
         if (phase, operation) != ("after", "fsync"):
             return
-        synced += fileops.identity_of(arguments[0]) == fileops.identity(f"{where.data}/g2/app.db")
+        synced += fileops.identity_of(arguments[0]) == fileops.identity(
+            f"{where.data}/new-g2/app.db"
+        )
         if synced == part:
             at = (part - 1) * copying.PART + 100
             byte = os.pread(arguments[0], 1, at)

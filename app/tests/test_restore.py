@@ -120,7 +120,7 @@ def test_a_copy_that_reads_back_differently_is_refused(config, where, events):
     point = backup.run(config)
 
     def hook(phase, operation, arguments):
-        copies = glob.glob(f"{where.data}/g2/app.db")
+        copies = glob.glob(f"{where.data}/new-g2/app.db")
         if (phase, operation) == ("after", "fsync") and copies:
             data = bytearray(content(copies[0]))
             data[-1] ^= 1
@@ -162,7 +162,7 @@ def test_a_restore_that_fails_leaves_nothing_that_fills_the_volume(config, where
     seen = []
 
     def hook(phase, operation, arguments):
-        if operation == "open_new" and arguments[0].startswith(f"{where.data}/g"):
+        if operation == "open_new" and arguments[0].startswith(f"{where.data}/new-g"):
             seen.append(len(glob.glob(f"{where.data}/*/app.db")))
 
     fileops.hook = hook
