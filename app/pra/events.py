@@ -3,6 +3,7 @@
 from pra import clock, fileops, identity, mode, notices, points, room, segments, sqlite, volumes
 from pra.database import Database
 from pra.errors import Damaged, UsageError
+from pra.freshness import Freshness
 from pra.health import Health
 from pra.settings import Settings
 
@@ -17,6 +18,7 @@ class Events:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._database = Database(settings)
+        self._freshness = Freshness(settings.overdue_seconds)
         self._layout = settings.layout
         self._health = Health(settings.layout, settings.journal)
 
@@ -84,6 +86,9 @@ class Events:
         trouble = self._health.trouble(known)
         if trouble:
             told = [*told, notices.of_journal(trouble, needs_restore)]
+        overdue = self._freshness.overdue(last)
+        if overdue:
+            told = [*told, overdue]
         return {
             "count": count,
             "last_backup_file": last.name if last else None,

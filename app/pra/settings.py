@@ -28,6 +28,8 @@ class Settings(NamedTuple):
             point's rows is gone or overwritten; 0 switches that off, an empty one stays suspect.
         suspect_rows: fewer rows than these are never too many.
         suspect_backups: how many verified points a snapshot is compared over.
+        overdue_seconds: an age that no newest point reaches on schedule, in
+            seconds; beyond it /status says so. 0: not judged.
         keep_last, keep_hours, keep_days, keep_weeks: how many points are kept
             of the newest, and one each of the last hours, days and weeks.
         keep_safety_hours: how long what a restore replaced is kept.
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
     suspect_percent: int
     suspect_rows: int
     suspect_backups: int
+    overdue_seconds: int
     keep_last: int
     keep_hours: int
     keep_days: int
@@ -139,6 +142,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         suspect_percent=_number(env, "PRA_SUSPECT_PERCENT", 50, 0, 100),
         suspect_rows=_number(env, "PRA_SUSPECT_ROWS", 5, 1, 1_000_000_000),
         suspect_backups=_number(env, "PRA_SUSPECT_BACKUPS", 10, 1, 1000),
+        overdue_seconds=_number(env, "PRA_OVERDUE_SECONDS", 0, 0, 100_000_000),
         keep_last=_number(env, "PRA_KEEP_LAST", 60, 2, 100_000),
         keep_hours=_number(env, "PRA_KEEP_HOURS", 24, 0, 10_000),
         keep_days=_number(env, "PRA_KEEP_DAYS", 7, 0, 10_000),

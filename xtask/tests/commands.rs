@@ -349,3 +349,21 @@ fn with_json_a_refusal_is_one_document_too() {
         assert!(document["next"].is_string(), "{document}");
     }
 }
+
+#[test]
+fn a_schedule_that_brings_nothing_is_said() {
+    let lab = TestLab::new("overdue");
+    lab.edit("k8s/40-cronjob-backup.yaml", "* * * * *", "0 0 29 2 *");
+    lab.edit(
+        "k8s/05-config.yaml",
+        "PRA_OVERDUE_SECONDS: \"240\"",
+        "PRA_OVERDUE_SECONDS: \"1\"",
+    );
+    lab.json(&["setup"]);
+    let said = support::await_some("overdue backups", || {
+        let said = support::said(&lab.xtask(&["status"]));
+        said.contains("backups are overdue").then_some(said)
+    });
+    assert!(said.contains("no restore point"), "{said}");
+    assert!(said.contains("cargo xtask backup takes one now"), "{said}");
+}

@@ -1,6 +1,8 @@
 //! `status`: what runs, what is stored, how well it is protected. Never brings
 //! anything up.
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::app;
 use crate::context::Context;
 use crate::engine::{self, Facts};
 use crate::failure;
+use crate::local::cron::Schedule;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
@@ -23,6 +26,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         let trouble = trouble.map(|error| format!("{error:#}"));
         return ctx.ui.document(&json!({
             "engine": engine.name(), "facts": facts, "application": app, "trouble": trouble,
+            "overdue": app.as_ref().and_then(|app| overdue(&facts, app)),
         }));
     }
     if !facts.running {
@@ -108,9 +112,11 @@ fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<Stri
         ));
     }
     let suspended = if facts.suspended { ", SUSPENDED" } else { "" };
+    let late = app.and_then(|app| overdue(facts, app));
+    let late = late.map_or_else(String::new, |late| format!(", OVERDUE: {late}"));
     rows.push(row(
         "backups",
-        &format!("{} (UTC){suspended}", facts.schedule),
+        &format!("{} (UTC){suspended}{late}", facts.schedule),
     ));
     if let Some(app) = app {
         rows.push(row("protection", &app.protection));
@@ -134,6 +140,20 @@ fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<Stri
         rows.push(row("job", &format!("{}: {state}", job.name)));
     }
     rows
+}
+
+/// What the schedule should have brought and did not, whatever the reason.
+fn overdue(facts: &Facts, app: &app::Status) -> Option<String> {
+    let schedule = Schedule::parse(&facts.schedule).ok()?;
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    let newest = now.checked_sub(Duration::try_from_secs_f64(app.backup_age_seconds?).ok()?)?;
+    let missed = Duration::from_secs(schedule.missed(newest, now)? * 60);
+    let missed = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + missed);
+    Some(format!(
+        "the run of {missed} brought no verified point, nor did a later one"
+    ))
 }
 
 /// How full a volume is.

@@ -8,6 +8,8 @@ pub type Minute = u64;
 
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60;
+/// What a scheduled run may take before its result is missed.
+const RUN: Duration = Duration::from_secs(180);
 const YEAR: u64 = 366 * DAY;
 
 /// A parsed schedule: for each field the set of values, one bit each.
@@ -110,6 +112,14 @@ impl Schedule {
         year.filter(|minute| self.matches(*minute)).collect()
     }
 
+    /// The first run after `newest` that should have ended by now.
+    pub fn missed(&self, newest: Duration, now: Duration) -> Option<Minute> {
+        let ended = minute(now.saturating_sub(RUN));
+        // Two months: what comes less often is not looked for.
+        let oldest = minute(newest).max(ended.saturating_sub(62 * DAY));
+        (oldest + 1..=ended).find(|minute| self.matches(*minute))
+    }
+
     /// The run that is due now: the most recent scheduled minute after `last`,
     /// unless its starting deadline is over.
     pub fn due(&self, last: Minute, now: Duration, deadline: Option<u64>) -> Option<Minute> {
@@ -121,6 +131,18 @@ impl Schedule {
         });
         let first = oldest.max(last + 1);
         (first..=this).rev().find(|minute| self.matches(*minute))
+    }
+}
+
+/// The last run, by a clock that may have been set back since: what then lies
+/// ahead says nothing of when the next one is due. A minute is no more than a
+/// correction, and waited for.
+pub fn last_before(last: Minute, now: Duration) -> Minute {
+    let this = minute(now);
+    if last > this + 1 {
+        this.saturating_sub(1)
+    } else {
+        last
     }
 }
 
@@ -249,6 +271,32 @@ mod tests {
         }
         let said = Schedule::parse("61 * * * *").unwrap_err();
         assert!(said.contains("minute") && said.contains("59"), "{said}");
+    }
+
+    #[test]
+    fn a_result_is_missed_once_its_run_should_have_ended() {
+        let every = Schedule::parse("* * * * *").unwrap();
+        let daily = Schedule::parse("0 3 * * *").unwrap();
+        let newest = Duration::from_secs(NOW + 2);
+        let after = |seconds| Duration::from_secs(NOW + seconds);
+        assert_eq!(every.missed(newest, after(239)), None);
+        assert_eq!(every.missed(newest, after(240)), Some(NOW / 60 + 1));
+        // 05:39 on one day; the next run is at 03:00.
+        assert_eq!(daily.missed(newest, after(20 * 3600)), None);
+        let tomorrow = at("2026-11-23T03:00:00Z");
+        assert_eq!(daily.missed(newest, after(22 * 3600)), Some(tomorrow));
+        // A point from the future, by a clock that was set back since.
+        assert_eq!(every.missed(after(9999), after(0)), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_stop_the_schedule() {
+        let every = Schedule::parse("* * * * *").unwrap();
+        let (this, now) = (NOW / 60, Duration::from_secs(NOW));
+        let due = |last| every.due(last_before(last, now), now, Some(30));
+        assert_eq!(due(this + 60), Some(this), "an hour back");
+        assert_eq!(due(this + 1), None, "a correction");
+        assert_eq!(due(this), None);
     }
 
     #[test]

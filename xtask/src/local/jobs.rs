@@ -153,10 +153,22 @@ impl Jobs {
         let Ok(schedule) = Schedule::parse(&spec.schedule) else {
             return next;
         };
-        let due = schedule.due(ground.wishes.last_run, now, spec.starting_deadline_seconds);
+        let deadline = spec.starting_deadline_seconds;
+        let last = cron::last_before(ground.wishes.last_run, now);
+        if last != ground.wishes.last_run {
+            let back = ground.wishes.last_run - last;
+            ground.wishes.last_run = last;
+            ground.note(&format!(
+                "the clock was set back by some {back} min: the schedule goes on from there"
+            ));
+        }
+        let spec = &ground.manifests.cron_job.spec;
+        let due = schedule.due(last, now, deadline);
         if let Some(minute) = due {
             ground.wishes.last_run = minute;
             let name = format!("{}-{minute}", ground.manifests.cron_job.metadata.name);
+            // Of the same minute, before the clock was set back.
+            self.all.retain(|job| job.name != name || !job.is_done());
             let spec = spec.job_template.spec.clone();
             self.begin(ground, &name, Origin::Schedule, spec, Vec::new());
         }
@@ -246,6 +258,35 @@ mod tests {
         clock.let_one_end();
         assert_eq!(clock.at(95), 1, "its starting deadline of 30 s is over");
         assert_eq!(clock.at(120), 2);
+    }
+
+    #[test]
+    fn the_schedule_goes_on_where_the_clock_was_set_back() {
+        let mut clock = Clock::new("set-back", "true");
+        for seconds in [0, 60] {
+            clock.at(seconds);
+            clock.let_one_end();
+            clock.jobs.advance(&mut clock.ground);
+        }
+        // Ten minutes later by everybody's watch, an hour earlier by the clock.
+        let back = Duration::from_secs(NOON - 3600);
+        clock.jobs.keep_schedule(&mut clock.ground, back);
+        let names: Vec<&str> = clock.jobs.iter().map(|job| job.name.as_str()).collect();
+        assert_eq!(
+            names.last(),
+            Some(&&*format!("sqlite-backup-{}", NOON / 60 - 60))
+        );
+        clock.let_one_end();
+        clock.jobs.advance(&mut clock.ground);
+        // The minutes that it had before come again, each with one job.
+        for seconds in [0, 60] {
+            clock.at(seconds);
+            clock.let_one_end();
+            clock.jobs.advance(&mut clock.ground);
+        }
+        let names: Vec<&str> = clock.jobs.iter().map(|job| job.name.as_str()).collect();
+        let name = |minute| format!("sqlite-backup-{}", NOON / 60 + minute);
+        assert_eq!(names, [name(0), name(1)]);
     }
 
     #[test]

@@ -226,3 +226,23 @@ fn leaves(document: &Value) -> Vec<(Vec<Step>, Value)> {
     });
     found
 }
+
+/// The application knows no schedule: its setting has to fit the cron job's.
+#[test]
+fn a_point_is_called_overdue_when_the_schedule_missed_one() {
+    use std::time::Duration;
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let manifests = crate::manifests::load(std::path::Path::new(root)).unwrap();
+    let pod = &manifests.deployment.spec.template.spec;
+    let environment = manifests.environment(pod);
+    let stated = environment
+        .into_iter()
+        .find(|(key, _)| key == "PRA_OVERDUE_SECONDS");
+    let seconds: u64 = stated.unwrap().1.parse().unwrap();
+    let spec = &manifests.cron_job.spec;
+    let schedule = crate::local::cron::Schedule::parse(&spec.schedule).unwrap();
+    let newest = Duration::from_secs(1_795_348_802);
+    let missed = |age| schedule.missed(newest, newest + Duration::from_secs(age));
+    assert!(missed(seconds).is_some());
+    assert!(missed(seconds - 60).is_none(), "it would be said too late");
+}

@@ -1,0 +1,38 @@
+"""Whether restore points come as often as they should, whatever keeps them from coming."""
+
+import time
+
+from pra import clock
+from pra.notices import Notice
+from pra.points import Point
+
+
+class Freshness:
+    """Watches the newest verified point of one process.
+
+    Its age is what the wall clock says or, if that is more, how long this process has
+    seen no newer one: a clock that was set back makes no point young.
+    """
+
+    def __init__(self, limit: int):
+        """``limit``: the age in seconds that no point reaches on schedule; 0: not judged."""
+        self._limit = limit
+        self._seen, self._since = 0, time.monotonic()
+
+    def overdue(self, last: Point | None) -> Notice | None:
+        """What to say of the newest verified point, or of there being none; None if all is well."""
+        if not self._limit:
+            return None
+        serial = last.serial if last else 0
+        if serial != self._seen:
+            self._seen, self._since = serial, time.monotonic()
+        told = clock.now() - last.epoch if last else 0.0
+        age = max(told, time.monotonic() - self._since)
+        if age <= self._limit:
+            return None
+        what = "the newest restore point is" if last else "there has been no restore point for"
+        return Notice(
+            f"backups are overdue: {what} {age:.0f} s{' old' if last else ''}, and the schedule"
+            f" makes one within {self._limit} s; it is suspended, fails, or does not run",
+            "cargo xtask backup takes one now, or says why it cannot",
+        )
