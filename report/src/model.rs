@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use terms::{
+    Death, EngineName, LEAST_FOR_P95, ObjectiveName, PhaseName, Protection, Quantity, Read,
+    ScenarioName, Unit,
+};
 
 /// What a folder under `.lab/runs/` holds.
 #[derive(Debug)]
@@ -17,9 +21,9 @@ pub enum Document {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Scenario {
-    pub scenario: String,
-    pub engine: String,
-    pub protection: String,
+    pub scenario: Read<ScenarioName>,
+    pub engine: Read<EngineName>,
+    pub protection: Read<Protection>,
     pub passed: bool,
     pub broken: Vec<String>,
     /// What limits how far the figures can be trusted.
@@ -56,6 +60,8 @@ pub struct Draw {
 pub struct Rpo {
     pub acknowledged: u64,
     pub lost: u64,
+    /// How many of the lost rows were there before the run.
+    pub lost_from_before: u64,
     pub seconds: f64,
     pub snapshot_only_lost: u64,
     pub snapshot_only_seconds: f64,
@@ -89,12 +95,14 @@ pub struct Rto {
     /// How long the recovery was put off for a person who decides.
     pub operator_delay_seconds: Option<f64>,
     pub phases: Vec<Phase>,
+    /// The service was not back when the client ended.
+    pub open: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Phase {
-    pub name: String,
+    pub name: Read<PhaseName>,
     pub seconds: f64,
 }
 
@@ -109,6 +117,7 @@ pub struct Client {
     pub late: Option<u64>,
     pub cpu_seconds: Option<f64>,
     pub reads: Option<u64>,
+    pub reads_failed: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,7 +133,7 @@ pub struct Verified {
 #[serde(default)]
 pub struct Kill {
     pub pod: String,
-    pub how: String,
+    pub how: Read<Death>,
     pub failed: u64,
     pub replaced_seconds: f64,
 }
@@ -140,8 +149,7 @@ pub struct Moment {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Objective {
-    /// As in `lab.toml`: `rpo_rows`, `rpo_seconds`, `rto_seconds`.
-    pub name: String,
+    pub name: Read<ObjectiveName>,
     pub limit: f64,
     pub measured: f64,
     pub met: bool,
@@ -180,9 +188,9 @@ pub struct Milder {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Group {
-    pub scenario: String,
-    pub engine: String,
-    pub protection: String,
+    pub scenario: Read<ScenarioName>,
+    pub engine: Read<EngineName>,
+    pub protection: Read<Protection>,
     pub runs: Vec<DrillRun>,
     /// Runs that were begun and not ended, and are in no figure.
     pub cut_off: usize,
@@ -207,8 +215,8 @@ pub struct DrillRun {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Figure {
-    pub name: String,
-    pub unit: String,
+    pub name: Read<Quantity>,
+    pub unit: Read<Unit>,
     pub n: usize,
     pub min: f64,
     pub median: f64,
@@ -221,9 +229,6 @@ pub struct Figure {
     pub median_high: f64,
     pub coverage: f64,
 }
-
-/// As many runs a 95th percentile needs that is not their maximum.
-const LEAST_FOR_P95: usize = 20;
 
 impl Figure {
     /// The 95th percentile, where there is one beside the maximum.
@@ -347,6 +352,7 @@ mod tests {
             panic!("a drill");
         };
         assert_eq!((scenario.passed, scenario.rto.seconds), (true, 0.5));
+        assert_eq!(scenario.scenario, ScenarioName::PodCrash);
         let drill = parse(r#"{"groups":[]}"#).unwrap();
         assert!(matches!(drill, Document::Drill(_)));
     }
@@ -360,6 +366,18 @@ mod tests {
         assert_eq!((figure(19).p95(), figure(20).p95()), (None, Some(3.0)));
         let none: Figure = serde_json::from_str(r#"{"n":2,"p95":null,"max":3.0}"#).unwrap();
         assert_eq!(none.p95(), None);
+    }
+
+    /// One result with a word that is not known here must not stop the others.
+    #[test]
+    fn a_word_of_another_version_is_shown_as_it_is() {
+        let text = r#"{"scenario":"meteor","engine":"podman","protection":"journal"}"#;
+        let Document::Scenario(scenario) = parse(text).unwrap() else {
+            panic!("a drill");
+        };
+        assert_eq!(scenario.scenario.to_string(), "meteor");
+        assert_eq!(scenario.engine.to_string(), "podman");
+        assert_eq!(scenario.protection, Protection::Journal);
     }
 
     #[test]

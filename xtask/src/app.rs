@@ -12,6 +12,7 @@ use std::fmt;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use terms::{PointStatus, Protection, Read};
 
 use crate::context::Context;
 use crate::engine::{self, Engine, JobSource};
@@ -30,8 +31,7 @@ pub struct Point {
     pub age_seconds: f64,
     pub rows: Option<u64>,
     pub bytes: u64,
-    /// `verified`, `quarantined`, `foreign`, `damaged` or `safety`.
-    pub status: String,
+    pub status: Read<PointStatus>,
     pub reason: Option<String>,
 }
 
@@ -169,7 +169,7 @@ pub struct Status {
     pub count: Option<u64>,
     pub last_backup_file: Option<String>,
     pub backup_age_seconds: Option<f64>,
-    pub protection: String,
+    pub protection: Protection,
     pub needs_restore: bool,
     /// What a person should know of the protection.
     #[serde(default)]

@@ -6,10 +6,12 @@ mod local;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{EngineChoice, Protection};
+use crate::config::EngineChoice;
 use crate::engine::Speaker;
+use terms::Protection;
 
 pub use local::{JobKind, LocalAction};
 
@@ -276,7 +278,7 @@ pub struct DrillArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub runs: u32,
     /// Which protections are compared, under the same moments; the declared one by default
-    #[arg(long, value_enum, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = protections())]
     pub protection: Vec<Protection>,
     /// What the moments are drawn from; the same seed draws the same moments
     #[arg(long)]
@@ -365,4 +367,10 @@ impl Command {
             }
         )
     }
+}
+
+/// The words of [`Protection`], also for who lists what can be typed.
+fn protections() -> impl TypedValueParser<Value = Protection> {
+    let words = Protection::ALL.iter().map(|one| one.word());
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }

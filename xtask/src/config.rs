@@ -7,12 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use terms::ScenarioName;
 use toml::Spanned;
 
 use crate::failure::Failure;
 use crate::pins::{ImageLab, Images, K3d, Tools};
-use crate::scenario;
 
 /// Where the pods run.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
@@ -24,16 +24,6 @@ pub enum EngineChoice {
     Local,
     /// A Kubernetes cluster in Docker
     K3d,
-}
-
-/// How the data are protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Protection {
-    /// Snapshots alone, as in the original workshop
-    Snapshot,
-    /// Snapshots, and each transaction in the journal before its commit
-    Journal,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -147,9 +137,9 @@ pub struct Limits {
 }
 
 impl Objectives {
-    pub fn of(&self, scenario: &str) -> Limits {
+    pub fn of(&self, scenario: ScenarioName) -> Limits {
         let none = Exceptions::default();
-        let own = self.scenario.get(scenario).unwrap_or(&none);
+        let own = self.scenario.get(scenario.word()).unwrap_or(&none);
         let value = |own: &Option<Spanned<f64>>, common: &Spanned<f64>| {
             *own.as_ref().unwrap_or(common).get_ref()
         };
@@ -162,7 +152,7 @@ impl Objectives {
 
     fn check(&self) -> Result<(), Complaint> {
         // Of a misspelt name nothing would ever be held against it.
-        let known = || scenario::ALL.iter().map(|one| one.name);
+        let known = || ScenarioName::ALL.iter().map(|one| one.word());
         let mut names = self.scenario.keys();
         if let Some(name) = names.find(|name| !known().any(|one| one == name.get_ref())) {
             let allowed = known().collect::<Vec<_>>().join(", ");
@@ -352,8 +342,14 @@ mod tests {
     fn a_scenario_can_have_an_objective_of_its_own() {
         let own = "\n[objectives.scenario.volume-loss]\nrto_seconds = 7\n";
         let config = parse(&format!("{GOOD}{own}"), Path::new("lab.toml")).unwrap();
-        assert_eq!(config.objectives.of("volume-loss").rto_seconds, 7.0);
-        assert_eq!(config.objectives.of("pod-crash").rto_seconds, 30.0);
+        assert_eq!(
+            config.objectives.of(ScenarioName::VolumeLoss).rto_seconds,
+            7.0
+        );
+        assert_eq!(
+            config.objectives.of(ScenarioName::PodCrash).rto_seconds,
+            30.0
+        );
         let wrong = format!("{GOOD}{}", own.replace("7", "-7"));
         let said = parse(&wrong, Path::new("lab.toml")).unwrap_err();
         assert!(
@@ -380,7 +376,13 @@ mod tests {
     #[test]
     fn rows_can_be_left_out_of_the_objectives() {
         let config = example();
-        assert!(config.objectives.of("cluster-loss").rpo_rows.is_infinite());
+        assert!(
+            config
+                .objectives
+                .of(ScenarioName::ClusterLoss)
+                .rpo_rows
+                .is_infinite()
+        );
         let said = complain("rpo_rows = 0", "rpo_rows = nan");
         assert!(said.contains("objectives.rpo_rows"), "{said}");
     }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use maud::{Markup, html};
+use terms::{ObjectiveName, Quantity};
 
 use super::{Cell, doubts, milder, number, objectives, origin, page, table, text, time, verdict};
 use crate::model::{Drill, DrillRun, Figure, Folder, Group};
@@ -9,36 +10,36 @@ use crate::plot::spread::{self, Row};
 use crate::plot::{Words, seconds};
 
 /// What is drawn of every run.
-struct Quantity {
+struct Drawn {
     /// As the drill names its figures.
-    figure: &'static str,
+    figure: Quantity,
     heading: &'static str,
     unit: &'static str,
     /// As `lab.toml` names it.
-    objective: &'static str,
+    objective: ObjectiveName,
     of: fn(&DrillRun) -> f64,
 }
 
-const DRAWN: [Quantity; 3] = [
-    Quantity {
-        figure: "lost",
+const DRAWN: [Drawn; 3] = [
+    Drawn {
+        figure: Quantity::Lost,
         heading: "RPO: rows lost",
         unit: "rows",
-        objective: "rpo_rows",
+        objective: ObjectiveName::RpoRows,
         of: |run| run.lost as f64,
     },
-    Quantity {
-        figure: "rpo_seconds",
+    Drawn {
+        figure: Quantity::RpoSeconds,
         heading: "RPO: seconds' worth of lost writes",
         unit: "seconds",
-        objective: "rpo_seconds",
+        objective: ObjectiveName::RpoSeconds,
         of: |run| run.rpo_seconds,
     },
-    Quantity {
-        figure: "rto_seconds",
+    Drawn {
+        figure: Quantity::RtoSeconds,
         heading: "RTO: seconds without service",
         unit: "seconds",
-        objective: "rto_seconds",
+        objective: ObjectiveName::RtoSeconds,
         of: |run| run.rto_seconds,
     },
 ];
@@ -74,7 +75,7 @@ fn name(group: &Group) -> String {
     format!("{}, {}, {}", group.scenario, group.protection, group.engine)
 }
 
-fn distribution(drill: &Drill, quantity: &Quantity) -> Result<Markup> {
+fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
     let unit = quantity.unit;
     let mut rows = Vec::new();
     let mut told = Vec::new();
@@ -114,7 +115,7 @@ fn distribution(drill: &Drill, quantity: &Quantity) -> Result<Markup> {
     let limit =
         limit.filter(|first| limits.len() == rows.len() && limits.iter().all(|l| l == first));
     let words = Words {
-        id: quantity.figure,
+        id: &quantity.figure.to_string(),
         title: quantity.heading,
         description: &told.join(". "),
     };

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use maud::{Markup, html};
+use terms::{EngineName, Protection, Read, ScenarioName};
 
 use super::{Cell, number, page, table, text, time};
 use crate::model::{Document, Folder, Scenario, Unreadable};
@@ -35,7 +36,7 @@ pub fn render(folders: &[Folder], unreadable: &[Unreadable]) -> Result<String> {
 }
 
 /// Runs that can be compared: scenario, protection, engine.
-type Kind = (String, String, String);
+type Kind = (Read<ScenarioName>, Read<Protection>, Read<EngineName>);
 
 fn kind(one: &Scenario) -> Kind {
     (
@@ -89,9 +90,9 @@ fn runs(scenarios: &[(&Folder, &Scenario)]) -> Markup {
     let rows = scenarios.iter().rev().map(|(folder, one)| {
         vec![
             link(folder),
-            text(one.scenario.clone()),
-            text(one.engine.clone()),
-            text(one.protection.clone()),
+            text(one.scenario.to_string()),
+            text(one.engine.to_string()),
+            text(one.protection.to_string()),
             number(one.rpo.lost),
             time(one.rto.seconds),
             number(one.client.failed),

@@ -119,7 +119,7 @@ pub fn folded(summary: &str, content: &Markup) -> Markup {
 pub fn objectives(caption: &str, all: &[Objective]) -> Markup {
     let rows = all.iter().map(|one| {
         vec![
-            text(one.name.clone()),
+            text(one.name.to_string()),
             time(one.limit),
             time(one.measured),
             Cell::Markup(html! {

@@ -54,9 +54,16 @@ fn figures(scenario: &Scenario) -> Markup {
         dl.figures {
             div { dt { "RPO, rows lost" } dd {
                 (rpo.lost)
-                small { "of " (rpo.acknowledged) " acknowledged, " (seconds(rpo.seconds)) " s worth" }
+                small {
+                    (rpo.lost - rpo.lost_from_before) " of " (rpo.acknowledged) " acknowledged, "
+                    @if rpo.lost_from_before > 0 {
+                        (rpo.lost_from_before) " from before the run, "
+                    }
+                    (seconds(rpo.seconds)) " s worth"
+                }
             } }
             div { dt { "RTO" } dd {
+                @if scenario.rto.open { "at least " }
                 (seconds(scenario.rto.seconds)) " s"
                 small {
                     (client.failed) " of " (client.requests) " requests failed"
@@ -113,6 +120,7 @@ fn figures(scenario: &Scenario) -> Markup {
                     small {
                         "of processor time; " (late) " requests sent late"
                         @if let Some(reads) = client.reads { ", " (reads) " reads" }
+                        @if let Some(failed) = client.reads_failed { ", " (failed) " failed" }
                     }
                 } }
             }
@@ -128,7 +136,7 @@ fn spans(scenario: &Scenario, ledger: &Ledger) -> Vec<Span> {
     let phases = scenario.rto.phases.iter().map(|phase| {
         let to = from + phase.seconds;
         let span = Span {
-            name: phase.name.clone(),
+            name: phase.name.to_string(),
             from,
             to,
         };
@@ -313,7 +321,7 @@ fn kills(scenario: &Scenario) -> Markup {
     let rows = scenario.kills.iter().map(|kill| {
         vec![
             text(kill.pod.clone()),
-            text(kill.how.clone()),
+            text(kill.how.to_string()),
             number(kill.failed),
             time(kill.replaced_seconds),
         ]

@@ -24,7 +24,7 @@ pub fn run(ctx: &Context, option: Option<&str>) -> Result<()> {
         return Ok(());
     };
     let point = &said.value.point;
-    step.done(&point.status);
+    step.done(point.status.to_string());
     if ctx.ui.json() {
         ctx.ui.raw(&said.text);
         return Ok(());

@@ -2,11 +2,11 @@
 //! spread of what they cost, against the objectives.
 
 use anyhow::Result;
+use terms::Protection;
 
 use crate::app;
 use crate::cli::DrillArgs;
 use crate::commands::{report, scenario as play, setup};
-use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::exec::quote_path;
@@ -114,7 +114,7 @@ fn command(args: &DrillArgs, plan: &Plan) -> String {
         format!("--runs {}", args.runs)
     });
     if !args.protection.is_empty() {
-        let names: Vec<&str> = args.protection.iter().map(|one| one.name()).collect();
+        let names: Vec<&str> = args.protection.iter().map(|one| one.word()).collect();
         words.push(format!("--protection {}", names.join(",")));
     }
     if let Some(delay) = plan.operator_delay {
@@ -176,7 +176,7 @@ impl Drill<'_> {
         let url = self.engine.facts()?.url.unwrap_or_default();
         let protection = app::status(&url)?.protection;
         let groups = self.scenarios.iter();
-        let groups = groups.map(|one| Group::new(one.name, self.engine.name(), &protection));
+        let groups = groups.map(|one| Group::new(one.name, self.engine.name(), protection));
         result.groups.extend(groups);
         let runs = if self.args.until_failure {
             u32::MAX

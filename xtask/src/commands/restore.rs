@@ -140,7 +140,7 @@ fn row(point: &Point) -> Vec<String> {
             .rows
             .map_or_else(|| "?".to_owned(), |rows| rows.to_string()),
         point.bytes.to_string(),
-        point.status.clone(),
+        point.status.to_string(),
         point.reason.clone().unwrap_or_default(),
     ]
 }

@@ -75,7 +75,7 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     Err(Failure::promise(format!(
         "{} did not hold: {}",
         scenario.name,
-        result.broken.join("; ")
+        result.broken_in_words()
     ))
     .next(format!("look into {}", quote(&result.run)))
     .into())

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use terms::ScenarioName;
 
 use crate::commands::{scenario as one, setup};
 use crate::context::Context;
@@ -25,7 +26,7 @@ struct All {
 /// A scenario without a result, and why.
 #[derive(Serialize)]
 struct Left {
-    scenario: &'static str,
+    scenario: ScenarioName,
     reason: String,
 }
 
@@ -97,8 +98,8 @@ fn finish(ctx: &Context, mut all: All) -> Result<()> {
         tell(ctx, &all);
     }
     let broken = all.results.iter().filter(|result| !result.passed);
-    let broken: Vec<&str> = broken.map(|result| result.scenario).collect();
-    let failed: Vec<&str> = all.failed.iter().map(|left| left.scenario).collect();
+    let broken: Vec<&str> = broken.map(|result| result.scenario.word()).collect();
+    let failed: Vec<&str> = all.failed.iter().map(|left| left.scenario.word()).collect();
     judge(&broken, &failed)
 }
 
@@ -119,18 +120,18 @@ fn judge(broken: &[&str], failed: &[&str]) -> Result<()> {
 fn tell(ctx: &Context, all: &All) {
     let played = all.results.iter().map(|result| {
         vec![
-            result.scenario.to_owned(),
+            result.scenario.to_string(),
             if result.passed { "yes" } else { "NO" }.to_owned(),
             result.rpo.lost.to_string(),
             result.rto.seconds.to_string(),
-            result.broken.join("; "),
+            result.broken_in_words(),
         ]
     });
     let without = |kept: &'static str| {
         move |one: &Left| {
             let reason = one.reason.clone();
             vec![
-                one.scenario.to_owned(),
+                one.scenario.to_string(),
                 kept.to_owned(),
                 String::new(),
                 String::new(),

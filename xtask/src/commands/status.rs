@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::context::Context;
-use crate::engine::{self, Facts};
+use crate::engine::{self, EngineName, Facts};
 use crate::failure;
 use crate::local::cron::Schedule;
 
@@ -91,9 +91,9 @@ fn way_back(app: &app::Status) -> &'static str {
     "The database is gone. next: cargo xtask restore latest"
 }
 
-fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
+fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
     let mut rows = vec![
-        row("engine", engine),
+        row("engine", engine.word()),
         row("url", facts.url.as_deref().unwrap_or("none")),
         row(
             "replicas",
@@ -119,7 +119,7 @@ fn lines(engine: &str, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<Stri
         &format!("{} (UTC){suspended}{late}", facts.schedule),
     ));
     if let Some(app) = app {
-        rows.push(row("protection", &app.protection));
+        rows.push(row("protection", app.protection.word()));
         let count = app
             .count
             .map_or_else(|| "cannot be counted".to_owned(), |count| count.to_string());

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::commands::local::name_strays;
 use crate::context::Context;
-use crate::engine::{self, local};
+use crate::engine::{self, EngineName};
 use crate::scenario::mark;
 use crate::wait;
 
@@ -41,7 +41,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     } else {
         "nothing was there"
     });
-    if engine.name() == local::NAME {
+    if engine.name() == EngineName::Local {
         name_strays(ctx);
     }
     for other in others {

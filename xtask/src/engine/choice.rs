@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::Engine;
-use super::k3d::{self, K3dEngine, docker};
-use super::local::{self, LocalEngine};
+use super::k3d::{K3dEngine, docker};
+use super::local::LocalEngine;
+use super::{Engine, EngineName};
 use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::lab;
@@ -19,9 +19,9 @@ pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
     Ok(match asked {
         EngineChoice::Local => Box::new(LocalEngine::new(ctx)),
         EngineChoice::K3d => Box::new(K3dEngine::new(ctx)),
-        EngineChoice::Auto => match remembered(ctx).last().map(String::as_str) {
-            Some(k3d::NAME) => Box::new(K3dEngine::new(ctx)),
-            Some(_) => Box::new(LocalEngine::new(ctx)),
+        EngineChoice::Auto => match remembered(ctx).last() {
+            Some(EngineName::K3d) => Box::new(K3dEngine::new(ctx)),
+            Some(EngineName::Local) => Box::new(LocalEngine::new(ctx)),
             None => find_out(ctx),
         },
     })
@@ -43,11 +43,10 @@ fn file(ctx: &Context) -> PathBuf {
 
 /// The engines that a lab of this checkout is on, the one chosen last at the
 /// end: with `--engine` there can be one on each.
-fn remembered(ctx: &Context) -> Vec<String> {
+fn remembered(ctx: &Context) -> Vec<EngineName> {
     let text = fs::read_to_string(file(ctx)).unwrap_or_default();
-    let known = |line: &&str| [k3d::NAME, local::NAME].contains(line);
-    let lines = text.lines().map(str::trim).filter(known);
-    lines.map(str::to_owned).collect()
+    let lines = text.lines().map(str::trim);
+    lines.filter_map(|line| line.parse().ok()).collect()
 }
 
 /// From here on there is a lab on that engine.
@@ -57,13 +56,13 @@ pub fn remember(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     ctx.lab.create()?;
     let mut engines = others(ctx, engine);
-    engines.push(engine.name().to_owned());
+    engines.push(engine.name());
     write(ctx, &engines)
 }
 
 /// The lab on that engine is gone; returns the engines that still have one. Where
 /// none has, the next lab may be on any.
-pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<String>> {
+pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<EngineName>> {
     let others = others(ctx, engine);
     if ctx.exec.dry_run() || !file(ctx).exists() {
         return Ok(others);
@@ -76,12 +75,13 @@ pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<String>> {
     Ok(others)
 }
 
-fn others(ctx: &Context, engine: &dyn Engine) -> Vec<String> {
+fn others(ctx: &Context, engine: &dyn Engine) -> Vec<EngineName> {
     let mut engines = remembered(ctx);
-    engines.retain(|one| one != engine.name());
+    engines.retain(|one| *one != engine.name());
     engines
 }
 
-fn write(ctx: &Context, engines: &[String]) -> Result<()> {
-    lab::write_file(&file(ctx), &(engines.join("\n") + "\n"))
+fn write(ctx: &Context, engines: &[EngineName]) -> Result<()> {
+    let lines = engines.iter().map(|one| format!("{one}\n"));
+    lab::write_file(&file(ctx), &lines.collect::<String>())
 }

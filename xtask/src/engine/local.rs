@@ -21,12 +21,9 @@ use crate::ui::Ui;
 use crate::wait::{self, Wait};
 
 use super::{
-    CRON_JOB, Death, Engine, Facts, Job, JobOutcome, JobSource, JobState, Milder, RESTORE_JOB,
-    Speaker,
+    CRON_JOB, Death, Engine, EngineName, Facts, Job, JobOutcome, JobSource, JobState, Milder,
+    RESTORE_JOB, Speaker,
 };
-
-/// As in `--engine`, in results, and in the names of this engine's own state.
-pub const NAME: &str = "local";
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: &str = "the supervisor is of another build of the program";
@@ -179,8 +176,8 @@ impl LocalEngine {
 }
 
 impl Engine for LocalEngine {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> EngineName {
+        EngineName::Local
     }
 
     fn checks(&self) -> Vec<Check> {

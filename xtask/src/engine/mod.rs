@@ -16,6 +16,8 @@ use crate::check::Check;
 use crate::exec::{Cmd, Output, Piped};
 use crate::failure::Failure;
 
+pub use terms::{Death, EngineName};
+
 pub use choice::{forget, remember, select};
 pub use serving::{wait_until_answered, wait_until_ready};
 
@@ -127,15 +129,6 @@ fn nobody_spoke() -> anyhow::Error {
         .into()
 }
 
-/// How a replica is made to die.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
-    /// No warning: its processes are killed.
-    Hard,
-    /// Asked to stop, as a node being drained does.
-    Graceful,
-}
-
 /// Something that an engine makes easier for a lab than Kubernetes does.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Milder {
@@ -155,7 +148,7 @@ pub fn said_of(milder: &[Milder]) -> Option<String> {
 /// shell, and does nothing else in a dry run.
 pub trait Engine: Sync {
     /// As in `--engine` and in results.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> EngineName;
 
     /// What it needs of this machine, beyond what every engine does.
     fn checks(&self) -> Vec<Check>;

@@ -50,7 +50,7 @@ pub const FOLDER: &str = "k8s";
 /// # Errors
 /// [`crate::failure::Kind::Usage`], naming file and field.
 pub fn load(root: &Path) -> Result<Manifests> {
-    let dir = substitute::folder(root, crate::engine::local::NAME);
+    let dir = substitute::folder(root, crate::engine::EngineName::Local);
     let mut found = Collected::default();
     for file in yaml_files(&dir)? {
         for document in read(root, &file)? {

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::FOLDER;
+use crate::engine::EngineName;
 use crate::failure::Failure;
 use crate::lab;
 
 /// Where the copy for an engine lies: the lab on the other one keeps to `k8s/`.
-pub fn path(root: &Path, engine: &str) -> PathBuf {
+pub fn path(root: &Path, engine: EngineName) -> PathBuf {
     root.join(".lab/state").join(format!("k8s-{engine}"))
 }
 
 /// What an engine applies: `k8s/`, or what stands for it.
-pub fn folder(root: &Path, engine: &str) -> PathBuf {
+pub fn folder(root: &Path, engine: EngineName) -> PathBuf {
     let other = path(root, engine);
     if other.is_dir() {
         return other;
@@ -26,7 +27,7 @@ pub fn folder(root: &Path, engine: &str) -> PathBuf {
 
 /// Puts a copy in place in which `key` has that value, beside what was changed
 /// before; the files have to state the key once.
-pub fn change(root: &Path, engine: &str, key: &str, value: &str) -> Result<()> {
+pub fn change(root: &Path, engine: EngineName, key: &str, value: &str) -> Result<()> {
     let copy = path(root, engine);
     let from = folder(root, engine);
     write_copy(&from, &copy, &format!("{key}:"), value)
@@ -34,7 +35,7 @@ pub fn change(root: &Path, engine: &str, key: &str, value: &str) -> Result<()> {
 }
 
 /// Gives `key` its declared value again; with the last change the copy goes.
-pub fn put_back(root: &Path, engine: &str, key: &str) -> Result<()> {
+pub fn put_back(root: &Path, engine: EngineName, key: &str) -> Result<()> {
     let declared = texts(&root.join(FOLDER))?;
     let value = stated(&declared, key).unwrap_or_default();
     change(root, engine, key, &value)?;
@@ -45,7 +46,7 @@ pub fn put_back(root: &Path, engine: &str, key: &str) -> Result<()> {
 }
 
 /// What is applied for a key; `None` where nothing says.
-pub fn value(root: &Path, engine: &str, key: &str) -> Option<String> {
+pub fn value(root: &Path, engine: EngineName, key: &str) -> Option<String> {
     stated(&texts(&folder(root, engine)).ok()?, key)
 }
 
@@ -57,7 +58,7 @@ fn stated(texts: &[(PathBuf, String)], key: &str) -> Option<String> {
 }
 
 /// `k8s/` stands for itself again.
-pub fn remove(root: &Path, engine: &str) -> Result<()> {
+pub fn remove(root: &Path, engine: EngineName) -> Result<()> {
     let copy = path(root, engine);
     fs::remove_dir_all(&copy).with_context(|| format!("removing {}", copy.display()))
 }
@@ -127,19 +128,26 @@ mod tests {
         let root = std::env::temp_dir().join(format!("xtask-substitute-{}", std::process::id()));
         fs::create_dir_all(root.join("k8s")).unwrap();
         fs::write(root.join("k8s/a.yaml"), "replicas: 2\nmode: on\n").unwrap();
-        let copied = || fs::read_to_string(path(&root, "local").join("a.yaml")).unwrap();
-        change(&root, "local", "replicas", "0").unwrap();
+        let copied = || fs::read_to_string(path(&root, EngineName::Local).join("a.yaml")).unwrap();
+        change(&root, EngineName::Local, "replicas", "0").unwrap();
         assert_eq!(copied(), "replicas: 0\nmode: on\n");
-        assert!(change(&root, "local", "suspend", "true").is_err());
+        assert!(change(&root, EngineName::Local, "suspend", "true").is_err());
 
-        change(&root, "local", "mode", "off").unwrap();
+        change(&root, EngineName::Local, "mode", "off").unwrap();
         assert_eq!(copied(), "replicas: 0\nmode: off\n");
-        assert_eq!(folder(&root, "k3d"), root.join("k8s"), "another lab");
-        assert_eq!(value(&root, "local", "replicas").as_deref(), Some("0"));
-        put_back(&root, "local", "replicas").unwrap();
+        assert_eq!(
+            folder(&root, EngineName::K3d),
+            root.join("k8s"),
+            "another lab"
+        );
+        assert_eq!(
+            value(&root, EngineName::Local, "replicas").as_deref(),
+            Some("0")
+        );
+        put_back(&root, EngineName::Local, "replicas").unwrap();
         assert_eq!(copied(), "replicas: 2\nmode: off\n");
-        put_back(&root, "local", "mode").unwrap();
-        assert!(!path(&root, "local").exists());
+        put_back(&root, EngineName::Local, "mode").unwrap();
+        assert!(!path(&root, EngineName::Local).exists());
         fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use terms::{EngineName, PhaseName, Protection, Quantity, ScenarioName};
 
 use crate::config::Objectives;
 use crate::engine::Milder;
 
 use super::figures::milliseconds;
-use super::result::{Objective, ScenarioResult};
+use super::result::{Broken, Objective, ScenarioResult};
 use super::statistics::{Figure, failing_share};
 
 #[derive(Debug, Serialize)]
@@ -50,9 +51,9 @@ pub struct DrillResult {
 /// The runs of one scenario under one protection.
 #[derive(Debug, Serialize)]
 pub struct Group {
-    pub scenario: &'static str,
-    pub engine: &'static str,
-    pub protection: String,
+    pub scenario: ScenarioName,
+    pub engine: EngineName,
+    pub protection: Protection,
     pub runs: Vec<DrillRun>,
     /// Runs that were begun and not ended: they are in no figure.
     pub cut_off: usize,
@@ -60,7 +61,7 @@ pub struct Group {
     pub objectives: Vec<Objective>,
     #[serde(skip)]
     /// In the order of the recovery, not of the alphabet.
-    phases: Vec<(&'static str, Vec<f64>)>,
+    phases: Vec<(PhaseName, Vec<f64>)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,7 +71,7 @@ pub struct DrillRun {
     /// Seconds after the backup.
     pub moment_seconds: f64,
     pub passed: bool,
-    pub broken: Vec<String>,
+    pub broken: Vec<Broken>,
     pub doubts: Vec<String>,
     pub lost: usize,
     pub rpo_seconds: f64,
@@ -98,11 +99,11 @@ impl DrillRun {
 }
 
 impl Group {
-    pub fn new(scenario: &'static str, engine: &'static str, protection: &str) -> Self {
+    pub fn new(scenario: ScenarioName, engine: EngineName, protection: Protection) -> Self {
         Self {
             scenario,
             engine,
-            protection: protection.to_owned(),
+            protection,
             runs: Vec::new(),
             cut_off: 0,
             figures: Vec::new(),
@@ -144,24 +145,17 @@ impl Group {
         let lost = self.values(|run| Some(run.lost as f64));
         let rpo = self.values(|run| Some(run.rpo_seconds));
         let rto = self.values(|run| Some(run.rto_seconds));
+        let failed = self.values(|run| Some(run.failed as f64));
+        let protected = self.values(|run| run.protected_seconds);
         let whole = [
-            Figure::of("lost", "rows", &lost),
-            Figure::of("rpo_seconds", "s", &rpo),
-            Figure::of("rto_seconds", "s", &rto),
-            Figure::of(
-                "failed",
-                "requests",
-                &self.values(|run| Some(run.failed as f64)),
-            ),
-            Figure::of(
-                "protected_seconds",
-                "s",
-                &self.values(|run| run.protected_seconds),
-            ),
+            Figure::of(Quantity::Lost, &lost),
+            Figure::of(Quantity::RpoSeconds, &rpo),
+            Figure::of(Quantity::RtoSeconds, &rto),
+            Figure::of(Quantity::Failed, &failed),
+            Figure::of(Quantity::ProtectedSeconds, &protected),
         ];
         let phases = self.phases.iter();
-        let phases =
-            phases.filter_map(|(name, values)| Figure::of(format!("phase {name}"), "s", values));
+        let phases = phases.filter_map(|(name, values)| Figure::of(Quantity::Phase(*name), values));
         self.figures = whole.into_iter().flatten().chain(phases).collect();
         if self.runs.is_empty() {
             // No objective is met by what never ended.
@@ -170,7 +164,7 @@ impl Group {
         let limits = objectives.of(self.scenario);
         let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
         let (lost, rpo, rto) = (worst(&lost), worst(&rpo), worst(&rto));
-        self.objectives = Objective::held(&limits, &self.protection, lost, rpo, rto);
+        self.objectives = Objective::held(&limits, self.protection, lost, rpo, rto);
     }
 
     /// How messages call a run of this group, or all of them.
@@ -206,17 +200,17 @@ impl Group {
         let broken = self.runs.iter().filter(|run| !run.passed);
         // A run that only missed an objective is in that list already.
         let words = broken.flat_map(|run| run.broken.iter().map(move |one| (run, one)));
-        let other = words.filter(|(_, one)| !one.contains("the objective is"));
+        let other = words.filter(|(_, one)| matches!(one, Broken::Promise(_)));
         missed.extend(other.map(|(run, one)| format!("{prefix}, run {}: {one}", run.number)));
         missed
     }
 
     fn told(&self) -> Option<String> {
-        let figure = |name: &str| self.figures.iter().find(|figure| figure.name == name);
+        let figure = |name: Quantity| self.figures.iter().find(|figure| figure.name == name);
         let (lost, rpo, rto) = (
-            figure("lost")?,
-            figure("rpo_seconds")?,
-            figure("rto_seconds")?,
+            figure(Quantity::Lost)?,
+            figure(Quantity::RpoSeconds)?,
+            figure(Quantity::RtoSeconds)?,
         );
         let title = self.title();
         let (rows, worth, away) = (
@@ -333,7 +327,11 @@ mod tests {
     use super::*;
 
     fn group(ended: u32, cut_off: usize) -> Group {
-        let mut group = Group::new("volume-loss", "local", "journal");
+        let mut group = Group::new(
+            ScenarioName::VolumeLoss,
+            EngineName::Local,
+            Protection::Journal,
+        );
         group.runs = (1..=ended).map(without_loss).collect();
         group.cut_off = cut_off;
         group
@@ -389,6 +387,25 @@ mod tests {
     fn an_interval_shorter_than_the_schedules_says_that_it_flatters_snapshots() {
         assert!(plan(2.0).moments().contains("shorter than the 60 s"));
         assert!(!plan(60.0).moments().contains("shorter"));
+    }
+
+    #[test]
+    fn an_objective_is_missed_once_and_a_promise_is_not_taken_for_one() {
+        let mut group = group(1, 0);
+        let run = &mut group.runs[0];
+        run.passed = false;
+        run.rto_seconds = 31.0;
+        run.broken = vec![
+            Broken::Objective("the service was away for 31 s".into()),
+            Broken::Promise("rows are gone, whatever the objective is".into()),
+        ];
+        group.judge(&crate::config::example().objectives);
+        let missed = group.missed();
+        assert_eq!(missed.len(), 2, "{missed:?}");
+        assert!(missed[0].contains("rto_seconds is missed"), "{missed:?}");
+        assert!(missed[1].ends_with("whatever the objective is"));
+        let document = serde_json::to_value(&group.runs[0]).unwrap();
+        assert_eq!(document["broken"][0], "the service was away for 31 s");
     }
 
     #[test]

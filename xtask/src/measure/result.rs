@@ -2,8 +2,10 @@
 //! `result.json`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use terms::{Death, EngineName, ObjectiveName, PhaseName, Protection, ScenarioName};
 
 use crate::config::Limits;
 use crate::engine::Milder;
@@ -16,13 +18,12 @@ use super::schedule::ScheduleLoss;
 
 #[derive(Debug, Serialize)]
 pub struct ScenarioResult {
-    pub scenario: &'static str,
-    pub engine: &'static str,
-    /// `snapshot` or `journal`.
-    pub protection: String,
+    pub scenario: ScenarioName,
+    pub engine: EngineName,
+    pub protection: Protection,
     pub passed: bool,
     /// Why it did not pass, in words; empty when it did.
-    pub broken: Vec<String>,
+    pub broken: Vec<Broken>,
     /// What limits how far the figures can be trusted, in words.
     pub doubts: Vec<String>,
     pub objectives: Vec<Objective>,
@@ -61,11 +62,21 @@ impl ScenarioResult {
     /// Where nothing is restored, nothing may be lost, whatever protects the lab.
     pub fn insist_on_no_loss(&mut self) {
         let said = format!("{} acknowledged rows are missing", self.rpo.lost);
-        if self.rpo.lost > 0 {
-            self.broken.push(said);
-        }
+        self.break_promises((self.rpo.lost > 0).then_some(said));
         self.rpo.lost_unexcused = self.rpo.lost;
+    }
+
+    /// Notes promises that were broken; without any, nothing changes but that the
+    /// run is judged by all that is known.
+    pub fn break_promises(&mut self, said: impl IntoIterator<Item = String>) {
+        self.broken.extend(said.into_iter().map(Broken::Promise));
         self.passed = self.broken.is_empty();
+    }
+
+    /// All that was broken, as one line.
+    pub fn broken_in_words(&self) -> String {
+        let words: Vec<String> = self.broken.iter().map(Broken::to_string).collect();
+        words.join("; ")
     }
 }
 
@@ -83,7 +94,7 @@ pub struct Draw {
 /// A limit of `lab.toml` and what was measured against it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Objective {
-    pub name: &'static str,
+    pub name: ObjectiveName,
     pub limit: f64,
     pub measured: f64,
     pub met: bool,
@@ -92,11 +103,19 @@ pub struct Objective {
 impl Objective {
     /// What was measured against the limits of `lab.toml` that hold under this
     /// protection; an infinite one says that it does not count.
-    pub fn held(limits: &Limits, protection: &str, lost: f64, rpo: f64, rto: f64) -> Vec<Self> {
-        let rows = (protection == "journal").then_some(("rpo_rows", limits.rpo_rows, lost));
+    pub fn held(
+        limits: &Limits,
+        protection: Protection,
+        lost: f64,
+        rpo: f64,
+        rto: f64,
+    ) -> Vec<Self> {
+        use ObjectiveName::{RpoRows, RpoSeconds, RtoSeconds};
+        let journal = protection == Protection::Journal;
+        let rows = journal.then_some((RpoRows, limits.rpo_rows, lost));
         let seconds = [
-            ("rpo_seconds", limits.rpo_seconds, rpo),
-            ("rto_seconds", limits.rto_seconds, rto),
+            (RpoSeconds, limits.rpo_seconds, rpo),
+            (RtoSeconds, limits.rto_seconds, rto),
         ];
         let all = rows.into_iter().chain(seconds);
         let counted = all.filter(|(_, limit, _)| limit.is_finite());
@@ -116,15 +135,38 @@ impl Objective {
             limit, measured, ..
         } = self;
         let said = match self.name {
-            "rpo_rows" => {
+            ObjectiveName::RpoRows => {
                 format!("{measured} acknowledged rows are lost; the objective is {limit}")
             }
-            "rpo_seconds" => {
+            ObjectiveName::RpoSeconds => {
                 format!("{measured} s of acknowledged writes are lost; the objective is {limit} s")
             }
-            _ => format!("the service was away for {measured} s; the objective is {limit} s"),
+            ObjectiveName::RtoSeconds => {
+                format!("the service was away for {measured} s; the objective is {limit} s")
+            }
         };
         (!self.met).then_some(said)
+    }
+}
+
+/// A promise that was not kept; a result has it in words.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Broken {
+    /// An objective that was missed.
+    Objective(String),
+    Promise(String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Objective(said) | Self::Promise(said)) = self;
+        f.write_str(said)
+    }
+}
+
+impl Serialize for Broken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -175,7 +217,7 @@ pub struct Rto {
 
 #[derive(Debug, Serialize)]
 pub struct Phase {
-    pub name: &'static str,
+    pub name: PhaseName,
     pub seconds: f64,
 }
 
@@ -192,8 +234,7 @@ pub struct Verified {
 #[derive(Debug, Serialize)]
 pub struct KillFigures {
     pub pod: String,
-    /// `hard` or `graceful`.
-    pub how: &'static str,
+    pub how: Death,
     pub failed: usize,
     /// Looks of the reader that failed.
     pub reads_failed: usize,
@@ -250,14 +291,14 @@ impl Rto {
     /// with `start` and the last of which is the end of it all: where the end
     /// of one was noticed only after that, its time stops there. A phase that
     /// ended before the one before it took no time of its own.
-    pub fn new(start: f64, ends: &[(&'static str, f64)]) -> Self {
+    pub fn new(start: f64, ends: &[(PhaseName, f64)]) -> Self {
         let last = ends.last().map_or(start, |(_, end)| *end);
         let mut from = start;
         let mut phases = Vec::new();
         for (name, end) in ends {
             let end = end.min(last).max(from);
             phases.push(Phase {
-                name,
+                name: *name,
                 seconds: milliseconds(end - from),
             });
             from = end;
@@ -273,10 +314,10 @@ impl Rto {
 
     /// Of a downtime, with the phases between its detection and its end; to the
     /// end of the client where the service was not back by then.
-    pub fn of(downtime: &Downtime, between: &[(&'static str, f64)], client_ended: f64) -> Self {
-        let mut phases = vec![("detected", downtime.detected)];
+    pub fn of(downtime: &Downtime, between: &[(PhaseName, f64)], client_ended: f64) -> Self {
+        let mut phases = vec![(PhaseName::Detected, downtime.detected)];
         phases.extend(between);
-        phases.push(("serving", downtime.back.unwrap_or(client_ended)));
+        phases.push((PhaseName::Serving, downtime.back.unwrap_or(client_ended)));
         Self {
             open: downtime.back.is_none(),
             ..Self::new(downtime.began, &phases)
@@ -320,30 +361,37 @@ mod tests {
             rpo_seconds: 90.0,
             rto_seconds,
         };
-        let held = |limits: &Limits, protection: &str| -> Vec<(&'static str, bool)> {
+        let held = |limits: &Limits, protection: Protection| -> Vec<(ObjectiveName, bool)> {
             let all = Objective::held(limits, protection, 1.0, 2.0, 3.0);
             all.iter().map(|one| (one.name, one.met)).collect()
         };
         let finite = limits(0.0, 3.0);
         assert_eq!(
-            held(&finite, "journal"),
+            held(&finite, Protection::Journal),
             [
-                ("rpo_rows", false),
-                ("rpo_seconds", true),
-                ("rto_seconds", true)
+                (ObjectiveName::RpoRows, false),
+                (ObjectiveName::RpoSeconds, true),
+                (ObjectiveName::RtoSeconds, true)
             ]
         );
-        assert_eq!(held(&finite, "snapshot").len(), 2);
+        assert_eq!(held(&finite, Protection::Snapshot).len(), 2);
         // There is no such number in JSON.
         let infinite = limits(f64::INFINITY, f64::INFINITY);
-        assert_eq!(held(&infinite, "journal"), [("rpo_seconds", true)]);
+        assert_eq!(
+            held(&infinite, Protection::Journal),
+            [(ObjectiveName::RpoSeconds, true)]
+        );
     }
 
     #[test]
     fn the_phases_add_up_to_the_rto() {
         let rto = Rto::new(
             10.0,
-            &[("detected", 10.2), ("restored", 10.1), ("serving", 11.0)],
+            &[
+                (PhaseName::Detected, 10.2),
+                (PhaseName::Restored, 10.1),
+                (PhaseName::Serving, 11.0),
+            ],
         );
         let seconds: Vec<f64> = rto.phases.iter().map(|phase| phase.seconds).collect();
         assert_eq!(seconds, [0.2, 0.0, 0.8]);

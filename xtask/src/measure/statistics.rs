@@ -8,18 +8,17 @@
 //! shape of recovery times, which is far from normal.
 
 use serde::Serialize;
+use terms::{LEAST_FOR_P95, Quantity, Unit};
 
 /// What the interval should cover; few runs cover less, and say so.
 const WANTED_COVERAGE: f64 = 0.95;
 /// What "with 95 % confidence" leaves to chance.
 const CHANCE: f64 = 0.05;
-/// With fewer values the 95th percentile is the largest of them.
-const LEAST_FOR_P95: usize = 20;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    pub name: String,
-    pub unit: &'static str,
+    pub name: Quantity,
+    pub unit: Unit,
     pub n: usize,
     pub min: f64,
     pub median: f64,
@@ -34,15 +33,15 @@ pub struct Figure {
 
 impl Figure {
     /// `None` without values.
-    pub fn of(name: impl Into<String>, unit: &'static str, values: &[f64]) -> Option<Self> {
+    pub fn of(name: Quantity, values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         let n = sorted.len();
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let (k, coverage) = median_interval(n);
         Some(Self {
-            name: name.into(),
-            unit,
+            name,
+            unit: name.unit(),
             n,
             min,
             median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0,
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn the_figures_of_twenty_runs() {
         let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
-        let figure = Figure::of("rto", "s", &values).unwrap();
+        let figure = Figure::of(Quantity::RtoSeconds, &values).unwrap();
         assert_eq!((figure.min, figure.max, figure.median), (1.0, 20.0, 10.5));
         assert_eq!(figure.p95, Some(19.0));
         // As in the published tables: the 6th and the 15th, with 95.9 %.
@@ -147,12 +146,12 @@ mod tests {
 
     #[test]
     fn few_runs_cover_less_and_say_so() {
-        let figure = Figure::of("rto", "s", &[3.0, 1.0, 2.0, 5.0, 4.0]).unwrap();
+        let figure = Figure::of(Quantity::RtoSeconds, &[3.0, 1.0, 2.0, 5.0, 4.0]).unwrap();
         assert_eq!((figure.median_low, figure.median_high), (1.0, 5.0));
         assert_eq!(figure.coverage, 0.9375);
-        let one = Figure::of("rto", "s", &[3.0]).unwrap();
+        let one = Figure::of(Quantity::RtoSeconds, &[3.0]).unwrap();
         assert_eq!((one.median, one.max, one.coverage), (3.0, 3.0, 0.0));
-        assert!(Figure::of("rto", "s", &[]).is_none());
+        assert!(Figure::of(Quantity::RtoSeconds, &[]).is_none());
     }
 
     /// The coverage is what it claims to be, also for a skewed quantity.
@@ -162,7 +161,7 @@ mod tests {
         let median = 2.0_f64.ln();
         let covered = (0..4000).filter(|_| {
             let values: Vec<f64> = (0..20).map(|_| -(1.0 - draws.f64()).ln()).collect();
-            let figure = Figure::of("rto", "s", &values).unwrap();
+            let figure = Figure::of(Quantity::RtoSeconds, &values).unwrap();
             (figure.median_low..=figure.median_high).contains(&median)
         });
         let share = covered.count() as f64 / 4000.0;
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn fewer_than_twenty_runs_have_no_95th_percentile_but_their_maximum() {
         let values: Vec<f64> = (1..=19).map(f64::from).collect();
-        let figure = Figure::of("rto", "s", &values).unwrap();
+        let figure = Figure::of(Quantity::RtoSeconds, &values).unwrap();
         assert_eq!((figure.p95, figure.max), (None, 19.0));
         let document = serde_json::to_value(&figure).unwrap();
         assert!(document["p95"].is_null() && document["max"] == 19.0);

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::measure::result::ScenarioResult;
 use crate::scenario::outage::{self, Disaster};
+use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 
 const DISASTER: Disaster = Disaster {
@@ -25,6 +26,18 @@ const DISASTER: Disaster = Disaster {
             result.rto.seconds
         )
     },
+};
+
+/// Takes the empty volume, where that had not been done.
+pub const REPAIR: Repair = Repair {
+    first: |engine, _| {
+        if app::points(engine)?.latest.is_none() {
+            // Refused where the volume is not a new one.
+            app::take_new_volume(engine)?;
+        }
+        Ok(())
+    },
+    ..Repair::WHERE_MISSING
 };
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {

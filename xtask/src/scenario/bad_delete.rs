@@ -2,9 +2,9 @@
 //! it is found out later. No request fails before the recovery begins.
 
 use anyhow::{Context as _, Result};
+use terms::{PhaseName, Protection};
 
 use crate::app::{self, Restored};
-use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
@@ -15,6 +15,7 @@ use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
+use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
 
@@ -50,7 +51,7 @@ struct Played {
     /// The delete was over: what came later is to be kept.
     over: f64,
     found: f64,
-    decided: Option<(&'static str, f64)>,
+    decided: Option<(PhaseName, f64)>,
     restored: f64,
     kept: f64,
     protected: f64,
@@ -58,10 +59,16 @@ struct Played {
     moments: Vec<Moment>,
 }
 
+/// Just before the delete.
+pub const REPAIR: Repair = Repair {
+    target: |engine, left| before_the_delete(engine, &left.unfinished.since),
+    ..Repair::WHERE_MISSING
+};
+
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
-    let journal = steady.protection == Protection::Journal.name();
+    let journal = steady.protection == Protection::Journal;
     let played = course(run, engine, client.ledger(), journal)?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
@@ -74,7 +81,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let failures = Failures::new(&outcome.journey, &[played.deleted]);
     let downtime = downtime(&played, &failures.of[0], &outcome);
     let mut between = Vec::from_iter(played.decided);
-    between.push(("restored", played.restored));
+    between.push((PhaseName::Restored, played.restored));
     let rto = Rto::of(&downtime, &between, outcome.journey.ended());
     let requests = &outcome.journey.requests;
     let mut rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, played.deleted);
@@ -171,7 +178,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
 
 /// Just before the delete of a run that was cut off; `None` where it had not
 /// come to that.
-pub fn before_the_delete(engine: &dyn Engine, since: &str) -> Result<Option<String>> {
+fn before_the_delete(engine: &dyn Engine, since: &str) -> Result<Option<String>> {
     const TO_THE_SECOND: usize = 19;
     let largest = app::log(engine, true, 1)?.value.transactions;
     let second = |time: &str| time.get(..TO_THE_SECOND).map(str::to_owned);

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use terms::PhaseName;
 
 use crate::app::{self, Restored};
 use crate::context::Context;
@@ -19,6 +20,7 @@ use crate::scenario::course::Course;
 use crate::scenario::mark::Mark;
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
+use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 
 const DISASTER: &str = "disaster: the whole lab is destroyed, both volumes included";
@@ -41,12 +43,8 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let without_copy = outcome.snapshot_only(outage.gone);
     let missing = missing(&outcome.verdict.lost, exported);
     let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
-    if missing > 0 {
-        result.broken.push(format!(
-            "{missing} rows are missing that were acknowledged before the export began"
-        ));
-        result.passed = false;
-    }
+    let said = format!("{missing} rows are missing that were acknowledged before the export began");
+    result.break_promises((missing > 0).then_some(said));
     result.lessons = lessons(&result, &report, &file);
     Ok(result)
 }
@@ -111,7 +109,10 @@ fn recover(
     course.served_again(opened)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
-    phases.extend([("provisioned", provisioned), ("restored", restored.ended)]);
+    phases.extend([
+        (PhaseName::Provisioned, provisioned),
+        (PhaseName::Restored, restored.ended),
+    ]);
     let outage = Outage {
         struck: struck.began,
         gone: struck.ended,
@@ -131,14 +132,20 @@ fn missing(lost: &[Lost], exported: f64) -> usize {
     lost.iter().filter(promised).count()
 }
 
-/// Adopts the copy of a run that was cut off, onto a lab that has nothing yet.
-pub fn carry_on(engine: &dyn Engine, copy: &Path, url: &str) -> Result<()> {
-    let status = app::status(url)?;
-    if status.needs_restore || status.count == Some(0) {
-        copy::adopt(engine, copy)?;
-    }
-    Ok(())
-}
+/// Adopts the copy of the run, onto a lab that has nothing yet.
+pub const REPAIR: Repair = Repair {
+    first: |engine, left| {
+        let Some(copy) = &left.unfinished.copy else {
+            return Ok(());
+        };
+        let status = app::status(left.url)?;
+        if status.needs_restore || status.count == Some(0) {
+            copy::adopt(engine, copy)?;
+        }
+        Ok(())
+    },
+    ..Repair::WHERE_MISSING
+};
 
 fn lessons(result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<String> {
     let rpo = &result.rpo;

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use terms::PhaseName;
 
 use crate::context::Context;
 use crate::engine::{self, Engine};
@@ -114,7 +115,7 @@ impl<'a> Course<'a> {
 
     /// Waits as long as a person takes to decide, from when the outage was
     /// noticed on, where that was asked for; returns that phase.
-    pub fn decided(&self, noticed: f64) -> Result<Option<(&'static str, f64)>> {
+    pub fn decided(&self, noticed: f64) -> Result<Option<(PhaseName, f64)>> {
         let Some(delay) = self.run.how.operator_delay else {
             return Ok(None);
         };
@@ -125,7 +126,7 @@ impl<'a> Course<'a> {
         let left = (noticed + delay - self.ledger.now()).max(0.0);
         wait::pause(Duration::from_secs_f64(left))?;
         step.done("the recovery begins");
-        Ok(Some(("decided", self.ledger.now())))
+        Ok(Some((PhaseName::Decided, self.ledger.now())))
     }
 
     /// Waits until users are served again, by every replica.

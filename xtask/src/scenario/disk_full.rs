@@ -2,9 +2,9 @@
 //! The application is not restarted and nothing is restored.
 
 use anyhow::{Context as _, Result};
+use terms::{PhaseName, Protection};
 
 use crate::app;
-use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
@@ -15,6 +15,7 @@ use crate::measure::result::{Rpo, Rto, ScenarioResult};
 use crate::scenario::course::Course;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
+use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
 
@@ -70,7 +71,7 @@ impl Volume {
 struct Full {
     volume: &'static str,
     began: f64,
-    decided: Option<(&'static str, f64)>,
+    decided: Option<(PhaseName, f64)>,
     /// There was room again.
     freed: f64,
     /// A new verified backup existed.
@@ -94,7 +95,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         outage::BACKUP,
         outage::verified_backup,
     )?;
-    let journal = steady.protection == Protection::Journal.name();
+    let journal = steady.protection == Protection::Journal;
     let full = [
         fill_backup(&course, &steady.url, journal)?,
         fill_data(&course, &steady.url)?,
@@ -138,11 +139,14 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     Ok(())
 }
 
-/// Removes what fills the volumes, after a run that was cut off.
-pub fn make_room(engine: &dyn Engine) -> Result<()> {
-    BACKUP.empty(engine)?;
-    DATA.empty(engine)
-}
+/// Removes what fills the volumes.
+pub const REPAIR: Repair = Repair {
+    first: |engine, _| {
+        BACKUP.empty(engine)?;
+        DATA.empty(engine)
+    },
+    ..Repair::WHERE_MISSING
+};
 
 /// No point can be made any more; writes are refused when the journal has used
 /// up its room, and without a journal not at all.
@@ -209,7 +213,7 @@ fn refused_backup(course: &Course) -> Result<String> {
 }
 
 /// Returns when somebody had decided what to do about it, where that is asked for.
-fn await_refusal(course: &Course, full: f64) -> Result<Option<(&'static str, f64)>> {
+fn await_refusal(course: &Course, full: f64) -> Result<Option<(PhaseName, f64)>> {
     let step = course
         .run
         .ctx
@@ -226,7 +230,7 @@ fn make_room_again(
     course: &Course,
     volume: &Volume,
     began: f64,
-    decided: Option<(&'static str, f64)>,
+    decided: Option<(PhaseName, f64)>,
 ) -> Result<Full> {
     let words = format!("{} has room again", volume.claim);
     let freed = course.act(&words, |_, engine| volume.empty(engine))?.ended;
@@ -253,7 +257,7 @@ fn refusals(full: &[Full], failures: &Failures, outcome: &Outcome) -> Vec<Refusa
     let refused = each.filter_map(|(one, failed)| {
         let downtime = Downtime::of(failed, journey, &outcome.after, one.began)?;
         let mut between = Vec::from_iter(one.decided);
-        between.push(("freed", one.freed));
+        between.push((PhaseName::Freed, one.freed));
         Some(Refusal {
             volume: one.volume,
             rto: Rto::of(&downtime, &between, journey.ended()),
@@ -291,7 +295,7 @@ fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
     if let Some(first) = reads.first() {
         found.push(format!("{} reads failed, the first: {first}", reads.len()));
     }
-    result.broken.extend(found);
+    result.break_promises(found);
     result.insist_on_no_loss();
 }
 
@@ -302,7 +306,7 @@ fn lesson_of_times(refusals: &[Refusal]) -> String {
 }
 
 fn lessons(result: &ScenarioResult, times: String) -> Vec<String> {
-    let backup = if result.protection == Protection::Journal.name() {
+    let backup = if result.protection == Protection::Journal {
         "When pra-backup is full, a backup fails at once. Writes go on for a while: the journal \
          takes its room a MiB ahead. Then they are refused, since nothing would protect them."
     } else {

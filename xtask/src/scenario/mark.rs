@@ -8,13 +8,15 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::exec::quote_path;
+use terms::{EngineName, ScenarioName};
+
 use crate::failure::Failure;
 use crate::lab::{self, Lab};
 
 /// A scenario that has begun its disaster and not ended its recovery.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Unfinished {
-    pub scenario: String,
+    pub scenario: ScenarioName,
     pub since: String,
     /// The exported copy that it has to come back from.
     #[serde(default)]
@@ -44,14 +46,14 @@ impl Mark {
 }
 
 /// Each engine has a lab of its own, and a disaster of its own in it.
-fn path(lab: &Lab, engine: &str) -> PathBuf {
+fn path(lab: &Lab, engine: EngineName) -> PathBuf {
     lab.state()
         .join(format!("unfinished-scenario-{engine}.json"))
 }
 
-pub fn begin(lab: &Lab, engine: &str, scenario: &str) -> Result<Mark> {
+pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Mark> {
     let unfinished = Unfinished {
-        scenario: scenario.to_owned(),
+        scenario,
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         copy: None,
     };
@@ -62,7 +64,7 @@ pub fn begin(lab: &Lab, engine: &str, scenario: &str) -> Result<Mark> {
 }
 
 /// The scenario that was left half-way on an engine, if any.
-pub fn pending(lab: &Lab, engine: &str) -> Result<Option<Unfinished>> {
+pub fn pending(lab: &Lab, engine: EngineName) -> Result<Option<Unfinished>> {
     let path = path(lab, engine);
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(None);
@@ -79,7 +81,7 @@ pub fn pending(lab: &Lab, engine: &str) -> Result<Option<Unfinished>> {
 }
 
 /// Nothing is left to be put back: the lab is gone.
-pub fn forget(lab: &Lab, engine: &str) -> Result<()> {
+pub fn forget(lab: &Lab, engine: EngineName) -> Result<()> {
     let path = path(lab, engine);
     if path.exists() {
         remove(&path)?;

@@ -22,21 +22,23 @@ pub mod volume_loss;
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineName};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
+use repair::Repair;
 use run::Run;
+use terms::ScenarioName;
 
 /// A disaster that can be asked for by name or number.
 pub struct Scenario {
     pub number: u32,
-    pub name: &'static str,
+    pub name: ScenarioName,
     pub title: &'static str,
     pub breaks: &'static str,
     pub holds: &'static str,
     pub takes: &'static str,
     /// Engines on which it cannot be had, and why.
-    pub not_on: &'static [(&'static str, &'static str)],
+    pub not_on: &'static [(EngineName, &'static str)],
     /// Nobody has a part in the recovery: it begins and ends without one.
     pub by_itself: bool,
     /// What it takes from a lab for good, also where it passes: asked about first.
@@ -44,12 +46,14 @@ pub struct Scenario {
     pub play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
     /// The changes of the scenario as shell, for a dry run.
     pub show: fn(&Context, &dyn Engine) -> Result<()>,
+    /// What puts the lab back after a run that was cut off.
+    pub repair: Repair,
 }
 
 pub const ALL: &[Scenario] = &[
     Scenario {
         number: 1,
-        name: "pod-crash",
+        name: ScenarioName::PodCrash,
         title: "PCA: the pod dies",
         breaks: "one replica is killed without warning, then one is asked to stop",
         holds: "the service answers all along; no acknowledged row is missing",
@@ -59,10 +63,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: pod_crash::play,
         show: pod_crash::show,
+        repair: Repair::WHERE_MISSING,
     },
     Scenario {
         number: 2,
-        name: "volume-loss",
+        name: ScenarioName::VolumeLoss,
         title: "PRA: the volume is lost",
         breaks: "the volume pra-data is deleted with the database on it",
         holds: "the latest verified point comes back within the objectives of lab.toml",
@@ -72,10 +77,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: volume_loss::play,
         show: volume_loss::show,
+        repair: Repair::WHERE_MISSING,
     },
     Scenario {
         number: 3,
-        name: "database-corrupt",
+        name: ScenarioName::DatabaseCorrupt,
         title: "the database's pages are overwritten in place",
         breaks: "every page of the database file, while the application runs",
         holds: "the damage is noticed, and the latest moment comes back within the objectives",
@@ -85,10 +91,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: database_corrupt::play,
         show: database_corrupt::show,
+        repair: Repair::LATEST,
     },
     Scenario {
         number: 4,
-        name: "bad-delete",
+        name: ScenarioName::BadDelete,
         title: "a DELETE without WHERE, found later",
         breaks: "all rows are deleted through the application's own connection; writing goes on",
         holds: "the moment just before it comes back, and what was written since is kept",
@@ -98,10 +105,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: bad_delete::play,
         show: bad_delete::show,
+        repair: bad_delete::REPAIR,
     },
     Scenario {
         number: 5,
-        name: "backup-poisoned",
+        name: ScenarioName::BackupPoisoned,
         title: "the newest restore points are damaged, then the volume is lost",
         breaks: "a byte in each of the two newest points, then the volume pra-data",
         holds: "the last good point is found and comes back within the objectives",
@@ -111,10 +119,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: backup_poisoned::play,
         show: backup_poisoned::show,
+        repair: Repair::WHERE_MISSING,
     },
     Scenario {
         number: 6,
-        name: "backup-volume-loss",
+        name: ScenarioName::BackupVolumeLoss,
         title: "the volume with the restore points is lost",
         breaks: "the volume pra-backup is deleted, with all points and the journal",
         holds: "no row is lost, and protection is rebuilt on a new volume",
@@ -124,10 +133,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: backup_volume_loss::play,
         show: backup_volume_loss::show,
+        repair: backup_volume_loss::REPAIR,
     },
     Scenario {
         number: 7,
-        name: "disk-full",
+        name: ScenarioName::DiskFull,
         title: "both volumes run full, in turn",
         breaks: "the room on pra-backup, then on pra-data, by an empty file as large as the volume",
         holds: "writes without room are refused and say so, reading goes on, nothing is lost; all \
@@ -138,10 +148,11 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: disk_full::play,
         show: disk_full::show,
+        repair: disk_full::REPAIR,
     },
     Scenario {
         number: 8,
-        name: "restore-killed",
+        name: ScenarioName::RestoreKilled,
         title: "the restore itself is killed, then begun again",
         breaks: "the volume pra-data, and the job that restores it",
         holds: "the second restore brings everything back; the first left nothing half-way",
@@ -151,26 +162,28 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: restore_killed::play,
         show: restore_killed::show,
+        repair: Repair::WHERE_MISSING,
     },
     Scenario {
         number: 9,
-        name: "node-loss",
+        name: ScenarioName::NodeLoss,
         title: "the node that holds the volumes stops and returns",
         breaks: "the container of that node is killed, and started again once users notice",
         holds: "the service comes back with the node; no acknowledged row is missing",
         takes: "about 25 s",
         not_on: &[(
-            "local",
+            EngineName::Local,
             "its replicas are processes of this machine, so there is no node that could stop",
         )],
         by_itself: false,
         takes_for_good: None,
         play: node_loss::play,
         show: node_loss::show,
+        repair: node_loss::REPAIR,
     },
     Scenario {
         number: 10,
-        name: "cluster-loss",
+        name: ScenarioName::ClusterLoss,
         title: "everything is gone but an exported copy",
         breaks: "the lab with both volumes, as teardown does, once a copy was exported",
         holds: "what was acknowledged before the export began is back on a new lab, unchanged; \
@@ -183,10 +196,11 @@ pub const ALL: &[Scenario] = &[
         ),
         play: cluster_loss::play,
         show: cluster_loss::show,
+        repair: cluster_loss::REPAIR,
     },
     Scenario {
         number: 11,
-        name: "foreign-delete",
+        name: ScenarioName::ForeignDelete,
         title: "the same DELETE typed into a foreign sqlite3, past the journal",
         breaks: "all rows, by who removes the write guards first; without that it is refused",
         holds: "the next write finds out and is refused; the latest moment comes back",
@@ -196,12 +210,13 @@ pub const ALL: &[Scenario] = &[
         takes_for_good: None,
         play: foreign_delete::play,
         show: foreign_delete::show,
+        repair: Repair::LATEST,
     },
 ];
 
 impl Scenario {
     /// Refuses an engine on which this disaster cannot be had.
-    pub fn insist_on(&self, engine: &str) -> Result<()> {
+    pub fn insist_on(&self, engine: EngineName) -> Result<()> {
         let Some((_, reason)) = self.not_on.iter().find(|(name, _)| *name == engine) else {
             return Ok(());
         };
@@ -226,12 +241,18 @@ impl Scenario {
     }
 }
 
+/// The scenario of that name.
+pub fn of(name: ScenarioName) -> &'static Scenario {
+    let found = ALL.iter().find(|scenario| scenario.name == name);
+    found.expect("a test compares the names with the scenarios")
+}
+
 /// The scenario of that name or number.
 pub fn find(asked: &str) -> Result<&'static Scenario> {
     let number: Option<u32> = asked.parse().ok();
     let found = ALL
         .iter()
-        .find(|scenario| scenario.name == asked || Some(scenario.number) == number);
+        .find(|scenario| scenario.name.word() == asked || Some(scenario.number) == number);
     found.ok_or_else(|| {
         let failure = Failure::usage(format!("there is no scenario {asked:?}"));
         let next = match nearest(asked) {
@@ -245,7 +266,7 @@ pub fn find(asked: &str) -> Result<&'static Scenario> {
 /// The name that was most likely meant, by the measure that clap takes too.
 fn nearest(asked: &str) -> Option<&'static str> {
     let likeness = |name: &str| strsim::jaro(asked, name);
-    let names = ALL.iter().map(|one| one.name);
+    let names = ALL.iter().map(|one| one.name.word());
     names
         .filter(|name| likeness(name) > 0.7)
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
@@ -257,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_scenario_is_found_by_name_and_by_number() {
-        assert_eq!(find("2").unwrap().name, "volume-loss");
+        assert_eq!(find("2").unwrap().name, ScenarioName::VolumeLoss);
         assert_eq!(find("pod-crash").unwrap().number, 1);
     }
 
@@ -278,8 +299,11 @@ mod tests {
     #[test]
     fn an_engine_without_nodes_loses_none() {
         let scenario = find("9").unwrap();
-        scenario.insist_on("k3d").unwrap();
-        let said = scenario.insist_on("local").unwrap_err().to_string();
+        scenario.insist_on(EngineName::K3d).unwrap();
+        let said = scenario
+            .insist_on(EngineName::Local)
+            .unwrap_err()
+            .to_string();
         assert!(
             said.contains("node-loss is not possible on local"),
             "{said}"
@@ -295,12 +319,20 @@ mod tests {
         assert!(said.contains("recovers by itself"), "{said}");
     }
 
-    /// An engine that is misspelt would never be refused.
     #[test]
-    fn engines_are_called_by_their_names() {
-        let named = ALL.iter().flat_map(|scenario| scenario.not_on);
-        for (engine, _) in named {
-            assert!(["local", "k3d"].contains(engine), "{engine}");
+    fn only_a_lost_node_is_started_again() {
+        let stopped = ALL.iter().filter(|one| one.repair.stops_nodes);
+        let names: Vec<ScenarioName> = stopped.map(|one| one.name).collect();
+        assert_eq!(names, [ScenarioName::NodeLoss]);
+    }
+
+    /// Each name has one scenario, and each scenario one name.
+    #[test]
+    fn every_name_is_a_scenario() {
+        let names: Vec<ScenarioName> = ALL.iter().map(|one| one.name).collect();
+        assert_eq!(names, ScenarioName::ALL);
+        for name in ScenarioName::ALL {
+            assert_eq!(of(*name).name, *name);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! returns. Nothing is restored: what was acknowledged is on its disk.
 
 use anyhow::{Context as _, Result};
+use terms::PhaseName;
 
 use crate::app;
 use crate::context::Context;
@@ -11,10 +12,16 @@ use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
+use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 
 const DISASTER: &str = "disaster: the node that holds the volumes is stopped";
 const RETURN: &str = "the node is started again";
+
+pub const REPAIR: Repair = Repair {
+    stops_nodes: true,
+    ..Repair::WHERE_MISSING
+};
 
 struct Played {
     /// The newest restore point, and the node that was stopped.
@@ -62,7 +69,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     course.served_again(returned)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;
-    phases.push(("provisioned", returned));
+    phases.push((PhaseName::Provisioned, returned));
     Ok(Played {
         point,
         node: struck.value,

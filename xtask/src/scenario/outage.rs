@@ -2,6 +2,7 @@
 //! events for all of them, from steady writing to steady writing.
 
 use anyhow::{Context as _, Result};
+use terms::{PhaseName, PointStatus, Protection};
 
 use crate::app::{self, Restored};
 use crate::context::Context;
@@ -45,7 +46,7 @@ pub struct Outage {
     pub backup: Option<Backup>,
     /// The phases between noticing and serving, and when each ended; with the
     /// last one the data are back.
-    pub phases: Vec<(&'static str, f64)>,
+    pub phases: Vec<(PhaseName, f64)>,
     /// A new verified backup existed, and writes were proven to be journaled.
     pub protected: f64,
     pub moments: Vec<Moment>,
@@ -98,7 +99,7 @@ pub fn most_of_it(rto: &Rto) -> String {
         .iter()
         .max_by(|a, b| a.seconds.total_cmp(&b.seconds));
     longest.map_or_else(String::new, |phase| {
-        format!("; most of it was {:?}, {} s", phase.name, phase.seconds)
+        format!("; most of it was \"{}\", {} s", phase.name, phase.seconds)
     })
 }
 
@@ -152,7 +153,10 @@ fn course(
     course.served_again(restored.ended)?;
     let protected = course.act(PROTECT, protect)?.ended;
     unfinished.done()?;
-    phases.extend([("provisioned", provisioned), ("restored", restored.ended)]);
+    phases.extend([
+        (PhaseName::Provisioned, provisioned),
+        (PhaseName::Restored, restored.ended),
+    ]);
     let backup = course.backup(disaster.points_lost);
     let outage = Outage {
         struck: struck.began,
@@ -197,7 +201,7 @@ pub fn verified_backup(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
         return Ok(());
     };
     let point = taken.value.point;
-    if point.status == "verified" {
+    if point.status == PointStatus::Verified {
         return Ok(());
     }
     let reason = point.reason.as_deref().unwrap_or("no reason given");
@@ -239,11 +243,11 @@ pub fn lose_data_volume(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> Vec<String> {
     let rpo = &result.rpo;
     let point = report.point.as_deref().unwrap_or_default();
-    let why = match (result.protection.as_str(), rpo.lost) {
+    let why = match (result.protection, rpo.lost) {
         (_, 0) if disaster.untouched => {
             format!("RPO: nothing was lost; {point} is the first point of the new protection.")
         }
-        ("journal", 0) => format!(
+        (Protection::Journal, 0) => format!(
             "RPO: nothing was lost. Every write was on pra-backup before it was acknowledged; {} \
              transactions were replayed onto {point}.",
             report.replayed

@@ -1,6 +1,7 @@
 //! What came of a run, as figures: the client's ledger against the database.
 
 use anyhow::Result;
+use terms::PointStatus;
 
 use crate::app;
 use crate::engine::Engine;
@@ -10,7 +11,7 @@ use crate::measure::figures::{ClientFigures, milliseconds};
 use crate::measure::journey::{Journey, Request};
 use crate::measure::promise::{self, Held};
 use crate::measure::reader;
-use crate::measure::result::{Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
+use crate::measure::result::{Broken, Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
 use crate::measure::schedule::{Backup, ScheduleLoss};
 use crate::provenance;
 use crate::scenario::run::{Run, Steady};
@@ -57,7 +58,7 @@ impl Outcome {
         let restored = self.points.first().map(|point| point.name.clone());
         let listed = app::points(engine)?.points.into_iter();
         let newer = listed.take_while(|point| Some(&point.name) != restored.as_ref());
-        for point in newer.filter(|point| point.status == "verified") {
+        for point in newer.filter(|point| point.status == PointStatus::Verified) {
             if app::verifies(engine, &point.name)? {
                 self.read_point(&point.name, engine)?;
             }
@@ -82,8 +83,7 @@ impl Outcome {
     pub fn judge_losses(&self, recovered: f64, result: &mut ScenarioResult) {
         let broken = promise::broken(&self.verdict.lost, &self.points, recovered);
         result.rpo.lost_unexcused = broken.rows;
-        result.broken.extend(broken.said);
-        result.passed = result.broken.is_empty();
+        result.break_promises(broken.said);
     }
 
     /// Puts what the schedule alone would have lost beside what was lost, and how
@@ -112,11 +112,11 @@ impl Outcome {
             scenario: run.scenario,
             engine: engine.name(),
             passed: true,
-            broken: self.broken(outage),
+            broken: Vec::new(),
             doubts: client.doubts(rate),
             objectives: Objective::held(
                 &run.ctx.config.objectives.of(run.scenario),
-                &steady.protection,
+                steady.protection,
                 rpo.lost as f64,
                 rpo.seconds,
                 rto.seconds,
@@ -143,16 +143,17 @@ impl Outcome {
             result.doubts.push(said.to_owned());
         }
         let missed = result.objectives.iter().filter_map(Objective::missed);
-        result.broken.extend(missed);
+        result.broken.extend(missed.map(Broken::Objective));
+        let mut broken = self.broken(outage);
         if result.rto.open {
             let said = "requests failed until the client ended: the service was not back, and the \
                         RTO is longer than what was seen of it";
-            result.broken.push(said.into());
+            broken.push(said.to_owned());
         }
         if !result.backups_resumed {
-            result.broken.push("backups are still suspended".into());
+            broken.push("backups are still suspended".to_owned());
         }
-        result.passed = result.broken.is_empty();
+        result.break_promises(broken);
         Ok(result)
     }
 

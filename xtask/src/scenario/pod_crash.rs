@@ -21,7 +21,7 @@ const ACKNOWLEDGED_BETWEEN: usize = 70;
 /// One death, in seconds of the ledger's clock.
 struct Killed {
     pod: String,
-    how: &'static str,
+    how: Death,
     began: f64,
     /// The replica could not take a new request any more.
     ended: f64,
@@ -99,10 +99,6 @@ pub fn show(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Result<Killed> {
-    let how = match death {
-        Death::Hard => "hard",
-        Death::Graceful => "graceful",
-    };
     let facts = engine.facts()?;
     let wanted = facts.wanted as usize;
     let victim = facts.pods.iter().find(|pod| pod.ready && !pod.stopping);
@@ -110,7 +106,7 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
         .context("no replica is ready to be killed")?
         .name
         .clone();
-    let words = format!("{how} end of replica {pod}");
+    let words = format!("{death} end of replica {pod}");
     run.pause(&words, |_, engine| engine.kill(&pod, death))?;
     let step = run.ctx.ui.step(words);
     let under_way = ledger.under_way();
@@ -127,7 +123,7 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
     run.acknowledged(ledger, replaced, ACKNOWLEDGED_BETWEEN)?;
     Ok(Killed {
         pod,
-        how,
+        how: death,
         began,
         ended,
         replaced,
@@ -166,7 +162,7 @@ fn longest_outage(failures: &Failures, outcome: &Outcome) -> Rto {
 /// None may fail for an orderly end; after a hard one only requests that were
 /// already on their way to that replica. Later failures count, however late.
 fn judge(killed: &[Killed], failures: &Failures, result: &mut ScenarioResult) {
-    result.broken.extend(broken(killed, failures));
+    result.break_promises(broken(killed, failures));
     result.insist_on_no_loss();
 }
 
@@ -176,7 +172,7 @@ fn broken(killed: &[Killed], failures: &Failures) -> Vec<String> {
         .filter_map(|(one, failed)| {
             let late = failed.iter().filter(|failure| failure.sent > one.ended);
             match (one.how, failed.len(), late.count()) {
-                ("graceful", count @ 1.., _) => Some(format!(
+                (Death::Graceful, count @ 1.., _) => Some(format!(
                     "{count} requests failed although {} was asked to stop in an orderly way",
                     one.pod
                 )),
@@ -199,7 +195,7 @@ mod tests {
     use super::*;
     use crate::measure::downtime::Failure;
 
-    fn killed(how: &'static str, began: f64) -> Killed {
+    fn killed(how: Death, began: f64) -> Killed {
         Killed {
             pod: format!("flask-{how}"),
             how,
@@ -223,7 +219,10 @@ mod tests {
             before: Vec::new(),
             of: failures.to_vec(),
         };
-        broken(&[killed("hard", 2.0), killed("graceful", 6.0)], &failures)
+        broken(
+            &[killed(Death::Hard, 2.0), killed(Death::Graceful, 6.0)],
+            &failures,
+        )
     }
 
     #[test]

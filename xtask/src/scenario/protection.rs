@@ -3,8 +3,8 @@
 //! the engines apply the copy while it is there.
 
 use anyhow::Result;
+use terms::Protection;
 
-use crate::config::Protection;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::manifests::substitute;
@@ -12,29 +12,20 @@ use crate::scenario::outage;
 
 const KEY: &str = "PRA_JOURNAL";
 
-impl Protection {
-    /// As `/status` says it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Journal => "journal",
-        }
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Snapshot => "\"off\"",
-            Self::Journal => "required",
-        }
+/// As the declarations say it.
+fn value(protection: Protection) -> &'static str {
+    match protection {
+        Protection::Snapshot => "\"off\"",
+        Protection::Journal => "required",
     }
 }
 
 /// Puts the lab under a protection, with a new base for it.
 pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Result<()> {
-    let step = ctx.ui.step(format!("protection: {}", protection.name()));
-    let shown = format!("{KEY}={} in a copy of k8s/", protection.value());
+    let step = ctx.ui.step(format!("protection: {protection}"));
+    let shown = format!("{KEY}={} in a copy of k8s/", value(protection));
     if ctx.exec.change(&format!("# {shown}")) {
-        substitute::change(&ctx.lab.root, engine.name(), KEY, protection.value())?;
+        substitute::change(&ctx.lab.root, engine.name(), KEY, value(protection))?;
     }
     restart(ctx, engine)?;
     step.done("in force, with a new base");

@@ -6,15 +6,54 @@ use crate::app;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::protected;
-use crate::scenario::mark::{self, Unfinished};
-use crate::scenario::{bad_delete, cluster_loss, disk_full};
+use crate::scenario::{
+    self,
+    mark::{self, Unfinished},
+};
 
-const NODE_LOSS: &str = "node-loss";
+/// How a scenario is put back that was cut off.
+pub struct Repair {
+    /// Its nodes may be stopped, and with them the cluster itself.
+    pub stops_nodes: bool,
+    /// Undoes what a restore would not, once every replica is ready.
+    pub first: fn(&dyn Engine, &Left) -> Result<()>,
+    /// What has to be restored then, if anything.
+    pub target: fn(&dyn Engine, &Left) -> Result<Option<String>>,
+}
+
+/// A scenario as it was left, and where its application is reached.
+pub struct Left<'a> {
+    pub unfinished: &'a Unfinished,
+    pub url: &'a str,
+}
+
+impl Repair {
+    /// The latest moment, where the database is gone.
+    pub const WHERE_MISSING: Self = Self {
+        stops_nodes: false,
+        first: |_, _| Ok(()),
+        target: |_, left| {
+            let needed = app::status(left.url)?.needs_restore;
+            Ok(needed.then(latest))
+        },
+    };
+
+    /// The latest moment in any case: damage may not have shown yet, and it is
+    /// what is there otherwise.
+    pub const LATEST: Self = Self {
+        target: |_, _| Ok(Some(latest())),
+        ..Self::WHERE_MISSING
+    };
+}
+
+fn latest() -> String {
+    "latest".to_owned()
+}
 
 /// Starts a node that was left stopped: with it, the cluster itself may be away.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     match mark::pending(&ctx.lab, engine.name())? {
-        Some(unfinished) if unfinished.scenario == NODE_LOSS => engine.start_nodes(),
+        Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.start_nodes(),
         _ => Ok(()),
     }
 }
@@ -34,18 +73,14 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         return Ok(());
     }
     let facts = engine::wait_until_ready(engine)?;
-    if unfinished.scenario == "disk-full" {
-        disk_full::make_room(engine)?;
-    }
-    if unfinished.scenario == "backup-volume-loss" && app::points(engine)?.latest.is_none() {
-        // Refused where the volume is not a new one.
-        app::take_new_volume(engine)?;
-    }
     let url = facts.url.unwrap_or_default();
-    if let Some(copy) = &unfinished.copy {
-        cluster_loss::carry_on(engine, copy, &url)?;
-    }
-    let target = target(engine, unfinished, &url)?;
+    let left = Left {
+        unfinished,
+        url: &url,
+    };
+    let repair = &scenario::of(unfinished.scenario).repair;
+    (repair.first)(engine, &left)?;
+    let target = (repair.target)(engine, &left)?;
     if let Some(target) = &target {
         app::restore(engine, target, false)?;
     }
@@ -56,17 +91,4 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
         protected::again(ctx, engine)?;
     }
     Ok(())
-}
-
-/// What has to be restored after a scenario that was cut off, if anything.
-fn target(engine: &dyn Engine, unfinished: &Unfinished, url: &str) -> Result<Option<String>> {
-    let latest = Some("latest".to_owned());
-    match unfinished.scenario.as_str() {
-        // The damage may not have shown yet, and the latest moment is what is
-        // there in any case.
-        "database-corrupt" | "foreign-delete" => Ok(latest),
-        "bad-delete" => bad_delete::before_the_delete(engine, &unfinished.since),
-        _ if app::status(url)?.needs_restore => Ok(latest),
-        _ => Ok(None),
-    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use terms::{Protection, ScenarioName};
 
 use crate::app;
 use crate::context::Context;
@@ -20,7 +21,7 @@ use crate::wait;
 /// One run of a scenario and the folder that keeps its results.
 pub struct Run<'a> {
     pub ctx: &'a Context,
-    pub scenario: &'static str,
+    pub scenario: ScenarioName,
     pub folder: PathBuf,
     /// What the client's messages begin with: unique to this run.
     prefix: String,
@@ -47,14 +48,14 @@ const SOMETHING_TO_LOSE: f64 = 1.0;
 /// The lab as it must be before and after a disaster.
 pub struct Steady {
     pub url: String,
-    pub protection: String,
+    pub protection: Protection,
     /// When backups are made, as the cron job says it.
     pub schedule: String,
 }
 
 impl<'a> Run<'a> {
-    pub fn create(ctx: &'a Context, scenario: &'static str, how: How) -> Result<Self> {
-        let (stamp, folder) = runs::create(ctx, scenario)?;
+    pub fn create(ctx: &'a Context, scenario: ScenarioName, how: How) -> Result<Self> {
+        let (stamp, folder) = runs::create(ctx, scenario.word())?;
         Ok(Self {
             ctx,
             scenario,

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Death, Engine, Facts, JobOutcome, JobSource, Speaker, Volume};
+use super::{Death, Engine, EngineName, Facts, JobOutcome, JobSource, Speaker, Volume};
 use crate::check::Check;
 use crate::context::Context;
 use crate::engine::{CRON_JOB, DEPLOYMENT, RESTORE_JOB};
@@ -38,9 +38,6 @@ use crate::tools::kubectl;
 use crate::tools::toolbox::{self, Found};
 use crate::wait;
 use site::{Blueprint, Site};
-
-/// As in `--engine`, in results, and in the names of this engine's own state.
-pub const NAME: &str = "k3d";
 
 pub struct K3dEngine {
     site: Site,
@@ -116,8 +113,8 @@ impl K3dEngine {
 }
 
 impl Engine for K3dEngine {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> EngineName {
+        EngineName::K3d
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -130,7 +130,7 @@ impl Site {
 
     /// What is applied in the place of the lab's manifests, where anything is.
     pub fn stands_for_the_manifests(&self) -> Option<PathBuf> {
-        let other = substitute::path(&self.ctx.lab.root, super::NAME);
+        let other = substitute::path(&self.ctx.lab.root, crate::engine::EngineName::K3d);
         (self.plan.manifests == manifests::FOLDER && other.is_dir()).then_some(other)
     }
 

@@ -1,0 +1,297 @@
+//! The names that results on disk, options and texts share. Each word stands
+//! here once; it is what is written, read, shown and asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Error, IntoDeserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Fewer values than this have no 95th percentile but their maximum.
+pub const LEAST_FOR_P95: usize = 20;
+
+/// An enum of words, each with the one way to write it.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$note:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$note])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = serde::de::value::Error;
+
+            /// # Errors
+            /// The word is none of these; the message lists them.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::deserialize(text.into_deserializer())
+            }
+        }
+    };
+}
+
+words! {
+    /// A disaster.
+    ScenarioName {
+        PodCrash = "pod-crash",
+        VolumeLoss = "volume-loss",
+        DatabaseCorrupt = "database-corrupt",
+        BadDelete = "bad-delete",
+        BackupPoisoned = "backup-poisoned",
+        BackupVolumeLoss = "backup-volume-loss",
+        DiskFull = "disk-full",
+        RestoreKilled = "restore-killed",
+        NodeLoss = "node-loss",
+        ClusterLoss = "cluster-loss",
+        ForeignDelete = "foreign-delete",
+    }
+}
+
+words! {
+    /// Where the pods run.
+    EngineName {
+        Local = "local",
+        K3d = "k3d",
+    }
+}
+
+words! {
+    /// How the data are protected, as `/status` says it.
+    Protection {
+        /// Snapshots alone, as in the original workshop.
+        Snapshot = "snapshot",
+        /// Snapshots, and each transaction in the journal before its commit.
+        Journal = "journal",
+    }
+}
+
+words! {
+    /// A part of the time without service.
+    PhaseName {
+        /// Until the first failed request was noticed.
+        Detected = "detected",
+        /// Until a person had decided what to do.
+        Decided = "decided",
+        /// Until volumes and replicas existed again.
+        Provisioned = "provisioned",
+        /// Until there was room again.
+        Freed = "freed",
+        /// Until the data were back.
+        Restored = "restored",
+        /// Until writes were acknowledged and really there.
+        Serving = "serving",
+    }
+}
+
+words! {
+    /// A limit of `lab.toml`.
+    ObjectiveName {
+        RpoRows = "rpo_rows",
+        RpoSeconds = "rpo_seconds",
+        RtoSeconds = "rto_seconds",
+    }
+}
+
+words! {
+    /// How a replica is made to die.
+    Death {
+        /// No warning: its processes are killed.
+        Hard = "hard",
+        /// Asked to stop, as a node being drained does.
+        Graceful = "graceful",
+    }
+}
+
+words! {
+    /// What a restore point is good for.
+    PointStatus {
+        Verified = "verified",
+        Quarantined = "quarantined",
+        Foreign = "foreign",
+        Damaged = "damaged",
+        /// Kept by a restore, of what was there before it.
+        Safety = "safety",
+    }
+}
+
+words! {
+    /// What a figure of a drill is counted in.
+    Unit {
+        Rows = "rows",
+        Seconds = "s",
+        Requests = "requests",
+    }
+}
+
+/// What a drill states the spread of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    Lost,
+    RpoSeconds,
+    RtoSeconds,
+    Failed,
+    ProtectedSeconds,
+    Phase(PhaseName),
+}
+
+/// Before the name of a phase.
+const PHASE: &str = "phase ";
+
+impl Quantity {
+    const PLAIN: [(Self, &str); 5] = [
+        (Self::Lost, "lost"),
+        (Self::RpoSeconds, "rpo_seconds"),
+        (Self::RtoSeconds, "rto_seconds"),
+        (Self::Failed, "failed"),
+        (Self::ProtectedSeconds, "protected_seconds"),
+    ];
+
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Lost => Unit::Rows,
+            Self::Failed => Unit::Requests,
+            _ => Unit::Seconds,
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Phase(phase) = self {
+            return write!(f, "{PHASE}{phase}");
+        }
+        let plain = Self::PLAIN.iter().find(|(one, _)| one == self);
+        f.pad(plain.map_or("", |(_, word)| word))
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = serde::de::value::Error;
+
+    /// # Errors
+    /// There is no such quantity.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(phase) = text.strip_prefix(PHASE) {
+            return Ok(Self::Phase(phase.parse()?));
+        }
+        let plain = Self::PLAIN.iter().find(|(_, word)| *word == text);
+        let unknown = || Error::custom(format!("a drill has no quantity {text:?}"));
+        plain.map(|(one, _)| *one).ok_or_else(unknown)
+    }
+}
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(Error::custom)
+    }
+}
+
+/// A word of a result, read: one that is known here, or what another version
+/// has written, to be shown as it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Read<T> {
+    Known(T),
+    Other(String),
+}
+
+impl<T> Default for Read<T> {
+    fn default() -> Self {
+        Self::Other(String::new())
+    }
+}
+
+impl<T: PartialEq> PartialEq<T> for Read<T> {
+    fn eq(&self, other: &T) -> bool {
+        matches!(self, Self::Known(known) if known == other)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Read<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(known) => known.fmt(f),
+            Self::Other(text) => f.pad(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Results on disk have these names; a change would orphan them.
+    #[test]
+    fn words_are_written_as_results_have_them() {
+        let words = |all: &[&str]| all.join(" ");
+        let names: Vec<&str> = ScenarioName::ALL.iter().map(|one| one.word()).collect();
+        assert_eq!(
+            words(&names),
+            "pod-crash volume-loss database-corrupt bad-delete backup-poisoned \
+             backup-volume-loss disk-full restore-killed node-loss cluster-loss foreign-delete"
+        );
+        let names: Vec<&str> = PhaseName::ALL.iter().map(|one| one.word()).collect();
+        assert_eq!(
+            words(&names),
+            "detected decided provisioned freed restored serving"
+        );
+        assert_eq!(written(&Protection::Journal), "\"journal\"");
+        assert_eq!(written(&EngineName::K3d), "\"k3d\"");
+        assert_eq!(written(&ObjectiveName::RpoRows), "\"rpo_rows\"");
+        assert_eq!(written(&Death::Graceful), "\"graceful\"");
+        assert_eq!(
+            written(&Quantity::Phase(PhaseName::Restored)),
+            "\"phase restored\""
+        );
+    }
+
+    fn written(value: &impl Serialize) -> String {
+        serde_json::to_string(value).unwrap()
+    }
+
+    #[test]
+    fn a_word_is_read_as_it_is_written() {
+        for name in ScenarioName::ALL {
+            assert_eq!(name.to_string().parse(), Ok(*name));
+        }
+        for quantity in Quantity::PLAIN.map(|(one, _)| one) {
+            assert_eq!(quantity.to_string().parse(), Ok(quantity));
+        }
+        assert_eq!("phase freed".parse(), Ok(Quantity::Phase(PhaseName::Freed)));
+        let said = "volume".parse::<ScenarioName>().unwrap_err().to_string();
+        assert!(said.contains("volume-loss"), "{said}");
+    }
+
+    #[test]
+    fn a_word_of_another_version_is_kept_as_it_is() {
+        let read = |text: &str| serde_json::from_str::<Read<PhaseName>>(text).unwrap();
+        assert_eq!(read("\"serving\""), PhaseName::Serving);
+        assert_eq!(read("\"dreamt\""), Read::Other("dreamt".into()));
+        assert_eq!(read("\"dreamt\"").to_string(), "dreamt");
+        assert_ne!(read("\"dreamt\""), PhaseName::Serving);
+    }
+}
