@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::EngineChoice;
+use crate::copy;
 use crate::engine::Speaker;
 use terms::Protection;
 
@@ -98,7 +99,8 @@ pub enum Command {
     Prune,
     /// Write a checked copy of the whole database into one file, to be kept elsewhere
     Export {
-        /// Which file; one that exists is replaced only after a yes
+        /// Which file, or `-` for standard output; a file that exists is replaced only after a
+        /// yes, a pipe or a device is written into, and a link is followed
         #[arg(value_parser = text_path)]
         file: PathBuf,
     },
@@ -358,6 +360,11 @@ fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
 }
 
 impl Command {
+    /// What it is for goes to standard output, so no word may.
+    pub fn fills_standard_output(&self) -> bool {
+        matches!(self, Self::Export { file } if copy::is_standard_output(file))
+    }
+
     /// The supervisor of the local engine outlives what its terminal says.
     pub fn is_supervisor(&self) -> bool {
         matches!(

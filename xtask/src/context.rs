@@ -32,6 +32,7 @@ impl Context {
         Voice {
             json: options.json,
             verbose: options.verbose,
+            aside: false,
         }
     }
 

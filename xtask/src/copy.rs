@@ -2,8 +2,10 @@
 //! checked, and made the database of a lab, which may have to be built first.
 //! The package alone knows what is in it.
 
-use std::fs::{self, File};
-use std::os::unix::fs::OpenOptionsExt;
+mod part;
+mod target;
+
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -12,10 +14,12 @@ use serde::Deserialize;
 use crate::app::{self, Plan, Restored, Said};
 use crate::context::{Context, insist_on_text};
 use crate::engine::{self, Engine};
-use crate::exec::{Piped, quote_path};
+use crate::exec::Piped;
 use crate::failure::Failure;
 use crate::manifests::substitute;
 use crate::wait;
+use part::Part;
+pub use target::{Target, is_standard_output};
 
 /// The key in k8s/ that says how many serve.
 const REPLICAS: &str = "replicas";
@@ -82,29 +86,6 @@ fn unusable(message: String) -> Failure {
     Failure::usage(message).next("cargo xtask export FILE writes one")
 }
 
-/// Refuses a name under which no copy could be written, before anything else is
-/// done.
-pub fn insist_on_room_for_a_name(ctx: &Context, path: &Path) -> Result<()> {
-    let name = path.display();
-    if path.is_dir() {
-        return Err(Failure::usage(format!("{name} is a folder"))
-            .next("name a file in it: cargo xtask export FILE")
-            .into());
-    }
-    let folder = folder(path);
-    if !folder.is_dir() {
-        return Err(
-            Failure::usage(format!("there is no folder {}", folder.display()))
-                .next(format!("mkdir -p {}", quote_path(folder)))
-                .into(),
-        );
-    }
-    if path.exists() {
-        ctx.confirm(&format!("{name} exists and would be replaced."))?;
-    }
-    Ok(())
-}
-
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -112,64 +93,22 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Writes a copy of the database as it is now, checks it, and only then gives
-/// it its name; `None` in a dry run.
-pub fn export(ctx: &Context, engine: &dyn Engine, path: &Path) -> Result<Option<Copy>> {
+/// Writes a copy of the database as it is now, checks it, and only then hands
+/// it over; `None` in a dry run.
+pub fn export(ctx: &Context, engine: &dyn Engine, target: &Target) -> Result<Option<Copy>> {
     if ctx.exec.dry_run() {
-        engine.stream(&["export"], Piped::Into(absolute(path)?))?;
+        engine.stream(&["export"], Piped::Into(target.path()))?;
         return Ok(None);
     }
-    let part = Part::create(&absolute(path)?)?;
+    let part = Part::create(&target.workshop(ctx)?)?;
     let output = engine.stream(&["export"], Piped::Into(part.path.clone()))?;
     let output = output.context("an export has an end")?;
     if !output.status.success() {
         return Err(app::refusal(&output, "export").into());
     }
     let copy = check(ctx, &part.path)?.value;
-    part.publish(path)?;
+    target.take(part)?;
     Ok(Some(copy))
-}
-
-/// A copy on its way to its name; removed unless it gets there.
-struct Part {
-    path: PathBuf,
-}
-
-impl Part {
-    /// Whoever can read it has the data: that is its owner alone.
-    fn create(target: &Path) -> Result<Self> {
-        let mut name = target.as_os_str().to_owned();
-        name.push(".part");
-        let path = PathBuf::from(name);
-        let unwritable = |error: std::io::Error| {
-            Failure::tool(format!("writing {}: {error}", path.display()))
-                .next("name a file in a folder of yours: cargo xtask export FILE")
-        };
-        if path.symlink_metadata().is_ok() {
-            // Of an export that was killed.
-            fs::remove_file(&path).map_err(unwritable)?;
-        }
-        let mut options = File::options();
-        options.write(true).create_new(true).mode(0o600);
-        options.open(&path).map_err(unwritable)?;
-        Ok(Self { path })
-    }
-
-    fn publish(self, target: &Path) -> Result<()> {
-        fs::rename(&self.path, target)
-            .with_context(|| format!("giving {} its name", target.display()))?;
-        let folder = folder(target);
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .with_context(|| format!("making the name in {} durable", folder.display()))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // Gone already where it got its name.
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
 /// What adopting a copy would gain and lose; changes nothing.

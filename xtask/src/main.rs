@@ -39,7 +39,10 @@ use ui::{Ui, Voice};
 
 fn main() -> ExitCode {
     let cli = parse().unwrap_or_else(|error| wrong_use(&error));
-    let ui = Ui::new(Context::voice(&cli.options));
+    let ui = Ui::new(Voice {
+        aside: !cli.options.dry_run && cli.command.fills_standard_output(),
+        ..Context::voice(&cli.options)
+    });
     match run(cli, &ui).and_then(|()| ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -62,7 +65,7 @@ fn wrong_use(error: &clap::Error) -> ! {
         let failure = failure::Failure::usage(said.trim_start_matches("error: "));
         Ui::new(Voice {
             json: true,
-            verbose: false,
+            ..Voice::default()
         })
         .complain(&failure.next("cargo xtask --help").into());
     }

@@ -4,7 +4,9 @@
 
 mod table;
 
+use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,8 @@ use crate::{failure, wait};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Voice {
     pub json: bool,
+    /// Standard output is for an exported copy: every word goes to standard error.
+    pub aside: bool,
     pub verbose: bool,
 }
 
@@ -79,7 +83,7 @@ impl Ui {
 
     /// A line of the result, for people.
     pub fn say(&self, line: &str) {
-        if self.json() {
+        if self.json() || self.0.voice.aside {
             self.err(line);
         } else {
             self.out(line);
@@ -278,6 +282,15 @@ impl Ui {
             None => write(),
         }
     }
+}
+
+/// Standard output itself, for what is no text.
+pub fn standard_output() -> std::io::Result<File> {
+    Ok(File::from(std::io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+pub fn standard_output_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
 }
 
 /// A step under way. Dropped unfinished, it says that it did not finish.

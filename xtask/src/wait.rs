@@ -85,6 +85,12 @@ pub const PAGE_SHOWN: Wait = wait(
     100,
     "cargo xtask --lab image status",
 );
+pub const COPY_TAKEN: Wait = wait(
+    "the copy to be taken at the other end",
+    900,
+    10,
+    "cargo xtask export FILE",
+);
 pub const ANSWER: Wait = wait("an answer", 600, 20, "add --yes to the same command");
 pub const READER: Wait = wait(
     "the reader to go on",

@@ -181,27 +181,33 @@ fn where_no_copy_can_be_written_none_is_begun() {
 fn an_export_that_does_not_end_well_leaves_no_file() {
     let lab = TestLab::new("copies-cut-off");
     lab.json(&["add", "kept"]);
-    let file = beside(&lab, "tar");
-    let part = beside(&lab, "tar.part");
+    let folder = lab.root.join("kept");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("copy.tar");
+    // Of a name that nobody else would use, in the same folder.
+    let begun = || {
+        let all = fs::read_dir(file.parent().unwrap()).unwrap();
+        let all = all.map(|entry| entry.unwrap());
+        let ours = |name: &str| name.starts_with(".atelier-pra-") && name.ends_with(".part");
+        let mut parts = all.filter(|entry| ours(&entry.file_name().to_string_lossy()));
+        parts.any(|part| part.metadata().is_ok_and(|found| found.len() > 0))
+    };
     let name = file.to_str().unwrap();
 
     let writes = "out.write(_header(_DATABASE, content[\"bytes\"], content))";
     let slowly = "out.flush(); import time; time.sleep(60)";
     lab.edit("app/pra/archive.py", writes, slowly);
     let mut export = lab.spawn(&["export", name]);
-    support::await_some("the copy to begin", || {
-        let begun = fs::metadata(&part).is_ok_and(|found| found.len() > 0);
-        begun.then_some(())
-    });
+    support::await_some("the copy to begin", || begun().then_some(()));
     assert!(!file.exists());
     assert_eq!(interrupt(&mut export), Some(130));
-    assert!(!file.exists() && !part.exists());
+    assert!(!file.exists() && !begun());
 
     // It ends without an error, and yet not whole: reading it back finds that.
     lab.edit("app/pra/archive.py", slowly, "return");
     let said = lab.fails(1, &["export", name]);
     assert!(said.contains("cut off"), "{said}");
-    assert!(!file.exists() && !part.exists());
+    assert!(!file.exists() && !begun());
 
     lab.edit(
         "app/pra/archive.py",

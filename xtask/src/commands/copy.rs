@@ -11,18 +11,18 @@ use crate::app::{Restored, Said};
 use crate::commands::restore::warn;
 use crate::commands::{consent, setup};
 use crate::context::Context;
-use crate::copy::{self, Copy};
+use crate::copy::{self, Copy, Target};
 use crate::engine::{self, Engine};
 use crate::exec::quote_path;
 use crate::protected::{self, Protected};
 use crate::scenario::mark;
 
 pub fn export(ctx: &Context, file: &Path) -> Result<()> {
-    copy::insist_on_room_for_a_name(ctx, file)?;
+    let target = Target::choose(ctx, file)?;
     let _lock = ctx.lock("export")?;
     let engine = setup::bring_up(ctx)?;
     let step = ctx.ui.step("export");
-    let copy = copy::export(ctx, engine.as_ref(), file)?;
+    let copy = copy::export(ctx, engine.as_ref(), &target)?;
     let Some(copy) = copy else {
         step.done("shown");
         return Ok(());
@@ -46,8 +46,10 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
          it survives this machine only on another one.",
         copy.created
     ));
-    ctx.ui
-        .say(&format!("  next: cargo xtask adopt {}", quote_path(file)));
+    if matches!(target, Target::File { .. }) {
+        let next = format!("  next: cargo xtask adopt {}", quote_path(file));
+        ctx.ui.say(&next);
+    }
     Ok(())
 }
 

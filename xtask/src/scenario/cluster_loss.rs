@@ -9,7 +9,7 @@ use terms::PhaseName;
 
 use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::copy;
+use crate::copy::{self, Target};
 use crate::engine::Engine;
 use crate::exec::quote;
 use crate::failure::{self, Failure};
@@ -54,7 +54,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Whole, since what is pasted may change its folder on the way.
     let file = std::path::absolute("copy.tar").context("reading the current folder")?;
-    copy::export(ctx, engine, &file)?;
+    copy::export(ctx, engine, &Target::new_file(&file))?;
     engine.down()?;
     let adopt = format!("cargo xtask adopt {}", quote(&file.to_string_lossy()));
     ctx.exec.change(&adopt);
@@ -72,7 +72,7 @@ fn course(
     let exported = Cell::new(0.0);
     let export = |ctx: &Context, engine: &dyn Engine| {
         exported.set(ledger.now());
-        copy::export(ctx, engine, file).map(|_| ())
+        copy::export(ctx, engine, &Target::new_file(file)).map(|_| ())
     };
     let (course, mut unfinished) = Course::begin(run, engine, ledger, "exported copy", export)?;
     unfinished.comes_back_from(file)?;

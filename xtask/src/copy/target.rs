@@ -1,0 +1,197 @@
+//! Where an exported copy goes: a file, what takes bytes as they come, or
+//! standard output.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use anyhow::Result;
+
+use super::part::Part;
+use super::{absolute, folder};
+use crate::context::Context;
+use crate::exec::quote_path;
+use crate::failure::Failure;
+use crate::lab;
+use crate::ui;
+use crate::wait;
+
+/// Where a copy goes; nothing is touched before it is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A regular file. A link is followed, and stays a link.
+    File {
+        path: PathBuf,
+        replace: bool,
+    },
+    /// A pipe or a device that takes bytes: it is written into, not replaced.
+    Stream(PathBuf),
+    StandardOutput,
+}
+
+/// Whether standard output is meant.
+pub fn is_standard_output(named: &Path) -> bool {
+    [Path::new("-"), Path::new("/dev/stdout")].contains(&named)
+}
+
+impl Target {
+    /// A file of the lab's own, under a name that nobody else uses.
+    pub fn new_file(path: &Path) -> Self {
+        let path = path.to_owned();
+        Self::File {
+            path,
+            replace: false,
+        }
+    }
+
+    /// What a name stands for, after asking where something would be replaced.
+    ///
+    /// # Errors
+    /// Usage, before anything else is done: nothing can or should be written there.
+    pub fn choose(ctx: &Context, named: &Path) -> Result<Self> {
+        if is_standard_output(named) {
+            return standard_output(ctx);
+        }
+        let name = named.display();
+        match fs::metadata(named) {
+            Ok(found) if found.is_file() => {
+                let path = named.canonicalize()?;
+                let led = if named.is_symlink() {
+                    format!(" (a link to {})", path.display())
+                } else {
+                    String::new()
+                };
+                ctx.confirm(&format!("{name}{led} exists and would be replaced."))?;
+                let path = absolute(&path)?;
+                Ok(Self::File {
+                    path,
+                    replace: true,
+                })
+            }
+            Ok(found) if found.is_dir() => Err(refused(
+                format!("{name} is a folder"),
+                "name a file in it: cargo xtask export FILE",
+            )),
+            Ok(found) if found.file_type().is_fifo() || found.file_type().is_char_device() => {
+                Ok(Self::Stream(absolute(named)?))
+            }
+            Ok(_) => Err(refused(
+                format!("{name} is neither a file nor a pipe: what it holds would be overwritten"),
+                "name a file, or hand the copy on: cargo xtask export - | ...",
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => new_file(named),
+            Err(error) => Err(refused(format!("{name}: {error}"), "name another file")),
+        }
+    }
+
+    /// The folder in which the copy is made and checked.
+    pub fn workshop(&self, ctx: &Context) -> Result<PathBuf> {
+        if let Self::File { path, .. } = self {
+            return Ok(folder(path).to_owned());
+        }
+        ctx.lab.create()?;
+        Ok(ctx.lab.home())
+    }
+
+    /// As a shell would name it.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::File { path, .. } | Self::Stream(path) => path.clone(),
+            Self::StandardOutput => "/dev/stdout".into(),
+        }
+    }
+
+    /// Hands over a copy that is whole.
+    pub fn take(&self, part: Part) -> Result<()> {
+        match self {
+            Self::File { path, replace } => {
+                insist_on_the_same(path, *replace)?;
+                lab::put_in_place(&part.path, path)
+            }
+            Self::Stream(path) => {
+                let path = path.clone();
+                pass(part, move || File::options().write(true).open(path))
+            }
+            Self::StandardOutput => pass(part, ui::standard_output),
+        }
+    }
+}
+
+fn standard_output(ctx: &Context) -> Result<Target> {
+    if ctx.ui.json() {
+        return Err(refused(
+            "standard output cannot hold the copy and the document of --json".to_owned(),
+            "leave one of them out: cargo xtask export -",
+        ));
+    }
+    if ui::standard_output_is_terminal() && !ctx.exec.dry_run() {
+        return Err(refused(
+            "standard output is a terminal, and a copy is no text".to_owned(),
+            "cargo xtask export FILE, or cargo xtask export - | ...",
+        ));
+    }
+    Ok(Target::StandardOutput)
+}
+
+fn new_file(named: &Path) -> Result<Target> {
+    let name = named.display();
+    if let Ok(to) = named.read_link() {
+        return Err(refused(
+            format!("{name} is a link to {}, which is not there", to.display()),
+            "name the file itself: cargo xtask export FILE",
+        ));
+    }
+    let folder = folder(named);
+    if !folder.is_dir() {
+        let next = format!("mkdir -p {}", quote_path(folder));
+        return Err(refused(
+            format!("there is no folder {}", folder.display()),
+            &next,
+        ));
+    }
+    Ok(Target::new_file(&absolute(named)?))
+}
+
+/// Making a copy takes time, and others may use the name meanwhile.
+fn insist_on_the_same(path: &Path, replace: bool) -> Result<()> {
+    let as_it_was = match path.symlink_metadata() {
+        Ok(found) => replace && found.is_file(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    if as_it_was {
+        return Ok(());
+    }
+    let said = format!(
+        "{} became something else meanwhile: nothing was written",
+        path.display()
+    );
+    Err(refused(
+        said,
+        "run the same command again, or name another file",
+    ))
+}
+
+/// Writes into what `open` gives, in a thread: whoever reads at the other end
+/// may never come, and ctrl-C ends the wait.
+fn pass(part: Part, open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Result<()> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let passed =
+            File::open(&part.path).and_then(|mut whole| io::copy(&mut whole, &mut open()?));
+        drop(part);
+        // Nobody listens any more after ctrl-C.
+        let _ = tell.send(passed);
+    });
+    let passed = wait::until(wait::COPY_TAKEN, || Ok(told.try_recv().ok()))?;
+    passed.map_err(|error| {
+        Failure::tool(format!("handing the copy on: {error}"))
+            .next("whoever reads it has to read to its end; then the same command again")
+    })?;
+    Ok(())
+}
+
+fn refused(said: String, next: &str) -> anyhow::Error {
+    Failure::usage(said).next(next).into()
+}
