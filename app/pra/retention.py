@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from pra import fileops, history, identity, locks, points, segments, steady, targets, timelines
+from pra.errors import Damaged
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -202,11 +203,9 @@ def _keep_journal(
         # Soon after a restore another moment of the abandoned future may be wanted.
         for segment in every:
             keep.segments.setdefault(segment.path, 0)
-    # Of two bases one may be bad. Without two, everything from the beginning is needed.
-    usable = list(islice(_usable(where, path, known), 2))
-    keep.points.update((name, None) for name, _ in usable if name)
-    needed = _leading_on(path, usable[-1][1], every, None) if usable else every
-    for segment in [*needed, *_up_to_suspicion(path, bases, known, every)]:
+    names, needed = _way_to_now(where, path, known, every)
+    keep.points.update(dict.fromkeys(names))
+    for segment in needed:
         keep.segments[segment.path] = None
     for segment in _undo_segments(where, path.line[-1], known, every):
         keep.segments[segment.path] = None
@@ -223,32 +222,76 @@ def _bases(path: Path, known: list[Point]) -> list[tuple[str | None, Start]]:
     return found
 
 
-def _usable(where: Layout, path: Path, known: list[Point]) -> Iterator[tuple[str | None, Start]]:
-    """What the latest moment can be built from, the newest first: suspect points as well.
+def _way_to_now(
+    where: Layout, path: Path, known: list[Point], every: list[Segment]
+) -> tuple[list[str], list[Segment]]:
+    """What the latest moment needs: names of points, and the journal that leads on from them.
 
-    Else all of the journal since the last good one would be needed until somebody says that a
-    loss was wanted, and writes would end where the volume does.
+    Of two bases one may be bad. Without two, everything from the beginning is needed. Where
+    points are suspect, all of the journal since the last good ones would be, until somebody says
+    that a loss was wanted, and writes would end where the volume does: two suspect points take
+    its place once it is larger than two of them.
+    """
+    good = list(islice(_usable(where, path, known, ("verified",)), 2))
+    if not good:
+        return [], every
+    whole = _leading_on(path, _start(good[-1]), every, None)
+    usable = list(islice(_usable(where, path, known, ("verified", "quarantined")), 2))
+    suspect = [base for base in usable if base not in good]
+    names = [base.name for base in good if isinstance(base, Point)]
+    if not suspect:
+        return names, whole
+    to_loss = _up_to_suspicion(path, _start(good[-1]), known, every)
+    since = sum(fileops.size(one.path) or 0 for one in whole if one not in to_loss)
+    if since <= 2 * suspect[0].bytes and not _broken(path, to_loss, whole):
+        # The newest one stays: it knows since when.
+        return [*names, suspect[0].name], whole
+    short = [*to_loss, *_leading_on(path, _start(usable[-1]), every, None)]
+    return [*names, *(base.name for base in suspect)], short
+
+
+def _usable(
+    where: Layout, path: Path, known: list[Point], status: tuple[str, ...]
+) -> Iterator[Point | Start]:
+    """Points of a status, and the beginning, that the latest moment can be built from.
+
+    The newest first. What the journal contradicts is none, nor what is suspect without its word.
     """
     for base in targets.base_candidates(path, known, None):
         if isinstance(base, Start):
-            yield None, base
-        elif base.status != "safety" and targets.vouched(where, base):
-            start = targets.start_of(base)
-            # What the journal contradicts is no base: it must not count as one of the two.
-            if history.contradiction(where, start) is None:
-                yield base.name, start
+            yield base
+        elif base.status in status and targets.vouched(where, base):
+            if history.contradiction(where, _start(base)) is None:
+                yield base
+
+
+def _start(base: Point | Start) -> Start:
+    return base if isinstance(base, Start) else targets.start_of(base)
+
+
+def _broken(path: Path, to_loss: list[Segment], whole: list[Segment]) -> bool:
+    """Whether what follows the way to the loss is gone already: the oldest of it goes first."""
+    following = whole[len(to_loss) : len(to_loss) + 1]
+    if not to_loss or not following:
+        return False
+    try:
+        _, scan = segments.read(to_loss[-1])
+    except Damaged:
+        return True
+    scan.read()
+    if following[0].timeline == to_loss[-1].timeline:
+        return scan.state.seq + 1 < following[0].first
+    limits = {one.number: path.limit(at) for at, one in enumerate(path.line)}
+    return scan.state.seq < limits[to_loss[-1].timeline].seq
 
 
 def _up_to_suspicion(
-    path: Path, bases: list[tuple[str | None, Start]], known: list[Point], every: list[Segment]
+    path: Path, second: Start, known: list[Point], every: list[Segment]
 ) -> list[Segment]:
     """What leads from the second-newest good point to the first suspect one behind it.
 
     In between is what somebody may want to take back, to the very transaction.
     """
-    if not bases:
-        return every
-    _, second = bases[:2][-1]
     suspect = [
         point.manifest.get("suspect_since", start.place.seq)
         for point in known

@@ -44,7 +44,7 @@ def work_on(config, times):
     """Rows that change in their place: much more journal than the volume holds."""
     events = Events(config)
     for number in range(times):
-        run(events, "UPDATE events SET message = hex(randomblob(1000))")
+        run(events, "UPDATE events SET message = hex(randomblob(1000)) WHERE id <= 201")
         if number % 5 == 4:
             assert backup.run(config).status == "quarantined"
 
@@ -59,6 +59,29 @@ def test_a_loss_that_nobody_accepts_stops_no_write(small, where, purged):
     assert rows(where) == live, "every write that was acknowledged"
     base = points.find(points.scan(where), result["point"])
     assert base.status == "quarantined"
+
+
+def test_suspect_points_stay_only_where_they_spare_more_than_they_take(small, where, purged):
+    """Rows that are added are as large in the journal as in a point."""
+    events = Events(small)
+    for number in range(15):
+        add(events, 5)
+        if number % 5 == 4:
+            backup.run(small)
+    suspects = [point.name for point in points.scan(where) if point.status == "quarantined"]
+    config = small._replace(keep_mib=0)
+    gone = retention.run(config, dry_run=True)
+    assert set(gone["removed"]) == set(suspects[1:])
+    assert gone["segments"] == 0
+    work_on(small, 60)
+    gone = retention.run(config, dry_run=True)
+    left = [point for point in points.scan(where) if point.name not in gone["removed"]]
+    assert [point.status for point in left[:2]] == ["quarantined", "quarantined"]
+    live = rows(where)
+    retention.run(config, dry_run=False)
+    lose_data(where)
+    bring(small)
+    assert rows(where) == live
 
 
 def test_what_led_to_the_loss_can_still_be_taken_back(small, where, purged):
