@@ -7,11 +7,20 @@ point that undo needs, safety points younger than their keep time. Age is steady
 clock that jumps removes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable
 
-from pra import fileops, history, identity, locks, points, segments, steady, targets, timelines
-from pra.errors import Damaged
+from pra import (
+    fileops,
+    history,
+    identity,
+    locks,
+    points,
+    segments,
+    steady,
+    targets,
+    timelines,
+    ways,
+)
 from pra.history import Path, Start
 from pra.layout import Layout
 from pra.points import Point
@@ -98,7 +107,7 @@ def way(
     keep = Keep()
     keep.points = dict.fromkeys(filter(None, names))
     if path and start and end:
-        for segment in _leading_on(path, start, segments.listing(where), end.place.seq):
+        for segment in ways.leading_on(path, start, segments.listing(where), end.place.seq):
             keep.segments[segment.path] = None
     return keep
 
@@ -195,7 +204,7 @@ def _keep_journal(
     # Any moment since the oldest of the last points: not all of the hours and weeks.
     for name, start in bases[: settings.keep_last]:
         if name in keep.points:
-            for segment in _leading_on(path, start, every, None):
+            for segment in ways.leading_on(path, start, every, None):
                 keep.segments.setdefault(segment.path, 0)
     live = path.line[-1]
     young = steady.now(known) - live.steady < settings.keep_safety_hours * HOUR
@@ -203,7 +212,7 @@ def _keep_journal(
         # Soon after a restore another moment of the abandoned future may be wanted.
         for segment in every:
             keep.segments.setdefault(segment.path, 0)
-    names, needed = _way_to_now(where, path, known, every)
+    names, needed = ways.to_now(where, path, known, every)
     keep.points.update(dict.fromkeys(names))
     for segment in needed:
         keep.segments[segment.path] = None
@@ -222,85 +231,6 @@ def _bases(path: Path, known: list[Point]) -> list[tuple[str | None, Start]]:
     return found
 
 
-def _way_to_now(
-    where: Layout, path: Path, known: list[Point], every: list[Segment]
-) -> tuple[list[str], list[Segment]]:
-    """What the latest moment needs: names of points, and the journal that leads on from them.
-
-    Of two bases one may be bad. Without two, everything from the beginning is needed. Where
-    points are suspect, all of the journal since the last good ones would be, until somebody says
-    that a loss was wanted, and writes would end where the volume does: two suspect points take
-    its place once it is larger than two of them.
-    """
-    good = list(islice(_usable(where, path, known, ("verified",)), 2))
-    if not good:
-        return [], every
-    whole = _leading_on(path, _start(good[-1]), every, None)
-    usable = list(islice(_usable(where, path, known, ("verified", "quarantined")), 2))
-    suspect = [base for base in usable if base not in good]
-    names = [base.name for base in good if isinstance(base, Point)]
-    if not suspect:
-        return names, whole
-    to_loss = _up_to_suspicion(path, _start(good[-1]), known, every)
-    since = sum(fileops.size(one.path) or 0 for one in whole if one not in to_loss)
-    if since <= 2 * suspect[0].bytes and not _broken(path, to_loss, whole):
-        # The newest one stays: it knows since when.
-        return [*names, suspect[0].name], whole
-    short = [*to_loss, *_leading_on(path, _start(usable[-1]), every, None)]
-    return [*names, *(base.name for base in suspect)], short
-
-
-def _usable(
-    where: Layout, path: Path, known: list[Point], status: tuple[str, ...]
-) -> Iterator[Point | Start]:
-    """Points of a status, and the beginning, that the latest moment can be built from.
-
-    The newest first. What the journal contradicts is none, nor what is suspect without its word.
-    """
-    for base in targets.base_candidates(path, known, None):
-        if isinstance(base, Start):
-            yield base
-        elif base.status in status and targets.vouched(where, base):
-            if history.contradiction(where, _start(base)) is None:
-                yield base
-
-
-def _start(base: Point | Start) -> Start:
-    return base if isinstance(base, Start) else targets.start_of(base)
-
-
-def _broken(path: Path, to_loss: list[Segment], whole: list[Segment]) -> bool:
-    """Whether what follows the way to the loss is gone already: the oldest of it goes first."""
-    following = whole[len(to_loss) : len(to_loss) + 1]
-    if not to_loss or not following:
-        return False
-    try:
-        _, scan = segments.read(to_loss[-1])
-    except Damaged:
-        return True
-    scan.read()
-    if following[0].timeline == to_loss[-1].timeline:
-        return scan.state.seq + 1 < following[0].first
-    limits = {one.number: path.limit(at) for at, one in enumerate(path.line)}
-    return scan.state.seq < limits[to_loss[-1].timeline].seq
-
-
-def _up_to_suspicion(
-    path: Path, second: Start, known: list[Point], every: list[Segment]
-) -> list[Segment]:
-    """What leads from the second-newest good point to the first suspect one behind it.
-
-    In between is what somebody may want to take back, to the very transaction.
-    """
-    suspect = [
-        point.manifest.get("suspect_since", start.place.seq)
-        for point in known
-        if point.status == "quarantined" and (start := targets.start_of(point))
-        if start.place.seq > second.place.seq and path.index_of(start) is not None
-    ]
-    return _leading_on(path, second, every, min(suspect, default=None))
-
-
 def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]):
     """What leads from the safety point of the last restore to what it replaced."""
     safety = next((point for point in known if point.name == live.safety), None)
@@ -309,28 +239,7 @@ def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]
         return []
     abandoned = timelines.read(where, live.left.timeline)
     path = history.path_to(where, abandoned)
-    return _leading_on(path, start, every, live.left.seq)
-
-
-def _leading_on(
-    path: Path, start: Start, every: Iterable[Segment], until: int | None
-) -> list[Segment]:
-    """The segments of a path that hold anything behind ``start`` (up to ``until``)."""
-    index = path.index_of(start)
-    if index is None:
-        return []
-    found = []
-    for at in range(index, len(path.line)):
-        limit = path.limit(at)
-        last = until if limit is None else limit.seq
-        own = [segment for segment in every if segment.timeline == path.line[at].number]
-        for position, segment in enumerate(own):
-            following = own[position + 1] if position + 1 < len(own) else None
-            ends_before = at == index and following and following.first <= start.place.seq
-            begins_after = last is not None and segment.first > last
-            if not ends_before and not begins_after:
-                found.append(segment)
-    return found
+    return ways.leading_on(path, start, every, live.left.seq)
 
 
 def _fit(limit: int, keep: Keep, sizes: dict[str, int], every: list[Segment]) -> None:
