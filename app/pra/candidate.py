@@ -107,9 +107,7 @@ def build(
         return _from_copy(where, goal.copy, number, timer)
     if goal.point:
         return _from_point(where, goal.point, number, force, timer)
-    candidate = _base(where, known, goal, number, timer)
-    with sqlite.errors(f"restoring {goal.label}"):
-        _replay(candidate, goal, force, known)
+    candidate = _replayed(where, known, goal, number, force, timer)
     _note_doubt(candidate, goal)
     timer.lap("build")
     return candidate
@@ -186,10 +184,44 @@ def _from_copy(where: Layout, copy: "Copy", number: int, timer: Timer) -> Candid
     return Candidate(path, None, None)
 
 
-def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Timer) -> Candidate:
-    """Copy the nearest base that is sound."""
+def _replayed(
+    where: Layout, known: list[Point], goal: Goal, number: int, force: bool, timer: Timer
+) -> Candidate:
+    """The nearest base that is sound and that the journal fits, with the journal replayed onto it.
+
+    A base can have been made of rows that had gone bad before, with nothing to tell by then:
+    the journal, which says what was there, does not fit it. An older one may be good.
+    """
     skipped: list[dict] = []
-    for base in targets.base_candidates(goal.path, known, goal.until):
+    while True:
+        candidate = _base(where, known, goal, number, timer, skipped)
+        try:
+            with sqlite.errors(f"restoring {goal.label}"):
+                _replay(candidate, goal, force, known)
+            return candidate
+        except replay.Misfit as error:
+            if candidate.base is None:
+                raise
+            _skip(skipped, candidate.base, error.happened)
+
+
+def _skip(skipped: list[dict], name: str, reason: str) -> None:
+    skipped.append({"name": name, "reason": reason})
+    print(f"pra: {name} is skipped: {reason}", file=sys.stderr)
+
+
+def _base(
+    where: Layout,
+    known: list[Point],
+    goal: Goal,
+    number: int,
+    timer: Timer,
+    skipped: list[dict],
+) -> Candidate:
+    """Copy the nearest base that is sound and none of the skipped."""
+    bad = [entry["name"] for entry in skipped]
+    left = [point for point in known if point.name not in bad]
+    for base in targets.base_candidates(goal.path, left, goal.until):
         if isinstance(base, Start):
             path = generations.folder(where, number)
             generations.write_empty(path)
@@ -202,8 +234,7 @@ def _base(where: Layout, known: list[Point], goal: Goal, number: int, timer: Tim
             path, rows = _copy_verified(where, base, number, False, timer)
             return Candidate(path, base.name, targets.start_of(base), rows, skipped=skipped)
         except (Damaged, Refused) as error:
-            skipped.append({"name": base.name, "reason": error.happened})
-            print(f"pra: {base.name} is skipped: {error.happened}", file=sys.stderr)
+            _skip(skipped, base.name, error.happened)
     reasons = "; ".join(f"{entry['name']}: {entry['reason']}" for entry in skipped)
     raise Refused(
         f"restoring {goal.label}",

@@ -16,6 +16,10 @@ _DOING = "replaying the journal"
 BATCH_BYTES = 3 << 20
 
 
+class Misfit(Damaged):
+    """The transactions do not fit the rows that are there."""
+
+
 class Replay:
     """Transactions on their way into a database.
 
@@ -31,7 +35,7 @@ class Replay:
         """Apply every transaction, combined in batches.
 
         Raises:
-            Damaged: one does not fit the database.
+            Misfit: one does not fit the database.
             PraError: what the iteration raises; the runs before it are applied.
         """
         wanted = schema.schema_hash(self.conn)
@@ -76,12 +80,12 @@ class _Batch:
         """Change the rows.
 
         Raises:
-            Damaged: the changes do not fit.
+            Misfit: the changes do not fit.
         """
         try:
             apsw.Changeset.apply(self._builder.output(), conn)
         except (apsw.AbortError, apsw.ConstraintError) as error:
-            raise Damaged(
+            raise Misfit(
                 _DOING,
                 f"transactions {self._first} to {self.last.seq} do not fit ({error})",
                 "restore a point without the journal: python -m pra restore NAME",

@@ -8,7 +8,20 @@ import pytest
 from conftest import APP, pra
 from helpers import add, bring, lose_data, rewrite, rows
 
-from pra import backup, generations, notices, plan, points, settings, sqlite, targets, volumes
+from pra import (
+    backup,
+    copying,
+    generations,
+    manifest,
+    notices,
+    plan,
+    points,
+    settings,
+    sqlite,
+    targets,
+    verify,
+    volumes,
+)
 from pra.errors import Damaged
 from pra.events import Events
 
@@ -119,6 +132,34 @@ def test_a_point_that_rotted_before_it_was_named_is_none(config, where, events, 
     with pytest.raises(Damaged):
         backup.run(config)
     assert points.scan(where) == []
+
+
+def make_rotten(where, point):
+    """What a version without checksums made of a row that had gone bad: all agrees."""
+    conn = sqlite.open_unchecked(where.point(point.name))
+    conn.execute("UPDATE events SET message = 'massage 1' WHERE id = 2")
+    conn.close()
+    content = {**point.manifest, "sha256": copying.sha256(where.point(point.name))}
+    with open(where.manifest(point.name), "wb") as file:
+        file.write(manifest.seal(content))
+
+
+def test_a_base_that_the_journal_does_not_fit_is_passed_over(config, where, events):
+    add(events, 3)
+    good = backup.run(config)
+    add(events, 1)
+    rotten = backup.run(config)
+    events._database.write(
+        "testing", lambda conn: conn.execute("DELETE FROM events WHERE id = 2").fetchall()
+    )
+    live = rows(where)
+    make_rotten(where, rotten)
+    assert verify.fault(where, points.find(points.scan(where), rotten.name)) is None
+    lose_data(where)
+    result = bring(config)
+    assert (result["point"], result["skipped"][0]["name"]) == (good.name, rotten.name)
+    assert "do not fit" in result["skipped"][0]["reason"]
+    assert rows(where) == live
 
 
 #: A connection of its own process, which ends by moving its log into the database.
