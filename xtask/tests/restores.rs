@@ -143,10 +143,10 @@ fn a_job_whose_pod_dies_behind_the_swap_restores_once() {
     assert_eq!(lab.curl("/count")["count"], 2);
     lab.edit(
         "app/pra/restore.py",
-        "    volumes.drop_other_generations(where)\n",
+        "    volumes.drop_replaced(where)\n    work.timer",
         "    import os\n    died = f'{where.backup}/died'\n    if not os.path.exists(died):\n        \
          open(died, 'x').close()\n        os._exit(137)\n    \
-         volumes.drop_other_generations(where)\n",
+         volumes.drop_replaced(where)\n    work.timer",
     );
     let undone = lab.json(&["undo", "--yes"]);
     assert!(lab.root.join(".lab/volumes/pra-backup/died").exists());
