@@ -1,6 +1,7 @@
 """A disk that changes what was written: found by reading, kept out of points, undone."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ from pra import (
     verify,
     volumes,
 )
-from pra.errors import Damaged
+from pra.errors import Damaged, PraError
 from pra.events import Events
 
 
@@ -159,6 +160,22 @@ def test_a_base_that_the_journal_does_not_fit_is_passed_over(config, where, even
     result = bring(config)
     assert (result["point"], result["skipped"][0]["name"]) == (good.name, rotten.name)
     assert "do not fit" in result["skipped"][0]["reason"]
+    assert rows(where) == live
+
+
+def test_where_no_base_fits_the_restore_stops(config, where, events):
+    """Nothing may be guessed: the history begins with that one point."""
+    add(events, 3)
+    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(os.path.realpath(where.link), where.point("app-1700000000.db"))
+    bring(config, "app-1700000000.db")
+    make_rotten(where, points.latest(points.scan(where)))
+    events._database.write(
+        "testing", lambda conn: conn.execute("DELETE FROM events WHERE id = 2").fetchall()
+    )
+    live = rows(where)
+    with pytest.raises(PraError, match="do not fit"):
+        bring(config)
     assert rows(where) == live
 
 
