@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-SUITES = ("kill", "power", "io", "damage", "checks", "load", "destroy", "retry", "year")
+SUITES = ("kill", "power", "io", "damage", "checks", "load", "destroy", "retry", "identity", "year")
 SHOWN = 5
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import apsw
 
+from faults import registry
 from faults.world import Reporter, Rows, World, in_child
-from pra import backup, manifest, points, segments, sqlite, verify, volumes
+from pra import backup, manifest, points, restore, segments, sqlite, targets, verify, volumes
 from pra.errors import Damaged, PraError
 from pra.events import Events
 
@@ -17,17 +18,26 @@ Plant = Callable[[World, random.Random], str]
 
 
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
-    """Every case's name and what went wrong; 500 in the long run, 100 in the short one."""
+    """Every case's name and what went wrong; 850 in the long run, 135 in the short one."""
     template, live = prepare(folder)
     plants = [*POINT_PLANTS, *LIVE_PLANTS, *JOURNAL_PLANTS]
     for number in range(500 if long else 100):
         plant = plants[number % len(plants)]
         seed = rng.randrange(1 << 30)
         yield f"{plant.__name__} (seed {seed})", examine(template, live, plant, seed, folder)
+    plants = [*registry.HARMLESS, *registry.GRAVE]
+    for number in range(350 if long else 35):
+        plant = plants[number % len(plants)]
+        seed = rng.randrange(1 << 30)
+        problem = registry.examine(template, live, plant, seed, folder)
+        yield f"registry, {plant.__name__} (seed {seed})", problem
 
 
 def prepare(folder: str) -> tuple[World, Rows]:
-    """Volumes with three points and a journal behind the last; and their rows."""
+    """Volumes with three points and a journal behind the last; and their rows.
+
+    A write was undone before: another history than the latest is there to be taken.
+    """
     world = World.empty(f"{folder}/template")
 
     def work(reporter: Reporter) -> None:
@@ -36,6 +46,9 @@ def prepare(folder: str) -> tuple[World, Rows]:
         events = Events(world.config)
         for number in range(12):
             events.add(f"row {number}")
+            if number == 0:
+                events.add("BAD")
+                restore.run(world.config, lambda where, known: targets.just_before(where, 2))
             if number in (1, 3, 5):
                 backup.run(world.config)
         reporter.tell("live", world.rows())

@@ -29,7 +29,7 @@ from pra import (
     verify,
     volumes,
 )
-from pra.errors import Damaged, DiskFull, Refused, from_os_error, no_space
+from pra.errors import Damaged, DiskFull, from_os_error, no_space
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -150,11 +150,7 @@ def refuse_unready(where: Layout) -> None:
         raise volumes.missing(where, _DOING)
     data, backup = marks.mark_of(where.data), marks.mark_of(where.backup)
     if data is None or backup is None or data.lineage != backup.lineage:
-        raise Refused(
-            _DOING,
-            "database and backup volume do not belong together",
-            "mount the volumes that were initialised as a pair, or restore a point",
-        )
+        raise identity.NoPair(_DOING)
 
 
 def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:

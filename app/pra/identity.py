@@ -25,6 +25,17 @@ _LOST = (
 )
 
 
+class NoPair(Refused):
+    """Database and backup volume are not of one history."""
+
+    def __init__(self, doing: str):
+        super().__init__(
+            doing,
+            "database and backup volume do not belong together",
+            f"mount the volumes that were initialised as a pair; or {_WAYS}",
+        )
+
+
 class Elsewhere(Refused):
     """The database is not on the live timeline of its backup volume."""
 
@@ -77,11 +88,7 @@ def refuse_elsewhere(where: Layout, doing: str, here: Position) -> Timeline:
         Damaged: that cannot be told.
     """
     if marks.lineage_of(where.backup) != here.lineage:
-        raise Refused(
-            doing,
-            "database and backup volume do not belong together",
-            f"mount the volumes that were initialised as a pair, or {_WAYS}",
-        )
+        raise NoPair(doing)
     live, mine = timelines.live(where), timelines.read(where, here.timeline)
     if live and live.number == here.timeline:
         return live

@@ -181,10 +181,14 @@ def live(where: Layout) -> Timeline | None:
 
 
 def path_to(where: Layout, timeline: Timeline) -> list[Timeline]:
-    """A timeline and its ancestors, the oldest first."""
+    """A timeline and its ancestors, the oldest first, as far back as their records lead.
+
+    Nothing that is built from a base behind a lost record needs what is before it.
+    """
+    known = {one.number: one for one in readable(where)} if timeline.parent else {}
     path = [timeline]
     while path[0].parent:
-        parent = read(where, path[0].parent.timeline)
+        parent = known.get(path[0].parent.timeline)
         if parent is None or parent.number >= path[0].number:
             break
         path.insert(0, parent)

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from pra import clock, fileops, followed, gate, marks, records, replay, schema, witness
+from pra import clock, fileops, followed, gate, identity, marks, records, replay, schema, witness
 from pra.errors import Damaged, OutcomeUnknown, Refused, StorageError, from_os_error
 from pra.journal import TABLES_CHANGED, Appended, Journal, Mismatch
 from pra.layout import Layout
@@ -125,11 +125,7 @@ class Writer:
         volumes_of = self._where.data, self._where.backup
         marked = volumes_of if self._mode == "required" else volumes_of[:1]
         if here is None or any(self._lineage(volume) != here.lineage for volume in marked):
-            raise Refused(
-                doing,
-                "database and backup volume do not belong together",
-                "mount the volumes that were initialised as a pair, or restore a point",
-            )
+            raise identity.NoPair(doing)
         return here
 
     def _lineage(self, directory: str) -> str | None:

@@ -302,13 +302,29 @@ pub fn take_new_volume(engine: &dyn Engine) -> Result<Said<Taken>> {
     backup_with(engine, Some("--new-volume"))
 }
 
+/// What a restore does only where it is told to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Insist {
+    /// Take what is quarantined or has gaps, too.
+    pub force: bool,
+    /// Fill a data volume without a mark also while another one is served.
+    pub take_over: bool,
+}
+
 /// Restores a target (a point's name, `latest`, a moment, `before:SEQ`,
-/// `undo`) and returns the package's report; `None` in a dry run.
-pub fn restore(engine: &dyn Engine, target: &str, force: bool) -> Result<Option<Said<Restored>>> {
+/// `undo`, `current`) and returns the package's report; `None` in a dry run.
+pub fn restore(
+    engine: &dyn Engine,
+    target: &str,
+    insist: Insist,
+) -> Result<Option<Said<Restored>>> {
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut env = vec![set("PRA_RESTORE_POINT", target)];
-    if force {
+    if insist.force {
         env.push(set("PRA_RESTORE_FORCE", "yes"));
+    }
+    if insist.take_over {
+        env.push(set("PRA_RESTORE_TAKE_OVER", "yes"));
     }
     let outcome = engine.run_job(engine::RESTORE_JOB, &JobSource::Restore { env })?;
     outcome

@@ -212,7 +212,8 @@ pub enum Command {
 #[group(skip)]
 #[command(group(ArgGroup::new("what").required(true)))]
 pub struct RestoreArgs {
-    /// A point's name, or `latest`: the latest verified point with the journal replayed onto it
+    /// A point's name; `latest`: the latest verified point with the journal replayed onto it;
+    /// or `current`: the database that is there, as it is, becomes the live history
     #[arg(group = "what")]
     pub point: Option<String>,
     /// List the points instead: time, age, rows, size, verified or not, and the journal's reach
@@ -234,6 +235,10 @@ pub struct RestoreArgs {
     /// Also what is quarantined or has gaps
     #[arg(long, conflicts_with_all = ["list", "log"])]
     pub force: bool,
+    /// Into a data volume without a mark also while another one is served: its writes are
+    /// refused from then on
+    #[arg(long, conflicts_with_all = ["list", "log", "plan"])]
+    pub take_over: bool,
     /// With --log: those that touched most rows first
     #[arg(long, requires = "log")]
     pub largest: bool,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::app::{self, Point, Restored, Said};
+use crate::app::{self, Insist, Point, Restored, Said};
 use crate::cli::RestoreArgs;
 use crate::commands::{consent, setup};
 use crate::context::Context;
@@ -25,14 +25,18 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if args.plan {
         return plan(ctx, &target, args.force);
     }
-    bring_back(ctx, "restore", &target, args.force)
+    let insist = Insist {
+        force: args.force,
+        take_over: args.take_over,
+    };
+    bring_back(ctx, "restore", &target, insist)
 }
 
 pub fn undo(ctx: &Context, plan_only: bool) -> Result<()> {
     if plan_only {
         return plan(ctx, "undo", false);
     }
-    bring_back(ctx, "undo", "undo", false)
+    bring_back(ctx, "undo", "undo", Insist::default())
 }
 
 /// What `PRA_RESTORE_POINT` is to say. Whatever cannot be a target is refused
@@ -70,7 +74,7 @@ fn check_name(point: &str) -> Result<()> {
         .strip_prefix("app-")
         .and_then(|rest| rest.strip_suffix(".db"));
     let named = stem.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()));
-    if named || point == "latest" {
+    if named || point == "latest" || point == "current" {
         return Ok(());
     }
     Err(
@@ -214,14 +218,14 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
     Ok(())
 }
 
-fn bring_back(ctx: &Context, command: &str, target: &str, force: bool) -> Result<()> {
+fn bring_back(ctx: &Context, command: &str, target: &str, insist: Insist) -> Result<()> {
     let _lock = ctx.lock(command)?;
     let engine = setup::bring_up(ctx)?;
     consent::insist(ctx, engine.as_ref(), &format!("Restoring {target}"), || {
-        app::plan(engine.as_ref(), target, force).map(Some)
+        app::plan(engine.as_ref(), target, insist.force).map(Some)
     })?;
     let step = ctx.ui.step(format!("restore {target}"));
-    let report = app::restore(engine.as_ref(), target, force)?;
+    let report = app::restore(engine.as_ref(), target, insist)?;
     if report.is_some() {
         engine::wait_until_ready(engine.as_ref())?;
     }
@@ -303,7 +307,7 @@ mod tests {
 
     #[test]
     fn only_names_of_points_pass() {
-        for good in ["latest", "app-1763719200.db"] {
+        for good in ["latest", "current", "app-1763719200.db"] {
             check_name(good).unwrap();
         }
         for bad in [

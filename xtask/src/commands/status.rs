@@ -56,6 +56,18 @@ pub fn run(ctx: &Context) -> Result<()> {
     if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
         ctx.ui.say(&format!("Not protected: {why}"));
     }
+    for lost in app
+        .more
+        .get("registry")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let what = lost.as_str().unwrap_or_default();
+        ctx.ui.say(&format!(
+            "Of two copies one is left: {what}\n  next: cargo xtask backup, which writes it again"
+        ));
+    }
     for notice in &app.notices {
         let next = failure::typed(&notice.next);
         ctx.ui.say(&format!("{}\n  next: {next}", notice.what));

@@ -113,7 +113,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
     engine.python(DELETE)?;
     outage::stop_everything(ctx, engine)?;
-    app::restore(engine, "before:SEQ", false)?;
+    app::restore(engine, "before:SEQ", app::Insist::default())?;
     engine.apply()?;
     engine.python(KEEP)?;
     outage::protect(ctx, engine)
@@ -140,7 +140,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         "application stopped, restore to just before it",
         |ctx, engine| {
             outage::stop_everything(ctx, engine)?;
-            app::restore(engine, &target, false)
+            app::restore(engine, &target, app::Insist::default())
         },
     )?;
     let (report, restored) = (done.value, done.ended);

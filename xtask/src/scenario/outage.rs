@@ -215,7 +215,7 @@ pub fn verified_backup(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// The restore job with the latest verified point, journal included.
 pub fn restore_latest(_ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
-    Ok(app::restore(engine, "latest", false)?.map(|said| said.value))
+    Ok(app::restore(engine, "latest", app::Insist::default())?.map(|said| said.value))
 }
 
 /// The workshop's way to stop everything that touches the volumes.

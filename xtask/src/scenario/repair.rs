@@ -82,7 +82,7 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
     (repair.first)(engine, &left)?;
     let target = (repair.target)(engine, &left)?;
     if let Some(target) = &target {
-        app::restore(engine, target, false)?;
+        app::restore(engine, target, app::Insist::default())?;
     }
     engine.suspend_backups(false)?;
     mark::forget(&ctx.lab, engine.name())?;

@@ -53,7 +53,7 @@ fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>>
 /// Begins a restore and ends it with its job.
 fn kill_one(engine: &dyn Engine) -> Result<()> {
     let first = thread::scope(|scope| {
-        let restore = scope.spawn(|| app::restore(engine, "latest", false));
+        let restore = scope.spawn(|| app::restore(engine, "latest", app::Insist::default()));
         wait::until(wait::RESTORE_BEGUN, || {
             let jobs = engine.facts()?.jobs;
             let ours = jobs.iter().find(|job| job.name == engine::RESTORE_JOB);
