@@ -137,8 +137,8 @@ fn inode(folder: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::Cmd;
     use crate::ui::Ui;
-    use std::process::Command;
 
     struct Folders(PathBuf);
 
@@ -170,6 +170,13 @@ mod tests {
         Identity::ensure(lab, &exec).unwrap()
     }
 
+    fn copied(from: &Lab, to: &Lab) {
+        let exec = Exec::new(Ui::quiet(), from.logs(), false);
+        let folders = [from, to].map(|lab| lab.root.to_string_lossy());
+        exec.read(&Cmd::new("cp").args(["-a", &folders[0], &folders[1]]))
+            .unwrap();
+    }
+
     #[test]
     fn it_goes_with_the_folder_and_two_folders_differ() {
         let folders = Folders::new("identity-moved");
@@ -194,12 +201,7 @@ mod tests {
             fs::write(a.state().join(file), "x").unwrap();
         }
         let copy = folders.lab("copy");
-        let copied = Command::new("cp")
-            .arg("-a")
-            .arg(&a.root)
-            .arg(&copy.root)
-            .status();
-        assert!(copied.unwrap().success());
+        copied(&a, &copy);
         assert_eq!(Identity::of(&copy).unwrap(), None);
         assert_eq!(disown(&copy).unwrap(), Some(a.root.clone()));
         assert!(!copy.state().join("deleting-pra").exists());
@@ -209,12 +211,7 @@ mod tests {
         assert_eq!(ensure(&a), mine, "the original is who it was");
         // Also when the original has moved on since.
         let second = folders.lab("second");
-        let copied = Command::new("cp")
-            .arg("-a")
-            .arg(&a.root)
-            .arg(&second.root)
-            .status();
-        assert!(copied.unwrap().success());
+        copied(&a, &second);
         let moved = folders.lab("moved");
         fs::rename(&a.root, &moved.root).unwrap();
         assert_ne!(ensure(&second).id, mine.id);
