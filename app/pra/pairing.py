@@ -39,6 +39,7 @@ def run(settings: Settings) -> Point:
     with locks.maintenance(where, _DOING), locks.writer(where, _DOING):
         _refuse_used(where)
         here = rebase.place(where)
+        rebase.join(where)
         timelines.register(where, timelines.beginning(here))
         timelines.activate(where, here.timeline)
         mode.record(where, settings.journal)

@@ -172,6 +172,16 @@ def move(where: Layout) -> None:
         conn.execute("COMMIT")
 
 
+def join(where: Layout) -> None:
+    """Take the database's place for the end of its journal; needs the writer lock.
+
+    The journal that it left earlier was lost with its volume: what is written unjournaled from
+    now on begins here.
+    """
+    with _live(where) as conn:
+        schema.join_journal(conn)
+
+
 def begin(where: Layout, point: Point) -> None:
     """Let the journal go on from a point just made; needs the writer lock."""
     Journal(where).begin_at(Position(**point.manifest["position"]))

@@ -181,6 +181,11 @@ def left_journal(conn: apsw.Connection) -> tuple[int, str] | None:
     ).fetchone()
 
 
+def join_journal(conn: apsw.Connection) -> None:
+    """Forget where the journal was left: it ends where the database stands."""
+    conn.execute("UPDATE pra_position SET left_seq=NULL, left_hash=NULL, unjournaled_to=NULL")
+
+
 def rebase(conn: apsw.Connection, seq: int) -> None:
     """Move the position to where a new base begins, with the tables as they are now."""
     advance_unjournaled(conn, seq)

@@ -6,8 +6,9 @@ import shutil
 import pytest
 from helpers import add, as_rows, bring, lose_data, rows
 
-from pra import backup, pairing, points, verify
+from pra import backup, pairing, points, rebase, verify
 from pra.errors import NeedsRestore, PraError, Refused
+from pra.events import Events
 
 
 @pytest.fixture
@@ -73,6 +74,25 @@ def test_cut_off_after_the_mark_the_next_backup_ends_the_work(
             pairing.run(config)
     assert backup.run(config).status == "verified"
     added = lost + add(events, 1)
+    lose_data(where)
+    bring(config)
+    assert rows(where) == as_rows(added)
+
+
+def test_what_was_written_without_a_journal_before_and_after_explains_itself(
+    config, where, events, monkeypatch
+):
+    """The journal that was left first went with its volume."""
+    monkeypatch.setattr(rebase, "MAX_BEHIND", 1)
+    added = add(events, 2)
+    off = config._replace(journal="off")
+    plain = Events(off)
+    added += add(plain, 3)
+    shutil.rmtree(where.backup)
+    os.mkdir(where.backup)
+    pairing.run(off)
+    added += add(plain, 3)
+    assert backup.run(config).status == "verified"
     lose_data(where)
     bring(config)
     assert rows(where) == as_rows(added)
