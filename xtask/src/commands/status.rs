@@ -125,7 +125,13 @@ fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Ve
     }
     let suspended = if facts.suspended { ", SUSPENDED" } else { "" };
     let late = app.and_then(|app| overdue(facts, app));
-    let late = late.map_or_else(String::new, |late| format!(", OVERDUE: {late}"));
+    let late = match (late, app) {
+        (Some(late), _) => format!(", OVERDUE: {late}"),
+        (None, None) if facts.running => {
+            ", not known whether they come: the application does not answer".to_owned()
+        }
+        _ => String::new(),
+    };
     rows.push(row(
         "backups",
         &format!("{} (UTC){suspended}{late}", facts.schedule),
