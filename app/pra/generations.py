@@ -3,8 +3,6 @@
 import os
 from typing import NamedTuple
 
-import apsw
-
 from pra import fileops, schema, sqlite
 from pra.layout import Layout
 
@@ -23,21 +21,6 @@ def folder(where: Layout, number: int) -> str:
     fileops.remove_tree(path)
     fileops.make_directory(path)
     return f"{path}/app.db"
-
-
-def place_of(where: Layout, number: int) -> schema.Position | None:
-    """Where the database of a generation stands; None if that cannot be told."""
-    path = f"{where.generation(number)}/app.db"
-    if not fileops.size(path):
-        return None
-    try:
-        conn = sqlite.open_live(path)
-        try:
-            return schema.position(conn)
-        finally:
-            conn.close()
-    except apsw.Error:
-        return None
 
 
 def create_empty(where: Layout, lineage: str, number: int) -> schema.Position:

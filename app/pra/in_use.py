@@ -64,7 +64,8 @@ class Use:
                 fileops.close(self._fd)
             self._pid, self._path = os.getpid(), f"{self._where.uses}/{marks.new_identity()}"
             self._fd = fileops.open_new(self._path)
-            fileops.try_lock(self._fd)
+            # Whoever looks at it just now has the lock for an instant.
+            fileops.wait_for_lock(self._fd)
         fileops.write_all(self._fd, json.dumps(_mine(self._where)).encode())
 
 

@@ -10,6 +10,7 @@ from pra import (
     doubts,
     fileops,
     history,
+    in_use,
     locks,
     points,
     requests,
@@ -26,6 +27,7 @@ from pra.restore import Choice
 from pra.settings import Settings
 from pra.timelines import Branch
 
+_DOING = "planning a restore"
 _ROWS = "SELECT id, ts, message FROM events ORDER BY id"
 
 
@@ -42,13 +44,15 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
         writes on the current timeline that the restored database would lack.
 
     Raises:
-        PraError: the restore would fail the same way.
+        PraError: the restore would fail the same way, or first end the work of another.
     """
     where = settings.layout
     volumes.prepare_backup_volume(where)
-    with locks.maintenance(where, "planning a restore"):
+    with locks.maintenance(where, _DOING):
         backup.sweep(where)
-        requests.finish(where)
+        if not settings.restore_take_over:
+            in_use.refuse(where, _DOING)
+        requests.refuse_unfinished(where, _DOING)
         volumes.drop_unfinished(where)
         known = points.scan(where)
         goal = choose(where, known)
@@ -105,8 +109,7 @@ def _against_current(where: Layout, planned: apsw.Connection) -> tuple[int, int,
     """
     number = volumes.current(where)
     path = f"{where.generation(number)}/app.db" if number is not None else None
-    # Beside an empty database SQLite would delete the -wal: that is one that holds nothing.
-    if path is None or not fileops.size(path):
+    if path is None or not (fileops.size(path) or sqlite.emptied(path)):
         return _difference(planned.execute(_ROWS), iter(()))
     with sqlite.errors("comparing with the current database"):
         # What went bad, or was written by others, is what a plan is asked for.

@@ -22,6 +22,7 @@ from pra import (
     replay,
     schema,
     sqlite,
+    standing,
     timelines,
     volumes,
     witness,
@@ -38,9 +39,12 @@ _DOING = "making a new base for the journal"
 
 
 def place(where: Layout) -> Position:
-    """Where the database stands, by its own word, also where others wrote to it."""
-    with _live(where, sqlite.open_for_copy) as conn:
-        return schema.position(conn)
+    """Where the database stands, by its own word, also where others wrote to it.
+
+    Raises:
+        Refused: it says nothing of that.
+    """
+    return _known(standing.of(_path(where), _DOING).position)
 
 
 def enter(where: Layout) -> None:
@@ -92,12 +96,16 @@ def needed(where: Layout) -> bool:
 
 
 def _known_position(conn: apsw.Connection) -> Position:
-    here = schema.position(conn)
+    return _known(schema.position(conn))
+
+
+def _known(here: Position | None) -> Position:
     if here is None:
         raise Refused(
             _DOING,
             "the database says nothing of its place in history",
-            "restore it: python -m pra restore latest",
+            "python -m pra restore latest takes what points and journal lead to (what is here is"
+            " kept); python -m pra restore current makes this database the live history",
         )
     return here
 

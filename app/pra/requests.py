@@ -29,6 +29,26 @@ def finish(where: Layout) -> None:
             timelines.activate(where, number)
 
 
+def refuse_unfinished(where: Layout, doing: str) -> None:
+    """Refuse to say what a restore would do that first ended the work of another.
+
+    Who only looks makes no timeline the live one.
+
+    Raises:
+        Refused
+    """
+    number = volumes.current(where)
+    if number is None or not _waits_for_its_mark(where, number):
+        return
+    if identity.completes(where, timelines.read(where, number)):
+        raise Refused(
+            doing,
+            f"the restore that made generation {number} was killed right behind its swap, and"
+            " nothing notes yet that what it made is the live history",
+            "python -m pra backup notes it, as a start of the servers does; then plan again",
+        )
+
+
 def _waits_for_its_mark(where: Layout, number: int) -> bool:
     try:
         found = timelines.read(where, number)

@@ -17,6 +17,7 @@ from pra import (
     room,
     schema,
     sqlite,
+    standing,
     targets,
     timelines,
     verify,
@@ -26,6 +27,8 @@ from pra.errors import Damaged, PraError
 from pra.layout import Layout
 from pra.points import Point
 from pra.timelines import Branch
+
+_EMPTIED = "the database file is missing or empty"
 
 
 class Kept(NamedTuple):
@@ -70,9 +73,9 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     database = f"{where.generation(number)}/app.db"
     if not fileops.size(database):
         # SQLite would delete the -wal beside it, which may hold every row that there is.
-        if not fileops.size(f"{database}-wal"):
+        if not sqlite.emptied(database):
             return Kept(None, None, 0)
-        return _keep_raw(where, known, number, "the database file is missing or empty")
+        return _keep_raw(where, known, number, _EMPTIED)
     unfit: list[dict] = []
     try:
         here, highest = place(where, number)
@@ -107,6 +110,9 @@ def keep_others(where: Layout) -> list[int]:
 
 
 def _keep_other(where: Layout, known: list[Point], number: int, database: str) -> None:
+    if sqlite.emptied(database):
+        _keep_raw(where, known, number, _EMPTIED)
+        return
     try:
         temporary, content = backup.snapshot(where, database)
     except Damaged as error:
@@ -186,12 +192,8 @@ def _kept(point: Point, place: dict | None, highest: int, unfit: list[dict]) -> 
 
 def place(where: Layout, number: int) -> tuple[schema.Position | None, int]:
     """Where the current database stands, if that is certain, and the highest id it gave out."""
-    with sqlite.errors("looking at what a restore replaces"):
-        conn = sqlite.open_for_copy(f"{where.generation(number)}/app.db")
-        try:
-            return schema.proven_position(conn), schema.highest_issued(conn)
-        finally:
-            conn.close()
+    found = standing.of(f"{where.generation(number)}/app.db", "looking at what a restore replaces")
+    return found.proven, found.highest_id
 
 
 def _same_moment(known: list[Point], here: schema.Position | None) -> Point | None:

@@ -247,7 +247,10 @@ def highest(conn: apsw.Connection) -> int | None:
 
 
 def highest_issued(conn: apsw.Connection) -> int:
-    """The highest id ever given out, also to rows that are gone."""
+    """The highest id ever given out, also to rows that are gone; 0 where none can have been."""
+    # SQLite makes it with the first table that counts.
+    if not conn.execute("SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence'").fetchone():
+        return 0
     row = conn.execute("SELECT seq FROM sqlite_sequence WHERE name='events'").fetchone()
     return row[0] if row else 0
 

@@ -11,7 +11,7 @@ import os
 
 import apsw
 
-from pra import schema
+from pra import fileops, schema
 from pra.errors import Damaged, DiskFull, Locked, PraError, ReadOnly, StorageError
 
 #: How long SQLite waits for one of its own locks, in milliseconds; see locks.WRITE_WAIT.
@@ -51,13 +51,32 @@ def checksums() -> str:
 def open_live(path: str, synced: bool = True) -> apsw.Connection:
     """Open the application's database for reading and writing.
 
-    Never creates it: SQLite deletes the ``-wal`` beside a database that it
-    finds missing or empty. ``synchronous`` is set and not assumed.
+    Never creates it, and never looks at an emptied one: SQLite deletes the ``-wal`` beside
+    a database that it finds missing or empty. ``synchronous`` is set and not assumed.
 
     Args:
         synced: each COMMIT is durable when it returns; else its maker sees to that.
+
+    Raises:
+        Damaged: it was emptied.
     """
+    _refuse_emptied(path)
     return _prepared(apsw.Connection(path, flags=_READ_WRITE, vfs=checksums()), synced)
+
+
+def emptied(path: str) -> bool:
+    """Whether a database is missing or empty beside a log, which may hold all of its rows."""
+    return not fileops.size(path) and bool(fileops.size(f"{path}-wal"))
+
+
+def _refuse_emptied(path: str) -> None:
+    if emptied(path):
+        raise Damaged(
+            "opening the database",
+            f"{path} is missing or empty, and its log (-wal) may hold all of its rows",
+            "python -m pra restore latest keeps both as a safety point and takes what points and"
+            " journal have",
+        )
 
 
 def _prepared(conn: apsw.Connection, synced: bool = True) -> apsw.Connection:
@@ -76,7 +95,11 @@ def open_unchecked(path: str) -> apsw.Connection:
     """As ``open_live``, reading pages whatever their checksums say.
 
     For what others wrote past this application, who know nothing of checksums.
+
+    Raises:
+        Damaged: it was emptied.
     """
+    _refuse_emptied(path)
     conn = apsw.Connection(path, flags=_READ_WRITE, vfs=checksums())
     # Only once a page was read does the VFS know that there are checksums to be left out.
     with contextlib.suppress(apsw.IOError):

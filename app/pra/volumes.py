@@ -224,9 +224,11 @@ def unwritten(where: Layout, number: int) -> bool:
 
     Then no row was ever written to it, and what it was made of is on the backup volume.
     """
-    from pra import generations
+    from pra import standing
 
-    begins, here = timelines.read(where, number), generations.place_of(where, number)
+    begins = timelines.read(where, number)
+    found = standing.readable(f"{where.generation(number)}/app.db", _DOING)
+    here = found.position if found else None
     return bool(begins and here) and (begins.seq, begins.hash) == (here.seq, here.hash)
 
 

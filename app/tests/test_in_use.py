@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import threading
 import time
 
 import pytest
 from conftest import pra, serving
 from helpers import add, as_rows, bring, lose_data, rows
 
-from pra import backup, in_use, restore, targets, timelines
+from pra import backup, fileops, in_use, plan, restore, targets, timelines
 from pra.errors import Refused
 from pra.events import Events
 
@@ -29,6 +30,8 @@ def test_it_is_refused_and_production_goes_on(config, where, events, trial, monk
         restore.run(trial, targets.latest)
     assert "--take-over" in caught.value.next_step
     assert os.listdir(trial.data_dir) == []
+    with pytest.raises(Refused, match="serve the database"):
+        plan.run(trial, targets.latest)
     assert timelines.numbers(where) == [1]
     added += add(events, 1)
     lose_data(where)
@@ -113,3 +116,22 @@ def _fetch(url):
 
     with urllib.request.urlopen(url, timeout=20) as answer:
         return answer.read()
+
+
+def test_who_looks_at_that_instant_does_not_hide_a_server(config, where, trial):
+    looking = []
+    ending = threading.Timer(0.05, lambda: fileops.close(looking[0]))
+
+    def look(phase, name, arguments):
+        new = (phase, name) == ("after", "open_new") and arguments[0].startswith(where.uses)
+        if new and not looking:
+            looking.append(fileops.open_read(arguments[0]))
+            assert fileops.try_lock(looking[0])
+            ending.start()
+
+    serving_too = Events(config)
+    fileops.hook = look
+    assert serving_too.count() == 0
+    fileops.hook = None
+    ending.join()
+    assert in_use.others(trial.layout)

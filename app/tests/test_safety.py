@@ -118,7 +118,9 @@ def test_the_log_beside_an_empty_or_missing_database_is_kept(config, where, even
         os.unlink(live)
     fileops.remove(f"{live}-wal")
     fileops.write_new(f"{live}-wal", log)
-    assert plan.run(config, targets.latest)["gained"] == 3
+    planned = plan.run(config, targets.latest)
+    assert planned["gained"] is None
+    assert "its log (-wal) may hold all of its rows" in planned["unreadable"]
     raw = kept_by_a_restore(config, where)
     assert content(where.raw_wal(raw.wal)) == log
     assert "missing or empty" in raw.reason

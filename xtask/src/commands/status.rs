@@ -125,13 +125,7 @@ fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Ve
     }
     let suspended = if facts.suspended { ", SUSPENDED" } else { "" };
     let late = app.and_then(|app| overdue(facts, app));
-    let late = match (late, app) {
-        (Some(late), _) => format!(", OVERDUE: {late}"),
-        (None, None) if facts.running => {
-            ", not known whether they come: the application does not answer".to_owned()
-        }
-        _ => String::new(),
-    };
+    let late = late.map_or_else(String::new, |late| format!(", OVERDUE: {late}"));
     rows.push(row(
         "backups",
         &format!("{} (UTC){suspended}{late}", facts.schedule),

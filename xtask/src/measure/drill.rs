@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use terms::{EngineName, PhaseName, Protection, Quantity, ScenarioName};
 
 use crate::config::Objectives;
 use crate::engine::Milder;
 
-use super::group::Group;
+use super::figures::milliseconds;
+use super::result::{Broken, Objective, ScenarioResult};
+use super::statistics::{Figure, failing_share};
 
 #[derive(Debug, Serialize)]
 pub struct DrillResult {
@@ -43,6 +46,214 @@ pub struct DrillResult {
     /// Where the engine is kinder than Kubernetes.
     #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
     pub milder: &'static [Milder],
+}
+
+/// The runs of one scenario under one protection.
+#[derive(Debug, Serialize)]
+pub struct Group {
+    pub scenario: ScenarioName,
+    pub engine: EngineName,
+    pub protection: Protection,
+    pub runs: Vec<DrillRun>,
+    /// Runs that were begun and not ended: they are in no figure.
+    pub cut_off: usize,
+    pub figures: Vec<Figure>,
+    pub objectives: Vec<Objective>,
+    #[serde(skip)]
+    /// In the order of the recovery, not of the alphabet.
+    phases: Vec<(PhaseName, Vec<f64>)>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DrillRun {
+    pub run: String,
+    pub number: u32,
+    /// Seconds after the backup.
+    pub moment_seconds: f64,
+    pub passed: bool,
+    pub broken: Vec<Broken>,
+    pub doubts: Vec<String>,
+    pub lost: usize,
+    pub rpo_seconds: f64,
+    pub rto_seconds: f64,
+    pub protected_seconds: Option<f64>,
+    pub failed: usize,
+}
+
+impl DrillRun {
+    pub fn new(run: &ScenarioResult, number: u32, moment: f64) -> Self {
+        Self {
+            run: run.run.clone(),
+            number,
+            moment_seconds: milliseconds(moment),
+            passed: run.passed,
+            broken: run.broken.clone(),
+            doubts: run.doubts.clone(),
+            lost: run.rpo.lost,
+            rpo_seconds: run.rpo.seconds,
+            rto_seconds: run.rto.seconds,
+            protected_seconds: run.protected_seconds,
+            failed: run.client.failed,
+        }
+    }
+}
+
+impl Group {
+    pub fn new(scenario: ScenarioName, engine: EngineName, protection: Protection) -> Self {
+        Self {
+            scenario,
+            engine,
+            protection,
+            runs: Vec::new(),
+            cut_off: 0,
+            figures: Vec::new(),
+            objectives: Vec::new(),
+            phases: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, run: DrillRun, result: &ScenarioResult) {
+        for phase in &result.rto.phases {
+            match self.phases.iter_mut().find(|(name, _)| *name == phase.name) {
+                Some((_, values)) => values.push(phase.seconds),
+                None => self.phases.push((phase.name, vec![phase.seconds])),
+            }
+        }
+        self.runs.push(run);
+    }
+
+    pub fn title(&self) -> String {
+        let more = match self.cut_off {
+            0 => String::new(),
+            count => format!(", and {count} cut off"),
+        };
+        format!(
+            "{}, {}, {}: {} run{}{more}",
+            self.scenario,
+            self.protection,
+            self.engine,
+            self.runs.len(),
+            if self.runs.len() == 1 { "" } else { "s" }
+        )
+    }
+
+    fn values(&self, of: fn(&DrillRun) -> Option<f64>) -> Vec<f64> {
+        self.runs.iter().filter_map(of).collect()
+    }
+
+    fn judge(&mut self, objectives: &Objectives) {
+        let lost = self.values(|run| Some(run.lost as f64));
+        let rpo = self.values(|run| Some(run.rpo_seconds));
+        let rto = self.values(|run| Some(run.rto_seconds));
+        let failed = self.values(|run| Some(run.failed as f64));
+        let protected = self.values(|run| run.protected_seconds);
+        let whole = [
+            Figure::of(Quantity::Lost, &lost),
+            Figure::of(Quantity::RpoSeconds, &rpo),
+            Figure::of(Quantity::RtoSeconds, &rto),
+            Figure::of(Quantity::Failed, &failed),
+            Figure::of(Quantity::ProtectedSeconds, &protected),
+        ];
+        let phases = self.phases.iter();
+        let phases = phases.filter_map(|(name, values)| Figure::of(Quantity::Phase(*name), values));
+        self.figures = whole.into_iter().flatten().chain(phases).collect();
+        if self.runs.is_empty() {
+            // No objective is met by what never ended.
+            return;
+        }
+        let limits = objectives.of(self.scenario);
+        let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+        let (lost, rpo, rto) = (worst(&lost), worst(&rpo), worst(&rto));
+        self.objectives = Objective::held(&limits, self.protection, lost, rpo, rto);
+    }
+
+    /// How messages call a run of this group, or all of them.
+    fn prefix(&self) -> String {
+        format!("{} with {}", self.scenario, self.protection)
+    }
+
+    /// What limits how far the figures can be trusted.
+    fn doubts(&self) -> Vec<String> {
+        let prefix = self.prefix();
+        let runs = self.runs.iter();
+        let doubts = runs.flat_map(|run| run.doubts.iter().map(move |one| (run.number, one)));
+        let mut doubts: Vec<String> = doubts
+            .map(|(number, one)| format!("{prefix}, run {number}: {one}"))
+            .collect();
+        if self.cut_off > 0 {
+            doubts.push(format!(
+                "{prefix}: {} begun and not ended, and in none of the figures: whoever waits no \
+                 longer cuts the slowest off",
+                counted(self.cut_off, "run was", "runs were")
+            ));
+        }
+        doubts
+    }
+
+    fn missed(&self) -> Vec<String> {
+        let prefix = self.prefix();
+        let missed = self.objectives.iter().filter_map(|objective| {
+            let said = objective.missed()?;
+            Some(format!("{prefix}: {} is missed: {said}", objective.name))
+        });
+        let mut missed: Vec<String> = missed.collect();
+        let broken = self.runs.iter().filter(|run| !run.passed);
+        // A run that only missed an objective is in that list already.
+        let words = broken.flat_map(|run| run.broken.iter().map(move |one| (run, one)));
+        let other = words.filter(|(_, one)| matches!(one, Broken::Promise(_)));
+        missed.extend(other.map(|(run, one)| format!("{prefix}, run {}: {one}", run.number)));
+        missed
+    }
+
+    fn told(&self) -> Option<String> {
+        let figure = |name: Quantity| self.figures.iter().find(|figure| figure.name == name);
+        let (lost, rpo, rto) = (
+            figure(Quantity::Lost)?,
+            figure(Quantity::RpoSeconds)?,
+            figure(Quantity::RtoSeconds)?,
+        );
+        let title = self.title();
+        let (rows, worth, away) = (
+            lost.median,
+            milliseconds(rpo.median),
+            milliseconds(rto.median),
+        );
+        let mut told = if lost.n == 1 {
+            format!("{title}: lost {rows} rows ({worth} s worth); RTO {away} s.")
+        } else {
+            format!(
+                "{title}: lost a median of {rows} rows ({worth} s worth), {} rows ({} s) at most; \
+                 RTO a median of {away} s, {} s at most.",
+                lost.max, rpo.max, rto.max
+            )
+        };
+        if lost.max == 0.0 {
+            told.push_str(&self.no_loss_so_far());
+        }
+        Some(told)
+    }
+
+    /// What runs without a loss say of all such disasters. One that was cut off
+    /// may have lost rows, so it counts as if it had.
+    fn no_loss_so_far(&self) -> String {
+        let count = self.runs.len() + self.cut_off;
+        let share = failing_share(count, self.cut_off) * 100.0;
+        let counting = match self.cut_off {
+            0 => ": ".to_owned(),
+            cut_off => format!(
+                " that ended; {} cut off and counted as if it had: ",
+                counted(cut_off, "more was", "more were")
+            ),
+        };
+        format!(
+            " No run lost a row{counting}with 95 % confidence, fewer than {share:.1} % of such \
+             disasters do."
+        )
+    }
+}
+
+fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 /// How a drill draws and recovers; times in seconds.
@@ -112,35 +323,4 @@ impl DrillResult {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::group::tests::group;
-    use super::*;
-
-    fn plan(interval: f64) -> Plan {
-        Plan {
-            seed: 1,
-            interval,
-            schedule: Some(60.0),
-            operator_delay: None,
-        }
-    }
-
-    #[test]
-    fn an_interval_shorter_than_the_schedules_says_that_it_flatters_snapshots() {
-        assert!(plan(2.0).moments().contains("shorter than the 60 s"));
-        assert!(!plan(60.0).moments().contains("shorter"));
-    }
-
-    #[test]
-    fn a_group_of_which_no_run_ended_is_kept_and_meets_no_objective() {
-        let config = crate::config::example();
-        let mut drill = DrillResult::new(&plan(60.0), String::new(), BTreeMap::new());
-        drill.groups = vec![group(2, 0), group(0, 1), group(0, 0)];
-        drill.judge(&config.objectives);
-        let kept: Vec<usize> = drill.groups.iter().map(|group| group.runs.len()).collect();
-        assert_eq!(kept, [2, 0]);
-        assert!(drill.groups[1].objectives.is_empty());
-        assert!(!drill.groups[0].objectives.is_empty());
-        assert_eq!(drill.doubts.len(), 1, "{:?}", drill.doubts);
-    }
-}
+mod tests;

@@ -6,7 +6,6 @@ pub mod compare;
 pub mod downtime;
 pub mod drill;
 pub mod figures;
-pub mod group;
 #[cfg(test)]
 mod honesty;
 pub mod journey;

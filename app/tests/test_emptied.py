@@ -1,0 +1,73 @@
+"""A database whose file was emptied: SQLite would delete its log, which may hold every row."""
+
+import os
+
+import pytest
+from helpers import add, bring, content, overwrite, rewrite, rows
+
+from pra import backup, fileops, points, restore, serve, settings, targets
+from pra.errors import Damaged, Refused
+from pra.events import Events
+
+
+def emptied(environment, mode):
+    """Settings, and the path of a database whose rows are in its log alone."""
+    config = settings.load({**environment, "PRA_JOURNAL": mode})
+    serve.prepare(config)
+    events = Events(config)
+    add(events, 3)
+    live = os.path.realpath(config.layout.link)
+    log = content(f"{live}-wal")
+    assert b"message 2" in log
+    del events
+    fileops.remove(f"{live}-wal")
+    overwrite(live, b"")
+    fileops.write_new(f"{live}-wal", log)
+    return config, live, log
+
+
+def read(config):
+    Events(config).count()
+
+
+def write(config):
+    Events(config).add("x")
+
+
+def make_current(config):
+    restore.run(config, targets.current)
+
+
+@pytest.mark.parametrize("mode", ["off", "best-effort", "required"])
+@pytest.mark.parametrize("act", [serve.prepare, read, write, backup.run, make_current])
+def test_nobody_deletes_its_log(environment, mode, act):
+    config, live, log = emptied(environment, mode)
+    if act is serve.prepare:
+        act(config)
+    else:
+        with pytest.raises(Damaged, match="its log .-wal. may hold all of its rows"):
+            act(config)
+    assert content(f"{live}-wal") == log
+
+
+def test_a_restore_keeps_the_log_of_one_that_is_not_in_use(environment):
+    config, live, log = emptied(environment, "required")
+    where = config.layout
+    os.unlink(where.link)
+    assert bring(config)["rows"] == 3
+    (kept,) = [point for point in points.scan(where) if point.status == "safety"]
+    assert content(where.raw_wal(kept.wal)) == log
+    assert not os.path.exists(live)
+    assert len(rows(where)) == 3
+
+
+def test_a_backup_of_a_database_without_a_place_says_so(config, where, events):
+    add(events, 1)
+    live = os.path.realpath(where.link)
+    del events
+    rewrite(where, "DROP TABLE pra_position")
+    with pytest.raises(Refused, match="says nothing of its place") as caught:
+        backup.run(config)
+    assert "restore current" in caught.value.next_step
+    assert bring(config)["rows"] == 1
+    assert os.path.realpath(where.link) != live
