@@ -271,6 +271,11 @@ def identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+#: Two changes of a folder within one tick of its clock can show the same time: longer
+#: than that of any file system, in nanoseconds.
+TICK_NS = 2_000_000_000
+
+
 def signature(path: str) -> tuple[int, ...] | None:
     """What changes when a file is replaced or rewritten; None if there is none."""
     try:

@@ -14,10 +14,6 @@ from pra.errors import Refused
 from pra.layout import Layout
 from pra.schema import Position
 
-#: Two changes of a folder within one tick of its clock can show the same time: longer
-#: than that of any file system, in nanoseconds.
-TICK_NS = 2_000_000_000
-
 
 class Behind(Refused):
     """The database lacks transactions that something else has."""
@@ -78,7 +74,7 @@ class Gate:
 
     def _note(self, conn: apsw.Connection) -> None:
         signature = fileops.signature(self._where.timelines)
-        old = signature is not None and time.time_ns() - signature[2] > TICK_NS
+        old = signature is not None and time.time_ns() - signature[2] > fileops.TICK_NS
         self._passed[conn] = signature if old else None
 
 

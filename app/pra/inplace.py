@@ -5,10 +5,6 @@ import time
 
 from pra import fileops
 
-#: Two changes of a folder within one tick of its clock can show the same time: longer
-#: than that of any file system, in nanoseconds.
-TICK_NS = 2_000_000_000
-
 
 class Name:
     """The name of a file that is held open, so that nothing else gets its inode meanwhile."""
@@ -29,5 +25,5 @@ class Name:
         folder = fileops.signature(self._folder_path)
         if folder is not None and folder == self._folder:
             return True
-        self._folder = folder if folder and time.time_ns() - folder[3] > TICK_NS else None
+        self._folder = folder if folder and time.time_ns() - folder[3] > fileops.TICK_NS else None
         return fileops.identity(self._path) == self._identity

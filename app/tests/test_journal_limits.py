@@ -22,7 +22,7 @@ from helpers import (
     sound_end,
 )
 
-from pra import backup, inplace, marks, records, segments, settings, sqlite, writing
+from pra import backup, fileops, marks, records, segments, settings, sqlite, writing
 from pra.errors import Damaged, Refused
 from pra.events import Events
 from pra.journal import Mismatch
@@ -35,10 +35,10 @@ def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
         events.add("into a deleted file")
 
 
-@pytest.mark.parametrize("tick", [0, inplace.TICK_NS])
+@pytest.mark.parametrize("tick", [0, fileops.TICK_NS])
 def test_a_journal_whose_segment_was_deleted_accepts_nothing(where, events, monkeypatch, tick):
     """Its folder shows it, once that has been left alone for long enough to be trusted."""
-    monkeypatch.setattr(inplace, "TICK_NS", tick)
+    monkeypatch.setattr(fileops, "TICK_NS", tick)
     add(events, 2)
     os.remove(last_segment(where))
     with pytest.raises(Mismatch):
