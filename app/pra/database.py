@@ -6,6 +6,7 @@ restore is noticed by the next request and no old file is written to.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -43,6 +44,8 @@ from pra.writing import Writer, Written
 
 logger = logging.getLogger("pra")
 T = TypeVar("T")
+#: What the system says of a volume that is gone, broken or set read-only by it.
+_VOLUME_FAILED = (errno.EIO, errno.ENODEV, errno.ENOENT, errno.EROFS)
 #: How often a path may change under an opening before it is called a failure.
 _OPEN_TRIES = 5
 
@@ -234,6 +237,8 @@ class Database:
 
         Where the journal may fail, so may the volume with the lock: SQLite's
         own then has to do, and no restore can run without that volume anyway.
+        What fails in this process alone, as for want of a file descriptor, is no such
+        thing: a restore may hold the lock meanwhile.
         """
         with self._guard:
             pid, turn = self._turns.pop() if self._turns else (None, None)
@@ -247,8 +252,9 @@ class Database:
 
         try:
             return turn.run(doing, acting, locks.WRITE_WAIT)
-        except (VolumeGone, OSError):
-            if begun or self._settings.journal == "required":
+        except (VolumeGone, OSError) as error:
+            failed = isinstance(error, VolumeGone) or error.errno in _VOLUME_FAILED
+            if begun or not failed or self._settings.journal == "required":
                 raise
             return act()
         finally:

@@ -8,11 +8,12 @@ import threading
 import time
 
 import pytest
-from helpers import add
+from helpers import add, rows
 
 from pra import beside, fileops, locks
 from pra.database import Database
 from pra.errors import Locked, Refused
+from pra.events import Events
 
 
 def until(holds, seconds=10):
@@ -315,6 +316,38 @@ def test_an_act_that_fails_is_not_tried_without_the_lock(config, where):
     with pytest.raises(OSError):
         database.write("acting", fail)
     assert len(tried) == 1
+
+
+def the_lock_cannot_be_opened(number):
+    """While somebody holds it, a restore for instance."""
+
+    def hook(phase, operation, arguments):
+        if (phase, operation) == ("before", "open_lock"):
+            raise OSError(number, os.strerror(number))
+
+    return hook
+
+
+@pytest.mark.parametrize("mode", ["off", "best-effort"])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOLCK])
+def test_what_fails_in_one_process_alone_lets_it_write_beside_nobody(config, where, mode, number):
+    database = Database(config._replace(journal=mode))
+    Events(config).add("before")
+    with locks.writer(where, "restoring"):
+        fileops.hook = the_lock_cannot_be_opened(number)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            database.write("beside it", lambda conn: conn.execute("DELETE FROM events").fetchall())
+    fileops.hook = None
+    assert len(rows(where)) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV, errno.ENOENT, errno.EROFS])
+def test_without_a_journal_a_volume_whose_locks_fail_stops_no_write(config, where, number):
+    off = Events(config._replace(journal="off"))
+    fileops.hook = the_lock_cannot_be_opened(number)
+    off.add("goes on")
+    fileops.hook = None
+    assert len(rows(where)) == 1
 
 
 def test_failures_behind_a_wait_leave_no_descriptor_to_the_garbage_collector(where, events):
