@@ -39,11 +39,13 @@ _DOING = "making a backup"
 _AHEAD = 86_400
 
 
-def run(settings: Settings, accept: bool = False) -> Point:
+def run(settings: Settings, accept: bool = False, first: bool = False) -> Point:
     """Make a point of the current database.
 
     Args:
-        accept: take the database as it is, also if it looks like an accident.
+        accept: take the database as it is, also if it looks like an accident, lacks what
+            was acknowledged, or others may have written to it.
+        first: there is no point that it could be compared with.
 
     Returns:
         The new point, verified or quarantined.
@@ -57,14 +59,14 @@ def run(settings: Settings, accept: bool = False) -> Point:
         identity.heal(where)
         sweep(where)
         try:
-            point = _run(settings, where, accept)
+            point = _run(settings, where, accept, first)
         except (DiskFull, OSError) as error:
             if not no_space(error):
                 raise
             # What the retention rules no longer keep makes room, once.
             sweep(where)
             retention.apply(settings, where)
-            point = _once_more(settings, where, accept)
+            point = _once_more(settings, where, accept, first)
         except Damaged as error:
             notices.note_damage(where, error.happened, error.next_step)
             raise
@@ -73,14 +75,14 @@ def run(settings: Settings, accept: bool = False) -> Point:
         return point
 
 
-def _once_more(settings: Settings, where: Layout, accept: bool) -> Point:
+def _once_more(settings: Settings, where: Layout, accept: bool, first: bool) -> Point:
     try:
-        return _run(settings, where, accept)
+        return _run(settings, where, accept, first)
     except OSError as error:
         raise from_os_error(_DOING, error) from error
 
 
-def _run(settings: Settings, where: Layout, accept: bool) -> Point:
+def _run(settings: Settings, where: Layout, accept: bool, first: bool) -> Point:
     if accept:
         rebase.accept_missing(where)
     rebase.refuse_missing(where, _DOING)
@@ -102,26 +104,34 @@ def _run(settings: Settings, where: Layout, accept: bool) -> Point:
             # What others may have written becomes a base only if somebody wants that; and
             # nothing does that is older than its journal.
             if (ours or accept) and (rebase.needed(where) or not ours):
-                return _new_base(settings, where, known, accept)
-    return _make(settings, where, known, accept)
+                return _new_base(settings, where, known, accept, first)
+    return _make(settings, where, known, accept, first)
 
 
-def _new_base(settings: Settings, where: Layout, known: list[Point], accept: bool) -> Point:
+def _new_base(
+    settings: Settings, where: Layout, known: list[Point], accept: bool, first: bool
+) -> Point:
     """Make a point from which the journal goes on; needs the writer lock.
 
     What was written between the two could not be replayed.
     """
     rebase.move(where)
-    point = _make(settings, where, known, accept)
+    point = _make(settings, where, known, accept, first)
     if point.status == "verified":
         rebase.begin(where, point)
     return point
 
 
-def _make(settings: Settings, where: Layout, known: list[Point], accept: bool) -> Point:
+def _make(
+    settings: Settings, where: Layout, known: list[Point], accept: bool, first: bool
+) -> Point:
     temporary, content = snapshot(where)
-    content["status"], content["reason"], content["accepted"] = "verified", None, accept
-    reason = None if accept else suspicion.reason(settings, where, known, temporary, content)
+    content["status"], content["reason"], content["accepted"] = "verified", None, accept or first
+    reason = None
+    if first and not accept:
+        reason = None if content["position"] else schema.UNGUARDED
+    elif not accept:
+        reason = suspicion.reason(settings, where, known, temporary, content)
     if reason:
         content["status"], content["reason"] = "quarantined", reason
         if content["position"]:

@@ -16,12 +16,15 @@ def run(settings: Settings) -> Point:
     """Mark an empty backup volume as the database's own and make the first point on it.
 
     Killed half-way, it can be run again; once the volume is marked, the next
-    scheduled backup ends the work as well.
+    scheduled backup ends the work as well. What the database lacks, and what others may
+    have written to it, is not accepted by this: it says so once the volume is taken, and
+    python -m pra backup --accept is the way through.
 
     Raises:
         NeedsRestore: there is no database.
         Refused: the volume is in use already, or holds something to restore from.
         UsageError: PRA_JOURNAL is not set.
+        Damaged: the database lacks what was acknowledged; no point was made.
         PraError: no point was made.
     """
     where = settings.layout
@@ -45,7 +48,7 @@ def run(settings: Settings) -> Point:
         mode.record(where, settings.journal)
         # Last: a volume without a mark is one that was never taken.
         marks.write_mark(where.backup, here.lineage)
-    return backup.run(settings, accept=True)
+    return backup.run(settings, first=True)
 
 
 def _refuse_used(where: Layout) -> None:

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
-from helpers import add, as_rows, bring, lose_data, rows
+from conftest import APP
+from helpers import add, as_rows, bring, lose_data, rewrite, rows
 
-from pra import backup, pairing, points, rebase, verify
-from pra.errors import NeedsRestore, PraError, Refused
+from pra import backup, pairing, points, rebase, schema, verify
+from pra.errors import Damaged, NeedsRestore, PraError, Refused
 from pra.events import Events
 
 
@@ -96,3 +99,52 @@ def test_what_was_written_without_a_journal_before_and_after_explains_itself(
     lose_data(where)
     bring(config)
     assert rows(where) == as_rows(added)
+
+
+def test_what_was_lost_beside_the_volume_is_not_accepted_by_taking_a_new_one(
+    environment, config, where
+):
+    off = config._replace(journal="off")
+    writer = (
+        "import os; from pra import settings; from pra.events import Events\n"
+        "events = Events(settings.load(os.environ))\n"
+        "for _ in range(5): events.add('acknowledged')\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    killed = {**os.environ, **environment, "PRA_JOURNAL": "off"}
+    subprocess.run([sys.executable, "-c", writer], cwd=APP, env=killed, check=False)
+    os.remove(f"{os.path.realpath(where.link)}-wal")
+    shutil.rmtree(where.backup)
+    os.mkdir(where.backup)
+    with pytest.raises(Damaged, match="were acknowledged, and the database lacks them") as refused:
+        pairing.run(off)
+    assert "backup --accept" in refused.value.next_step
+    assert points.scan(where) == []
+    with pytest.raises(Damaged):
+        Events(off).add("refused")
+    assert backup.run(off, accept=True).status == "verified"
+    Events(off).add("goes on")
+
+
+@pytest.mark.parametrize("mode", ["required", "off"])
+def test_what_others_wrote_is_not_accepted_by_taking_a_new_volume(config, where, lost, mode):
+    config = config._replace(journal=mode)
+    rewrite(where, "DROP TRIGGER pra_guard_update; UPDATE events SET message = 'changed'")
+    found = pairing.run(config)
+    assert (found.status, found.reason) == ("quarantined", schema.UNGUARDED)
+    assert backup.run(config, accept=True).status == "verified"
+    Events(config).add("goes on")
+
+
+def test_rows_deleted_since_the_beginning_keep_no_new_volume_from_being_taken(
+    config, where, lost, events
+):
+    """There is no point left that says more about it."""
+    pairing.run(config)
+    lose_data(where)
+    bring(config)
+    events._database.write("testing", lambda conn: conn.execute("DELETE FROM events").fetchall())
+    shutil.rmtree(where.backup)
+    os.mkdir(where.backup)
+    assert pairing.run(config).status == "verified"
+    events.add("goes on")
