@@ -86,7 +86,7 @@ class Events:
         trouble = self._health.trouble(known)
         if trouble:
             told = [*told, notices.of_journal(trouble, needs_restore)]
-        overdue = self._freshness.overdue(last)
+        overdue = self._freshness.overdue(known)
         if overdue:
             told = [*told, overdue]
         return {

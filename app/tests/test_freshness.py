@@ -1,6 +1,7 @@
 """A schedule that brings nothing is said, whatever the reason, and by whichever clock."""
 
 import pytest
+from helpers import add
 
 from pra import backup, clock, freshness, settings
 from pra.events import Events
@@ -68,3 +69,18 @@ def test_it_is_judged_only_where_the_settings_say_by_what(clocks, config, where)
     events = Events(config)
     clocks["monotonic"] += 1_000_000
     assert said(events) == ""
+
+
+def test_suspect_points_show_that_the_schedule_runs(events, clocks, config):
+    add(events, 20)
+    backup.run(config)
+    events._database.write("testing", lambda conn: conn.execute("DELETE FROM events").fetchall())
+    for _ in range(5):
+        for name in clocks:
+            clocks[name] += 60
+        events.add("goes on")
+        assert backup.run(config).status == "quarantined"
+    assert "is quarantined" in said(events) and "overdue" not in said(events)
+    for name in clocks:
+        clocks[name] += 241
+    assert "fails, or does not run, or finds just what is in" in said(events)
