@@ -210,7 +210,7 @@ def _move_log(source: apsw.Connection) -> None:
 def _copy(where: Layout, source: apsw.Connection, path: str) -> None:
     pages, size = source.pragma("page_count"), source.pragma("page_size")
     room.reserve(where, where.backup, pages * size)
-    target = sqlite.open_new(path)
+    target = sqlite.open_target(path)
     try:
         with target.backup("main", source, "main") as copying:
             # One step: the copy is of one moment however much is written meanwhile.

@@ -144,7 +144,7 @@ def _from_current(where: Layout, number: int, timer: Timer) -> Candidate:
     size = (fileops.size(source) or 0) + (fileops.size(f"{source}-wal") or 0)
     _refuse_without_room(where, doing, size)
     with sqlite.errors(doing):
-        live, copy = sqlite.open_for_copy(source), sqlite.open_new(path)
+        live, copy = sqlite.open_for_copy(source), sqlite.open_target(path)
         try:
             with copy.backup("main", live, "main") as copying:
                 copying.step(-1)

@@ -159,6 +159,17 @@ def open_new(path: str) -> apsw.Connection:
     return conn
 
 
+def open_target(path: str) -> apsw.Connection:
+    """Create a database for SQLite's backup to fill.
+
+    The VFS computes checksums once it has seen the first page, which the backup writes
+    last; pages that leave a full cache before would be without. It is there already.
+    """
+    conn = open_new(path)
+    conn.execute("CREATE TABLE first_page(x); DROP TABLE first_page")
+    return conn
+
+
 def open_resting(path: str) -> apsw.Connection:
     """Open a file that nobody writes, read-only, leaving nothing beside it."""
     return apsw.Connection(resting(path), flags=_READ_ONLY, vfs=checksums())

@@ -274,3 +274,16 @@ def test_by_command_line(environment, config, where, rotten):
     assert done.returncode == 1
     assert "not what was written" in done.stderr
     assert "next: python -m pra restore latest" in done.stderr
+
+
+def test_pages_that_leave_a_full_cache_have_checksums_too(config, where, events):
+    """A snapshot larger than SQLite's cache, of a log that somebody else still needs."""
+    for _ in range(1000):
+        events.add("x" * 3000)
+    reader = sqlite.open_live(os.path.realpath(where.link))
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM events").fetchall()
+    for _ in range(20):
+        events.add("y" * 3000)
+    assert backup.run(config).status == "verified"
+    reader.close(True)
