@@ -92,8 +92,9 @@ def _examine(world: World, live: Rows, plant: Plant, rng: random.Random) -> str 
     try:
         result = world.restore_latest()
     except PraError as error:
-        refused = plant in JOURNAL_PLANTS
-        return None if refused else f"a sound base was there, but: {error}"
+        if plant not in JOURNAL_PLANTS:
+            return f"a sound base was there, but: {error}"
+        return _no_way_on(world)
     rows = world.rows()
     if rows == live:
         return None
@@ -104,6 +105,17 @@ def _examine(world: World, live: Rows, plant: Plant, rng: random.Random) -> str 
         # A stop between two segments looks the same.
         return None
     return f"restored {len(rows)} of {len(live)} rows without a word"
+
+
+def _no_way_on(world: World) -> str | None:
+    """Which of the ways that a refusal names does not work, and why; None if all do."""
+    newest = points.latest(points.scan(world.where)).name
+    for name, force in (("latest", True), (newest, False)):
+        try:
+            world.bring(name, force)
+        except PraError as error:
+            return f"refused, and restore {name} does not lead on: {error}"
+    return None
 
 
 def _examine_live(world: World, live: Rows) -> str | None:

@@ -91,7 +91,17 @@ class World:
 
     def restore_latest(self) -> dict:
         """Restore the latest moment."""
-        return restore.run(self.config, targets.latest)
+        return self.bring("latest")
+
+    def bring(self, name: str, force: bool = False) -> dict:
+        """Restore the latest moment, or a point by its name, in this process."""
+        if name == "latest":
+            return restore.run(self.config, targets.latest, force)
+        return restore.run(
+            self.config,
+            lambda where, known: targets.exact_point(points.find(known, name)),
+            force,
+        )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Segment files of the journal: names, creation, reading. Knows nothing of transactions."""
 
+import contextlib
 import errno
 import os
 import re
@@ -152,11 +153,16 @@ def sync_last(where: Layout, timeline: int) -> None:
 
 
 def write_last_again(where: Layout, timeline: int) -> None:
-    """As ``sync_last``, and after a sync that failed too; needs the writer lock."""
+    """As ``sync_last``, and after a sync that failed too; needs the writer lock.
+
+    Not where the header is damaged: nothing of that segment can be replayed, written
+    again or not, and what it holds stays as it is, to be looked at.
+    """
     last = last_of(where, timeline)
     if last:
-        header_only(last)
-        Open(last.path).write_again()
+        with contextlib.suppress(Damaged):
+            header_only(last)
+            Open(last.path).write_again()
 
 
 class Open:
