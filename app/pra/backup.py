@@ -29,7 +29,7 @@ from pra import (
     verify,
     volumes,
 )
-from pra.errors import Damaged, DiskFull, from_os_error, no_space
+from pra.errors import Damaged, DiskFull, RecordLost, from_os_error, no_space
 from pra.layout import Layout
 from pra.points import Point
 from pra.settings import Settings
@@ -68,7 +68,8 @@ def run(settings: Settings, accept: bool = False, first: bool = False) -> Point:
             retention.apply(settings, where)
             point = _once_more(settings, where, accept, first)
         except Damaged as error:
-            notices.note_damage(where, error.happened, error.next_step)
+            if not isinstance(error, RecordLost):
+                notices.note_damage(where, error.happened, error.next_step)
             raise
         notices.forget_damage(where)
         retention.apply(settings, where)
@@ -85,26 +86,19 @@ def _once_more(settings: Settings, where: Layout, accept: bool, first: bool) -> 
 def _run(settings: Settings, where: Layout, accept: bool, first: bool) -> Point:
     if accept:
         rebase.accept_missing(where)
-    rebase.refuse_missing(where, _DOING)
     known = points.scan(where)
-    identity.refuse_unknown(where, _DOING, known)
-    if settings.journal == "off":
-        with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
-            rebase.enter(where)
+    with rebase.entered(where, _DOING):
+        ours = rebase.guarded(where)
+        if accept and not ours:
+            rebase.take_over(where)
+        if settings.journal == "off":
             rebase.refuse_behind(where)
-            if accept and not rebase.guarded(where):
-                rebase.take_over(where)
-                rebase.guard(where)
-    else:
-        with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
-            rebase.enter(where)
-            ours = rebase.guarded(where)
             if accept and not ours:
-                rebase.take_over(where)
-            # What others may have written becomes a base only if somebody wants that; and
-            # nothing does that is older than its journal.
-            if (ours or accept) and (rebase.needed(where) or not ours):
-                return _new_base(settings, where, known, accept, first)
+                rebase.guard(where)
+        # What others may have written becomes a base only if somebody wants that; and
+        # nothing does that is older than its journal.
+        elif (ours or accept) and (rebase.needed(where) or not ours):
+            return _new_base(settings, where, known, accept, first)
     return _make(settings, where, known, accept, first)
 
 

@@ -56,6 +56,10 @@ class Damaged(Refused):
     http_status = 500
 
 
+class RecordLost(Damaged):
+    """A record that tells which history is which is lost: nothing is wrong with the database."""
+
+
 class UsageError(PraError):
     """Wrong use or wrong configuration."""
 

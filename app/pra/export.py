@@ -25,11 +25,10 @@ def run(settings: Settings, out: BinaryIO) -> None:
     moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}
     with locks.maintenance(where, _DOING):
         backup.sweep(where)
-        rebase.refuse_missing(where, _DOING)
-        if settings.journal != "off":
-            with locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT):
-                # Refused where the journal holds what the database lacks.
-                rebase.needed(where)
+        with rebase.entered(where, _DOING):
+            # Refused where the journal or a point holds what the database lacks.
+            lacks = rebase.refuse_behind if settings.journal == "off" else rebase.needed
+            lacks(where)
         path, content = backup.snapshot(where)
         fd = fileops.open_read(path)
         # Without its name nothing of it is left behind, however this ends.

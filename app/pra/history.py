@@ -220,7 +220,7 @@ def contradiction(where: Layout, start: Start) -> str | None:
 
 def stood_at(where: Layout, start: Start) -> bool:
     """Whether the journal, or the record of the timeline, has exactly that place."""
-    timeline = timelines.read(where, start.timeline)
+    timeline = timelines.read_if_sound(where, start.timeline)
     if timeline is None or not timeline.active:
         return False
     return start.place in (start_of(timeline), Place(start.place.seq, _hash_at(where, start)))
@@ -253,7 +253,7 @@ def path_to(where: Layout, timeline: Timeline) -> Path:
 
 def past(where: Layout, reached: Start | None) -> dict[int, int]:
     """The last number of each timeline that leads to a place."""
-    timeline = timelines.read(where, reached.timeline) if reached else None
+    timeline = timelines.read_if_sound(where, reached.timeline) if reached else None
     if timeline is None:
         return {}
     path = path_to(where, timeline)

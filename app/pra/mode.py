@@ -68,8 +68,9 @@ def at_start(settings: Settings) -> Settings:
         before = None
     if not settings.journal_given:
         settings = settings._replace(journal=_taken(where, before))
-    # A volume without a mark is not ours to write to: it may be a mount that came late.
-    if before == settings.journal or marks.mark_of(where.backup) is None:
+    # A volume without a mark is not ours to write to: it may be a mount that came late. Of a
+    # mark that is lost every write speaks, and reads are served.
+    if before == settings.journal or marks.readable(where.backup) is None:
         return settings
     if before:
         log.warning("the journal's mode was %s; from now on it is %s", before, settings.journal)

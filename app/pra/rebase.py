@@ -19,6 +19,8 @@ from pra import (
     evidence,
     followed,
     identity,
+    locks,
+    points,
     replay,
     schema,
     sqlite,
@@ -47,7 +49,22 @@ def place(where: Layout) -> Position:
     return _known(standing.of(_path(where), _DOING).position)
 
 
-def enter(where: Layout) -> None:
+@contextlib.contextmanager
+def entered(where: Layout, doing: str) -> Iterator[None]:
+    """The writer lock, on a database that is the live one: for who copies it.
+
+    Raises:
+        Refused, Damaged, Locked: it is another one, that cannot be told, or it lacks what
+            was acknowledged without a journal.
+    """
+    refuse_missing(where, doing)
+    identity.refuse_unknown(where, doing, points.scan(where))
+    with locks.writer(where, doing, seconds=locks.MAINTENANCE_WAIT):
+        enter(where, doing)
+        yield
+
+
+def enter(where: Layout, doing: str = _DOING) -> None:
     """Refuse a database that is not on the live timeline; needs the writer lock.
 
     Raises:
@@ -55,7 +72,7 @@ def enter(where: Layout) -> None:
     """
     with _live(where, sqlite.open_unchecked) as conn:
         here = _known_position(conn)
-    mine = identity.refuse_elsewhere(where, _DOING, here)
+    mine = identity.refuse_elsewhere(where, doing, here)
     if not mine.active:
         timelines.activate(where, mine.number)
 

@@ -184,8 +184,7 @@ def _points_of_restores(settings: Settings, where: Layout, known: list[Point]) -
     """
     found: set[str | None] = set()
     since = steady.now(known) - settings.keep_safety_hours * HOUR
-    for number in reversed(timelines.numbers(where)):
-        timeline = timelines.read(where, number)
+    for timeline in timelines.readable(where):
         if found and timeline.steady <= since:
             break
         if timeline.active:
@@ -237,7 +236,10 @@ def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]
     start = targets.start_of(safety) if safety else None
     if start is None or live.left is None or start.place.seq == live.left.seq:
         return []
-    abandoned = timelines.read(where, live.left.timeline)
+    abandoned = timelines.read_if_sound(where, live.left.timeline)
+    if abandoned is None:
+        # Nobody can follow it, and ``apply`` lets nothing of it go.
+        return []
     path = history.path_to(where, abandoned)
     return ways.leading_on(path, start, every, live.left.seq)
 

@@ -173,7 +173,7 @@ def _again(where: Layout, known: list[Point], kept: Kept) -> Kept:
 
 
 def _journal_leads(where: Layout, point: Point, left: Branch) -> bool:
-    timeline = timelines.read(where, left.timeline)
+    timeline = timelines.read_if_sound(where, left.timeline)
     if timeline is None:
         return False
     reached = None

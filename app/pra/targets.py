@@ -259,7 +259,7 @@ def _path_with(where: Layout, seq: int) -> Path:
     """The history that holds transaction ``seq``: the current one if it does."""
     doing = f"restoring --to-before {seq}"
     live = history.live_path(where)
-    others = [timelines.read(where, number) for number in reversed(timelines.numbers(where))]
+    others = timelines.readable(where)
     for path in [live] + [history.path_to(where, other) for other in others if other.active]:
         if path and path.holds(seq):
             return path

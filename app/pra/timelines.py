@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pra import clock, fileops, layout, marks, twice
-from pra.errors import Damaged, PraError
+from pra.errors import Damaged
 from pra.layout import Layout
 
 #: The parts of a record that are records themselves.
@@ -137,14 +137,17 @@ def read(where: Layout, number: int) -> Timeline | None:
     return _decoded({**content, "active": active})
 
 
+def read_if_sound(where: Layout, number: int) -> Timeline | None:
+    """As ``read``; None too where the record is lost: for what must go on without it."""
+    try:
+        return read(where, number)
+    except Damaged:
+        return None
+
+
 def readable(where: Layout) -> list[Timeline]:
     """Every timeline whose record can be read, the newest first."""
-    found = []
-    for number in reversed(numbers(where)):
-        try:
-            found.append(read(where, number))
-        except PraError:
-            continue
+    found = (read_if_sound(where, number) for number in reversed(numbers(where)))
     return [timeline for timeline in found if timeline]
 
 
@@ -181,14 +184,13 @@ def live(where: Layout) -> Timeline | None:
 
 
 def path_to(where: Layout, timeline: Timeline) -> list[Timeline]:
-    """A timeline and its ancestors, the oldest first, as far back as their records lead.
+    """A timeline and its ancestors, the oldest first, as far back as the records can be read.
 
-    Nothing that is built from a base behind a lost record needs what is before it.
+    Points and journal of what comes before are of no use then; they stay where they are.
     """
-    known = {one.number: one for one in readable(where)} if timeline.parent else {}
     path = [timeline]
     while path[0].parent:
-        parent = known.get(path[0].parent.timeline)
+        parent = read_if_sound(where, path[0].parent.timeline)
         if parent is None or parent.number >= path[0].number:
             break
         path.insert(0, parent)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from pra import fileops, layout, manifest
-from pra.errors import Damaged
+from pra.errors import RecordLost
 
 FORMAT = 2
 #: Longest document, in bytes: an answer names every point that was not fit.
@@ -31,7 +31,7 @@ def read(path: str, doing: str, check: Check = lambda content: None) -> dict | N
     """A document; None if neither it nor its copy exists.
 
     Raises:
-        Damaged: neither is sound, or they differ.
+        RecordLost: neither is sound, or they differ.
     """
     found = [_read(one, check) for one in (path, layout.twin(path))]
     sound = [content for content, _ in found if content is not None]
@@ -39,9 +39,9 @@ def read(path: str, doing: str, check: Check = lambda content: None) -> dict | N
         reasons = [reason for _, reason in found if reason]
         if not reasons:
             return None
-        raise Damaged(doing, f"{path} and its copy are lost: {reasons[0]}", _put_back(path))
+        raise RecordLost(doing, f"{path} and its copy are lost: {reasons[0]}", _put_back(path))
     if any(content != sound[0] for content in sound):
-        raise Damaged(doing, f"{path} and its copy differ", _put_back(path))
+        raise RecordLost(doing, f"{path} and its copy differ", _put_back(path))
     return sound[0]
 
 
@@ -63,7 +63,7 @@ def heal(path: str, doing: str, check: Check = lambda content: None) -> bool:
     in force. Nothing is decided where neither is sound.
 
     Raises:
-        Damaged: neither is sound, or they differ.
+        RecordLost: neither is sound, or they differ.
     """
     content = read(path, doing, check)
     lost = [one for one in (path, layout.twin(path)) if _read(one, check)[0] is None]

@@ -109,7 +109,8 @@ def drop_replaced(where: Layout) -> None:
     swap, and before that it kept each generation that its record names as a safety point.
     """
     number = current(where)
-    timeline = timelines.read(where, number) if number is not None else None
+    # Where its record is lost nothing is known of them, and they stay.
+    timeline = timelines.read_if_sound(where, number) if number is not None else None
     for other in timeline.replaced if timeline else ():
         if other != number:
             fileops.remove_tree(where.generation(other))
@@ -226,7 +227,7 @@ def unwritten(where: Layout, number: int) -> bool:
     """
     from pra import standing
 
-    begins = timelines.read(where, number)
+    begins = timelines.read_if_sound(where, number)
     found = standing.readable(f"{where.generation(number)}/app.db", _DOING)
     here = found.position if found else None
     return bool(begins and here) and (begins.seq, begins.hash) == (here.seq, here.hash)
