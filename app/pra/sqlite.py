@@ -52,13 +52,14 @@ def open_live(path: str, synced: bool = True) -> apsw.Connection:
     """Open the application's database for reading and writing.
 
     Never creates it, and never looks at an emptied one: SQLite deletes the ``-wal`` beside
-    a database that it finds missing or empty. ``synchronous`` is set and not assumed.
+    a database that it finds missing or empty, and makes one without tables of it at the first
+    chance. ``synchronous`` is set and not assumed.
 
     Args:
         synced: each COMMIT is durable when it returns; else its maker sees to that.
 
     Raises:
-        Damaged: it was emptied.
+        Damaged: it was emptied, or holds no table of ours.
     """
     _refuse_emptied(path)
     return _prepared(apsw.Connection(path, flags=_READ_WRITE, vfs=checksums()), synced)
@@ -69,14 +70,30 @@ def emptied(path: str) -> bool:
     return not fileops.size(path) and bool(fileops.size(f"{path}-wal"))
 
 
+#: What comes next where the database's file holds nothing of ours.
+_KEPT_FIRST = (
+    "python -m pra restore latest keeps what is there as a safety point and takes what points"
+    " and journal have"
+)
+
+
 def _refuse_emptied(path: str) -> None:
-    if emptied(path):
-        raise Damaged(
-            "opening the database",
-            f"{path} is missing or empty, and its log (-wal) may hold all of its rows",
-            "python -m pra restore latest keeps both as a safety point and takes what points and"
-            " journal have",
-        )
+    """Refuse a file of no bytes: SQLite would make a database without tables of it."""
+    if emptied(path) or fileops.size(path) == 0:
+        log = ", and its log (-wal) may hold all of its rows" if emptied(path) else ""
+        raise Damaged("opening the database", f"{path} is missing or empty{log}", _KEPT_FIRST)
+
+
+def _refuse_without_tables(conn: apsw.Connection) -> None:
+    """Refuse a file that became a database without our rows after it was emptied."""
+    # Whoever uses it learns what else is wrong with it, in words of its own.
+    with contextlib.suppress(apsw.Error):
+        if not conn.execute("SELECT 1 FROM sqlite_schema WHERE name='events'").fetchone():
+            raise Damaged(
+                "opening the database",
+                "it has no table of events: its file was emptied, or is another one",
+                _KEPT_FIRST,
+            )
 
 
 def _prepared(conn: apsw.Connection, synced: bool = True) -> apsw.Connection:
@@ -85,6 +102,7 @@ def _prepared(conn: apsw.Connection, synced: bool = True) -> apsw.Connection:
         conn.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
         conn.execute("PRAGMA foreign_keys=ON")
         schema.allow_writes(conn)
+        _refuse_without_tables(conn)
     except BaseException:
         conn.close()
         raise
@@ -97,7 +115,7 @@ def open_unchecked(path: str) -> apsw.Connection:
     For what others wrote past this application, who know nothing of checksums.
 
     Raises:
-        Damaged: it was emptied.
+        Damaged: it was emptied, or holds no table of ours.
     """
     _refuse_emptied(path)
     conn = apsw.Connection(path, flags=_READ_WRITE, vfs=checksums())

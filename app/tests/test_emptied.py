@@ -1,11 +1,12 @@
 """A database whose file was emptied: SQLite would delete its log, which may hold every row."""
 
 import os
+import sqlite3
 
 import pytest
 from helpers import add, bring, content, overwrite, rewrite, rows
 
-from pra import backup, fileops, points, restore, serve, settings, targets
+from pra import backup, fileops, plan, points, restore, serve, settings, targets
 from pra.errors import Damaged, Refused
 from pra.events import Events
 
@@ -48,6 +49,47 @@ def test_nobody_deletes_its_log(environment, mode, act):
         with pytest.raises(Damaged, match="its log .-wal. may hold all of its rows"):
             act(config)
     assert content(f"{live}-wal") == log
+
+
+def without_log(where, by_hand):
+    """Empty a database that has no log; SQLite then makes one without tables of it, or not yet."""
+    live = os.path.realpath(where.link)
+    for name in (f"{live}-wal", f"{live}-shm"):
+        fileops.remove(name)
+    overwrite(live, b"")
+    if by_hand:
+        conn = sqlite3.connect(live)
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.close()
+        assert os.path.getsize(live)
+    return live, content(live)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("mode", ["off", "required"])
+def test_one_without_tables_is_a_damaged_one_that_every_restore_replaces(
+    environment, mode, by_hand
+):
+    config = settings.load({**environment, "PRA_JOURNAL": mode})
+    serve.prepare(config)
+    add(Events(config), 3)
+    name = backup.run(config).name
+    live, left = without_log(config.layout, by_hand)
+    serve.prepare(config)
+    for act in (read, write, backup.run, make_current):
+        with pytest.raises(Damaged) as refused:
+            act(config)
+        assert "restore latest" in refused.value.next_step
+    assert content(live) == left, "nobody made a database of it"
+    assert Events(config).status()["notices"]
+    assert plan.run(config, targets.latest)["gained"] == (None if by_hand else 3)
+    for asked in ("latest", name):
+        assert bring(config, asked)["rows"] == 3
+        without_log(config.layout, by_hand)
+    bring(config)
+    kept = [point for point in points.scan(config.layout) if point.status == "safety"]
+    assert any(content(config.layout.point(one.name)) == left for one in kept) == by_hand
+    assert len(rows(config.layout)) == 3
 
 
 def test_a_restore_keeps_the_log_of_one_that_is_not_in_use(environment):
