@@ -33,8 +33,6 @@ def reason(
     # The newest and the oldest: two comparisons find what happened at once and step by step.
     for point in {one.name: one for one in (earlier[0], earlier[-1])}.values():
         before = point.manifest
-        if _only_added(before, content):
-            continue
         found = _compared(where.point(point.name), path)
         said = _judged(settings, point.name, before["rows"], content, found)
         if said:
@@ -72,19 +70,6 @@ def _window(settings: Settings, where: Layout, known: list[Point], here: dict) -
 def _path(where: Layout, here: dict) -> Path | None:
     timeline = timelines.read(where, here["timeline"])
     return history.path_to(where, timeline) if timeline else None
-
-
-def _only_added(before: dict, content: dict) -> bool:
-    """Whether each transaction since just added a row, which spares reading both databases.
-
-    So it is with all that the application offers: numbers, ids and rows go up by one.
-    """
-    old, new = before["position"], content["position"]
-    if old["timeline"] != new["timeline"]:
-        return False
-    added = content["rows"] - before["rows"]
-    issued = content["highest_issued"] - before.get("highest_issued", -1)
-    return new["seq"] - old["seq"] == issued == added
 
 
 def _compared(before: str, now: str) -> tuple[int, int] | None:

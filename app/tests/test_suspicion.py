@@ -131,13 +131,15 @@ def test_a_point_that_cannot_be_read_leaves_its_count(config, where, events, cha
     assert "18 are gone" in backup.run(config).reason
 
 
-def test_only_rows_added_are_not_compared(config, where, events, monkeypatch):
-    """It would read both databases, each minute."""
-    add(events, 5)
+def test_sums_that_fit_do_not_hide_that_everything_was_overwritten(config, where, events, change):
+    """As many transactions, ids and rows more, as if each transaction had added one row."""
+    add(events, 20)
     backup.run(config)
-    add(events, 5)
-    monkeypatch.setattr(suspicion, "_compared", None)
-    assert backup.run(config).status == "verified"
+    change("UPDATE events SET message = 'overwritten'")
+    change("INSERT INTO events(ts, message) VALUES('t', 'one'), ('t', 'two')")
+    found = backup.run(config)
+    assert found.status == "quarantined"
+    assert "0 are gone and 20 were overwritten" in found.reason
 
 
 def test_a_restore_that_replays_overwriting_does_not_make_it_good(environment, where):
