@@ -107,12 +107,12 @@ def _new_base(
 ) -> Point:
     """Make a point from which the journal goes on; needs the writer lock.
 
-    What was written between the two could not be replayed.
+    What was written between the two could not be replayed. A suspect one serves as well,
+    as its rows are those of history from there on: a wanted loss must not stop writes.
     """
     rebase.move(where)
     point = _make(settings, where, known, accept, first)
-    if point.status == "verified":
-        rebase.begin(where, point)
+    rebase.begin(where, point)
     return point
 
 

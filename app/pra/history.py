@@ -195,16 +195,8 @@ class Path(NamedTuple):
 
 
 def holds(where: Layout, start: Start) -> bool:
-    """Whether the journal has the very transaction behind which a place is."""
-    own = segments.of_timeline(where, start.timeline)
-    for segment in [one for one in own if one.first <= start.place.seq][-1:]:
-        try:
-            header, scan = segments.read(segment)
-        except Damaged:
-            return False
-        found = records.committed(scan.read())
-        return start.place in [Place(record.seq, record.hash) for record in found]
-    return False
+    """Whether the journal has the very transaction behind which a place is, or begins there."""
+    return _hash_at(where, start) == start.place.hash
 
 
 def contradiction(where: Layout, start: Start) -> str | None:

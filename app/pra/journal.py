@@ -306,7 +306,7 @@ class Journal:
         self._open_fresh(segments.create(self._where, header))
 
     def begin_at(self, here: Position) -> None:
-        """Start a new segment at a verified point, whatever the journal held before.
+        """Start a new segment at a point, whatever the journal held before.
 
         What lies between the journal's end and the point cannot be replayed.
         """

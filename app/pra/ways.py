@@ -32,7 +32,7 @@ def to_now(
         return names, whole
     to_loss = _up_to_suspicion(path, _start(good[-1]), known, every)
     since = sum(fileops.size(one.path) or 0 for one in whole if one not in to_loss)
-    if since <= 2 * suspect[0].bytes and not _broken(path, to_loss, whole):
+    if since <= 2 * suspect[0].bytes and not _broken(path, _start(good[-1]), to_loss, whole):
         # The newest one stays: it knows since when.
         return [*names, suspect[0].name], whole
     short = [*to_loss, *leading_on(path, _start(usable[-1]), every, None)]
@@ -59,11 +59,18 @@ def _start(base: Point | Start) -> Start:
     return base if isinstance(base, Start) else targets.start_of(base)
 
 
-def _broken(path: Path, to_loss: list[Segment], whole: list[Segment]) -> bool:
-    """Whether what follows the way to the loss is gone already: the oldest of it goes first."""
+def _broken(path: Path, second: Start, to_loss: list[Segment], whole: list[Segment]) -> bool:
+    """Whether what follows the way to the loss is gone already, or was never journaled.
+
+    The oldest of it goes first.
+    """
     following = whole[len(to_loss) : len(to_loss) + 1]
-    if not to_loss or not following:
+    if not following:
         return False
+    if not to_loss:
+        return (
+            following[0].timeline == second.timeline and following[0].first > second.place.seq + 1
+        )
     try:
         _, scan = segments.read(to_loss[-1])
     except Damaged:

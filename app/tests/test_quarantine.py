@@ -3,11 +3,12 @@
 import os
 
 import pytest
-from helpers import add, bring, lose_data, rows
+from helpers import add, bring, lose_data, rewrite, rows
 
 from pra import backup, points, reach, restore, retention, segments, settings, targets
 from pra.errors import Damaged
 from pra.events import Events
+from pra.journal import Mismatch
 
 
 def run(events, sql, bindings=()):
@@ -174,3 +175,50 @@ def test_rot_is_no_suspicion(config, where, events):
     with pytest.raises(Damaged):
         backup.run(config)
     assert [point.status for point in points.scan(where)] == ["verified"]
+
+
+@pytest.mark.parametrize("mode", ["required", "off"])
+def test_a_wanted_loss_before_a_new_base_stops_no_write(environment, where, mode):
+    """Neither where others changed the tables, nor where the journal is switched on again."""
+    config = settings.load(environment)
+    before = config._replace(journal=mode)
+    add(Events(before), 20)
+    good = backup.run(before)
+    run(Events(before), "DELETE FROM events WHERE id <= 15")
+    rewrite(where, "CREATE INDEX i ON events(ts)")
+    events = Events(config)
+    with pytest.raises(Mismatch):
+        events.add("before its base")
+    assert backup.run(config).status == "quarantined"
+    events.add("goes on")
+    assert backup.run(config).status == "quarantined"
+    events.add("and on")
+    live = rows(where)
+    retention.run(config._replace(keep_mib=0), dry_run=False)
+    lose_data(where)
+    bring(config)
+    assert rows(where) == live
+    bring(config, good.name)
+    assert len(rows(where)) == 20
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_of_two_bases_behind_such_a_loss_one_may_be_bad(environment, where, damaged):
+    config = settings.load(environment)
+    off = config._replace(journal="off")
+    add(Events(off), 20)
+    backup.run(off)
+    run(Events(off), "DELETE FROM events WHERE id <= 15")
+    backup.run(config)
+    events = Events(config)
+    for _ in range(4):
+        events.add("goes on")
+        backup.run(config)
+    live = rows(where)
+    retention.run(config._replace(keep_mib=0, keep_quarantined=0), dry_run=False)
+    suspect = [point for point in points.scan(where) if point.status == "quarantined"]
+    with open(where.point(suspect[damaged].name), "r+b") as file:
+        file.write(b"damaged")
+    lose_data(where)
+    bring(config)
+    assert rows(where) == live
