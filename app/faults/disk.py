@@ -138,6 +138,13 @@ class Disk:
         self._pending.setdefault(os.path.dirname(target), []).append(("move", source, target))
         _change(self._names, "move", source, target)
         assert self._names[target] is node
+        for folder in _below(self._pending, source):
+            # What is pending in a folder goes on being so under its new name.
+            changes = self._pending.pop(folder)
+            self._pending[_moved(folder, source, target)] = [
+                (kind, _moved(path, source, target), _moved_node(kind, node, source, target))
+                for kind, path, node in changes
+            ]
 
     def _after_symlink(self, target, path):
         self._note("add", path, target)
@@ -183,11 +190,26 @@ def _change(names: dict[str, _Node], kind: str, path: str, node) -> None:
     if kind == "add":
         names[path] = node
     elif kind == "move":
-        if path in names:
-            names[node] = names.pop(path)
+        for known in _below(names, path):
+            names[_moved(known, path, node)] = names.pop(known)
     else:
-        for known in [name for name in names if name == path or name.startswith(f"{path}/")]:
+        for known in _below(names, path):
             del names[known]
+
+
+def _below(names, path: str) -> list[str]:
+    """A path and all paths below it, of those that there are."""
+    return [name for name in names if name == path or name.startswith(f"{path}/")]
+
+
+def _moved(path: str, source: str, target: str) -> str:
+    """Where a path lies once a folder has its new name."""
+    below = path == source or path.startswith(f"{source}/")
+    return target + path[len(source) :] if below else path
+
+
+def _moved_node(kind: str, node: _Node, source: str, target: str) -> _Node:
+    return _moved(node, source, target) if kind == "move" else node
 
 
 def _read_node(path: str) -> _Node:

@@ -242,7 +242,8 @@ def _report(work: _Work, built: Candidate, finished: Built) -> dict:
     return {
         "status": "restored",
         "goal": work.goal.label,
-        "point": built.base,
+        # What is made the live history as it is, that point holds.
+        "point": work.kept.name if work.goal.current else built.base,
         "rows": finished.rows,
         "max_id": finished.max_id,
         "safety_point": work.kept.name,

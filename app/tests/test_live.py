@@ -344,6 +344,6 @@ def test_a_first_start_that_was_cut_off_is_finished(config):
 def test_by_command_line(environment, where, events):
     add(events, 2)
     done = pra(environment, "restore", "current")
-    assert (done.returncode, "2 rows" in done.stdout) == (0, True), done
+    assert (done.returncode, "2 rows (from app-" in done.stdout) == (0, True), done
     assert pra({**environment, "PRA_RESTORE_POINT": "current"}, "restore").returncode == 0
     assert "nothing was changed" in pra(environment, "restore", "current", "--plan").stdout
