@@ -168,6 +168,11 @@ def _prune(one: argparse.ArgumentParser) -> None:
     one.add_argument("--dry-run", action="store_true", help="only say what would go")
 
 
+def _define(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
+    one.add_argument("sql", metavar="SQL", help="such as 'CREATE TABLE ...', in one transaction")
+
+
 def _dump(one: argparse.ArgumentParser) -> None:
     _json_only(one)
     one.add_argument("--point", metavar="NAME", help="of this point instead of the database")
@@ -195,6 +200,7 @@ _VERBS = {
         "write a transaction that changes no row, and find it in the journal",
         _json_only,
     ),
+    "define": ("change the tables, and make the journal's new base", _define),
     "prune": ("remove what the retention settings no longer keep", _prune),
     "about": ("say what the application runs on: versions, kernel, file systems", _json_only),
     "dump": ("write every row as JSON lines", _dump),

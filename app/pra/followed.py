@@ -21,6 +21,10 @@ _NO_CLAUSE = re.compile(r"""--[^\n]*|/\*.*?\*/|'[^']*'|"[^"]*"|`[^`]*`|\[[^]]*\]
 _ON_CONFLICT = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
 
 
+# A tool of SQLite's writes no page checksums, so its changes would count as damage.
+_HOW = "python -m pra define 'SQL', which also makes the journal's new base"
+
+
 class Unfollowed(NamedTuple):
     """What the journal cannot follow, and what makes it so that it can."""
 
@@ -34,7 +38,7 @@ def fault(conn: apsw.Connection) -> Unfollowed | None:
         if name not in schema.OURS:
             return Unfollowed(
                 f"the journal cannot follow {name}: names with pra_ are the application's own",
-                "rename it, then make a backup: python -m pra backup",
+                f"rename it: {_HOW}",
             )
     for table in conn.execute(
         "SELECT l.name, l.type, l.wr, l.strict, s.sql FROM pragma_table_list AS l"
@@ -47,7 +51,7 @@ def fault(conn: apsw.Connection) -> Unfollowed | None:
             why, cure = found
             return Unfollowed(
                 f"the journal cannot follow the table {table[0]}: {why}",
-                f"{cure}, then make a backup: python -m pra backup",
+                f"{cure}: {_HOW}",
             )
     return None
 
@@ -166,6 +170,5 @@ def _refuse(what: str) -> None:
     raise Refused(
         "writing to the database",
         f"{what} is nothing that the journal can follow",
-        "stop the servers, do it with a tool of SQLite's, then make a backup, which is the"
-        " journal's new base: python -m pra backup",
+        f"tables are changed by {_HOW}",
     )

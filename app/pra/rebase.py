@@ -29,7 +29,7 @@ from pra import (
     volumes,
     witness,
 )
-from pra.errors import Damaged, Refused
+from pra.errors import Damaged, Refused, UsageError
 from pra.gate import Behind
 from pra.journal import MAX_BEHIND, Journal, Mismatch
 from pra.layout import Layout
@@ -205,6 +205,47 @@ def join(where: Layout) -> None:
     """
     with _live(where) as conn:
         schema.join_journal(conn)
+
+
+def change(where: Layout, sql: str, followed_after: bool) -> None:
+    """Run SQL that changes the tables, and move to where a new base begins; needs the writer lock.
+
+    Args:
+        followed_after: whether the journal has to be able to follow what comes of it.
+
+    Raises:
+        UsageError: SQLite does not take it.
+        Refused: the result would be of no use to the application, or the journal.
+    """
+    with _live(where) as conn:
+        conn.execute("BEGIN IMMEDIATE")
+        here = _known_position(conn)
+        conn.authorizer = _stay_inside
+        try:
+            conn.execute(sql).fetchall()
+        except (apsw.SQLError, apsw.ConstraintError, apsw.AuthError) as error:
+            raise UsageError(
+                "changing the tables", f"SQLite refuses that: {error}", "correct the statement"
+            ) from error
+        finally:
+            conn.authorizer = None
+        unsound = schema.fault(conn)
+        if not unsound and schema.position(conn) != here:
+            unsound = "pra_position is the application's own, and was changed"
+        if unsound:
+            raise Refused("changing the tables", unsound, "leave what the application needs")
+        unfit = followed.fault(conn) if followed_after else None
+        if unfit:
+            raise Refused("changing the tables", *unfit)
+        schema.guard(conn)
+        schema.rebase(conn, evidence.highest(where, here).seq + 1)
+        conn.execute("COMMIT")
+
+
+def _stay_inside(action: int, *_) -> int:
+    """Refuse what leaves the transaction or brings in another file (SQLite's authorizer)."""
+    outside = apsw.SQLITE_TRANSACTION, apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH
+    return apsw.SQLITE_DENY if action in outside else apsw.SQLITE_OK
 
 
 def begin(where: Layout, point: Point) -> None:

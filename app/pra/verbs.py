@@ -14,6 +14,7 @@ from pra.settings import Settings
 
 if TYPE_CHECKING:
     from pra.asking import Asked
+    from pra.points import Point
 
 Options = argparse.Namespace
 
@@ -35,14 +36,30 @@ def serve(config: Settings, options: Options) -> int:
 def backup(config: Settings, options: Options) -> int:
     """Make a point, then remove what retention no longer keeps."""
     from pra import backup as maker
-    from pra import mode, notices, pairing
-    from pra import points as catalogue
+    from pra import mode, pairing
 
     if options.new_volume:
         made = pairing.run(config)
     else:
         config = mode.for_verb(config, "making a backup")
         made = maker.run(config, options.accept)
+    return _made(config, options, made)
+
+
+def define(config: Settings, options: Options) -> int:
+    """Change the tables, and make the journal's new base."""
+    from pra import define as definer
+    from pra import mode
+
+    config = mode.for_verb(config, "changing the tables")
+    return _made(config, options, definer.run(config, options.sql))
+
+
+def _made(config: Settings, options: Options, made: "Point") -> int:
+    """Report a point that was made; a suspect one is a refusal."""
+    from pra import notices
+    from pra import points as catalogue
+
     point = made.as_dict(clock.now())
     told = notices.found(config, catalogue.scan(config.layout))
     for notice in told:
