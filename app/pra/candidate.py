@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 #: Space that a restore leaves free on the data volume, in bytes.
 HEADROOM = 4 << 20
+_REPLACED = "it keeps what an unfinished restore was to replace: restore it by name if wanted"
 _ADOPTING = "adopting the exported copy"
 
 
@@ -117,7 +118,7 @@ def catch_up(candidate: Candidate, goal: Goal, force: bool) -> None:
     """Add what was written while the candidate was built; needs the writer lock."""
     if goal.path and goal.until is None and not candidate.short:
         with sqlite.errors(f"restoring {goal.label}"):
-            _replay(candidate, goal, force, [])
+            _replay(candidate, goal, force, [], anyhow=force)
         _note_doubt(candidate, goal)
 
 
@@ -193,16 +194,25 @@ def _replayed(
     the journal, which says what was there, does not fit it. An older one may be good.
     """
     skipped: list[dict] = []
+    misfits: list[str] = []
+    last = False
     while True:
-        candidate = _base(where, known, goal, number, timer, skipped)
         try:
+            candidate = _base(where, known, goal, number, timer, skipped)
+            last = last or (candidate.base is None and not misfits)
             with sqlite.errors(f"restoring {goal.label}"):
-                _replay(candidate, goal, force, known)
+                _replay(candidate, goal, force, known, anyhow=force and last)
             return candidate
-        except replay.Misfit as error:
-            if candidate.base is None:
+        except Refused as error:
+            if isinstance(error, replay.Misfit) and candidate.base is not None:
+                misfits.append(candidate.base)
+                _skip(skipped, candidate.base, error.happened)
+                continue
+            if last or not (force and misfits):
                 raise
-            _skip(skipped, candidate.base, error.happened)
+        # With force, and where none fits: what the nearest one leads to, as far as it does.
+        skipped = [one for one in skipped if one["name"] != misfits[0]]
+        known, last = [point for point in known if point.name == misfits[0]], True
 
 
 def _skip(skipped: list[dict], name: str, reason: str) -> None:
@@ -226,7 +236,10 @@ def _base(
             path = generations.folder(where, number)
             generations.write_empty(path)
             return Candidate(path, None, base, skipped=skipped)
-        if _is_beyond_the_journal(goal.path, base) or not targets.vouched(where, base):
+        if not targets.vouched(where, base):
+            continue
+        if _is_beyond_the_journal(goal.path, base):
+            _skip(skipped, base.name, _REPLACED)
             continue
         try:
             _refuse_unfit(where, base, force=base.status == "quarantined")
@@ -256,7 +269,10 @@ def _is_beyond_the_journal(path: Path, point: Point) -> bool:
     return start.place.seq > end.seq and end.doubt is None
 
 
-def _replay(candidate: Candidate, goal: Goal, force: bool, known: list[Point]) -> None:
+def _replay(
+    candidate: Candidate, goal: Goal, force: bool, known: list[Point], anyhow: bool
+) -> None:
+    """Replay the way to the goal; ``anyhow`` takes a misfit for an end as ``force`` does a gap."""
     conn = sqlite.open_new(candidate.path)
     try:
         work = replay.Replay(conn, candidate.reached)
@@ -264,7 +280,7 @@ def _replay(candidate: Candidate, goal: Goal, force: bool, known: list[Point]) -
             work.run(_bounded(goal, candidate))
             _refuse_early_end(goal, candidate.end, known)
         except PraError as error:
-            if not force:
+            if not force or (isinstance(error, replay.Misfit) and not anyhow):
                 seq = work.reached.place.seq
                 raise type(error)(
                     f"restoring {goal.label}",

@@ -3,12 +3,45 @@
 Each is a sentence for people, told in the text as well as in the JSON answer.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
 from pra import history, segments
 from pra.candidate import Candidate
+from pra.errors import Damaged
 from pra.history import Path
 from pra.layout import Layout
+from pra.points import Point
 from pra.targets import Goal
 from pra.timelines import Branch
+
+
+class Found(NamedTuple):
+    """What a restore finds where it puts its own.
+
+    Attributes:
+        stood: where the database stands that is replaced, if that is certain.
+        kept: the point that keeps it; None in a plan.
+        raw: it could not be read.
+        unfit: points that could not stand for it.
+        others: generations that were not in use, with the points that keep them.
+        live: the history that was the live one, if that is certain.
+    """
+
+    stood: Branch | None
+    kept: str | None = None
+    raw: bool = False
+    unfit: Sequence[dict] = ()
+    others: Mapping[int, Point | None] = {}
+    live: Path | None = None
+
+
+def live_path(where: Layout) -> Path | None:
+    """The live history before a restore; None where that is uncertain, or there is none."""
+    try:
+        return history.live_path(where)
+    except Damaged:
+        return None
 
 
 def of(
@@ -16,25 +49,24 @@ def of(
     mode: str,
     goal: Goal,
     built: Candidate,
-    stood: Branch | None,
-    kept: str | None = None,
-    unfit: tuple[dict, ...] = (),
+    found: Found,
 ) -> list[str]:
     """What there is to say, the worst first.
 
     Args:
         mode: of the journal.
-        stood: where the database stands that is replaced, if that is certain.
-        kept: the point that keeps it; None in a plan.
-        unfit: points that could not stand for it.
+        found: what is replaced.
     """
     said = [
         _incomplete(where, goal, built),
         _forced(built, goal),
         _end_in_doubt(where, mode, goal, built),
-        _beyond(goal, built, stood, kept),
+        _beyond(goal, built, found.stood, found.kept),
+        _unread(mode, goal, found),
+        _left_by_current(where, goal, built, found.live),
+        *_others(found),
     ]
-    skipped = {one["name"]: one["reason"] for one in [*built.skipped, *unfit]}
+    skipped = {one["name"]: one["reason"] for one in [*built.skipped, *found.unfit]}
     said += [f"{name} was passed over: {reason}" for name, reason in skipped.items()]
     return [one for one in said if one]
 
@@ -87,10 +119,21 @@ def _end_in_doubt(where: Layout, mode: str, goal: Goal, built: Candidate) -> str
 
 
 def no_journal(where: Layout, path: Path, seq: int) -> str | None:
-    """Whether a timeline that had transactions up to ``seq`` has no journal at all."""
+    """Whether a timeline that had transactions up to ``seq`` has no journal that goes on there.
+
+    A new base begins a segment of its own, and no segment before it says that it follows.
+    """
     live = path.line[-1]
-    if seq <= live.seq or segments.of_timeline(where, live.number):
+    if seq <= live.seq:
         return None
+    if segments.of_timeline(where, live.number):
+        end = history.end_of(where, live)
+        if end.doubt or seq <= end.seq:
+            return None
+        return (
+            f"the journal ends at transaction {end.seq}, before the last base, which stands at"
+            f" {seq}: what followed that is gone"
+        )
     return f"there is no journal of timeline {live.number}, which had {seq - live.seq} transactions"
 
 
@@ -105,3 +148,38 @@ def _beyond(goal: Goal, built: Candidate, stood: Branch | None, kept: str | None
         f"what is replaced stood at transaction {stood.seq}, the journal ends at"
         f" {built.end.seq}: what was written between is {held}"
     )
+
+
+def _unread(mode: str, goal: Goal, found: Found) -> str | None:
+    """Whether what is replaced may have had rows that nothing that can be read has."""
+    if not (goal.open_end and found.raw) or mode == "required":
+        return None
+    held = f"only in {found.kept}, a copy of its bytes" if found.kept else "nowhere else"
+    return (
+        "what is replaced could not be read: what was written to it since the last point, and"
+        f" is in no journal, is {held}"
+    )
+
+
+def _left_by_current(where: Layout, goal: Goal, built: Candidate, live: Path | None) -> str | None:
+    """What the journal has that the database lacks which becomes the live history."""
+    left = left_out(where, live, built, None) if goal.current and live else None
+    if left is None:
+        return None
+    what = f"{left['transactions']} transactions ({left['first_seq']} to {left['last_seq']})"
+    whose = "that this database lacks" if built.reached else "of a history it is no part of"
+    return (
+        f"the journal has {what} {whose}; python -m pra restore --to-before SEQ reaches them"
+        " for as long as safety points are kept (PRA_KEEP_SAFETY_HOURS)"
+    )
+
+
+def _others(found: Found) -> Iterator[str]:
+    for number, point in found.others.items():
+        if point:
+            rows = point.manifest["rows"]
+            held = "bytes that could not be read" if rows is None else f"{rows} rows"
+            yield (
+                f"g{number} was there too, without the link to it, and is kept as {point.name}"
+                f" ({held}): python -m pra restore {point.name} brings it back"
+            )

@@ -21,6 +21,7 @@ from pra import (
     volumes,
 )
 from pra.candidate import Candidate, Timer
+from pra.doubts import Found
 from pra.errors import Damaged
 from pra.layout import Layout
 from pra.restore import Choice
@@ -61,7 +62,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
         try:
             built = candidate.build(where, known, goal, number, force, timer)
             report = _compare(where, built)
-            said = doubts.of(where, settings.journal, goal, built, _stood(where))
+            said = doubts.of(where, settings.journal, goal, built, _found(where, report))
         finally:
             fileops.remove_tree(where.building(number))
         return {
@@ -142,6 +143,11 @@ def _left_behind(where: Layout, built: Candidate) -> dict | None:
     if live is None:
         return None
     return doubts.left_out(where, history.path_to(where, live), built, None)
+
+
+def _found(where: Layout, report: dict) -> Found:
+    unreadable = report["unreadable"] is not None
+    return Found(_stood(where), raw=unreadable, live=doubts.live_path(where))
 
 
 def _stood(where: Layout) -> Branch | None:

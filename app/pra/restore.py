@@ -29,6 +29,7 @@ from pra import (
     volumes,
 )
 from pra.candidate import Candidate, Timer
+from pra.doubts import Found
 from pra.errors import Damaged, DiskFull, from_os_error, no_space
 from pra.generations import Built
 from pra.history import Start
@@ -51,7 +52,8 @@ class _Work:
         target: what was asked for.
         number: of the generation and timeline to be.
         kept: what is there; None until that is safe.
-        replaced: the generations that are there.
+        replaced: the generations that are there and not in use, with their safety points.
+        live: the history that was live before; None where that is unknown.
     """
 
     def __init__(self, settings: Settings, where: Layout, choose: Choice, target: str):
@@ -61,7 +63,13 @@ class _Work:
         self.number = volumes.next_number(where)
         self.timer = Timer()
         self.kept: safety.Kept | None = None
-        self.replaced: list[int] = []
+        self.replaced: dict[int, Point | None] = {}
+        self.live = doubts.live_path(where)
+
+    @property
+    def also_kept(self) -> list[str]:
+        """The safety points of what was there and not in use."""
+        return [point.name for point in self.replaced.values() if point]
 
 
 def run(settings: Settings, choose: Choice, force: bool = False, target: str = "") -> dict:
@@ -74,9 +82,10 @@ def run(settings: Settings, choose: Choice, force: bool = False, target: str = "
 
     Returns:
         {"status": "restored", "goal", "point", "rows", "max_id", "safety_point",
-        "generation", "seq", "replayed", "incomplete", "tail", "warnings", "skipped",
+        "also_kept", "generation", "seq", "replayed", "incomplete", "tail", "warnings", "skipped",
         "seconds", "already"}; "warnings" are sentences: what is known to be missing, and
         what may be; "already" says that this is the answer of an earlier attempt;
+        "also_kept" are the safety points of what was there and not in use;
         "skipped" are points that are not what their manifests say;
         "point" is the base, None where history began empty or a copy was adopted; "tail"
         says that the journal's last record is incomplete: it was being written, or went bad.
@@ -117,7 +126,7 @@ def _run(work: _Work, force: bool) -> dict:
             # With what was written meanwhile.
             built = candidate.build(where, work.known, goal, work.number, force, work.timer)
         candidate.catch_up(built, goal, force)
-        work.kept = _with_room(work, built, lambda: safety.confirm(where, work.known, work.kept))
+        work.kept = _with_room(work, built, lambda: safety.confirm(where, work.kept))
         for last in {one.timeline for one in (built.reached, work.kept.left) if one}:
             # Its last writer may have died before the disk had the record.
             segments.write_last_again(where, last)
@@ -148,7 +157,7 @@ def _with_room(work: _Work, built: Candidate, act: Callable[[], T]) -> T:
 def _make_room(work: _Work, built: Candidate) -> None:
     where = work.where
     backup.sweep(where)
-    names = [built.base, work.kept.name if work.kept else None]
+    names = [built.base, work.kept.name if work.kept else None, *work.also_kept]
     needed = retention.way(where, names, work.goal.path, built.began, built.reached)
     retention.apply(work.settings, where, needed=needed)
     work.known = points.scan(where)
@@ -172,6 +181,7 @@ def _swap(work: _Work, built: Candidate) -> Built:
             parent=parent,
             point=built.base,
             safety=kept.name,
+            also_kept=work.also_kept,
             left=kept.left,
             before=_end_of_live(where),
             replaced=[*work.replaced, *filter(None, [volumes.current(where)])],
@@ -235,7 +245,8 @@ def _high_water(work: _Work) -> tuple[int, int]:
 
 def _doubts(work: _Work, built: Candidate) -> list[str]:
     kept, mode = work.kept, work.settings.journal
-    return doubts.of(work.where, mode, work.goal, built, kept.left, kept.name, kept.unfit)
+    found = Found(kept.left, kept.name, kept.raw, kept.unfit, work.replaced, work.live)
+    return doubts.of(work.where, mode, work.goal, built, found)
 
 
 def _report(work: _Work, built: Candidate, finished: Built) -> dict:
@@ -247,6 +258,7 @@ def _report(work: _Work, built: Candidate, finished: Built) -> dict:
         "rows": finished.rows,
         "max_id": finished.max_id,
         "safety_point": work.kept.name,
+        "also_kept": work.also_kept,
         "generation": work.number,
         "seq": built.reached.place.seq if built.reached else None,
         "replayed": built.replayed,

@@ -188,7 +188,7 @@ def _points_of_restores(settings: Settings, where: Layout, known: list[Point]) -
         if found and timeline.steady <= since:
             break
         if timeline.active:
-            found |= {timeline.safety, timeline.point}
+            found |= {timeline.safety, timeline.point, *timeline.also_kept}
     return found
 
 

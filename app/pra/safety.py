@@ -6,6 +6,7 @@ checked completely before it stands for it: its manifest alone proves nothing.
 
 import os
 import sys
+from hashlib import sha256
 from typing import NamedTuple
 
 from pra import (
@@ -54,7 +55,7 @@ class Kept(NamedTuple):
     @property
     def raw(self) -> bool:
         """It is a copy, byte by byte, of what could not be read."""
-        return self.point.manifest["rows"] is None
+        return self.point is not None and self.point.manifest["rows"] is None
 
     @property
     def seq(self) -> int:
@@ -77,6 +78,7 @@ def keep(where: Layout, known: list[Point]) -> Kept:
             return Kept(None, None, 0)
         return _keep_raw(where, known, number, _EMPTIED)
     unfit: list[dict] = []
+    highest = 0
     try:
         here, highest = place(where, number)
         same = _sound(where, _same_moment(known, here), unfit)
@@ -84,7 +86,8 @@ def keep(where: Layout, known: list[Point]) -> Kept:
             return _kept(same, here.as_dict(), highest, unfit)
         temporary, content = backup.snapshot(where)
     except Damaged as error:
-        return _keep_raw(where, known, number, error.happened)._replace(unfit=tuple(unfit))
+        raw = _keep_raw(where, known, number, error.happened)
+        return raw._replace(highest_id=highest, unfit=tuple(unfit))
     again = _sound(where, _same_bytes(known, content), unfit)
     if again:
         fileops.remove(temporary)
@@ -94,36 +97,38 @@ def keep(where: Layout, known: list[Point]) -> Kept:
     return _kept(point, content["position"], content["highest_issued"], unfit)
 
 
-def keep_others(where: Layout) -> list[int]:
-    """Make a safety point of each generation that the link does not lead to; their numbers.
+def keep_others(where: Layout) -> dict[int, Point | None]:
+    """Make a safety point of each generation that the link does not lead to.
 
     Each may be all that there is of what it holds, unless nobody ever wrote to it.
+
+    Returns:
+        Their numbers, each with its safety point; None where it holds nothing of its own.
     """
-    found = volumes.others(where)
+    found: dict[int, Point | None] = dict.fromkeys(volumes.others(where))
     for number in found:
         database = f"{where.generation(number)}/app.db"
         if not (fileops.size(database) or fileops.size(f"{database}-wal")):
             continue
         if not volumes.unwritten(where, number):
-            _keep_other(where, points.scan(where), number, database)
+            found[number] = _keep_other(where, points.scan(where), number, database)
     return found
 
 
-def _keep_other(where: Layout, known: list[Point], number: int, database: str) -> None:
+def _keep_other(where: Layout, known: list[Point], number: int, database: str) -> Point:
     if sqlite.emptied(database):
-        _keep_raw(where, known, number, _EMPTIED)
-        return
+        return _keep_raw(where, known, number, _EMPTIED).point
     try:
         temporary, content = backup.snapshot(where, database)
     except Damaged as error:
-        _keep_raw(where, known, number, error.happened)
-        return
-    if _sound(where, _same_bytes(known, content), []):
+        return _keep_raw(where, known, number, error.happened).point
+    same = _sound(where, _same_bytes(known, content), [])
+    if same:
         fileops.remove(temporary)
-        return
+        return same
     content["status"] = "safety"
     content["reason"] = f"g{number}, which was there before a restore and not in use"
-    backup.publish(where, known, temporary, content)
+    return backup.publish(where, known, temporary, content)
 
 
 def _keep_raw(where: Layout, known: list[Point], number: int, why: str) -> Kept:
@@ -146,29 +151,43 @@ def _sound(where: Layout, point: Point | None, unfit: list[dict]) -> Point | Non
     return None
 
 
-def confirm(where: Layout, known: list[Point], kept: Kept) -> Kept:
+def confirm(where: Layout, kept: Kept) -> Kept:
     """Bring a safety point up to the last write; needs the writer lock.
 
     Where the journal leads from the point to that write, the two together
-    are the safety point; else a new one is made.
+    are the safety point; else a new one is made. A copy of a damaged database is made
+    again where a byte differs: it can be written to, and nothing tells by what.
     """
     number = volumes.current(where)
-    if number is None or kept.point is None or kept.raw:
+    if number is None or (kept.raw and _same_raw(where, number, kept.point)):
         return kept
-    here, highest = place(where, number)
+    if kept.point is None or kept.raw:
+        return _again(where, kept)
+    try:
+        here, highest = place(where, number)
+    except Damaged:
+        return _again(where, kept)
     if here is None or kept.left is None:
         # No journal tells what was written since.
-        return _again(where, known, kept)
+        return _again(where, kept)
     if Branch(here.timeline, here.seq, here.hash) == kept.left:
         return kept
     left = Branch(here.timeline, here.seq, here.hash)
     if _journal_leads(where, kept.point, left):
         return kept._replace(left=left, highest_id=highest)
-    return _again(where, known, kept)
+    return _again(where, kept)
 
 
-def _again(where: Layout, known: list[Point], kept: Kept) -> Kept:
-    newer = keep(where, [*known, kept.point])
+def _same_raw(where: Layout, number: int, point: Point) -> bool:
+    """Whether a raw copy is still what is there, with the -wal that belongs to it."""
+    source = f"{where.generation(number)}/app.db"
+    digest = copying.sha256(source) if fileops.size(source) else sha256().hexdigest()
+    wal = copying.sha256(f"{source}-wal") if fileops.size(f"{source}-wal") else None
+    return (digest, wal) == (point.manifest["sha256"], point.wal)
+
+
+def _again(where: Layout, kept: Kept) -> Kept:
+    newer = keep(where, points.scan(where))
     return newer._replace(unfit=(*kept.unfit, *newer.unfit))
 
 

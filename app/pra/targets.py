@@ -160,6 +160,12 @@ def undo(where: Layout, known: list[Point]) -> Goal:
     """
     identity.refuse_unknown(where, "undoing the last restore", known)
     live = timelines.live(where)
+    if live and live.safety is None and live.also_kept:
+        raise Unknown(
+            "undoing the last restore",
+            f"no database was in use before it; what was there is in {', '.join(live.also_kept)}",
+            f"restore it by name: python -m pra restore {live.also_kept[-1]}",
+        )
     if live is None or live.safety is None:
         raise Unknown(
             "undoing the last restore",

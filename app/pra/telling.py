@@ -4,10 +4,12 @@
 def restored(result: dict) -> str:
     """What a restore did."""
     base = result["point"] or "the beginning"
+    # An answer that a version before gave to the same request names no others.
+    kept = [*filter(None, [result["safety_point"]]), *result.get("also_kept", [])]
     lines = [
         f"restored {result['goal']}: {result['rows']} rows (from {base},"
         f" {result['replayed']} transactions replayed)",
-        f"what was there before: {result['safety_point'] or 'nothing'}",
+        f"what was there before: {', '.join(kept) or 'nothing'}",
     ]
     lines += _warnings(result)
     if result["already"]:

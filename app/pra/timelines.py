@@ -46,6 +46,7 @@ class Timeline(NamedTuple):
         schema: hash of the tables' definitions when it began.
         point: the point that was restored, if any.
         safety: the point that keeps what was there before, if any.
+        also_kept: the points that keep what was there too and not in use.
         left: where the database stood that was replaced, if that is known.
         before: where the journal of the timeline ended that was live before, if any.
         replaced: generations that were kept before, and are of no use since.
@@ -69,6 +70,7 @@ class Timeline(NamedTuple):
     before: Branch | None
     created: float
     replaced: Sequence[int] = ()
+    also_kept: Sequence[str] = ()
     highest_id: int = 0
     request: Request | None = None
     active: bool = False
