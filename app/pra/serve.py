@@ -20,6 +20,8 @@ from pra.settings import Settings
 
 #: Longest request line, in bytes; gunicorn has no higher limit than this.
 MAX_REQUEST_LINE = 8190
+#: How long a worker may take for its last requests once it was asked to stop, in seconds.
+GRACE = 7
 
 
 class Worker(ThreadWorker):
@@ -128,7 +130,7 @@ class Server(BaseApplication):
             # stop never cuts one that is idle.
             "keepalive": 0,
             "limit_request_line": MAX_REQUEST_LINE,
-            "graceful_timeout": 7,
+            "graceful_timeout": GRACE,
             "timeout": 60,
             "worker_tmp_dir": "/tmp",
             "control_socket_disable": True,

@@ -92,10 +92,10 @@ def pra(environment, *arguments, **options):
 
 
 @contextlib.contextmanager
-def serving(environment):
-    """A real server on a free port; yields (base URL, process)."""
+def serving(environment, how=("-m", "pra", "serve")):
+    """A real server on a free port, started by Python ``how``; yields (base URL, process)."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pra", "serve"],
+        [sys.executable, *how],
         cwd=APP,
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,
@@ -111,10 +111,10 @@ def serving(environment):
         else:
             raise AssertionError("the server did not start:\n" + "".join(lines))
         # The socket listens already: a request waits until a worker takes it.
-        urllib.request.urlopen(found[1] + "/health", timeout=20).close()
+        urllib.request.urlopen(found[1] + "/health", timeout=60).close()
         yield found[1], process
     finally:
         process.terminate()
         process.stderr.read()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         process.stderr.close()
