@@ -26,6 +26,7 @@ class Found(NamedTuple):
         unfit: points that could not stand for it.
         others: generations that were not in use, with the points that keep them.
         live: the history that was the live one, if that is certain.
+        unread: what of the journal may have given out higher ids, and cannot be read.
     """
 
     stood: Branch | None
@@ -34,6 +35,7 @@ class Found(NamedTuple):
     unfit: Sequence[dict] = ()
     others: Mapping[int, Point | None] = {}
     live: Path | None = None
+    unread: str | None = None
 
 
 def live_path(where: Layout) -> Path | None:
@@ -65,6 +67,7 @@ def of(
         _unread(mode, goal, found),
         _left_by_current(where, goal, built, found.live),
         *_others(found),
+        _ids_again(found),
     ]
     skipped = {one["name"]: one["reason"] for one in [*built.skipped, *found.unfit]}
     said += [f"{name} was passed over: {reason}" for name, reason in skipped.items()]
@@ -183,3 +186,12 @@ def _others(found: Found) -> Iterator[str]:
                 f"g{number} was there too, without the link to it, and is kept as {point.name}"
                 f" ({held}): python -m pra restore {point.name} brings it back"
             )
+
+
+def _ids_again(found: Found) -> str | None:
+    if found.unread is None:
+        return None
+    return (
+        f"ids may be given out a second time: {found.unread} of the journal told of later events"
+        " and cannot be read"
+    )

@@ -5,13 +5,14 @@ of a row that only the journal or a point still has, and nothing may be made of 
 database alone.
 """
 
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from pra import fileops, points, records, segments, timelines
 from pra.errors import Damaged
 from pra.layout import Layout
-from pra.records import Scan
+from pra.records import Record, Scan
 from pra.schema import Position
 from pra.segments import Segment
 
@@ -64,11 +65,60 @@ def _by_points(where: Layout, here: Position) -> Iterable[Seen]:
 
 def in_segment(segment: Segment) -> int:
     """Every record counts that can be recognised, also where the segment's header is lost."""
+    return _look(segment).seq
+
+
+class HighWater(NamedTuple):
+    """The highest transaction number and the highest event id that were ever given out.
+
+    Attributes:
+        unread: what may have given out higher ids and cannot be read; None if nothing.
+    """
+
+    seq: int
+    event: int
+    unread: str | None
+
+
+def high_water(where: Layout) -> HighWater:
+    """How far numbers went on any timeline, abandoned ones too, as far as anything tells."""
+    begun = timelines.readable(where)
+    seq = max((timeline.seq for timeline in begun), default=0)
+    event = max((timeline.highest_id for timeline in begun), default=0)
+    unread = None
+    # Also where a timeline's record is lost: its numbers were given out all the same.
+    for number in {segment.timeline for segment in segments.listing(where)}:
+        for segment in reversed(segments.of_timeline(where, number)):
+            found = _look(segment)
+            seq = max(seq, found.seq, segment.first - 1)
+            if not found.all_read:
+                unread = os.path.basename(segment.path)
+            if found.last:
+                event = max(event, records.sequences_of(found.last.payload).get("events", 0))
+                break
+    return HighWater(seq, event, unread)
+
+
+class _Look(NamedTuple):
+    """What a segment tells: its highest number, its last transaction, and whether that is all."""
+
+    seq: int
+    last: Record | None
+    all_read: bool
+
+
+def _look(segment: Segment) -> _Look:
     raw = fileops.read_small(segment.path, fileops.size(segment.path) or 0) or b""
     try:
-        header = segments.header_of(segment, raw)
+        scan = Scan(raw, records.SEGMENT_HEADER, segments.header_of(segment, raw).state())
     except Damaged:
-        return records.highest_number(raw)
-    scan = Scan(raw, records.SEGMENT_HEADER, header.state())
-    scan.read()
-    return scan.highest()
+        found = list(records.behind_a_hole(raw, 0))
+        seq = records.highest_number(raw)
+        # Without any it can be one that was just begun, or one that is gone from end to end.
+        return _Look(seq, found[-1] if found else None, bool(found) and found[-1].seq == seq)
+    found = [one for one in scan.read() if one.kind == records.TRANSACTION]
+    seq = scan.highest()
+    if seq > scan.state.seq:
+        found += records.behind_a_hole(raw, scan.end)
+    last = found[-1] if found else None
+    return _Look(seq, last, seq == scan.state.seq or (last is not None and last.seq == seq))

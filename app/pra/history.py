@@ -351,39 +351,3 @@ def gap(happened: str) -> Gap:
         "python -m pra points shows the points and the journal's reach;"
         " --force goes as far as it leads",
     )
-
-
-class HighWater(NamedTuple):
-    """The highest transaction number and the highest event id that were ever given out."""
-
-    seq: int
-    event: int
-
-
-def high_water(where: Layout) -> HighWater:
-    """How far numbers went on any timeline, abandoned ones too, as far as the journal knows."""
-    begun = timelines.readable(where)
-    seq = max((timeline.seq for timeline in begun), default=0)
-    event = max((timeline.highest_id for timeline in begun), default=0)
-    # Also where a timeline's record is lost: its numbers were given out all the same.
-    every = segments.listing(where)
-    for number in {segment.timeline for segment in every}:
-        for segment in reversed(segments.of_timeline(where, number)):
-            found, last = _last_transaction(segment)
-            seq = max(seq, found)
-            if last:
-                event = max(event, records.sequences_of(last.payload).get("events", 0))
-                break
-    return HighWater(seq, event)
-
-
-def _last_transaction(segment: Segment) -> tuple[int, Record | None]:
-    """The last number of a segment and its last transaction, as far as it can be read."""
-    try:
-        _, scan = segments.read(segment)
-    except Damaged:
-        return segment.first, None
-    last = None
-    for record in scan:
-        last = record if record.kind == TRANSACTION else last
-    return scan.state.seq, last

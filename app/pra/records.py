@@ -352,6 +352,21 @@ def highest_number(raw: bytes) -> int:
     return max((seq for _, seq, _ in _sound_headers(raw, 0)), default=0)
 
 
+def behind_a_hole(raw: bytes, start: int) -> Iterator[Record]:
+    """Transactions from an offset on that are as they were written, whatever surrounds them.
+
+    One follows a record whose header is sound, and is proven by the hash in that.
+    """
+    behind, chain = None, b""
+    for at, seq, _ in _sound_headers(raw, start):
+        _, word, _, time_ms, length, digest, _ = _HEADER.unpack_from(raw, at)
+        payload = raw[at + HEADER : at + HEADER + length]
+        proven = digest == hashlib.sha256(chain + raw[at : at + _SEALED] + payload).digest()
+        follows, behind, chain = behind == at, at + HEADER + length, digest
+        if follows and proven and word & _KIND == TRANSACTION:
+            yield Record(TRANSACTION, seq, time_ms, payload, digest, at, behind)
+
+
 def _sound_headers(raw: bytes, start: int) -> Iterator[tuple[int, int, int]]:
     """Offset, number and pending numbers of each sound header from an offset on."""
     at = raw.find(_MAGIC, start)

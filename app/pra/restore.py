@@ -13,8 +13,8 @@ from pra import (
     backup,
     candidate,
     doubts,
+    evidence,
     generations,
-    history,
     identity,
     in_use,
     locks,
@@ -53,6 +53,7 @@ class _Work:
         number: of the generation and timeline to be.
         kept: what is there; None until that is safe.
         replaced: the generations that are there and not in use, with their safety points.
+        unread: what of the journal may have given out higher ids, and cannot be read.
         live: the history that was live before; None where that is unknown.
     """
 
@@ -64,6 +65,7 @@ class _Work:
         self.timer = Timer()
         self.kept: safety.Kept | None = None
         self.replaced: dict[int, Point | None] = {}
+        self.unread: str | None = None
         self.live = doubts.live_path(where)
 
     @property
@@ -231,7 +233,9 @@ def _end_of_live(where: Layout) -> Branch | None:
 
 def _high_water(work: _Work) -> tuple[int, int]:
     """The highest transaction number and event id ever given out, wherever that is known."""
-    journaled = history.high_water(work.where)
+    journaled = evidence.high_water(work.where)
+    # A database that says how far it went has given out all ids of its timeline.
+    work.unread = journaled.unread if work.kept.left is None else None
     counted = [one for one in work.known if one.status != "foreign" or one == work.goal.point]
     known = [point.manifest for point in counted if point.manifest]
     places = [content["position"]["seq"] for content in known if content["position"]]
@@ -245,7 +249,7 @@ def _high_water(work: _Work) -> tuple[int, int]:
 
 def _doubts(work: _Work, built: Candidate) -> list[str]:
     kept, mode = work.kept, work.settings.journal
-    found = Found(kept.left, kept.name, kept.raw, kept.unfit, work.replaced, work.live)
+    found = Found(kept.left, kept.name, kept.raw, kept.unfit, work.replaced, work.live, work.unread)
     return doubts.of(work.where, mode, work.goal, built, found)
 
 

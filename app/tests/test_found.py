@@ -27,10 +27,12 @@ from pra import (
     points,
     restore,
     safety,
+    segments,
     settings,
     sqlite,
     targets,
     telling,
+    timelines,
     volumes,
 )
 from pra.errors import Unknown
@@ -191,3 +193,41 @@ def test_force_too_passes_over_a_base_that_the_journal_does_not_fit(config, wher
     answer = bring(config, force=force)
     assert rows(where) == live
     assert (answer["point"], answer["incomplete"]) == (good.name, None)
+
+
+def spoil(path, at):
+    raw = bytearray(content(path))
+    raw[at] ^= 0xFF
+    overwrite(path, bytes(raw))
+
+
+def sound_records(where):
+    return list(segments.read(segments.listing(where)[-1])[1])
+
+
+@pytest.mark.parametrize("spoilt", ["header of the segment", "record", "header of a record"])
+@pytest.mark.parametrize("how", ["name", "forced"])
+def test_no_id_and_no_number_is_given_out_twice_behind_damage(config, where, events, spoilt, how):
+    add(events, 3)
+    point = backup.run(config)
+    later = add(events, 6)
+    last = sound_records(where)[-1].seq
+    begins = {"header of the segment": 40, "record": sound_records(where)[4].end - 3}
+    spoil(last_segment(where), begins.get(spoilt, sound_records(where)[4].offset + 8))
+    lose_data(where)
+    answer = bring(config, "latest" if how == "forced" else point.name, how == "forced")
+    assert not any("second time" in one for one in answer["warnings"])
+    assert timelines.live(where).seq >= last
+    assert Events(config).add("on")["id"] == later[-1]["id"] + 1
+
+
+def test_ids_that_cannot_be_read_any_more_are_said(config, where, events):
+    add(events, 3)
+    point = backup.run(config)
+    add(events, 3)
+    damaged, unproven = sound_records(where)[-2:]
+    spoil(last_segment(where), damaged.offset + 8)
+    lose_data(where)
+    answer = bring(config, point.name)
+    assert timelines.live(where).seq >= unproven.seq
+    assert any("ids may be given out a second time" in one for one in answer["warnings"])
