@@ -97,3 +97,27 @@ fn a_new_cluster_of_the_same_name_is_not_the_half_of_the_old_one() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(world.calls("k3d cluster delete pra"), 1);
 }
+
+/// What a status does that is typed while k3d is at it.
+#[test]
+fn who_looks_during_a_teardown_does_not_disturb_it() {
+    let world = FakeWorld::new("fake-looked-at");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    let look = format!(
+        "case \"$*\" in 'cluster delete'*) [ -e $S/look ] || {} --root {} --engine k3d status > $S/look 2>&1; \
+         ls {}/.lab/state > $S/left ;; esac",
+        env!("CARGO_BIN_EXE_xtask"),
+        world.lab.root.display(),
+        world.lab.root.display()
+    );
+    world.hook("k3d", &look);
+    let output = world.lab.xtask(&["teardown", "--engine", "k3d", "--yes"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}{}", world.said("look"));
+    assert!(
+        world.said("left").contains("deleting-pra"),
+        "{}",
+        world.said("look")
+    );
+    assert!(!world.lab.root.join(".lab/state/deleting-pra").exists());
+}

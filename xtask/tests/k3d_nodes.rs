@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs;
 use std::net::TcpListener;
 
 use support::fake_k3d::FakeWorld;
@@ -99,4 +100,19 @@ fn a_cluster_that_runs_is_asked_again() {
         world.calls("kubectl --context k3d-pra -n pra get deployments"),
         2
     );
+}
+
+/// The cluster was removed by hand after a loss of its node was cut off.
+#[test]
+fn without_a_cluster_there_is_no_node_to_start() {
+    let world = FakeWorld::new("fake-no-node");
+    let state = world.lab.root.join(".lab/state");
+    fs::create_dir_all(&state).unwrap();
+    let mark = r#"{"scenario":"node-loss","since":"2026-11-28T00:00:00Z"}"#;
+    fs::write(state.join("unfinished-scenario-k3d.json"), mark).unwrap();
+    // What comes after that is not the matter here.
+    world.hook("docker", "case \"$*\" in info*) exit 1;; esac");
+    let said = world.lab.fails(3, &["setup", "--engine", "k3d", "--yes"]);
+    assert!(said.contains("Docker"), "{said}");
+    assert!(!said.contains("there is no cluster pra"), "{said}");
 }

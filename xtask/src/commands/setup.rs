@@ -78,6 +78,9 @@ fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
     repair::start_nodes(ctx, engine)?;
     if is_up(&engine.facts()?) {
         engine.insist_on_ownership()?;
+        if !ctx.exec.dry_run() {
+            engine.settle()?;
+        }
         put_back(ctx, engine)?;
         return Ok(true);
     }

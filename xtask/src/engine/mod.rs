@@ -229,8 +229,14 @@ pub trait Engine: Sync {
     fn stop_node(&self) -> Result<String>;
 
     /// Starts every node that is stopped; returns when all are ready. None is
-    /// where an engine has no nodes.
+    /// where an engine has no nodes, or the lab is gone.
     fn start_nodes(&self) -> Result<()>;
+
+    /// Forgets what was about to happen to a lab that is up and did not. The caller
+    /// has the lab's lock.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Refuses where the lab that answers is another checkout's.
     fn insist_on_ownership(&self) -> Result<()>;

@@ -25,7 +25,7 @@ impl Site {
         let name = self.plan.cluster;
         // k3d would say it once the cluster is made, and Ansible not at all.
         kubeconfig::check()?;
-        if self.is_half_deleted()? {
+        if self.settle_deletion()? {
             self.end_deletion()?;
             self.create_cluster()?;
             return self.cluster();

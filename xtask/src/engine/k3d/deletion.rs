@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::site::Site;
@@ -38,7 +39,19 @@ impl Site {
         if again {
             self.delete_what_k3d_forgets()?;
         }
-        fs::remove_file(&mark).with_context(|| format!("removing {}", mark.display()))
+        self.forget_deletion()
+    }
+
+    /// The deletion is over, or had not begun. For who has the lab's lock: to others
+    /// the mark may be that of a deletion under way.
+    pub(super) fn forget_deletion(&self) -> Result<()> {
+        let mark = self.deletion_mark();
+        match fs::remove_file(&mark) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("removing {}", mark.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where no node is left, k3d knows of nothing to delete: its network, its
@@ -69,8 +82,8 @@ impl Site {
         Ok(())
     }
 
-    /// Whether a deletion was cut off when it had begun to remove nodes. One
-    /// that had not is forgotten; so is one of an earlier cluster.
+    /// Whether a deletion was cut off, or is under way, that has begun to remove
+    /// nodes. Only looks.
     pub(super) fn is_half_deleted(&self) -> Result<bool> {
         let mark = self.deletion_mark();
         let Ok(text) = fs::read_to_string(&mark) else {
@@ -78,13 +91,18 @@ impl Site {
         };
         let had: BTreeSet<String> = text.lines().map(str::to_owned).collect();
         let left = self.parts()?;
-        if left != had && left.is_subset(&had) {
-            return Ok(true);
+        Ok(left != had && left.is_subset(&had))
+    }
+
+    /// The same for who has the lab's lock: a deletion that had removed nothing is
+    /// forgotten, and so is one of an earlier cluster. A node that is away later
+    /// has another reason.
+    pub(super) fn settle_deletion(&self) -> Result<bool> {
+        let half_deleted = self.is_half_deleted()?;
+        if !half_deleted && !self.ctx.exec.dry_run() {
+            self.forget_deletion()?;
         }
-        if !self.ctx.exec.dry_run() {
-            fs::remove_file(&mark).with_context(|| format!("removing {}", mark.display()))?;
-        }
-        Ok(false)
+        Ok(half_deleted)
     }
 
     /// Ends a deletion that was cut off.

@@ -276,7 +276,15 @@ impl Engine for K3dEngine {
     }
 
     fn start_nodes(&self) -> Result<()> {
+        if !self.site.ctx.exec.dry_run() && self.site.cluster()?.is_none() {
+            // Nor is there any to own.
+            return Ok(());
+        }
         self.owned()?.start_nodes()
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.site.settle_deletion().map(drop)
     }
 
     fn insist_on_ownership(&self) -> Result<()> {

@@ -40,9 +40,7 @@ impl Site {
         if self.ctx.exec.dry_run() {
             return self.ctx.exec.run(&self.k3d(k3d::start(self.plan.cluster))?);
         }
-        let Some(cluster) = self.cluster()? else {
-            return Ok(());
-        };
+        let cluster = self.cluster()?.context("the cluster is gone")?;
         for node in cluster.stopped_nodes() {
             let cmd = Cmd::new("docker").args(docker::start(node));
             self.ctx.exec.run(&cmd.limit(wait::NODE_CONTAINER))?;

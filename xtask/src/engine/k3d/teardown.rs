@@ -13,7 +13,7 @@ impl Site {
     /// built. Base images stay: they are Docker's cache, not the lab's.
     pub fn remove(&self) -> Result<()> {
         self.stop_forward()?;
-        if self.is_half_deleted()? {
+        if self.settle_deletion()? {
             self.end_deletion()?;
         } else if self.cluster()?.is_some() {
             self.insist_on_ownership()?;
