@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result};
 
 use crate::context::Context;
 use crate::exec::quote;
+use crate::failure::Failure;
+use crate::lab::Lab;
+use crate::scenario::mark;
 
 /// A folder for a run of its own, and the moment in its name. The oldest beyond
 /// the bound go; the caller has the lab's lock.
@@ -24,16 +27,28 @@ pub fn create(ctx: &Context, what: &str) -> Result<(String, PathBuf)> {
 /// Makes room for one more.
 fn bound(ctx: &Context) -> Result<()> {
     let keep = ctx.config.keep.runs();
-    let all = folders(&ctx.lab.runs())?;
-    let excess = (all.len() + 1).saturating_sub(keep);
-    for folder in &all[..excess.min(all.len())] {
-        remove(ctx, folder)?;
+    for folder in beyond(&ctx.lab, keep)? {
+        remove(ctx, &folder)?;
         ctx.ui.note(&format!(
             "{} was removed: lab.toml keeps {keep} runs",
-            name_of(folder)
+            name_of(&folder)
         ));
     }
     Ok(())
+}
+
+/// The oldest folders that one more would be too many for, but for those that hold
+/// what a scenario has to come back from.
+fn beyond(lab: &Lab, keep: usize) -> Result<Vec<PathBuf>> {
+    let mut all = folders(&lab.runs())?;
+    all.truncate((all.len() + 1).saturating_sub(keep));
+    let mut going = Vec::new();
+    for folder in all {
+        if mark::needing(lab, &folder)?.is_none() {
+            going.push(folder);
+        }
+    }
+    Ok(going)
 }
 
 /// The folders of runs, the oldest first: their names begin with their time.
@@ -67,8 +82,26 @@ pub fn name_of(folder: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// Refuses a run whose folder holds what a scenario has to come back from: it may
+/// be the only copy of the database.
+pub fn insist_on_unneeded(lab: &Lab, folder: &Path) -> Result<()> {
+    let Some((engine, left)) = mark::needing(lab, folder)? else {
+        return Ok(());
+    };
+    let said = format!(
+        "{} holds the copy that the lab on {engine} has to come back from: scenario {} of {} was \
+         interrupted",
+        name_of(folder),
+        left.scenario,
+        left.since
+    );
+    let next = format!("cargo xtask --engine {engine} setup, which adopts it");
+    Err(Failure::usage(said).next(next).into())
+}
+
 /// Removes a run for good; shown only in a dry run.
 pub fn remove(ctx: &Context, folder: &Path) -> Result<()> {
+    insist_on_unneeded(&ctx.lab, folder)?;
     let shell = format!("rm -r {}", quote(&folder.to_string_lossy()));
     if ctx.exec.change(&shell) {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
@@ -79,6 +112,38 @@ pub fn remove(ctx: &Context, folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::next;
+    use terms::{EngineName, ScenarioName};
+
+    #[test]
+    fn the_run_with_the_only_copy_of_a_database_stays() {
+        let root = std::env::temp_dir().join(format!("xtask-runs-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let lab = Lab { root };
+        lab.create().unwrap();
+        let run = |day: u32, what: &str| {
+            let name = format!("2026-11-0{day}T08-08-59-158Z-{what}");
+            let folder = lab.runs().join(name);
+            fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let [needed, old] = [run(1, "cluster-loss"), run(2, "volume-loss")];
+        run(3, "volume-loss");
+        let mark = mark::begin(&lab, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
+        mark.comes_back_from(&needed.join("copy.tar")).unwrap();
+        assert_eq!(beyond(&lab, 2).unwrap(), std::slice::from_ref(&old));
+        insist_on_unneeded(&lab, &old).unwrap();
+        let refused = insist_on_unneeded(&lab, &needed).unwrap_err();
+        assert!(refused.to_string().contains(&name_of(&needed)), "{refused}");
+        assert!(
+            next(&refused)
+                .unwrap()
+                .starts_with("cargo xtask --engine k3d setup")
+        );
+        mark.done().unwrap();
+        assert_eq!(beyond(&lab, 2).unwrap(), [needed, old]);
+        fs::remove_dir_all(&lab.root).unwrap();
+    }
 
     #[test]
     fn only_folders_that_were_named_here_are_runs() {

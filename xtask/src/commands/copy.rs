@@ -68,8 +68,10 @@ pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
     let restored = if nothing_there {
         onto_a_new_lab(ctx, engine.as_ref(), file)?
     } else {
-        setup::ensure_up(ctx, engine.as_ref())?;
-        in_place(ctx, engine.as_ref(), file)?
+        setup::ensure_up_to_adopt(ctx, engine.as_ref())?;
+        let restored = in_place(ctx, engine.as_ref(), file)?;
+        decided(ctx, engine.as_ref())?;
+        restored
     };
     let protected = protected::again(ctx, engine.as_ref())?;
     let (Some(restored), Some(protected)) = (restored, protected) else {
@@ -122,6 +124,20 @@ fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Sa
         engine::wait_until_ready(engine)?;
     }
     Ok(restored)
+}
+
+/// The copy of a scenario that was cut off is not needed any more; what else it left
+/// is put back.
+fn decided(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let pending = mark::pending(&ctx.lab, engine.name())?;
+    let Some(unfinished) = pending.filter(|one| one.copy.is_some() && !ctx.exec.dry_run()) else {
+        return Ok(());
+    };
+    mark::again(&ctx.lab, engine.name(), &unfinished).needs_no_copy()?;
+    if copy::is_closed(ctx, engine) {
+        copy::open(ctx, engine)?;
+    }
+    setup::ensure_up(ctx, engine)
 }
 
 fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {

@@ -121,6 +121,9 @@ fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
         ctx.ui.note("There is nothing to remove.");
         return Ok(());
     }
+    for folder in &doomed {
+        runs::insist_on_unneeded(&ctx.lab, folder)?;
+    }
     ctx.confirm(&format!(
         "This deletes {} runs with their results and ledgers.",
         doomed.len()

@@ -1,8 +1,6 @@
 //! `setup`: bring the lab up. Every command that needs it up comes through
 //! [`bring_up`].
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::json;
 
@@ -12,7 +10,8 @@ use crate::copy;
 use crate::engine::{self, Engine, Facts};
 use crate::failure::{self, Failure, Kind};
 use crate::manifests::substitute;
-use crate::scenario::{mark, protection, repair};
+use crate::scenario::mark::{self, Unfinished};
+use crate::scenario::{protection, repair};
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
@@ -143,34 +142,77 @@ pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) 
 
 /// Goes through all stages; each says what is already done.
 fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    if !is_up(&engine.facts()?) {
+    let pending = mark::pending(&ctx.lab, engine.name())?;
+    let gone = up(ctx, engine, pending.as_ref())?;
+    if gone && let Some(Unfinished { copy: None, .. }) = pending {
+        ctx.ui.warn(
+            "the lab that a scenario was interrupted in is gone with its volumes: this is a new one",
+        );
+    }
+    put_back(ctx, engine)
+}
+
+/// Returns whether no volume was there. One that a scenario destroyed is built
+/// around the copy that it left, with nobody to serve until that is in place.
+fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Result<bool> {
+    let facts = engine.facts()?;
+    if !is_up(&facts) {
         preflight::insist(ctx, engine)?;
     }
     engine::remember(ctx, engine)?;
-    engine.up()?;
-    put_back(ctx, engine)
+    let gone = facts.volumes.is_empty();
+    let copy = match pending {
+        Some(unfinished) if gone => repair::copy_of(ctx, unfinished)?,
+        _ => None,
+    };
+    if copy.is_some() {
+        copy::up_closed(ctx, engine)?;
+    } else {
+        engine.up()?;
+    }
+    Ok(gone)
+}
+
+/// As [`ensure_up`], for a command that brings a copy of its own: what a scenario
+/// left is not put back before.
+pub fn ensure_up_to_adopt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let pending = mark::pending(&ctx.lab, engine.name())?;
+    if pending.is_none_or(|one| one.copy.is_none()) {
+        return ensure_up(ctx, engine);
+    }
+    up(ctx, engine, None).map(drop)
 }
 
 /// Ends the recovery of a scenario that was interrupted, and the drill around it.
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let pending = mark::pending(&ctx.lab, engine.name())?;
     if copy::is_closed(ctx, engine) {
-        let copy = pending.as_ref().and_then(|one| one.copy.as_deref());
-        reopen(ctx, engine, copy)?;
+        reopen(ctx, engine, pending.as_ref())?;
     }
-    if let Some(unfinished) = pending {
+    // Again: reopening notes what it did.
+    if let Some(unfinished) = mark::pending(&ctx.lab, engine.name())? {
         repair::run(ctx, engine, &unfinished)?;
     }
     protection::put_back(ctx, engine)
 }
 
 /// Lets a lab serve that was being built around a copy when that was cut off.
-fn reopen(ctx: &Context, engine: &dyn Engine, copy: Option<&Path>) -> Result<()> {
+fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Result<()> {
+    let copy = match pending {
+        Some(unfinished) => repair::copy_of(ctx, unfinished)?.zip(Some(unfinished)),
+        None => None,
+    };
     let step = ctx
         .ui
         .step("application started, after an interrupted adoption");
     match copy {
-        Some(copy) => copy::adopt(engine, copy).map(|_| ())?,
+        Some((copy, unfinished)) => {
+            let adopted = copy::adopt(engine, copy)?;
+            if let Some(adopted) = adopted {
+                let kept = adopted.value.safety_point;
+                mark::again(&ctx.lab, engine.name(), unfinished).restored(kept.as_deref())?;
+            }
+        }
         None => ctx.ui.warn(
             "the lab was being built around an exported copy, which is not in it yet: \
              cargo xtask adopt FILE",

@@ -1,12 +1,15 @@
 //! `teardown`: remove the lab with its data and restore points. The results of
 //! scenarios and the downloaded packages stay under `.lab/`.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde_json::json;
 
 use crate::commands::local::name_strays;
 use crate::context::Context;
 use crate::engine::{self, EngineName};
+use crate::exec::quote_path;
 use crate::scenario::mark;
 use crate::wait;
 
@@ -29,6 +32,7 @@ pub fn run(ctx: &Context) -> Result<()> {
             engine.name()
         ))?;
     }
+    let copy = give_up_copy(ctx, engine.name())?;
     let step = ctx.ui.step("teardown");
     engine.down()?;
     if !ctx.exec.dry_run() {
@@ -41,6 +45,11 @@ pub fn run(ctx: &Context) -> Result<()> {
     } else {
         "nothing was there"
     });
+    if let Some(copy) = copy {
+        let copy = quote_path(&copy);
+        ctx.ui
+            .note(&format!("The copy stays: cargo xtask adopt {copy}"));
+    }
     if engine.name() == EngineName::Local {
         name_strays(ctx);
     }
@@ -55,4 +64,20 @@ pub fn run(ctx: &Context) -> Result<()> {
             .document(&json!({"status": "removed", "engine": engine.name()}));
     }
     Ok(())
+}
+
+/// The copy that the lab had to come back from, which nobody adopts after this by
+/// itself.
+fn give_up_copy(ctx: &Context, engine: EngineName) -> Result<Option<PathBuf>> {
+    // A mark that cannot be read goes with the lab.
+    let pending = mark::pending(&ctx.lab, engine).ok().flatten();
+    let Some(copy) = pending.and_then(|one| one.copy).filter(|one| one.exists()) else {
+        return Ok(None);
+    };
+    ctx.confirm(&format!(
+        "A scenario was interrupted, and the lab has to come back from {}: cargo xtask setup does \
+         that. A teardown gives it up.",
+        copy.display()
+    ))?;
+    Ok(Some(copy))
 }

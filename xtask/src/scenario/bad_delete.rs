@@ -2,9 +2,9 @@
 //! it is found out later. No request fails before the recovery begins.
 
 use anyhow::{Context as _, Result};
-use terms::{PhaseName, Protection};
+use terms::{PhaseName, PointStatus, Protection};
 
-use crate::app::{self, Restored};
+use crate::app::{self, Point, Restored, Transaction};
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
@@ -13,6 +13,7 @@ use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
+use crate::scenario::mark::{Stage, Unfinished};
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -20,6 +21,8 @@ use crate::scenario::run::Run;
 use crate::wait;
 
 const ACKNOWLEDGED_BETWEEN: usize = 60;
+/// So many of the journal's largest transactions are looked through for the delete.
+const LARGEST: u32 = 50;
 
 /// Through the application's own way of writing, so that the journal sees it.
 const DELETE: &str = r#"from pra import settings
@@ -59,11 +62,23 @@ struct Played {
     moments: Vec<Moment>,
 }
 
-/// Just before the delete.
+/// Just before the delete, and what came after it.
 pub const REPAIR: Repair = Repair {
-    target: |engine, left| before_the_delete(engine, &left.unfinished.since),
+    target: |engine, left| match left.unfinished.stage {
+        Stage::Restored => Ok(None),
+        _ => target_again(engine, left.unfinished),
+    },
+    last: |engine, left| match kept_since(engine, left.unfinished)? {
+        Some(safety) => bring_back(engine, &safety),
+        None => Ok(()),
+    },
     ..Repair::WHERE_MISSING
 };
+
+/// Brings back what a restore kept and the database lacks.
+fn bring_back(engine: &dyn Engine, safety: &str) -> Result<()> {
+    engine.python(&KEEP.replace("SAFETY", safety)).map(drop)
+}
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
@@ -125,7 +140,10 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
 
-    let struck = course.act(DISASTER, |_, engine| engine.python(DELETE))?;
+    if !journal {
+        unfinished.goes_back_to(&point)?;
+    }
+    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.python(DELETE))?;
     run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
 
     let step = run.ctx.ui.step("the transaction that did it");
@@ -147,6 +165,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let report = report.context("a scenario has no dry run")?.value;
     let safety = report.safety_point.as_deref();
     let safety = safety.context("the restore kept nothing of what was there")?;
+    unfinished.restored(Some(safety))?;
     let back = course.act(
         "application back, with what came after the delete",
         |ctx, engine| {
@@ -154,7 +173,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
             if !ctx.exec.dry_run() {
                 engine::wait_until_ready(engine)?;
             }
-            engine.python(&KEEP.replace("SAFETY", safety)).map(drop)
+            bring_back(engine, safety)
         },
     )?;
     let kept = back.ended;
@@ -176,16 +195,35 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     })
 }
 
-/// Just before the delete of a run that was cut off; `None` where it had not
-/// come to that.
-fn before_the_delete(engine: &dyn Engine, since: &str) -> Result<Option<String>> {
+/// Where to go back to in a run that was cut off; `None` where it had not come to
+/// the delete, or its restore was over.
+fn target_again(engine: &dyn Engine, left: &Unfinished) -> Result<Option<String>> {
+    if left.point.is_some() {
+        let restored = kept_since(engine, left)?.is_some();
+        return Ok(left.point.clone().filter(|_| !restored));
+    }
+    let largest = app::log(engine, true, LARGEST)?.value.transactions;
+    let ours = |one: &&Transaction| one.deleted > 0 && not_before(&one.time, &left.since);
+    let found = largest.iter().find(ours);
+    Ok(found.map(|one| format!("before:{}", one.seq)))
+}
+
+/// What the restore of the run, or of its repair, kept of what was there: the
+/// newest of that kind where the run was cut off before it could note that.
+fn kept_since(engine: &dyn Engine, left: &Unfinished) -> Result<Option<String>> {
+    if left.safety_point.is_some() {
+        return Ok(left.safety_point.clone());
+    }
+    let points = app::points(engine)?.points;
+    let ours =
+        |one: &Point| one.status == PointStatus::Safety && not_before(&one.created, &left.since);
+    Ok(points.into_iter().find(ours).map(|one| one.name))
+}
+
+/// Both RFC 3339, UTC; the second is said to the second.
+fn not_before(time: &str, since: &str) -> bool {
     const TO_THE_SECOND: usize = 19;
-    let largest = app::log(engine, true, 1)?.value.transactions;
-    let second = |time: &str| time.get(..TO_THE_SECOND).map(str::to_owned);
-    let ours = largest
-        .first()
-        .filter(|one| one.deleted > 0 && second(&one.time) >= second(since));
-    Ok(ours.map(|one| format!("before:{}", one.seq)))
+    time.get(..TO_THE_SECOND) >= since.get(..TO_THE_SECOND)
 }
 
 /// Where to go back to: just before the largest transaction of the journal, or,

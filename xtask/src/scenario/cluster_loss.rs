@@ -7,17 +7,17 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use terms::PhaseName;
 
-use crate::app::{self, Restored};
+use crate::app::{self, Plan, Restored};
 use crate::context::Context;
 use crate::copy::{self, Target};
 use crate::engine::Engine;
-use crate::exec::quote;
+use crate::exec::{quote, quote_path};
 use crate::failure::{self, Failure};
 use crate::measure::client::Client;
 use crate::measure::compare::Lost;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
-use crate::scenario::mark::Mark;
+use crate::scenario::mark::{Mark, Stage};
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -74,12 +74,12 @@ fn course(
         exported.set(ledger.now());
         copy::export(ctx, engine, &Target::new_file(file)).map(|_| ())
     };
-    let (course, mut unfinished) = Course::begin(run, engine, ledger, "exported copy", export)?;
+    let (course, unfinished) = Course::begin(run, engine, ledger, "exported copy", export)?;
     unfinished.comes_back_from(file)?;
     let (outage, report) = recover(course, client, unfinished, file).map_err(|error| {
         let kind = failure::kind(&error);
         let said = "the recovery was not ended; the exported copy is there";
-        let next = format!("cargo xtask adopt {}", file.display());
+        let next = format!("cargo xtask adopt {}", quote_path(file));
         error.context(Failure::new(kind, said).next(next))
     })?;
     Ok((outage, report, exported.get()))
@@ -91,7 +91,7 @@ fn recover(
     unfinished: Mark,
     file: &Path,
 ) -> Result<(Outage, Restored)> {
-    let struck = course.act(DISASTER, |_, engine| engine.down())?;
+    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.down())?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     let provisioned = course.act(REBUILD, copy::up_closed)?.ended;
@@ -105,6 +105,7 @@ fn recover(
     );
     let restored = course.act(ADOPT, |_, engine| copy::adopt(engine, file))?;
     let report = restored.value.context("a scenario has no dry run")?.value;
+    unfinished.restored(report.safety_point.as_deref())?;
     let opened = course.act(OPEN, copy::open)?.ended;
     course.served_again(opened)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
@@ -132,20 +133,66 @@ fn missing(lost: &[Lost], exported: f64) -> usize {
     lost.iter().filter(promised).count()
 }
 
-/// Adopts the copy of the run, onto a lab that has nothing yet.
+/// Sees that what is in the copy of the run is there. A lab without volumes was
+/// built around it before; see [`crate::commands::setup`].
 pub const REPAIR: Repair = Repair {
-    first: |engine, left| {
-        let Some(copy) = &left.unfinished.copy else {
-            return Ok(());
-        };
-        let status = app::status(left.url)?;
-        if status.needs_restore || status.count == Some(0) {
-            copy::adopt(engine, copy)?;
+    first: |engine, left| match &left.unfinished.copy {
+        Some(copy) if left.unfinished.stage == Stage::Struck => {
+            let needed = app::status(left.url)?.needs_restore;
+            insist_on_the_copy(engine, copy, needed)
         }
-        Ok(())
+        _ => Ok(()),
     },
     ..Repair::WHERE_MISSING
 };
+
+/// Adopts the copy where that takes nothing from what is there.
+///
+/// # Errors
+/// Somebody wrote to a lab that the copy is not in.
+fn insist_on_the_copy(engine: &dyn Engine, copy: &Path, database_gone: bool) -> Result<()> {
+    if database_gone {
+        return copy::adopt(engine, copy).map(drop);
+    }
+    let Some(plan) = copy::plan(engine, copy)? else {
+        return Ok(());
+    };
+    match Within::of(&plan.value) {
+        Within::All => Ok(()),
+        Within::Nothing => copy::adopt(engine, copy).map(drop),
+        Within::Other => {
+            let name = copy.display();
+            let said = format!(
+                "the lab has rows that are not in {name}, which it has to come back from and \
+                 has not adopted: {}",
+                plan.value.against()
+            );
+            let next = format!("cargo xtask adopt {}", quote_path(copy));
+            Err(Failure::usage(said).next(next).into())
+        }
+    }
+}
+
+/// How much of a copy a lab has.
+#[derive(Debug, PartialEq)]
+enum Within {
+    /// Every row of it: it was adopted, or nothing was ever lost.
+    All,
+    /// The lab has no row that is not in the copy.
+    Nothing,
+    /// Rows of its own, and not those of the copy.
+    Other,
+}
+
+impl Within {
+    fn of(plan: &Plan) -> Self {
+        match (plan.gained, plan.changed, plan.lost) {
+            (Some(0), Some(0), _) => Self::All,
+            (_, Some(0), Some(0)) => Self::Nothing,
+            _ => Self::Other,
+        }
+    }
+}
 
 fn lessons(result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<String> {
     let rpo = &result.rpo;
@@ -169,4 +216,29 @@ fn lessons(result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<Strin
         ),
         "Look at: cargo xtask export --help, and ask where your own copies are kept.".to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn against(gained: u64, changed: u64, lost: u64) -> Within {
+        let counts = format!(
+            r#"{{"gained":{gained},"changed":{changed},"lost":{lost},"point":null,"replayed":0,
+                "rows":5,"unreadable":null,"left_behind":null,"warnings":[],"seconds":0}}"#
+        );
+        Within::of(&serde_json::from_str(&counts).unwrap())
+    }
+
+    #[test]
+    fn a_copy_is_adopted_by_itself_only_where_that_takes_nothing() {
+        assert_eq!(against(5, 0, 0), Within::Nothing);
+        // A client found the empty lab before the repair did.
+        assert_eq!(against(4, 1, 0), Within::Other);
+        assert_eq!(against(5, 0, 1), Within::Other);
+        // It is in there, with what was written since.
+        assert_eq!(against(0, 0, 7), Within::All);
+        // A row of it was changed since, or is another one.
+        assert_eq!(against(0, 1, 0), Within::Other);
+    }
 }

@@ -80,8 +80,32 @@ impl<'a> Course<'a> {
         what: &str,
         act: impl Fn(&Context, &dyn Engine) -> Result<T>,
     ) -> Result<Done<T>> {
+        self.show(what, &act)?;
+        self.carry_out(what, act)
+    }
+
+    /// Carries out the disaster: who is interrupted before has nothing to restore.
+    pub fn strike<T>(
+        &self,
+        mark: &Mark,
+        what: &str,
+        act: impl Fn(&Context, &dyn Engine) -> Result<T>,
+    ) -> Result<Done<T>> {
+        self.show(what, &act)?;
+        mark.struck()?;
+        self.carry_out(what, act)
+    }
+
+    fn show<T>(&self, what: &str, act: impl Fn(&Context, &dyn Engine) -> Result<T>) -> Result<()> {
         self.run
-            .pause(what, |ctx, engine| act(ctx, engine).map(|_| ()))?;
+            .pause(what, |ctx, engine| act(ctx, engine).map(drop))
+    }
+
+    fn carry_out<T>(
+        &self,
+        what: &str,
+        act: impl Fn(&Context, &dyn Engine) -> Result<T>,
+    ) -> Result<Done<T>> {
         let step = self.run.ctx.ui.step(what);
         let began = self.moment(what);
         let value = act(self.run.ctx, self.engine)?;

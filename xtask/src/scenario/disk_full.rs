@@ -13,6 +13,7 @@ use crate::measure::figures::milliseconds;
 use crate::measure::journey::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
 use crate::scenario::course::Course;
+use crate::scenario::mark::Mark;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -97,8 +98,8 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     )?;
     let journal = steady.protection == Protection::Journal;
     let full = [
-        fill_backup(&course, &steady.url, journal)?,
-        fill_data(&course, &steady.url)?,
+        fill_backup(&course, &unfinished, &steady.url, journal)?,
+        fill_data(&course, &unfinished, &steady.url)?,
     ];
     let moments = course.into_moments();
     unfinished.done()?;
@@ -150,8 +151,8 @@ pub const REPAIR: Repair = Repair {
 
 /// No point can be made any more; writes are refused when the journal has used
 /// up its room, and without a journal not at all.
-fn fill_backup(course: &Course, url: &str, journal: bool) -> Result<Full> {
-    let began = fill(course, &BACKUP, url)?;
+fn fill_backup(course: &Course, mark: &Mark, url: &str, journal: bool) -> Result<Full> {
+    let began = fill(course, mark, &BACKUP, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     let said = refused_backup(course)?;
     step.done(said);
@@ -164,8 +165,8 @@ fn fill_backup(course: &Course, url: &str, journal: bool) -> Result<Full> {
 }
 
 /// Writes are refused at once; a backup needs no room there.
-fn fill_data(course: &Course, url: &str) -> Result<Full> {
-    let began = fill(course, &DATA, url)?;
+fn fill_data(course: &Course, mark: &Mark, url: &str) -> Result<Full> {
+    let began = fill(course, mark, &DATA, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     attempt(course.run.ctx, course.engine)?;
     step.done("taken: it needs no room there");
@@ -174,9 +175,10 @@ fn fill_data(course: &Course, url: &str) -> Result<Full> {
 }
 
 /// Fills a volume; returns when that began.
-fn fill(course: &Course, volume: &Volume, url: &str) -> Result<f64> {
+fn fill(course: &Course, mark: &Mark, volume: &Volume, url: &str) -> Result<f64> {
     let words = format!("disaster: {} runs full", volume.claim);
-    let began = course.act(&words, |_, engine| volume.fill(engine))?.began;
+    let filled = course.strike(mark, &words, |_, engine| volume.fill(engine))?;
+    let began = filled.began;
     let status = app::status(url)?;
     if status.room(volume.claim).is_some_and(|room| room.full) {
         return Ok(began);

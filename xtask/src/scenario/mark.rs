@@ -1,6 +1,8 @@
 //! The mark of a scenario that has begun and not ended: what was cut off
 //! half-way (ctrl-C, a crash) is put back by the next command that needs the lab.
 
+use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,31 +15,89 @@ use terms::{EngineName, ScenarioName};
 use crate::failure::Failure;
 use crate::lab::{self, Lab};
 
-/// A scenario that has begun its disaster and not ended its recovery.
-#[derive(Debug, Deserialize, Serialize)]
+/// A scenario that has begun and not ended its recovery.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Unfinished {
     pub scenario: ScenarioName,
     pub since: String,
+    /// How far it came.
+    #[serde(default)]
+    pub stage: Stage,
     /// The exported copy that it has to come back from.
     #[serde(default)]
     pub copy: Option<PathBuf>,
+    /// The restore point to go back to, where no journal says a moment.
+    #[serde(default)]
+    pub point: Option<String>,
+    /// What the restore has kept of what was there.
+    #[serde(default)]
+    pub safety_point: Option<String>,
+}
+
+/// How far a scenario came. What is not broken is not restored: that would take
+/// back what was written since.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Nothing is broken yet.
+    Begun,
+    /// The disaster was about to happen, or has. Also where a mark does not say.
+    #[default]
+    Struck,
+    /// The data are back; what else belongs to the recovery may not be done.
+    Restored,
+}
+
+impl Unfinished {
+    /// The name of the run's folder that it needs.
+    pub fn folder(&self) -> Option<&OsStr> {
+        self.copy.as_deref()?.parent()?.file_name()
+    }
 }
 
 /// The mark of the scenario that runs now; it stays unless [`Mark::done`].
 pub struct Mark {
     path: PathBuf,
-    unfinished: Unfinished,
+    unfinished: RefCell<Unfinished>,
 }
 
 impl Mark {
     /// Notes the copy that has to be adopted if the run is cut off.
-    pub fn comes_back_from(&mut self, copy: &Path) -> Result<()> {
-        self.unfinished.copy = Some(copy.to_owned());
+    pub fn comes_back_from(&self, copy: &Path) -> Result<()> {
+        self.note(|left| left.copy = Some(copy.to_owned()))
+    }
+
+    /// Notes the point to go back to if the run is cut off.
+    pub fn goes_back_to(&self, point: &str) -> Result<()> {
+        self.note(|left| left.point = Some(point.to_owned()))
+    }
+
+    /// From here on something may be broken.
+    pub fn struck(&self) -> Result<()> {
+        self.note(|left| left.stage = Stage::Struck)
+    }
+
+    /// The data are back.
+    pub fn restored(&self, safety_point: Option<&str>) -> Result<()> {
+        self.note(|left| {
+            left.stage = Stage::Restored;
+            left.safety_point = safety_point.map(str::to_owned);
+        })
+    }
+
+    /// Somebody decided what the data are.
+    pub fn needs_no_copy(&self) -> Result<()> {
+        self.note(|left| left.copy = None)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Unfinished)) -> Result<()> {
+        change(&mut self.unfinished.borrow_mut());
         self.write()
     }
 
     fn write(&self) -> Result<()> {
-        lab::write_file(&self.path, &serde_json::to_string(&self.unfinished)?)
+        let text = serde_json::to_string(&*self.unfinished.borrow())?;
+        lab::write_file(&self.path, &text)
     }
 
     pub fn done(self) -> Result<()> {
@@ -55,12 +115,35 @@ pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Ma
     let unfinished = Unfinished {
         scenario,
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        stage: Stage::Begun,
         copy: None,
+        point: None,
+        safety_point: None,
     };
-    let path = path(lab, engine);
-    let mark = Mark { path, unfinished };
+    let mark = again(lab, engine, &unfinished);
     mark.write()?;
     Ok(mark)
+}
+
+/// The mark of a scenario that is being put back.
+pub fn again(lab: &Lab, engine: EngineName, unfinished: &Unfinished) -> Mark {
+    Mark {
+        path: path(lab, engine),
+        unfinished: RefCell::new(unfinished.clone()),
+    }
+}
+
+/// The scenario on any engine that was left half-way and needs this folder of a
+/// run: the only copy of its database may be in there.
+pub fn needing(lab: &Lab, folder: &Path) -> Result<Option<(EngineName, Unfinished)>> {
+    for engine in EngineName::ALL {
+        let left = pending(lab, *engine)?;
+        let needs = |left: &Unfinished| left.folder() == folder.file_name();
+        if let Some(left) = left.filter(|left| left.copy.is_some() && needs(left)) {
+            return Ok(Some((*engine, left)));
+        }
+    }
+    Ok(None)
 }
 
 /// The scenario that was left half-way on an engine, if any.
@@ -69,7 +152,7 @@ pub fn pending(lab: &Lab, engine: EngineName) -> Result<Option<Unfinished>> {
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(None);
     };
-    let unfinished = serde_json::from_str(&text)
+    let mut unfinished: Unfinished = serde_json::from_str(&text)
         .with_context(|| format!("reading {}", path.display()))
         .map_err(|error| {
             error.context(
@@ -77,7 +160,22 @@ pub fn pending(lab: &Lab, engine: EngineName) -> Result<Option<Unfinished>> {
                     .next(format!("rm {} && cargo xtask status", quote_path(&path))),
             )
         })?;
+    follow(lab, &mut unfinished);
     Ok(Some(unfinished))
+}
+
+/// Where the checkout was moved, the copy of the run was moved with it.
+fn follow(lab: &Lab, unfinished: &mut Unfinished) {
+    let (Some(copy), Some(folder)) = (&unfinished.copy, unfinished.folder()) else {
+        return;
+    };
+    let here = lab
+        .runs()
+        .join(folder)
+        .join(copy.file_name().unwrap_or_default());
+    if !copy.exists() && here.exists() {
+        unfinished.copy = Some(here);
+    }
 }
 
 /// Nothing is left to be put back: the lab is gone.
@@ -91,4 +189,64 @@ pub fn forget(lab: &Lab, engine: EngineName) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     std::fs::remove_file(path).with_context(|| format!("removing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab(name: &str) -> Lab {
+        let root = std::env::temp_dir().join(format!("xtask-mark-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&root);
+        let lab = Lab { root };
+        lab.create().unwrap();
+        lab
+    }
+
+    #[test]
+    fn a_mark_says_how_far_its_scenario_came() {
+        let lab = lab("stages");
+        let stage = || pending(&lab, EngineName::Local).unwrap().unwrap().stage;
+        let mark = begin(&lab, EngineName::Local, ScenarioName::DatabaseCorrupt).unwrap();
+        assert_eq!(stage(), Stage::Begun);
+        mark.struck().unwrap();
+        assert_eq!(stage(), Stage::Struck);
+        mark.restored(Some("safety-1.db")).unwrap();
+        assert_eq!(stage(), Stage::Restored);
+        let left = pending(&lab, EngineName::Local).unwrap().unwrap();
+        assert_eq!(left.safety_point.as_deref(), Some("safety-1.db"));
+        mark.done().unwrap();
+        assert!(pending(&lab, EngineName::Local).unwrap().is_none());
+        // One of an earlier version may have broken anything.
+        let text = r#"{"scenario":"bad-delete","since":"2026-11-28T00:00:00Z"}"#;
+        std::fs::write(path(&lab, EngineName::Local), text).unwrap();
+        assert_eq!(stage(), Stage::Struck);
+        std::fs::remove_dir_all(&lab.root).unwrap();
+    }
+
+    #[test]
+    fn the_folder_with_the_only_copy_is_needed_also_where_the_checkout_was_moved() {
+        let lab = lab("needed");
+        let name = "2026-11-28T10-00-00-000Z-cluster-loss";
+        let (here, elsewhere) = (
+            lab.runs().join(name),
+            Path::new("/moved/.lab/runs").join(name),
+        );
+        let mark = begin(&lab, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
+        assert!(needing(&lab, &here).unwrap().is_none());
+        mark.comes_back_from(&elsewhere.join("copy.tar")).unwrap();
+        let (engine, left) = needing(&lab, &here).unwrap().unwrap();
+        assert_eq!(engine, EngineName::K3d);
+        assert_eq!(left.copy, Some(elsewhere.join("copy.tar")));
+        std::fs::create_dir(&here).unwrap();
+        std::fs::write(here.join("copy.tar"), "").unwrap();
+        let (_, left) = needing(&lab, &here).unwrap().unwrap();
+        assert_eq!(left.copy, Some(here.join("copy.tar")));
+        assert!(
+            needing(&lab, &lab.runs().join("another"))
+                .unwrap()
+                .is_none()
+        );
+        std::fs::remove_dir_all(&lab.root).unwrap();
+    }
 }

@@ -62,7 +62,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
         Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
-    let struck = course.act(DISASTER, |_, engine| engine.stop_node())?;
+    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.stop_node())?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     let returned = course.act(RETURN, |_, engine| engine.start_nodes())?.ended;

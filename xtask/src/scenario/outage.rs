@@ -143,13 +143,14 @@ fn course(
 ) -> Result<(Outage, Restored)> {
     let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
     let words = format!("disaster: {}", disaster.breaks);
-    let struck = course.act(&words, disaster.strike)?;
+    let struck = course.strike(&unfinished, &words, disaster.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     let provisioned = course.act("infrastructure recreated", provision)?.ended;
     let restored = course.act("restore", disaster.restore)?;
     let report = restored.value;
     let report = report.context("a scenario has no dry run")?;
+    unfinished.restored(report.safety_point.as_deref())?;
     course.served_again(restored.ended)?;
     let protected = course.act(PROTECT, protect)?.ended;
     unfinished.done()?;
