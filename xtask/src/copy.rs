@@ -77,7 +77,11 @@ pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
 /// What is shown as shell may begin with another folder than ours.
 fn absolute(path: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(path);
-    let absolute = absolute.with_context(|| format!("finding {}", path.display()))?;
+    let absolute = absolute
+        .with_context(|| format!("finding {path:?}"))
+        .map_err(|error| {
+            error.context(Failure::usage("there is no such file").next("cargo xtask export FILE"))
+        })?;
     insist_on_text(&absolute)?;
     Ok(absolute)
 }

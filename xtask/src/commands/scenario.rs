@@ -52,8 +52,7 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
     }
-    ctx.ui
-        .note(&format!("Scenario {}, {}", scenario.number, scenario.title));
+    ctx.ui.note(&scenario.announced(engine.name()));
     let played = play(ctx, engine.as_ref(), scenario, how);
     let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
     if let Some(page) = report::draw_if_ready(ctx, &ctx.lab.root.join(&result.run)) {

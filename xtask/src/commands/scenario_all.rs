@@ -63,8 +63,7 @@ fn play(
     how: How,
     all: &mut All,
 ) -> Result<()> {
-    ctx.ui
-        .note(&format!("Scenario {}, {}", scenario.number, scenario.title));
+    ctx.ui.note(&scenario.announced(engine.name()));
     let how = How {
         operator_delay: how.operator_delay.filter(|_| !scenario.by_itself),
         ..how

@@ -185,6 +185,15 @@ pub fn ensure_up_to_adopt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Ends the recovery of a scenario that was interrupted, and the drill around it.
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    // A dry run takes no lock, so what it finds half-way may be under way.
+    if ctx.exec.dry_run()
+        && let Some(holder) = ctx.lab.holder()?
+    {
+        ctx.ui.note(&format!(
+            "{holder} has the lab: what follows is shown for when that has ended."
+        ));
+        return Ok(());
+    }
     let pending = mark::pending(&ctx.lab, engine.name())?;
     if copy::is_closed(ctx, engine) {
         reopen(ctx, engine, pending.as_ref())?;

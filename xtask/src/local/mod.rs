@@ -197,9 +197,11 @@ pub fn end_leftovers(lab: &Lab) -> Result<()> {
 }
 
 /// The files of the engine in the lab's state folder.
-pub fn files(lab: &Lab) -> [PathBuf; 4] {
+pub fn files(lab: &Lab) -> [PathBuf; 5] {
     [
         paths::pods(lab),
+        // The pods of the next lab have the same names.
+        paths::pod_logs(lab),
         paths::socket(lab),
         paths::wishes(lab),
         paths::lock(lab),

@@ -215,6 +215,11 @@ pub const ALL: &[Scenario] = &[
 ];
 
 impl Scenario {
+    /// Its first words: a command that breaks something names the lab it does it to.
+    pub fn announced(&self, engine: EngineName) -> String {
+        format!("Scenario {} on {engine}, {}", self.number, self.title)
+    }
+
     /// Refuses an engine on which this disaster cannot be had.
     pub fn insist_on(&self, engine: EngineName) -> Result<()> {
         let Some((_, reason)) = self.not_on.iter().find(|(name, _)| *name == engine) else {

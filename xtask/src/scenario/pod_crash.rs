@@ -84,7 +84,7 @@ fn lessons(result: &ScenarioResult) -> Vec<String> {
         "RPO: nothing can be lost here, with or without backups: the data are on the volume, not \
          in the pod. That is continuity (PCA), not recovery (PRA)."
             .to_owned(),
-        "Look at: kubectl get pods (names and restarts), and the page of cargo xtask report."
+        "Look at: cargo xtask status (names and restarts), and the page of cargo xtask report."
             .to_owned(),
     ]
 }

@@ -249,7 +249,10 @@ pub fn await_some<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = probe() {
             return found;
         }
-        assert!(start.elapsed() < Duration::from_secs(120), "{what}: in vain");
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "{what}: in vain"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
