@@ -72,7 +72,7 @@ def run(settings: Settings, accept: bool = False, first: bool = False) -> Point:
                 notices.note_damage(where, error.happened, error.next_step)
             raise
         notices.forget_damage(where)
-        retention.apply(settings, where)
+        retention.apply(settings, where, made=point)
         return point
 
 

@@ -253,3 +253,31 @@ def test_a_full_volume_makes_room_and_tries_once_more(small, at, where, events):
 def test_a_volume_that_stays_full_fails_loudly(small, where, events):
     with failing("link_new", errno.ENOSPC, times=100), pytest.raises(DiskFull):
         backup.run(small())
+
+
+def test_nothing_older_goes_on_the_word_of_a_point_that_does_not_read_back(
+    environment, where, caplog
+):
+    config = settings.load(environment)
+    config = config._replace(keep_last=1, keep_hours=0, keep_days=0, keep_weeks=0)
+    events = Events(config)
+    made = []
+    for _ in range(3):
+        add(events, 2)
+        made.append(backup.run(config))
+    assert [point.name for point in points.scan(where)] == [made[2].name, made[1].name]
+    path = where.point(made[2].name)
+    with open(path, "r+b") as file:
+        file.seek(file.seek(0, os.SEEK_END) // 2)
+        file.write(b"rot")
+    add(events, 2)
+    newest = backup.run(config)
+    left = [point.name for point in points.scan(where)]
+    assert left == [newest.name, made[2].name, made[1].name]
+    assert made[2].name in caplog.text and "does not read back" in caplog.text
+    assert retention.run(config, dry_run=False)["removed"] == []
+    live = rows(where)
+    os.remove(where.point(newest.name))
+    lose_data(where)
+    bring(config)
+    assert rows(where) == live
