@@ -108,6 +108,105 @@ fn a_cluster_is_taken_over_only_after_a_yes_and_is_then_no_more_the_first_ones()
     clone.fails(2, &["teardown", "--engine", "k3d", "--yes"]);
 }
 
+/// The first checkout created the cluster, the clone took it over.
+fn taken_over(name: &str) -> (FakeWorld, TestLab) {
+    let world = FakeWorld::new(name);
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    let clone = clone(&world, "clone");
+    let output = clone.xtask(&["cluster", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    (world, clone)
+}
+
+const TEARDOWN: [&str; 4] = ["teardown", "--engine", "k3d", "--yes"];
+
+/// Who took a cluster over is known inside alone.
+#[test]
+fn a_stopped_cluster_is_asked_who_took_it_over_before_it_is_deleted() {
+    let (world, clone) = taken_over("owner-stopped");
+    let stop = || world.set("list", &world.whole().replace("true", "false"));
+    stop();
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *configmap*|*' get '*) \
+         if grep -q false $S/list; then echo 'connection refused' >&2; exit 1; fi;; esac",
+    );
+    let text = world.lab.fails(2, &TEARDOWN);
+    assert!(text.contains("the lab of another checkout"), "{text}");
+    assert_eq!(world.calls("k3d cluster delete"), 0);
+    assert_eq!(world.calls("k3d cluster start pra"), 1);
+    stop();
+    let output = clone.xtask(&TEARDOWN);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!world.has("list"));
+}
+
+#[test]
+fn a_cluster_that_cannot_say_whose_it_is_is_left_to_the_person() {
+    let (world, _clone) = taken_over("owner-silent");
+    world.set("list", &world.whole().replace("true", "false"));
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *configmap*|*' get '*) echo 'connection refused' >&2; exit 1;; esac",
+    );
+    world.hook(
+        "k3d",
+        "case \"$*\" in 'cluster start'*) echo broken >&2; exit 1;; esac",
+    );
+    let text = world.lab.fails(4, &TEARDOWN);
+    assert!(text.contains("is not known"), "{text}");
+    assert!(text.contains("k3d cluster delete pra"), "{text}");
+    assert_eq!(world.calls("k3d cluster delete"), 0);
+}
+
+/// As where another `KUBECONFIG` is set than the cluster was made with.
+#[test]
+fn a_context_that_is_missing_is_written_before_the_owner_is_believed() {
+    let (world, _clone) = taken_over("owner-context");
+    world.hook(
+        "k3d",
+        "case \"$*\" in 'kubeconfig '*) touch $S/merged;; esac",
+    );
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *configmap*|*' get '*) [ -e $S/merged ] || \
+         { echo 'error: context \"k3d-pra\" does not exist' >&2; exit 1; };; esac",
+    );
+    let text = world.lab.fails(2, &TEARDOWN);
+    assert!(text.contains("the lab of another checkout"), "{text}");
+    assert_eq!(world.calls("k3d cluster delete"), 0);
+}
+
+#[test]
+fn a_creation_that_was_cut_off_is_not_made_anew_over_what_another_took_over() {
+    let world = FakeWorld::new("owner-creation");
+    world.hook(
+        "k3d",
+        "case \"$*\" in 'cluster create'*) cp $S/whole $S/list; own \"$@\"; \
+         printf 'aa server\\nbb loadbalancer\\n' > $S/containers; exit 1;; esac",
+    );
+    world.lab.fails(4, &["cluster"]);
+    assert!(world.lab.root.join(".lab/state/creating-pra").exists());
+    world.unhook("k3d");
+    let clone = clone(&world, "clone");
+    let output = clone.xtask(&["cluster", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = world.lab.fails(2, &["cluster"]);
+    assert!(text.contains("Adopt it?"), "{text}");
+    assert_eq!(world.calls("k3d cluster delete"), 0);
+    // Nor where it is stopped and broken: that is asked.
+    world.set("list", &world.whole().replace("true", "false"));
+    fs::write(world.lab.root.join(".lab/state/creating-pra"), "").unwrap();
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *configmap*|*' get '*) echo 'connection refused' >&2; exit 1;; esac",
+    );
+    world.hook("k3d", "case \"$*\" in 'cluster start'*) exit 1;; esac");
+    let text = world.lab.fails(2, &["cluster"]);
+    assert!(text.contains("Delete it and create it anew?"), "{text}");
+    assert_eq!(world.calls("k3d cluster delete"), 0);
+}
+
 #[test]
 fn what_a_dry_run_shows_makes_the_cluster_this_checkouts() {
     let world = FakeWorld::new("owner-dry");

@@ -22,7 +22,6 @@ impl Site {
 
     /// The same, from what was found.
     pub(super) fn ensure_from(&self, found: Option<Cluster>) -> Result<Option<Cluster>> {
-        let name = self.plan.cluster;
         // k3d would say it once the cluster is made, and Ansible not at all.
         kubeconfig::check()?;
         if self.settle_deletion()? {
@@ -30,25 +29,16 @@ impl Site {
             self.create_cluster()?;
             return self.cluster();
         }
-        let unfinished = self.creation_mark().exists();
         let Some(mut cluster) = found else {
             self.create_cluster()?;
             return self.cluster();
         };
-        if unfinished || !cluster.has_server() {
-            self.recreate()?;
+        if self.is_half_created(&cluster)? {
+            self.recreate(&cluster)?;
             return self.cluster();
         }
         if !cluster.is_running() {
-            let step = self.ctx.ui.step(format!("cluster {name}"));
-            let cmd = self.k3d(k3d::start(name))?.limit(wait::CLUSTER);
-            self.ctx.exec.run(&cmd).map_err(|error| {
-                error.context(
-                    Failure::tool(format!("starting the stopped cluster {name}"))
-                        .next(format!("k3d cluster delete {name} && cargo xtask setup")),
-                )
-            })?;
-            step.done("started again");
+            self.start()?;
             cluster = self.cluster()?.unwrap_or(cluster);
         }
         let (owner, granted) = std::thread::scope(|scope| {
@@ -63,6 +53,20 @@ impl Site {
             self.grant_second_try(&cluster.nodes())?;
         }
         Ok(Some(cluster))
+    }
+
+    pub(super) fn start(&self) -> Result<()> {
+        let name = self.plan.cluster;
+        let step = self.ctx.ui.step(format!("cluster {name}"));
+        let cmd = self.k3d(k3d::start(name))?.limit(wait::CLUSTER);
+        self.ctx.exec.run(&cmd).map_err(|error| {
+            error.context(
+                Failure::tool(format!("starting the stopped cluster {name}"))
+                    .next(format!("k3d cluster delete {name} && cargo xtask setup")),
+            )
+        })?;
+        step.done("started again");
+        Ok(())
     }
 
     fn create_cluster(&self) -> Result<()> {
@@ -101,11 +105,37 @@ impl Site {
         self.ctx.lab.state().join(name)
     }
 
-    /// A creation that was cut off left nothing worth keeping, but asking is
-    /// right all the same: the cluster may be somebody's.
-    fn recreate(&self) -> Result<()> {
+    /// Whether a creation was cut off before there was a cluster. One that
+    /// answers is whole, and may be in use since, also by another checkout.
+    fn is_half_created(&self, cluster: &Cluster) -> Result<bool> {
+        if !cluster.has_server() {
+            return Ok(true);
+        }
+        let mark = self.creation_mark();
+        if !mark.exists() {
+            return Ok(false);
+        }
+        if self.owner()? == Owner::Unknown
+            && let Err(error) = self.wake(cluster)
+        {
+            wait::check_interrupt()?;
+            self.ctx.ui.warn(&format!("{error:#}"));
+            return Ok(true);
+        }
+        if !self.ctx.exec.dry_run() {
+            std::fs::remove_file(&mark)?;
+        }
+        Ok(false)
+    }
+
+    /// What does not answer may be somebody's all the same. Without the load
+    /// balancer, which k3d makes last, it never answered anybody.
+    fn recreate(&self, cluster: &Cluster) -> Result<()> {
         let name = self.plan.cluster;
-        let owner = self.creator()?;
+        let owner = match cluster.has_load_balancer() {
+            true => self.owner()?,
+            false => self.creator()?,
+        };
         if owner != Owner::Us {
             self.ctx.confirm(&format!(
                 "The cluster {name} is only half there, {owner}. Delete it and create it anew?"
@@ -165,8 +195,9 @@ pub(super) fn not_answering(cluster: &Cluster, said: &str) -> Failure {
     } else {
         (
             "it has no load balancer (any more), which k3d cannot make anew: ",
-            "cargo xtask teardown, which removes the volumes too, then cargo xtask setup"
-                .to_owned(),
+            format!(
+                "k3d cluster delete {name}, which removes the volumes too, then cargo xtask setup"
+            ),
         )
     };
     let said = format!("the cluster {name} runs, but does not answer: {lacks}{said}");
@@ -208,7 +239,7 @@ mod tests {
         let refused = "connection refused\nconnection refused\n";
         let cases = [
             (whole, "k3d cluster stop pra && cargo xtask setup"),
-            (cut_off.unwrap(), "cargo xtask teardown"),
+            (cut_off.unwrap(), "k3d cluster delete pra"),
         ];
         for (cluster, helps) in cases {
             let error = not_answering(&cluster, refused);

@@ -37,6 +37,7 @@ use crate::tools::kube_state;
 use crate::tools::kubectl;
 use crate::tools::toolbox::{self, Found};
 use crate::wait;
+use ownership::Owner;
 use site::{Blueprint, Site};
 
 pub struct K3dEngine {
@@ -280,7 +281,11 @@ impl Engine for K3dEngine {
             // Nor is there any to own.
             return Ok(());
         }
-        self.owned()?.start_nodes()
+        // One that is stopped may keep the cluster from saying whose it is.
+        if self.site.ctx.exec.dry_run() || self.site.owner()? != Owner::Unknown {
+            self.owned()?;
+        }
+        self.site.start_nodes()
     }
 
     fn settle(&self) -> Result<()> {

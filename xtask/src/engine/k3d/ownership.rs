@@ -11,7 +11,8 @@ use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::tools::docker;
-use crate::tools::k3d::{FOLDER, OWNER};
+use crate::tools::k3d::{Cluster, FOLDER, OWNER};
+use crate::wait;
 
 /// The config map in `kube-system` that names who took a cluster over.
 const MARK: &str = "atelier-pra";
@@ -26,6 +27,8 @@ pub enum Owner {
     Other(PathBuf),
     /// Nobody who says so: it was made by hand.
     Nobody,
+    /// It does not answer, and who took it over is known inside alone.
+    Unknown,
 }
 
 impl fmt::Display for Owner {
@@ -33,6 +36,9 @@ impl fmt::Display for Owner {
         match self {
             Self::Us => f.write_str("which is this checkout's"),
             Self::Nobody => f.write_str("which was neither created nor adopted by the lab"),
+            Self::Unknown => f.write_str(
+                "which does not answer: whether another checkout took it over is not known",
+            ),
             Self::Other(folder) => {
                 write!(
                     f,
@@ -54,7 +60,7 @@ impl Site {
         Identity::ensure(&self.ctx.lab, &self.ctx.exec)
     }
 
-    /// Whose the cluster is. One that does not run says only who created it.
+    /// Whose the cluster is: who took it over, else who created it.
     pub fn owner(&self) -> Result<Owner> {
         let (adopter, creator) = std::thread::scope(|scope| {
             let creator = scope.spawn(|| self.creator());
@@ -80,8 +86,7 @@ impl Site {
         let get = ["get", "configmap", MARK, "--ignore-not-found", "-o", VALUES];
         let output = self.ctx.exec.probe(&kubectl.cmd(get))?;
         if !output.status.success() {
-            // It does not answer: who created it has to do.
-            return Ok(Owner::Nobody);
+            return Ok(Owner::Unknown);
         }
         let (id, folder) = output.stdout.split_once('\n').unwrap_or_default();
         self.owner_of(id, folder)
@@ -110,17 +115,52 @@ impl Site {
         let owner = self.owner()?;
         let there = match &owner {
             Owner::Us => return Ok(()),
+            Owner::Unknown => return Err(self.cannot_be_told().into()),
             Owner::Other(folder) if folder.exists() => {
                 format!("use it from {}, or ", folder.display())
             }
             _ => String::new(),
         };
-        let said = format!("the cluster {name} runs, {owner}: nothing is changed there");
+        let said = format!("the cluster {name} is there, {owner}: nothing is changed there");
         Err(Failure::usage(said)
             .next(format!(
                 "{there}cargo xtask setup, which asks whether to take it over"
             ))
             .into())
+    }
+
+    /// The same before a deletion. One that is silent is started for the question:
+    /// who created it may not be who has its data in it.
+    pub(super) fn insist_before_deletion(&self, cluster: &Cluster) -> Result<()> {
+        if self.owner()? == Owner::Unknown {
+            let woken = self.wake(cluster);
+            wait::check_interrupt()?;
+            woken.map_err(|error| error.context(self.cannot_be_told()))?;
+        }
+        self.insist_on_ownership()
+    }
+
+    /// Brings a cluster to answer, as far as that is possible.
+    pub(super) fn wake(&self, cluster: &Cluster) -> Result<()> {
+        if self.ctx.exec.dry_run() || !cluster.has_load_balancer() {
+            return Err(self.cannot_be_told().into());
+        }
+        if !cluster.is_running() {
+            self.start()?;
+        }
+        self.ensure_answers()
+    }
+
+    fn cannot_be_told(&self) -> Failure {
+        let name = self.plan.cluster;
+        let owner = Owner::Unknown;
+        Failure::tool(format!(
+            "the cluster {name} is there, {owner}: nothing is changed there"
+        ))
+        .next(format!(
+            "k3d cluster start {name}, and the same command again; where it is broken for good and \
+             nobody needs its data: k3d cluster delete {name}"
+        ))
     }
 
     /// Marks a cluster that was made by hand, or by another checkout, as this

@@ -15,8 +15,8 @@ impl Site {
         self.stop_forward()?;
         if self.settle_deletion()? {
             self.end_deletion()?;
-        } else if self.cluster()?.is_some() {
-            self.insist_on_ownership()?;
+        } else if let Some(cluster) = self.cluster()? {
+            self.insist_before_deletion(&cluster)?;
             self.delete_cluster()?;
         }
         self.remove_images()
