@@ -1,5 +1,5 @@
-//! Which checkout is meant: the one that is named, else the one that the person
-//! stands in. A program that was built from another one acts on neither: with a
+//! Which checkout is meant: the one that is named on the command line, else the
+//! one that the person stands in. A program that was built from another one acts on neither: with a
 //! target folder that clones share, that is what cargo runs.
 
 use std::ffi::OsString;
@@ -17,21 +17,28 @@ pub fn built_from() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The folder of the lab: `named` (`--root`, `ATELIER_ROOT`), else the nearest
-/// checkout around the current folder, else the one whose package cargo runs.
+/// Names the checkout for a shell that stands in none.
+const VARIABLE: &str = "ATELIER_ROOT";
+
+/// The folder of the lab: `named` (`--root`), else the nearest checkout around
+/// the current folder, with which `ATELIER_ROOT` has to agree; outside of any
+/// the one of the variable, else the one whose package cargo runs.
 ///
 /// # Errors
 /// There is none, or what is found disagrees: nothing may be done to either.
 pub fn find(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(named) = named {
-        let found = named.canonicalize();
-        let found = found.with_context(|| format!("finding the lab's folder {}", named.display()));
-        return found.map_err(|error| error.context(Failure::usage("the lab has no folder")));
+        return resolve(&named);
     }
     let here = std::env::current_dir().context("reading the current folder");
     let here = here.and_then(|dir| Ok(dir.canonicalize()?)).context(
         Failure::usage("the current folder is gone").next("cd into a checkout of the project"),
     )?;
+    // Set for good by some line of a shell's start-up, it is easily forgotten.
+    if let Some(set) = std::env::var_os(VARIABLE).filter(|set| !set.is_empty()) {
+        let set = resolve(Path::new(&set))?;
+        return agree(set, around(&here));
+    }
     choose(
         &here,
         std::env::var_os("CARGO_MANIFEST_DIR"),
@@ -39,10 +46,38 @@ pub fn find(named: Option<PathBuf>) -> Result<PathBuf> {
     )
 }
 
+fn resolve(named: &Path) -> Result<PathBuf> {
+    let found = named.canonicalize();
+    let found = found.with_context(|| format!("finding the lab's folder {}", named.display()));
+    found.map_err(|error| error.context(Failure::usage("the lab has no folder")))
+}
+
+/// The checkout of the variable, which a person who stands in another one has
+/// most likely not in mind.
+fn agree(set: PathBuf, around: Option<&Path>) -> Result<PathBuf> {
+    let Some(around) = around.filter(|around| *around != set) else {
+        return Ok(set);
+    };
+    let shown = crate::exec::quote_path(&set);
+    Err(Failure::usage(format!(
+        "two checkouts could be meant: you are in {}, and {VARIABLE} is {}",
+        around.display(),
+        set.display()
+    ))
+    .next(format!(
+        "unset {VARIABLE}, for the one you are in; or name the other: cargo xtask --root {shown} ..."
+    ))
+    .into())
+}
+
+fn around(here: &Path) -> Option<&Path> {
+    here.ancestors().find(|dir| is_checkout(dir))
+}
+
 /// From the current folder, the package that cargo runs and the folder that the
 /// program was built from, where that still exists.
 fn choose(here: &Path, package: Option<OsString>, built: Option<PathBuf>) -> Result<PathBuf> {
-    let around = here.ancestors().find(|dir| is_checkout(dir));
+    let around = around(here);
     // Another project's package says nothing about ours.
     let run = package
         .and_then(|package| PathBuf::from(package).join("..").canonicalize().ok())
@@ -87,7 +122,7 @@ fn refusal(said: String, here: &Path) -> anyhow::Error {
     Failure::usage(said)
         .next(format!(
             "touch {main} and run `cargo xtask` there, which builds it anew; or name the checkout: \
-             ATELIER_ROOT={} cargo xtask ...",
+             cargo xtask --root {} ...",
             crate::exec::quote(&here.to_string_lossy())
         ))
         .into()
@@ -139,6 +174,22 @@ mod tests {
         assert_eq!(found.unwrap(), b);
         let none = choose(outside, None, Some(a.clone())).unwrap_err();
         assert!(none.to_string().contains("in no checkout"), "{none}");
+        fs::remove_dir_all(outside).unwrap();
+    }
+
+    #[test]
+    fn a_variable_that_was_forgotten_leads_into_no_other_checkout() {
+        let [a, b] = checkouts("variable");
+        let error = agree(a.clone(), around(&b.join("xtask/src"))).unwrap_err();
+        for folder in [&a, &b] {
+            let said = error.to_string();
+            assert!(said.contains(&*folder.to_string_lossy()), "{said}");
+        }
+        assert_eq!(kind(&error), Kind::Usage);
+        assert!(next(&error).unwrap().contains("--root"));
+        assert_eq!(agree(a.clone(), around(&a.join("app"))).unwrap(), a);
+        let outside = a.parent().unwrap();
+        assert_eq!(agree(a.clone(), around(outside)).unwrap(), a);
         fs::remove_dir_all(outside).unwrap();
     }
 

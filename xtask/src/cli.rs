@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// The folder that holds lab.toml, k8s/, pra/ and app/; the checkout around the current one otherwise
-    #[arg(long, global = true, hide = true, env = "ATELIER_ROOT")]
+    #[arg(long, global = true, hide = true)]
     pub root: Option<PathBuf>,
 }
 

@@ -32,6 +32,20 @@ fn a_program_built_from_another_checkout_removes_nothing_of_either() {
 }
 
 #[test]
+fn a_variable_that_was_forgotten_removes_nothing_of_another_checkout() {
+    let lab = TestLab::bare("checkout-variable");
+    let volume = lab.root.join(".lab/volumes/pra-data");
+    std::fs::create_dir_all(&volume).unwrap();
+    let mut teardown = lab.command(&["teardown", "--yes"]);
+    let output = teardown.current_dir(project().join("app")).output();
+    let output = output.unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("ATELIER_ROOT"), "{text}");
+    assert!(volume.exists());
+}
+
+#[test]
 fn a_sub_folder_of_the_checkout_is_as_good_as_its_root() {
     let output = typed(
         &project().join("xtask/src/commands"),

@@ -154,7 +154,7 @@ fn ctrl_c_ends_a_question() {
     let mut asked = Command::new("timeout");
     asked.args(["20", "python3", "-c", python]);
     asked.arg(teardown.get_program()).args(teardown.get_args());
-    asked.env("ATELIER_ROOT", &lab.root);
+    asked.arg("--root").arg(&lab.root);
     assert_eq!(asked.status().unwrap().code(), Some(130));
     assert_eq!(lab.json(&["status"])["facts"]["running"], true);
 }

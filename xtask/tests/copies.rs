@@ -258,6 +258,7 @@ fn a_dry_run_of_both_can_be_pasted() {
         let shell = shell.replace("cargo xtask", xtask);
         let mut pasted = Command::new("sh");
         pasted.args(["-exc", &shell]).env("ATELIER_ROOT", &lab.root);
+        pasted.current_dir(&lab.root);
         let output = pasted.output().unwrap();
         assert!(output.status.success(), "{}", support::said(&output));
     };
@@ -319,7 +320,7 @@ fn everything_gone_but_a_copy() {
 fn a_dry_run_of_a_cluster_loss_can_be_pasted() {
     let lab = TestLab::new("cluster-loss-pasted");
     lab.json(&["add", "kept"]);
-    let here = lab.root.with_extension("here");
+    let here = std::env::temp_dir().join(format!("xtask-here-{}", std::process::id()));
     fs::create_dir_all(&here).unwrap();
     let mut show = lab.command(&["scenario", "10", "--dry-run"]);
     let output = show.current_dir(&here).output().unwrap();

@@ -258,7 +258,7 @@ fn what_is_no_text_is_refused_in_words() {
     let root = lab.root.join(odd);
     fs::create_dir_all(&root).unwrap();
     fs::copy(lab.root.join("lab.toml"), root.join("lab.toml")).unwrap();
-    let status = lab.command(&["status"]).env("ATELIER_ROOT", &root).output();
+    let status = lab.command(&["status", "--root"]).arg(&root).output();
     let status = status.unwrap();
     assert_eq!(status.status.code(), Some(2), "{}", said(&status));
     assert!(said(&status).contains("caf\\xE9"), "{}", said(&status));

@@ -87,7 +87,7 @@ fn setup_replaces_a_supervisor_of_another_build_and_none_of_its_own() {
     let newer = lab.root.join("newer");
     fs::copy(env!("CARGO_BIN_EXE_xtask"), &newer).unwrap();
     let mut setup = std::process::Command::new(&newer);
-    setup.arg("setup").env("ATELIER_ROOT", &lab.root);
+    setup.arg("setup").arg("--root").arg(&lab.root);
     let text = said(&setup.output().unwrap());
     assert!(text.contains("of another build"), "{text}");
     let second = supervisor(&lab);

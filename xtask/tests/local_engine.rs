@@ -344,11 +344,7 @@ fn a_folder_far_down_is_no_obstacle() {
         assert!(status.unwrap().success());
     }
     let deep_xtask = |args: &[&str]| {
-        let output = lab
-            .command(args)
-            .env("ATELIER_ROOT", &deep)
-            .output()
-            .unwrap();
+        let output = lab.command(args).arg("--root").arg(&deep).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     };
     deep_xtask(&["local", "apply"]);

@@ -176,7 +176,7 @@ fn a_scenario_goes_on_when_its_program_is_built_anew() {
     lab.json(&["setup"]);
     let mut scenario = Command::new(&program);
     scenario.args(["scenario", "cluster-loss", "--json", "--yes"]);
-    scenario.env("ATELIER_ROOT", &lab.root);
+    scenario.arg("--root").arg(&lab.root);
     let log = fs::File::create(lab.root.join("rebuilt.log")).unwrap();
     scenario.stdout(log.try_clone().unwrap()).stderr(log);
     let mut scenario = scenario.spawn().unwrap();

@@ -15,7 +15,7 @@ fn paste(lab: &TestLab, shell: &str) {
     let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
     let mut pasted = Command::new("sh");
     pasted.args(["-ec", &shell.replace("cargo xtask", xtask)]);
-    let output = pasted.env("ATELIER_ROOT", &lab.root).output().unwrap();
+    let output = pasted.current_dir(&lab.root).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
 }
 

@@ -248,7 +248,7 @@ fn a_dry_run_of_the_scenario_can_be_pasted() {
     let shell = shell.replace("cargo xtask", xtask);
     let mut pasted = Command::new("sh");
     pasted.args(["-exc", &shell]);
-    pasted.env("ATELIER_ROOT", &lab.root).stdin(Stdio::null());
+    pasted.current_dir(&lab.root).stdin(Stdio::null());
     let output = pasted.output().unwrap();
     let said = support::said(&output);
     assert!(output.status.success(), "{said}");

@@ -64,7 +64,7 @@ impl Holder {
             let root = quote(&root.to_string_lossy());
             return Self {
                 name: format!("the lab of {root} (process {pid})"),
-                end: format!("ATELIER_ROOT={root} cargo xtask local stop"),
+                end: format!("cargo xtask --root {root} local stop"),
             };
         }
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -106,6 +106,8 @@ impl TestLab {
         let path = std::env::var("PATH").unwrap();
         command
             .args(args)
+            // The variable counts outside of every checkout.
+            .current_dir("/")
             .env("ATELIER_ROOT", &self.root)
             .env("PATH", format!("{}:{path}", self.fake_tools.display()))
             .stdin(Stdio::null());

@@ -281,7 +281,7 @@ impl<'a> ClusterLab<'a> {
         Ok(Cmd::ourselves()?
             .args(args)
             .args(["--json", "--engine", "k3d"])
-            .env("ATELIER_ROOT", self.root.to_string_lossy())
+            .args(["--root", &self.root.to_string_lossy()])
             .limit(wait::TEST_COMMAND))
     }
 

@@ -70,7 +70,7 @@ impl<'a> BenchLab<'a> {
         let cmd = Cmd::ourselves()?
             .args(args)
             .args(["--json", "--engine", "local"])
-            .env("ATELIER_ROOT", self.root.to_string_lossy())
+            .args(["--root", &self.root.to_string_lossy()])
             .limit(wait::TEST_COMMAND);
         self.ctx.exec.read(&cmd)
     }
@@ -193,10 +193,9 @@ fn points(lab: &BenchLab) -> Result<Figure> {
     let listing = Cmd::new("sh")
         .args([
             "-c",
-            "exec \"$0\" restore --list --json --engine local >/dev/null",
+            "exec \"$0\" --root \"$1\" restore --list --json --engine local >/dev/null",
         ])
-        .args([&*program.to_string_lossy()])
-        .env("ATELIER_ROOT", lab.root.to_string_lossy());
+        .args([program.to_string_lossy(), lab.root.to_string_lossy()]);
     let runs = repeat(RUNS, || {
         let start = Instant::now();
         lab.ctx.exec.read(&listing)?;
