@@ -146,8 +146,34 @@ pub fn needing(lab: &Lab, folder: &Path) -> Result<Option<(EngineName, Unfinishe
     Ok(None)
 }
 
+/// What a program wrote that kept one mark for both engines.
+const WITHOUT_ENGINE: &str = "unfinished-scenario.json";
+
+/// On which engine that was is known to the person alone.
+fn refuse_mark_without_engine(lab: &Lab) -> Result<()> {
+    let old = lab.state().join(WITHOUT_ENGINE);
+    if !old.exists() {
+        return Ok(());
+    }
+    let here = |engine| quote_path(&path(lab, engine));
+    let old = quote_path(&old);
+    let said = "an older program left a scenario half-way, and did not note on which engine";
+    Err(Failure::usage(said)
+        .next(format!(
+            "mv {old} {} where that was the local engine, or mv {old} {} where it was k3d, and \
+             cargo xtask setup, which puts it back",
+            here(EngineName::Local),
+            here(EngineName::K3d)
+        ))
+        .into())
+}
+
 /// The scenario that was left half-way on an engine, if any.
+///
+/// # Errors
+/// The mark is damaged, or one of an older program says not of which engine it is.
 pub fn pending(lab: &Lab, engine: EngineName) -> Result<Option<Unfinished>> {
+    refuse_mark_without_engine(lab)?;
     let path = path(lab, engine);
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(None);
@@ -194,6 +220,7 @@ fn remove(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::{Kind, kind, next};
 
     fn lab(name: &str) -> Lab {
         let root = std::env::temp_dir().join(format!("xtask-mark-{name}-{}", std::process::id()));
@@ -247,6 +274,26 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+        std::fs::remove_dir_all(&lab.root).unwrap();
+    }
+
+    #[test]
+    fn what_an_older_program_left_half_way_is_not_passed_over() {
+        let lab = lab("old");
+        assert!(pending(&lab, EngineName::Local).unwrap().is_none());
+        let text = r#"{"scenario":"volume-loss","since":"2026-01-01T00:00:00Z"}"#;
+        let old = lab.state().join(WITHOUT_ENGINE);
+        std::fs::write(&old, text).unwrap();
+        for engine in [EngineName::Local, EngineName::K3d] {
+            let error = pending(&lab, engine).unwrap_err();
+            assert_eq!(kind(&error), Kind::Usage);
+            assert!(next(&error).unwrap().contains("mv "), "{error}");
+        }
+        // As it says.
+        std::fs::rename(&old, path(&lab, EngineName::Local)).unwrap();
+        let left = pending(&lab, EngineName::Local).unwrap().unwrap();
+        assert_eq!(left.scenario, ScenarioName::VolumeLoss);
+        assert!(pending(&lab, EngineName::K3d).unwrap().is_none());
         std::fs::remove_dir_all(&lab.root).unwrap();
     }
 }
