@@ -210,6 +210,29 @@ def contradiction(where: Layout, start: Start) -> str | None:
     return f"the journal has another transaction {start.place.seq}"
 
 
+def misses(where: Layout, start: Start) -> bool:
+    """Whether a place that was durable once is not in this journal: it is of another past.
+
+    A journal that is damaged, or gone, cannot tell.
+    """
+    timeline, found = timelines.read(where, start.timeline), _hash_at(where, start)
+    if timeline is not None and start.place.seq == timeline.seq:
+        return start.place != start_of(timeline)
+    if found is not None:
+        return found != start.place.hash
+    own = segments.of_timeline(where, start.timeline)
+    return bool(own) and all(_whole(segment) for segment in own[-2:])
+
+
+def _whole(segment: Segment) -> bool:
+    try:
+        _, scan = segments.read(segment)
+    except Damaged:
+        return False
+    scan.read()
+    return not scan.hole()
+
+
 def stood_at(where: Layout, start: Start) -> bool:
     """Whether the journal, or the record of the timeline, has exactly that place."""
     timeline = timelines.read_if_sound(where, start.timeline)

@@ -7,7 +7,7 @@ there is and which ways lead on.
 
 from collections.abc import Iterable
 
-from pra import marks, points, segments, timelines
+from pra import in_use, marks, points, segments, timelines
 from pra.errors import Damaged, Refused
 from pra.layout import Layout
 from pra.points import Point
@@ -134,7 +134,23 @@ def completes(where: Layout, mine: Timeline) -> bool:
         return False
     live = timelines.live(where)
     newer = live is None or live.number < mine.number
-    return newer and end_of_journal(where, live) == mine.before
+    if not newer or end_of_journal(where, live) != mine.before:
+        return False
+    # Without a journal its end tells nothing: what was made of the other one since does.
+    return not (_went_on(where, live, mine) or in_use.others(where))
+
+
+def _went_on(where: Layout, live: Timeline | None, mine: Timeline) -> bool:
+    """Whether a point holds something of the live timeline that the restore did not know of.
+
+    A timeline begins behind every number that any point or journal had by then.
+    """
+    places = ((point.manifest or {}).get("position") for point in points.scan(where))
+    return live is not None and any(
+        place and place["timeline"] == live.number and place["seq"] > mine.seq
+        for place in places
+        if place and place["lineage"] == live.lineage
+    )
 
 
 def _written(where: Layout, number: int) -> bool:

@@ -46,11 +46,12 @@ class Mismatch(Refused):
 
 
 class Appended(NamedTuple):
-    """A record that was written but not synced: its segment, its end there, its number."""
+    """A record that was written but not synced: its segment, its end there, its place."""
 
     file: segments.Open
     end: int
     seq: int
+    hash: bytes
 
 
 class Journal:
@@ -70,13 +71,13 @@ class Journal:
         self._end = 0
         # Whether a sync of what is there may have failed: who had it open was told.
         self._doubted = False
-        # The last number that is known to be on the disk.
+        # The last number known to be on the disk; the last place that was seen to get there.
         self._durable = 0
+        self._durable_place: Place | None = None
         self._prepared: tuple[bytes, Record] | None = None
         self._header: SegmentHeader | None = None
         # What is wrong with the end: records that were being written, or others.
-        self._fault: str | None = None
-        self._hole: str | None = None
+        self._fault, self._hole = None, None
         # The last number that anything in the segment tells of.
         self._highest = 0
 
@@ -88,6 +89,14 @@ class Journal:
         """A record was synced, and with it all before; may be called without the lock."""
         if record.file is self._file:
             self._durable = max(self._durable, record.seq)
+            if self._durable_place is None or record.seq > self._durable_place.seq:
+                self._durable_place = Place(record.seq, record.hash)
+
+    @property
+    def durable(self) -> tuple[int, str] | None:
+        """Number and hash (hex) of a transaction that is on the disk for sure, if one is known."""
+        place = self._durable_place
+        return (place.seq, place.hash.hex()) if place else None
 
     def continue_from(self, here: Position) -> list[Record]:
         """Make the journal ready for the transaction after ``here``.
@@ -109,6 +118,7 @@ class Journal:
         if self._doubted:
             self._file.write_again(self._end)
             self._doubted, self._durable = False, self._state.seq
+            self._durable_place = self._state.applied
         return missing
 
     def inspect(self, here: Position) -> list[Record]:
@@ -151,7 +161,7 @@ class Journal:
             OutcomeUnknown: it failed, and a trace may be left.
         """
         self._write_prepared(synced=False)
-        return Appended(self._file, self._end, self._state.seq)
+        return Appended(self._file, self._end, self._state.seq, self._state.applied.hash)
 
     def abort(self, seq: int) -> None:
         """Record that the transaction just appended was not committed, for sure.
@@ -298,6 +308,7 @@ class Journal:
         """Open a segment just made: what it continues is durable, and it holds nothing yet."""
         self._open(segment)
         self._doubted, self._durable = False, self._state.seq
+        self._durable_place = self._state.applied
 
     def _begin_timeline(self, here: Position) -> None:
         place = Place(here.seq, bytes.fromhex(here.hash))
@@ -362,7 +373,7 @@ class Journal:
             raise
         self._state, self._end = records.after(self._state, record), record.end
         if synced:
-            self._durable = record.seq
+            self._durable, self._durable_place = record.seq, self._state.applied
 
     def _take_back(self, cause: OSError) -> None:
         """Remove a record whose write or sync failed; that sync is not tried again."""

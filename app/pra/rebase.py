@@ -18,6 +18,7 @@ import apsw
 from pra import (
     evidence,
     followed,
+    history,
     identity,
     locks,
     points,
@@ -31,9 +32,11 @@ from pra import (
 )
 from pra.errors import Damaged, Refused, UsageError
 from pra.gate import Behind
+from pra.history import Start
 from pra.journal import MAX_BEHIND, Journal, Mismatch
 from pra.layout import Layout
 from pra.points import Point
+from pra.records import Place
 from pra.schema import Position
 from pra.witness import Witness
 
@@ -72,6 +75,7 @@ def enter(where: Layout, doing: str = _DOING) -> None:
     """
     with _live(where, sqlite.open_unchecked) as conn:
         here = _known_position(conn)
+        schema.upgrade(conn)
     mine = identity.refuse_elsewhere(where, doing, here)
     if not mine.active:
         timelines.activate(where, mine.number)
@@ -128,21 +132,38 @@ def _known(here: Position | None) -> Position:
 
 
 def _refuse_unexplained(where: Layout, conn: apsw.Connection, here: Position) -> None:
-    """Refuse what is further ahead of its journal than a loss of power explains.
+    """Refuse what is ahead of its journal otherwise than a loss of power explains.
 
     Writes that were left out of it on purpose explain any distance, from its end on.
     """
     end = identity.end_of_journal(where, timelines.read(where, here.timeline))
+    if (end.seq, end.hash) in ((here.seq, here.hash), schema.left_journal(conn)):
+        return
     reached = max(end.seq, evidence.of_journal(where, here).seq)
-    if here.seq - reached <= MAX_BEHIND or schema.left_journal(conn) == (end.seq, end.hash):
+    other = history.contradiction(where, _start(here, here.seq, here.hash))
+    if here.seq - reached <= MAX_BEHIND and not other and _shares_past(where, conn, here):
         return
     raise Refused(
         _DOING,
         f"the database stands at transaction {here.seq}, its journal ends at {reached}, and"
-        " nothing says why: one of the two is not what it was",
+        f" {other or 'nothing says why'}: one of the two is not what it was",
         "python -m pra restore current makes this database the live history; python -m pra"
         " restore latest takes what points and journal lead to (what is here is kept)",
     )
+
+
+def _shares_past(where: Layout, conn: apsw.Connection, here: Position) -> bool:
+    """Whether the journal has what it had durably when the database last heard of it.
+
+    A loss of power takes nothing of that. Where it is not there, one of the two volumes was
+    put back, and the journal may hold rows that the database never had.
+    """
+    durable = schema.durable(conn)
+    return durable is not None and not history.misses(where, _start(here, *durable))
+
+
+def _start(here: Position, seq: int, digest: str) -> Start:
+    return Start(here.timeline, Place(seq, bytes.fromhex(digest)))
 
 
 def refuse_missing(where: Layout, doing: str) -> None:
@@ -251,6 +272,8 @@ def _stay_inside(action: int, *_) -> int:
 def begin(where: Layout, point: Point) -> None:
     """Let the journal go on from a point just made; needs the writer lock."""
     Journal(where).begin_at(Position(**point.manifest["position"]))
+    with _live(where) as conn:
+        schema.begin_journal(conn)
 
 
 def _mismatch(where: Layout, conn: apsw.Connection, here: Position) -> bool:

@@ -25,7 +25,9 @@ CREATE TABLE pra_position(
   start_rows INTEGER NOT NULL,
   left_seq INTEGER,
   left_hash TEXT,
-  unjournaled_to INTEGER
+  unjournaled_to INTEGER,
+  durable_seq INTEGER,
+  durable_hash TEXT
 )"""
 
 _GUARDS = {
@@ -82,7 +84,7 @@ def install(
     if rows is None:
         rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
     here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
-    conn.execute("INSERT INTO pra_position VALUES(1,?,?,?,?,?,?,NULL,NULL,NULL)", here)
+    conn.execute("INSERT INTO pra_position VALUES(1,?1,?2,?3,?4,?5,?6,NULL,NULL,NULL,?3,?4)", here)
     guard(conn)
     return here
 
@@ -158,9 +160,42 @@ def proven_position(conn: apsw.Connection) -> Position | None:
     return position(conn) if guarded(conn) else None
 
 
-def advance(conn: apsw.Connection, seq: int, new_hash: str) -> None:
-    """Move the position on, inside the transaction that it describes."""
-    conn.execute("UPDATE pra_position SET seq=?, hash=?", (seq, new_hash))
+def advance(
+    conn: apsw.Connection, seq: int, new_hash: str, durable: tuple[int, str] | None = None
+) -> None:
+    """Move the position on, inside the transaction that it describes.
+
+    Args:
+        durable: number and hash (hex) of the last transaction that the journal's disk is
+            known to have.
+    """
+    conn.execute(
+        "UPDATE pra_position SET seq = ?1, hash = ?2,"
+        " durable_hash = CASE WHEN ?3 > coalesce(durable_seq, -1) THEN ?4 ELSE durable_hash END,"
+        " durable_seq = CASE WHEN ?3 > coalesce(durable_seq, -1) THEN ?3 ELSE durable_seq END",
+        (seq, new_hash, *(durable or (None, None))),
+    )
+
+
+def durable(conn: apsw.Connection) -> tuple[int, str] | None:
+    """The last place, number and hash (hex), that its journal is known to have durably."""
+    found = conn.execute("SELECT durable_seq, durable_hash FROM pra_position").fetchone()
+    return found if found and found[0] is not None else None
+
+
+def begin_journal(conn: apsw.Connection) -> None:
+    """The journal was made to go on from exactly here."""
+    conn.execute(
+        "UPDATE pra_position SET durable_seq = seq, durable_hash = hash, unjournaled_to = NULL"
+    )
+
+
+def upgrade(conn: apsw.Connection) -> None:
+    """Give a position of an earlier version what this one keeps there, unknown as yet."""
+    known = {row[1] for row in conn.execute("PRAGMA table_info(pra_position)")}
+    for name, kind in (("durable_seq", "INTEGER"), ("durable_hash", "TEXT")):
+        if known and name not in known:
+            conn.execute(f"ALTER TABLE pra_position ADD COLUMN {name} {kind}")
 
 
 def advance_unjournaled(conn: apsw.Connection, seq: int) -> None:

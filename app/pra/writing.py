@@ -234,7 +234,7 @@ class Writer:
         try:
             payload = records.payload_of(schema.sequences(conn), changeset)
             digest = self._journal.prepare(payload, self.moment_ms, sync)
-            schema.advance(conn, seq, digest.hex())
+            schema.advance(conn, seq, digest.hex(), self._journal.durable)
             record = self._journal.append()
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
