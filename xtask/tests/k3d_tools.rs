@@ -270,6 +270,20 @@ fn preflight_tells_every_trouble_at_once() {
     }
 }
 
+/// Setup downloads it: what is there until then is not asked about clusters.
+#[test]
+fn a_tool_that_is_still_to_be_downloaded_is_no_reason_to_refuse() {
+    let world = FakeWorld::new("fake-download-first");
+    world.hook(
+        "k3d",
+        "case \"$*\" in version) echo 'k3d version v5.0.0'; exit 0;; *) exit 9;; esac",
+    );
+    let output = world.lab.xtask(&["preflight", "--engine", "k3d"]);
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("5.0.0, not 5.9.0"), "{said}");
+}
+
 #[test]
 fn no_docker_is_told_with_two_ways_on() {
     let world = FakeWorld::new("fake-no-docker");
