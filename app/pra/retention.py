@@ -7,7 +7,7 @@ point that undo needs, safety points younger than their keep time. Age is steady
 clock that jumps removes nothing.
 """
 
-import logging
+import sys
 from collections.abc import Callable
 
 from pra import (
@@ -114,10 +114,15 @@ def _read_again(where: Layout, known: list[Point], made: Point | None) -> list[P
             sound += 1
         else:
             found.append(point._replace(status="damaged", reason=_CHANGED))
-            logging.getLogger("pra").warning(
-                "%s: %s; nothing goes on its word; next: python -m pra verify", point.name, _CHANGED
-            )
+            _say_changed(point)
     return found
+
+
+def _say_changed(point: Point) -> None:
+    print(
+        f"pra: {point.name}: {_CHANGED}; nothing goes on its word\nnext: python -m pra verify",
+        file=sys.stderr,
+    )
 
 
 def _reads_back(where: Layout, point: Point) -> bool:
