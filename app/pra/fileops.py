@@ -337,10 +337,10 @@ def unlock(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def try_lock(fd: int) -> bool:
-    """Take a file's lock if nobody holds it."""
+def try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take a file's lock if nobody holds it; a shared one (LOCK_SH) also beside shared ones."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
         return True
     except BlockingIOError:
         return False

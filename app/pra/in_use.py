@@ -6,6 +6,7 @@ production writes elsewhere, and would then stop production. So a process that h
 database open says so by a file that it keeps locked: the lock ends with the process.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -58,15 +59,18 @@ class Use:
 
     def _begin(self) -> None:
         fileops.make_directory(self._where.uses)
-        while not self._in_place():
-            if self._fd >= 0:
-                # Somebody cleared it away before it was locked.
-                fileops.close(self._fd)
-            self._pid, self._path = os.getpid(), f"{self._where.uses}/{marks.new_identity()}"
-            self._fd = fileops.open_new(self._path)
-            # Whoever looks at it just now has the lock for an instant.
-            fileops.wait_for_lock(self._fd)
-        fileops.write_all(self._fd, json.dumps(_mine(self._where)).encode())
+        word = json.dumps(_mine(self._where)).encode()
+        while not self._try(word):
+            # Whoever looked at it just then had the lock, or cleared it away: another name.
+            fileops.close(self._fd)
+            fileops.remove(self._path)
+
+    def _try(self, word: bytes) -> bool:
+        """Say it in a new file; whole before it is locked, so that nobody reads half of it."""
+        self._pid, self._path = os.getpid(), f"{self._where.uses}/{marks.new_identity()}"
+        self._fd = fileops.open_new(self._path)
+        fileops.write_all(self._fd, word)
+        return fileops.try_lock(self._fd) and self._in_place()
 
 
 def refuse(where: Layout, doing: str, seconds: float | None = None) -> None:
@@ -140,7 +144,8 @@ def _held(path: str) -> dict | None:
     except FileNotFoundError:
         return None
     try:
-        if fileops.try_lock(fd):
+        # Shared: two who look at once do not take each other for somebody who serves.
+        if fileops.try_lock(fd, fcntl.LOCK_SH):
             return None
         content = json.loads(fileops.read_at(fd, 1 << 14, 0) or b"{}")
         return content if isinstance(content, dict) else {}

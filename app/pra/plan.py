@@ -10,7 +10,6 @@ from pra import (
     doubts,
     fileops,
     history,
-    in_use,
     locks,
     points,
     requests,
@@ -48,11 +47,9 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
         PraError: the restore would fail the same way, or first end the work of another.
     """
     where = settings.layout
-    volumes.prepare_backup_volume(where)
+    volumes.prepare_locks(where)
     with locks.maintenance(where, _DOING):
         backup.sweep(where)
-        if not settings.restore_take_over:
-            in_use.refuse(where, _DOING)
         requests.refuse_unfinished(where, _DOING)
         volumes.drop_unfinished(where)
         known = points.scan(where)

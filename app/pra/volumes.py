@@ -116,15 +116,16 @@ def drop_replaced(where: Layout) -> None:
             fileops.remove_tree(where.generation(other))
 
 
+def prepare_locks(where: Layout) -> None:
+    """Make what the locks need, and nothing that says anything of a history."""
+    for path in (f"{where.backup}/.pra", where.locks):
+        fileops.make_directory(path)
+
+
 def prepare_backup_volume(where: Layout) -> None:
-    """Make the folders that locks and unfinished files need."""
-    for path in (
-        f"{where.backup}/.pra",
-        where.locks,
-        where.timelines,
-        where.journal,
-        where.temporary,
-    ):
+    """Make the folders that a history needs, and unfinished files."""
+    prepare_locks(where)
+    for path in (where.timelines, where.journal, where.temporary):
         fileops.make_directory(path)
 
 

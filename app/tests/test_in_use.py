@@ -1,9 +1,10 @@
 """A restore into an empty folder while production serves from another volume."""
 
+import fcntl
 import os
 import shutil
-import threading
 import time
+from pathlib import Path
 
 import pytest
 from conftest import pra, serving
@@ -30,8 +31,10 @@ def test_it_is_refused_and_production_goes_on(config, where, events, trial, monk
         restore.run(trial, targets.latest)
     assert "--take-over" in caught.value.next_step
     assert os.listdir(trial.data_dir) == []
-    with pytest.raises(Refused, match="serve the database"):
-        plan.run(trial, targets.latest)
+    there = sorted(Path(where.backup).rglob("*"))
+    assert plan.run(trial, targets.latest)["rows"] == 3
+    assert sorted(Path(where.backup).rglob("*")) == there
+    assert os.listdir(trial.data_dir) == [], "who only looks changes nothing, and is not refused"
     assert timelines.numbers(where) == [1]
     added += add(events, 1)
     lose_data(where)
@@ -118,20 +121,28 @@ def _fetch(url):
         return answer.read()
 
 
-def test_who_looks_at_that_instant_does_not_hide_a_server(config, where, trial):
+def test_who_looks_and_does_not_go_on_hides_no_server_and_stops_none(config, where, trial):
     looking = []
-    ending = threading.Timer(0.05, lambda: fileops.close(looking[0]))
 
     def look(phase, name, arguments):
         new = (phase, name) == ("after", "open_new") and arguments[0].startswith(where.uses)
         if new and not looking:
             looking.append(fileops.open_read(arguments[0]))
             assert fileops.try_lock(looking[0])
-            ending.start()
 
     serving_too = Events(config)
     fileops.hook = look
     assert serving_too.count() == 0
     fileops.hook = None
-    ending.join()
-    assert in_use.others(trial.layout)
+    assert in_use.others(trial.layout) == [f"{where.data} on {os.uname().nodename}"]
+    fileops.close(looking[0])
+
+
+def test_two_who_look_at_what_one_left_that_ended_see_nobody(config, where, trial):
+    left = f"{where.uses}/left"
+    fileops.make_directory(where.uses)
+    fileops.write_new(left, b"{}")
+    also_looks = fileops.open_read(left)
+    assert fileops.try_lock(also_looks, fcntl.LOCK_SH)
+    assert in_use.others(trial.layout) == []
+    fileops.close(also_looks)
