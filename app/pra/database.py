@@ -18,9 +18,11 @@ import apsw
 from pra import (
     fileops,
     followed,
+    gate,
     identity,
     in_use,
     locks,
+    marks,
     room,
     schema,
     settling,
@@ -29,6 +31,7 @@ from pra import (
     witness,
 )
 from pra.errors import (
+    Damaged,
     OutcomeUnknown,
     PraError,
     Refused,
@@ -37,13 +40,15 @@ from pra.errors import (
     from_os_error,
 )
 from pra.handle import Handle, first_look
-from pra.journal import Journal
+from pra.journal import Journal, Mismatch
+from pra.records import Record
 from pra.settings import Settings
 from pra.witness import Witness
 from pra.writing import Writer, Written
 
 logger = logging.getLogger("pra")
 T = TypeVar("T")
+_LOOKING = "looking at the protection"
 #: What the system says of a volume that is gone, broken or set read-only by it.
 _VOLUME_FAILED = (errno.EIO, errno.ENODEV, errno.ENOENT, errno.EROFS)
 #: How often a path may change under an opening before it is called a failure.
@@ -206,30 +211,57 @@ class Database:
         if number is None:
             return None
         acknowledged = Witness(f"{self.layout.generation(number)}/app.db").last()
-        with self.read("looking at the protection") as conn:
+        with self.read(_LOOKING) as conn:
             if not schema.guarded(conn):
                 return schema.UNGUARDED
             here = schema.position(conn)
         lacking = witness.missing(here.seq, acknowledged) if here else None
         try:
             if here:
-                identity.refuse_unknown(self.layout, "looking at the protection")
-                identity.refuse_elsewhere(self.layout, "looking at the protection", here)
+                self._refuse_other_history(here)
         except (PraError, OSError) as error:
             return str(error) if self._place() == here else None
-        if lacking or self._settings.journal == "off":
-            return lacking
+        return lacking or self._difference()
+
+    def _refuse_other_history(self, here: schema.Position) -> None:
+        """Refuse, as a write does, a database that is not the live one of these volumes."""
+        identity.refuse_unknown(self.layout, _LOOKING)
+        identity.refuse_elsewhere(self.layout, _LOOKING, here)
+        if marks.lineage_of(self.layout.data) != here.lineage:
+            raise identity.NoPair(_LOOKING)
+        if self._settings.journal == "required":
+            locks.refuse_gone(self.layout, _LOOKING)
+
+    def _difference(self) -> str | None:
+        """Why the journal and the points do not lead to the database; None if they do."""
         with self._watching:
             before = self._place()
             try:
-                self._watch.inspect(before)
+                numbers = [before.seq, *(record.seq for record in self._lacking(before))]
+                gate.refuse_behind(self.layout, _LOOKING, before._replace(seq=numbers[-1]))
             except (PraError, OSError) as error:
                 self._watch.close()
                 return str(error) if self._place() == before else None
         return None
 
+    def _lacking(self, here: schema.Position) -> list[Record]:
+        """What the next write brings in first; without a journal its state is no concern.
+
+        Raises:
+            Mismatch: the database is older than its journal.
+            PraError, OSError: they do not fit in another way.
+        """
+        try:
+            return self._watch.inspect(here)
+        except (Damaged, Mismatch, OSError) as error:
+            behind = isinstance(error, Mismatch) and error.behind
+            if behind or self._settings.journal != "off":
+                raise
+            self._watch.close()
+            return []
+
     def _place(self) -> schema.Position:
-        with self.read("looking at the protection") as conn:
+        with self.read(_LOOKING) as conn:
             return schema.position(conn)
 
     def in_turn(self, doing: str, act: Callable[[], T]) -> T:

@@ -27,6 +27,17 @@ class Behind(Refused):
         )
 
 
+def refuse_behind(where: Layout, doing: str, here: Position) -> None:
+    """Refuse a database that lacks what a point has.
+
+    Raises:
+        Behind
+    """
+    seen = evidence.of_points(where, here)
+    if seen.seq > here.seq:
+        raise Behind(doing, here, seen)
+
+
 class Gate:
     """Remembers which connections passed, and how the timelines' folder looked then."""
 
@@ -66,10 +77,7 @@ class Gate:
         Raises:
             Behind
         """
-        here = schema.position(conn)
-        seen = evidence.of_points(self._where, here)
-        if seen.seq > here.seq:
-            raise Behind(doing, here, seen)
+        refuse_behind(self._where, doing, schema.position(conn))
         self._note(conn)
 
     def _note(self, conn: apsw.Connection) -> None:

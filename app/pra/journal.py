@@ -39,7 +39,8 @@ class Mismatch(Refused):
         next_step = (
             "python -m pra restore latest brings them back"
             if behind
-            else "python -m pra backup makes a new base; the scheduled one does so too"
+            else "python -m pra backup makes a new base, as the scheduled one does, or says which"
+            " ways lead on where nothing explains the difference"
         )
         super().__init__(_DOING, happened, next_step)
         self.behind = behind
@@ -179,6 +180,7 @@ class Journal:
     def _look(self, here: Position, go_on: Callable[[Place], None]) -> list[Record]:
         place = self._refresh(here, go_on)
         if self._state is None:
+            segments.refuse_gone(self._where)
             self._refuse_other_start(here)
             return []
         missing = self._missing(place)

@@ -7,6 +7,7 @@ SQLite's write lock.
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -295,12 +296,32 @@ class _Lock:
         try:
             self._fd = fileops.open_lock(self._path)
         except FileNotFoundError:
-            raise VolumeGone(
-                doing,
-                "the backup volume is not there or not initialised",
-                "mount it (PRA_BACKUP_DIR); if it is lost: python -m pra backup --new-volume",
-            ) from None
+            raise _gone(os.path.dirname(self._path), doing) from None
         self._identity = fileops.identity_of(self._fd)
+
+
+def refuse_gone(layout: Layout, doing: str) -> None:
+    """Refuse what needs a lock where no lock can be had.
+
+    Raises:
+        VolumeGone
+    """
+    if fileops.identity(layout.locks) is None:
+        raise _gone(layout.locks, doing)
+
+
+def _gone(folder: str, doing: str) -> VolumeGone:
+    if fileops.identity(os.path.dirname(folder)) is not None:
+        return VolumeGone(
+            doing,
+            f"the folder of the locks is gone from the backup volume ({folder})",
+            f"make it again, it holds no data: mkdir {folder}",
+        )
+    return VolumeGone(
+        doing,
+        "the backup volume is not there or not initialised",
+        "mount it (PRA_BACKUP_DIR); if it is lost: python -m pra backup --new-volume",
+    )
 
 
 def _locked(doing: str) -> Locked:

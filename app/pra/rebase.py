@@ -18,12 +18,14 @@ import apsw
 from pra import (
     evidence,
     followed,
+    gate,
     history,
     identity,
     locks,
     points,
     replay,
     schema,
+    segments,
     sqlite,
     standing,
     timelines,
@@ -31,7 +33,6 @@ from pra import (
     witness,
 )
 from pra.errors import Damaged, Refused, UsageError
-from pra.gate import Behind
 from pra.history import Start
 from pra.journal import MAX_BEHIND, Journal, Mismatch
 from pra.layout import Layout
@@ -88,10 +89,7 @@ def refuse_behind(where: Layout) -> None:
         Behind
     """
     with _live(where) as conn:
-        here = _known_position(conn)
-    seen = evidence.of_points(where, here)
-    if seen.seq > here.seq:
-        raise Behind(_DOING, here, seen)
+        gate.refuse_behind(where, _DOING, _known_position(conn))
 
 
 def needed(where: Layout) -> bool:
@@ -102,6 +100,7 @@ def needed(where: Layout) -> bool:
 
     Raises:
         Mismatch, Behind: the database is older than its journal or a point.
+        Gone: nothing tells how far its journal went.
         Refused: it holds more than its journal explains.
     """
     with _live(where) as conn:
@@ -110,7 +109,7 @@ def needed(where: Layout) -> bool:
         here = schema.position(conn)
         seen = evidence.highest(where, here) if wanted else evidence.of_points(where, here)
         if seen.seq > here.seq:
-            raise Behind(_DOING, here, seen)
+            raise gate.Behind(_DOING, here, seen)
         if wanted:
             _refuse_unexplained(where, conn, here)
         return wanted or schema.schema_hash(conn) != here.schema
@@ -288,6 +287,8 @@ def _mismatch(where: Layout, conn: apsw.Connection, here: Position) -> bool:
         if mismatch.behind:
             raise
         return True
+    except segments.Gone:
+        raise
     except Damaged:
         return True
     finally:

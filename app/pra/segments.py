@@ -62,6 +62,27 @@ def _foreign(segment: Segment, lineage: str | None) -> bool:
         return False
 
 
+class Gone(Damaged):
+    """The folder of the journal is not there, so nothing tells how far it went."""
+
+
+def refuse_gone(where: Layout) -> None:
+    """Refuse to take a journal that is not there for an empty one.
+
+    Raises:
+        Gone
+    """
+    if fileops.identity(where.journal) is not None:
+        return
+    raise Gone(
+        "looking at the journal",
+        f"its folder is gone from the backup volume ({where.journal})",
+        "put it back if it is anywhere; python -m pra restore current makes the database that is"
+        " here the live history, with a new journal; python -m pra restore latest takes what the"
+        " points have (what is here is kept)",
+    )
+
+
 def create(
     where: Layout, header: SegmentHeader, least: int = 0, replacing: bool = False
 ) -> Segment:

@@ -22,7 +22,21 @@ from helpers import (
     sound_end,
 )
 
-from pra import backup, fileops, marks, records, segments, settings, sqlite, writing
+from pra import (
+    backup,
+    fileops,
+    marks,
+    plan,
+    points,
+    records,
+    restore,
+    segments,
+    serve,
+    settings,
+    sqlite,
+    targets,
+    writing,
+)
 from pra.errors import Damaged, Refused
 from pra.events import Events
 from pra.journal import Mismatch
@@ -31,8 +45,25 @@ from pra.journal import Mismatch
 def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
     add(events, 1)
     shutil.rmtree(where.journal)
-    with pytest.raises(Mismatch):
+    with pytest.raises(segments.Gone):
         events.add("into a deleted file")
+
+
+@pytest.mark.parametrize("way", [targets.current, targets.latest])
+def test_nobody_makes_a_folder_of_the_journal_that_is_gone_but_a_restore(config, where, way):
+    add(Events(config), 3)
+    backup.run(config)
+    add(Events(config), 2)
+    before = points.scan(where)
+    shutil.rmtree(where.journal)
+    serve.prepare(config)
+    plan.run(config, way)
+    with pytest.raises(segments.Gone) as refused:
+        backup.run(config)
+    assert f"python -m pra restore {way.__name__} " in refused.value.next_step
+    assert points.scan(where) == before and not os.path.exists(where.journal)
+    assert restore.run(config, way)["rows"] == (5 if way is targets.current else 3)
+    assert Events(config).add("goes on")["id"] == 6
 
 
 @pytest.mark.parametrize("tick", [0, fileops.TICK_NS])

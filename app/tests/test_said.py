@@ -1,0 +1,98 @@
+"""Whatever refuses writes is said by /status, with a way on that works."""
+
+import os
+import shutil
+
+import pytest
+from helpers import add
+
+from pra import backup, fileops, restore, serve, settings, targets
+from pra.errors import PraError
+from pra.events import Events
+
+
+def put_back(where, wrote):
+    """The data volume is put back to before something was written."""
+    shutil.copytree(where.data, f"{where.data}-aside", symlinks=True)
+    wrote()
+    shutil.rmtree(where.data)
+    os.rename(f"{where.data}-aside", where.data)
+
+
+def behind_a_point(config, where):
+    def wrote():
+        add(Events(config), 1)
+        backup.run(config)
+
+    put_back(where, wrote)
+
+
+def behind_the_journal(config, where):
+    """Of the time when there was one."""
+    journaled = config._replace(journal="required")
+    serve.prepare(journaled)
+    put_back(where, lambda: add(Events(journaled), 260))
+
+
+def no_mark(config, where):
+    for folder in (".pra", ".pra-copy"):
+        shutil.rmtree(f"{where.data}/{folder}")
+
+
+def no_locks(config, where):
+    shutil.rmtree(where.locks)
+
+
+def no_journal(config, where):
+    shutil.rmtree(where.journal)
+
+
+@pytest.mark.parametrize(
+    ("mode", "broken"),
+    [
+        ("off", behind_a_point),
+        ("off", behind_the_journal),
+        *((mode, no_mark) for mode in ("off", "best-effort", "required")),
+        ("required", no_locks),
+        ("required", no_journal),
+    ],
+)
+@pytest.mark.usefixtures("unsynced")
+def test_writes_that_are_refused_are_no_healthy_status(environment, where, mode, broken):
+    config = settings.load({**environment, "PRA_JOURNAL": mode})
+    serve.prepare(config)
+    add(Events(config), 3)
+    backup.run(config)
+    assert Events(config).status()["unprotected"] is None
+    broken(config, where)
+    serve.prepare(config)
+    said = Events(config).status()["unprotected"]
+    with pytest.raises(PraError) as refused:
+        Events(config).add("x")
+    assert refused.value.happened in said
+    if "mkdir" in refused.value.next_step:
+        fileops.make_directory(refused.value.next_step.split()[-1])
+    else:
+        assert "python -m pra restore latest" in refused.value.next_step
+        restore.run(config, targets.latest)
+    assert Events(config).add("goes on")
+    assert Events(config).status()["unprotected"] is None
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_database_that_is_ahead_is_told_of_a_command_that_knows_the_way(config, where):
+    """What a loss of power explains, the backup tells; where nothing does, it names the ways."""
+    add(Events(config), 2)
+    shutil.copytree(where.backup, f"{where.backup}-aside", symlinks=True)
+    add(Events(config), 5)
+    shutil.rmtree(where.backup)
+    os.rename(f"{where.backup}-aside", where.backup)
+    with pytest.raises(PraError) as refused:
+        Events(config).add("x")
+    assert "python -m pra backup makes a new base" in refused.value.next_step
+    assert "or says which ways lead on" in refused.value.next_step
+    with pytest.raises(PraError) as refused:
+        backup.run(config)
+    assert "restore current" in refused.value.next_step
+    assert restore.run(config, targets.current)["rows"] == 7
+    assert Events(config).add("goes on")
