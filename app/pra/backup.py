@@ -54,7 +54,7 @@ def run(settings: Settings, accept: bool = False, first: bool = False) -> Point:
         NeedsRestore, Refused, Locked, StorageError: no point was made.
     """
     where = settings.layout
-    refuse_unready(where)
+    refuse_unready(where, _DOING)
     with locks.maintenance(where, _DOING):
         identity.heal(where)
         sweep(where)
@@ -144,17 +144,17 @@ def publish_base(where: Layout, path: str) -> Point:
     return publish(where, points.scan(where), temporary, content)
 
 
-def refuse_unready(where: Layout) -> None:
+def refuse_unready(where: Layout, doing: str) -> None:
     """Refuse without a database, or with volumes that are not a pair.
 
     Raises:
         NeedsRestore, Refused
     """
     if volumes.current(where) is None:
-        raise volumes.missing(where, _DOING)
+        raise volumes.missing(where, doing)
     data, backup = marks.mark_of(where.data), marks.mark_of(where.backup)
     if data is None or backup is None or data.lineage != backup.lineage:
-        raise identity.NoPair(_DOING)
+        raise identity.NoPair(doing)
 
 
 def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pra import (
     copying,
+    current,
     fileops,
     generations,
     history,
     manifest,
-    marks,
     records,
     replay,
     room,
@@ -68,6 +68,7 @@ class Candidate:
             nothing was replayed; else None.
         replayed: transactions applied onto the base.
         skipped: better bases that were not fit, as [{"name", "reason"}].
+        unchecked: what is wrong with its pages, taken as they read now (only with force).
         short: why it does not reach its goal (only with force).
         end: where the journal ends, if that was reached.
         tail: what is wrong with that end, if anything behind it is wanted.
@@ -80,11 +81,13 @@ class Candidate:
         began: Start | None,
         rows: int | None = None,
         skipped: list[dict] | None = None,
+        unchecked: current.Unchecked | None = None,
     ):
         self.path, self.base, self.rows = path, base, rows
         self.began = self.reached = began
         self.replayed = 0
         self.skipped = skipped or []
+        self.unchecked = unchecked
         self.short: str | None = None
         self.end: Place | None = None
         self.tail: str | None = None
@@ -96,14 +99,14 @@ def build(
     """Build what ``goal`` asks for in the folder of generation ``number``.
 
     Args:
-        force: take a quarantined or damaged point, and go as far as the
-            journal leads where it has a gap.
+        force: take a quarantined or damaged point or database, and go as far as
+            the journal leads where it has a gap.
 
     Raises:
         PraError: it cannot be built; nothing that is in use was touched.
     """
     if goal.current:
-        return _from_current(where, number, timer)
+        return _from_current(where, number, force, timer)
     if goal.copy:
         return _from_copy(where, goal.copy, number, timer)
     if goal.point:
@@ -134,34 +137,14 @@ def _from_point(where: Layout, point: Point, number: int, force: bool, timer: Ti
     return Candidate(path, point.name, start, rows)
 
 
-def _from_current(where: Layout, number: int, timer: Timer) -> Candidate:
-    """Copy the database that is there as it is.
-
-    It continues the history that it stands in where that is known and agrees; else it
-    begins one of its own.
-    """
-    doing, path = "making the database the live history", generations.folder(where, number)
+def _from_current(where: Layout, number: int, force: bool, timer: Timer) -> Candidate:
+    path = generations.folder(where, number)
     source = f"{where.generation(volumes.current(where))}/app.db"
     size = (fileops.size(source) or 0) + (fileops.size(f"{source}-wal") or 0)
-    _refuse_without_room(where, doing, size)
-    with sqlite.errors(doing):
-        live, copy = sqlite.open_for_copy(source), sqlite.open_target(path)
-        try:
-            with copy.backup("main", live, "main") as copying:
-                copying.step(-1)
-            copy.execute("PRAGMA journal_mode=DELETE")
-            reason, here = schema.fault(copy), schema.position(copy)
-        finally:
-            live.close()
-            copy.close()
-    if reason:
-        raise Damaged(doing, reason, "python -m pra restore latest")
+    _refuse_without_room(where, current.DOING, size)
+    start, unchecked = current.copy(where, source, path, force)
     timer.lap("build")
-    start = Start(here.timeline, Place(here.seq, bytes.fromhex(here.hash))) if here else None
-    agrees = (
-        start and history.stood_at(where, start) and here.lineage == marks.lineage_of(where.backup)
-    )
-    return Candidate(path, None, start if agrees else None)
+    return Candidate(path, None, start, unchecked=unchecked)
 
 
 def _from_copy(where: Layout, copy: "Copy", number: int, timer: Timer) -> Candidate:
@@ -252,7 +235,8 @@ def _base(
     raise Refused(
         f"restoring {goal.label}",
         f"no verified point is fit for it{': ' + reasons if reasons else ''}",
-        "python -m pra points lists what there is; restore one by name",
+        "python -m pra points lists what there is, to be restored by name; python -m pra restore"
+        " current takes the database that is there, with --force also a damaged one",
     )
 
 

@@ -40,7 +40,7 @@ from pra.errors import (
     from_os_error,
 )
 from pra.handle import Handle, first_look
-from pra.journal import Journal, Mismatch
+from pra.journal import TABLES_CHANGED, Journal, Mismatch
 from pra.records import Record
 from pra.settings import Settings
 from pra.witness import Witness
@@ -215,13 +215,24 @@ class Database:
             if not schema.guarded(conn):
                 return schema.UNGUARDED
             here = schema.position(conn)
+            unfollowed = self._unfollowed(conn, here)
         lacking = witness.missing(here.seq, acknowledged) if here else None
         try:
             if here:
                 self._refuse_other_history(here)
         except (PraError, OSError) as error:
             return str(error) if self._place() == here else None
-        return lacking or self._difference()
+        return lacking or unfollowed or self._difference()
+
+    def _unfollowed(self, conn: apsw.Connection, here: schema.Position | None) -> str | None:
+        """What the journal cannot follow; None if it can all, and without one."""
+        if self._settings.journal == "off":
+            return None
+        unfit = followed.fault(conn)
+        if unfit:
+            return unfit.happened
+        changed = here is not None and schema.schema_hash(conn) != here.schema
+        return TABLES_CHANGED if changed else None
 
     def _refuse_other_history(self, here: schema.Position) -> None:
         """Refuse, as a write does, a database that is not the live one of these volumes."""

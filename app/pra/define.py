@@ -24,7 +24,7 @@ def run(settings: Settings, sql: str) -> Point:
         Refused, StorageError: nothing was changed, or no point was made of it.
     """
     where = settings.layout
-    backup.refuse_unready(where)
+    backup.refuse_unready(where, _DOING)
     with (
         locks.maintenance(where, _DOING),
         locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT),

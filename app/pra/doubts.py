@@ -61,7 +61,8 @@ def of(
     """
     said = [
         _incomplete(where, goal, built),
-        _forced(built, goal),
+        _odd_point(goal),
+        _unchecked(built),
         _end_in_doubt(where, mode, goal, built),
         _beyond(goal, built, found.stood, found.kept),
         _unread(mode, goal, found),
@@ -105,12 +106,17 @@ def left_out(where: Layout, path: Path, built: Candidate, until: int | None) -> 
     return {"first_seq": first, "last_seq": last, "transactions": count}
 
 
-def _forced(built: Candidate, goal: Goal) -> str | None:
-    if goal.point is None or goal.point.status not in ("quarantined", "damaged"):
+def _odd_point(goal: Goal) -> str | None:
+    point = goal.point
+    if point is None or point.status not in ("quarantined", "damaged", "foreign"):
         return None
-    return (
-        f"{goal.point.name} is {goal.point.status}, and was taken all the same: {goal.point.reason}"
-    )
+    return f"{point.name} is {point.status}, and was taken all the same: {point.reason}"
+
+
+def _unchecked(built: Candidate) -> str | None:
+    if not built.unchecked:
+        return None
+    return f"{built.unchecked.reason}. It was taken all the same: its rows are as they read now"
 
 
 def _end_in_doubt(where: Layout, mode: str, goal: Goal, built: Candidate) -> str | None:

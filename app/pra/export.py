@@ -20,7 +20,7 @@ def run(settings: Settings, out: BinaryIO) -> None:
         NeedsRestore, Refused, Damaged, Locked, StorageError: ``out`` has no whole copy.
     """
     where = settings.layout
-    backup.refuse_unready(where)
+    backup.refuse_unready(where, _DOING)
     now = clock.now()
     moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}
     with locks.maintenance(where, _DOING):

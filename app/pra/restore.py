@@ -169,7 +169,7 @@ def _swap(work: _Work, built: Candidate) -> Built:
     """Open the timeline and make the built generation the current one; needs both locks."""
     where, kept = work.where, work.kept
     mark = marks.readable(where.backup) or marks.write_mark(where.backup, _lineage(work))
-    seq, highest_id = _high_water(work)
+    seq, highest_id = _high_water(work, built)
     finished = generations.finish(
         built.path, mark.lineage, work.number, seq, highest_id, built.rows
     )
@@ -231,7 +231,7 @@ def _end_of_live(where: Layout) -> Branch | None:
         return None
 
 
-def _high_water(work: _Work) -> tuple[int, int]:
+def _high_water(work: _Work, built: Candidate) -> tuple[int, int]:
     """The highest transaction number and event id ever given out, wherever that is known."""
     journaled = evidence.high_water(work.where)
     # A database that says how far it went has given out all ids of its timeline.
@@ -243,6 +243,9 @@ def _high_water(work: _Work) -> tuple[int, int]:
     if work.goal.copy:
         places.append(work.goal.copy.content["position"]["seq"])
         issued.append(work.goal.copy.content["highest_issued"])
+    if built.unchecked:
+        places.append(built.unchecked.seq)
+        issued.append(built.unchecked.highest_id)
     seq = max([journaled.seq, work.kept.seq, *places])
     return seq, max([journaled.event, work.kept.highest_id, *issued])
 

@@ -207,7 +207,8 @@ WRONG_PAGE = (
 )
 _AFTER_DAMAGE = (
     "python -m pra restore latest brings back the right rows, as far as the points and the"
-    " journal have them; --plan says what differs"
+    " journal have them; --plan says what differs; where they have nothing, python -m pra restore"
+    " current --force takes the database as it reads now"
 )
 
 

@@ -7,6 +7,11 @@ from pra.errors import NeedsRestore, ReadOnly, Refused
 from pra.layout import Layout
 
 _DOING = "looking at the volumes"
+#: What comes next where there is neither a database nor anything to restore.
+_BEGIN = (
+    "mount the volumes that have it, if there are any (PRA_DATA_DIR, PRA_BACKUP_DIR); else"
+    " python -m pra serve begins anew on two empty ones, python -m pra adopt FILE from a copy"
+)
 
 
 def current(where: Layout) -> int | None:
@@ -42,7 +47,7 @@ def missing(where: Layout, doing: str) -> NeedsRestore:
         return NeedsRestore(
             doing,
             f"the data volume has no database ({where.link})",
-            "restore it: python -m pra restore latest",
+            "restore it: python -m pra restore latest" if restorable(where) else _BEGIN,
         )
     return NeedsRestore(
         doing,

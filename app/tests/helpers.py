@@ -76,6 +76,17 @@ def rewrite(where, sql):
     conn.close()
 
 
+def rot(where, old=b"message 1", new=b"message 9"):
+    """Change bytes of a row on the data volume, as a disk does: no format is broken by it."""
+    path = os.path.realpath(where.link)
+    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(path, "r+b") as file:
+        data = file.read()
+        assert old in data
+        file.seek(data.index(old))
+        file.write(new)
+
+
 def rows(where):
     """All rows of the current database."""
     conn = sqlite.open_live(os.path.realpath(where.link))

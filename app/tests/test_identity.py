@@ -64,8 +64,10 @@ def test_a_point_of_another_lab_is_never_taken_by_default(config, where, events,
     lose_data(where)
     assert bring(config)["point"] != name
     assert rows(where) == as_rows(added)
-    # By its name it can be had, and undone.
-    bring(config, name)
+    # By its name it can be had, never without a word of what it is, and undone.
+    for act in (plan.run, restore.run):
+        answer = act(config, lambda where, known: targets.exact_point(points.find(known, name)))
+        assert f"{name} is foreign, and was taken all the same" in answer["warnings"][0]
     assert rows(where) == rows(other.layout)
     restore.run(config, targets.undo)
     assert rows(where) == as_rows(added)

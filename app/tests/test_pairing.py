@@ -7,9 +7,9 @@ import sys
 
 import pytest
 from conftest import APP
-from helpers import add, as_rows, bring, lose_data, rewrite, rows
+from helpers import add, as_rows, bring, lose_data, rewrite, rot, rows
 
-from pra import backup, pairing, points, rebase, schema, verify
+from pra import backup, pairing, points, rebase, restore, schema, targets, verify
 from pra.errors import Damaged, NeedsRestore, PraError, Refused
 from pra.events import Events
 
@@ -148,3 +148,28 @@ def test_rows_deleted_since_the_beginning_keep_no_new_volume_from_being_taken(
     os.mkdir(where.backup)
     assert pairing.run(config).status == "verified"
     events.add("goes on")
+
+
+@pytest.mark.parametrize("mode", ["required", "off"])
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_row_that_rotted_and_is_nowhere_else_locks_nobody_out(config, where, lost, mode, taken):
+    """Its bytes as they are now are all that there is; somebody has to say that they are wanted."""
+    config = config._replace(journal=mode)
+    rot(where)
+    if taken:
+        with pytest.raises(Damaged, match="not what was written") as refused:
+            pairing.run(config)
+        assert "restore current --force" in refused.value.next_step
+        with pytest.raises(Refused, match="no verified point is fit") as refused:
+            bring(config)
+        assert "restore current" in refused.value.next_step
+        assert "--force" in refused.value.next_step
+    with pytest.raises(Damaged) as refused:
+        restore.run(config, targets.current)
+    assert "restore current --force" in refused.value.next_step
+    answer = restore.run(config, targets.current, force=True)
+    assert any("taken all the same: its rows are as they read now" in w for w in answer["warnings"])
+    as_read = [*as_rows(lost)[:-1], (5, lost[-1]["timestamp"], "message 9")]
+    assert rows(where) == as_read
+    assert backup.run(config).status == "verified"
+    assert Events(config).add("goes on")["id"] == 6

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import APP, pra
-from helpers import add, bring, lose_data, rewrite, rows
+from helpers import add, bring, lose_data, rewrite, rot, rows
 
 from pra import (
     backup,
@@ -25,17 +25,6 @@ from pra import (
 )
 from pra.errors import Damaged, PraError
 from pra.events import Events
-
-
-def rot(where, old=b"message 1", new=b"message 9"):
-    """Change bytes of a row on the data volume, as a disk does: no format is broken by it."""
-    path = os.path.realpath(where.link)
-    rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
-    with open(path, "r+b") as file:
-        data = file.read()
-        assert old in data
-        file.seek(data.index(old))
-        file.write(new)
 
 
 @pytest.fixture

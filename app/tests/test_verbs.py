@@ -47,6 +47,14 @@ def test_moments_log_plan_and_undo(environment, where, events):
     assert document(environment, "prune", "--dry-run")["removed"] == []
 
 
+def test_two_empty_volumes_are_told_how_to_begin(environment):
+    """Nothing can be restored, so nobody is sent to a restore."""
+    for verb in ("backup", "dump", "export"):
+        said = pra(environment, verb).stderr
+        assert "python -m pra serve begins anew" in said and "restore latest" not in said
+    assert said.startswith("pra: exporting: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
