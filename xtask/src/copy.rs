@@ -56,6 +56,16 @@ pub struct WholeFile {
 /// # Errors
 /// It is cut off, was changed, is of another kind or of a newer format.
 pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
+    if path == Path::new("-") {
+        return Err(Failure::usage(
+            "a copy is read twice, first to check it: standard input cannot be",
+        )
+        .next("... > copy.tar && cargo xtask adopt copy.tar")
+        .into());
+    }
+    if path.as_os_str().is_empty() {
+        return Err(unusable("no file is named".to_owned()).into());
+    }
     let name = path.display();
     let opened = File::open(path).and_then(|file| file.metadata());
     let usable = opened.map_err(|error| unusable(format!("{name}: {error}")))?;

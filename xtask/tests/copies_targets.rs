@@ -45,11 +45,21 @@ fn only_a_file_is_replaced_and_nothing_beside_it_is_touched() {
     let before = null().ino();
     let output = lab.xtask(&["export", "/dev/null"]);
     assert!(output.status.success(), "{}", support::said(&output));
+    // Nobody can read back what went there, and nobody says so.
+    let words = support::said(&output);
+    assert!(words.contains("and then handed on"), "{words}");
+    assert!(!words.contains("read back"), "{words}");
     assert!(null().file_type().is_char_device() && null().ino() == before);
 
     let _socket = UnixListener::bind(at("socket")).unwrap();
     let said = lab.fails(2, &["export", &shown("socket")]);
     assert!(said.contains("neither a file nor a pipe"), "{said}");
+    let said = lab.fails(2, &["export", ""]);
+    assert!(said.contains("given no name"), "{said}");
+    let said = lab.fails(2, &["adopt", ""]);
+    assert!(said.contains("no file is named"), "{said}");
+    let said = lab.fails(2, &["adopt", "-"]);
+    assert!(said.contains("cargo xtask adopt copy.tar"), "{said}");
     let mut names: Vec<String> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -27,7 +27,7 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
         step.done("shown");
         return Ok(());
     };
-    step.done("written, and read back whole");
+    step.done(target.proven());
     let name = file.display();
     if ctx.ui.json() {
         return ctx.ui.document(&json!({

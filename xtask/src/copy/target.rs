@@ -54,6 +54,12 @@ impl Target {
         if is_standard_output(named) {
             return standard_output(ctx);
         }
+        if named.as_os_str().is_empty() {
+            return Err(refused(
+                "the copy is given no name".to_owned(),
+                "cargo xtask export FILE, or cargo xtask export - | ...",
+            ));
+        }
         let name = named.display();
         match fs::metadata(named) {
             Ok(found) if found.is_file() => {
@@ -100,6 +106,14 @@ impl Target {
         match self {
             Self::File { path, .. } | Self::Stream(path) => path.clone(),
             Self::StandardOutput => "/dev/stdout".into(),
+        }
+    }
+
+    /// What is known of a copy that was taken: what goes elsewhere nobody reads back.
+    pub fn proven(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "written, and read back whole",
+            Self::Stream(_) | Self::StandardOutput => "read whole, and then handed on",
         }
     }
 
