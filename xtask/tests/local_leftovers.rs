@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use support::standin::*;
@@ -15,6 +16,7 @@ fn paste(lab: &TestLab, shell: &str) {
     let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
     let mut pasted = Command::new("sh");
     pasted.args(["-ec", &shell.replace("cargo xtask", xtask)]);
+    pasted.env("ATELIER_ROOT", &lab.root);
     let output = pasted.current_dir(&lab.root).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
 }
@@ -37,6 +39,28 @@ fn what_a_killed_supervisor_left_is_ended_by_stop_and_by_what_teardown_shows() {
         assert_eq!(lab.processes(), Vec::<String>::new());
     }
     assert!(!lab.root.join(".lab/volumes").exists());
+}
+
+#[test]
+fn a_teardown_goes_through_no_link() {
+    let lab = lab("linked");
+    up(&lab);
+    let volumes = lab.root.join(".lab/volumes");
+    fs::write(volumes.join("pra-data/row"), "x").unwrap();
+    let other = support::standin::lab("linked-other");
+    let link = other.root.join(".lab");
+    symlink(lab.root.join(".lab"), &link).unwrap();
+    let said = other.fails(2, &["teardown", "--yes"]);
+    assert!(said.contains("a symbolic link"), "{said}");
+    assert_eq!(ready(&lab).len(), 2, "the other lab was ended");
+    assert!(volumes.join("pra-data/row").exists());
+
+    fs::remove_file(&link).unwrap();
+    fs::create_dir(&link).unwrap();
+    symlink(&volumes, link.join("volumes")).unwrap();
+    done(&other, &["teardown", "--yes"]);
+    assert!(!link.join("volumes").is_symlink(), "the link itself goes");
+    assert!(volumes.join("pra-data/row").exists());
 }
 
 #[test]

@@ -247,7 +247,7 @@ fn a_dry_run_of_the_scenario_can_be_pasted() {
     let shell = String::from_utf8(output.stdout).unwrap();
     let shell = shell.replace("cargo xtask", xtask);
     let mut pasted = Command::new("sh");
-    pasted.args(["-exc", &shell]);
+    pasted.args(["-exc", &shell]).env("ATELIER_ROOT", &lab.root);
     pasted.current_dir(&lab.root).stdin(Stdio::null());
     let output = pasted.output().unwrap();
     let said = support::said(&output);

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::check::Check;
 use crate::context::Context;
-use crate::exec::{Cmd, Exec, Output, Piped, quote};
+use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
@@ -98,6 +98,7 @@ impl LocalEngine {
 
     /// Python as a replica has it: its settings, its volumes, its folder.
     fn in_a_replica(&self, args: &[&str]) -> Result<Cmd> {
+        self.insist_on_application()?;
         let manifests = manifests::load(&self.lab.root)?;
         self.insist_on_python(&manifests)?;
         let pod = &manifests.deployment.spec.template.spec;
@@ -118,6 +119,19 @@ impl LocalEngine {
             Reply::Settings(settings) => Ok(settings.into_iter().collect()),
             reply => Err(unexpected(&reply)),
         }
+    }
+
+    fn insist_on_application(&self) -> Result<()> {
+        let app = self.lab.root.join("app");
+        if app.join("pra").is_dir() {
+            return Ok(());
+        }
+        let shown = app.display();
+        Err(
+            Failure::usage(format!("the application is missing: {shown} has no pra/"))
+                .next(format!("git checkout -- {}", quote_path(&app)))
+                .into(),
+        )
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
@@ -148,14 +162,17 @@ impl LocalEngine {
     /// Ends the supervisor and everything it runs, or what is left of one that
     /// was killed; the volumes stay.
     pub fn stop(&self) -> Result<()> {
-        let left = local::leftovers(&self.lab);
         if client::is_alive(&self.lab) && self.change("stop") {
             let step = self
                 .ui
                 .step("stopping the supervisor and everything it runs");
             client::stop(&self.lab)?;
             step.done("stopped");
-        } else if !left.is_empty() && self.change("stop") {
+            return Ok(());
+        }
+        // Looked for once it is certainly gone: it may be dying just now.
+        let left = local::leftovers(&self.lab);
+        if !left.is_empty() && self.change("stop") {
             let step = self
                 .ui
                 .step("ending what a supervisor that was killed left behind");
@@ -167,6 +184,7 @@ impl LocalEngine {
 
     /// Removes a folder or file of the lab.
     fn remove(&self, path: &Path) -> Result<()> {
+        volumes::insist_on_own_folder(&self.lab, path)?;
         let shell = format!("rm -rf {}", quote(&path.to_string_lossy()));
         if path.symlink_metadata().is_ok() && self.exec.change(&shell) {
             volumes::remove_tree(path)?;
@@ -204,6 +222,7 @@ impl Engine for LocalEngine {
     }
 
     fn up(&self) -> Result<()> {
+        self.insist_on_application()?;
         self.venv.ensure(&self.exec, &self.ui)?;
         self.preconditions()?;
         self.make_way()?;
@@ -216,6 +235,8 @@ impl Engine for LocalEngine {
     }
 
     fn down(&self) -> Result<()> {
+        // Before anything ends: it would be another lab's.
+        volumes::insist_on_own_folder(&self.lab, &self.lab.volumes())?;
         self.stop()?;
         self.remove(&self.lab.volumes())?;
         for leftover in local::files(&self.lab) {

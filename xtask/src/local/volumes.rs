@@ -59,6 +59,17 @@ fn not_a_folder(dir: &Path) -> Failure {
     .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(dir)))
 }
 
+/// Refuses a path of the lab where a symbolic link on the way would lead what is
+/// deleted elsewhere, to another lab perhaps.
+pub fn insist_on_own_folder(lab: &Lab, path: &Path) -> Result<()> {
+    let folders = path.ancestors().skip(1);
+    let mut inside = folders.take_while(|folder| *folder != lab.root);
+    match inside.find(|folder| folder.is_symlink()) {
+        Some(link) => bail!(not_a_folder(link)),
+        None => Ok(()),
+    }
+}
+
 /// Deletes a volume with everything on it, and nothing that is not on it.
 ///
 /// The folder first gets another name, in one step: whoever looks sees the
