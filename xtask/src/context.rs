@@ -7,13 +7,14 @@ use anyhow::Result;
 use crate::checkout;
 use crate::cli::Options;
 use crate::config::{self, Config};
-use crate::exec::Exec;
+use crate::engine;
+use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
 use crate::identity;
 use crate::lab::{Lab, Lock};
 use crate::tools::toolbox::Toolbox;
 use crate::tools::venv::Venv;
-use crate::ui::{Ui, Voice};
+use crate::ui::{self, Ui, Voice};
 
 /// The lab, its configuration, the printer and the options of one invocation.
 #[derive(Clone)]
@@ -44,25 +45,40 @@ impl Context {
         let config = config::load(&root.join("lab.toml"))?;
         let lab = Lab { root };
         lab.check_version()?;
+        let ui = if options.dry_run { ui.shown_only() } else { ui };
         let exec = Exec::new(ui.clone(), lab.logs(), options.dry_run);
         let tools = Toolbox::new(&config.tools, lab.tools(), exec.clone(), ui.clone());
-        Ok(Self {
+        let ctx = Self {
             tools,
             lab,
             config,
             ui,
             exec,
             options,
-        })
+        };
+        ctx.name_commands();
+        Ok(ctx)
+    }
+
+    /// Has each command that is named mean the lab of this one, as far as a command
+    /// without options would mean another.
+    pub fn name_commands(&self) {
+        let root = self.options.root.as_deref();
+        self.ui.name_commands_with(ui::Options {
+            root: root.map(|root| format!("--root {}", quote_path(root))),
+            engine: engine::choice::option(self),
+        });
     }
 
     /// The same lab, with every change shown and none carried out.
     pub fn shown_only(&self) -> Self {
-        let exec = Exec::new(self.ui.clone(), self.lab.logs(), true);
-        let (tools, ui) = (&self.config.tools, self.ui.clone());
+        let ui = self.ui.shown_only();
+        let exec = Exec::new(ui.clone(), self.lab.logs(), true);
+        let tools = &self.config.tools;
         let mut shown = Self {
-            tools: Toolbox::new(tools, self.lab.tools(), exec.clone(), ui),
+            tools: Toolbox::new(tools, self.lab.tools(), exec.clone(), ui.clone()),
             exec,
+            ui,
             ..self.clone()
         };
         shown.options.dry_run = true;

@@ -2,7 +2,12 @@
 //! notes and errors to standard error. With `--json` standard output carries
 //! one document and nothing else.
 
+mod step;
 mod table;
+mod typed;
+
+pub use step::Step;
+pub use typed::Options;
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -15,7 +20,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{failure, wait};
+use crate::failure::{self, Failure, Kind};
+use crate::wait;
 
 /// How an invocation speaks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +40,7 @@ struct Inner {
     bars: Option<MultiProgress>,
     timings: Mutex<Vec<(String, Duration)>>,
     output: Mutex<Output>,
+    options: Mutex<Options>,
 }
 
 /// What became of standard output.
@@ -49,41 +56,78 @@ struct Output {
 
 /// The printer of one invocation; cheap to clone.
 #[derive(Clone)]
-pub struct Ui(Arc<Inner>);
+pub struct Ui {
+    inner: Arc<Inner>,
+    /// What it speaks of is shown and not done: standard output carries shell alone.
+    shown_only: bool,
+}
 
 impl Ui {
     pub fn new(voice: Voice) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self(Arc::new(Inner {
-            voice,
-            quiet: false,
-            start: Instant::now(),
-            bars: terminal.then(MultiProgress::new),
-            timings: Mutex::default(),
-            output: Mutex::default(),
-        }))
+        Self::printing(voice, false, terminal.then(MultiProgress::new))
+    }
+
+    fn printing(voice: Voice, quiet: bool, bars: Option<MultiProgress>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                voice,
+                quiet,
+                start: Instant::now(),
+                bars,
+                timings: Mutex::default(),
+                output: Mutex::default(),
+                options: Mutex::default(),
+            }),
+            shown_only: false,
+        }
+    }
+
+    /// The same printer for what is shown and not done.
+    pub fn shown_only(&self) -> Self {
+        Self {
+            shown_only: true,
+            ..self.clone()
+        }
+    }
+
+    /// What commands that are named need to mean the same lab as this one.
+    pub fn name_commands_with(&self, options: Options) {
+        *self.lock_options() = options;
+    }
+
+    fn lock_options(&self) -> MutexGuard<'_, Options> {
+        let options = self.inner.options.lock();
+        options.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The commands in a text, with the options that they need.
+    fn typed(&self, text: &str) -> String {
+        self.lock_options().put_into(text)
     }
 
     /// A printer that says nothing, for tests.
     #[cfg(test)]
     pub fn quiet() -> Self {
-        Self(Arc::new(Inner {
-            voice: Voice::default(),
-            quiet: true,
-            start: Instant::now(),
-            bars: None,
-            timings: Mutex::default(),
-            output: Mutex::default(),
-        }))
+        Self::printing(Voice::default(), true, None)
     }
 
     pub fn json(&self) -> bool {
-        self.0.voice.json
+        self.inner.voice.json
     }
 
     /// A line of the result, for people.
     pub fn say(&self, line: &str) {
-        if self.json() || self.0.voice.aside {
+        let line = &self.typed(line);
+        if self.shown_only {
+            self.err(line);
+        } else {
+            self.result(line);
+        }
+    }
+
+    fn result(&self, line: &str) {
+        if self.json() || self.inner.voice.aside {
             self.err(line);
         } else {
             self.out(line);
@@ -92,12 +136,12 @@ impl Ui {
 
     /// A remark beside the result.
     pub fn note(&self, line: &str) {
-        self.err(line);
+        self.err(&self.typed(line));
     }
 
     /// Something the reader should know before it hurts.
     pub fn warn(&self, line: &str) {
-        self.err(&format!("warning: {line}"));
+        self.err(&self.typed(&format!("warning: {line}")));
     }
 
     /// The one document of `--json`.
@@ -136,9 +180,14 @@ impl Ui {
     /// run, as a remark with `-v`.
     pub fn command(&self, shell: &str, dry_run: bool) {
         if dry_run {
-            self.output().shell.push(shell.to_owned());
-            self.say(shell);
-        } else if self.0.voice.verbose {
+            // Only a command of ours: in others the words may be data.
+            let shell = match shell.starts_with(typed::COMMAND) {
+                true => self.typed(shell),
+                false => shell.to_owned(),
+            };
+            self.result(&shell);
+            self.output().shell.push(shell);
+        } else if self.inner.voice.verbose {
             self.err(&format!("  $ {shell}"));
         }
     }
@@ -146,10 +195,9 @@ impl Ui {
     /// An error, its causes and the command that comes next, with `--json` also
     /// as the document.
     pub fn error(&self, error: &anyhow::Error) {
-        let next = failure::next(error);
-        self.err(&format!("error: {error:#}"));
-        if let Some(next) = next {
-            self.err(&format!("  next: {next}"));
+        self.note(&format!("error: {error:#}"));
+        if let Some(next) = failure::next(error) {
+            self.note(&format!("  next: {next}"));
         }
         self.complain(error);
     }
@@ -158,7 +206,8 @@ impl Ui {
     pub fn complain(&self, error: &anyhow::Error) {
         if self.json() && !self.output().documented {
             let code = failure::kind(error) as u8;
-            let (said, next) = (format!("{error:#}"), failure::next(error));
+            let said = self.typed(&format!("{error:#}"));
+            let next = failure::next(error).map(|next| self.typed(next));
             let document =
                 json!({"status": "error", "error": said, "next": next, "exit_code": code});
             self.raw(&document.to_string());
@@ -179,11 +228,21 @@ impl Ui {
     }
 
     /// Waits until the reader wants to go on.
+    ///
+    /// # Errors
+    /// Interrupted, also where nobody can say so: standard input has ended.
     pub fn wait_for_reader(&self) -> anyhow::Result<()> {
         self.print(|| {
             let _ = write!(std::io::stderr(), "[Enter] goes on, ctrl-C stops: ");
         });
-        read_line(wait::READER).map(drop)
+        if !read_line(wait::READER)?.is_empty() {
+            return Ok(());
+        }
+        let said = "nobody can press Enter: standard input has ended";
+        self.warn(said);
+        Err(Failure::new(Kind::Interrupted, said)
+            .next("the same command on a terminal, or without --step")
+            .into())
     }
 
     /// A table, as wide as the terminal at most, without a heading where all
@@ -203,7 +262,7 @@ impl Ui {
     /// terminal, a line when it begins and one when it ends elsewhere.
     pub fn step(&self, what: impl Into<String>) -> Step {
         let what = what.into();
-        let bar = self.0.bars.as_ref().map(|bars| {
+        let bar = self.inner.bars.as_ref().map(|bars| {
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = bars.add(ProgressBar::new_spinner().with_style(style));
@@ -241,11 +300,11 @@ impl Ui {
     }
 
     fn elapsed(&self) -> f64 {
-        self.0.start.elapsed().as_secs_f64()
+        self.inner.start.elapsed().as_secs_f64()
     }
 
     fn lock_timings(&self) -> std::sync::MutexGuard<'_, Vec<(String, Duration)>> {
-        self.0
+        self.inner
             .timings
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -264,7 +323,10 @@ impl Ui {
     }
 
     fn output(&self) -> MutexGuard<'_, Output> {
-        self.0.output.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .output
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn err(&self, line: &str) {
@@ -274,10 +336,10 @@ impl Ui {
     }
 
     fn print(&self, write: impl FnOnce()) {
-        if self.0.quiet {
+        if self.inner.quiet {
             return;
         }
-        match &self.0.bars {
+        match &self.inner.bars {
             Some(bars) => bars.suspend(write),
             None => write(),
         }
@@ -291,45 +353,6 @@ pub fn standard_output() -> std::io::Result<File> {
 
 pub fn standard_output_is_terminal() -> bool {
     std::io::stdout().is_terminal()
-}
-
-/// A step under way. Dropped unfinished, it says that it did not finish.
-pub struct Step {
-    ui: Ui,
-    what: String,
-    bar: Option<ProgressBar>,
-    start: Instant,
-    finished: bool,
-}
-
-impl Step {
-    /// Ends the step; `outcome` says in a few words what came of it.
-    pub fn done(mut self, outcome: impl AsRef<str>) {
-        self.finish(outcome.as_ref());
-        let timing = (self.what.clone(), self.start.elapsed());
-        self.ui.lock_timings().push(timing);
-    }
-
-    fn finish(&mut self, outcome: &str) {
-        self.finished = true;
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-        let took = self.start.elapsed().as_secs_f64();
-        self.ui.err(&format!(
-            "[{:7.2}s] {}: {outcome} ({took:.2} s)",
-            self.ui.elapsed(),
-            self.what
-        ));
-    }
-}
-
-impl Drop for Step {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.finish("not finished");
-        }
-    }
 }
 
 /// How wide a terminal is; `None` for a file or a pipe, where nothing is wrapped.

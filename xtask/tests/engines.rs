@@ -42,6 +42,31 @@ fn a_teardown_on_one_engine_forgets_nothing_of_the_other() {
 }
 
 #[test]
+fn the_command_that_comes_next_names_the_engine_that_was_asked_for() {
+    let world = FakeWorld::new("named-engine");
+    let state = world.lab.root.join(".lab/state");
+    fs::create_dir_all(&state).unwrap();
+    let status = || said(&world.lab.xtask(&["--engine", "local", "status"]));
+    for (chosen_last, next) in [
+        ("", "next: cargo xtask --engine local setup"),
+        ("k3d\n", "next: cargo xtask --engine local setup"),
+        // It is meant without being named.
+        ("k3d\nlocal\n", "next: cargo xtask setup"),
+    ] {
+        fs::write(state.join("engine"), chosen_last).unwrap();
+        let said = status();
+        assert!(said.contains(next), "{chosen_last:?}: {said}");
+    }
+    // Also in what can be pasted.
+    fs::write(state.join("engine"), "k3d\n").unwrap();
+    let words = ["--engine", "local", "backup", "--accept", "--dry-run"];
+    let output = world.lab.xtask(&words);
+    let shell = String::from_utf8_lossy(&output.stdout).into_owned();
+    let command = "cargo xtask --engine local backup --accept";
+    assert!(shell.contains(command), "{}", said(&output));
+}
+
+#[test]
 fn the_engine_that_was_chosen_last_is_the_one_that_is_meant() {
     let world = FakeWorld::new("last-engine");
     let state = world.lab.root.join(".lab/state");

@@ -56,7 +56,7 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
 pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
     let step = ctx.ui.step(format!("check of {}", file.display()));
     let copy = copy::check(ctx, file)?;
-    step.done(format!("whole, {} rows", copy.value.rows));
+    step.found(format!("whole, {} rows", copy.value.rows));
     let _lock = ctx.lock("adopt")?;
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;

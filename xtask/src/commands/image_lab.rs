@@ -120,11 +120,11 @@ fn teardown(ctx: &Context, site: &Site) -> Result<()> {
     }
     let step = ctx.ui.step("teardown");
     site.remove()?;
-    step.done(if exists {
-        "removed"
+    if exists {
+        step.done("removed");
     } else {
-        "nothing was there"
-    });
+        step.found("nothing was there");
+    }
     if ctx.ui.json() && !ctx.exec.dry_run() {
         return ctx
             .ui

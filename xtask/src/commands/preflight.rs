@@ -9,7 +9,7 @@ use crate::check::Check;
 use crate::check::disk::{self, Disk};
 use crate::context::Context;
 use crate::engine::{self, Engine};
-use crate::exec::environment;
+use crate::exec::{environment, quote_path};
 use crate::failure::Failure;
 use crate::local;
 use crate::tools::python;
@@ -120,7 +120,7 @@ fn disk_has_room(ctx: &Context) -> Result<String> {
     ))
     .next(format!(
         "df -h {} and free some space",
-        ctx.lab.root.display()
+        quote_path(&ctx.lab.root)
     ))
     .into())
 }
@@ -132,7 +132,10 @@ fn disk_has_room_for_files(ctx: &Context) -> Result<String> {
         Some(left) => Err(Failure::preflight(format!(
             "the file system has room for {left} more files (inodes), {NEEDED_FILES} are needed"
         ))
-        .next(format!("df -i {} and remove files", ctx.lab.root.display()))
+        .next(format!(
+            "df -i {} and remove files",
+            quote_path(&ctx.lab.root)
+        ))
         .into()),
     }
 }
@@ -162,7 +165,8 @@ fn folder_is_writable(ctx: &Context) -> Result<String> {
         let shown = place.display();
         nix::unistd::access(place, nix::unistd::AccessFlags::W_OK).map_err(|error| {
             Failure::preflight(format!("{shown} is not writable: {error}")).next(format!(
-                "ls -ld {shown} and give yourself the right to write there"
+                "ls -ld {} and give yourself the right to write there",
+                quote_path(place)
             ))
         })?;
     }

@@ -40,11 +40,11 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
-    step.done(if removed {
-        "removed"
+    if removed {
+        step.done("removed");
     } else {
-        "nothing was there"
-    });
+        step.found("nothing was there");
+    }
     if let Some(copy) = copy {
         let copy = quote_path(&copy);
         ctx.ui

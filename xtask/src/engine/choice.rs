@@ -27,6 +27,23 @@ pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
     })
 }
 
+/// The option that a command needs to mean the same engine as this one: none where
+/// it is meant without.
+pub fn option(ctx: &Context) -> Option<String> {
+    let asked = match ctx.options.engine? {
+        EngineChoice::Local => EngineName::Local,
+        EngineChoice::K3d => EngineName::K3d,
+        EngineChoice::Auto => return None,
+    };
+    let meant = match ctx.config.engine {
+        EngineChoice::Local => Some(EngineName::Local),
+        EngineChoice::K3d => Some(EngineName::K3d),
+        // Where there is no lab yet, it depends on Docker.
+        EngineChoice::Auto => remembered(ctx).pop(),
+    };
+    (meant != Some(asked)).then(|| format!("--engine {asked}"))
+}
+
 fn find_out(ctx: &Context) -> Box<dyn Engine> {
     if docker::info(ctx).is_some() {
         ctx.ui.note("Engine: k3d, since a Docker daemon answers.");
@@ -57,7 +74,10 @@ pub fn remember(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     ctx.lab.create()?;
     let mut engines = others(ctx, engine);
     engines.push(engine.name());
-    write(ctx, &engines)
+    write(ctx, &engines)?;
+    // From now on this one is meant without being named.
+    ctx.name_commands();
+    Ok(())
 }
 
 /// The lab on that engine is gone; returns the engines that still have one. Where
@@ -72,6 +92,7 @@ pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<EngineName>> {
     } else {
         write(ctx, &others)?;
     }
+    ctx.name_commands();
     Ok(others)
 }
 

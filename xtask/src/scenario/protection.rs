@@ -7,6 +7,7 @@ use terms::Protection;
 
 use crate::context::Context;
 use crate::engine::{self, Engine};
+use crate::exec::quote_path;
 use crate::manifests::substitute;
 use crate::scenario::outage;
 
@@ -39,7 +40,7 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         return Ok(());
     }
     let step = ctx.ui.step("the declared protection");
-    if ctx.exec.change(&format!("rm -r {}", copy.display())) {
+    if ctx.exec.change(&format!("rm -r {}", quote_path(&copy))) {
         substitute::remove(&ctx.lab.root, engine.name())?;
     }
     restart(ctx, engine)?;

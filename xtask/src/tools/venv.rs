@@ -104,11 +104,7 @@ impl Venv {
             let text = std::fs::read_to_string(&self.lock).context("reading the lock file")?;
             lab::write_file(&self.stamp(), &text).context("marking the packages as installed")?;
         }
-        step.done(if exec.dry_run() {
-            "shown"
-        } else {
-            "installed, by hash"
-        });
+        step.done("installed, by hash");
         Ok(())
     }
 

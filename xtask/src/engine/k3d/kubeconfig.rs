@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
 
+use crate::exec::quote_path;
 use crate::failure::Failure;
 
 /// Which file it is, before anything is made.
@@ -37,7 +38,7 @@ fn several(files: &[PathBuf], first: &Path) -> Failure {
         files.len(),
         shown.join(", ")
     ))
-    .next(format!("export KUBECONFIG={}", first.display()))
+    .next(format!("export KUBECONFIG={}", quote_path(first)))
 }
 
 fn insist_on_writable(file: &Path) -> Result<()> {

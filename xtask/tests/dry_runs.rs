@@ -1,0 +1,63 @@
+//! Dry runs: standard output is shell and nothing else, and no word beside it says
+//! that anything was done.
+
+mod support;
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use support::{TestLab, said};
+
+#[test]
+fn standard_output_can_be_pasted_and_nothing_is_called_done() {
+    let lab = TestLab::new("dry-runs");
+    lab.json(&["add", "kept"]);
+    lab.json(&["backup"]);
+    let copy = lab.root.join("copy.tar").display().to_string();
+    lab.json(&["export", &copy]);
+    for words in [
+        &["setup"][..],
+        &["restore", "latest"],
+        &["undo"],
+        &["backup"],
+        &["prune"],
+        &["adopt", &copy],
+        &["scenario", "cluster-loss"],
+        &["drill", "--protection", "snapshot,journal"],
+        &["teardown"],
+    ] {
+        let output = lab.xtask(&[words, &["--dry-run"]].concat());
+        let text = said(&output);
+        assert!(output.status.success(), "{words:?}: {text}");
+        let shell = String::from_utf8(output.stdout).unwrap();
+        let read = Command::new("sh").args(["-nc", &shell]).output().unwrap();
+        assert!(read.status.success(), "{words:?}: {}", said(&read));
+        let commands = ["cargo xtask ", "cd ", "rm -r", "# "];
+        let first = shell.lines().next().unwrap_or("# none");
+        assert!(
+            commands.iter().any(|begin| first.starts_with(begin)),
+            "{words:?}: {shell}"
+        );
+        // What ends a step: its outcome, and how long that took.
+        let remarks = String::from_utf8(output.stderr).unwrap();
+        let outcomes = remarks.lines().filter(|line| line.ends_with(" s)"));
+        for outcome in outcomes {
+            let true_of_it = outcome.contains(": shown (") || outcome.contains("check of ");
+            assert!(true_of_it, "{words:?}: {outcome}");
+        }
+    }
+    assert_eq!(lab.curl("/count")["count"], 1);
+}
+
+#[test]
+fn what_is_missing_of_the_machine_is_no_shell() {
+    let lab = TestLab::bare("dry-preflight");
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    lab.configure("port = 0", &format!("port = {port}"));
+    let output = lab.xtask(&["setup", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    let table = String::from_utf8(output.stderr).unwrap();
+    assert!(table.contains("FAILED"), "{table}");
+}
