@@ -13,6 +13,19 @@ fn float(value: &Value) -> f64 {
 }
 
 #[test]
+fn a_page_that_was_not_drawn_is_not_named() {
+    let lab = TestLab::new("drill-undrawn");
+    let mut drill = lab.command(&["drill", "--runs", "1", "--interval", "1"]);
+    let output = drill.env("CARGO", "false").output().unwrap();
+    let said = support::said(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("the page was not drawn"), "{said}");
+    assert!(!said.contains("report.html"), "{said}");
+    let kept = said.lines().find_map(|line| line.strip_prefix("Kept in "));
+    assert!(fs::exists(kept.unwrap()).unwrap(), "{said}");
+}
+
+#[test]
 fn protections_are_compared_under_the_same_moments() {
     let lab = TestLab::new("drill");
     let words = ["drill", "--runs", "2", "--interval", "2", "--seed", "11"];

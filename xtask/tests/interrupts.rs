@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -27,6 +28,13 @@ fn signal(child: &Child, name: &str) {
         .args([name, &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
+}
+
+fn await_said(log: &Path, words: &str) {
+    await_some(words, || {
+        let said = fs::read_to_string(log).unwrap();
+        said.contains(words).then_some(())
+    });
 }
 
 fn await_the_loss(lab: &TestLab) {
@@ -76,11 +84,7 @@ fn a_second_ctrl_c_leaves_it_to_the_next_command() {
     let mut scenario = lab.spawn(&["scenario", "2"]);
     await_the_loss(&lab);
     signal(&scenario, "-INT");
-    let log = lab.root.join("spawned.log");
-    await_some("the lab to be put back", || {
-        let said = fs::read_to_string(&log).unwrap();
-        said.contains("putting the lab back").then_some(())
-    });
+    await_said(&lab.root.join("spawned.log"), "putting the lab back");
     signal(&scenario, "-INT");
     assert_eq!(scenario.wait().unwrap().code(), Some(130));
     assert!(mark(&lab).exists());
@@ -96,6 +100,34 @@ fn a_scenario_that_was_killed_is_put_back_by_the_next_command() {
     signal(&scenario, "-KILL");
     assert_eq!(scenario.wait().unwrap().code(), None);
     assert!(mark(&lab).exists());
+    let said = support::said(&lab.xtask(&["status"]));
+    for part in ["volume-loss", "left half-way", "next: cargo xtask setup"] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+    lab.json(&["setup"]);
+    assert_eq!(lab.json(&["status"])["left_half_way"], Value::Null);
+    check_the_lab(&lab);
+}
+
+/// A restore that fails by itself is none that was killed, and what is left then is
+/// a person's to look at first.
+#[test]
+fn an_experiment_that_fails_says_what_it_leaves_and_how_to_go_on() {
+    let lab = TestLab::new("failed-experiment");
+    lab.json(&["add", "before the disaster"]);
+    let job = "pra/50-job-restore.yaml";
+    let (sound, broken) = ("[python, -m, pra, restore, --json]", "[\"false\"]");
+    lab.edit(job, sound, broken);
+    lab.edit(job, "backoffLimit: 2", "backoffLimit: 0");
+    let said = lab.fails(4, &["scenario", "restore-killed"]);
+    for part in [
+        "failed by itself before it could be killed",
+        "left half-way, in the middle of its disaster",
+        "cargo xtask setup puts the lab back",
+    ] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+    lab.edit(job, broken, sound);
     lab.json(&["setup"]);
     check_the_lab(&lab);
 }
@@ -112,13 +144,23 @@ fn ctrl_c_ends_a_pause_between_two_parts() {
         .stdout(Stdio::null())
         .stderr(file);
     let mut scenario = step.spawn().unwrap();
-    await_some("a pause", || {
-        let said = fs::read_to_string(&log).unwrap();
-        said.contains("[Enter] goes on").then_some(())
-    });
+    await_said(&log, "[Enter] goes on");
     signal(&scenario, "-INT");
     let code = await_some("the end", || scenario.try_wait().unwrap());
     assert_eq!(code.code(), Some(130));
+    check_the_lab(&lab);
+}
+
+#[test]
+fn nobody_to_go_on_stops_before_anything_is_broken() {
+    let lab = TestLab::new("step-nobody");
+    lab.json(&["add", "before the disaster"]);
+    // Standard input is /dev/null.
+    let output = lab.xtask(&["scenario", "volume-loss", "--step"]);
+    let said = support::said(&output);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("nobody can press Enter"), "{said}");
+    assert!(said.contains("nothing had been broken yet"), "{said}");
     check_the_lab(&lab);
 }
 
@@ -163,16 +205,32 @@ fn step_by_step_shows_each_part_and_goes_through() {
 fn a_drill_that_is_stopped_keeps_what_it_has() {
     let lab = TestLab::new("drill-stopped");
     lab.configure("rto_seconds = 30", "rto_seconds = 0.001");
+    // Restores wait while this file is there: the second run cannot end before it is
+    // stopped, however busy the machine is.
+    let hold = lab.root.join("hold");
+    let held = format!(
+        "command: [sh, -c, 'while [ -e {} ]; do sleep 0.1; done; exec python -m pra restore --json']",
+        hold.display()
+    );
+    lab.edit(
+        "pra/50-job-restore.yaml",
+        "command: [python, -m, pra, restore, --json]",
+        &held,
+    );
     let words = ["drill", "--runs", "50", "--interval", "1", "--seed", "3"];
     let compare = ["--protection", "snapshot"];
     let mut drill = lab.spawn(&[&words[..], &compare].concat());
     let log = lab.root.join("spawned.log");
+    await_said(&log, "restore: done");
+    fs::write(&hold, "").unwrap();
     await_some("the second disaster", || {
         let said = fs::read_to_string(&log).unwrap();
         let begun = said.contains("Run 2 of") && said.matches("disaster: ").count() >= 3;
         begun.then_some(())
     });
     signal(&drill, "-INT");
+    await_said(&log, "the lab is put back");
+    fs::remove_file(&hold).unwrap();
     assert_eq!(drill.wait().unwrap().code(), Some(130));
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("rto_seconds is missed"), "{said}");

@@ -18,6 +18,29 @@ fn replaced(lab: &TestLab, before: &std::collections::BTreeSet<String>) {
 }
 
 #[test]
+fn a_lab_whose_application_is_gone_says_how_it_comes_back() {
+    let lab = lab("no-application");
+    fs::remove_dir_all(lab.root.join("app")).unwrap();
+    let said = lab.fails(2, &["setup"]);
+    assert!(said.contains("the application is missing"), "{said}");
+    let next = format!("next: git checkout -- {}/app", lab.root.display());
+    assert!(said.contains(&next), "{said}");
+}
+
+#[test]
+fn a_status_without_replicas_says_that_nobody_is_served() {
+    let lab = lab("no-replica");
+    up(&lab);
+    done(&lab, &["local", "scale", "0"]);
+    let text = said(&lab.xtask(&["status"]));
+    assert!(text.contains("nobody is served"), "{text}");
+    assert!(text.contains("next: cargo xtask setup"), "{text}");
+    up(&lab);
+    let text = said(&lab.xtask(&["status"]));
+    assert!(!text.contains("nobody is served"), "{text}");
+}
+
+#[test]
 fn settings_and_code_are_rolled_out_without_a_gap_and_only_where_they_changed() {
     let lab = lab("changes");
     let port = up(&lab);

@@ -234,24 +234,24 @@ fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     result.judge(&ctx.config.objectives);
     let (_, folder) = runs::create(ctx, "drill")?;
     kept::keep(&folder, &result)?;
-    if let Err(error) = report::draw(ctx, &folder) {
-        ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
-    }
+    let kept = match report::draw(ctx, &folder) {
+        Ok(()) => folder.join(report::PAGE),
+        Err(error) => {
+            ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
+            folder.join(kept::FILE)
+        }
+    };
     if ctx.ui.json() {
         ctx.ui.document(&result)?;
     } else {
         tell(ctx, &result);
-        ctx.ui
-            .say(&format!("Kept in {}", folder.join("report.html").display()));
+        ctx.ui.say(&format!("Kept in {}", kept.display()));
     }
     if result.passed {
         return Ok(());
     }
     Err(Failure::promise(result.missed.join("; "))
-        .next(format!(
-            "look into {}",
-            quote_path(&folder.join("report.html"))
-        ))
+        .next(format!("look into {}", quote_path(&kept)))
         .into())
 }
 

@@ -14,10 +14,13 @@ use crate::failure::Failure;
 use crate::measure::kept;
 use crate::wait;
 
+/// The page in the folder of a run.
+pub const PAGE: &str = "report.html";
+
 pub fn run(ctx: &Context, asked: Option<&str>, in_browser: bool) -> Result<()> {
     let folder = find(ctx, asked)?;
     draw(ctx, &folder)?;
-    let page = folder.join("report.html");
+    let page = folder.join(PAGE);
     let history = ctx.lab.runs().join("index.html");
     if in_browser {
         open::in_browser(ctx, &page.to_string_lossy())?;
@@ -63,7 +66,7 @@ pub fn draw_if_ready(ctx: &Context, folder: &Path) -> Option<PathBuf> {
     }
     let cmd = Cmd::new(program.display().to_string());
     match ctx.exec.run(&arguments(ctx, cmd, folder)) {
-        Ok(()) => Some(folder.join("report.html")),
+        Ok(()) => Some(folder.join(PAGE)),
         Err(error) => {
             ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
             None

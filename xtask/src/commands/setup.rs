@@ -118,12 +118,15 @@ pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
 }
 
 /// Puts the lab back where `error` is an interrupt that cut a scenario or a
-/// drill off; returns the error to end with.
+/// drill off, and says what is left where it is another one: that may need a look
+/// first. Returns the error to end with.
 pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) -> anyhow::Error {
-    let interrupted = failure::kind(&error) == Kind::Interrupted;
-    let cut_off = mark::pending(&ctx.lab, engine.name()).is_ok_and(|pending| pending.is_some())
-        || substitute::path(&ctx.lab.root, engine.name()).exists();
-    if !interrupted || !cut_off {
+    let Some(left) = left_half_way(ctx, engine) else {
+        return error;
+    };
+    if failure::kind(&error) != Kind::Interrupted {
+        ctx.ui
+            .warn(&format!("{left}. cargo xtask setup puts the lab back."));
         return error;
     }
     wait::begin_anew();
@@ -136,6 +139,19 @@ pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) 
         Err(late) => {
             ctx.ui.warn(&format!("the lab was not put back: {late:#}"));
             error
+        }
+    }
+}
+
+/// What a scenario or a drill left to be put back, in words; `None` where nothing is.
+pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
+    match mark::pending(&ctx.lab, engine.name()) {
+        Ok(Some(left)) => Some(left.told()),
+        Err(error) => Some(format!("{error:#}")),
+        Ok(None) => {
+            let changed = substitute::path(&ctx.lab.root, engine.name()).exists();
+            let said = "a drill or an adoption was left half-way: what runs is not what k8s/ says";
+            changed.then(|| said.to_owned())
         }
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::app;
+use crate::commands::setup;
 use crate::context::Context;
 use crate::engine::{self, EngineName, Facts};
 use crate::failure;
@@ -15,6 +16,12 @@ use crate::local::cron::Schedule;
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
+    let holder = ctx.lab.holder()?;
+    // Who has the lab is at it, or puts it back first.
+    let left = match holder {
+        None => setup::left_half_way(ctx, engine.as_ref()),
+        Some(_) => None,
+    };
     let url = facts.url.as_deref().filter(|_| facts.ready() > 0);
     // An application in trouble is what a status is asked for: it is shown, not
     // failed on.
@@ -27,7 +34,16 @@ pub fn run(ctx: &Context) -> Result<()> {
         return ctx.ui.document(&json!({
             "engine": engine.name(), "facts": facts, "application": app, "trouble": trouble,
             "overdue": app.as_ref().and_then(|app| overdue(&facts, app)),
+            "holder": holder, "left_half_way": left,
         }));
+    }
+    if let Some(holder) = holder {
+        ctx.ui.say(&format!("{holder} has the lab."));
+    }
+    if let Some(left) = left {
+        ctx.ui.say(&format!("Attention: {left}."));
+        ctx.ui
+            .say("  next: cargo xtask setup, which puts the lab back");
     }
     if !facts.running {
         ctx.ui
@@ -40,6 +56,11 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let rows = lines(engine.name(), &facts, app.as_ref());
     ctx.ui.table(&["", ""], &rows);
+    if facts.wanted == 0 {
+        ctx.ui
+            .say("No replica of the application is asked for: nobody is served.");
+        ctx.ui.say("  next: cargo xtask setup");
+    }
     if let Some(error) = trouble {
         ctx.ui
             .say(&format!("The application is in trouble: {error:#}"));

@@ -49,6 +49,20 @@ pub enum Stage {
 }
 
 impl Unfinished {
+    /// What was left, and how far it had come.
+    pub fn told(&self) -> String {
+        let stage = match self.stage {
+            Stage::Begun => "before anything was broken",
+            Stage::Struck => "in the middle of its disaster",
+            Stage::Restored => "behind its restore",
+        };
+        format!(
+            "scenario {} of {} was left half-way, {stage}: backups may be suspended, and the \
+             application stopped",
+            self.scenario, self.since
+        )
+    }
+
     /// The name of the run's folder that it needs.
     pub fn folder(&self) -> Option<&OsStr> {
         self.copy.as_deref()?.parent()?.file_name()

@@ -52,7 +52,7 @@ fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>>
 
 /// Begins a restore and ends it with its job.
 fn kill_one(engine: &dyn Engine) -> Result<()> {
-    let first = thread::scope(|scope| {
+    let (running, first) = thread::scope(|scope| {
         let restore = scope.spawn(|| app::restore(engine, "latest", app::Insist::default()));
         wait::until(wait::RESTORE_BEGUN, || {
             let jobs = engine.facts()?.jobs;
@@ -63,25 +63,31 @@ fn kill_one(engine: &dyn Engine) -> Result<()> {
                 .map(|_| ()))
         })?;
         wait::until_moment(Instant::now() + wait::INTO_THE_RESTORE)?;
+        let running = !restore.is_finished();
         engine.delete_jobs()?;
-        restore
+        let first = restore
             .join()
-            .map_err(|_| anyhow!("the thread of the restore crashed"))
+            .map_err(|_| anyhow!("the thread of the restore crashed"))?;
+        anyhow::Ok((running, first))
     })?;
-    insist_on_a_kill(&first)
+    insist_on_a_kill(running, first)
 }
 
-/// Where the restore was faster than the kill the experiment failed, and no
-/// promise: nothing was shown either way.
-fn insist_on_a_kill<T>(first: &Result<T>) -> Result<()> {
-    if first.is_err() {
-        return Ok(());
+/// Where the restore had ended by itself before the kill, well or not, the
+/// experiment failed, and no promise: nothing was shown either way.
+fn insist_on_a_kill<T>(running: bool, first: Result<T>) -> Result<()> {
+    let again = "cargo xtask setup && cargo xtask scenario restore-killed";
+    match (running, first) {
+        (true, Err(_)) => Ok(()),
+        (_, Ok(_)) => {
+            let said = "the restore had ended before it could be killed";
+            Err(Failure::tool(said).next(again).into())
+        }
+        (false, Err(error)) => {
+            let said = "the restore had failed by itself before it could be killed";
+            Err(error.context(Failure::tool(said).next(again)))
+        }
     }
-    Err(
-        Failure::tool("the restore had ended before it could be killed")
-            .next("cargo xtask scenario restore-killed")
-            .into(),
-    )
 }
 
 #[cfg(test)]
@@ -91,8 +97,18 @@ mod tests {
 
     #[test]
     fn a_restore_that_was_too_fast_to_be_killed_breaks_no_promise() {
-        let error = insist_on_a_kill(&Ok(())).unwrap_err();
+        for running in [false, true] {
+            let error = insist_on_a_kill(running, Ok(())).unwrap_err();
+            assert_eq!(kind(&error), Kind::Tool);
+        }
+        insist_on_a_kill(true, Err::<(), _>(anyhow!("killed"))).unwrap();
+    }
+
+    #[test]
+    fn a_restore_that_failed_by_itself_was_not_killed() {
+        let failed = Failure::promise("no sound point");
+        let error = insist_on_a_kill(false, Err::<(), _>(failed.into())).unwrap_err();
         assert_eq!(kind(&error), Kind::Tool);
-        insist_on_a_kill(&Err::<(), _>(anyhow!("killed"))).unwrap();
+        assert!(format!("{error:#}").contains("no sound point"), "{error:#}");
     }
 }
