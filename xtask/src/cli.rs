@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::EngineChoice;
 use crate::copy;
@@ -101,13 +101,13 @@ pub enum Command {
     Export {
         /// Which file, or `-` for standard output; a file that exists is replaced only after a
         /// yes, a pipe or a device is written into, and a link is followed
-        #[arg(value_parser = text_path)]
+        #[arg(value_parser = text_path, value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
     /// Make an exported copy the database: of a new lab, or in the place of what is there
     Adopt {
         /// The file that `export` wrote; it is checked before anything is touched
-        #[arg(value_parser = text_path)]
+        #[arg(value_parser = text_path, value_hint = ValueHint::FilePath)]
         file: PathBuf,
         /// Only say what would be gained and lost
         #[arg(long)]

@@ -53,6 +53,10 @@ try cargo xtask sce
 try cargo xtask scenario no
 try cargo xtask --engine = l
 try cargo xtask restore app-
+touch 'a copy.tar'; mkdir folder
+try cargo xtask export 'a\ c'
+try cargo xtask adopt fol
+try cargo xtask adopt "$PWD/a c"
 _before() { COMPREPLY=(build); }
 _atelier_before=_before
 try cargo bui
@@ -60,7 +64,17 @@ try cargo bui
     let Some(output) = shell(&lab, "bash", &["--norc"], script) else {
         return;
     };
-    let wanted = ["scenario", "node-loss", "local", &point, "build"];
+    let absolute = lab.root.join("a copy.tar").display().to_string();
+    let wanted = [
+        "scenario",
+        "node-loss",
+        "local",
+        &point,
+        "a copy.tar",
+        "folder",
+        &absolute,
+        "build",
+    ];
     assert_eq!(lines(&output), wanted, "{}", said(&output));
 }
 

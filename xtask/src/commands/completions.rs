@@ -31,7 +31,9 @@ pub fn script(ui: &Ui, shell: CompletedShell) -> Result<()> {
 /// Prints what can stand at a place of a command line, each with its help.
 pub fn answer(ui: &Ui, options: &Options, words: Vec<OsString>, index: usize) -> Result<()> {
     let begun = words.get(index).is_some_and(|word| !word.is_empty());
-    let found = completion::complete(&mut command(options), words, index, None)
+    // Files are looked for from where the person is.
+    let here = std::env::current_dir().ok();
+    let found = completion::complete(&mut command(options), words, index, here.as_deref())
         .context("completing a command line")?;
     for one in found.iter().filter(|one| !one.is_hide_set()) {
         let value = one.get_value().to_string_lossy();

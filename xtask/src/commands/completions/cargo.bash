@@ -26,6 +26,15 @@ _atelier_cargo() {
             words+=("$word")
         fi
     done
+    # bash quotes the names of files, and goes on behind a folder, where it knows them as such.
+    local files=''
+    case " ${words[*]} " in
+        *' export '* | *' adopt '*)
+            files=yes
+            words[-1]=${words[-1]//\\/}
+            compopt -o filenames 2>/dev/null
+            ;;
+    esac
     local IFS=$'\n' found line
     found=$("$_atelier_program" completions --index $((${#words[@]} - 1)) -- "${words[@]}" 2>/dev/null)
     COMPREPLY=()
@@ -33,6 +42,7 @@ _atelier_cargo() {
         line=${line%%$'\t'*}
         # What is replaced begins behind the last = or :.
         [ "$joined" = yes ] || [[ ${words[-1]} == *=* ]] && line=${line#*=}
+        [ -n "$files" ] && line=${line%/}
         COMPREPLY+=("$line")
     done
 }
