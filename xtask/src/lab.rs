@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::exec::quote_path;
+use crate::exec::{quote, quote_path};
 use crate::failure::Failure;
 use crate::wait;
 
@@ -65,14 +65,22 @@ impl Lab {
             return Ok(());
         }
         let home = self.home();
+        let which = match text.trim().parse::<u32>() {
+            Ok(layout) if layout < VERSION => "an older version",
+            Ok(_) => "a newer version",
+            Err(_) => "another version",
+        };
         Err(Failure::usage(format!(
-            "{} was made by another version of the lab (layout {}, this one writes {VERSION})",
+            "{} was made by {which} of this program (layout {}, this one writes {VERSION}), and \
+             nothing of it is touched",
             home.display(),
             text.trim()
         ))
         .next(format!(
-            "teardown with the version that made it, or move it away: mv {0} {0}.old",
-            quote_path(&home)
+            "go on, or cargo xtask teardown, with the version that made it; or put the whole lab \
+             aside: mv {0} {0}.of-{1}",
+            quote_path(&home),
+            quote(text.trim())
         ))
         .into())
     }

@@ -291,13 +291,17 @@ fn packages_that_cannot_be_fetched_are_told_and_nothing_half_installed_is_used()
 }
 
 #[test]
-fn a_lab_of_an_older_version_is_left_alone() {
+fn a_lab_of_an_older_or_newer_version_is_left_alone() {
     let lab = TestLab::bare("older");
     let state = lab.root.join(".lab/state");
     fs::create_dir_all(&state).unwrap();
-    fs::write(state.join("version"), "0\n").unwrap();
-    let said = lab.fails(2, &["setup"]);
-    assert!(said.contains("another version"), "{said}");
+    for (layout, which) in [("0", "an older version"), ("999", "a newer version")] {
+        fs::write(state.join("version"), format!("{layout}\n")).unwrap();
+        for command in ["setup", "status", "teardown"] {
+            let said = lab.fails(2, &[command, "--yes"]);
+            assert!(said.contains(which), "{said}");
+        }
+    }
     assert_eq!(fs::read_dir(lab.root.join(".lab")).unwrap().count(), 1);
     fs::remove_dir_all(lab.root.join(".lab")).unwrap();
 }

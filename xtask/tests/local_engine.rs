@@ -260,9 +260,10 @@ fn a_replica_that_dies_or_falls_ill_is_started_again_in_its_pod() {
             .map(|pod| pod["restarts"].as_u64().unwrap())
             .sum()
     };
-    let pid = request(port, "/").unwrap();
+    let pid = await_some("an answer", || request(port, "/"));
     signal(&pid, "-9");
-    await_some("a restart", || (restarts(&lab) == 1).then_some(()));
+    // A probe that a busy machine answered too late adds one.
+    await_some("a restart", || (restarts(&lab) >= 1).then_some(()));
     await_some("both replicas", || (ready(&lab).len() == 2).then_some(()));
     assert_eq!(ready(&lab), names, "a process that dies is no lost pod");
 
