@@ -140,6 +140,14 @@ def test_timelines_are_those_that_the_restores_opened(made):
         for field, said in (("safety", "safety_point"), ("point", "point"), ("also_kept",) * 2):
             assert one[field] == answer[said], field
         assert one["replaced"] == [number - 1]
+        before = reader.Place(one["before"]["seq"], one["before"]["hash"])
+        assert before == end_of(made, lines[number - 1])
+        kept = reader.points(made.backup)[one["safety"]]
+        if kept["rows"] is None:
+            assert one["left"] is None
+        else:
+            assert one["left"] == {of: kept["position"][of] for of in reader.BRANCH}
+            assert one["highest_id"] == kept["highest_issued"]
     # The third one left what the second had added, and undo went back to that.
     assert [lines[number]["parent"]["timeline"] for number in range(2, 7)] == [1, 1, 2, 4, 5]
     left = lines[4]["left"]
@@ -150,6 +158,13 @@ def test_timelines_are_those_that_the_restores_opened(made):
     assert again == {**asked["answer"], "already": True}
     for field in set(again) - {"seconds", "already"}:
         assert again[field] == made.restored[1][field]
+
+
+def end_of(made, timeline):
+    """The last place of a timeline."""
+    records = [one for part in parts(made, timeline["number"]) for one in part.records]
+    last = ([timeline] + [one._asdict() for one in records if one.kind == reader.TRANSACTION])[-1]
+    return reader.Place(last["seq"], last["hash"])
 
 
 def test_segments_continue_each_other_and_say_where_they_do_not(made):
