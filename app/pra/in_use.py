@@ -82,20 +82,28 @@ def refuse(where: Layout, doing: str, seconds: float | None = None) -> None:
     Raises:
         Refused
     """
-    if marks.readable(where.data) is not None:
-        return
     deadline = time.monotonic() + (WAIT if seconds is None else seconds)
-    while found := others(where):
+    while elsewhere := reason(where):
         if time.monotonic() > deadline:
             raise Refused(
                 doing,
-                f"{where.data} has no mark, and {len(found)} processes serve the database of"
-                f" this backup volume from elsewhere ({found[0]})",
+                elsewhere,
                 "to look at a point only: python -m pra dump --point NAME; --take-over"
                 " (PRA_RESTORE_TAKE_OVER=yes) restores here all the same: from then on the"
                 " others' writes are refused",
             )
         time.sleep(_LOOK)
+
+
+def reason(where: Layout) -> str | None:
+    """Why nothing should be restored into the data volume now; None if nothing is against it."""
+    found = others(where) if marks.readable(where.data) is None else []
+    if not found:
+        return None
+    return (
+        f"{where.data} has no mark, and {len(found)} processes serve the database of this backup"
+        f" volume from elsewhere ({found[0]})"
+    )
 
 
 def others(where: Layout) -> list[str]:

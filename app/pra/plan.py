@@ -10,6 +10,7 @@ from pra import (
     doubts,
     fileops,
     history,
+    in_use,
     locks,
     points,
     requests,
@@ -60,6 +61,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
             built = candidate.build(where, known, goal, number, force, timer)
             report = _compare(where, built)
             said = doubts.of(where, settings.journal, goal, built, _found(where, report))
+            said += _elsewhere(settings, where)
         finally:
             fileops.remove_tree(where.building(number))
         return {
@@ -75,6 +77,12 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
             "warnings": said,
             "seconds": timer.report()["total"],
         }
+
+
+def _elsewhere(settings: Settings, where: Layout) -> list[str]:
+    """That a restore would be refused for now, where a plan disturbs nobody."""
+    reason = None if settings.restore_take_over else in_use.reason(where)
+    return [f"{reason}: a restore here is refused without --take-over"] if reason else []
 
 
 def _compare(where: Layout, built: Candidate) -> dict:

@@ -32,7 +32,8 @@ def test_it_is_refused_and_production_goes_on(config, where, events, trial, monk
     assert "--take-over" in caught.value.next_step
     assert os.listdir(trial.data_dir) == []
     there = sorted(Path(where.backup).rglob("*"))
-    assert plan.run(trial, targets.latest)["rows"] == 3
+    planned = plan.run(trial, targets.latest)
+    assert planned["rows"] == 3 and "a restore here is refused" in planned["warnings"][0]
     assert sorted(Path(where.backup).rglob("*")) == there
     assert os.listdir(trial.data_dir) == [], "who only looks changes nothing, and is not refused"
     assert timelines.numbers(where) == [1]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::app::{Restored, Said};
-use crate::commands::restore::warn;
+use crate::commands::restore::{tell_losses, warn};
 use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy, Target};
@@ -93,6 +93,7 @@ fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
         file.display(),
         said.value.against()
     ));
+    tell_losses(ctx, &said.value);
     Ok(())
 }
 

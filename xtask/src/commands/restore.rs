@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::app::{self, Insist, Point, Restored, Said};
+use crate::app::{self, Insist, Plan, Point, Restored, Said};
 use crate::cli::RestoreArgs;
 use crate::commands::{consent, setup};
 use crate::context::Context;
@@ -207,15 +207,20 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
         plan.against(),
         plan.seconds
     ));
+    tell_losses(ctx, &plan);
+    Ok(())
+}
+
+/// What a plan has to say beside its figures, as loudly as its document does.
+pub fn tell_losses(ctx: &Context, plan: &Plan) {
     warn(ctx, &plan.warnings);
-    if let Some(left) = plan.left_behind {
+    if let Some(left) = &plan.left_behind {
         ctx.ui.say(&format!(
             "Writes left behind: {}, transactions {} to {}; `cargo xtask undo` would bring \
              them back.",
             left.transactions, left.first_seq, left.last_seq
         ));
     }
-    Ok(())
 }
 
 fn bring_back(ctx: &Context, command: &str, target: &str, insist: Insist) -> Result<()> {
