@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -140,6 +141,16 @@ class Made(Volumes):
         self.write([added("behind every point")])
         self.exported = self.export()
         self.write([added("behind the export")])
+        self.litter()
+
+    def litter(self):
+        """Put a copy beside the points without a manifest, and one with a changed one."""
+        point = f"{self.backup}/{self.verified['name']}"
+        for epoch in (1000000000, 1000000001):
+            shutil.copy(point, f"{self.backup}/app-{epoch}.db")
+        manifest = reader.content(point.replace(".db", ".json"))
+        with open(f"{self.backup}/app-{epoch}.json", "wb") as file:
+            file.write(manifest.replace(b'"rows":304', b'"rows":305'))
 
     def uses(self):
         """What lies in the folder of those who serve the database."""
