@@ -15,10 +15,12 @@ use serde_json::Value;
 use terms::{PointStatus, Protection, Read};
 
 use crate::context::Context;
-use crate::engine::{self, Engine, JobSource};
+use crate::engine::Engine;
 use crate::exec::Cmd;
+use crate::facts::JobSource;
 use crate::http;
 use crate::measure::compare::{self, Rows};
+use crate::names;
 use crate::tools::python;
 use answer::{complaint, job_document};
 
@@ -203,8 +205,8 @@ impl Status {
     /// The room on the volume of a claim.
     pub fn room(&self, claim: &str) -> Option<&Room> {
         let name = match claim {
-            engine::DATA_CLAIM => "data",
-            engine::BACKUP_CLAIM => "backup",
+            names::DATA_CLAIM => "data",
+            names::BACKUP_CLAIM => "backup",
             _ => return None,
         };
         self.volumes.get(name)
@@ -326,7 +328,7 @@ pub fn restore(
     if insist.take_over {
         env.push(set("PRA_RESTORE_TAKE_OVER", "yes"));
     }
-    let outcome = engine.run_job(engine::RESTORE_JOB, &JobSource::Restore { env })?;
+    let outcome = engine.run_job(names::RESTORE_JOB, &JobSource::Restore { env })?;
     outcome
         .map(|outcome| job_document(&outcome, "restore"))
         .transpose()

@@ -10,8 +10,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::EngineChoice;
-use crate::copy;
-use crate::engine::Speaker;
+use crate::facts::Speaker;
+use crate::ui;
 use terms::Protection;
 
 pub use local::{JobKind, LocalAction};
@@ -367,7 +367,7 @@ fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
 impl Command {
     /// What it is for goes to standard output, so no word may.
     pub fn fills_standard_output(&self) -> bool {
-        matches!(self, Self::Export { file } if copy::is_standard_output(file))
+        matches!(self, Self::Export { file } if ui::is_standard_output(file))
     }
 
     /// The supervisor of the local engine outlives what its terminal says.

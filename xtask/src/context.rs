@@ -7,11 +7,11 @@ use anyhow::Result;
 use crate::checkout;
 use crate::cli::Options;
 use crate::config::{self, Config};
-use crate::engine;
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
 use crate::identity;
 use crate::lab::{Lab, Lock};
+use crate::remembered;
 use crate::tools::toolbox::Toolbox;
 use crate::tools::venv::Venv;
 use crate::ui::{self, Ui, Voice};
@@ -66,7 +66,7 @@ impl Context {
         let root = self.options.root.as_deref();
         self.ui.name_commands_with(ui::Options {
             root: root.map(|root| format!("--root {}", quote_path(root))),
-            engine: engine::choice::option(self),
+            engine: remembered::option(&self.lab, self.config.engine, self.options.engine),
         });
     }
 

@@ -3,23 +3,25 @@
 //! The package alone knows what is in it.
 
 mod part;
+mod path;
 mod target;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::app::{self, Plan, Restored, Said};
-use crate::context::{Context, insist_on_text};
-use crate::engine::{self, Engine};
+use crate::context::Context;
+use crate::engine::{Engine, serving};
 use crate::exec::Piped;
 use crate::failure::Failure;
 use crate::manifests::substitute;
 use crate::wait;
 use part::Part;
-pub use target::{Target, is_standard_output};
+use path::absolute;
+pub use target::Target;
 
 /// The key in k8s/ that says how many serve.
 const REPLICAS: &str = "replicas";
@@ -84,27 +86,8 @@ pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
     Err(refusal.into())
 }
 
-/// What is shown as shell may begin with another folder than ours.
-fn absolute(path: &Path) -> Result<PathBuf> {
-    let absolute = std::path::absolute(path);
-    let absolute = absolute
-        .with_context(|| format!("finding {path:?}"))
-        .map_err(|error| {
-            error.context(Failure::usage("there is no such file").next("cargo xtask export FILE"))
-        })?;
-    insist_on_text(&absolute)?;
-    Ok(absolute)
-}
-
 fn unusable(message: String) -> Failure {
     Failure::usage(message).next("cargo xtask export FILE writes one")
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// Writes a copy of the database as it is now, checks it, and only then hands
@@ -176,5 +159,5 @@ pub fn open(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    engine::wait_until_ready(engine).map(|_| ())
+    serving::wait_until_ready(engine).map(|_| ())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::tools::version::Version;
+use crate::version::Version;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::exec::quote;
 use crate::failure::Failure;
 use crate::lab::Lab;
-use crate::scenario::mark;
+use crate::mark;
 
 /// A folder for a run of its own, and the moment in its name. The oldest beyond
 /// the bound go; the caller has the lab's lock.

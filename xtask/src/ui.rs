@@ -6,17 +6,17 @@ mod step;
 mod table;
 mod typed;
 
-pub use step::Step;
 pub use typed::Options;
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
 use serde::Serialize;
 use serde_json::json;
 
@@ -30,6 +30,11 @@ pub struct Voice {
     /// Standard output is for an exported copy: every word goes to standard error.
     pub aside: bool,
     pub verbose: bool,
+}
+
+/// Whether a file's name means standard output.
+pub fn is_standard_output(named: &Path) -> bool {
+    [Path::new("-"), Path::new("/dev/stdout")].contains(&named)
 }
 
 struct Inner {
@@ -255,30 +260,6 @@ impl Ui {
         };
         for line in table::lines(headers, rows, width(&terminal)) {
             self.say(&line);
-        }
-    }
-
-    /// Begins a step that takes time: a bar with the elapsed time on a
-    /// terminal, a line when it begins and one when it ends elsewhere.
-    pub fn step(&self, what: impl Into<String>) -> Step {
-        let what = what.into();
-        let bar = self.inner.bars.as_ref().map(|bars| {
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = bars.add(ProgressBar::new_spinner().with_style(style));
-            bar.set_message(what.clone());
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
-        if bar.is_none() {
-            self.err(&format!("[{:7.2}s] {what} …", self.elapsed()));
-        }
-        Step {
-            ui: self.clone(),
-            what,
-            bar,
-            start: Instant::now(),
-            finished: false,
         }
     }
 

@@ -268,6 +268,12 @@ pub fn until_moment(moment: Instant) -> Result<()> {
     }
 }
 
+/// Waits for a thread and takes what it has found.
+pub fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    let panicked = || Err(anyhow::anyhow!("a stage of the setup panicked"));
+    thread.join().unwrap_or_else(|_| panicked())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,8 @@
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::engine::JobOutcome;
 use crate::exec::Output;
+use crate::facts::JobOutcome;
 use crate::failure::{self, Failure, Kind};
 
 /// A document of the package: what it means to us, and the very text, with

@@ -3,47 +3,15 @@
 
 mod build;
 mod cluster;
+mod figure;
 mod lab;
 mod protection;
 
 use anyhow::Result;
-use serde::Serialize;
 
 use crate::cli::BenchPart as What;
 use crate::context::Context;
-use crate::measure::figures::milliseconds;
-
-/// Repetitions of what takes seconds; the median is quoted.
-const RUNS: usize = 3;
-
-#[derive(Serialize)]
-struct Figure {
-    what: String,
-    /// Median of the runs.
-    value: f64,
-    unit: String,
-    runs: Vec<f64>,
-    /// What it is held against, and the share of it.
-    against: Option<String>,
-    ratio: Option<f64>,
-    target: String,
-}
-
-impl Figure {
-    /// The median of some runs, in seconds.
-    fn of_runs(what: &str, runs: Vec<f64>, target: &str) -> Self {
-        let runs: Vec<f64> = runs.into_iter().map(milliseconds).collect();
-        Self {
-            what: what.to_owned(),
-            value: median(&runs),
-            unit: "s".to_owned(),
-            runs,
-            against: None,
-            ratio: None,
-            target: target.to_owned(),
-        }
-    }
-}
+use figure::Figure;
 
 pub fn run(ctx: &Context, what: &[What], recoveries: usize) -> Result<()> {
     let _lock = ctx.lock("bench")?;
@@ -92,10 +60,4 @@ fn report(ctx: &Context, figures: &[Figure]) -> Result<()> {
     ctx.ui
         .table(&["what", "value", "", "against", "ratio", "target"], &rows);
     Ok(())
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }

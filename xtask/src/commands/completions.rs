@@ -11,9 +11,10 @@ use clap_complete::engine::{self as completion, ArgValueCandidates, CompletionCa
 
 use crate::cli::{self, CompletedShell, Options};
 use crate::context::Context;
+use crate::engine::choice;
 use crate::exec::quote;
 use crate::ui::{Ui, Voice};
-use crate::{app, engine, runs, scenario};
+use crate::{app, runs, scenario};
 
 /// Prints the script; its answers come from this very program.
 pub fn script(ui: &Ui, shell: CompletedShell) -> Result<()> {
@@ -99,7 +100,7 @@ fn points(options: &Options) -> Vec<CompletionCandidate> {
 
 fn known_points(options: &Options) -> Option<Vec<CompletionCandidate>> {
     let ctx = context(options)?;
-    let engine = engine::select(&ctx).ok()?;
+    let engine = choice::select(&ctx).ok()?;
     let facts = engine.facts().ok()?;
     // Without a replica it would take a pod, and seconds, to look.
     if facts.ready() == 0 {

@@ -12,10 +12,10 @@ use crate::commands::restore::{tell_losses, warn};
 use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy, Target};
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, choice, serving};
 use crate::exec::quote_path;
+use crate::mark;
 use crate::protected::{self, Protected};
-use crate::scenario::mark;
 
 pub fn export(ctx: &Context, file: &Path) -> Result<()> {
     let target = Target::choose(ctx, file)?;
@@ -58,7 +58,7 @@ pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
     let copy = copy::check(ctx, file)?;
     step.found(format!("whole, {} rows", copy.value.rows));
     let _lock = ctx.lock("adopt")?;
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     let facts = engine.facts()?;
     let nothing_there = !facts.running && facts.volumes.is_empty();
     if plan_only {
@@ -122,7 +122,7 @@ fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Sa
     consent::insist(ctx, engine, &doing, || copy::plan(engine, file))?;
     let restored = take_in(ctx, engine, file)?;
     if restored.is_some() {
-        engine::wait_until_ready(engine)?;
+        serving::wait_until_ready(engine)?;
     }
     Ok(restored)
 }

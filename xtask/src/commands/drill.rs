@@ -6,10 +6,11 @@ use terms::Protection;
 
 use crate::app;
 use crate::cli::DrillArgs;
-use crate::commands::{report, scenario as play, setup};
+use crate::commands::{report, setup};
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, choice};
 use crate::exec::quote_path;
+use crate::facts;
 use crate::failure::{self, Failure, Kind};
 use crate::measure::drill::{DrillResult, DrillRun, Group, Plan};
 use crate::measure::figures::milliseconds;
@@ -20,7 +21,7 @@ use crate::provenance;
 use crate::runs;
 use crate::scenario::protection;
 use crate::scenario::run::How;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, play};
 use crate::wait;
 
 pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
@@ -28,7 +29,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     let scenarios = scenarios.collect::<Result<Vec<_>>>()?;
     insist_on_sense(args)?;
     let _lock = ctx.lock("drill")?;
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     for one in &scenarios {
         one.insist_on(engine.name())?;
         play::insist_on_consent(ctx, engine.as_ref(), one)?;
@@ -283,7 +284,7 @@ fn tell(ctx: &Context, result: &DrillResult) {
     for line in result.comparison.iter().chain(&result.notes) {
         ctx.ui.say(line);
     }
-    if let Some(said) = engine::said_of(result.milder) {
+    if let Some(said) = facts::said_of(result.milder) {
         ctx.ui.say(&format!("Milder than a cluster: {said}"));
     }
     if let Some(why) = &result.cut_off {

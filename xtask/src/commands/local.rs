@@ -5,12 +5,14 @@ use serde_json::json;
 
 use crate::cli::{JobKind, LocalAction};
 use crate::context::Context;
+use crate::engine::Engine;
 use crate::engine::local::LocalEngine;
-use crate::engine::{Death, Engine, JobOutcome, JobSource};
+use crate::facts::{JobOutcome, JobSource};
 use crate::failure::Failure;
 use crate::local::{self, strays};
 use crate::manifests::fields::{self, Field, Treatment};
 use crate::wait;
+use terms::Death;
 
 pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     match action {
@@ -94,7 +96,7 @@ fn job(
             );
         }
         JobKind::Backup => ("backup-now", JobSource::Backup),
-        JobKind::Restore => (crate::engine::RESTORE_JOB, JobSource::Restore { env }),
+        JobKind::Restore => (crate::names::RESTORE_JOB, JobSource::Restore { env }),
     };
     let name = name.unwrap_or_else(|| default.to_owned());
     let Some(outcome) = engine.run_job(&name, &source)? else {

@@ -10,7 +10,7 @@ use crate::app::{self, Insist, Plan, Point, Restored, Said};
 use crate::cli::RestoreArgs;
 use crate::commands::{consent, setup};
 use crate::context::Context;
-use crate::engine;
+use crate::engine::serving;
 use crate::failure::Failure;
 use crate::protected;
 
@@ -232,7 +232,7 @@ fn bring_back(ctx: &Context, command: &str, target: &str, insist: Insist) -> Res
     let step = ctx.ui.step(format!("restore {target}"));
     let report = app::restore(engine.as_ref(), target, insist)?;
     if report.is_some() {
-        engine::wait_until_ready(engine.as_ref())?;
+        serving::wait_until_ready(engine.as_ref())?;
     }
     step.done("verified and in place");
     let protected = protected::again(ctx, engine.as_ref())?;

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use crate::commands::{report, scenario_all, setup};
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::choice;
 use crate::exec::quote;
+use crate::facts;
 use crate::failure::Failure;
-use crate::measure::kept;
-use crate::measure::result::{Rpo, ScenarioResult, persons_part};
-use crate::scenario::run::{How, Run};
-use crate::scenario::{self, Scenario};
+use crate::measure::result::{Rpo, ScenarioResult};
+use crate::scenario::run::How;
+use crate::scenario::{self, Scenario, play};
 
 pub fn list(ctx: &Context) -> Result<()> {
     if ctx.ui.json() {
@@ -44,16 +44,16 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     }
     let scenario = scenario::find(asked)?;
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     scenario.insist_on(engine.name())?;
     scenario.insist_on_decider(how.operator_delay)?;
-    insist_on_consent(ctx, engine.as_ref(), scenario)?;
+    play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
     }
     ctx.ui.note(&scenario.announced(engine.name()));
-    let played = play(ctx, engine.as_ref(), scenario, how);
+    let played = play::play(ctx, engine.as_ref(), scenario, how);
     let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
     if let Some(page) = report::draw_if_ready(ctx, &ctx.lab.root.join(&result.run)) {
         ctx.ui
@@ -78,38 +78,6 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     ))
     .next(format!("look into {}", quote(&result.run)))
     .into())
-}
-
-/// Asks before a disaster that takes something for good from a lab that there is.
-pub fn insist_on_consent(ctx: &Context, engine: &dyn Engine, scenario: &Scenario) -> Result<()> {
-    let Some(taken) = scenario.takes_for_good else {
-        return Ok(());
-    };
-    let facts = engine.facts()?;
-    if !facts.running && facts.volumes.is_empty() {
-        return Ok(());
-    }
-    ctx.confirm(&format!(
-        "{} takes from this lab for good: {taken}. The rest comes back from an exported copy.",
-        scenario.name
-    ))
-}
-
-/// Plays a scenario and keeps its result beside the ledger.
-pub fn play(
-    ctx: &Context,
-    engine: &dyn Engine,
-    scenario: &Scenario,
-    how: How,
-) -> Result<ScenarioResult> {
-    let run = Run::create(ctx, scenario.name, how)?;
-    let mut result = (scenario.play)(&run, engine)?;
-    if !scenario.by_itself {
-        let said = persons_part(how.operator_delay);
-        result.lessons.insert(result.lessons.len().min(1), said);
-    }
-    kept::keep(&run.folder, &result)?;
-    Ok(result)
 }
 
 /// What happened, in words and figures that a person can check.
@@ -176,7 +144,7 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
             format!("{seconds} s after the first failed request"),
         ));
     }
-    if let Some(said) = engine::said_of(result.milder) {
+    if let Some(said) = facts::said_of(result.milder) {
         rows.push(row("milder than a cluster", said));
     }
     rows.push(row("kept in", result.run.clone()));

@@ -4,13 +4,13 @@ use anyhow::Result;
 use serde::Serialize;
 use terms::ScenarioName;
 
-use crate::commands::{scenario as one, setup};
+use crate::commands::setup;
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, choice};
 use crate::failure::{self, Failure, Kind};
 use crate::measure::result::ScenarioResult;
 use crate::scenario::run::How;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, play};
 
 /// What came of all of them.
 #[derive(Serialize, Default)]
@@ -32,10 +32,10 @@ struct Left {
 
 pub fn run(ctx: &Context, how: How) -> Result<()> {
     let _lock = ctx.lock("scenario all")?;
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     for scenario in scenario::ALL {
         if scenario.insist_on(engine.name()).is_ok() {
-            one::insist_on_consent(ctx, engine.as_ref(), scenario)?;
+            play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
         }
     }
     setup::ensure_as_declared(ctx, engine.as_ref())?;
@@ -68,7 +68,7 @@ fn play(
         operator_delay: how.operator_delay.filter(|_| !scenario.by_itself),
         ..how
     };
-    match one::play(ctx, engine, scenario, how) {
+    match play::play(ctx, engine, scenario, how) {
         Ok(result) => all.results.push(result),
         Err(error) if failure::kind(&error) == Kind::Interrupted => {
             return Err(setup::put_back_after(ctx, engine, error));

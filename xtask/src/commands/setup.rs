@@ -7,17 +7,19 @@ use serde_json::json;
 use crate::commands::preflight;
 use crate::context::Context;
 use crate::copy;
-use crate::engine::{self, Engine, Facts};
+use crate::engine::{Engine, choice};
+use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
 use crate::manifests::substitute;
-use crate::scenario::mark::{self, Unfinished};
-use crate::scenario::{protection, repair};
+use crate::mark::{self, Unfinished};
+use crate::names;
+use crate::scenario::{protection, putting_back};
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
-    let engine = engine::select(ctx)?;
-    repair::start_nodes(ctx, engine.as_ref())?;
+    let engine = choice::select(ctx)?;
+    putting_back::start_nodes(ctx, engine.as_ref())?;
     complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return Ok(());
@@ -44,7 +46,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 /// left half-way. The caller has the lab's lock, or it would take a scenario
 /// that runs for one that was interrupted.
 pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     ensure_up(ctx, engine.as_ref())?;
     Ok(engine)
 }
@@ -74,7 +76,7 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Brings the lab up where it is not; whether it was.
 fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
-    repair::start_nodes(ctx, engine)?;
+    putting_back::start_nodes(ctx, engine)?;
     if is_up(&engine.facts()?) {
         engine.insist_on_ownership()?;
         if !ctx.exec.dry_run() {
@@ -92,7 +94,7 @@ fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
 /// are; see [`copy::open`].
 pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     preflight::insist(ctx, engine)?;
-    engine::remember(ctx, engine)?;
+    choice::remember(ctx, engine)?;
     copy::up_closed(ctx, engine)
 }
 
@@ -100,9 +102,9 @@ pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// replica needs to run for that, and it waits for nobody. A lab that is not
 /// there is brought up first, unless another command has it.
 pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     let facts = engine.facts()?;
-    if facts.running && facts.has_volume(engine::BACKUP_CLAIM) {
+    if facts.running && facts.has_volume(names::BACKUP_CLAIM) {
         engine.insist_on_ownership()?;
         return Ok(engine);
     }
@@ -175,10 +177,10 @@ fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Resul
     if !is_up(&facts) {
         preflight::insist(ctx, engine)?;
     }
-    engine::remember(ctx, engine)?;
+    choice::remember(ctx, engine)?;
     let gone = facts.volumes.is_empty();
     let copy = match pending {
-        Some(unfinished) if gone => repair::copy_of(ctx, unfinished)?,
+        Some(unfinished) if gone => putting_back::copy_of(ctx, unfinished)?,
         _ => None,
     };
     if copy.is_some() {
@@ -216,7 +218,7 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     // Again: reopening notes what it did.
     if let Some(unfinished) = mark::pending(&ctx.lab, engine.name())? {
-        repair::run(ctx, engine, &unfinished)?;
+        putting_back::run(ctx, engine, &unfinished)?;
     }
     protection::put_back(ctx, engine)
 }
@@ -224,7 +226,7 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// Lets a lab serve that was being built around a copy when that was cut off.
 fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Result<()> {
     let copy = match pending {
-        Some(unfinished) => repair::copy_of(ctx, unfinished)?.zip(Some(unfinished)),
+        Some(unfinished) => putting_back::copy_of(ctx, unfinished)?.zip(Some(unfinished)),
         None => None,
     };
     let step = ctx
@@ -250,7 +252,7 @@ fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> R
 
 /// Everything that was asked for is there and answers.
 fn is_up(facts: &Facts) -> bool {
-    let claims = [engine::DATA_CLAIM, engine::BACKUP_CLAIM];
+    let claims = [names::DATA_CLAIM, names::BACKUP_CLAIM];
     facts.running
         && facts.wanted > 0
         && facts.ready() >= facts.wanted as usize

@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 use crate::app;
 use crate::commands::setup;
 use crate::context::Context;
-use crate::engine::{self, EngineName, Facts};
+use crate::cron::Schedule;
+use crate::engine::choice;
+use crate::facts::Facts;
 use crate::failure;
-use crate::local::cron::Schedule;
+use crate::names;
+use terms::EngineName;
 
 pub fn run(ctx: &Context) -> Result<()> {
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     let facts = engine.facts()?;
     let holder = ctx.lab.holder()?;
     // Who has the lab is at it, or puts it back first.
@@ -69,7 +72,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
     }
     let Some(app) = app else { return Ok(()) };
-    for claim in [engine::DATA_CLAIM, engine::BACKUP_CLAIM] {
+    for claim in [names::DATA_CLAIM, names::BACKUP_CLAIM] {
         if app.room(claim).is_some_and(|room| room.full) {
             ctx.ui.say(&full(claim));
         }
@@ -101,7 +104,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 
 /// What a volume that ran full means, and what to do about it.
 fn full(claim: &str) -> String {
-    let (lost, next) = if claim == engine::DATA_CLAIM {
+    let (lost, next) = if claim == names::DATA_CLAIM {
         ("writes are refused", "")
     } else {
         (

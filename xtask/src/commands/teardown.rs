@@ -8,14 +8,15 @@ use serde_json::json;
 
 use crate::commands::local::name_strays;
 use crate::context::Context;
-use crate::engine::{self, EngineName};
+use crate::engine::choice;
 use crate::exec::quote_path;
-use crate::scenario::mark;
+use crate::mark;
 use crate::wait;
+use terms::EngineName;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
-    let engine = engine::select(ctx)?;
+    let engine = choice::select(ctx)?;
     // A lab that cannot say what it has may go all the same.
     let anything = match engine.facts() {
         Ok(facts) => facts.running || !facts.volumes.is_empty(),
@@ -38,7 +39,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     if !ctx.exec.dry_run() {
         mark::forget(&ctx.lab, engine.name())?;
     }
-    let others = engine::forget(ctx, engine.as_ref())?;
+    let others = choice::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
     if removed {
         step.done("removed");

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use anyhow::Result;
 
 use super::part::Part;
-use super::{absolute, folder};
+use super::path::{absolute, folder};
 use crate::context::Context;
 use crate::exec::quote_path;
 use crate::failure::Failure;
@@ -31,11 +31,6 @@ pub enum Target {
     StandardOutput,
 }
 
-/// Whether standard output is meant.
-pub fn is_standard_output(named: &Path) -> bool {
-    [Path::new("-"), Path::new("/dev/stdout")].contains(&named)
-}
-
 impl Target {
     /// A file of the lab's own, under a name that nobody else uses.
     pub fn new_file(path: &Path) -> Self {
@@ -51,7 +46,7 @@ impl Target {
     /// # Errors
     /// Usage, before anything else is done: nothing can or should be written there.
     pub fn choose(ctx: &Context, named: &Path) -> Result<Self> {
-        if is_standard_output(named) {
+        if ui::is_standard_output(named) {
             return standard_output(ctx);
         }
         if named.as_os_str().is_empty() {

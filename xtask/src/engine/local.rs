@@ -10,20 +10,21 @@ use anyhow::Result;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
+use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, Milder, Speaker};
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::local::protocol::{Ask, Reply};
 use crate::local::wishes::Wishes;
 use crate::local::{self, client, launch, logs, milder, volumes};
-use crate::manifests::{self, Manifests};
+use crate::manifests;
+use crate::manifests::declared::Manifests;
+use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait::{self, Wait};
+use terms::{Death, EngineName};
 
-use super::{
-    CRON_JOB, Death, Engine, EngineName, Facts, Job, JobOutcome, JobSource, JobState, Milder,
-    RESTORE_JOB, Speaker,
-};
+use super::Engine;
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: &str = "the supervisor is of another build of the program";

@@ -4,144 +4,23 @@
 pub mod choice;
 pub mod k3d;
 pub mod local;
-mod serving;
+pub mod serving;
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use terms::{Death, EngineName};
 
 use crate::check::Check;
 use crate::exec::{Cmd, Output, Piped};
+use crate::facts::{Facts, JobOutcome, JobSource, Milder, Speaker};
 use crate::failure::Failure;
-
-pub use terms::{Death, EngineName};
-
-pub use choice::{forget, remember, select};
-pub use serving::{wait_until_answered, wait_until_ready};
-
-/// The names of k8s/ that commands and scenarios speak of. A test compares
-/// them with the manifests.
-pub const DEPLOYMENT: &str = "flask";
-pub const CRON_JOB: &str = "sqlite-backup";
-pub const RESTORE_JOB: &str = "sqlite-restore";
-pub const DATA_CLAIM: &str = "pra-data";
-pub const BACKUP_CLAIM: &str = "pra-backup";
-
-/// The lab as it stands. Read-only: asking changes nothing.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct Facts {
-    /// The lab is up: its infrastructure answers.
-    pub running: bool,
-    /// Where users reach the application.
-    pub url: Option<String>,
-    /// Replicas asked for.
-    pub wanted: u32,
-    pub pods: Vec<Pod>,
-    pub schedule: String,
-    pub suspended: bool,
-    pub volumes: Vec<Volume>,
-    pub jobs: Vec<Job>,
-}
-
-impl Facts {
-    /// Replicas that get requests.
-    pub fn ready(&self) -> usize {
-        self.pods.iter().filter(|pod| pod.ready).count()
-    }
-
-    pub fn has_volume(&self, claim: &str) -> bool {
-        self.volumes.iter().any(|volume| volume.claim == claim)
-    }
-}
-
-/// One replica of the application.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub struct Pod {
-    /// Unique for the life of the lab: a replacement has another name.
-    pub name: String,
-    pub ready: bool,
-    /// How often its process was started again.
-    pub restarts: u32,
-    /// It was asked to stop and has not ended yet.
-    pub stopping: bool,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub struct Volume {
-    pub claim: String,
-    /// Where the data are, in the engine's terms: a folder, or node and path.
-    pub place: String,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub struct Job {
-    pub name: String,
-    pub state: JobState,
-    /// Why it failed, where it did.
-    pub reason: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    Running,
-    Succeeded,
-    Failed,
-}
-
-/// What a job is made from.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum JobSource {
-    /// The template of the backup cron job, run now.
-    Backup,
-    /// `pra/50-job-restore.yaml`, with environment values set anew.
-    Restore { env: Vec<(String, String)> },
-}
-
-/// How a job ended.
-#[derive(Clone, Debug)]
-pub struct JobOutcome {
-    pub succeeded: bool,
-    /// Why it failed, where it did.
-    pub reason: Option<String>,
-    /// Everything its pods wrote; the verbs of `pra` end with one JSON line.
-    pub log: String,
-}
-
-/// Whose words are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Speaker {
-    /// The replicas of the application
-    App,
-    /// The jobs that take restore points: the newest
-    Backup,
-    /// The jobs that restore: the newest
-    Restore,
-}
 
 /// There is no log of what was asked for.
 fn nobody_spoke() -> anyhow::Error {
     Failure::usage("nothing of that kind has run yet")
         .next("cargo xtask status")
         .into()
-}
-
-/// Something that an engine makes easier for a lab than Kubernetes does.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Milder {
-    pub what: &'static str,
-    pub here: &'static str,
-    pub on_a_cluster: &'static str,
-}
-
-/// The list in short; `None` where there is nothing to say.
-pub fn said_of(milder: &[Milder]) -> Option<String> {
-    let what: Vec<&str> = milder.iter().map(|one| one.what).collect();
-    let said = || format!("{} (how: the page of cargo xtask report)", what.join(", "));
-    (!what.is_empty()).then(said)
 }
 
 /// A place where the lab runs. Every method that changes something shows it as

@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 
-use super::{Engine, Facts};
+use super::Engine;
+use crate::facts::Facts;
 use crate::http;
 use crate::wait;
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::Cmd;
+use super::cmd::Cmd;
 
 /// Names the build of this program, as it was when it was started: a newer one
 /// has another size or another age.

@@ -11,8 +11,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::engine::Facts;
 use crate::exec::{self, Cmd, quote_path};
+use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::wait::{self, Wait};

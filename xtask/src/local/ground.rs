@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
 use crate::lab::Lab;
-use crate::manifests::Manifests;
+use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
 use crate::place::Place;
 use crate::ui::Ui;

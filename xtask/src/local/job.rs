@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Job, JobState};
+use crate::facts::{Job, JobState};
 use crate::manifests::model::{JobSpec, PodSpec};
 
 use super::ground::{Ground, job_back_off};

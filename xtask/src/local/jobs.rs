@@ -3,14 +3,14 @@
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::JobSource;
+use crate::facts::JobSource;
 use crate::manifests;
 use crate::manifests::model::{ConcurrencyPolicy, JobSpec};
 
-use super::cron::{self, Schedule};
 use super::ground::Ground;
 use super::job::{JobRun, Origin, earlier};
 use super::protocol::Reply;
+use crate::cron::{self, Schedule};
 
 #[derive(Default)]
 pub struct Jobs {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::exec::Cmd;
 use crate::exec::environment::LOCALE;
 use crate::lab::Lab;
-use crate::manifests::Manifests;
+use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
 
 use super::paths;

@@ -1,7 +1,7 @@
 //! Where this engine is kinder to a lab than Kubernetes is, and stays so: being
 //! equal would need a cluster. Each result carries the list.
 
-use crate::engine::Milder;
+use crate::facts::Milder;
 
 pub const ALL: &[Milder] = &[
     Milder {

@@ -4,7 +4,6 @@
 
 pub mod client;
 mod control;
-pub mod cron;
 mod event;
 mod forward;
 mod ground;

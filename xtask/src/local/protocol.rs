@@ -1,6 +1,7 @@
 //! What the supervisor can be asked through its socket: one request and one
 //! response a connection, each a line of JSON.
 
+use crate::facts::{Facts, JobSource};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,8 +9,6 @@ use std::os::unix::net::UnixStream;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-use crate::engine::{Facts, JobSource};
 
 /// Raised when requests or responses change; another supervisor is replaced.
 pub const PROTOCOL: u32 = 2;

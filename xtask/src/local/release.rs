@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::lab::Lab;
-use crate::manifests::Manifests;
+use crate::manifests::declared::Manifests;
 
 use super::launch;
 

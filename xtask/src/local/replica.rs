@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use crate::engine::Pod;
+use crate::facts::Pod;
 use crate::manifests::model::PodSpec;
 use crate::wait;
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::engine::Facts;
+use crate::facts::Facts;
 use crate::failure;
 use crate::manifests;
 use crate::wait;
@@ -19,7 +19,8 @@ use super::job::{JobRun, earlier};
 use super::jobs::{self, Jobs};
 use super::protocol::{Ask, Reply};
 use super::replica::Replica;
-use super::{cron, logs, volumes};
+use super::{logs, volumes};
+use crate::cron;
 
 pub struct Supervisor {
     ground: Ground,
@@ -264,7 +265,7 @@ impl Supervisor {
     fn run_job(
         &mut self,
         name: &str,
-        source: crate::engine::JobSource,
+        source: crate::facts::JobSource,
         waiting: Sender<Reply>,
     ) -> Result<Option<Reply>> {
         let begun = self.jobs.run(&mut self.ground, name, source, waiting)?;

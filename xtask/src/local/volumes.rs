@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::engine::Volume;
 use crate::exec::quote_path;
+use crate::facts::Volume;
 use crate::failure::Failure;
 use crate::lab::Lab;
 

@@ -11,8 +11,8 @@ use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::lab::{Lab, write_file};
 
-use super::cron::Minute;
 use super::paths;
+use crate::cron::Minute;
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -1,12 +1,12 @@
 //! What no single field shows: that the manifests fit together, and that they
 //! ask for nothing the local engine cannot do.
 
-use super::Manifests;
+use super::declared::Manifests;
 use super::model::{
     ConcurrencyPolicy, EnvVar, JOB_IDENTITY, JobSpec, PodSpec, PortRef, Probe, RestartPolicy,
 };
-use crate::engine;
-use crate::local::cron::Schedule;
+use crate::cron::Schedule;
+use crate::names;
 
 /// A complaint names the object, the field, and what is possible.
 type Check = Result<(), String>;
@@ -16,9 +16,9 @@ pub fn lab(manifests: &Manifests) -> Check {
         (
             "Deployment",
             &manifests.deployment.metadata,
-            engine::DEPLOYMENT,
+            names::DEPLOYMENT,
         ),
-        ("CronJob", &manifests.cron_job.metadata, engine::CRON_JOB),
+        ("CronJob", &manifests.cron_job.metadata, names::CRON_JOB),
     ];
     for (kind, found, wanted) in names {
         ensure(found.name == wanted, || {

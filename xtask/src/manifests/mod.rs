@@ -2,6 +2,7 @@
 //! every field is honoured, ignored for a stated reason, or refused.
 
 mod checks;
+pub mod declared;
 pub mod fields;
 pub mod model;
 pub mod substitute;
@@ -18,17 +19,8 @@ use serde_norway::{Deserializer, Value};
 
 use crate::failure::Failure;
 pub use checks::is_object_name;
-use model::{ConfigMap, CronJob, Deployment, Job, Named, PodSpec, Service};
-
-/// What `k8s/` declares.
-#[derive(Clone, Debug)]
-pub struct Manifests {
-    pub config_maps: Vec<ConfigMap>,
-    pub claims: Vec<String>,
-    pub deployment: Deployment,
-    pub service: Service,
-    pub cron_job: CronJob,
-}
+use declared::Manifests;
+use model::{ConfigMap, CronJob, Deployment, Job, Named, Service};
 
 /// One document of a file.
 #[derive(Clone, Debug)]
@@ -42,15 +34,12 @@ enum Document {
     Job(Box<Job>),
 }
 
-/// The lab's own declarations.
-pub const FOLDER: &str = "k8s";
-
 /// Reads and checks everything in `k8s/`, or in what stands for it.
 ///
 /// # Errors
 /// [`crate::failure::Kind::Usage`], naming file and field.
 pub fn load(root: &Path) -> Result<Manifests> {
-    let dir = substitute::folder(root, crate::engine::EngineName::Local);
+    let dir = substitute::folder(root, terms::EngineName::Local);
     let mut found = Collected::default();
     for file in yaml_files(&dir)? {
         for document in read(root, &file)? {
@@ -230,26 +219,4 @@ fn unusable(complaint: &str) -> anyhow::Error {
     Failure::usage(complaint)
         .next("cargo xtask local fields (what is possible), then correct the file")
         .into()
-}
-
-impl Manifests {
-    /// The value of a key of a ConfigMap that the pod takes its environment
-    /// from, in the order of Kubernetes: later sources win, `env` wins over all.
-    pub fn environment(&self, pod: &PodSpec) -> Vec<(String, String)> {
-        let container = pod.container();
-        let mut all = Vec::new();
-        for source in &container.env_from {
-            let named = |map: &&ConfigMap| map.metadata == source.config_map_ref;
-            if let Some(map) = self.config_maps.iter().find(named) {
-                all.extend(map.data.iter().map(|(k, v)| (k.clone(), v.clone())));
-            }
-        }
-        all.extend(
-            container
-                .env
-                .iter()
-                .map(|var| (var.name.clone(), var.value.clone())),
-        );
-        all
-    }
 }

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::FOLDER;
-use crate::engine::EngineName;
 use crate::failure::Failure;
 use crate::lab;
+use terms::EngineName;
+
+/// The lab's own declarations.
+pub const FOLDER: &str = "k8s";
 
 /// Where the copy for an engine lies: the lab on the other one keeps to `k8s/`.
 pub fn path(root: &Path, engine: EngineName) -> PathBuf {

@@ -9,7 +9,7 @@ use serde_norway::Value;
 use super::fields::{Step, Treatment, fields, spell, unknown, visit};
 use super::model::EnvVar;
 use super::{Document, parse};
-use crate::engine;
+use crate::names;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -31,13 +31,13 @@ fn complaint(file: &str, from: &str, to: &str) -> String {
 #[test]
 fn the_projects_manifests_pass_and_bear_the_names_that_commands_use() {
     let manifests = super::load(root()).unwrap();
-    assert_eq!(manifests.deployment.metadata.name, engine::DEPLOYMENT);
-    assert_eq!(manifests.cron_job.metadata.name, engine::CRON_JOB);
-    for claim in [engine::DATA_CLAIM, engine::BACKUP_CLAIM] {
+    assert_eq!(manifests.deployment.metadata.name, names::DEPLOYMENT);
+    assert_eq!(manifests.cron_job.metadata.name, names::CRON_JOB);
+    for claim in [names::DATA_CLAIM, names::BACKUP_CLAIM] {
         assert!(manifests.claims.iter().any(|known| known == claim));
     }
     let restore = super::load_restore_job(root(), &manifests).unwrap();
-    assert_eq!(restore.metadata.name, engine::RESTORE_JOB);
+    assert_eq!(restore.metadata.name, names::RESTORE_JOB);
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_point_is_called_overdue_when_the_schedule_missed_one() {
         .find(|(key, _)| key == "PRA_OVERDUE_SECONDS");
     let seconds: u64 = stated.unwrap().1.parse().unwrap();
     let spec = &manifests.cron_job.spec;
-    let schedule = crate::local::cron::Schedule::parse(&spec.schedule).unwrap();
+    let schedule = crate::cron::Schedule::parse(&spec.schedule).unwrap();
     let newest = Duration::from_secs(1_795_348_802);
     let missed = |age| schedule.missed(newest, newest + Duration::from_secs(age));
     assert!(missed(seconds).is_some());

@@ -8,7 +8,7 @@ use serde::Serialize;
 use terms::{EngineName, PhaseName, Protection, Quantity, ScenarioName};
 
 use crate::config::Objectives;
-use crate::engine::Milder;
+use crate::facts::Milder;
 
 use super::figures::milliseconds;
 use super::result::{Broken, Objective, ScenarioResult};

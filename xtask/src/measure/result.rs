@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use terms::{Death, EngineName, ObjectiveName, PhaseName, Protection, ScenarioName};
 
 use crate::config::Limits;
-use crate::engine::Milder;
+use crate::facts::Milder;
 
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::downtime::Downtime;

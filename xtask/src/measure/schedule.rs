@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::local::cron::{self, Minute, Schedule};
+use crate::cron::{self, Minute, Schedule};
 
 use super::figures::milliseconds;
 use super::journey::{Journey, Request};

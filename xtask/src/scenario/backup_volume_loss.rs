@@ -5,8 +5,9 @@ use anyhow::Result;
 
 use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::measure::result::ScenarioResult;
+use crate::names;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
@@ -50,7 +51,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::stop_everything(ctx, engine)?;
-    engine.delete_volume(engine::BACKUP_CLAIM)
+    engine.delete_volume(names::BACKUP_CLAIM)
 }
 
 /// Takes the empty volume that was provisioned, with a first point on it.

@@ -6,14 +6,14 @@ use terms::{PhaseName, PointStatus, Protection};
 
 use crate::app::{self, Point, Restored, Transaction};
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, serving};
+use crate::mark::{Stage, Unfinished};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
-use crate::scenario::mark::{Stage, Unfinished};
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -171,7 +171,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         |ctx, engine| {
             engine.apply()?;
             if !ctx.exec.dry_run() {
-                engine::wait_until_ready(engine)?;
+                serving::wait_until_ready(engine)?;
             }
             bring_back(engine, safety)
         },

@@ -8,12 +8,12 @@ use anyhow::Result;
 use terms::PhaseName;
 
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, serving};
+use crate::mark::{self, Mark};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Moment;
 use crate::measure::schedule::Backup;
-use crate::scenario::mark::{self, Mark};
 use crate::scenario::run::Run;
 use crate::wait;
 
@@ -158,7 +158,7 @@ impl<'a> Course<'a> {
         let step = self.run.ctx.ui.step("service back through the URL");
         self.run
             .acknowledged(self.ledger, since, ACKNOWLEDGED_AFTER)?;
-        engine::wait_until_ready(self.engine)?;
+        serving::wait_until_ready(self.engine)?;
         step.done("writes are acknowledged again");
         Ok(())
     }

@@ -6,14 +6,15 @@ use terms::{PhaseName, Protection};
 
 use crate::app;
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::mark::Mark;
 use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::journey::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
+use crate::names;
 use crate::scenario::course::Course;
-use crate::scenario::mark::Mark;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -46,11 +47,11 @@ struct Volume {
 }
 
 const BACKUP: Volume = Volume {
-    claim: engine::BACKUP_CLAIM,
+    claim: names::BACKUP_CLAIM,
     setting: "BACKUP",
 };
 const DATA: Volume = Volume {
-    claim: engine::DATA_CLAIM,
+    claim: names::DATA_CLAIM,
     setting: "DATA",
 };
 

@@ -8,12 +8,13 @@ pub mod course;
 pub mod database_corrupt;
 pub mod disk_full;
 pub mod foreign_delete;
-pub mod mark;
 pub mod node_loss;
 pub mod outage;
 pub mod outcome;
+pub mod play;
 pub mod pod_crash;
 pub mod protection;
+pub mod putting_back;
 pub mod repair;
 pub mod restore_killed;
 pub mod run;
@@ -22,11 +23,12 @@ pub mod volume_loss;
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::engine::{Engine, EngineName};
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
 use repair::Repair;
 use run::Run;
+use terms::EngineName;
 use terms::ScenarioName;
 
 /// A disaster that can be asked for by name or number.

@@ -6,7 +6,7 @@ use terms::{PhaseName, PointStatus, Protection};
 
 use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::compare::Lost;
 use crate::measure::downtime::{self, Downtime, Failures};
@@ -14,6 +14,7 @@ use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
+use crate::names;
 use crate::scenario::course::Course;
 use crate::scenario::outcome::{self, Outcome};
 use crate::scenario::run::{Run, Steady};
@@ -179,7 +180,7 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     wait::until(wait::PODS_EXIST, || {
         let facts = engine.facts()?;
-        let claims = [engine::DATA_CLAIM, engine::BACKUP_CLAIM];
+        let claims = [names::DATA_CLAIM, names::BACKUP_CLAIM];
         let there = claims.iter().all(|claim| facts.has_volume(claim));
         Ok((there && facts.pods.len() >= facts.wanted as usize).then_some(()))
     })
@@ -236,7 +237,7 @@ pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// deleted.
 pub fn lose_data_volume(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     stop_everything(ctx, engine)?;
-    engine.delete_volume(engine::DATA_CLAIM)
+    engine.delete_volume(names::DATA_CLAIM)
 }
 
 /// What happened, why nothing or something was lost, what snapshots alone

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::context::Context;
-use crate::engine::{Death, Engine};
+use crate::engine::Engine;
 use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
@@ -14,6 +14,7 @@ use crate::measure::result::{KillFigures, Moment, Rpo, Rto, ScenarioResult};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::run::Run;
 use crate::wait;
+use terms::Death;
 
 /// Acknowledgements before the first death and after each.
 const ACKNOWLEDGED_BETWEEN: usize = 70;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use terms::Protection;
 
 use crate::context::Context;
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, serving};
 use crate::exec::quote_path;
 use crate::manifests::substitute;
 use crate::scenario::outage;
@@ -54,7 +54,7 @@ fn restart(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::stop_everything(ctx, engine)?;
     engine.apply()?;
     if !ctx.exec.dry_run() {
-        engine::wait_until_ready(engine)?;
+        serving::wait_until_ready(engine)?;
     }
     engine.suspend_backups(false)?;
     outage::verified_backup(ctx, engine)

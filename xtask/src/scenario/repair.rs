@@ -1,19 +1,10 @@
-//! Puts the lab back after a scenario that was cut off half-way.
-
-use std::path::Path;
+//! How each scenario is put back that was cut off half-way, as the scenario says.
 
 use anyhow::Result;
 
-use crate::app::{self, Restored};
-use crate::context::Context;
-use crate::copy;
-use crate::engine::{self, Engine};
-use crate::failure::Failure;
-use crate::protected;
-use crate::scenario::{
-    self,
-    mark::{self, Mark, Stage, Unfinished},
-};
+use crate::app;
+use crate::engine::Engine;
+use crate::mark::{Stage, Unfinished};
 
 /// How a scenario is put back that was cut off. Only where it had struck is
 /// anything undone or restored.
@@ -60,112 +51,4 @@ impl Repair {
 
 fn latest() -> String {
     "latest".to_owned()
-}
-
-/// Starts a node that was left stopped: with it, the cluster itself may be away.
-pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    match mark::pending(&ctx.lab, engine.name())? {
-        Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.start_nodes(),
-        _ => Ok(()),
-    }
-}
-
-/// The exported copy that a run which was cut off comes back from, checked.
-///
-/// # Errors
-/// It is not there any more, or not whole.
-pub fn copy_of<'a>(ctx: &Context, unfinished: &'a Unfinished) -> Result<Option<&'a Path>> {
-    let Some(path) = unfinished.copy.as_deref() else {
-        return Ok(None);
-    };
-    copy::check(ctx, path).map_err(|error| {
-        let said = format!(
-            "scenario {} of {} was interrupted, and the copy that it comes back from cannot be used",
-            unfinished.scenario, unfinished.since
-        );
-        let next = "put that copy back there, then cargo xtask setup; or another one: cargo xtask \
-                    adopt FILE; or give its rows up: cargo xtask teardown";
-        error.context(Failure::usage(said).next(next))
-    })?;
-    Ok(Some(path))
-}
-
-/// Ends the recovery that was cut off: data restored where they are missing,
-/// backups resumed.
-pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Result<()> {
-    ctx.ui.note(&format!(
-        "Scenario {} of {} was interrupted: putting the lab back.",
-        unfinished.scenario, unfinished.since
-    ));
-    let step = ctx.ui.step("repair after an interrupted scenario");
-    // A restore that it had begun may run on.
-    engine.delete_jobs()?;
-    engine.apply()?;
-    if ctx.exec.dry_run() {
-        engine.suspend_backups(false)?;
-        step.done("shown");
-        return Ok(());
-    }
-    let facts = engine::wait_until_ready(engine)?;
-    let url = facts.url.unwrap_or_default();
-    let mark = mark::again(&ctx.lab, engine.name(), unfinished);
-    let mut restored = None;
-    if unfinished.stage == Stage::Begun {
-        step.done("nothing had been broken yet");
-    } else {
-        copy_of(ctx, unfinished)?;
-        restored = recover(engine, unfinished, &url, &mark)?;
-        step.done("database there");
-    }
-    engine.suspend_backups(false)?;
-    mark.done()?;
-    if let Some(restored) = &restored {
-        tell(ctx, restored);
-    }
-    if restored.is_some() || unfinished.copy.is_some() {
-        protected::again(ctx, engine)?;
-    }
-    Ok(())
-}
-
-/// Returns what was restored, where anything had to be.
-fn recover(
-    engine: &dyn Engine,
-    unfinished: &Unfinished,
-    url: &str,
-    mark: &Mark,
-) -> Result<Option<Restored>> {
-    let left = Left { unfinished, url };
-    let repair = &scenario::of(unfinished.scenario).repair;
-    (repair.first)(engine, &left)?;
-    let Some(target) = (repair.target)(engine, &left)? else {
-        (repair.last)(engine, &left)?;
-        return Ok(None);
-    };
-    let Some(restored) = app::restore(engine, &target, app::Insist::default())? else {
-        return Ok(None);
-    };
-    let safety_point = restored.value.safety_point.clone();
-    mark.restored(safety_point.as_deref())?;
-    let unfinished = &Unfinished {
-        stage: Stage::Restored,
-        safety_point,
-        ..unfinished.clone()
-    };
-    (repair.last)(engine, &Left { unfinished, url })?;
-    Ok(Some(restored.value))
-}
-
-fn tell(ctx: &Context, restored: &Restored) {
-    let rows = restored.rows;
-    let kept = match &restored.safety_point {
-        Some(name) => {
-            format!("what was there before is kept as {name}: cargo xtask restore {name}")
-        }
-        None => "nothing was there before".to_owned(),
-    };
-    ctx.ui.note(&format!("Restored {rows} rows; {kept}."));
-    for warning in &restored.warnings {
-        ctx.ui.warn(warning);
-    }
 }

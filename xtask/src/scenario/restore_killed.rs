@@ -8,9 +8,11 @@ use anyhow::{Result, anyhow};
 
 use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::engine::{self, Engine, JobState};
+use crate::engine::Engine;
+use crate::facts::JobState;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
+use crate::names;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::run::Run;
 use crate::wait;
@@ -56,7 +58,7 @@ fn kill_one(engine: &dyn Engine) -> Result<()> {
         let restore = scope.spawn(|| app::restore(engine, "latest", app::Insist::default()));
         wait::until(wait::RESTORE_BEGUN, || {
             let jobs = engine.facts()?.jobs;
-            let ours = jobs.iter().find(|job| job.name == engine::RESTORE_JOB);
+            let ours = jobs.iter().find(|job| job.name == names::RESTORE_JOB);
             let over = restore.is_finished();
             Ok(ours
                 .filter(|job| over || job.state == JobState::Running)

@@ -9,7 +9,8 @@ use terms::{Protection, ScenarioName};
 
 use crate::app;
 use crate::context::Context;
-use crate::engine::{self, Engine, Facts};
+use crate::engine::{Engine, choice};
+use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
 use crate::measure::compare::Rows;
@@ -108,7 +109,7 @@ impl<'a> Run<'a> {
         let ui = &self.ctx.ui;
         ui.note(&format!("Next: {what}. As shell:"));
         let shown = self.ctx.shown_only();
-        show(&shown, engine::select(&shown)?.as_ref())?;
+        show(&shown, choice::select(&shown)?.as_ref())?;
         ui.wait_for_reader()
     }
 

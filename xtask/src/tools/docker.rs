@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::version::Version;
+use crate::version::Version;
 
 /// k3d 5 wants at least this one.
 pub const OLDEST: Version = Version(20, 10, 5);

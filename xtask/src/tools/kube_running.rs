@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 use super::kube_state::{is_going, is_over, items, list, string, volume};
-use crate::engine::Volume;
+use crate::facts::Volume;
 
 /// The replicas, and the volumes that they need.
 pub struct Running {

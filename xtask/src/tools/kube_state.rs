@@ -1,9 +1,9 @@
 //! What `kubectl get … -o json` says, as the facts that commands speak of.
 
+use crate::facts::{Facts, Job, JobState, Pod, Volume};
+use crate::names::{CRON_JOB, DEPLOYMENT};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-
-use crate::engine::{CRON_JOB, DEPLOYMENT, Facts, Job, JobState, Pod, Volume};
 
 /// The lab's facts from the objects of its namespace. The URL is known
 /// elsewhere.

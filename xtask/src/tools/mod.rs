@@ -14,4 +14,3 @@ pub mod python;
 pub mod toolbox;
 pub mod trouble;
 pub mod venv;
-pub mod version;

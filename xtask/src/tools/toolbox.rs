@@ -12,11 +12,11 @@ use anyhow::{Context as _, Result};
 
 use super::fetch::{self, Fetcher};
 use super::packer;
-use super::version::Version;
 use crate::exec::{Cmd, Exec, quote};
 use crate::failure::Failure;
 use crate::pins::{Pin, Platform, Tools};
 use crate::ui::Ui;
+use crate::version::Version;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {

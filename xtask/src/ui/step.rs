@@ -1,18 +1,44 @@
 //! A step that takes time, and what came of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Ui;
 
 /// A step under way. Dropped unfinished, it says that it did not finish.
 pub struct Step {
-    pub(super) ui: Ui,
-    pub(super) what: String,
-    pub(super) bar: Option<ProgressBar>,
-    pub(super) start: Instant,
-    pub(super) finished: bool,
+    ui: Ui,
+    what: String,
+    bar: Option<ProgressBar>,
+    start: Instant,
+    finished: bool,
+}
+
+impl Ui {
+    /// Begins a step that takes time: a bar with the elapsed time on a
+    /// terminal, a line when it begins and one when it ends elsewhere.
+    pub fn step(&self, what: impl Into<String>) -> Step {
+        let what = what.into();
+        let bar = self.inner.bars.as_ref().map(|bars| {
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+            bar.set_message(what.clone());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        if bar.is_none() {
+            self.err(&format!("[{:7.2}s] {what} …", self.elapsed()));
+        }
+        Step {
+            ui: self.clone(),
+            what,
+            bar,
+            start: Instant::now(),
+            finished: false,
+        }
+    }
 }
 
 impl Step {

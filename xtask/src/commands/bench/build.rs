@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{Figure, RUNS, median};
+use super::figure::{Figure, RUNS, median};
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::wait;

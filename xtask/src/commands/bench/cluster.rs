@@ -9,12 +9,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::{Figure, RUNS, What, median};
+use super::figure::{Figure, RUNS, median};
+use crate::cli::BenchPart as What;
 use crate::context::Context;
 use crate::engine::k3d::site::{Blueprint, Site};
-use crate::engine::{BACKUP_CLAIM, DATA_CLAIM};
 use crate::exec::Cmd;
 use crate::failure::Failure;
+use crate::names::{BACKUP_CLAIM, DATA_CLAIM};
 use crate::tools::kubectl;
 use crate::wait;
 

@@ -9,7 +9,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Figure, RUNS, What, median};
+use super::figure::{Figure, RUNS, median};
+use crate::cli::BenchPart as What;
 use crate::context::Context;
 use crate::exec::{Cmd, Process};
 use crate::http;

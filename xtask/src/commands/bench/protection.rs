@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::Figure;
+use super::figure::Figure;
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::wait;

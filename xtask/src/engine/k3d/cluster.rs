@@ -44,7 +44,7 @@ impl Site {
         let (owner, granted) = std::thread::scope(|scope| {
             let granted = scope.spawn(|| self.grants_second_try(&cluster));
             self.ensure_answers()?;
-            anyhow::Ok((self.owner()?, super::join(granted)?))
+            anyhow::Ok((self.owner()?, wait::join(granted)?))
         })?;
         if owner != Owner::Us {
             self.take_over(&owner)?;

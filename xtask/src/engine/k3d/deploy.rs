@@ -89,7 +89,7 @@ impl Site {
             let deployed = scope.spawn(|| self.is_deployed());
             let running = scope.spawn(|| self.look());
             let image = self.image_is_current();
-            (super::join(deployed), super::join(running), image)
+            (wait::join(deployed), wait::join(running), image)
         });
         let said = [
             (!deployed?, "the manifests"),

@@ -50,7 +50,7 @@ impl Site {
             let ask = |node: &str| Ok((node.to_owned(), self.identities_on(node)?));
             let asked = nodes.iter().map(|node| scope.spawn(move || ask(node)));
             let asked: Vec<_> = asked.collect();
-            let told = asked.into_iter().map(super::join);
+            let told = asked.into_iter().map(wait::join);
             Ok(Held(told.collect::<Result<_>>()?))
         })
     }

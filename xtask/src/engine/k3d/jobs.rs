@@ -4,9 +4,10 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::site::Site;
-use crate::engine::{BACKUP_CLAIM, CRON_JOB, DATA_CLAIM, JobOutcome, JobSource};
 use crate::exec::{self, Cmd, Output};
+use crate::facts::{JobOutcome, JobSource};
 use crate::failure::Failure;
+use crate::names::{BACKUP_CLAIM, CRON_JOB, DATA_CLAIM};
 use crate::tools::kube_state::{self, Progress};
 use crate::tools::kubectl;
 use crate::wait;
@@ -35,7 +36,7 @@ impl Site {
         let plain = env
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()));
-        if name == crate::engine::RESTORE_JOB && plain.eq([AS_IT_STANDS]) {
+        if name == crate::names::RESTORE_JOB && plain.eq([AS_IT_STANDS]) {
             return Ok(kubectl.cmd(kubectl::create(&file.to_string_lossy())));
         }
         let mut job = self.restore_manifest()?;

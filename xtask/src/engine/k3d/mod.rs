@@ -26,12 +26,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Death, Engine, EngineName, Facts, JobOutcome, JobSource, Speaker, Volume};
+use super::{Engine, serving};
 use crate::check::Check;
 use crate::context::Context;
-use crate::engine::{CRON_JOB, DEPLOYMENT, RESTORE_JOB};
 use crate::exec::{Cmd, Output, Piped};
+use crate::facts::{Facts, JobOutcome, JobSource, Speaker, Volume};
 use crate::failure::{self, Failure, Kind};
+use crate::names::{CRON_JOB, DEPLOYMENT, RESTORE_JOB};
 use crate::tools::k3d::Cluster;
 use crate::tools::kube_state;
 use crate::tools::kubectl;
@@ -39,6 +40,7 @@ use crate::tools::toolbox::{self, Found};
 use crate::wait;
 use ownership::Owner;
 use site::{Blueprint, Site};
+use terms::{Death, EngineName};
 
 pub struct K3dEngine {
     site: Site,
@@ -137,7 +139,7 @@ impl Engine for K3dEngine {
         }
         let (state, url) = std::thread::scope(|scope| {
             let url = scope.spawn(|| self.url());
-            (self.state(wait::FIRST_LOOK), join(url))
+            (self.state(wait::FIRST_LOOK), wait::join(url))
         });
         let mut facts = match state? {
             Ok(facts) => facts,
@@ -172,7 +174,7 @@ impl Engine for K3dEngine {
             return Ok(());
         }
         let url = facts.url.context("the lab has no URL")?;
-        super::wait_until_answered(&url)?;
+        serving::wait_until_answered(&url)?;
         step.done("they answer");
         Ok(())
     }
@@ -326,9 +328,9 @@ impl Site {
             let image = scope.spawn(|| self.ensure_image());
             let venv = scope.spawn(|| self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui));
             let cluster = self.ensure_from(None)?;
-            join(image)?;
+            wait::join(image)?;
             self.ensure_imported()?;
-            join(venv)?;
+            wait::join(venv)?;
             cluster.context("the cluster is gone")
         })?;
         self.deploy()?;
@@ -345,7 +347,12 @@ impl Site {
             let running = scope.spawn(|| self.look());
             let deployed = scope.spawn(|| self.is_deployed());
             let image = self.ensure_image()?.context("the image is not built")?;
-            anyhow::Ok((image, join(held)?, join(running)?, join(deployed)?))
+            anyhow::Ok((
+                image,
+                wait::join(held)?,
+                wait::join(running)?,
+                wait::join(deployed)?,
+            ))
         })?;
         let held = self.import_where_lacking(&image, held)?;
         let moved = self.bring_together(&running)?;
@@ -361,9 +368,4 @@ impl Site {
         }
         self.ensure_forwarded(&cluster)
     }
-}
-
-fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    let panicked = || Err(anyhow::anyhow!("a stage of the setup panicked"));
-    thread.join().unwrap_or_else(|_| panicked())
 }

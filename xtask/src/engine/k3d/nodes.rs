@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result};
 
 use super::site::Site;
-use crate::engine::Facts;
 use crate::exec::Cmd;
+use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::tools::{docker, k3d, kube_state};
 use crate::wait;

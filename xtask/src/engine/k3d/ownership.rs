@@ -64,7 +64,7 @@ impl Site {
     pub fn owner(&self) -> Result<Owner> {
         let (adopter, creator) = std::thread::scope(|scope| {
             let creator = scope.spawn(|| self.creator());
-            (self.adopter(), super::join(creator))
+            (self.adopter(), wait::join(creator))
         });
         Ok(match adopter? {
             Owner::Nobody => creator?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exec::Cmd;
 use crate::tools::kubectl;
-use crate::tools::version::Version;
+use crate::version::Version;
 
 use super::docker;
 use super::site::Site;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::exec::{self, Cmd, Output};
-use crate::manifests::{self, substitute};
+use crate::manifests::substitute;
 use crate::tools::k3d::{self, Cluster};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::packer::Vars;
@@ -49,8 +49,8 @@ impl Blueprint {
             template: "packer/flask",
             base: ctx.config.images.flask_base.clone(),
             playbook: "ansible/playbook.yml",
-            manifests: manifests::FOLDER,
-            deployment: crate::engine::DEPLOYMENT,
+            manifests: substitute::FOLDER,
+            deployment: crate::names::DEPLOYMENT,
             ports: vec![Port {
                 host: ctx.config.service.port,
                 node: 30080,
@@ -130,8 +130,8 @@ impl Site {
 
     /// What is applied in the place of the lab's manifests, where anything is.
     pub fn stands_for_the_manifests(&self) -> Option<PathBuf> {
-        let other = substitute::path(&self.ctx.lab.root, crate::engine::EngineName::K3d);
-        (self.plan.manifests == manifests::FOLDER && other.is_dir()).then_some(other)
+        let other = substitute::path(&self.ctx.lab.root, terms::EngineName::K3d);
+        (self.plan.manifests == substitute::FOLDER && other.is_dir()).then_some(other)
     }
 
     pub fn kubectl(&self) -> Result<Kubectl> {

@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::site::Site;
-use crate::engine::{BACKUP_CLAIM, DATA_CLAIM, DEPLOYMENT, JobSource, RESTORE_JOB, Volume};
+use crate::facts::{JobSource, Volume};
 use crate::failure::Failure;
+use crate::names::{BACKUP_CLAIM, DATA_CLAIM, DEPLOYMENT, RESTORE_JOB};
 use crate::tools::kube_running::{self, Running};
 use crate::tools::kubectl;
 use crate::wait;

@@ -4,7 +4,8 @@
 use anyhow::{Context as _, Result};
 
 use super::{LocalEngine, OTHER_BUILD, changes};
-use crate::engine::{Engine as _, Facts, Pod};
+use crate::engine::Engine as _;
+use crate::facts::{Facts, Pod};
 use crate::failure::Failure;
 use crate::local::protocol::Ask;
 use crate::local::wishes::Wishes;

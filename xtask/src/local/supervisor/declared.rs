@@ -6,7 +6,8 @@ use super::Supervisor;
 use crate::local::protocol::Reply;
 use crate::local::release::{self, Release};
 use crate::local::volumes;
-use crate::manifests::{self, Manifests};
+use crate::manifests;
+use crate::manifests::declared::Manifests;
 
 impl Supervisor {
     /// As `kubectl apply`: new pods begin with what is declared now, and those of

@@ -1,0 +1,113 @@
+//! What a lab is said to be, whatever it runs on: its facts, its jobs, and where
+//! an engine is milder than a cluster. Data alone; who finds it out is an engine.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The lab as it stands. Read-only: asking changes nothing.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Facts {
+    /// The lab is up: its infrastructure answers.
+    pub running: bool,
+    /// Where users reach the application.
+    pub url: Option<String>,
+    /// Replicas asked for.
+    pub wanted: u32,
+    pub pods: Vec<Pod>,
+    pub schedule: String,
+    pub suspended: bool,
+    pub volumes: Vec<Volume>,
+    pub jobs: Vec<Job>,
+}
+
+impl Facts {
+    /// Replicas that get requests.
+    pub fn ready(&self) -> usize {
+        self.pods.iter().filter(|pod| pod.ready).count()
+    }
+
+    pub fn has_volume(&self, claim: &str) -> bool {
+        self.volumes.iter().any(|volume| volume.claim == claim)
+    }
+}
+
+/// One replica of the application.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Pod {
+    /// Unique for the life of the lab: a replacement has another name.
+    pub name: String,
+    pub ready: bool,
+    /// How often its process was started again.
+    pub restarts: u32,
+    /// It was asked to stop and has not ended yet.
+    pub stopping: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Volume {
+    pub claim: String,
+    /// Where the data are, in the engine's terms: a folder, or node and path.
+    pub place: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Job {
+    pub name: String,
+    pub state: JobState,
+    /// Why it failed, where it did.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    Running,
+    Succeeded,
+    Failed,
+}
+
+/// What a job is made from.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum JobSource {
+    /// The template of the backup cron job, run now.
+    Backup,
+    /// `pra/50-job-restore.yaml`, with environment values set anew.
+    Restore { env: Vec<(String, String)> },
+}
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+pub struct JobOutcome {
+    pub succeeded: bool,
+    /// Why it failed, where it did.
+    pub reason: Option<String>,
+    /// Everything its pods wrote; the verbs of `pra` end with one JSON line.
+    pub log: String,
+}
+
+/// Whose words are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Speaker {
+    /// The replicas of the application
+    App,
+    /// The jobs that take restore points: the newest
+    Backup,
+    /// The jobs that restore: the newest
+    Restore,
+}
+
+/// Something that an engine makes easier for a lab than Kubernetes does.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Milder {
+    pub what: &'static str,
+    pub here: &'static str,
+    pub on_a_cluster: &'static str,
+}
+
+/// The list in short; `None` where there is nothing to say.
+pub fn said_of(milder: &[Milder]) -> Option<String> {
+    let what: Vec<&str> = milder.iter().map(|one| one.what).collect();
+    let said = || format!("{} (how: the page of cargo xtask report)", what.join(", "));
+    (!what.is_empty()).then(said)
+}

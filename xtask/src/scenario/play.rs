@@ -1,0 +1,43 @@
+//! Playing a scenario, from the question that it asks first to the result that is
+//! kept.
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::measure::kept;
+use crate::measure::result::{ScenarioResult, persons_part};
+use crate::scenario::Scenario;
+use crate::scenario::run::{How, Run};
+
+/// Asks before a disaster that takes something for good from a lab that there is.
+pub fn insist_on_consent(ctx: &Context, engine: &dyn Engine, scenario: &Scenario) -> Result<()> {
+    let Some(taken) = scenario.takes_for_good else {
+        return Ok(());
+    };
+    let facts = engine.facts()?;
+    if !facts.running && facts.volumes.is_empty() {
+        return Ok(());
+    }
+    ctx.confirm(&format!(
+        "{} takes from this lab for good: {taken}. The rest comes back from an exported copy.",
+        scenario.name
+    ))
+}
+
+/// Plays a scenario and keeps its result beside the ledger.
+pub fn play(
+    ctx: &Context,
+    engine: &dyn Engine,
+    scenario: &Scenario,
+    how: How,
+) -> Result<ScenarioResult> {
+    let run = Run::create(ctx, scenario.name, how)?;
+    let mut result = (scenario.play)(&run, engine)?;
+    if !scenario.by_itself {
+        let said = persons_part(how.operator_delay);
+        result.lessons.insert(result.lessons.len().min(1), said);
+    }
+    kept::keep(&run.folder, &result)?;
+    Ok(result)
+}
