@@ -228,6 +228,8 @@ fn nohup_keeps_the_end_of_the_terminal_from_ending_a_command() {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
+        // The variable counts outside of every checkout.
+        .current_dir("/")
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     let mut child = nohup.spawn().unwrap();

@@ -82,12 +82,10 @@ fn a_lab_that_was_moved_ends_and_comes_back_where_it_is_now() {
 #[test]
 fn what_runs_ends_with_its_folder_and_the_next_lab_begins_anew() {
     let lab = lab("cleaned");
-    let held = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = held.local_addr().unwrap().port();
-    drop(held);
+    // One that the lab found itself: no outgoing connection of this machine takes it.
+    let port = up(&lab);
     // The port is stated: the next lab needs the very one of the last.
     lab.configure("port = 0", &format!("port = {port}"));
-    up(&lab);
     let running = Running::of(&lab);
     // As `git clean -xdf` does.
     fs::remove_dir_all(lab.root.join(".lab")).unwrap();
