@@ -154,7 +154,7 @@ def refuse_unready(where: Layout, doing: str) -> None:
         raise volumes.missing(where, doing)
     data, backup = marks.mark_of(where.data), marks.mark_of(where.backup)
     if data is None or backup is None or data.lineage != backup.lineage:
-        raise identity.NoPair(doing)
+        raise identity.NoPair(doing, where)
 
 
 def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:

@@ -239,7 +239,7 @@ class Database:
         identity.refuse_unknown(self.layout, _LOOKING)
         identity.refuse_elsewhere(self.layout, _LOOKING, here)
         if marks.lineage_of(self.layout.data) != here.lineage:
-            raise identity.NoPair(_LOOKING)
+            raise identity.NoPair(_LOOKING, self.layout)
         if self._settings.journal == "required":
             locks.refuse_gone(self.layout, _LOOKING)
 

@@ -7,7 +7,7 @@ there is and which ways lead on.
 
 from collections.abc import Iterable
 
-from pra import in_use, marks, points, segments, timelines
+from pra import in_use, marks, points, segments, timelines, volumes
 from pra.errors import Damaged, Refused
 from pra.layout import Layout
 from pra.points import Point
@@ -28,12 +28,17 @@ _LOST = (
 class NoPair(Refused):
     """Database and backup volume are not of one history."""
 
-    def __init__(self, doing: str):
-        super().__init__(
-            doing,
-            "database and backup volume do not belong together",
-            f"mount the volumes that were initialised as a pair; or {_WAYS}",
-        )
+    def __init__(self, doing: str, where: Layout):
+        if marks.readable(where.backup) or volumes.restorable(where):
+            happened = "database and backup volume do not belong together"
+            next_step = f"mount the volumes that were initialised as a pair; or {_WAYS}"
+        else:
+            happened = "the backup volume is an empty one, and not this database's"
+            next_step = (
+                "mount the one that is (PRA_BACKUP_DIR); if that is lost: python -m pra backup"
+                " --new-volume takes this one in its place"
+            )
+        super().__init__(doing, happened, next_step)
 
 
 class Elsewhere(Refused):
@@ -88,7 +93,7 @@ def refuse_elsewhere(where: Layout, doing: str, here: Position) -> Timeline:
         Damaged: that cannot be told.
     """
     if marks.lineage_of(where.backup) != here.lineage:
-        raise NoPair(doing)
+        raise NoPair(doing, where)
     live, mine = timelines.live(where), timelines.read(where, here.timeline)
     if live and live.number == here.timeline:
         return live

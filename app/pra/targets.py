@@ -294,5 +294,6 @@ def _nothing():
     raise Refused(
         "restoring latest",
         "there is no verified point and no journal",
-        "bring a copy of a point to the backup volume, or begin anew with two empty volumes",
+        "bring a copy of a point to the backup volume, or python -m pra adopt FILE; a database that"
+        " is there and lost its backup volume: python -m pra backup --new-volume",
     )

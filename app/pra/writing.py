@@ -125,7 +125,7 @@ class Writer:
         volumes_of = self._where.data, self._where.backup
         marked = volumes_of if self._mode == "required" else volumes_of[:1]
         if here is None or any(self._lineage(volume) != here.lineage for volume in marked):
-            raise identity.NoPair(doing)
+            raise identity.NoPair(doing, self._where)
         return here
 
     def _lineage(self, directory: str) -> str | None:

@@ -52,7 +52,7 @@ def test_a_backup_refuses_where_the_database_is_missing(config, where, events):
 def test_a_backup_refuses_volumes_that_are_no_pair(config, where):
     for folder in (".pra", ".pra-copy"):
         shutil.rmtree(f"{where.backup}/{folder}")
-    with pytest.raises(Refused, match="do not belong together"):
+    with pytest.raises(Refused, match="not this database's"):
         backup.run(config)
 
 

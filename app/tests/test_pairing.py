@@ -173,3 +173,16 @@ def test_a_row_that_rotted_and_is_nowhere_else_locks_nobody_out(config, where, l
     assert rows(where) == as_read
     assert backup.run(config).status == "verified"
     assert Events(config).add("goes on")["id"] == 6
+
+
+@pytest.mark.parametrize("mode", ["required", "off"])
+def test_whatever_is_tried_on_an_empty_volume_names_how_to_take_it(config, where, lost, mode):
+    """A restore that finds nothing leaves its folders there, which changes nothing about that."""
+    config = config._replace(journal=mode)
+    for act in (backup.run, bring, backup.run, lambda config: backup.run(config, accept=True)):
+        with pytest.raises(Refused) as refused:
+            act(config)
+        assert "python -m pra backup --new-volume" in refused.value.next_step
+    assert "empty one" in Events(config).status()["unprotected"]
+    pairing.run(config)
+    assert Events(config).add("goes on")["id"] == 6
