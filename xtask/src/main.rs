@@ -15,6 +15,7 @@ mod facts;
 mod failure;
 mod http;
 mod identity;
+mod kube;
 mod lab;
 mod local;
 mod manifests;

@@ -30,8 +30,10 @@ const LAYERS: &[&[&str]] = &[
     ],
     // One invocation; the supervisor of the local engine.
     &["context", "local"],
+    // A lab in any Kubernetes cluster.
+    &["kube", "runs"],
     // Where a lab runs.
-    &["engine", "runs"],
+    &["engine"],
     // The application in it.
     &["app"],
     &["copy", "protected", "provenance"],

@@ -118,6 +118,21 @@ fn processes_and_output_have_one_home_each() {
     );
 }
 
+/// A lab on another cluster has no Docker, nor has the local engine.
+#[test]
+fn docker_is_asked_by_the_k3d_engine_alone() {
+    let mut asked = 0;
+    for file in project_files() {
+        let outside = !file.starts_with("xtask/src/engine/k3d");
+        if !file.starts_with("xtask/src") || !text(&file).contains("Cmd::new(\"docker\")") {
+            continue;
+        }
+        assert!(!outside, "{} asks Docker", file.display());
+        asked += 1;
+    }
+    assert!(asked > 3, "only {asked} files ask Docker");
+}
+
 /// What a loss of power must not leave half-written goes through
 /// `lab::write_file`. Locks are written where they are held; a benchmark's
 /// folder is gone after it.
@@ -125,10 +140,7 @@ fn processes_and_output_have_one_home_each() {
 fn what_is_kept_is_written_whole_and_for_good() {
     let mut checked = 0;
     for file in project_files() {
-        let elsewhere = [
-            "xtask/src/commands/bench",
-            "xtask/src/engine/k3d/forward.rs",
-        ];
+        let elsewhere = ["xtask/src/commands/bench", "xtask/src/kube/forward.rs"];
         let ours = file.starts_with("xtask/src") || file.starts_with("report/src");
         if !ours || elsewhere.iter().any(|one| file.starts_with(one)) {
             continue;

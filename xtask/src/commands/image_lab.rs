@@ -141,7 +141,7 @@ struct Urls {
 fn urls(site: &Site) -> Result<Urls> {
     let urls = site.urls()?;
     let of = |service: &str| {
-        let mut all = site.plan.ports.iter().zip(&urls);
+        let mut all = site.kube.workload.ports.iter().zip(&urls);
         let found = all.find(|(port, _)| port.service == service);
         let url = found.and_then(|(_, url)| url.clone());
         url.with_context(|| format!("{service} is reached on no port"))
@@ -153,6 +153,6 @@ fn urls(site: &Site) -> Result<Urls> {
 }
 
 fn own_page(site: &Site) -> Result<String> {
-    let path = site.path(PAGE);
+    let path = site.kube.path(PAGE);
     std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }

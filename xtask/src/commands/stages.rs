@@ -19,7 +19,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
         port: Some(port),
     } = command
     {
-        return site.keep(service, *port);
+        return site.kube.keep(service, *port);
     }
     let word = word(command);
     let _lock = ctx.lock(word)?;
@@ -50,14 +50,14 @@ fn stage(site: &Site, command: &Command) -> Result<()> {
     }
     match command {
         Command::Cluster => site.ensure_cluster().map(drop),
-        Command::Image => site.ensure_image().map(drop),
+        Command::Image => site.images.ensure().map(drop),
         Command::Import => {
-            site.ensure_image()?;
+            site.images.ensure()?;
             site.ensure_imported()?;
             site.ensure_rolled_out()
         }
         Command::Deploy => {
-            site.ensure_deployed()?;
+            site.kube.ensure_deployed()?;
             site.ensure_rolled_out()
         }
         _ => {

@@ -188,7 +188,7 @@ fn crashes(ctx: &Context, lab: &ClusterLab) -> Result<Vec<Figure>> {
 /// is ready.
 fn bare_start(site: &Site) -> Result<f64> {
     let objects = bare_objects(site)?.to_string();
-    let kubectl = site.kubectl()?;
+    let kubectl = site.kube.kubectl()?;
     let create = kubectl.cmd(kubectl::create("-")).input(objects);
     let pod = format!("pod/{BARE}");
     let wait_ready = ["wait", "--for=condition=Ready", &pod, "--timeout=60s"];
@@ -207,7 +207,7 @@ fn bare_start(site: &Site) -> Result<f64> {
 fn bare_objects(site: &Site) -> Result<Value> {
     let read = |name: &str| -> Result<Value> {
         let text =
-            fs::read_to_string(site.path(name)).with_context(|| format!("reading {name}"))?;
+            fs::read_to_string(site.kube.path(name)).with_context(|| format!("reading {name}"))?;
         serde_norway::from_str(&text).with_context(|| format!("reading {name}"))
     };
     let mut spec = read("k8s/20-deployment.yaml")?["spec"]["template"]["spec"].take();

@@ -249,7 +249,7 @@ fn has_curl() -> Result<String> {
 
 /// One that is not ours is no failure: setup asks whether to adopt it.
 fn cluster_is_ours(site: &Site) -> Result<String> {
-    let name = site.plan.cluster;
+    let name = site.name;
     Ok(match site.cluster()? {
         None => format!("{name} will be created"),
         Some(cluster) if !cluster.is_running() => format!("{name} is there and does not run"),
@@ -262,10 +262,10 @@ fn cluster_is_ours(site: &Site) -> Result<String> {
 
 /// A context of our name without our cluster would be written over.
 fn context_is_ours(site: &Site) -> Result<String> {
-    let kubectl = site.kubectl()?;
+    let kubectl = site.kube.kubectl()?;
     let cmd = Cmd::new(&kubectl.program).args(["config", "get-contexts", "-o", "name"]);
     let names = site.ctx.exec.read(&cmd)?;
-    let name = site.plan.context();
+    let name = &site.kube.context;
     let taken = names.lines().any(|line| line.trim() == name);
     if taken && site.cluster()?.is_none() && !site.is_half_deleted()? {
         return Err(Failure::preflight(format!(

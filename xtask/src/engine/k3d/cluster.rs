@@ -1,11 +1,11 @@
 //! The stage `cluster`: k3d's cluster exists, runs, answers and is the lab's.
 
 use anyhow::Result;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
 use super::kubeconfig;
 use super::ownership::Owner;
+use super::ports::free_port;
 use super::site::Site;
 use crate::failure::Failure;
 use crate::lab;
@@ -56,7 +56,7 @@ impl Site {
     }
 
     pub(super) fn start(&self) -> Result<()> {
-        let name = self.plan.cluster;
+        let name = self.name;
         let step = self.ctx.ui.step(format!("cluster {name}"));
         let cmd = self.k3d(k3d::start(name))?.limit(wait::CLUSTER);
         self.ctx.exec.run(&cmd).map_err(|error| {
@@ -74,7 +74,7 @@ impl Site {
         let ports = self.free_ports()?;
         let us = self.identity()?;
         let plan = Plan {
-            name: self.plan.cluster,
+            name: self.name,
             servers: *config.servers().get_ref(),
             agents: *config.agents().get_ref(),
             image: &config.node_image,
@@ -88,7 +88,7 @@ impl Site {
             self.ctx.exec.run(&cmd)?;
             return self.grant_second_try(&nodes);
         }
-        let step = self.ctx.ui.step(format!("cluster {}", self.plan.cluster));
+        let step = self.ctx.ui.step(format!("cluster {}", self.name));
         self.ctx.lab.create()?;
         lab::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
         let created = self.ctx.exec.run(&cmd);
@@ -101,7 +101,7 @@ impl Site {
 
     /// Present from before the creation until it succeeded.
     fn creation_mark(&self) -> PathBuf {
-        let name = format!("creating-{}", self.plan.cluster);
+        let name = format!("creating-{}", self.name);
         self.ctx.lab.state().join(name)
     }
 
@@ -131,7 +131,7 @@ impl Site {
     /// What does not answer may be somebody's all the same. Without the load
     /// balancer, which k3d makes last, it never answered anybody.
     fn recreate(&self, cluster: &Cluster) -> Result<()> {
-        let name = self.plan.cluster;
+        let name = self.name;
         let owner = match cluster.has_load_balancer() {
             true => self.owner()?,
             false => self.creator()?,
@@ -153,8 +153,8 @@ impl Site {
         if self.ctx.exec.dry_run() {
             return Ok(());
         }
-        let cmd = self.kubectl()?.cmd(["get", "--raw", "/readyz"]);
-        let merge = self.k3d(k3d::merge_kubeconfig(self.plan.cluster))?;
+        let cmd = self.kube.kubectl()?.cmd(["get", "--raw", "/readyz"]);
+        let merge = self.k3d(k3d::merge_kubeconfig(self.name))?;
         wait::until(wait::API_UP, || {
             let output = self.ctx.exec.probe(&cmd)?;
             if output.status.success() {
@@ -168,21 +168,11 @@ impl Site {
     }
 
     fn free_ports(&self) -> Result<Vec<(u16, u16)>> {
-        let ports = self.plan.ports.iter();
+        let ports = self.kube.workload.ports.iter();
         ports
             .map(|port| Ok((free_port(port.host)?, port.node)))
             .collect()
     }
-}
-
-/// The port itself, or any free one for 0.
-pub(super) fn free_port(port: u16) -> Result<u16> {
-    let taken = |error| {
-        Failure::preflight(format!("port {port} of this machine: {error}"))
-            .next("set another port in lab.toml (0 takes any free one)")
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// Why a cluster that runs cannot be used, and what helps: setup alone would meet the same.

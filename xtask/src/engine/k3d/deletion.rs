@@ -17,13 +17,13 @@ impl Site {
     /// Present from before a deletion until it succeeded; names the containers
     /// that the cluster had.
     fn deletion_mark(&self) -> PathBuf {
-        let name = format!("deleting-{}", self.plan.cluster);
+        let name = format!("deleting-{}", self.name);
         self.ctx.lab.state().join(name)
     }
 
     /// Deletes the cluster, or what is left of it.
     pub(super) fn delete_cluster(&self) -> Result<()> {
-        let cmd = self.k3d(k3d::delete(self.plan.cluster))?;
+        let cmd = self.k3d(k3d::delete(self.name))?;
         let cmd = cmd.limit(wait::CLUSTER);
         if self.ctx.exec.dry_run() {
             return self.ctx.exec.run(&cmd);
@@ -57,7 +57,7 @@ impl Site {
     /// Where no node is left, k3d knows of nothing to delete: its network, its
     /// volume and its context may be there all the same.
     fn delete_what_k3d_forgets(&self) -> Result<()> {
-        let name = self.plan.context();
+        let name = self.kube.context.clone();
         for (kind, name) in [
             ("network", name.clone()),
             ("volume", format!("{name}-images")),
@@ -69,7 +69,7 @@ impl Site {
                 self.ctx.exec.run(&remove)?;
             }
         }
-        let kubectl = self.kubectl()?.program;
+        let kubectl = self.kube.kubectl()?.program;
         let config = |words: [&str; 2]| Cmd::new(&kubectl).args(["config"]).args(words);
         for (kind, before) in [("contexts", ""), ("clusters", ""), ("users", "admin@")] {
             let entry = format!("{kind}.{before}{name}");
@@ -107,7 +107,7 @@ impl Site {
 
     /// Ends a deletion that was cut off.
     pub(super) fn end_deletion(&self) -> Result<()> {
-        let name = self.plan.cluster;
+        let name = self.name;
         let step = self.ctx.ui.step(format!("half-deleted cluster {name}"));
         self.delete_cluster()?;
         step.done("deleted");
@@ -115,7 +115,7 @@ impl Site {
     }
 
     fn parts(&self) -> Result<BTreeSet<String>> {
-        let list = Cmd::new("docker").args(docker::containers(self.plan.cluster));
+        let list = Cmd::new("docker").args(docker::containers(self.name));
         Ok(docker::parts(&self.ctx.exec.read(&list)?))
     }
 }

@@ -25,7 +25,7 @@ impl Site {
         if !ours && !dry_run {
             return Err(Failure::usage(format!(
                 "the volumes are on {node}, which is no container of the cluster {}",
-                self.plan.cluster
+                self.name
             ))
             .next("cargo xtask status")
             .into());
@@ -38,7 +38,7 @@ impl Site {
     /// Starts every node that is stopped; returns when all are ready.
     pub fn start_nodes(&self) -> Result<()> {
         if self.ctx.exec.dry_run() {
-            return self.ctx.exec.run(&self.k3d(k3d::start(self.plan.cluster))?);
+            return self.ctx.exec.run(&self.k3d(k3d::start(self.name))?);
         }
         let cluster = self.cluster()?.context("the cluster is gone")?;
         for node in cluster.stopped_nodes() {
@@ -46,7 +46,7 @@ impl Site {
             self.ctx.exec.run(&cmd.limit(wait::NODE_CONTAINER))?;
         }
         self.ensure_answers()?;
-        let look = self.kubectl()?.cmd(["get", "nodes", "-o", "json"]);
+        let look = self.kube.kubectl()?.cmd(["get", "nodes", "-o", "json"]);
         wait::until(wait::NODES_READY, || {
             // The API of a server that has just started comes and goes.
             let output = self.ctx.exec.probe(&look)?;

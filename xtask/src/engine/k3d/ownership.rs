@@ -74,7 +74,7 @@ impl Site {
 
     /// By the labels of its container, which stay as they were made.
     pub(super) fn creator(&self) -> Result<Owner> {
-        let args = docker::labels(self.plan.cluster, OWNER, FOLDER);
+        let args = docker::labels(self.name, OWNER, FOLDER);
         let said = self.ctx.exec.read(&Cmd::new("docker").args(args))?;
         let line = said.lines().next().unwrap_or_default();
         let (id, folder) = line.split_once(' ').unwrap_or((line, ""));
@@ -82,7 +82,7 @@ impl Site {
     }
 
     fn adopter(&self) -> Result<Owner> {
-        let kubectl = self.kubectl()?.within("kube-system");
+        let kubectl = self.kube.kubectl()?.within("kube-system");
         let get = ["get", "configmap", MARK, "--ignore-not-found", "-o", VALUES];
         let output = self.ctx.exec.probe(&kubectl.cmd(get))?;
         if !output.status.success() {
@@ -106,7 +106,7 @@ impl Site {
 
     /// Refuses to touch what is not this checkout's.
     pub fn insist_on_ownership(&self) -> Result<()> {
-        let name = self.plan.cluster;
+        let name = self.name;
         if self.cluster()?.is_none() {
             return Err(Failure::tool(format!("there is no cluster {name}"))
                 .next("cargo xtask setup")
@@ -152,7 +152,7 @@ impl Site {
     }
 
     fn cannot_be_told(&self) -> Failure {
-        let name = self.plan.cluster;
+        let name = self.name;
         let owner = Owner::Unknown;
         Failure::tool(format!(
             "the cluster {name} is there, {owner}: nothing is changed there"
@@ -166,7 +166,7 @@ impl Site {
     /// Marks a cluster that was made by hand, or by another checkout, as this
     /// one's.
     pub(super) fn take_over(&self, owner: &Owner) -> Result<()> {
-        let name = self.plan.cluster;
+        let name = self.name;
         let theirs = match owner {
             Owner::Other(_) => " with the data of that lab",
             _ => "",
@@ -176,7 +176,7 @@ impl Site {
              its teardown would delete the cluster{theirs}."
         ))?;
         let us = self.identity()?;
-        let kubectl = self.kubectl()?.within("kube-system");
+        let kubectl = self.kube.kubectl()?.within("kube-system");
         if *owner != Owner::Nobody {
             let delete = kubectl.cmd(["delete", "configmap", MARK, "--ignore-not-found"]);
             self.ctx.exec.run(&delete)?;

@@ -53,7 +53,7 @@ impl Site {
     pub(super) fn grant_second_try(&self, nodes: &[&str]) -> Result<()> {
         for node in nodes {
             let cmd = set(node);
-            let Some(output) = self.change(&cmd)? else {
+            let Some(output) = self.kube.change(&cmd)? else {
                 continue;
             };
             if !output.status.success() {

@@ -2,11 +2,12 @@
 
 use anyhow::{Context as _, Result};
 
-use super::site::Site;
+use super::Images;
 use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::tools::docker::{self, Image};
 use crate::tools::k3d::{self, Import};
+use crate::tools::toolbox::Tool;
 use crate::wait;
 
 /// Under which names each node knows the image; none where it lacks it.
@@ -31,21 +32,14 @@ impl Held {
     }
 }
 
-impl Site {
-    /// Imports the image where a node lacks exactly it.
-    pub fn ensure_imported(&self) -> Result<()> {
-        if self.ctx.exec.dry_run() {
-            return self.import(&self.plan.image(), Import::Usual);
-        }
-        let here = self.image_here()?;
-        let here = here.with_context(|| format!("{} is not built", self.plan.image()))?;
-        let cluster = self.cluster()?.context("the cluster is gone")?;
-        let held = self.held_by(&cluster.nodes())?;
-        self.import_where_lacking(&here, held).map(drop)
+impl Images {
+    /// The import as a person types it.
+    pub fn show_import(&self) -> Result<()> {
+        self.import(&self.recipe.image(), Import::Usual)
     }
 
     /// What the nodes hold, asked side by side.
-    pub(super) fn held_by(&self, nodes: &[&str]) -> Result<Held> {
+    pub fn held_by(&self, nodes: &[&str]) -> Result<Held> {
         std::thread::scope(|scope| {
             let ask = |node: &str| Ok((node.to_owned(), self.identities_on(node)?));
             let asked = nodes.iter().map(|node| scope.spawn(move || ask(node)));
@@ -56,13 +50,13 @@ impl Site {
     }
 
     fn identities_on(&self, node: &str) -> Result<Vec<String>> {
-        let ask = Cmd::new("docker").args(docker::node_image(node, &self.plan.image()));
+        let ask = Cmd::new("docker").args(docker::node_image(node, &self.recipe.image()));
         Ok(docker::node_identities(&self.ctx.exec.probe(&ask)?.stdout))
     }
 
     /// Returns what the nodes hold afterwards.
-    pub(super) fn import_where_lacking(&self, here: &Image, held: Held) -> Result<Held> {
-        let image = self.plan.image();
+    pub fn import_where_lacking(&self, here: &Image, held: Held) -> Result<Held> {
+        let image = self.recipe.image();
         let lacking = held.lacking(here).len();
         if lacking == 0 {
             self.ctx.ui.note(&format!("every node holds this {image}"));
@@ -102,7 +96,7 @@ impl Site {
             ))
             .next(format!(
                 "k3d image import {image} -c {} says what the nodes refuse",
-                self.plan.cluster
+                self.cluster
             )),
         ))
     }
@@ -126,8 +120,9 @@ impl Site {
     }
 
     fn import(&self, image: &str, how: Import) -> Result<()> {
-        let cmd = self.k3d(k3d::import(self.plan.cluster, image, how))?;
-        let cmd = cmd.limit(wait::IMPORT);
+        let k3d = self.ctx.tools.program(Tool::K3d)?;
+        let args = k3d::import(self.cluster, image, how);
+        let cmd = Cmd::new(k3d).args(args).limit(wait::IMPORT);
         let Import::Archive(path) = how else {
             return self.ctx.exec.run(&cmd);
         };

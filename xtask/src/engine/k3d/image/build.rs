@@ -1,35 +1,38 @@
 //! The stage `image`: it is built from what is in the checkout.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
 
-use super::site::Site;
+use anyhow::{Context as _, Result};
+
+use super::Images;
 use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::tools::docker::{self, Image};
 use crate::tools::packer;
 use crate::tools::toolbox::Tool;
 use crate::tools::trouble::{self, Trouble};
+use crate::wait;
 
-impl Site {
+impl Images {
     /// Builds the image unless there is one made from the same inputs; `None`
     /// where a dry run has built none.
-    pub fn ensure_image(&self) -> Result<Option<Image>> {
-        let image = self.plan.image();
-        let before = self.image_here()?;
+    pub fn ensure(&self) -> Result<Option<Image>> {
+        let image = self.recipe.image();
+        let before = self.here()?;
         if self.is_made_of_the_inputs(before.as_ref())? {
             self.ctx.ui.note(&format!("{image} is up to date"));
             return Ok(before);
         }
         let step = self.ctx.ui.step(format!("image {image}"));
-        let folder = self.path(self.plan.template);
+        let folder = self.ctx.lab.root.join(self.recipe.template);
         let packer = self.ctx.tools.program(Tool::Packer)?;
         let init = packer::cmd(&packer, packer::init(&folder));
         self.ctx.exec.run(&init).map_err(explain_plugin)?;
         let pull = !self.has_base()?;
-        let build = packer::cmd(&packer, packer::build(&folder, &self.plan.vars(), pull));
+        let build = packer::cmd(&packer, packer::build(&folder, &self.recipe.vars(), pull));
         let built = self.ctx.exec.run(&build);
         built.map_err(|error| trouble::explain(error, TROUBLES))?;
-        let now = self.image_here()?;
+        let now = self.here()?;
         if let Some(before) = before.filter(|before| Some(before) != now.as_ref()) {
             self.forget(&before)?;
         }
@@ -38,8 +41,8 @@ impl Site {
     }
 
     /// Building would give the image that is there.
-    pub fn image_is_current(&self) -> Result<bool> {
-        self.is_made_of_the_inputs(self.image_here()?.as_ref())
+    pub fn is_current(&self) -> Result<bool> {
+        self.is_made_of_the_inputs(self.here()?.as_ref())
     }
 
     fn is_made_of_the_inputs(&self, image: Option<&Image>) -> Result<bool> {
@@ -50,8 +53,17 @@ impl Site {
     }
 
     /// The image as Docker has it.
-    pub fn image_here(&self) -> Result<Option<Image>> {
-        let cmd = Cmd::new("docker").args(docker::inspect_image(&self.plan.image()));
+    ///
+    /// # Errors
+    /// Docker does not have it.
+    pub fn built(&self) -> Result<Image> {
+        let here = self.here()?;
+        here.with_context(|| format!("{} is not built", self.recipe.image()))
+    }
+
+    /// The same, where Docker has it.
+    pub fn here(&self) -> Result<Option<Image>> {
+        let cmd = Cmd::new("docker").args(docker::inspect_image(&self.recipe.image()));
         let output = self.ctx.exec.probe(&cmd)?;
         match output.status.success() {
             true => Image::parse(&output.stdout).map(Some),
@@ -63,14 +75,27 @@ impl Site {
     /// no plugin yet.
     fn inputs(&self) -> Result<Option<String>> {
         let packer = self.ctx.tools.program(Tool::Packer)?;
-        let folder = self.path(self.plan.template);
-        let args = packer::inputs(&folder, &self.plan.vars());
+        let folder = self.ctx.lab.root.join(self.recipe.template);
+        let args = packer::inputs(&folder, &self.recipe.vars());
         let cmd = packer::cmd(&packer, args).input(packer::INPUTS_QUESTION);
         Ok(packer::parse_inputs(&self.ctx.exec.probe(&cmd)?.stdout))
     }
 
+    /// Removes every image that was built for the workshop. Base images stay: they are
+    /// Docker's cache, not the lab's.
+    pub fn remove(&self) -> Result<()> {
+        let list = Cmd::new("docker").args(docker::built_images(self.recipe.repository));
+        let listed = self.ctx.exec.read(&list)?;
+        let images: BTreeSet<&str> = listed.split_whitespace().collect();
+        if images.is_empty() {
+            return Ok(());
+        }
+        let cmd = Cmd::new("docker").args(["rmi", "--force"]).args(images);
+        self.ctx.exec.run(&cmd.limit(wait::CLUSTER))
+    }
+
     fn has_base(&self) -> Result<bool> {
-        let cmd = Cmd::new("docker").args(["image", "inspect", &self.plan.base]);
+        let cmd = Cmd::new("docker").args(["image", "inspect", &self.recipe.base]);
         Ok(self.ctx.exec.probe(&cmd)?.status.success())
     }
 

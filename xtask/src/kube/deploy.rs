@@ -3,8 +3,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::import::Held;
-use super::site::Site;
+use super::Kube;
 use crate::failure::Failure;
 use crate::manifests;
 use crate::tools::ansible;
@@ -13,7 +12,7 @@ use crate::tools::kube_running::{self, Running};
 use crate::tools::kubectl;
 use crate::wait;
 
-impl Site {
+impl Kube {
     /// Runs the playbook unless the cluster holds these manifests already.
     pub fn ensure_deployed(&self) -> Result<()> {
         if !self.ctx.exec.dry_run() && self.is_deployed()? {
@@ -23,7 +22,7 @@ impl Site {
         self.deploy()
     }
 
-    pub(super) fn remark_deployed(&self) {
+    pub fn remark_deployed(&self) {
         let folder = self.manifests();
         let shown = folder.strip_prefix(&self.ctx.lab.root).unwrap_or(&folder);
         let said = format!("the cluster holds what {}/ says", shown.display());
@@ -31,20 +30,23 @@ impl Site {
     }
 
     /// Runs the playbook.
-    pub(super) fn deploy(&self) -> Result<()> {
+    pub fn deploy(&self) -> Result<()> {
         let venv = self.ctx.ansible();
         venv.ensure(&self.ctx.exec, &self.ctx.ui)?;
-        let step = self.ctx.ui.step(format!("playbook {}", self.plan.playbook));
-        let playbook = self.path(self.plan.playbook);
+        let step = self
+            .ctx
+            .ui
+            .step(format!("playbook {}", self.workload.playbook));
+        let playbook = self.path(self.workload.playbook);
         let program = venv.bin("ansible-playbook");
-        let context = self.plan.context();
+        let context = &self.context;
         let other = self.stands_for_the_manifests();
         let home = self.ctx.lab.home().join("ansible-home");
-        let cmd = ansible::playbook(program, &playbook, &context, other.as_deref(), &home);
+        let cmd = ansible::playbook(program, &playbook, context, other.as_deref(), &home);
         self.ctx.exec.run(&cmd).map_err(|error| {
             error.context(Failure::tool("deploying with Ansible").next(format!(
                 "kubectl --context {context} -n {} get pods,events",
-                self.plan.namespace
+                self.workload.namespace
             )))
         })?;
         step.done("applied, and available");
@@ -53,7 +55,7 @@ impl Site {
 
     /// Applying would change nothing: read from the objects or, where they
     /// write a value in another way than the manifest, asked of the server.
-    pub(super) fn is_deployed(&self) -> Result<bool> {
+    pub fn is_deployed(&self) -> Result<bool> {
         let folder = self.manifests_argument();
         let kubectl = self.kubectl()?;
         let get = kubectl.cmd(["get", "-f", &folder, "-o", "json"]);
@@ -78,48 +80,26 @@ impl Site {
         Ok(all)
     }
 
-    pub(super) fn look(&self) -> Result<Running> {
+    pub fn look(&self) -> Result<Running> {
         let cmd = self.kubectl()?.cmd(kubectl::GET_RUNNING);
-        kube_running::running(&self.ctx.exec.read(&cmd)?, self.plan.deployment)
+        kube_running::running(&self.ctx.exec.read(&cmd)?, self.workload.deployment)
     }
 
-    /// What is declared and not in force, in words.
-    pub fn pending(&self) -> Result<Vec<String>> {
-        let (deployed, running, image) = std::thread::scope(|scope| {
-            let deployed = scope.spawn(|| self.is_deployed());
-            let running = scope.spawn(|| self.look());
-            let image = self.image_is_current();
-            (wait::join(deployed), wait::join(running), image)
-        });
-        let said = [
-            (!deployed?, "the manifests"),
-            (running?.outdated, "the settings of the replicas"),
-            (!image?, "the application's code"),
-        ];
-        let pending = said.into_iter().filter(|(pending, _)| *pending);
-        Ok(pending.map(|(_, what)| what.to_owned()).collect())
-    }
-
-    /// Replaces pods that run another image of the same tag, or that began
-    /// before their settings changed.
-    pub fn ensure_rolled_out(&self) -> Result<()> {
-        if self.ctx.exec.dry_run() {
-            return Ok(());
-        }
-        let cluster = self.cluster()?.context("the cluster is gone")?;
-        let held = self.held_by(&cluster.nodes())?;
-        self.roll_out_where_stale(&self.look()?, &held)
-    }
-
-    pub(super) fn roll_out_where_stale(&self, running: &Running, held: &Held) -> Result<()> {
-        let stale = running.images.iter().any(|id| !held.is_known(id));
+    /// Replaces pods that run another image of the same tag, as the nodes know it, or
+    /// that began before their settings changed.
+    pub fn roll_out_where_stale(
+        &self,
+        running: &Running,
+        is_current: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        let stale = running.images.iter().any(|id| !is_current(id));
         let what = match (stale, running.outdated) {
             (true, _) => "image",
             (false, true) => "configuration",
             (false, false) => return Ok(()),
         };
         let kubectl = self.kubectl()?;
-        let deployment = format!("deployment/{}", self.plan.deployment);
+        let deployment = format!("deployment/{}", self.workload.deployment);
         let step = self.ctx.ui.step(format!("rollout of the new {what}"));
         let restart = kubectl.cmd(["rollout", "restart", &deployment]);
         self.ctx.exec.run(&restart)?;

@@ -6,7 +6,7 @@
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::site::Site;
+use super::Kube;
 use crate::facts::{JobSource, Volume};
 use crate::failure::Failure;
 use crate::names::{BACKUP_CLAIM, DATA_CLAIM, DEPLOYMENT, RESTORE_JOB};
@@ -31,9 +31,9 @@ struct Kept {
     journal: Option<serde_json::Value>,
 }
 
-impl Site {
+impl Kube {
     /// Deletes one of two volumes on two nodes, after asking; which one, if any.
-    pub(super) fn bring_together(&self, running: &Running) -> Result<Option<Moved>> {
+    pub fn bring_together(&self, running: &Running) -> Result<Option<Moved>> {
         if !kube_running::apart(&running.volumes) {
             return Ok(None);
         }
@@ -51,8 +51,7 @@ impl Site {
                 Failure::usage(format!("{said}; the pod {pod} uses {claim}"))
                     .next(format!(
                         "kubectl --context {} -n {} delete pod {pod}, then cargo xtask setup",
-                        self.plan.context(),
-                        self.plan.namespace
+                        self.context, self.workload.namespace
                     ))
                     .into(),
             );
@@ -83,14 +82,13 @@ impl Site {
         .next(format!(
             "docs/runbook.md (looking into the volumes), then kubectl --context {} -n {} \
              delete pvc {DATA_CLAIM} or {BACKUP_CLAIM}, and cargo xtask setup",
-            self.plan.context(),
-            self.plan.namespace
+            self.context, self.workload.namespace
         ))
         .into())
     }
 
     /// Brings back what was on the volume that was given up.
-    pub(super) fn make_good(&self, moved: Moved) -> Result<()> {
+    pub fn make_good(&self, moved: Moved) -> Result<()> {
         let step = self.ctx.ui.step("both volumes on one node");
         let (trouble, next) = match moved {
             Moved::Data => (self.restore_latest()?, "cargo xtask restore latest"),

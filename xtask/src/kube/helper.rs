@@ -3,12 +3,12 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::Kube;
 use crate::failure::Failure;
 use crate::tools::kubectl;
 use crate::wait;
 
-impl Site {
+impl Kube {
     /// Runs `act` on a pod that holds both volumes and does nothing itself:
     /// for when no replica runs.
     pub fn with_helper<T>(&self, act: impl FnOnce(&str) -> Result<T>) -> Result<T> {
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_helper_has_what_the_restore_has_and_sleeps() {
         let job: Value =
-            serde_norway::from_str(include_str!("../../../../pra/50-job-restore.yaml")).unwrap();
+            serde_norway::from_str(include_str!("../../../pra/50-job-restore.yaml")).unwrap();
         let pod = helper(job.clone(), "pra-copy-1");
         let theirs = &job["spec"]["template"]["spec"];
         for same in ["volumes", "securityContext", "restartPolicy"] {

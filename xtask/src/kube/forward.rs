@@ -1,6 +1,5 @@
-//! The stage `forward`: each service is reached on a port of this machine,
-//! through the load balancer, or, where the cluster has none, through a
-//! `kubectl port-forward` that a small process keeps alive.
+//! A service reached on a port of this machine through a `kubectl port-forward`,
+//! which a small process keeps alive.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -10,13 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 
-use super::cluster::free_port;
-use super::site::{Port, Site};
+use super::{Kube, Port};
+use crate::cli::LabChoice;
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::http;
 use crate::place::Place;
-use crate::tools::k3d::{self, Cluster};
 use crate::wait;
 
 /// Between two tries of a forward that ended.
@@ -24,79 +22,9 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// How often a forward is tried through; kubectl may outlive its pod.
 const LOOK: Duration = Duration::from_secs(1);
 
-impl Site {
-    /// Every port of the plan leads to its service.
-    pub fn ensure_forwarded(&self, cluster: &Cluster) -> Result<()> {
-        for port in &self.plan.ports {
-            if let Some(host) = cluster.host_port(port.node) {
-                self.remark_on_port(port, host);
-                continue;
-            }
-            if self.kept_port(port).is_some() {
-                let service = port.service;
-                self.ctx
-                    .ui
-                    .note(&format!("the forward to {service} is alive"));
-                continue;
-            }
-            let host = free_port(port.host)?;
-            if cluster.has_load_balancer() {
-                let Err(error) = self.map_port(port, host) else {
-                    continue;
-                };
-                wait::check_interrupt()?;
-                let said = format!("the port cannot be mapped ({error:#}): it is forwarded");
-                self.ctx.ui.warn(&said);
-            }
-            self.keep_forward(port, host)?;
-        }
-        Ok(())
-    }
-
-    fn remark_on_port(&self, port: &Port, host: u16) {
-        if port.host != 0 && port.host != host {
-            self.ctx.ui.warn(&format!(
-                "{} is reached on port {host}, as the cluster was created; lab.toml says {}: \
-                 that takes effect with the next cluster",
-                port.service, port.host
-            ));
-        }
-    }
-
-    /// Where the services are reached from this machine, in the plan's order.
-    pub fn urls(&self) -> Result<Vec<Option<String>>> {
-        let ports = self.plan.ports.iter();
-        let kept: Vec<Option<u16>> = ports.map(|port| self.kept_port(port)).collect();
-        let cluster = match kept.contains(&None) {
-            true => self.cluster()?,
-            false => None,
-        };
-        let mapped = |port: &Port| cluster.as_ref()?.host_port(port.node);
-        let hosts = self.plan.ports.iter().zip(kept);
-        let hosts = hosts.map(|(port, kept)| kept.or_else(|| mapped(port)));
-        let urls = hosts.map(|host| Some(format!("http://127.0.0.1:{}", host?)));
-        Ok(urls.collect())
-    }
-
-    /// Whether this port of the machine is the lab's: its load balancer has it
-    /// also while the nodes behind it are stopped.
-    pub fn holds_port(&self, host: u16) -> Result<bool> {
-        let mut ports = self.plan.ports.iter();
-        let kept = ports.any(|port| self.kept_port(port) == Some(host));
-        Ok(kept || self.cluster()?.is_some_and(|one| one.holds_port(host)))
-    }
-
-    fn map_port(&self, port: &Port, host: u16) -> Result<()> {
-        let step = self.ctx.ui.step(format!("port {host} of {}", port.service));
-        let cmd = self.k3d(k3d::add_port(self.plan.cluster, (host, port.node)))?;
-        self.ctx.exec.run(&cmd.limit(wait::CLUSTER))?;
-        self.ensure_answers()?;
-        step.done("mapped through the load balancer");
-        Ok(())
-    }
-
+impl Kube {
     /// Starts the process that keeps a forward alive.
-    fn keep_forward(&self, port: &Port, host: u16) -> Result<()> {
+    pub fn keep_forward(&self, port: &Port, host: u16) -> Result<()> {
         let forward = self.forward_command(port, host)?;
         let shell = format!("while :; do {forward}; sleep 1; done &");
         if !self.ctx.exec.change(&shell) {
@@ -126,9 +54,9 @@ impl Site {
     }
 
     fn lab_word(&self) -> &'static str {
-        match self.plan.cluster {
-            "lab" => "image",
-            _ => "pra",
+        match self.ctx.options.lab {
+            LabChoice::Image => "image",
+            LabChoice::Pra => "pra",
         }
     }
 
@@ -139,12 +67,12 @@ impl Site {
     }
 
     fn lock_file(&self, port: &Port) -> PathBuf {
-        let name = format!("forward-{}-{}", self.plan.cluster, port.service);
+        let name = format!("forward-{}-{}", self.cluster, port.service);
         self.ctx.lab.state().join(name)
     }
 
     /// The port of a forward that is alive: its lock is held exactly as long.
-    fn kept_port(&self, port: &Port) -> Option<u16> {
+    pub fn kept_port(&self, port: &Port) -> Option<u16> {
         let file = File::open(self.lock_file(port)).ok()?;
         if file.try_lock_shared().is_ok() {
             return None;
@@ -155,7 +83,11 @@ impl Site {
 
     /// The process that keeps a forward alive; ends when it is told to.
     pub fn keep(&self, service: &str, host: u16) -> Result<()> {
-        let port = self.plan.ports.iter().find(|port| port.service == service);
+        let port = self
+            .workload
+            .ports
+            .iter()
+            .find(|port| port.service == service);
         let port = port.ok_or_else(|| {
             Failure::usage(format!("this lab has no service {service}")).next("cargo xtask forward")
         })?;
@@ -191,7 +123,7 @@ impl Site {
 
     /// Ends the forwards of this lab.
     pub fn stop_forward(&self) -> Result<()> {
-        for port in &self.plan.ports {
+        for port in &self.workload.ports {
             if self.kept_port(port).is_none() {
                 continue;
             }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::Kube;
 use crate::exec::{self, Cmd, Output};
 use crate::facts::{JobOutcome, JobSource};
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use crate::wait;
 const RESTORE_FILE: &str = "pra/50-job-restore.yaml";
 const AS_IT_STANDS: (&str, &str) = ("PRA_RESTORE_POINT", "latest");
 
-impl Site {
+impl Kube {
     /// Runs a job under this name; a finished one of that name is replaced.
     pub fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>> {
         let create = match source {
@@ -46,7 +46,7 @@ impl Site {
     }
 
     /// The restore job as its file declares it.
-    pub(super) fn restore_manifest(&self) -> Result<Value> {
+    pub fn restore_manifest(&self) -> Result<Value> {
         let file = self.path(RESTORE_FILE);
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("reading {}", file.display()))?;
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     fn job() -> Value {
-        serde_norway::from_str(include_str!("../../../../pra/50-job-restore.yaml")).unwrap()
+        serde_norway::from_str(include_str!("../../../pra/50-job-restore.yaml")).unwrap()
     }
 
     #[test]

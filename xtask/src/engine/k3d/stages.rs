@@ -1,0 +1,117 @@
+//! The stages of the setup: side by side where nothing forces an order.
+
+use anyhow::{Context as _, Result};
+
+use super::site::Site;
+use crate::tools::k3d::Cluster;
+use crate::wait;
+
+impl Site {
+    /// All stages; side by side where nothing forces an order.
+    pub fn up(&self) -> Result<()> {
+        self.ctx.tools.ensure_all()?;
+        if self.ctx.exec.dry_run() {
+            // A script has one order.
+            let cluster = self.ensure_cluster()?;
+            self.images.ensure()?;
+            self.ensure_imported()?;
+            self.kube.ensure_deployed()?;
+            // One that does not exist yet is created with its ports.
+            return cluster.map_or(Ok(()), |cluster| self.ensure_forwarded(&cluster));
+        }
+        match self.cluster()? {
+            None => self.create_all(),
+            Some(found) => self.complete_all(found),
+        }
+    }
+
+    /// Neither the image nor Ansible's packages need the cluster.
+    fn create_all(&self) -> Result<()> {
+        let cluster = std::thread::scope(|scope| {
+            let image = scope.spawn(|| self.images.ensure());
+            let venv = scope.spawn(|| self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui));
+            let cluster = self.ensure_from(None)?;
+            wait::join(image)?;
+            self.ensure_imported()?;
+            wait::join(venv)?;
+            cluster.context("the cluster is gone")
+        })?;
+        self.kube.deploy()?;
+        self.ensure_forwarded(&cluster)
+    }
+
+    /// Looks at everything; does what is missing.
+    fn complete_all(&self, found: Cluster) -> Result<()> {
+        let cluster = self
+            .ensure_from(Some(found))?
+            .context("the cluster is gone")?;
+        let (image, held, running, deployed) = std::thread::scope(|scope| {
+            let held = scope.spawn(|| self.images.held_by(&cluster.nodes()));
+            let running = scope.spawn(|| self.kube.look());
+            let deployed = scope.spawn(|| self.kube.is_deployed());
+            let image = self.images.ensure()?.context("the image is not built")?;
+            anyhow::Ok((
+                image,
+                wait::join(held)?,
+                wait::join(running)?,
+                wait::join(deployed)?,
+            ))
+        })?;
+        let held = self.images.import_where_lacking(&image, held)?;
+        let moved = self.kube.bring_together(&running)?;
+        self.kube
+            .roll_out_where_stale(&running, |id| held.is_known(id))?;
+        if deployed && moved.is_none() {
+            self.kube.remark_deployed();
+        } else {
+            self.kube.deploy()?;
+            self.kube
+                .roll_out_where_stale(&self.kube.look()?, |id| held.is_known(id))?;
+        }
+        if let Some(moved) = moved {
+            self.kube.make_good(moved)?;
+        }
+        self.ensure_forwarded(&cluster)
+    }
+
+    /// Imports the image where a node lacks exactly it.
+    pub fn ensure_imported(&self) -> Result<()> {
+        if self.ctx.exec.dry_run() {
+            return self.images.show_import();
+        }
+        let here = self.images.built()?;
+        let cluster = self.cluster()?.context("the cluster is gone")?;
+        let held = self.images.held_by(&cluster.nodes())?;
+        self.images.import_where_lacking(&here, held).map(drop)
+    }
+
+    /// Replaces pods that run another image of the same tag, or that began
+    /// before their settings changed.
+    pub fn ensure_rolled_out(&self) -> Result<()> {
+        if self.ctx.exec.dry_run() {
+            return Ok(());
+        }
+        let cluster = self.cluster()?.context("the cluster is gone")?;
+        let held = self.images.held_by(&cluster.nodes())?;
+        let running = self.kube.look()?;
+        self.kube
+            .roll_out_where_stale(&running, |id| held.is_known(id))
+    }
+
+    /// What is declared and not in force, in words.
+    pub fn pending(&self) -> Result<Vec<String>> {
+        let (deployed, running, image) = std::thread::scope(|scope| {
+            let deployed = scope.spawn(|| self.kube.is_deployed());
+            let running = scope.spawn(|| self.kube.look());
+            let image = self.images.is_current();
+            (wait::join(deployed), wait::join(running), image)
+        });
+        let said = [
+            (!deployed?, "the manifests"),
+            (running?.outdated, "the settings of the replicas"),
+            (!image?, "the application's code"),
+        ];
+        let pending = said.into_iter().filter(|(pending, _)| *pending);
+        Ok(pending.map(|(_, what)| what.to_owned()).collect())
+    }
+}

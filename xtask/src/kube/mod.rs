@@ -1,0 +1,93 @@
+//! What a lab needs of any Kubernetes cluster, whoever made it: kubectl aimed at
+//! its namespace, its objects deployed, its jobs run, its state read. Knows
+//! nothing of k3d and Docker.
+
+mod deploy;
+mod forward;
+mod helper;
+mod jobs;
+mod state;
+mod together;
+mod versions;
+mod workload;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::exec::{self, Cmd, Output};
+use crate::tools::kubectl::Kubectl;
+use crate::tools::toolbox::Tool;
+
+/// What a workshop has in a cluster.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    pub namespace: &'static str,
+    pub playbook: &'static str,
+    pub manifests: &'static str,
+    /// The deployment that runs the image.
+    pub deployment: &'static str,
+    pub ports: Vec<Port>,
+}
+
+/// A port of this machine that leads to a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Port {
+    /// 0: any free one.
+    pub host: u16,
+    pub node: u16,
+    pub service: &'static str,
+}
+
+/// A workshop in a cluster that kubectl reaches.
+#[derive(Clone)]
+pub struct Kube {
+    pub ctx: Context,
+    /// What the cluster is called in files of ours.
+    pub cluster: &'static str,
+    /// The same in the kubeconfig.
+    pub context: String,
+    pub workload: Workload,
+    /// Where a folder is applied in the place of the manifests, while it is there.
+    pub substitute: Option<PathBuf>,
+}
+
+impl Kube {
+    /// A path of the checkout.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.ctx.lab.root.join(name)
+    }
+
+    /// The folder of the manifests, or what stands for it.
+    pub fn manifests(&self) -> PathBuf {
+        let own = self.path(self.workload.manifests);
+        self.stands_for_the_manifests().unwrap_or(own)
+    }
+
+    /// The same for kubectl, which follows a link where a slash is behind it.
+    pub fn manifests_argument(&self) -> String {
+        format!("{}/", self.manifests().display())
+    }
+
+    /// What is applied in the place of the manifests, where anything is.
+    pub fn stands_for_the_manifests(&self) -> Option<PathBuf> {
+        self.substitute.clone().filter(|other| other.is_dir())
+    }
+
+    pub fn kubectl(&self) -> Result<Kubectl> {
+        Ok(Kubectl {
+            program: self.ctx.tools.program(Tool::Kubectl)?,
+            context: self.context.clone(),
+            namespace: self.workload.namespace.to_owned(),
+        })
+    }
+
+    /// Runs a short change and returns what it said; `None` in a dry run.
+    pub fn change(&self, cmd: &Cmd) -> Result<Option<Output>> {
+        if !self.ctx.exec.change(&cmd.to_string()) {
+            return Ok(None);
+        }
+        exec::output(cmd).map(Some)
+    }
+}

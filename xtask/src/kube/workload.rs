@@ -1,0 +1,101 @@
+//! What commands and scenarios ask of the lab's objects.
+
+use anyhow::Result;
+use terms::Death;
+
+use super::Kube;
+use crate::exec::{Cmd, Output, Piped};
+use crate::facts::{Facts, Speaker};
+use crate::failure::Failure;
+use crate::names::{CRON_JOB, DEPLOYMENT, RESTORE_JOB};
+use crate::tools::kubectl;
+use crate::wait;
+
+impl Kube {
+    pub fn apply(&self) -> Result<()> {
+        self.ask(kubectl::apply(&self.manifests_argument()))
+    }
+
+    pub fn scale(&self, replicas: u32) -> Result<()> {
+        self.ask(kubectl::scale(DEPLOYMENT, replicas))
+    }
+
+    pub fn suspend_backups(&self, suspend: bool) -> Result<()> {
+        self.ask(kubectl::suspend(CRON_JOB, suspend))
+    }
+
+    pub fn delete_jobs(&self) -> Result<()> {
+        self.ask(kubectl::delete_all_jobs())
+    }
+
+    /// A claim in use is not deleted but hangs as Terminating.
+    pub fn delete_claim(&self, claim: &str, facts: &Facts) -> Result<()> {
+        let pod = facts.pods.first();
+        if let Some(pod) = pod.filter(|_| !self.ctx.exec.dry_run()) {
+            return Err(
+                Failure::usage(format!("{claim} is in use by the pod {}", pod.name))
+                    .next("scale the deployment to 0 first")
+                    .into(),
+            );
+        }
+        self.ask(kubectl::delete_claim(claim))
+    }
+
+    pub fn kill(&self, pod: &str, death: Death) -> Result<()> {
+        self.ask(kubectl::delete_pod(pod, death == Death::Hard))
+    }
+
+    /// `python -m pra ARGS` in a replica; `None` where none runs.
+    pub fn pra_in_replica(&self, args: &[&str]) -> Result<Option<Output>> {
+        let cmd = self.kubectl()?.cmd(kubectl::exec(&replica(), &pra(args)));
+        let output = self.ctx.exec.probe(&cmd.limit(wait::JOB_LOG))?;
+        let ran = kubectl::command_ran(output.status.success(), &output.stderr);
+        Ok(ran.then_some(output))
+    }
+
+    /// `python -m pra ARGS` with a file, in a replica or, where none runs, in a pod
+    /// for that alone.
+    pub fn stream(&self, args: &[&str], file: &Piped, replicas: bool) -> Result<Option<Output>> {
+        let run = |target: &str| {
+            let words = match file {
+                Piped::From(_) => kubectl::exec_with_input(target, &pra(args)),
+                Piped::Into(_) => kubectl::exec(target, &pra(args)),
+            };
+            let cmd = self.kubectl()?.cmd(words).file(file.clone());
+            self.ctx.exec.stream(&cmd.limit(wait::COPY))
+        };
+        match replicas {
+            true => run(&replica()),
+            false => self.with_helper(run),
+        }
+    }
+
+    pub fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
+        let app = match of {
+            Speaker::App => DEPLOYMENT,
+            Speaker::Backup => CRON_JOB,
+            Speaker::Restore => RESTORE_JOB,
+        };
+        let words = kubectl::logs_of_all(app, lines, follow);
+        Ok(self.kubectl()?.cmd(words))
+    }
+
+    pub fn python(&self, script: &str) -> Result<Option<String>> {
+        let args = kubectl::exec(&replica(), &["python", "-c", script]);
+        let cmd = self.kubectl()?.cmd(args).limit(wait::DELETION);
+        self.ctx.exec.change_reading(&cmd.to_string(), &cmd)
+    }
+
+    fn ask<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
+        let cmd = self.kubectl()?.cmd(args).limit(wait::DELETION);
+        self.ctx.exec.run(&cmd)
+    }
+}
+
+fn replica() -> String {
+    format!("deployment/{DEPLOYMENT}")
+}
+
+fn pra<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [&["python", "-m", "pra"], args].concat()
+}
