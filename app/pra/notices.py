@@ -80,7 +80,7 @@ def of_journal(trouble: str, needs_restore: bool) -> Notice:
     if needs_restore:
         next_step = "python -m pra restore latest --plan says what would come back"
     else:
-        next_step = "python -m pra backup makes a point that does not depend on it"
+        next_step = "python -m pra backup makes a point without it, or says which ways lead on"
     return Notice(f"the journal is damaged or lacks its end: {trouble}", next_step)
 
 

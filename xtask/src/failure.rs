@@ -92,9 +92,13 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// The kind of the outermost [`Failure`]; an error that nobody classified came
-/// from something we called.
+/// from something we called. What an interrupt cut off failed of nothing else,
+/// whatever was being done.
 pub fn kind(error: &anyhow::Error) -> Kind {
-    find(error).map_or(Kind::Tool, |failure| failure.kind)
+    let cause = error.root_cause().downcast_ref::<Failure>();
+    let interrupt = cause.filter(|failure| failure.kind == Kind::Interrupted);
+    let failure = interrupt.or_else(|| find(error));
+    failure.map_or(Kind::Tool, |failure| failure.kind)
 }
 
 /// The next command, as the outermost [`Failure`] knows it.
@@ -144,6 +148,13 @@ mod tests {
         assert_eq!(kind(&error), Kind::Preflight);
         assert_eq!(next(&error), Some("check the proxy"));
         assert_eq!(format!("{error:#}"), "no network: pip failed");
+    }
+
+    #[test]
+    fn an_interrupt_is_one_whatever_it_cut_off() {
+        let inner = anyhow::Error::from(Failure::interrupted()).context("waiting");
+        let error = inner.context(Failure::timeout("the supervisor does not end"));
+        assert_eq!(kind(&error), Kind::Interrupted);
     }
 
     #[test]

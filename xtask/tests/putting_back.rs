@@ -98,6 +98,10 @@ fn a_destroyed_lab_is_built_around_its_copy_when_somebody_presses_ctrl_c() {
     // What was acknowledged before the export: sixty at least.
     assert!(found.len() > 60, "{} rows: {text}", found.len());
     lab.json(&["add", "after"]);
+
+    // Also in the middle of the destruction itself.
+    let text = interrupted(&lab, "cluster-loss", "stopping the supervisor");
+    assert!(present(&lab).contains("after"), "{text}");
 }
 
 #[test]
