@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::Deserialize;
-use terms::ScenarioName;
+use terms::{EngineName, ScenarioName};
 use toml::Spanned;
 
 use crate::failure::Failure;
@@ -24,6 +24,17 @@ pub enum EngineChoice {
     Local,
     /// A Kubernetes cluster in Docker
     K3d,
+}
+
+impl EngineChoice {
+    /// The engine that this is, where it says one.
+    pub fn named(self) -> Option<EngineName> {
+        match self {
+            Self::Local => Some(EngineName::Local),
+            Self::K3d => Some(EngineName::K3d),
+            Self::Auto => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -48,17 +48,9 @@ pub fn remove(lab: &Lab, engine: EngineName) -> Result<Vec<EngineName>> {
 /// The option that a command needs to mean the engine that was asked for: none where
 /// it is meant without, since lab.toml declares it or it was chosen last.
 pub fn option(lab: &Lab, declared: EngineChoice, asked: Option<EngineChoice>) -> Option<String> {
-    let asked = match asked? {
-        EngineChoice::Local => EngineName::Local,
-        EngineChoice::K3d => EngineName::K3d,
-        EngineChoice::Auto => return None,
-    };
-    let meant = match declared {
-        EngineChoice::Local => Some(EngineName::Local),
-        EngineChoice::K3d => Some(EngineName::K3d),
-        // Where there is no lab yet, it depends on Docker.
-        EngineChoice::Auto => engines(lab).pop(),
-    };
+    let asked = asked?.named()?;
+    // Where there is no lab yet, it depends on Docker.
+    let meant = declared.named().or_else(|| engines(lab).pop());
     (meant != Some(asked)).then(|| format!("--engine {asked}"))
 }
 

@@ -78,3 +78,14 @@ fn the_engine_that_was_chosen_last_is_the_one_that_is_meant() {
     let engines = fs::read_to_string(state.join("engine")).unwrap();
     assert_eq!(engines, "local\n");
 }
+
+#[test]
+fn an_import_is_refused_on_an_engine_that_has_no_image() {
+    let world = FakeWorld::new("no-image");
+    let output = world.lab.xtask(&["--engine", "local", "import"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let text = said(&output);
+    assert!(text.contains("not possible on local: "), "{text}");
+    let asked = world.calls("k3d ");
+    assert_eq!(asked, 0, "k3d was asked");
+}

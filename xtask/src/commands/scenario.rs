@@ -20,7 +20,7 @@ pub fn list(ctx: &Context) -> Result<()> {
         let all = scenario::ALL.iter().map(|one| {
             json!({"number": one.number, "name": one.name, "title": one.title,
                    "breaks": one.breaks, "holds": one.holds, "takes": one.takes,
-                   "not_on": one.not_on.iter().copied().collect::<BTreeMap<_, _>>()})
+                   "not_on": one.not_on().collect::<BTreeMap<_, _>>()})
         });
         return ctx.ui.document(&all.collect::<Vec<_>>());
     }
@@ -30,7 +30,7 @@ pub fn list(ctx: &Context) -> Result<()> {
         ctx.ui.say(&format!("   breaks: {}", one.breaks));
         ctx.ui.say(&format!("   must hold: {}", one.holds));
         ctx.ui.say(&format!("   takes: {}", one.takes));
-        for (engine, reason) in one.not_on {
+        for (engine, reason) in one.not_on() {
             ctx.ui
                 .say(&format!("   not possible on {engine}: {reason}"));
         }

@@ -4,7 +4,10 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cli::{Command, LabChoice};
+use crate::config::EngineChoice;
 use crate::context::Context;
+use crate::engine::capability::{self, Capability};
+use crate::engine::choice;
 use crate::engine::k3d::docker;
 use crate::engine::k3d::site::{Blueprint, Site};
 
@@ -21,6 +24,9 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     {
         return site.kube.keep(service, *port);
     }
+    if matches!(command, Command::Import) {
+        insist_on_import(ctx)?;
+    }
     let word = word(command);
     let _lock = ctx.lock(word)?;
     docker::insist(ctx)?;
@@ -31,6 +37,20 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
         return ctx.ui.document(&json!({"status": "done", "stage": word}));
     }
     Ok(())
+}
+
+/// Refuses an engine that was asked for by name and has no image: the stages act
+/// on the cluster.
+fn insist_on_import(ctx: &Context) -> Result<()> {
+    let Some(engine) = ctx.options.engine.and_then(EngineChoice::named) else {
+        return Ok(());
+    };
+    let lacks = choice::lacks(engine);
+    if capability::hindrance(&[Capability::Import], lacks).is_none() {
+        return Ok(());
+    }
+    let refused = capability::lacking(engine, Capability::Import, lacks);
+    Err(refused.next("cargo xtask setup").into())
 }
 
 fn word(command: &Command) -> &'static str {

@@ -35,7 +35,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let copy = give_up_copy(ctx, engine.name())?;
     let step = ctx.ui.step("teardown");
-    engine.down()?;
+    engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
         mark::forget(&ctx.lab, engine.name())?;
     }

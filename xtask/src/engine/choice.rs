@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use super::Engine;
-use super::k3d::{K3dEngine, docker};
-use super::local::LocalEngine;
+use super::capability::Lack;
+use super::k3d::{self, K3dEngine, docker};
+use super::local::{self, LocalEngine};
 use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::remembered;
@@ -23,6 +24,14 @@ pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
             None => find_out(ctx),
         },
     })
+}
+
+/// What an engine lacks, also one that no lab is on.
+pub fn lacks(engine: EngineName) -> &'static [Lack] {
+    match engine {
+        EngineName::Local => local::LACKS,
+        EngineName::K3d => k3d::LACKS,
+    }
 }
 
 fn find_out(ctx: &Context) -> Box<dyn Engine> {

@@ -25,9 +25,22 @@ use crate::wait::{self, Wait};
 use terms::{Death, EngineName};
 
 use super::Engine;
+use super::capability::{Capability, Lack, Teardown};
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: &str = "the supervisor is of another build of the program";
+
+/// What processes of this machine cannot stand for.
+pub const LACKS: &[Lack] = &[
+    Lack {
+        what: Capability::Nodes,
+        why: "its replicas are processes of this machine, so there is no node that could stop",
+    },
+    Lack {
+        what: Capability::Import,
+        why: "its replicas run the application from the checkout, so there is no image",
+    },
+];
 
 pub struct LocalEngine {
     lab: Lab,
@@ -203,6 +216,10 @@ impl Engine for LocalEngine {
         Vec::new()
     }
 
+    fn lacks(&self) -> &'static [Lack] {
+        LACKS
+    }
+
     fn milder(&self) -> &'static [Milder] {
         milder::ALL
     }
@@ -235,15 +252,8 @@ impl Engine for LocalEngine {
         self.wait_until_ready()
     }
 
-    fn down(&self) -> Result<()> {
-        // Before anything ends: it would be another lab's.
-        volumes::insist_on_own_folder(&self.lab, &self.lab.volumes())?;
-        self.stop()?;
-        self.remove(&self.lab.volumes())?;
-        for leftover in local::files(&self.lab) {
-            self.remove(&leftover)?;
-        }
-        Ok(())
+    fn teardown(&self) -> Result<&dyn Teardown> {
+        Ok(self)
     }
 
     fn apply(&self) -> Result<()> {
@@ -338,16 +348,6 @@ impl Engine for LocalEngine {
         self.exec.change_reading(&shell, &cmd)
     }
 
-    fn stop_node(&self) -> Result<String> {
-        Err(Failure::usage("the local engine has no nodes")
-            .next("cargo xtask --engine k3d setup, where Docker answers")
-            .into())
-    }
-
-    fn start_nodes(&self) -> Result<()> {
-        Ok(())
-    }
-
     fn insist_on_ownership(&self) -> Result<()> {
         // Its processes and volumes are those of this folder.
         Ok(())
@@ -361,6 +361,19 @@ impl Engine for LocalEngine {
                 hard: death == Death::Hard,
             };
             self.request(ask, wait::SUPERVISOR_ANSWERS)?;
+        }
+        Ok(())
+    }
+}
+
+impl Teardown for LocalEngine {
+    fn down(&self) -> Result<()> {
+        // Before anything ends: it would be another lab's.
+        volumes::insist_on_own_folder(&self.lab, &self.lab.volumes())?;
+        self.stop()?;
+        self.remove(&self.lab.volumes())?;
+        for leftover in local::files(&self.lab) {
+            self.remove(&leftover)?;
         }
         Ok(())
     }

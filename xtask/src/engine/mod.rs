@@ -1,6 +1,7 @@
 //! What a lab can be asked, whatever it runs on. Commands and scenarios are
 //! written once, against [`Engine`].
 
+pub mod capability;
 pub mod choice;
 pub mod k3d;
 pub mod local;
@@ -15,6 +16,7 @@ use crate::check::Check;
 use crate::exec::{Cmd, Output, Piped};
 use crate::facts::{Facts, JobOutcome, JobSource, Milder, Speaker};
 use crate::failure::Failure;
+use capability::{Capability, Lack, Nodes, Teardown};
 
 /// There is no log of what was asked for.
 fn nobody_spoke() -> anyhow::Error {
@@ -31,6 +33,9 @@ pub trait Engine: Sync {
 
     /// What it needs of this machine, beyond what every engine does.
     fn checks(&self) -> Vec<Check>;
+
+    /// What it cannot do that others can.
+    fn lacks(&self) -> &'static [Lack];
 
     /// What keeps its figures from being a cluster's.
     fn milder(&self) -> &'static [Milder] {
@@ -53,9 +58,6 @@ pub trait Engine: Sync {
     /// claims, application, schedule. Says what was already done. Returns when
     /// every replica is ready.
     fn up(&self) -> Result<()>;
-
-    /// Removes the lab and everything that belongs to it, and nothing else.
-    fn down(&self) -> Result<()>;
 
     /// `kubectl apply -f k8s/`: claims exist and the declared replicas are
     /// asked for again. Does not wait for them, and does not resume backups.
@@ -101,15 +103,23 @@ pub trait Engine: Sync {
     /// printed; `None` in a dry run.
     fn python(&self, script: &str) -> Result<Option<String>>;
 
-    /// Ends the node that holds the volumes, without warning; says which.
+    /// Its nodes.
     ///
     /// # Errors
-    /// The engine has no nodes.
-    fn stop_node(&self) -> Result<String>;
+    /// It has none that could be stopped.
+    fn nodes(&self) -> Result<&dyn Nodes> {
+        let refused = capability::lacking(self.name(), Capability::Nodes, self.lacks());
+        Err(refused.next("cargo xtask scenario --list").into())
+    }
 
-    /// Starts every node that is stopped; returns when all are ready. None is
-    /// where an engine has no nodes, or the lab is gone.
-    fn start_nodes(&self) -> Result<()>;
+    /// What removes it.
+    ///
+    /// # Errors
+    /// It is not for a program to remove.
+    fn teardown(&self) -> Result<&dyn Teardown> {
+        let refused = capability::lacking(self.name(), Capability::Teardown, self.lacks());
+        Err(refused.next("cargo xtask scenario --list").into())
+    }
 
     /// Forgets what was about to happen to a lab that is up and did not. The caller
     /// has the lab's lock.

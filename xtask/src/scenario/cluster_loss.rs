@@ -55,7 +55,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Whole, since what is pasted may change its folder on the way.
     let file = std::path::absolute("copy.tar").context("reading the current folder")?;
     copy::export(ctx, engine, &Target::new_file(&file))?;
-    engine.down()?;
+    engine.teardown()?.down()?;
     let adopt = format!("cargo xtask adopt {}", quote(&file.to_string_lossy()));
     ctx.exec.change(&adopt);
     Ok(())
@@ -91,7 +91,7 @@ fn recover(
     unfinished: Mark,
     file: &Path,
 ) -> Result<(Outage, Restored)> {
-    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.down())?;
+    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.teardown()?.down())?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     let provisioned = course.act(REBUILD, copy::up_closed)?.ended;

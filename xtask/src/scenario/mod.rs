@@ -23,7 +23,8 @@ pub mod volume_loss;
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::capability::{self, Capability};
+use crate::engine::{Engine, choice};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
 use repair::Repair;
@@ -39,8 +40,8 @@ pub struct Scenario {
     pub breaks: &'static str,
     pub holds: &'static str,
     pub takes: &'static str,
-    /// Engines on which it cannot be had, and why.
-    pub not_on: &'static [(EngineName, &'static str)],
+    /// What it needs of an engine, which not every one has.
+    pub needs: &'static [Capability],
     /// Nobody has a part in the recovery: it begins and ends without one.
     pub by_itself: bool,
     /// What it takes from a lab for good, also where it passes: asked about first.
@@ -60,7 +61,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "one replica is killed without warning, then one is asked to stop",
         holds: "the service answers all along; no acknowledged row is missing",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: true,
         takes_for_good: None,
         play: pod_crash::play,
@@ -74,7 +75,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "the volume pra-data is deleted with the database on it",
         holds: "the latest verified point comes back within the objectives of lab.toml",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: volume_loss::play,
@@ -88,7 +89,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "every page of the database file, while the application runs",
         holds: "the damage is noticed, and the latest moment comes back within the objectives",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: database_corrupt::play,
@@ -102,7 +103,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "all rows are deleted through the application's own connection; writing goes on",
         holds: "the moment just before it comes back, and what was written since is kept",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: bad_delete::play,
@@ -116,7 +117,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "a byte in each of the two newest points, then the volume pra-data",
         holds: "the last good point is found and comes back within the objectives",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: backup_poisoned::play,
@@ -130,7 +131,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "the volume pra-backup is deleted, with all points and the journal",
         holds: "no row is lost, and protection is rebuilt on a new volume",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: backup_volume_loss::play,
@@ -145,7 +146,7 @@ pub const ALL: &[Scenario] = &[
         holds: "writes without room are refused and say so, reading goes on, nothing is lost; all \
                 goes on by itself once there is room",
         takes: "about 15 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: disk_full::play,
@@ -159,7 +160,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "the volume pra-data, and the job that restores it",
         holds: "the second restore brings everything back; the first left nothing half-way",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: restore_killed::play,
@@ -173,10 +174,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "the container of that node is killed, and started again once users notice",
         holds: "the service comes back with the node; no acknowledged row is missing",
         takes: "about 25 s",
-        not_on: &[(
-            EngineName::Local,
-            "its replicas are processes of this machine, so there is no node that could stop",
-        )],
+        needs: &[Capability::Url, Capability::Nodes],
         by_itself: false,
         takes_for_good: None,
         play: node_loss::play,
@@ -191,7 +189,7 @@ pub const ALL: &[Scenario] = &[
         holds: "what was acknowledged before the export began is back on a new lab, unchanged; \
                 what came after is lost, and counted",
         takes: "about 10 s on the local engine, a minute and a half on k3d",
-        not_on: &[],
+        needs: &[Capability::Url, Capability::Teardown],
         by_itself: false,
         takes_for_good: Some(
             "every restore point and the journal; what is written behind the copy",
@@ -207,7 +205,7 @@ pub const ALL: &[Scenario] = &[
         breaks: "all rows, by who removes the write guards first; without that it is refused",
         holds: "the next write finds out and is refused; the latest moment comes back",
         takes: "about 10 s",
-        not_on: &[],
+        needs: &[Capability::Url],
         by_itself: false,
         takes_for_good: None,
         play: foreign_delete::play,
@@ -222,15 +220,23 @@ impl Scenario {
         format!("Scenario {} on {engine}, {}", self.number, self.title)
     }
 
+    /// The engines on which this disaster cannot be had, and why.
+    pub fn not_on(&self) -> impl Iterator<Item = (EngineName, &'static str)> {
+        let engines = EngineName::ALL.iter().copied();
+        engines.filter_map(|engine| Some((engine, self.hindrance(engine)?)))
+    }
+
     /// Refuses an engine on which this disaster cannot be had.
     pub fn insist_on(&self, engine: EngineName) -> Result<()> {
-        let Some((_, reason)) = self.not_on.iter().find(|(name, _)| *name == engine) else {
+        let Some(why) = self.hindrance(engine) else {
             return Ok(());
         };
-        let said = format!("{} is not possible on {engine}: {reason}", self.name);
-        Err(Failure::usage(said)
-            .next("cargo xtask scenario --list")
-            .into())
+        let refused = capability::refusal(self.name.word(), engine, why);
+        Err(refused.next("cargo xtask scenario --list").into())
+    }
+
+    fn hindrance(&self, engine: EngineName) -> Option<&'static str> {
+        capability::hindrance(self.needs, choice::lacks(engine))
     }
 
     /// Refuses a person's time where no person has a part.

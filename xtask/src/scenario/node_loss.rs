@@ -56,8 +56,8 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 /// The same changes as [`play`] makes, shown only.
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
-    engine.stop_node()?;
-    engine.start_nodes()?;
+    engine.nodes()?.stop()?;
+    engine.nodes()?.start()?;
     outage::protect(ctx, engine)
 }
 
@@ -66,10 +66,12 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
         Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
     let point = app::points(engine)?.latest;
     let point = point.context("the backup that was just made is not listed")?;
-    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.stop_node())?;
+    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.nodes()?.stop())?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
-    let returned = course.act(RETURN, |_, engine| engine.start_nodes())?.ended;
+    let returned = course
+        .act(RETURN, |_, engine| engine.nodes()?.start())?
+        .ended;
     course.served_again(returned)?;
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     unfinished.done()?;

@@ -17,7 +17,7 @@ use crate::scenario::repair::Left;
 /// Starts a node that was left stopped: with it, the cluster itself may be away.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     match mark::pending(&ctx.lab, engine.name())? {
-        Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.start_nodes(),
+        Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.nodes()?.start(),
         _ => Ok(()),
     }
 }

@@ -21,6 +21,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result};
 
+use super::capability::{Lack, Nodes, Teardown};
 use super::{Engine, serving};
 use crate::check::Check;
 use crate::context::Context;
@@ -31,6 +32,9 @@ use crate::wait;
 use ownership::Owner;
 use site::{Blueprint, Site};
 use terms::{Death, EngineName};
+
+/// A cluster in Docker can all that a scenario needs.
+pub const LACKS: &[Lack] = &[];
 
 pub struct K3dEngine {
     site: Site,
@@ -94,6 +98,10 @@ impl Engine for K3dEngine {
         EngineName::K3d
     }
 
+    fn lacks(&self) -> &'static [Lack] {
+        LACKS
+    }
+
     fn checks(&self) -> Vec<Check> {
         checks::all(&self.site.ctx)
     }
@@ -153,10 +161,6 @@ impl Engine for K3dEngine {
         Ok(())
     }
 
-    fn down(&self) -> Result<()> {
-        self.site.remove()
-    }
-
     fn apply(&self) -> Result<()> {
         self.owned()?.kube.apply()
     }
@@ -211,20 +215,12 @@ impl Engine for K3dEngine {
         self.owned()?.kube.python(script)
     }
 
-    fn stop_node(&self) -> Result<String> {
-        self.owned()?.stop_node_of(&self.facts()?)
+    fn nodes(&self) -> Result<&dyn Nodes> {
+        Ok(self)
     }
 
-    fn start_nodes(&self) -> Result<()> {
-        if !self.site.ctx.exec.dry_run() && self.site.cluster()?.is_none() {
-            // Nor is there any to own.
-            return Ok(());
-        }
-        // One that is stopped may keep the cluster from saying whose it is.
-        if self.site.ctx.exec.dry_run() || self.site.owner()? != Owner::Unknown {
-            self.owned()?;
-        }
-        self.site.start_nodes()
+    fn teardown(&self) -> Result<&dyn Teardown> {
+        Ok(self)
     }
 
     fn settle(&self) -> Result<()> {
@@ -237,5 +233,29 @@ impl Engine for K3dEngine {
 
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
         self.owned()?.kube.kill(pod, death)
+    }
+}
+
+impl Nodes for K3dEngine {
+    fn stop(&self) -> Result<String> {
+        self.owned()?.stop_node_of(&self.facts()?)
+    }
+
+    fn start(&self) -> Result<()> {
+        if !self.site.ctx.exec.dry_run() && self.site.cluster()?.is_none() {
+            // Nor is there any to own.
+            return Ok(());
+        }
+        // One that is stopped may keep the cluster from saying whose it is.
+        if self.site.ctx.exec.dry_run() || self.site.owner()? != Owner::Unknown {
+            self.owned()?;
+        }
+        self.site.start_nodes()
+    }
+}
+
+impl Teardown for K3dEngine {
+    fn down(&self) -> Result<()> {
+        self.site.remove()
     }
 }

@@ -1,0 +1,93 @@
+//! What some engines can do and others cannot. An engine says what it lacks, a
+//! scenario says what it needs.
+
+use anyhow::Result;
+use terms::EngineName;
+
+use crate::failure::Failure;
+
+/// Something that not every place where a lab can run offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// It finds out by itself where users reach the application.
+    Url,
+    /// Its nodes can be stopped and started: [`Nodes`].
+    Nodes,
+    /// It brings an image that was built on this machine to where the pods run.
+    Import,
+    /// It can be removed with all that is in it, and made anew: [`Teardown`].
+    Teardown,
+}
+
+/// A capability that an engine is without, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Lack {
+    pub what: Capability,
+    pub why: &'static str,
+}
+
+/// The nodes that a lab runs on.
+pub trait Nodes {
+    /// Ends the node that holds the volumes, without warning; says which.
+    fn stop(&self) -> Result<String>;
+
+    /// Starts every node that is stopped; returns when all are ready. None is
+    /// where the lab is gone.
+    fn start(&self) -> Result<()>;
+}
+
+/// The end of a lab.
+pub trait Teardown {
+    /// Removes the lab and everything that belongs to it, and nothing else.
+    fn down(&self) -> Result<()>;
+}
+
+/// Why something that needs these cannot be had, with these lacks.
+pub fn hindrance(needs: &[Capability], lacks: &'static [Lack]) -> Option<&'static str> {
+    let found = lacks.iter().find(|lack| needs.contains(&lack.what));
+    found.map(|lack| lack.why)
+}
+
+/// What an engine says that is asked for what it lacks.
+pub fn refusal(who: &str, engine: EngineName, why: &str) -> Failure {
+    Failure::usage(format!("{who} is not possible on {engine}: {why}"))
+}
+
+/// The same where a capability itself is asked for.
+pub fn lacking(engine: EngineName, what: Capability, lacks: &'static [Lack]) -> Failure {
+    let who = match what {
+        Capability::Url => "finding the application's URL",
+        Capability::Nodes => "stopping and starting nodes",
+        Capability::Import => "importing the image",
+        Capability::Teardown => "removing the lab",
+    };
+    let why = hindrance(&[what], lacks).unwrap_or("it has no means for it");
+    refusal(who, engine, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LACKS: &[Lack] = &[Lack {
+        what: Capability::Teardown,
+        why: "it is somebody else's",
+    }];
+
+    #[test]
+    fn only_what_is_needed_hinders() {
+        let both = [Capability::Url, Capability::Nodes];
+        assert_eq!(hindrance(&both, LACKS), None);
+        let all = [Capability::Url, Capability::Teardown];
+        assert_eq!(hindrance(&all, LACKS), Some("it is somebody else's"));
+    }
+
+    #[test]
+    fn an_engine_says_what_it_lacks_and_why() {
+        let said = lacking(EngineName::K3d, Capability::Teardown, LACKS).message;
+        assert_eq!(
+            said,
+            "removing the lab is not possible on k3d: it is somebody else's"
+        );
+    }
+}
