@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod copy;
 mod cron;
+mod database;
 mod engine;
 mod exec;
 mod facts;

@@ -36,7 +36,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     // The application in it.
     &["app"],
-    &["copy", "protected", "provenance"],
+    &["copy", "database", "protected", "provenance"],
     &["scenario"],
     &["commands"],
     &["main"],

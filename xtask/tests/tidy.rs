@@ -133,6 +133,38 @@ fn docker_is_asked_by_the_k3d_engine_alone() {
     assert!(asked > 3, "only {asked} files ask Docker");
 }
 
+/// Another database keeps its rows elsewhere: what is done to them has its home in
+/// `database/`.
+#[test]
+fn a_scenario_knows_no_sql_and_no_file_of_the_database() {
+    let known = [
+        ".python(",
+        "sqlite3.connect",
+        "FROM events",
+        "INTO events",
+        "PRA_DATA_DIR",
+        "PRA_BACKUP_DIR",
+        "app.db",
+    ];
+    let mut seen = BTreeSet::new();
+    for file in project_files() {
+        let in_scenario = file.starts_with("xtask/src/scenario");
+        if !in_scenario && !file.starts_with("xtask/src/database") {
+            continue;
+        }
+        let source = text(&file);
+        for word in known.into_iter().filter(|word| source.contains(word)) {
+            assert!(!in_scenario, "{} has {word}", file.display());
+            seen.insert(word);
+        }
+    }
+    assert_eq!(
+        seen.len(),
+        known.len(),
+        "a word that nothing has checks nothing"
+    );
+}
+
 /// What a loss of power must not leave half-written goes through
 /// `lab::write_file`. Locks are written where they are held; a benchmark's
 /// folder is gone after it.

@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use crate::app::{self, Restored};
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
@@ -13,18 +14,6 @@ use crate::scenario::run::Run;
 
 /// So many of the newest points are damaged.
 const POISONED: usize = 2;
-
-/// One byte in the middle of each: the size and the time stay as they are.
-const DAMAGE: &str = r#"import glob, os
-newest = sorted(glob.glob(os.environ["PRA_BACKUP_DIR"] + "/app-*.db"))[-2:]
-for path in newest:
-    with open(path, "r+b") as file:
-        file.seek(os.path.getsize(path) // 2)
-        byte = file.read(1)
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte[0] ^ 0xff]))
-        os.fsync(file.fileno())
-"#;
 
 const DISASTER: Disaster = Disaster {
     prepare,
@@ -62,7 +51,7 @@ fn prepare(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Another point of the schedule would be a third, good one.
     engine.suspend_backups(true)?;
-    engine.python(DAMAGE)?;
+    database::of(engine).damage_newest_points(POISONED)?;
     // While replicas run: looking is no part of the outage.
     if !ctx.exec.dry_run() {
         insist_on_damage(engine)?;

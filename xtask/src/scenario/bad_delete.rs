@@ -6,6 +6,7 @@ use terms::{PhaseName, PointStatus, Protection};
 
 use crate::app::{self, Point, Restored, Transaction};
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::{Engine, serving};
 use crate::mark::{Stage, Unfinished};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
@@ -23,26 +24,6 @@ use crate::wait;
 const ACKNOWLEDGED_BETWEEN: usize = 60;
 /// So many of the journal's largest transactions are looked through for the delete.
 const LARGEST: u32 = 50;
-
-/// Through the application's own way of writing, so that the journal sees it.
-const DELETE: &str = r#"from pra import settings
-from pra.database import Database
-Database(settings.load()).write("deleting", lambda conn: conn.execute("DELETE FROM events"))
-"#;
-
-/// Brings back what was written after the delete, from what the restore kept,
-/// under the ids and times that were acknowledged.
-const KEEP: &str = r#"import os, sqlite3
-from pra import settings
-from pra.database import Database
-safety = os.environ["PRA_BACKUP_DIR"] + "/SAFETY"
-with sqlite3.connect("file:" + safety + "?mode=ro&immutable=1", uri=True) as kept:
-    rows = kept.execute("SELECT id, ts, message FROM events").fetchall()
-def bring_back(conn):
-    for row in rows:
-        conn.execute("INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)", row)
-Database(settings.load()).write("bringing back what came after", bring_back)
-"#;
 
 const DISASTER: &str = "disaster: every row is deleted, and nobody notices";
 
@@ -69,16 +50,11 @@ pub const REPAIR: Repair = Repair {
         _ => target_again(engine, left.unfinished),
     },
     last: |engine, left| match kept_since(engine, left.unfinished)? {
-        Some(safety) => bring_back(engine, &safety),
+        Some(safety) => database::of(engine).bring_back(&safety),
         None => Ok(()),
     },
     ..Repair::WHERE_MISSING
 };
-
-/// Brings back what a restore kept and the database lacks.
-fn bring_back(engine: &dyn Engine, safety: &str) -> Result<()> {
-    engine.python(&KEEP.replace("SAFETY", safety)).map(drop)
-}
 
 pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
@@ -126,11 +102,11 @@ fn downtime(played: &Played, failures: &[Failure], outcome: &Outcome) -> Downtim
 
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
-    engine.python(DELETE)?;
+    database::of(engine).delete_all()?;
     outage::stop_everything(ctx, engine)?;
-    app::restore(engine, "before:SEQ", app::Insist::default())?;
+    database::of(engine).restore("before:SEQ")?;
     engine.apply()?;
-    engine.python(KEEP)?;
+    database::of(engine).bring_back("SAFETY")?;
     outage::protect(ctx, engine)
 }
 
@@ -143,7 +119,9 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     if !journal {
         unfinished.goes_back_to(&point)?;
     }
-    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.python(DELETE))?;
+    let struck = course.strike(&unfinished, DISASTER, |_, engine| {
+        database::of(engine).delete_all()
+    })?;
     run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
 
     let step = run.ctx.ui.step("the transaction that did it");
@@ -158,11 +136,11 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         "application stopped, restore to just before it",
         |ctx, engine| {
             outage::stop_everything(ctx, engine)?;
-            app::restore(engine, &target, app::Insist::default())
+            database::of(engine).restore(&target)
         },
     )?;
     let (report, restored) = (done.value, done.ended);
-    let report = report.context("a scenario has no dry run")?.value;
+    let report = report.context("a scenario has no dry run")?;
     let safety = report.safety_point.as_deref();
     let safety = safety.context("the restore kept nothing of what was there")?;
     unfinished.restored(Some(safety))?;
@@ -173,7 +151,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
             if !ctx.exec.dry_run() {
                 serving::wait_until_ready(engine)?;
             }
-            bring_back(engine, safety)
+            database::of(engine).bring_back(safety)
         },
     )?;
     let kept = back.ended;

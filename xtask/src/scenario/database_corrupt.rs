@@ -3,22 +3,11 @@
 use anyhow::Result;
 
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::Engine;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::run::Run;
-
-/// Every page in place, in the file and in the log beside it that holds the
-/// newest ones; both keep their sizes.
-const OVERWRITE: &str = r#"import os
-database = os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db")
-for path in (database, database + "-wal"):
-    with open(path, "r+b") as file:
-        for page in range(0, os.path.getsize(path), 4096):
-            file.seek(page)
-            file.write(b"\xde\xad" * 2048)
-        os.fsync(file.fileno())
-"#;
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -46,5 +35,5 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn strike(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    engine.python(OVERWRITE).map(drop)
+    database::of(engine).corrupt()
 }

@@ -6,6 +6,7 @@ use terms::{PhaseName, Protection};
 
 use crate::app;
 use crate::context::Context;
+use crate::database::{self, Database as _, Volume};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::mark::Mark;
@@ -13,7 +14,6 @@ use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::journey::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
-use crate::names;
 use crate::scenario::course::Course;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
@@ -28,46 +28,6 @@ const MESSAGE: usize = 2000;
 const ACKNOWLEDGED_AFTER: usize = 60;
 /// What every refusal for lack of room says.
 const NO_ROOM: &str = "no space left";
-
-/// A file as large as its volume may be, and nothing in it: it counts with its
-/// size and takes no block of the disk.
-const FILL: &str = r#"import os
-with open(os.environ["PRA_VOLUME_DIR"] + "/ballast", "w") as file:
-    file.truncate(int(os.environ["PRA_VOLUME_MIB"]) << 20)
-"#;
-const EMPTY: &str = r#"import os, pathlib
-pathlib.Path(os.environ["PRA_VOLUME_DIR"] + "/ballast").unlink(missing_ok=True)
-"#;
-
-/// One of the two volumes.
-struct Volume {
-    claim: &'static str,
-    /// In the names of the application's settings.
-    setting: &'static str,
-}
-
-const BACKUP: Volume = Volume {
-    claim: names::BACKUP_CLAIM,
-    setting: "BACKUP",
-};
-const DATA: Volume = Volume {
-    claim: names::DATA_CLAIM,
-    setting: "DATA",
-};
-
-impl Volume {
-    fn fill(&self, engine: &dyn Engine) -> Result<()> {
-        engine
-            .python(&FILL.replace("VOLUME", self.setting))
-            .map(drop)
-    }
-
-    fn empty(&self, engine: &dyn Engine) -> Result<()> {
-        engine
-            .python(&EMPTY.replace("VOLUME", self.setting))
-            .map(drop)
-    }
-}
 
 /// A time in which a volume was full, in seconds of the ledger's clock.
 struct Full {
@@ -132,10 +92,10 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 /// The same changes as [`play`] makes, shown only.
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
-    for volume in [&BACKUP, &DATA] {
-        volume.fill(engine)?;
+    for volume in [Volume::Backup, Volume::Data] {
+        database::of(engine).fill(volume)?;
         attempt(ctx, engine)?;
-        volume.empty(engine)?;
+        database::of(engine).make_room(volume)?;
         outage::protect(ctx, engine)?;
     }
     Ok(())
@@ -144,8 +104,9 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// Removes what fills the volumes.
 pub const REPAIR: Repair = Repair {
     first: |engine, _| {
-        BACKUP.empty(engine)?;
-        DATA.empty(engine)
+        let database = database::of(engine);
+        database.make_room(Volume::Backup)?;
+        database.make_room(Volume::Data)
     },
     ..Repair::WHERE_MISSING
 };
@@ -153,7 +114,7 @@ pub const REPAIR: Repair = Repair {
 /// No point can be made any more; writes are refused when the journal has used
 /// up its room, and without a journal not at all.
 fn fill_backup(course: &Course, mark: &Mark, url: &str, journal: bool) -> Result<Full> {
-    let began = fill(course, mark, &BACKUP, url)?;
+    let began = fill(course, mark, Volume::Backup, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     let said = refused_backup(course)?;
     step.done(said);
@@ -162,32 +123,32 @@ fn fill_backup(course: &Course, mark: &Mark, url: &str, journal: bool) -> Result
     } else {
         None
     };
-    make_room_again(course, &BACKUP, began, decided)
+    make_room_again(course, Volume::Backup, began, decided)
 }
 
 /// Writes are refused at once; a backup needs no room there.
 fn fill_data(course: &Course, mark: &Mark, url: &str) -> Result<Full> {
-    let began = fill(course, mark, &DATA, url)?;
+    let began = fill(course, mark, Volume::Data, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     attempt(course.run.ctx, course.engine)?;
     step.done("taken: it needs no room there");
     let decided = await_refusal(course, began)?;
-    make_room_again(course, &DATA, began, decided)
+    make_room_again(course, Volume::Data, began, decided)
 }
 
 /// Fills a volume; returns when that began.
-fn fill(course: &Course, mark: &Mark, volume: &Volume, url: &str) -> Result<f64> {
-    let words = format!("disaster: {} runs full", volume.claim);
-    let filled = course.strike(mark, &words, |_, engine| volume.fill(engine))?;
+fn fill(course: &Course, mark: &Mark, volume: Volume, url: &str) -> Result<f64> {
+    let words = format!("disaster: {} runs full", volume.claim());
+    let filled = course.strike(mark, &words, |_, engine| database::of(engine).fill(volume))?;
     let began = filled.began;
     let status = app::status(url)?;
-    if status.room(volume.claim).is_some_and(|room| room.full) {
+    if status.room(volume.claim()).is_some_and(|room| room.full) {
         return Ok(began);
     }
-    let setting = format!("PRA_{}_MIB", volume.setting);
+    let setting = database::of(course.engine).size_setting(volume);
     let said = format!(
         "{} did not run full: {setting} sets it no size",
-        volume.claim
+        volume.claim()
     );
     let next = format!("state {setting} in k8s/05-config.yaml, then: cargo xtask setup");
     Err(Failure::usage(said).next(next).into())
@@ -231,12 +192,14 @@ fn await_refusal(course: &Course, full: f64) -> Result<Option<(PhaseName, f64)>>
 /// backups go on by themselves.
 fn make_room_again(
     course: &Course,
-    volume: &Volume,
+    volume: Volume,
     began: f64,
     decided: Option<(PhaseName, f64)>,
 ) -> Result<Full> {
-    let words = format!("{} has room again", volume.claim);
-    let freed = course.act(&words, |_, engine| volume.empty(engine))?.ended;
+    let words = format!("{} has room again", volume.claim());
+    let freed = course
+        .act(&words, |_, engine| database::of(engine).make_room(volume))?
+        .ended;
     let step = course.run.ctx.ui.step("writes go on by themselves");
     course
         .run
@@ -244,7 +207,7 @@ fn make_room_again(
     step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     Ok(Full {
-        volume: volume.claim,
+        volume: volume.claim(),
         began,
         decided,
         freed,

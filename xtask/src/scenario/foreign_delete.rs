@@ -1,34 +1,15 @@
 //! Scenario 11: rows are deleted in a `sqlite3` that is not the application's,
-//! past its journal. Python's stands in for the shell.
+//! past its journal.
 
 use anyhow::Result;
 
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::run::Run;
-
-/// The guards refuse it.
-const DELETE: &str = r#"import os, sqlite3
-shell = sqlite3.connect(os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db"))
-try:
-    shell.execute("DELETE FROM events")
-    shell.commit()
-    print("deleted")
-except sqlite3.Error as error:
-    print("refused:", error)
-"#;
-
-/// Who removes the guards first gets his way.
-const DELETE_WITHOUT_GUARDS: &str = r#"import os, sqlite3
-shell = sqlite3.connect(os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db"))
-for name in ("insert", "update", "delete"):
-    shell.execute(f"DROP TRIGGER pra_guard_{name}")
-shell.execute("DELETE FROM events")
-shell.commit()
-"#;
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -57,22 +38,17 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    if let Some(said) = engine.python(DELETE)? {
-        ctx.ui.note(&format!("a foreign DELETE is {}", said.trim()));
-        insist_on_refusal(&said)?;
+    let database = database::of(engine);
+    if let Some(tried) = database.delete_all_from_outside()? {
+        ctx.ui.note(&format!("a foreign DELETE is {}", tried.said));
+        if !tried.refused {
+            return Err(unguarded(&tried.said).into());
+        }
     }
-    engine.python(DELETE_WITHOUT_GUARDS).map(drop)
+    database.delete_all_without_guards()
 }
 
-fn insist_on_refusal(said: &str) -> Result<()> {
-    if said.starts_with("refused: no such function") {
-        return Ok(());
-    }
-    let said = format!(
-        "the write guards did not refuse a foreign DELETE: {}",
-        said.trim()
-    );
-    Err(Failure::promise(said)
-        .next("cargo xtask restore latest")
-        .into())
+fn unguarded(said: &str) -> Failure {
+    let said = format!("the write guards did not refuse a foreign DELETE: {said}");
+    Failure::promise(said).next("cargo xtask restore latest")
 }

@@ -6,6 +6,7 @@ use terms::{PhaseName, PointStatus, Protection};
 
 use crate::app::{self, Restored};
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::compare::Lost;
@@ -194,7 +195,7 @@ pub const PROTECT: &str = "backups resumed, new verified backup, a journaled wri
 pub fn protect(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     engine.suspend_backups(false)?;
     verified_backup(ctx, engine)?;
-    app::prove(engine).map(drop)
+    database::of(engine).prove()
 }
 
 /// A new point, which must be a verified one.
@@ -217,7 +218,7 @@ pub fn verified_backup(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// The restore job with the latest verified point, journal included.
 pub fn restore_latest(_ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
-    Ok(app::restore(engine, "latest", app::Insist::default())?.map(|said| said.value))
+    database::of(engine).restore("latest")
 }
 
 /// The workshop's way to stop everything that touches the volumes.

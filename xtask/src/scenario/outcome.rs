@@ -4,6 +4,7 @@ use anyhow::Result;
 use terms::PointStatus;
 
 use crate::app;
+use crate::database::{self, Database as _};
 use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
@@ -30,7 +31,7 @@ impl Outcome {
     /// Ends the client, reads the database and compares.
     pub fn settle(client: Client, before: Rows, engine: &dyn Engine) -> Result<Self> {
         let journey = client.finish()?;
-        let after = app::dump(engine)?;
+        let after = database::of(engine).dump()?;
         let verdict = compare::compare(&before, &journey.requests, &after);
         Ok(Self {
             journey,
@@ -43,7 +44,7 @@ impl Outcome {
 
     /// Reads what a restore point holds: the restored one first.
     pub fn read_point(&mut self, name: &str, engine: &dyn Engine) -> Result<()> {
-        let rows = app::dump_point(engine, name)?;
+        let rows = database::of(engine).dump_point(name)?;
         let name = name.to_owned();
         self.points.push(Held { name, rows });
         Ok(())

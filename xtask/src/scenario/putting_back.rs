@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::app::{self, Restored};
+use crate::app::Restored;
 use crate::context::Context;
 use crate::copy;
+use crate::database::{self, Database as _};
 use crate::engine::{Engine, serving};
 use crate::failure::Failure;
 use crate::mark::{self, Mark, Stage, Unfinished};
@@ -94,10 +95,10 @@ fn recover(
         (repair.last)(engine, &left)?;
         return Ok(None);
     };
-    let Some(restored) = app::restore(engine, &target, app::Insist::default())? else {
+    let Some(restored) = database::of(engine).restore(&target)? else {
         return Ok(None);
     };
-    let safety_point = restored.value.safety_point.clone();
+    let safety_point = restored.safety_point.clone();
     mark.restored(safety_point.as_deref())?;
     let unfinished = &Unfinished {
         stage: Stage::Restored,
@@ -105,7 +106,7 @@ fn recover(
         ..unfinished.clone()
     };
     (repair.last)(engine, &Left { unfinished, url })?;
-    Ok(Some(restored.value))
+    Ok(Some(restored))
 }
 
 fn tell(ctx: &Context, restored: &Restored) {

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 
-use crate::app::{self, Restored};
+use crate::app::Restored;
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::Engine;
 use crate::facts::JobState;
 use crate::failure::Failure;
@@ -55,7 +56,7 @@ fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>>
 /// Begins a restore and ends it with its job.
 fn kill_one(engine: &dyn Engine) -> Result<()> {
     let (running, first) = thread::scope(|scope| {
-        let restore = scope.spawn(|| app::restore(engine, "latest", app::Insist::default()));
+        let restore = scope.spawn(|| database::of(engine).restore("latest"));
         wait::until(wait::RESTORE_BEGUN, || {
             let jobs = engine.facts()?.jobs;
             let ours = jobs.iter().find(|job| job.name == names::RESTORE_JOB);

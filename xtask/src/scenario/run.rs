@@ -9,6 +9,7 @@ use terms::{Protection, ScenarioName};
 
 use crate::app;
 use crate::context::Context;
+use crate::database::{self, Database as _};
 use crate::engine::{Engine, choice};
 use crate::facts::Facts;
 use crate::failure::Failure;
@@ -71,7 +72,7 @@ impl<'a> Run<'a> {
     pub fn begin(&self, engine: &dyn Engine) -> Result<(Steady, Rows)> {
         let step = self.ctx.ui.step("steady state");
         let steady = self.steady_state(engine)?;
-        let before = app::dump(engine)?;
+        let before = database::of(engine).dump()?;
         step.done("all replicas ready");
         Ok((steady, before))
     }

@@ -1,0 +1,79 @@
+//! The interface of every database that a lab can have.
+
+use anyhow::Result;
+
+use crate::app::Restored;
+use crate::measure::compare::Rows;
+use crate::names;
+
+/// One of the volumes that a database lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volume {
+    Data,
+    Backup,
+}
+
+impl Volume {
+    pub fn claim(self) -> &'static str {
+        match self {
+            Self::Data => names::DATA_CLAIM,
+            Self::Backup => names::BACKUP_CLAIM,
+        }
+    }
+}
+
+/// What came of a change that somebody tries past the application.
+pub struct Foreign {
+    /// As it is told.
+    pub said: String,
+    /// The database itself refused it.
+    pub refused: bool,
+}
+
+/// Changes are shown as shell and not made in a dry run, which returns `None` where
+/// something is returned.
+pub trait Database {
+    /// Every row, from one consistent read.
+    fn dump(&self) -> Result<Rows>;
+
+    /// Every row of a restore point.
+    fn dump_point(&self, name: &str) -> Result<Rows>;
+
+    /// Restores a target: a point's name, `latest`, `before:SEQ`.
+    fn restore(&self, target: &str) -> Result<Option<Restored>>;
+
+    /// Sees the next write protected.
+    ///
+    /// # Errors
+    /// It would be refused, or not be protected.
+    fn prove(&self) -> Result<()>;
+
+    /// Overwrites what is stored, in place, while the application runs.
+    fn corrupt(&self) -> Result<()>;
+
+    /// Deletes every row through the application's own way of writing.
+    fn delete_all(&self) -> Result<()>;
+
+    /// Tries to delete every row past the application.
+    fn delete_all_from_outside(&self) -> Result<Option<Foreign>>;
+
+    /// Deletes every row past the application, by who removes first what guards
+    /// against that.
+    fn delete_all_without_guards(&self) -> Result<()>;
+
+    /// Writes the rows anew that a point has and the database lacks, under the ids
+    /// and times that were acknowledged.
+    fn bring_back(&self, point: &str) -> Result<()>;
+
+    /// Changes a byte in each of so many of the newest restore points.
+    fn damage_newest_points(&self, count: usize) -> Result<()>;
+
+    /// Leaves no room on a volume.
+    fn fill(&self, volume: Volume) -> Result<()>;
+
+    /// Takes away what [`Database::fill`] left there, if anything.
+    fn make_room(&self, volume: Volume) -> Result<()>;
+
+    /// The setting that states how large a volume is.
+    fn size_setting(&self, volume: Volume) -> String;
+}

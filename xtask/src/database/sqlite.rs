@@ -1,0 +1,162 @@
+//! SQLite with the journal of the package `pra`: what is done to it is Python, run
+//! where a replica runs.
+
+use anyhow::Result;
+
+use super::seam::{Database, Foreign, Volume};
+use crate::app::{self, Insist, Restored};
+use crate::engine::Engine;
+use crate::measure::compare::Rows;
+
+/// Every page in place, in the file and in the log beside it that holds the
+/// newest ones; both keep their sizes.
+const OVERWRITE: &str = r#"import os
+database = os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db")
+for path in (database, database + "-wal"):
+    with open(path, "r+b") as file:
+        for page in range(0, os.path.getsize(path), 4096):
+            file.seek(page)
+            file.write(b"\xde\xad" * 2048)
+        os.fsync(file.fileno())
+"#;
+
+/// Through the application's own way of writing, so that the journal sees it.
+const DELETE: &str = r#"from pra import settings
+from pra.database import Database
+Database(settings.load()).write("deleting", lambda conn: conn.execute("DELETE FROM events"))
+"#;
+
+/// In a `sqlite3` that is not the application's, for whose shell Python's stands in.
+/// The guards refuse it.
+const FOREIGN_DELETE: &str = r#"import os, sqlite3
+shell = sqlite3.connect(os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db"))
+try:
+    shell.execute("DELETE FROM events")
+    shell.commit()
+    print("deleted")
+except sqlite3.Error as error:
+    print("refused:", error)
+"#;
+
+/// The triggers ask for a function that only the application has.
+const REFUSED: &str = "refused: no such function";
+
+/// Who removes the guards first gets his way.
+const DELETE_WITHOUT_GUARDS: &str = r#"import os, sqlite3
+shell = sqlite3.connect(os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db"))
+for name in ("insert", "update", "delete"):
+    shell.execute(f"DROP TRIGGER pra_guard_{name}")
+shell.execute("DELETE FROM events")
+shell.commit()
+"#;
+
+const BRING_BACK: &str = r#"import os, sqlite3
+from pra import settings
+from pra.database import Database
+safety = os.environ["PRA_BACKUP_DIR"] + "/SAFETY"
+with sqlite3.connect("file:" + safety + "?mode=ro&immutable=1", uri=True) as kept:
+    rows = kept.execute("SELECT id, ts, message FROM events").fetchall()
+def bring_back(conn):
+    for row in rows:
+        conn.execute("INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)", row)
+Database(settings.load()).write("bringing back what came after", bring_back)
+"#;
+
+/// One byte in the middle of each: the size and the time stay as they are.
+const DAMAGE: &str = r#"import glob, os
+newest = sorted(glob.glob(os.environ["PRA_BACKUP_DIR"] + "/app-*.db"))[-COUNT:]
+for path in newest:
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0xff]))
+        os.fsync(file.fileno())
+"#;
+
+/// A file as large as its volume may be, and nothing in it: it counts with its
+/// size and takes no block of the disk.
+const FILL: &str = r#"import os
+with open(os.environ["PRA_VOLUME_DIR"] + "/ballast", "w") as file:
+    file.truncate(int(os.environ["PRA_VOLUME_MIB"]) << 20)
+"#;
+const MAKE_ROOM: &str = r#"import os, pathlib
+pathlib.Path(os.environ["PRA_VOLUME_DIR"] + "/ballast").unlink(missing_ok=True)
+"#;
+
+pub struct Sqlite<'a> {
+    pub engine: &'a dyn Engine,
+}
+
+impl Sqlite<'_> {
+    fn run(&self, script: &str) -> Result<()> {
+        self.engine.python(script).map(drop)
+    }
+}
+
+impl Database for Sqlite<'_> {
+    fn dump(&self) -> Result<Rows> {
+        app::dump(self.engine)
+    }
+
+    fn dump_point(&self, name: &str) -> Result<Rows> {
+        app::dump_point(self.engine, name)
+    }
+
+    fn restore(&self, target: &str) -> Result<Option<Restored>> {
+        let restored = app::restore(self.engine, target, Insist::default())?;
+        Ok(restored.map(|said| said.value))
+    }
+
+    fn prove(&self) -> Result<()> {
+        app::prove(self.engine).map(drop)
+    }
+
+    fn corrupt(&self) -> Result<()> {
+        self.run(OVERWRITE)
+    }
+
+    fn delete_all(&self) -> Result<()> {
+        self.run(DELETE)
+    }
+
+    fn delete_all_from_outside(&self) -> Result<Option<Foreign>> {
+        let said = self.engine.python(FOREIGN_DELETE)?;
+        Ok(said.map(|said| Foreign {
+            refused: said.starts_with(REFUSED),
+            said: said.trim().to_owned(),
+        }))
+    }
+
+    fn delete_all_without_guards(&self) -> Result<()> {
+        self.run(DELETE_WITHOUT_GUARDS)
+    }
+
+    fn bring_back(&self, point: &str) -> Result<()> {
+        self.run(&BRING_BACK.replace("SAFETY", point))
+    }
+
+    fn damage_newest_points(&self, count: usize) -> Result<()> {
+        self.run(&DAMAGE.replace("COUNT", &count.to_string()))
+    }
+
+    fn fill(&self, volume: Volume) -> Result<()> {
+        self.run(&FILL.replace("VOLUME", setting(volume)))
+    }
+
+    fn make_room(&self, volume: Volume) -> Result<()> {
+        self.run(&MAKE_ROOM.replace("VOLUME", setting(volume)))
+    }
+
+    fn size_setting(&self, volume: Volume) -> String {
+        format!("PRA_{}_MIB", setting(volume))
+    }
+}
+
+/// A volume in the names of the application's settings.
+fn setting(volume: Volume) -> &'static str {
+    match volume {
+        Volume::Data => "DATA",
+        Volume::Backup => "BACKUP",
+    }
+}
