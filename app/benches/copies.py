@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator
 
 from benches import lab as labs
-from pra import points
-from pra.database import Database
+from pra.data.database import Database
+from pra.points import catalogue
 
 #: Bytes of a row's message.
 MESSAGE = 2000
@@ -50,7 +50,7 @@ def _of_size(folder: str, mib: int, runs: int) -> Iterator[dict]:
         plain,
         _target(mib, "at most 5 times"),
     )
-    name = points.latest(points.scan(lab.where)).name
+    name = catalogue.latest(catalogue.scan(lab.where)).name
     verify, plain = labs.alternate(runs, lambda: cost("verify", name), copy)
     yield labs.row(f"verify, {mib} MiB", verify, "s", "cp and fsync", plain, "reported")
     back, plain = labs.alternate(runs, restore, copy)

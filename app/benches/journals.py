@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 import apsw
 
-from pra import clock, fileops, marks, records, schema, segments, timelines
-from pra.layout import Layout
-from pra.records import SEAL, TRANSACTION
+from pra.base import clock
+from pra.base.layout import Layout
+from pra.disk import files
+from pra.journal import records, segments
+from pra.journal.records import SEAL, TRANSACTION
+from pra.lineage import marks, timelines
+from pra.sql import schema
 
 _MESSAGE = "a message of the usual length"
 # The session format's value of an integer: its type, then eight bytes, the highest first.
@@ -31,11 +35,11 @@ def write(where: Layout, transactions: int) -> None:
         header = records.header_after(state, lineage, start.number, start.schema)
         path = segments.create(where, header).path
         content, state = _segment(state, last, began_ms, payload_of)
-        fd = fileops.open_write(path)
+        fd = files.open_write(path)
         try:
-            fileops.write_at(fd, content, records.SEGMENT_HEADER)
+            files.write_at(fd, content, records.SEGMENT_HEADER)
         finally:
-            fileops.close(fd)
+            files.close(fd)
 
 
 def _segment(

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pra import settings, volumes
-from pra.layout import Layout
+from pra.base import settings
+from pra.base.layout import Layout
+from pra.state import volumes
 
 
 @dataclass(frozen=True)

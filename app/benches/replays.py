@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from benches import journals
 from benches import lab as labs
-from pra import clock
+from pra.base import clock
 
 
 def measure(folder: str, transactions: int, runs: int) -> Iterator[dict]:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import apsw
 
 from benches import lab as labs
-from pra import fileops
-from pra.events import Events
+from pra.disk import files
+from pra.web.events import Events
 
 WRITERS = (1, 8)
 #: How long one kind of writes goes on before the next one's turn, in seconds.
@@ -200,8 +200,8 @@ def _least(path: str) -> Callable[[], object]:
         os.pwrite(journal, record, 0)
         conn.execute("COMMIT")
         for fd in (journal, log):
-            fileops.begin_writing_out(fd)
+            files.begin_writing_out(fd)
         for fd in (journal, log):
-            fileops.sync_data(fd)
+            files.sync_data(fd)
 
     return write

@@ -11,8 +11,11 @@ from unittest import mock
 from faults import damage
 from faults.damage import Plant
 from faults.world import World
-from pra import copying, history, points, records, schema, segments, sqlite, verify
-from pra.events import Events
+from pra.disk import copying
+from pra.journal import chain, records, scanning, segments
+from pra.points import catalogue, verify
+from pra.sql import connect, schema
+from pra.web.events import Events
 
 #: How many damages are tried before a check is called dead, and with it switched on.
 TRIES, CONTROLS = 40, 10
@@ -52,7 +55,7 @@ def _no_seal() -> None:
         except (UnicodeDecodeError, KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
 
-    points.manifest.decode = decode
+    catalogue.manifest.decode = decode
 
 
 def _no_hash_when_verifying() -> None:
@@ -83,7 +86,7 @@ def _no_integrity_check() -> None:
 
 
 def _no_page_checksums() -> None:
-    sqlite.checksums = lambda: "unix"
+    connect.checksums = lambda: "unix"
 
 
 def _no_chain() -> None:
@@ -91,24 +94,24 @@ def _no_chain() -> None:
 
 
 def _no_look_behind_the_end() -> None:
-    records.Scan.hole = lambda self: None
+    scanning.Scan.hole = lambda self: None
 
 
 def _no_continuity_of_segments() -> None:
     def enter(self, header) -> None:
         self.begun = self.begun or header.state().applied == self.place
 
-    history._Reader.enter = enter
+    chain.Reader.enter = enter
 
 
 def _no_header_checksum() -> None:
-    records._sound_header = lambda head: True
+    scanning._sound_header = lambda head: True
 
 
 def broken_copy(world: World, rng: random.Random) -> str:
     """A plain copy of a database with a page that is not one."""
     name = "app-1.db"
-    with open(world.where.point(points.scan(world.where)[0].name), "rb") as file:
+    with open(world.where.point(catalogue.scan(world.where)[0].name), "rb") as file:
         data = bytearray(file.read())
     data[-4096:] = rng.randbytes(4096)
     with open(world.where.point(name), "wb") as file:

@@ -9,9 +9,16 @@ import apsw
 
 from faults import registry
 from faults.world import Reporter, Rows, World, in_child
-from pra import backup, manifest, points, restore, segments, sqlite, targets, verify, volumes
-from pra.errors import Damaged, PraError
-from pra.events import Events
+from pra.base import sealing
+from pra.base.errors import Damaged, PraError
+from pra.journal import segments
+from pra.points import catalogue, manifest, verify
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import restore
+from pra.sql import connect
+from pra.state import volumes
+from pra.web.events import Events
 
 #: Plants one damage; returns the name of the point it is in.
 Plant = Callable[[World, random.Random], str]
@@ -109,7 +116,7 @@ def _examine(world: World, live: Rows, plant: Plant, rng: random.Random) -> str 
 
 def _no_way_on(world: World) -> str | None:
     """Which of the ways that a refusal names does not work, and why; None if all do."""
-    newest = points.latest(points.scan(world.where)).name
+    newest = catalogue.latest(catalogue.scan(world.where)).name
     for name, force in (("latest", True), (newest, False)):
         try:
             world.bring(name, force)
@@ -130,7 +137,7 @@ def _examine_live(world: World, live: Rows) -> str | None:
 
 
 def _found(world: World, plant: Plant, name: str) -> bool:
-    listed = {point.name: point for point in points.scan(world.where)}
+    listed = {point.name: point for point in catalogue.scan(world.where)}
     if name not in listed:
         return False
     if listed[name].status == "damaged" or plant is lost_manifest:
@@ -139,7 +146,7 @@ def _found(world: World, plant: Plant, name: str) -> bool:
 
 
 def _any_point(world: World, rng: random.Random) -> str:
-    return rng.choice(points.scan(world.where)).name
+    return rng.choice(catalogue.scan(world.where)).name
 
 
 def _read(path: str) -> bytearray:
@@ -200,7 +207,7 @@ def zeroed_page(world: World, rng: random.Random) -> str:
 
 def swapped_files(world: World, rng: random.Random) -> str:
     """Two points' files exchanged: both whole, both of the same size."""
-    one, two = (world.where.point(point.name) for point in points.scan(world.where)[:2])
+    one, two = (world.where.point(point.name) for point in catalogue.scan(world.where)[:2])
     os.rename(one, f"{one}.away")
     os.rename(two, one)
     os.rename(f"{one}.away", two)
@@ -209,7 +216,7 @@ def swapped_files(world: World, rng: random.Random) -> str:
 
 def swapped_manifests(world: World, rng: random.Random) -> str:
     """Two manifests exchanged."""
-    one, two = (world.where.manifest(point.name) for point in points.scan(world.where)[:2])
+    one, two = (world.where.manifest(point.name) for point in catalogue.scan(world.where)[:2])
     os.rename(one, f"{one}.away")
     os.rename(two, one)
     os.rename(f"{one}.away", two)
@@ -222,7 +229,7 @@ def edited_manifest(world: World, rng: random.Random) -> str:
     content = manifest.decode(bytes(_read(world.where.manifest(name))), name)
     del content["name"]
     change = rng.choice(({"rows": 99}, {"max_id": 99}, {"sha256": "0" * 64}, {"bytes": 4096}))
-    _write(world.where.manifest(name), manifest.seal({**content, "name": name, **change}))
+    _write(world.where.manifest(name), sealing.seal({**content, "name": name, **change}))
     return name
 
 
@@ -241,7 +248,7 @@ def padded_database(world: World, rng: random.Random) -> str:
     """Another sound database, of the size that the manifest says."""
     name = _any_point(world, rng)
     size = os.path.getsize(world.where.point(name))
-    other_rows = sqlite.open_unchecked(world.where.point(name))
+    other_rows = connect.open_unchecked(world.where.point(name))
     other_rows.execute("UPDATE events SET message = 'X' || substr(message, 2) WHERE id = 1")
     other_rows.close()
     assert os.path.getsize(world.where.point(name)) == size
@@ -251,7 +258,7 @@ def padded_database(world: World, rng: random.Random) -> str:
 def rotten_row(world: World, rng: random.Random) -> str:
     """One bit of a row on the data volume: SQLite's own checks have nothing against it."""
     path = os.path.realpath(world.where.link)
-    conn = sqlite.open_live(path)
+    conn = connect.open_live(path)
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     conn.close()
     found = [one.start() for one in re.finditer(rb"row [0-9]", bytes(_read(path)))]

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 
 from faults.world import Reporter, World, in_child
-from pra import backup, volumes
-from pra.errors import PraError
-from pra.events import Events
+from pra.base.errors import PraError
+from pra.protect import backup
+from pra.state import volumes
+from pra.web.events import Events
 
 WRITERS = 4
 

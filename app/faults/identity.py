@@ -17,9 +17,14 @@ from faults import steps
 from faults.kill import count_steps
 from faults.scenarios import Scenario
 from faults.world import Reporter, Rows, World, in_child
-from pra import backup, pairing, restore, retention, segments, serve, targets, volumes
-from pra.errors import PraError
-from pra.events import Events
+from pra.base.errors import PraError
+from pra.journal import segments
+from pra.protect import backup, new_volume, retention
+from pra.reach import targets
+from pra.recovery import restore
+from pra.state import volumes
+from pra.web import serve
+from pra.web.events import Events
 
 #: Moments of one history, then what is of no moment of it.
 MOMENTS = ("begun", "written", "many", "restored", "continued", "undone")
@@ -28,7 +33,7 @@ STRANGE = ("other", "emptied")
 WAYS: dict[str, Callable[[World], object]] = {
     "restore latest": lambda world: world.restore_latest(),
     "restore current": lambda world: restore.run(world.config, targets.current),
-    "--new-volume": lambda world: pairing.run(world.config),
+    "--new-volume": lambda world: new_volume.run(world.config),
 }
 NEW = "written meanwhile"
 

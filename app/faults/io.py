@@ -9,7 +9,7 @@ from faults import steps
 from faults.kill import count_steps
 from faults.scenarios import Scenario, everything
 from faults.world import Reporter, World, check, in_child
-from pra import fileops
+from pra.disk import files
 
 _ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
 
@@ -43,8 +43,8 @@ def _short_writes(scenario: Scenario, folder: str, seed: int) -> tuple[str, str 
         def some(data) -> int:
             return rng.randrange(1, len(data) + 1)
 
-        fileops.write_once = lambda fd, data: os.write(fd, data[: some(data)])
-        fileops.write_at_once = lambda fd, data, at: os.pwrite(fd, data[: some(data)], at)
+        files.write_once = lambda fd, data: os.write(fd, data[: some(data)])
+        files.write_at_once = lambda fd, data, at: os.pwrite(fd, data[: some(data)], at)
         scenario.work(world, reporter)
         reporter.tell("finished", True)
 

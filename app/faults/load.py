@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import apsw
 
 from faults.world import Reporter, World, in_child
-from pra import backup, verify, volumes
-from pra.events import Events
+from pra.points import verify
+from pra.protect import backup
+from pra.state import volumes
+from pra.web.events import Events
 
 WRITERS = 4
 

@@ -11,9 +11,12 @@ import shutil
 from collections.abc import Callable
 
 from faults.world import Reporter, Rows, World, in_child
-from pra import backup, layout, manifest, retention, serve, volumes
-from pra.errors import PraError
-from pra.events import Events
+from pra.base import layout, sealing
+from pra.base.errors import PraError
+from pra.protect import backup, retention
+from pra.state import volumes
+from pra.web import serve
+from pra.web.events import Events
 
 #: Harms one file, which exists.
 Harm = Callable[[str, random.Random], None]
@@ -39,14 +42,14 @@ def truncated(path: str, rng: random.Random) -> None:
 
 def of_another_history(path: str, rng: random.Random) -> None:
     """A sound one of another volume pair in its place."""
-    content = manifest.unseal(bytes(_read(path)))
-    _write(path, manifest.seal({**content, "lineage": rng.randbytes(16).hex()}))
+    content = sealing.unseal(bytes(_read(path)))
+    _write(path, sealing.seal({**content, "lineage": rng.randbytes(16).hex()}))
 
 
 def of_another_number(path: str, rng: random.Random) -> None:
     """A sound one of another timeline in its place."""
-    content = manifest.unseal(bytes(_read(path)))
-    _write(path, manifest.seal({**content, "number": content.get("number", 0) + 1}))
+    content = sealing.unseal(bytes(_read(path)))
+    _write(path, sealing.seal({**content, "number": content.get("number", 0) + 1}))
 
 
 HARMS: list[Harm] = [lost, flipped, truncated, of_another_history, of_another_number]

@@ -13,20 +13,16 @@ from dataclasses import dataclass
 from faults import steps
 from faults.scenarios import as_rows, export_to, prepare, to_before
 from faults.world import Ledger, Reporter, World, check, in_child
-from pra import (
-    archive,
-    asking,
-    backup,
-    copying,
-    points,
-    restore,
-    sqlite,
-    timelines,
-    volumes,
-)
-from pra.asking import Asked
-from pra.errors import Refused
-from pra.events import Events
+from pra.base.errors import Refused
+from pra.disk import copying
+from pra.lineage import timelines
+from pra.points import archive, catalogue
+from pra.protect import backup
+from pra.recovery import arguments, restore
+from pra.recovery.arguments import Asked
+from pra.sql import connect
+from pra.state import volumes
+from pra.web.events import Events
 
 #: Kills of each job in a short run.
 _SHORT = 5
@@ -81,15 +77,15 @@ def _jobs(folder: str) -> list[Job]:
     in_child(lambda reporter: _delete_past_the_application(looted))
     copy = f"{folder}/copy.tar"
     in_child(lambda reporter: export_to(restored, copy))
-    latest = asking.named("latest")
+    latest = arguments.named("latest")
     return [
-        Job("undo", restored, lambda _: asking.undo()),
-        Job("before a transaction", busy, lambda _: asking.named("before:6")),
+        Job("undo", restored, lambda _: arguments.undo()),
+        Job("before a transaction", busy, lambda _: arguments.named("before:6")),
         Job("latest", busy, lambda _: latest),
         Job("latest onto a lost volume", lost, lambda _: latest),
         Job("latest after a delete past the application", looted, lambda _: latest),
         Job("a point", busy, _oldest),
-        Job("adopt", busy, lambda _: asking.adopt(archive.Copy(open(copy, "rb")))),
+        Job("adopt", busy, lambda _: arguments.adopt(archive.Copy(open(copy, "rb")))),
         Job("latest without a journal", plain, lambda _: latest),
         Job("a point without a journal", plain, _oldest),
     ]
@@ -107,15 +103,15 @@ def _prepare_plain(world: World, reporter: Reporter) -> None:
 
 def _delete_past_the_application(world: World) -> None:
     """Somebody removes the guards and then rows; a scheduled backup has seen it."""
-    conn = sqlite.open_live(os.path.realpath(world.where.link))
+    conn = connect.open_live(os.path.realpath(world.where.link))
     conn.execute("DROP TRIGGER pra_guard_delete; DELETE FROM events")
     conn.close()
     backup.run(world.config)
 
 
 def _oldest(world: World) -> Asked:
-    verified = [one for one in points.scan(world.where) if one.status == "verified"]
-    return asking.named(verified[-1].name)
+    verified = [one for one in catalogue.scan(world.where) if one.status == "verified"]
+    return arguments.named(verified[-1].name)
 
 
 class _Once:

@@ -4,21 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from faults.world import Reporter, Rows, World, in_child
-from pra import (
-    archive,
-    backup,
-    copying,
-    export,
-    points,
-    restore,
-    retention,
-    segments,
-    settings,
-    settling,
-    targets,
-    volumes,
-)
-from pra.events import Events
+from pra.base import settings
+from pra.disk import copying
+from pra.journal import durability, segments
+from pra.points import archive, catalogue
+from pra.protect import backup, export, retention
+from pra.reach import targets
+from pra.recovery import restore
+from pra.state import volumes
+from pra.web.events import Events
 
 
 @dataclass
@@ -104,18 +98,18 @@ def _write_beside(world: World, reporter: Reporter) -> None:
     """Others write where the first has committed and waits for the disks: all are in flight."""
     events = Events(world.config)
     reporter.add(events, "before them")
-    waiting, pending = settling.sync, ["the third", "the second"]
+    waiting, pending = durability.sync, ["the third", "the second"]
 
     def sync(*arguments):
         if pending:
             reporter.add(events, pending.pop())
         return waiting(*arguments)
 
-    settling.sync = sync
+    durability.sync = sync
     try:
         reporter.add(events, "the first")
     finally:
-        settling.sync = waiting
+        durability.sync = waiting
 
 
 def _backup(world: World, reporter: Reporter) -> None:
@@ -162,4 +156,4 @@ def _prune(world: World, reporter: Reporter) -> None:
         }
     )
     retention.run(little, dry_run=False)
-    assert len(points.scan(world.where)) >= 2
+    assert len(catalogue.scan(world.where)) >= 2

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import apsw
 
-from pra import beside, fileops, sqlite
+from pra.base import threads
+from pra.disk import files
+from pra.sql import connect
 
 #: Called as observer(phase, operation, arguments); the phase is "before" or "after".
 Observer = Callable[[str, str, tuple], None]
@@ -63,7 +65,7 @@ class _Vfs(apsw.VFS):
         self._observer("after", "xDelete", (name, sync))
 
 
-class _Late(beside.Companion):
+class _Late(threads.Companion):
     """Does its work when that is waited for: the same steps in the same order each time.
 
     So the journal is synced after the COMMIT, the least favourable order.
@@ -81,20 +83,20 @@ class _Late(beside.Companion):
 
 def observe(observer: Observer):
     """Announce every step of this process from now on; returns what must be kept alive."""
-    fileops.hook = observer
-    beside.Companion = _Late
+    files.hook = observer
+    threads.Companion = _Late
     _without_checksums()
     return _Vfs(observer)
 
 
 def stop(vfs) -> None:
     """End the announcing."""
-    fileops.hook = None
-    beside.Companion = _Late.__base__
+    files.hook = None
+    threads.Companion = _Late.__base__
     _without_checksums()
     vfs.unregister()
     # Connections that are still open find SQLite's own below it again.
-    sqlite.checksums()
+    connect.checksums()
 
 
 def _without_checksums() -> None:
@@ -102,7 +104,7 @@ def _without_checksums() -> None:
 
     What is announced is what goes to the disk.
     """
-    apsw.unregister_vfs(sqlite.checksums())
+    apsw.unregister_vfs(connect.checksums())
 
 
 class Counter:

@@ -13,23 +13,19 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pra import (
-    backup,
-    points,
-    restore,
-    schema,
-    serve,
-    settings,
-    sqlite,
-    targets,
-    verify,
-    volumes,
-)
-from pra.errors import PraError
-from pra.events import Events
-from pra.history import Gap
-from pra.layout import Layout
-from pra.settings import Settings
+from pra.base import settings
+from pra.base.errors import PraError
+from pra.base.layout import Layout
+from pra.base.settings import Settings
+from pra.journal.chain import Gap
+from pra.points import catalogue, verify
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import restore
+from pra.sql import connect, schema
+from pra.state import volumes
+from pra.web import serve
+from pra.web.events import Events
 
 Rows = list[tuple[int, str, str]]
 
@@ -80,7 +76,7 @@ class World:
 
     def rows(self) -> Rows:
         """Every row, after a check of the whole file."""
-        conn = sqlite.open_live(os.path.realpath(self.where.link))
+        conn = connect.open_live(os.path.realpath(self.where.link))
         try:
             fault = schema.fault(conn)
             if fault:
@@ -99,7 +95,7 @@ class World:
             return restore.run(self.config, targets.latest, force)
         return restore.run(
             self.config,
-            lambda where, known: targets.exact_point(points.find(known, name)),
+            lambda where, known: targets.exact_point(catalogue.find(known, name)),
             force,
         )
 
@@ -133,7 +129,7 @@ class Reporter:
 
     def add(self, events: Events, message: str) -> None:
         """Add an event and report what became of it."""
-        from pra.errors import OutcomeUnknown
+        from pra.base.errors import OutcomeUnknown
 
         self.tell("sent", message)
         try:
@@ -248,7 +244,7 @@ def _restore_across_the_fault(world: World) -> None:
 
     Only where a new base had to be made does the journal not lead across.
     """
-    newest = points.latest(points.scan(world.where)).name
+    newest = catalogue.latest(catalogue.scan(world.where)).name
     files = [world.where.point(newest), world.where.manifest(newest)]
     for path in files:
         os.rename(path, f"{path}.away")
@@ -269,7 +265,7 @@ def _later_problem(world: World, found: Rows, live: Rows, ledger: Ledger) -> str
     checked = verify.check_all(world.where, [])
     if not checked["ok"]:
         return f"a point does not verify: {checked}"
-    if any(point.status == "foreign" for point in points.scan(world.where)):
+    if any(point.status == "foreign" for point in catalogue.scan(world.where)):
         return "half a point was left behind"
     if os.listdir(world.where.temporary):
         return "unfinished files were left behind"

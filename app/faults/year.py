@@ -9,8 +9,11 @@ import shutil
 from collections.abc import Iterator
 
 from faults.world import World, in_child
-from pra import clock, retention, steady, volumes
-from pra.points import Point
+from pra.base import clock
+from pra.points import elapsed
+from pra.points.catalogue import Point
+from pra.protect import keep
+from pra.state import volumes
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
 YEAR = 365 * DAY
@@ -40,7 +43,7 @@ def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, st
                     problem = problem or _removed_by_a_jump(world, before_jump, kept)
                     moment[0] = START + day * DAY + minute * MINUTE + 1
                 kept = _backed_up(world, kept, int(moment[0]))
-                problem = problem or _problem(kept, int(steady.of(kept[0])))
+                problem = problem or _problem(kept, int(elapsed.of(kept[0])))
             yield f"day {day}", problem
     finally:
         clock.now = before
@@ -51,15 +54,15 @@ def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, st
 def _backed_up(world: World, kept: list[Point], now: int) -> list[Point]:
     """A backup more, and what retention leaves of all; no file is written."""
     serial = kept[0].serial + 1 if kept else 1
-    manifest = {"serial": serial, "position": None, "rows": 1, "steady_time": steady.now(kept)}
+    manifest = {"serial": serial, "position": None, "rows": 1, "steady_time": elapsed.now(kept)}
     known = [Point(f"app-{now}.db", now, DATABASE, "verified", None, manifest), *kept]
-    keep = retention.decide(world.config, world.where, known, [])
-    return [point for point in known if point.name in keep.points]
+    decision = keep.decide(world.config, world.where, known, [])
+    return [point for point in known if point.name in decision.points]
 
 
 def _removed_by_a_jump(world: World, before: list[Point], after: list[Point]) -> str | None:
     """What a clock that was wrong once removed, beyond what an hour more would have."""
-    now = int(steady.now(before))
+    now = int(elapsed.now(before))
     allowed = {point.name for point in _backed_up(world, before, now + HOUR)}
     gone = {point.name for point in before if point.name in allowed} - {one.name for one in after}
     return f"a jump of the clock removed {sorted(gone)}" if gone else None
@@ -69,7 +72,7 @@ def _problem(kept: list[Point], now: int) -> str | None:
     size = sum(point.bytes for point in kept)
     if size > BOUND:
         return f"{size} bytes are kept"
-    epochs = [steady.of(point) for point in kept]
+    epochs = [elapsed.of(point) for point in kept]
     newest = [point.serial for point in kept[:60]]
     if newest != list(range(newest[0], newest[0] - len(newest), -1)):
         return "one of the newest 60 points is gone"

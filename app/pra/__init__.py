@@ -1,8 +1,19 @@
 """The workshop's application: a web front on SQLite, its backup and its recovery.
 
-The package knows files and SQLite and nothing of Kubernetes. The modules, from
-the bottom up: ``errors`` and ``settings``; ``fileops``, the only one that
-touches files of backups and journals; ``layout``, ``marks`` and ``locks``, what
-is where and who may; ``database``, connections and transactions; ``points``,
-``backup``, ``verify`` and ``restore``; ``web`` and ``serve``; ``cli``.
+The package knows files and SQLite and nothing of Kubernetes. Its parts, from the bottom
+up; each imports only from those before it, which a test keeps:
+
+- ``base``: errors, the clock, settings, what lies where on the two volumes;
+- ``disk``: files and folders, copies, locks, room; alone in touching files;
+- ``sql``: connections to SQLite, and the tables;
+- ``lineage``: the small records that say which history is here, and which of it is live;
+- ``points``: restore points, their manifests, their catalogue, the exported file;
+- ``journal``: its format and files, reading the past, writing the next transaction;
+- ``state``: what the two volumes hold now, and whether a program may go on with it;
+- ``reach``: which moments can be brought back, and by what;
+- ``data``: reading and writing the database of the running application;
+- ``protect``: making and keeping restore points;
+- ``recovery``: bringing a moment back;
+- ``web``: events, routes, the server;
+- ``commands``: the verbs of ``python -m pra``.
 """

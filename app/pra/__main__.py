@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from pra.cli import main
+from pra.commands.cli import main
 
 # A verb ends soon and leaves hardly a cycle: looking for them, while modules load, among
 # thousands of records and once more at the end, would cost more than they hold.

@@ -11,9 +11,11 @@ from unittest import mock
 
 import pytest
 
-from pra import fileops, settings, volumes
-from pra.events import Events
-from pra.web import create_app
+from pra.base import settings
+from pra.disk import files
+from pra.state import volumes
+from pra.web.events import Events
+from pra.web.routes import create_app
 
 APP = Path(__file__).resolve().parent.parent
 
@@ -61,14 +63,14 @@ def client(config, where):
 @pytest.fixture(autouse=True)
 def _no_hook_left():
     yield
-    fileops.hook = None
+    files.hook = None
 
 
 @pytest.fixture
 def unsynced():
     """Nothing waits for a disk: what is tried is no matter of durability."""
     with mock.patch.multiple(
-        fileops,
+        files,
         sync_data=lambda fd: None,
         fsync=lambda fd: None,
         fsync_directory=lambda path: None,

@@ -13,7 +13,9 @@ from conftest import APP, pra, serving
 #: Runs transactions as the application does: a list of lists of [SQL, values].
 WRITER = """
 import json, os, sys
-from pra import database, settings, volumes
+from pra.base import settings
+from pra.data import database
+from pra.state import volumes
 config = settings.load()
 volumes.ensure_initialised(config.layout)
 if "in-flight" in sys.argv:

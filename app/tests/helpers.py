@@ -6,19 +6,14 @@ import shutil
 
 import pytest
 
-from pra import (
-    fileops,
-    history,
-    points,
-    records,
-    restore,
-    schema,
-    segments,
-    sqlite,
-    targets,
-    writing,
-)
-from pra.records import Scan
+from pra.data import transaction
+from pra.disk import files
+from pra.journal import history, records, segments
+from pra.journal.scanning import Scan
+from pra.points import catalogue
+from pra.reach import targets
+from pra.recovery import restore
+from pra.sql import connect, schema
 
 
 class Crash(BaseException):
@@ -37,13 +32,13 @@ def crash_at(operation, phase="before", nth=1):
             if calls == nth:
                 raise Crash
 
-    fileops.hook = hook
+    files.hook = hook
     try:
         yield
     except Crash:
         pass
     finally:
-        fileops.hook = None
+        files.hook = None
 
 
 @contextlib.contextmanager
@@ -57,11 +52,11 @@ def failing(operation, error, times=1):
             left -= 1
             raise OSError(error, os.strerror(error))
 
-    fileops.hook = hook
+    files.hook = hook
     try:
         yield
     finally:
-        fileops.hook = None
+        files.hook = None
 
 
 def add(events, count):
@@ -71,7 +66,7 @@ def add(events, count):
 
 def rewrite(where, sql):
     """Change the database behind the application's back."""
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     conn.execute(sql).fetchall()
     conn.close()
 
@@ -89,7 +84,7 @@ def rot(where, old=b"message 1", new=b"message 9"):
 
 def rows(where):
     """All rows of the current database."""
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     try:
         return conn.execute("SELECT id, ts, message FROM events ORDER BY id").fetchall()
     finally:
@@ -112,7 +107,7 @@ def bring(config, name="latest", force=False):
     if name == "latest":
         return restore.run(config, targets.latest, force)
     return restore.run(
-        config, lambda where, known: targets.exact_point(points.find(known, name)), force
+        config, lambda where, known: targets.exact_point(catalogue.find(known, name)), force
     )
 
 
@@ -144,7 +139,7 @@ def crash_before_commit(events, monkeypatch, message="in doubt"):
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "_commit", die)
+        patch.setattr(transaction, "_commit", die)
         with pytest.raises(Crash):
             events.add(message)
 
@@ -161,7 +156,7 @@ def step_back(where, seq):
     """Put the database to where it stood after transaction ``seq``."""
     _, scan = segments.read(segments.listing(where)[-1])
     place = next(record for record in scan if record.seq == seq)
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     conn.execute("BEGIN IMMEDIATE")
     conn.execute("DELETE FROM events WHERE id > ?", (seq,))
     conn.execute("UPDATE sqlite_sequence SET seq=?", (seq,))

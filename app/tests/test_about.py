@@ -8,7 +8,7 @@ import apsw
 import pytest
 from conftest import pra
 
-from pra import about
+from pra.commands import about
 
 MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:25 / /data rw master:1 shared:2 - xfs /dev/sdb rw

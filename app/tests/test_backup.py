@@ -6,8 +6,14 @@ import apsw
 import pytest
 from helpers import add, bring, failing, rewrite
 
-from pra import backup, clock, fileops, points, restore, schema, targets, verify
-from pra.errors import Damaged, NeedsRestore, Refused
+from pra.base import clock
+from pra.base.errors import Damaged, NeedsRestore, Refused
+from pra.disk import files
+from pra.points import catalogue, verify
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import restore
+from pra.sql import schema
 
 
 def test_a_point_holds_the_rows_and_says_so(config, where, events):
@@ -15,7 +21,7 @@ def test_a_point_holds_the_rows_and_says_so(config, where, events):
     point = backup.run(config)
     assert point.status == "verified"
     assert (point.manifest["rows"], point.manifest["max_id"]) == (3, 3)
-    assert points.scan(where) == [point]
+    assert catalogue.scan(where) == [point]
     assert verify.fault(where, point) is None
     assert sorted(os.listdir(where.temporary)) == []
 
@@ -37,8 +43,8 @@ def test_two_in_one_second_and_a_clock_that_jumps_back_keep_their_order(
         add(events, 1)
         made.append(backup.run(config))
     assert len({point.name for point in made}) == 3
-    assert [p.manifest["rows"] for p in points.scan(where)] == [3, 2, 1]
-    assert points.latest(points.scan(where)) == made[-1]
+    assert [p.manifest["rows"] for p in catalogue.scan(where)] == [3, 2, 1]
+    assert catalogue.latest(catalogue.scan(where)) == made[-1]
 
 
 def test_a_backup_refuses_where_the_database_is_missing(config, where, events):
@@ -64,7 +70,7 @@ def test_a_damaged_database_never_becomes_a_point(config, where, events):
         file.write(b"\xff" * 8000)
     with pytest.raises(Damaged):
         backup.run(config)
-    assert points.scan(where) == []
+    assert catalogue.scan(where) == []
 
 
 @pytest.mark.parametrize(
@@ -78,10 +84,10 @@ def test_a_database_that_lost_its_rows_is_quarantined(config, where, events, sql
     suspect = backup.run(config)
     assert suspect.status == "quarantined"
     assert said in suspect.reason
-    assert points.latest(points.scan(where)) == good
+    assert catalogue.latest(catalogue.scan(where)) == good
     assert backup.run(config) == suspect, "the same bytes are kept once"
     accepted = backup.run(config, accept=True)
-    assert points.latest(points.scan(where)) == accepted
+    assert catalogue.latest(catalogue.scan(where)) == accepted
     assert backup.run(config).status == "verified"
 
 
@@ -97,7 +103,7 @@ def test_a_restore_that_replays_a_loss_does_not_make_it_good(config, where, even
     lose_most(events)
     assert bring(config)["rows"] == 1
     assert backup.run(config).status == "quarantined"
-    assert points.latest(points.scan(where)) == good
+    assert catalogue.latest(catalogue.scan(where)) == good
     assert backup.run(config, accept=True).status == "verified"
 
 
@@ -152,19 +158,19 @@ def test_an_interrupted_backup_leaves_no_point_and_is_swept(config, where, event
 
     wanted = 1
     while True:
-        steps, fileops.hook = 0, at(wanted)
+        steps, files.hook = 0, at(wanted)
         try:
             backup.run(config)
             break
         except Stop:
-            fileops.hook = None
-        for point in points.scan(where):
+            files.hook = None
+        for point in catalogue.scan(where):
             sound = point.status == "verified" and verify.fault(where, point) is None
             assert sound or point.status == "foreign"
         good = backup.run(config)
         assert verify.check_all(where, [])["ok"]
-        assert all(point.status == "verified" for point in points.scan(where))
-        assert points.latest(points.scan(where)) == good
+        assert all(point.status == "verified" for point in catalogue.scan(where))
+        assert catalogue.latest(catalogue.scan(where)) == good
         wanted += 1
     assert wanted > 20
 
@@ -175,7 +181,7 @@ def test_what_fails_beside_the_copying_fails_the_backup(config, where, events, o
     # The file that is hashed and the file that is synced are opened first of all.
     with failing(operation, errno.EIO, times=2), pytest.raises(OSError, match="Input/output"):
         backup.run(config)
-    assert points.scan(where) == []
+    assert catalogue.scan(where) == []
     assert backup.run(config).status == "verified"
 
 
@@ -183,7 +189,7 @@ def test_a_plain_copy_is_listed_as_foreign_and_can_be_verified(where, events):
     add(events, 2)
     rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copy(os.path.realpath(where.link), where.point("app-1700000000.db"))
-    (point,) = points.scan(where)
+    (point,) = catalogue.scan(where)
     assert point.status == "foreign"
     assert point.as_dict(0)["rows"] is None
     assert verify.fault(where, point) is None

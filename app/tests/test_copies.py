@@ -7,8 +7,10 @@ import threading
 import pytest
 from helpers import add, bring, content, failing, rows
 
-from pra import backup, beside, copying, fileops
-from pra.errors import Damaged
+from pra.base import threads
+from pra.base.errors import Damaged
+from pra.disk import copying, files, look
+from pra.protect import backup
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +23,11 @@ def _small_parts(monkeypatch):
 def test_a_copy_is_the_same_and_its_hash_is_that_of_what_is_on_the_disk(tmp_path, size):
     data = os.urandom(size)
     source, target = str(tmp_path / "source"), str(tmp_path / "target")
-    fileops.write_new(source, data)
+    files.write_new(source, data)
     steps = []
-    fileops.hook = lambda phase, operation, arguments: steps.append((phase, operation))
+    files.hook = lambda phase, operation, arguments: steps.append((phase, operation))
     found = copying.copy_read_back(source, target)
-    fileops.hook = None
+    files.hook = None
     assert content(target) == data
     assert found == hashlib.sha256(data).hexdigest() == copying.sha256(target)
     assert [name for _, name in steps][-1] == "fsync", "nothing is written behind the last fsync"
@@ -33,14 +35,14 @@ def test_a_copy_is_the_same_and_its_hash_is_that_of_what_is_on_the_disk(tmp_path
 
 def test_a_large_copy_is_synced_a_bounded_number_of_times(tmp_path):
     source = str(tmp_path / "source")
-    fileops.write_new(source, bytes(200 * 2048))
+    files.write_new(source, bytes(200 * 2048))
     syncs = []
 
     def hook(phase, operation, arguments):
         if (phase, operation) == ("after", "fsync"):
             syncs.append(operation)
 
-    fileops.hook = hook
+    files.hook = hook
     copying.copy_read_back(source, str(tmp_path / "target"))
     assert 1 < len(syncs) <= copying.PARTS + 1
 
@@ -56,9 +58,7 @@ def test_a_part_that_goes_bad_behind_its_fsync_is_found(config, where, events, p
         nonlocal synced
         if (phase, operation) != ("after", "fsync"):
             return
-        synced += fileops.identity_of(arguments[0]) == fileops.identity(
-            f"{where.data}/new-g2/app.db"
-        )
+        synced += look.identity_of(arguments[0]) == look.identity(f"{where.data}/new-g2/app.db")
         if synced == part:
             at = (part - 1) * copying.PART + 100
             byte = os.pread(arguments[0], 1, at)
@@ -66,17 +66,17 @@ def test_a_part_that_goes_bad_behind_its_fsync_is_found(config, where, events, p
             synced += 100
 
     before = rows(where)
-    fileops.hook = hook
+    files.hook = hook
     with pytest.raises(Damaged, match="the copy reads back differently"):
         bring(config, point.name)
-    fileops.hook = None
+    files.hook = None
     assert synced > 100
     assert rows(where) == before
 
 
 def test_a_copy_that_cannot_be_written_leaves_no_thread_behind(tmp_path):
     source = str(tmp_path / "source")
-    fileops.write_new(source, bytes(10_000))
+    files.write_new(source, bytes(10_000))
     before = threading.active_count()
     with failing("fsync", 5), pytest.raises(OSError):
         copying.copy_read_back(source, str(tmp_path / "target"))
@@ -85,7 +85,7 @@ def test_a_copy_that_cannot_be_written_leaves_no_thread_behind(tmp_path):
 
 def test_what_follows_is_done_in_order_and_before_the_end():
     done = []
-    with beside.Follower(done.append) as follower:
+    with threads.Follower(done.append) as follower:
         for number in range(100):
             follower.give(number)
     assert done == list(range(100))
@@ -99,7 +99,7 @@ def test_what_fails_in_a_follower_is_raised_at_the_end():
             raise ValueError("two")
         done.append(number)
 
-    with pytest.raises(ValueError, match="two"), beside.Follower(work) as follower:
+    with pytest.raises(ValueError, match="two"), threads.Follower(work) as follower:
         for number in range(5):
             follower.give(number)
     assert done == [0, 1]
@@ -109,6 +109,6 @@ def test_the_first_failure_counts():
     def fail(number):
         raise ValueError("behind")
 
-    with pytest.raises(KeyError, match="ahead"), beside.Follower(fail) as follower:
+    with pytest.raises(KeyError, match="ahead"), threads.Follower(fail) as follower:
         follower.give(1)
         raise KeyError("ahead")

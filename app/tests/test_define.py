@@ -6,15 +6,17 @@ import pytest
 from conftest import pra
 from helpers import add, bring, lose_data, rewrite, rows
 
-from pra import backup, define, points, sqlite
-from pra.database import Database
-from pra.errors import Damaged, Refused, UsageError
-from pra.events import Events
+from pra.base.errors import Damaged, Refused, UsageError
+from pra.data.database import Database
+from pra.points import catalogue
+from pra.protect import backup, define
+from pra.sql import connect
+from pra.web.events import Events
 
 
 def names(where):
     """The definitions that are not the application's."""
-    conn = sqlite.open_live(where.link)
+    conn = connect.open_live(where.link)
     try:
         return [name for (name,) in conn.execute("SELECT name FROM sqlite_schema WHERE name = 't'")]
     finally:
@@ -71,10 +73,10 @@ def test_what_cannot_be_lived_with_is_refused_and_changes_nothing(
     config, where, events, sql, error
 ):
     add(events, 3)
-    known = points.scan(where)
+    known = catalogue.scan(where)
     with pytest.raises(error):
         define.run(config, sql)
-    assert (points.scan(where), names(where), len(rows(where))) == (known, [], 3)
+    assert (catalogue.scan(where), names(where), len(rows(where))) == (known, [], 3)
     events.add("goes on")
 
 

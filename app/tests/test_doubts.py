@@ -18,10 +18,14 @@ from helpers import (
     rows,
 )
 
-from pra import backup, history, plan, points, restore, segments, targets
-from pra.events import Events
-from pra.health import Health
-from pra.history import Gap
+from pra.journal import history, segments
+from pra.journal.chain import Gap
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import by_time, targets
+from pra.recovery import plan, restore
+from pra.web.events import Events
+from pra.web.health import Health
 
 
 @pytest.fixture
@@ -155,7 +159,7 @@ def test_a_journal_that_is_gone_as_a_whole_is_noticed(config, where, events):
     # Where writes are not journaled there is none to be missed.
     plain = config._replace(journal="off")
     lose_data(where)
-    assert Health(where, "off").trouble(points.scan(where)) is None
+    assert Health(where, "off").trouble(catalogue.scan(where)) is None
     assert bring(plain)["warnings"] == []
 
 
@@ -164,10 +168,10 @@ def test_an_undo_whose_journal_lost_its_end_does_not_call_itself_done(config, wh
     add(events, 2)
     point = backup.run(config)
     add(events, 3)
-    import pra.safety as safety
+    from pra.recovery import safety
 
     def keep_first(where, known, keep=safety.keep):
-        return keep(where, known)._replace(point=points.find(known, point.name))
+        return keep(where, known)._replace(point=catalogue.find(known, point.name))
 
     original = safety.keep
     safety.keep = keep_first
@@ -185,13 +189,13 @@ def test_an_undo_whose_journal_lost_its_end_does_not_call_itself_done(config, wh
 
 
 def test_a_moment_behind_the_readable_end_is_told_of_the_doubt(config, where, events):
-    from pra import clock
+    from pra.base import clock
 
     add(events, 5)
     damage_record(where, -1)
     now = clock.now()
     result = restore.run(
-        config, lambda where, known: targets.at_time(where, known, now, "--to now")
+        config, lambda where, known: by_time.at_time(where, known, now, "--to now")
     )
     assert "record 5" in result["tail"]
     assert any("may be missing" in one for one in result["warnings"])
@@ -248,7 +252,7 @@ def test_a_status_reads_no_segment_again_that_did_not_change(
 ):
     backup.run(config)
     add(events, 40)
-    health, known = Health(where, "required"), points.scan(where)
+    health, known = Health(where, "required"), catalogue.scan(where)
     assert health.trouble(known) is None
     monkeypatch.setattr(history.segments, "read", lambda segment: pytest.fail("a segment was read"))
     assert health.trouble(known) is None

@@ -6,9 +6,15 @@ import sqlite3
 import pytest
 from helpers import add, bring, content, overwrite, rewrite, rows
 
-from pra import backup, fileops, plan, points, restore, serve, settings, targets
-from pra.errors import Damaged, Refused
-from pra.events import Events
+from pra.base import settings
+from pra.base.errors import Damaged, Refused
+from pra.disk import files
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.web import serve
+from pra.web.events import Events
 
 
 def emptied(environment, mode):
@@ -21,9 +27,9 @@ def emptied(environment, mode):
     log = content(f"{live}-wal")
     assert b"message 2" in log
     del events
-    fileops.remove(f"{live}-wal")
+    files.remove(f"{live}-wal")
     overwrite(live, b"")
-    fileops.write_new(f"{live}-wal", log)
+    files.write_new(f"{live}-wal", log)
     return config, live, log
 
 
@@ -55,7 +61,7 @@ def without_log(where, by_hand):
     """Empty a database that has no log; SQLite then makes one without tables of it, or not yet."""
     live = os.path.realpath(where.link)
     for name in (f"{live}-wal", f"{live}-shm"):
-        fileops.remove(name)
+        files.remove(name)
     overwrite(live, b"")
     if by_hand:
         conn = sqlite3.connect(live)
@@ -87,7 +93,7 @@ def test_one_without_tables_is_a_damaged_one_that_every_restore_replaces(
         assert bring(config, asked)["rows"] == 3
         without_log(config.layout, by_hand)
     bring(config)
-    kept = [point for point in points.scan(config.layout) if point.status == "safety"]
+    kept = [point for point in catalogue.scan(config.layout) if point.status == "safety"]
     assert any(content(config.layout.point(one.name)) == left for one in kept) == by_hand
     assert len(rows(config.layout)) == 3
 
@@ -97,7 +103,7 @@ def test_a_restore_keeps_the_log_of_one_that_is_not_in_use(environment):
     where = config.layout
     os.unlink(where.link)
     assert bring(config)["rows"] == 3
-    (kept,) = [point for point in points.scan(where) if point.status == "safety"]
+    (kept,) = [point for point in catalogue.scan(where) if point.status == "safety"]
     assert content(where.raw_wal(kept.wal)) == log
     assert not os.path.exists(live)
     assert len(rows(where)) == 3

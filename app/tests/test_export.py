@@ -16,23 +16,19 @@ from conftest import APP, pra, serving
 from helpers import add, as_rows, bring, crash_before_commit, lose_data, rewrite, rows
 from test_http import get
 
-from pra import (
-    archive,
-    export,
-    fileops,
-    journal,
-    manifest,
-    marks,
-    restore,
-    settings,
-    targets,
-    verify,
-    volumes,
-)
-from pra.errors import DiskFull, NeedsRestore, PraError, Refused
-from pra.events import Events
-from pra.journal import Mismatch
-from pra.layout import Layout
+from pra.base import sealing, settings
+from pra.base.errors import DiskFull, NeedsRestore, PraError, Refused
+from pra.base.layout import Layout
+from pra.disk import look
+from pra.journal import writer
+from pra.journal.writer import Mismatch
+from pra.lineage import marks
+from pra.points import archive, verify
+from pra.protect import export
+from pra.reach import targets
+from pra.recovery import restore
+from pra.state import volumes
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -214,7 +210,7 @@ def a_tar(*members):
 def test_files_of_others_are_refused_and_no_name_in_them_is_a_path(config, where, events, tmp_path):
     add(events, 2)
     data = exported(config)
-    inside = manifest.seal({"kind": "pra-export", "format": 1})
+    inside = sealing.seal({"kind": "pra-export", "format": 1})
     copy = archive.Copy(io.BytesIO(data))
     database = b"".join(copy.database())
     sealed = data[512 : data.index(b"}\n") + 2]
@@ -224,7 +220,7 @@ def test_files_of_others_are_refused_and_no_name_in_them_is_a_path(config, where
         a_tar(("README", b"hello")),
         a_tar(("manifest.json", b"{}")),
         a_tar(("manifest.json", b"x" * 100_000)),
-        a_tar(("manifest.json", manifest.seal({"kind": "something else"}))),
+        a_tar(("manifest.json", sealing.seal({"kind": "something else"}))),
         a_tar(("manifest.json", inside), ("app.db", database)),
         a_tar((escape, b"x")),
         a_tar(("manifest.json", sealed), ("../../escaped", database)),
@@ -238,7 +234,7 @@ def test_files_of_others_are_refused_and_no_name_in_them_is_a_path(config, where
 
 def test_a_newer_format_is_named(environment, config, where, events, tmp_path):
     path = tmp_path / "copy.tar"
-    path.write_bytes(a_tar(("manifest.json", manifest.seal({"kind": "pra-export", "format": 2}))))
+    path.write_bytes(a_tar(("manifest.json", sealing.seal({"kind": "pra-export", "format": 2}))))
     done = pra(environment, "adopt", str(path))
     assert done.returncode == 2
     assert "format 2, known is 1" in done.stderr
@@ -270,7 +266,7 @@ def test_the_database_inside_is_checked_page_by_page(config, where, events):
 def test_a_copy_that_would_not_fit_is_refused(config, where, events, monkeypatch):
     add(events, 1)
     data = exported(config)
-    monkeypatch.setattr(fileops, "free_bytes", lambda path: 1000)
+    monkeypatch.setattr(look, "free_bytes", lambda path: 1000)
     with pytest.raises(DiskFull):
         adopt(config, data)
     assert events.count() == 1
@@ -287,7 +283,7 @@ def test_what_a_crash_left_in_the_journal_alone_is_in_the_copy(
 
 
 def test_without_a_sound_database_there_is_no_copy(config, where, events, monkeypatch):
-    monkeypatch.setattr(journal, "MAX_BEHIND", 1)
+    monkeypatch.setattr(writer, "MAX_BEHIND", 1)
     add(events, 2)
     kept = shutil.copytree(where.data, f"{where.data}-kept", symlinks=True)
     add(events, 2)
@@ -338,7 +334,7 @@ def test_it_is_checked_without_the_application_s_packages(config, where, events,
     path.write_bytes(exported(config))
     bare = [sys.executable, "-I", "-S", "-c"]
     script = (
-        f"import sys; sys.path.insert(0, {str(APP)!r}); from pra.cli import main;"
+        f"import sys; sys.path.insert(0, {str(APP)!r}); from pra.commands.cli import main;"
         f" sys.exit(main(['adopt', '--check', {str(path)!r}]))"
     )
     done = subprocess.run([*bare, script], capture_output=True, text=True, timeout=60, check=False)

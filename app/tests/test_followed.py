@@ -5,11 +5,14 @@ import os
 import pytest
 from helpers import bring, lose_data, rewrite
 
-from pra import backup, replay, settings, sqlite
-from pra.database import Database
-from pra.errors import Damaged, Refused
-from pra.events import Events
-from pra.journal import Mismatch
+from pra.base import settings
+from pra.base.errors import Damaged, Refused
+from pra.data.database import Database
+from pra.journal import replay
+from pra.journal.writer import Mismatch
+from pra.protect import backup
+from pra.sql import connect
+from pra.web.events import Events
 
 T = "CREATE TABLE t(id INTEGER PRIMARY KEY, v)"
 UNIQUE = "CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE{}); INSERT INTO t VALUES(1,'a'),(2,'b')"
@@ -220,7 +223,7 @@ def _rows(conn, table):
 
 def everything(where):
     """All rows and definitions, and the header's numbers."""
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     try:
         listed = conn.execute(
             "SELECT name, sql FROM sqlite_schema WHERE name NOT GLOB 'pra_*' ORDER BY name"

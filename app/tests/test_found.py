@@ -19,24 +19,19 @@ from helpers import (
     rows,
 )
 
-from pra import (
-    backup,
-    copying,
-    manifest,
-    plan,
-    points,
-    restore,
-    safety,
-    segments,
-    settings,
-    sqlite,
-    targets,
-    telling,
-    timelines,
-    volumes,
-)
-from pra.errors import Unknown
-from pra.events import Events
+from pra.base import sealing, settings
+from pra.base.errors import Unknown
+from pra.commands import answers
+from pra.disk import copying
+from pra.journal import segments
+from pra.lineage import timelines
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan, restore, safety
+from pra.sql import connect
+from pra.state import volumes
+from pra.web.events import Events
 
 
 def of_mode(environment, mode, **more):
@@ -51,7 +46,7 @@ def damage_a_row(where, holding):
 
 
 def bytes_of_points(where):
-    kept = [where.point(point.name) for point in points.scan(where)]
+    kept = [where.point(point.name) for point in catalogue.scan(where)]
     return b"".join(map(content, kept + glob.glob(f"{where.raw}/*")))
 
 
@@ -92,7 +87,7 @@ def test_a_damaged_database_that_nobody_writes_to_is_kept_once(environment, wher
     damage_a_row(where, b"x" * 3000)
     Events(config).add("since the point")
     restore.run(config, targets.latest)
-    assert [point.status for point in points.scan(where)].count("safety") == 1
+    assert [point.status for point in catalogue.scan(where)].count("safety") == 1
 
 
 def test_what_the_lost_link_led_to_is_named_and_stays(environment, where):
@@ -106,7 +101,7 @@ def test_what_the_lost_link_led_to_is_named_and_stays(environment, where):
     assert (answer["rows"], answer["safety_point"]) == (3, None)
     (name,) = answer["also_kept"]
     assert any(name in one and "7 rows" in one for one in answer["warnings"])
-    assert f"what was there before: {name}\n" in telling.restored(answer)
+    assert f"what was there before: {name}\n" in answers.restored(answer)
     with pytest.raises(Unknown) as refused:
         restore.run(config, targets.undo)
     assert name in refused.value.next_step
@@ -148,7 +143,7 @@ def test_what_an_unfinished_restore_kept_is_passed_over_aloud(environment, where
     add(Events(config), 2)
     with mock.patch.object(volumes, "switch", side_effect=Crash), pytest.raises(Crash):
         bring(config)
-    kept = points.scan(where)[0]
+    kept = catalogue.scan(where)[0]
     lose_data(where)
     answer = bring(config)
     assert [one["name"] for one in answer["skipped"]] == [kept.name]
@@ -184,10 +179,10 @@ def test_force_too_passes_over_a_base_that_the_journal_does_not_fit(config, wher
     events._database.write("removing", lambda conn: conn.execute("DELETE FROM events WHERE id=2"))
     live = rows(where)
     path = where.point(rotten.name)
-    conn = sqlite.open_unchecked(path)
+    conn = connect.open_unchecked(path)
     conn.execute("UPDATE events SET message='massage 1' WHERE id=2")
     conn.close()
-    sealed = manifest.seal({**rotten.manifest, "sha256": copying.sha256(path)})
+    sealed = sealing.seal({**rotten.manifest, "sha256": copying.sha256(path)})
     overwrite(where.manifest(rotten.name), sealed)
     lose_data(where)
     answer = bring(config, force=force)

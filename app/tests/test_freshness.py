@@ -3,8 +3,9 @@
 import pytest
 from helpers import add
 
-from pra import backup, clock, freshness, settings
-from pra.events import Events
+from pra.base import clock, settings
+from pra.protect import backup, freshness
+from pra.web.events import Events
 
 
 @pytest.fixture

@@ -7,9 +7,13 @@ import sys
 import pytest
 from helpers import add, as_rows, bring, lose_data, rows
 
-from pra import backup, plan, points, restore, settings, targets
-from pra.errors import Damaged
-from pra.events import Events
+from pra.base import settings
+from pra.base.errors import Damaged
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.web.events import Events
 
 DELETE = "DELETE FROM events WHERE id <= 2"
 
@@ -94,7 +98,7 @@ def test_a_snapshot_without_the_guards_is_quarantined_once(config, where, events
     assert found.status == "quarantined"
     assert "write guards were removed" in found.reason
     assert backup.run(config).name == found.name
-    assert points.latest(points.scan(where)).name == good.name
+    assert catalogue.latest(catalogue.scan(where)).name == good.name
 
 
 @pytest.mark.parametrize("mode", ["required", "off"])
@@ -123,7 +127,7 @@ def test_what_a_restore_replaces_is_kept_as_it_is_and_can_be_undone(config, wher
     backup.run(config)
     unguard(where, DELETE)
     kept = bring(config)["safety_point"]
-    assert points.find(points.scan(where), kept).manifest["rows"] == 3
+    assert catalogue.find(catalogue.scan(where), kept).manifest["rows"] == 3
     events.add("meanwhile")
     restore.run(config, targets.undo)
     assert rows(where) == as_rows(added)[2:]
@@ -143,15 +147,15 @@ def test_what_best_effort_writes_meanwhile_is_kept_too(environment, where, monke
     add(events, 3)
     backup.run(config)
     unguard(where, DELETE)
-    built = restore.candidate.catch_up
+    built = restore.build.catch_up
 
     def late(*arguments):
         # Under the writer lock: as if it had been written just before.
-        monkeypatch.setattr(restore.candidate, "catch_up", built)
+        monkeypatch.setattr(restore.build, "catch_up", built)
         foreign(where, "INSERT INTO events(ts, message) VALUES('t', 'late')")
         return built(*arguments)
 
-    monkeypatch.setattr(restore.candidate, "catch_up", late)
+    monkeypatch.setattr(restore.build, "catch_up", late)
     bring(config)
     restore.run(config, targets.undo)
     assert rows(where)[-1][2] == "late"

@@ -9,9 +9,11 @@ import pytest
 from conftest import pra, serving
 from helpers import lose_data
 
-from pra import fileops, locks, sqlite, writing
-from pra.errors import OutcomeUnknown
-from pra.events import MAX_MESSAGE
+from pra.base.errors import OutcomeUnknown
+from pra.data import transaction
+from pra.disk import files, locks
+from pra.sql import connect
+from pra.web.events import MAX_MESSAGE
 
 
 def test_a_message_is_added_counted_and_listed(client):
@@ -77,7 +79,7 @@ def test_the_longest_message_fits(client):
 
 
 def test_a_full_disk_answers_507_and_leaves_the_database_intact(client, monkeypatch):
-    opened = sqlite.open_live
+    opened = connect.open_live
 
     def open_full(path, synced=True):
         conn = opened(path, synced)
@@ -85,7 +87,7 @@ def test_a_full_disk_answers_507_and_leaves_the_database_intact(client, monkeypa
         conn.execute(f"PRAGMA max_page_count={pages}")
         return conn
 
-    monkeypatch.setattr(sqlite, "open_live", open_full)
+    monkeypatch.setattr(connect, "open_live", open_full)
     added = 0
     while (answer := client.get("/add?message=" + "x" * 4000)).status_code == 200:
         added += 1
@@ -104,7 +106,7 @@ def test_a_locked_database_answers_503_and_when_to_try_again(client, where, monk
 
 
 def test_a_database_locked_inside_sqlite_answers_503(client, where, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
+    monkeypatch.setattr(connect, "BUSY_MS", 50)
     other = apsw.Connection(os.path.realpath(where.link))
     other.execute("BEGIN IMMEDIATE")
     assert client.get("/add?message=x").status_code == 503
@@ -118,7 +120,7 @@ def test_a_failing_backup_volume_answers_in_json(client, number, status):
         if phase == "before" and operation == "open_lock":
             raise OSError(number, os.strerror(number))
 
-    fileops.hook = fail
+    files.hook = fail
     answer = client.get("/add?message=x")
     assert answer.status_code == status
     assert answer.get_json()["next"]
@@ -130,7 +132,7 @@ def test_an_unknown_outcome_is_said(client, monkeypatch):
         raise OutcomeUnknown(doing, "the COMMIT failed", "look")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "_commit", fail)
+        patch.setattr(transaction, "_commit", fail)
         assert client.get("/add?message=x").status_code == 500
     assert client.get("/add?message=x").status_code == 200
 
@@ -167,7 +169,10 @@ def get(url):
 
 
 #: The server, with more patience for a worker that does not leave by itself than any test has.
-_PATIENT = "from pra import cli, serve; serve.GRACE = 3600; raise SystemExit(cli.main(['serve']))"
+_PATIENT = (
+    "from pra.commands import cli; from pra.web import serve;"
+    " serve.GRACE = 3600; raise SystemExit(cli.main(['serve']))"
+)
 
 
 def test_a_real_server_answers_closes_connections_and_stops_fast(environment):

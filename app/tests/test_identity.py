@@ -7,20 +7,14 @@ import time
 import pytest
 from helpers import add, as_rows, bring, lose_data, rows
 
-from pra import (
-    backup,
-    manifest,
-    plan,
-    points,
-    records,
-    restore,
-    retention,
-    segments,
-    settings,
-    targets,
-    volumes,
-)
-from pra.events import Events
+from pra.base import sealing, settings
+from pra.journal import records, segments
+from pra.points import catalogue
+from pra.protect import backup, retention
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.state import volumes
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -38,16 +32,16 @@ def other(tmp_path, environment, request):
 
 def copy_point(source, target, name=None, to=None):
     """Copy a point with its manifest, as somebody does who tidies up."""
-    name = name or points.scan(source)[0].name
+    name = name or catalogue.scan(source)[0].name
     to = to or name
     shutil.copy(source.point(name), target.point(to))
     if name == to:
         shutil.copy(source.manifest(name), target.manifest(to))
         return to
     with open(source.manifest(name), "rb") as file:
-        content = manifest.unseal(file.read())
+        content = sealing.unseal(file.read())
     with open(target.manifest(to), "wb") as file:
-        file.write(manifest.seal({**content, "name": to}))
+        file.write(sealing.seal({**content, "name": to}))
     return to
 
 
@@ -57,7 +51,7 @@ def test_a_point_of_another_lab_is_never_taken_by_default(config, where, events,
     backup.run(config)
     added += add(events, 5)
     name = copy_point(other.layout, where, to=f"app-{int(time.time()) + 9}.db")
-    listed = points.find(points.scan(where), name)
+    listed = catalogue.find(catalogue.scan(where), name)
     assert (listed.status, "another history" in listed.reason) == ("foreign", True)
     assert plan.run(config, targets.latest)["lost"] == 0
     assert backup.run(config).serial == 2
@@ -66,7 +60,7 @@ def test_a_point_of_another_lab_is_never_taken_by_default(config, where, events,
     assert rows(where) == as_rows(added)
     # By its name it can be had, never without a word of what it is, and undone.
     for act in (plan.run, restore.run):
-        answer = act(config, lambda where, known: targets.exact_point(points.find(known, name)))
+        answer = act(config, lambda where, known: targets.exact_point(catalogue.find(known, name)))
         assert f"{name} is foreign, and was taken all the same" in answer["warnings"][0]
     assert rows(where) == rows(other.layout)
     restore.run(config, targets.undo)
@@ -81,7 +75,7 @@ def test_retention_neither_counts_nor_removes_what_is_foreign(environment, where
     with open(where.point("app-2.db"), "wb") as file:
         file.truncate(10 << 20)
     retention.run(config, dry_run=False)
-    kept = {point.name for point in points.scan(where)}
+    kept = {point.name for point in catalogue.scan(where)}
     assert kept == {*ours[1:], name, "app-2.db"}
 
 

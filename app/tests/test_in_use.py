@@ -10,9 +10,13 @@ import pytest
 from conftest import pra, serving
 from helpers import add, as_rows, bring, lose_data, rows
 
-from pra import backup, fileops, in_use, plan, restore, targets, timelines
-from pra.errors import Refused
-from pra.events import Events
+from pra.base.errors import Refused
+from pra.disk import files
+from pra.lineage import in_use, timelines
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -128,22 +132,22 @@ def test_who_looks_and_does_not_go_on_hides_no_server_and_stops_none(config, whe
     def look(phase, name, arguments):
         new = (phase, name) == ("after", "open_new") and arguments[0].startswith(where.uses)
         if new and not looking:
-            looking.append(fileops.open_read(arguments[0]))
-            assert fileops.try_lock(looking[0])
+            looking.append(files.open_read(arguments[0]))
+            assert files.try_lock(looking[0])
 
     serving_too = Events(config)
-    fileops.hook = look
+    files.hook = look
     assert serving_too.count() == 0
-    fileops.hook = None
+    files.hook = None
     assert in_use.others(trial.layout) == [f"{where.data} on {os.uname().nodename}"]
-    fileops.close(looking[0])
+    files.close(looking[0])
 
 
 def test_two_who_look_at_what_one_left_that_ended_see_nobody(config, where, trial):
     left = f"{where.uses}/left"
-    fileops.make_directory(where.uses)
-    fileops.write_new(left, b"{}")
-    also_looks = fileops.open_read(left)
-    assert fileops.try_lock(also_looks, fcntl.LOCK_SH)
+    files.make_directory(where.uses)
+    files.write_new(left, b"{}")
+    also_looks = files.open_read(left)
+    assert files.try_lock(also_looks, fcntl.LOCK_SH)
     assert in_use.others(trial.layout) == []
-    fileops.close(also_looks)
+    files.close(also_looks)

@@ -23,17 +23,13 @@ from helpers import (
     step_back,
 )
 
-from pra import (
-    backup,
-    journal,
-    records,
-    segments,
-    sqlite,
-    writing,
-)
-from pra.errors import OutcomeUnknown, Refused, StorageError
-from pra.events import Events
-from pra.journal import Mismatch
+from pra.base.errors import OutcomeUnknown, Refused, StorageError
+from pra.data import transaction
+from pra.journal import records, segments, writer
+from pra.journal.writer import Mismatch
+from pra.protect import backup
+from pra.sql import connect
+from pra.web.events import Events
 
 
 def test_every_acknowledged_row_survives_the_loss_of_the_data_volume(config, where, events):
@@ -79,7 +75,7 @@ def test_the_rolled_forward_row_is_also_what_a_restore_brings(config, where, eve
 
 
 def test_a_database_that_is_older_than_its_journal_is_refused(config, where, events, monkeypatch):
-    monkeypatch.setattr(journal, "MAX_BEHIND", 1)
+    monkeypatch.setattr(writer, "MAX_BEHIND", 1)
     add(events, 2)
     live = os.path.realpath(where.link)
     rewrite_resting(live)
@@ -97,7 +93,7 @@ def test_a_database_that_is_older_than_its_journal_is_refused(config, where, eve
 
 def rewrite_resting(path):
     """Move everything from the WAL into the database, and remove it."""
-    conn = sqlite.open_live(path)
+    conn = connect.open_live(path)
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     conn.close()
 
@@ -121,7 +117,7 @@ def test_a_commit_that_fails_for_sure_leaves_no_row_and_its_number_is_burnt(
         raise apsw.ConstraintError("refused")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "_commit", refuse)
+        patch.setattr(transaction, "_commit", refuse)
         with pytest.raises(StorageError):
             events.add("refused")
     events.add("next")
@@ -144,7 +140,7 @@ def test_a_commit_that_fails_and_cannot_be_recorded_as_failed_is_unknown(
             broken.enter_context(failing("write_at_once", errno.EIO, times))
             raise apsw.ConstraintError("refused")
 
-        patch.setattr(writing, "_commit", refuse)
+        patch.setattr(transaction, "_commit", refuse)
         with pytest.raises(OutcomeUnknown):
             events.add("unknown")
     events.add("next")
@@ -162,7 +158,7 @@ def test_a_commit_with_an_input_output_error_is_unknown_and_rolled_forward(
         raise OutcomeUnknown(doing, "disk", "look")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "_commit", fail)
+        patch.setattr(transaction, "_commit", fail)
         with pytest.raises(OutcomeUnknown):
             events.add("unknown")
     events.add("next")
@@ -235,7 +231,7 @@ def test_a_database_that_lacks_what_was_in_flight_is_rolled_forward(
     add(events, 5)
     live = rows(where)
     step_back(where, 5 - lacking)
-    monkeypatch.setattr(journal, "MAX_BEHIND", 3)
+    monkeypatch.setattr(writer, "MAX_BEHIND", 3)
     assert Events(config).status()["unprotected"] is None
     Events(config).add("next")
     assert rows(where)[:5] == live

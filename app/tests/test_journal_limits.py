@@ -22,24 +22,20 @@ from helpers import (
     sound_end,
 )
 
-from pra import (
-    backup,
-    fileops,
-    marks,
-    plan,
-    points,
-    records,
-    restore,
-    segments,
-    serve,
-    settings,
-    sqlite,
-    targets,
-    writing,
-)
-from pra.errors import Damaged, Refused
-from pra.events import Events
-from pra.journal import Mismatch
+from pra.base import settings
+from pra.base.errors import Damaged, Refused
+from pra.data import changes
+from pra.disk import files
+from pra.journal import records, segments
+from pra.journal.writer import Mismatch
+from pra.lineage import marks
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.sql import connect
+from pra.web import serve
+from pra.web.events import Events
 
 
 def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
@@ -54,22 +50,22 @@ def test_nobody_makes_a_folder_of_the_journal_that_is_gone_but_a_restore(config,
     add(Events(config), 3)
     backup.run(config)
     add(Events(config), 2)
-    before = points.scan(where)
+    before = catalogue.scan(where)
     shutil.rmtree(where.journal)
     serve.prepare(config)
     plan.run(config, way)
     with pytest.raises(segments.Gone) as refused:
         backup.run(config)
     assert f"python -m pra restore {way.__name__} " in refused.value.next_step
-    assert points.scan(where) == before and not os.path.exists(where.journal)
+    assert catalogue.scan(where) == before and not os.path.exists(where.journal)
     assert restore.run(config, way)["rows"] == (5 if way is targets.current else 3)
     assert Events(config).add("goes on")["id"] == 6
 
 
-@pytest.mark.parametrize("tick", [0, fileops.TICK_NS])
+@pytest.mark.parametrize("tick", [0, files.TICK_NS])
 def test_a_journal_whose_segment_was_deleted_accepts_nothing(where, events, monkeypatch, tick):
     """Its folder shows it, once that has been left alone for long enough to be trusted."""
-    monkeypatch.setattr(fileops, "TICK_NS", tick)
+    monkeypatch.setattr(files, "TICK_NS", tick)
     add(events, 2)
     os.remove(last_segment(where))
     with pytest.raises(Mismatch):
@@ -146,7 +142,7 @@ def test_a_changed_schema_needs_a_new_base_first(config, where, events):
     lose_data(where)
     bring(config)
     assert rows(where)[-1][0] == added["id"]
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     assert conn.execute("SELECT * FROM extra").fetchall() == [(7, "seven")]
     conn.close()
 
@@ -168,7 +164,7 @@ def test_a_table_without_a_key_of_its_own_is_refused(config, where, events):
 
 
 def test_a_transaction_too_large_to_apply_is_refused(where, events, monkeypatch):
-    monkeypatch.setattr(writing, "MAX_CHANGESET", 2000)
+    monkeypatch.setattr(changes, "MAX_CHANGESET", 2000)
     with pytest.raises(Refused, match="changes more than"):
         events.add("x" * 3000)
     events.add("small")
@@ -176,7 +172,7 @@ def test_a_transaction_too_large_to_apply_is_refused(where, events, monkeypatch)
 
 
 def test_durability_is_set_and_not_assumed(where):
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     assert conn.execute("PRAGMA synchronous").fetchone() == (2,)
     assert conn.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     conn.close()

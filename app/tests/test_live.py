@@ -8,23 +8,20 @@ import pytest
 from conftest import pra
 from helpers import add, as_rows, bring, lose_data, rows
 
-from pra import (
-    backup,
-    fileops,
-    identity,
-    points,
-    proof,
-    restore,
-    segments,
-    serve,
-    settings,
-    targets,
-    timelines,
-    volumes,
-)
-from pra.errors import PraError, Refused
-from pra.events import Events
-from pra.journal import Mismatch
+from pra.base import settings
+from pra.base.errors import PraError, Refused
+from pra.data import proof
+from pra.disk import look
+from pra.journal import segments
+from pra.journal.writer import Mismatch
+from pra.lineage import timelines
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import restore
+from pra.state import identity, volumes
+from pra.web import serve
+from pra.web.events import Events
 
 MODES = ["required", "best-effort", "off"]
 
@@ -123,7 +120,7 @@ def test_either_volume_rolled_back_to_before_a_restore(config, where, events, tm
     bring(config)
     assert rows(where) == new
     # What the older volume held is there too.
-    assert old[3] in brought(config, where, points.scan(where)[-1].name)
+    assert old[3] in brought(config, where, catalogue.scan(where)[-1].name)
 
 
 def brought(config, where, name):
@@ -154,7 +151,7 @@ def test_a_backup_volume_that_is_older_on_the_same_timeline(config, where, event
             act()
     assert "restore current" in caught.value.next_step
     serve.prepare(config)
-    assert len(points.scan(where)) == 1
+    assert len(catalogue.scan(where)) == 1
     current(config)
     added += as_rows(add(Events(config), 1))
     lose_data(where)
@@ -218,7 +215,7 @@ def test_behind_and_the_journal_is_damaged(environment, where, tmp_path, mode, h
         with pytest.raises(Mismatch):
             act()
     assert rows(where) == before
-    assert points.scan(where) == []
+    assert catalogue.scan(where) == []
 
 
 def test_writes_left_out_on_purpose_get_a_new_base_by_themselves(environment, where, events):
@@ -240,9 +237,9 @@ def test_a_write_costs_one_look_at_the_timelines(config, where, events, monkeypa
     add(events, 1)
     looked = []
     for name in ("read_small", "names"):
-        function = getattr(fileops, name)
+        function = getattr(look, name)
         monkeypatch.setattr(
-            fileops, name, lambda *given, f=function: looked.append(given) or f(*given)
+            look, name, lambda *given, f=function: looked.append(given) or f(*given)
         )
     add(events, 3)
     assert looked == []
@@ -324,7 +321,7 @@ def test_a_restore_keeps_what_the_link_no_longer_leads_to(config, where, events)
     os.unlink(where.link)
     bring(config, point)
     assert volumes.others(where) == []
-    (safety,) = [one for one in points.scan(where) if one.status == "safety"]
+    (safety,) = [one for one in catalogue.scan(where) if one.status == "safety"]
     assert "g1" in safety.reason
     bring(config, safety.name)
     assert rows(where) == added

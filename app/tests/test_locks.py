@@ -10,10 +10,11 @@ import time
 import pytest
 from helpers import add, rows
 
-from pra import beside, fileops, locks
-from pra.database import Database
-from pra.errors import Locked, Refused
-from pra.events import Events
+from pra.base import threads
+from pra.base.errors import Locked, Refused
+from pra.data.database import Database
+from pra.disk import files, locks, look
+from pra.web.events import Events
 
 
 def until(holds, seconds=10):
@@ -75,11 +76,11 @@ def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
     with locks.writer(where, "holding it"):
         with pytest.raises(Locked):
             events.add("refused")
-        threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        running, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
         for _ in range(5):
             with pytest.raises(Locked):
                 events.add("refused")
-        assert threading.active_count() == threads
+        assert threading.active_count() == running
         assert len(os.listdir("/proc/self/fd")) == descriptors
     assert events.add("goes on")["id"] == 2
 
@@ -265,14 +266,14 @@ def test_an_interrupted_act_unlocks_though_the_process_forked(where):
 
 
 def test_who_is_interrupted_while_it_gets_in_line_acts_no_more(where, monkeypatch):
-    turn, acted, start = locks.writing(where), [], beside.Companion.start
+    turn, acted, start = locks.writing(where), [], threads.Companion.start
 
     def interrupt(self, work):
         start(self, work)
         raise KeyboardInterrupt
 
     with locks.writer(where, "holding it"), monkeypatch.context() as patch:
-        patch.setattr(beside.Companion, "start", interrupt)
+        patch.setattr(threads.Companion, "start", interrupt)
         with pytest.raises(KeyboardInterrupt):
             turn.run("waiting", lambda: acted.append(True), 5)
     with locks.writer(where, "afterwards", seconds=5):
@@ -290,7 +291,7 @@ def test_what_went_wrong_while_nobody_wanted_the_turn_is_nobodys_failure(where, 
             def fail(_):
                 raise MemoryError
 
-            patch.setattr(fileops, "identity", fail)
+            patch.setattr(look, "identity", fail)
         until(lambda: turn._place.came)
     assert turn.run("later", lambda: "had", 5) == "had"
     turn.close()
@@ -334,19 +335,19 @@ def test_what_fails_in_one_process_alone_lets_it_write_beside_nobody(config, whe
     database = Database(config._replace(journal=mode))
     Events(config).add("before")
     with locks.writer(where, "restoring"):
-        fileops.hook = the_lock_cannot_be_opened(number)
+        files.hook = the_lock_cannot_be_opened(number)
         with pytest.raises(OSError, match=os.strerror(number)):
             database.write("beside it", lambda conn: conn.execute("DELETE FROM events").fetchall())
-    fileops.hook = None
+    files.hook = None
     assert len(rows(where)) == 1
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV, errno.ENOENT, errno.EROFS])
 def test_without_a_journal_a_volume_whose_locks_fail_stops_no_write(config, where, number):
     off = Events(config._replace(journal="off"))
-    fileops.hook = the_lock_cannot_be_opened(number)
+    files.hook = the_lock_cannot_be_opened(number)
     off.add("goes on")
-    fileops.hook = None
+    files.hook = None
     assert len(rows(where)) == 1
 
 

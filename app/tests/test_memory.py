@@ -9,26 +9,15 @@ import pytest
 from helpers import lose_data
 
 from benches import journals
-from pra import (
-    backup,
-    clock,
-    copying,
-    export,
-    log,
-    moments,
-    plan,
-    points,
-    proof,
-    reach,
-    replay,
-    restore,
-    retention,
-    segments,
-    settings,
-    targets,
-    verify,
-    volumes,
-)
+from pra.base import clock, moments, settings
+from pra.data import proof
+from pra.disk import copying
+from pra.journal import log, replay, segments
+from pra.points import catalogue, verify
+from pra.protect import backup, export, retention
+from pra.reach import bounds, by_time, targets
+from pra.recovery import plan, restore
+from pra.state import volumes
 
 SHORT, LONG = 1500, 9000
 #: What may differ from one run to the next, in bytes; each transaction alone fills 250 in the file.
@@ -48,7 +37,7 @@ def before(seq):
 
 
 def at(text):
-    return lambda where, known: targets.at_time(where, known, moments.parse(text), text)
+    return lambda where, known: by_time.at_time(where, known, moments.parse(text), text)
 
 
 def verbs(config, length):
@@ -57,7 +46,7 @@ def verbs(config, length):
     middle = clock.rfc3339(clock.now() - half / 1000, 3)
     yield "log", lambda: log.transactions(where, False, 50)
     yield "log --largest", lambda: log.transactions(where, True, 50)
-    yield "points", lambda: reach.summary(where, points.scan(where))
+    yield "points", lambda: bounds.summary(where, catalogue.scan(where))
     yield "restore --plan", lambda: plan.run(config, targets.latest)
     yield "restore --plan --to-before", lambda: plan.run(config, before(half))
     yield "restore --plan --to", lambda: plan.run(config, at(middle))

@@ -6,10 +6,13 @@ import pytest
 from conftest import pra, serving
 from helpers import add, as_rows, bring, content, lose_data, overwrite, rows
 
-from pra import mode, pairing, serve, settings
-from pra.errors import Damaged, UsageError
-from pra.events import Events
-from pra.export import run as export
+from pra.base import settings
+from pra.base.errors import Damaged, UsageError
+from pra.protect import new_volume
+from pra.protect.export import run as export
+from pra.state import mode
+from pra.web import serve
+from pra.web.events import Events
 
 
 def with_mode(environment, wanted):
@@ -129,6 +132,6 @@ def test_a_new_backup_volume_has_the_mode_of_who_took_it(environment, started, c
     os.rename(started.backup, f"{started.backup}-lost")
     os.mkdir(started.backup)
     with pytest.raises(UsageError, match="PRA_JOURNAL is not set"):
-        pairing.run(settings.load(with_mode(environment, None)))
-    pairing.run(config)
+        new_volume.run(settings.load(with_mode(environment, None)))
+    new_volume.run(config)
     assert mode.of(started) == "required"

@@ -8,11 +8,17 @@ from helpers import Crash
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pra import backup, points, reach, restore, retention, segments, targets, volumes, writing
-from pra import settings as pra_settings
-from pra.errors import Refused
-from pra.events import Events
-from pra.layout import Layout
+from pra.base import settings as pra_settings
+from pra.base.errors import Refused
+from pra.base.layout import Layout
+from pra.data import transaction
+from pra.journal import segments
+from pra.points import catalogue
+from pra.protect import backup, retention
+from pra.reach import bounds, targets
+from pra.recovery import restore
+from pra.state import volumes
+from pra.web.events import Events
 
 NUMBERS = strategies.integers(0, 1000)
 
@@ -91,18 +97,18 @@ class Model(RuleBasedStateMachine):
     @rule()
     def crash_in_commit(self):
         """The record is durable, the COMMIT does not happen: the next writer applies it."""
-        commit = writing._commit
+        commit = transaction._commit
 
         def die(conn, doing):
             raise Crash
 
-        writing._commit = die
+        transaction._commit = die
         try:
             self.events.add("in doubt")
         except Crash:
             pass
         finally:
-            writing._commit = commit
+            transaction._commit = commit
         self.highest += 1
         self.rows[self.highest] = "in doubt"
         self._committed()
@@ -134,7 +140,7 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.points)
     @rule(number=NUMBERS)
     def restore_a_point(self, number):
-        listed = {point.name: point for point in points.scan(self.where)}
+        listed = {point.name: point for point in catalogue.scan(self.where)}
         known = sorted(name for name in self.points if name in listed)
         if known:
             chosen = listed[known[number % len(known)]]
@@ -146,7 +152,7 @@ class Model(RuleBasedStateMachine):
         at = number % len(self.past)
         chosen = self.past[at]
         rows = self.states[self.past[at - 1]] if at else {}
-        reached = reach.summary(self.where, points.scan(self.where))
+        reached = bounds.summary(self.where, catalogue.scan(self.where))
         try:
             self._restored(
                 lambda where, _: targets.just_before(where, chosen), rows, self.past[:at]

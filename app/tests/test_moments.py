@@ -5,9 +5,16 @@ import os
 import pytest
 from helpers import add, as_rows, bring, journaled, lose_data, rewrite, rows
 
-from pra import backup, clock, fileops, log, plan, points, restore, targets, timelines
-from pra.errors import Refused
-from pra.events import Events
+from pra.base import clock
+from pra.base.errors import Refused
+from pra.disk import files
+from pra.journal import log
+from pra.lineage import timelines
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import by_time, targets
+from pra.recovery import plan, restore
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def to_before(config, seq):
 
 def to_time(config, moment):
     return restore.run(
-        config, lambda where, known: targets.at_time(where, known, moment, "--to then")
+        config, lambda where, known: by_time.at_time(where, known, moment, "--to then")
     )
 
 
@@ -184,13 +191,13 @@ def test_a_plan_tells_and_changes_nothing(config, where, events):
     add(events, 2)
     point = backup.run(config)
     add(events, 3)
-    live, listed = rows(where), points.scan(where)
+    live, listed = rows(where), catalogue.scan(where)
     planned = plan.run(
-        config, lambda where, known: targets.exact_point(points.find(known, point.name))
+        config, lambda where, known: targets.exact_point(catalogue.find(known, point.name))
     )
     assert (planned["rows"], planned["gained"], planned["lost"]) == (2, 0, 3)
     assert planned["left_behind"] == {"first_seq": 3, "last_seq": 5, "transactions": 3}
-    assert (rows(where), points.scan(where)) == (live, listed)
+    assert (rows(where), catalogue.scan(where)) == (live, listed)
     assert timelines.numbers(where) == [1]
 
 
@@ -274,7 +281,7 @@ def test_a_plan_says_where_what_is_there_cannot_be_read(config, where, events):
     with open(os.path.realpath(where.link), "r+b") as file:
         file.write(bytes(os.path.getsize(file.fileno())))
     for name in ("-wal", "-shm"):
-        fileops.remove(os.path.realpath(where.link) + name)
+        files.remove(os.path.realpath(where.link) + name)
     planned = plan.run(config, targets.latest)
     assert planned["rows"] == 3
     assert (planned["gained"], planned["lost"], planned["changed"]) == (None, None, None)

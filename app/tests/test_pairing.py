@@ -9,9 +9,13 @@ import pytest
 from conftest import APP
 from helpers import add, as_rows, bring, lose_data, rewrite, rot, rows
 
-from pra import backup, pairing, points, rebase, restore, schema, targets, verify
-from pra.errors import Damaged, NeedsRestore, PraError, Refused
-from pra.events import Events
+from pra.base.errors import Damaged, NeedsRestore, PraError, Refused
+from pra.points import catalogue, verify
+from pra.protect import backup, new_base, new_volume
+from pra.reach import targets
+from pra.recovery import restore
+from pra.sql import guards
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def test_nothing_takes_an_empty_volume_by_itself(config, lost, events):
 
 
 def test_protection_is_whole_again(config, where, lost, events):
-    point = pairing.run(config)
+    point = new_volume.run(config)
     assert (point.status, point.manifest["rows"]) == ("verified", 5)
     assert verify.check_all(where, [])["ok"]
     added = lost + add(events, 2)
@@ -43,26 +47,26 @@ def test_protection_is_whole_again(config, where, lost, events):
 
 
 def test_ids_go_on_where_they_were(config, lost, events):
-    pairing.run(config)
+    new_volume.run(config)
     assert events.add("next")["id"] == 6
 
 
 def test_a_volume_that_holds_anything_is_refused(config, where, lost):
-    pairing.run(config)
+    new_volume.run(config)
     with pytest.raises(Refused, match="not empty"):
-        pairing.run(config)
-    kept = [point.name for point in points.scan(where)]
+        new_volume.run(config)
+    kept = [point.name for point in catalogue.scan(where)]
     for folder in (".pra", ".pra-copy"):
         os.remove(f"{where.backup}/{folder}/volume.json")
     with pytest.raises(Refused, match="not empty"):
-        pairing.run(config)
-    assert [point.name for point in points.scan(where)] == kept
+        new_volume.run(config)
+    assert [point.name for point in catalogue.scan(where)] == kept
 
 
 def test_without_a_database_there_is_nothing_to_protect(config, where, lost):
     lose_data(where)
     with pytest.raises(NeedsRestore):
-        pairing.run(config)
+        new_volume.run(config)
 
 
 def test_cut_off_after_the_mark_the_next_backup_ends_the_work(
@@ -72,9 +76,9 @@ def test_cut_off_after_the_mark_the_next_backup_ends_the_work(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pairing.backup, "run", die)
+        patch.setattr(new_volume.backup, "run", die)
         with pytest.raises(KeyboardInterrupt):
-            pairing.run(config)
+            new_volume.run(config)
     assert backup.run(config).status == "verified"
     added = lost + add(events, 1)
     lose_data(where)
@@ -86,14 +90,14 @@ def test_what_was_written_without_a_journal_before_and_after_explains_itself(
     config, where, events, monkeypatch
 ):
     """The journal that was left first went with its volume."""
-    monkeypatch.setattr(rebase, "MAX_BEHIND", 1)
+    monkeypatch.setattr(new_base, "MAX_BEHIND", 1)
     added = add(events, 2)
     off = config._replace(journal="off")
     plain = Events(off)
     added += add(plain, 3)
     shutil.rmtree(where.backup)
     os.mkdir(where.backup)
-    pairing.run(off)
+    new_volume.run(off)
     added += add(plain, 3)
     assert backup.run(config).status == "verified"
     lose_data(where)
@@ -106,7 +110,7 @@ def test_what_was_lost_beside_the_volume_is_not_accepted_by_taking_a_new_one(
 ):
     off = config._replace(journal="off")
     writer = (
-        "import os; from pra import settings; from pra.events import Events\n"
+        "import os; from pra.base import settings; from pra.web.events import Events\n"
         "events = Events(settings.load(os.environ))\n"
         "for _ in range(5): events.add('acknowledged')\n"
         "os.kill(os.getpid(), 9)"
@@ -117,9 +121,9 @@ def test_what_was_lost_beside_the_volume_is_not_accepted_by_taking_a_new_one(
     shutil.rmtree(where.backup)
     os.mkdir(where.backup)
     with pytest.raises(Damaged, match="were acknowledged, and the database lacks them") as refused:
-        pairing.run(off)
+        new_volume.run(off)
     assert "backup --accept" in refused.value.next_step
-    assert points.scan(where) == []
+    assert catalogue.scan(where) == []
     with pytest.raises(Damaged):
         Events(off).add("refused")
     assert backup.run(off, accept=True).status == "verified"
@@ -130,8 +134,8 @@ def test_what_was_lost_beside_the_volume_is_not_accepted_by_taking_a_new_one(
 def test_what_others_wrote_is_not_accepted_by_taking_a_new_volume(config, where, lost, mode):
     config = config._replace(journal=mode)
     rewrite(where, "DROP TRIGGER pra_guard_update; UPDATE events SET message = 'changed'")
-    found = pairing.run(config)
-    assert (found.status, found.reason) == ("quarantined", schema.UNGUARDED)
+    found = new_volume.run(config)
+    assert (found.status, found.reason) == ("quarantined", guards.UNGUARDED)
     assert backup.run(config, accept=True).status == "verified"
     Events(config).add("goes on")
 
@@ -140,13 +144,13 @@ def test_rows_deleted_since_the_beginning_keep_no_new_volume_from_being_taken(
     config, where, lost, events
 ):
     """There is no point left that says more about it."""
-    pairing.run(config)
+    new_volume.run(config)
     lose_data(where)
     bring(config)
     events._database.write("testing", lambda conn: conn.execute("DELETE FROM events").fetchall())
     shutil.rmtree(where.backup)
     os.mkdir(where.backup)
-    assert pairing.run(config).status == "verified"
+    assert new_volume.run(config).status == "verified"
     events.add("goes on")
 
 
@@ -158,7 +162,7 @@ def test_a_row_that_rotted_and_is_nowhere_else_locks_nobody_out(config, where, l
     rot(where)
     if taken:
         with pytest.raises(Damaged, match="not what was written") as refused:
-            pairing.run(config)
+            new_volume.run(config)
         assert "restore current --force" in refused.value.next_step
         with pytest.raises(Refused, match="no verified point is fit") as refused:
             bring(config)
@@ -184,5 +188,5 @@ def test_whatever_is_tried_on_an_empty_volume_names_how_to_take_it(config, where
             act(config)
         assert "python -m pra backup --new-volume" in refused.value.next_step
     assert "empty one" in Events(config).status()["unprotected"]
-    pairing.run(config)
+    new_volume.run(config)
     assert Events(config).add("goes on")["id"] == 6

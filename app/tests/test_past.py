@@ -6,10 +6,15 @@ import shutil
 import pytest
 from helpers import add, bring, rows
 
-from pra import backup, schema, serve, settings, sqlite, targets, timelines
-from pra.errors import Refused
-from pra.events import Events
-from pra.restore import run as restore_run
+from pra.base import settings
+from pra.base.errors import Refused
+from pra.lineage import timelines
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery.restore import run as restore_run
+from pra.sql import connect, schema
+from pra.web import serve
+from pra.web.events import Events
 
 
 def copied(where, tmp_path, name):
@@ -47,14 +52,14 @@ def test_a_newer_data_volume_does_not_hide_what_its_rolled_back_pair_wrote(
 def test_the_place_that_is_durable_is_known_to_the_database(config, where):
     events = Events(config)
     add(events, 3)
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     assert schema.durable(conn)[0] == 2
     conn.close()
 
 
 def test_a_position_of_the_version_before_is_read_and_goes_on(config, where):
     add(Events(config), 2)
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     for name in ("durable_seq", "durable_hash"):
         conn.execute(f"ALTER TABLE pra_position DROP COLUMN {name}")
     conn.close()

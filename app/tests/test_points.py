@@ -3,8 +3,10 @@ import json
 import pytest
 from conftest import pra
 
-from pra import backup, clock, manifest, points, verify
-from pra.errors import Refused, UsageError
+from pra.base import clock, sealing
+from pra.base.errors import Refused, UsageError
+from pra.points import catalogue, verify
+from pra.protect import backup
 
 
 def sealed(where, of, **changes):
@@ -26,7 +28,7 @@ def sealed(where, of, **changes):
         **changes,
     }
     with open(where.manifest(of), "wb") as file:
-        file.write(manifest.seal(content))
+        file.write(sealing.seal(content))
 
 
 def file_of(where, name, content=b"abc"):
@@ -48,7 +50,7 @@ def file_of(where, name, content=b"abc"):
 def test_a_wrong_manifest_makes_a_damaged_point(where, changes):
     file_of(where, "app-1.db")
     sealed(where, "app-1.db", **changes)
-    (point,) = points.scan(where)
+    (point,) = catalogue.scan(where)
     assert point.status == "damaged"
     assert point.reason
 
@@ -62,16 +64,16 @@ def test_an_edited_manifest_is_noticed(config, where, events):
     for index in range(len(raw)):
         with open(path, "wb") as file:
             file.write(raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :])
-        assert points.scan(where)[0].status == "damaged", index
+        assert catalogue.scan(where)[0].status == "damaged", index
     for length in range(len(raw)):
         with open(path, "wb") as file:
             file.write(raw[:length])
-        assert points.scan(where)[0].status == "damaged", length
+        assert catalogue.scan(where)[0].status == "damaged", length
 
 
 def test_a_manifest_without_its_file_is_damaged(where):
     sealed(where, "app-1.db")
-    (point,) = points.scan(where)
+    (point,) = catalogue.scan(where)
     assert (point.status, point.bytes) == ("damaged", 0)
 
 
@@ -90,12 +92,12 @@ def test_a_manifest_without_its_file_is_damaged(where):
 )
 def test_a_name_smuggles_nothing(where, name):
     with pytest.raises(UsageError):
-        points.find(points.scan(where), name)
+        catalogue.find(catalogue.scan(where), name)
 
 
 def test_a_point_that_is_not_there(where):
     with pytest.raises(Refused):
-        points.find(points.scan(where), "app-1.db")
+        catalogue.find(catalogue.scan(where), "app-1.db")
 
 
 def test_foreign_points_stand_where_their_time_says(where):
@@ -105,7 +107,7 @@ def test_foreign_points_stand_where_their_time_says(where):
         sealed(where, name, serial=serial, created_epoch=epoch)
     for epoch in (50, 200, 400):
         file_of(where, f"app-{epoch}.db")
-    assert [point.epoch for point in points.scan(where)] == [400, 300, 200, 100, 50]
+    assert [point.epoch for point in catalogue.scan(where)] == [400, 300, 200, 100, 50]
 
 
 def test_verify_finds_every_flipped_byte(config, where, events):

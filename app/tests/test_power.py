@@ -14,21 +14,16 @@ from helpers import (
     step_back,
 )
 
-from pra import (
-    backup,
-    fileops,
-    journal,
-    records,
-    safety,
-    segments,
-    serve,
-    settling,
-    sqlite,
-)
-from pra.errors import Refused
-from pra.events import Events
-from pra.journal import Mismatch
-from pra.records import Scan
+from pra.base.errors import Refused
+from pra.disk import files
+from pra.journal import durability, records, segments, writer
+from pra.journal.scanning import Scan
+from pra.journal.writer import Mismatch
+from pra.protect import backup
+from pra.recovery import safety
+from pra.sql import connect
+from pra.web import serve
+from pra.web.events import Events
 
 
 def forget_the_last_record(where):
@@ -68,8 +63,8 @@ def lose_power(where, seq):
 def in_flight(events, count):
     """Add events of which none is synced; nobody was told of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settling, "sync", lambda *_: [None, None])
-        patch.setattr(journal.Journal, "note_durable", lambda *_: None)
+        patch.setattr(durability, "sync", lambda *_: [None, None])
+        patch.setattr(writer.Journal, "note_durable", lambda *_: None)
         add(events, count)
 
 
@@ -123,7 +118,7 @@ def test_what_others_call_durable_is_known_to_who_writes_next(config, where, eve
 
 def test_a_database_without_its_place_in_history_does_not_stop_the_start(config, where, events):
     add(events, 1)
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     conn.execute("DELETE FROM pra_position")
     conn.close()
     serve.prepare(config)
@@ -146,7 +141,7 @@ def test_a_point_and_a_restore_are_not_ahead_of_the_disks_of_the_journals(
         if phase == "before" and operation == "symlink":
             relied_on["restore"] = set(durable)
 
-    fileops.hook = hook
+    files.hook = hook
     first = last_segment(where)
     point = backup.run(config)
     assert first in relied_on["point"]

@@ -7,8 +7,12 @@ import pytest
 from conftest import pra
 from helpers import add, bring, crash_before_commit, journaled, lose_data, rows
 
-from pra import backup, plan, proof, settings, targets
-from pra.errors import Refused
+from pra.base import settings
+from pra.base.errors import Refused
+from pra.data import proof
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan
 
 
 def prove(config):

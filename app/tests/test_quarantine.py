@@ -5,10 +5,15 @@ import os
 import pytest
 from helpers import add, bring, lose_data, rewrite, rows
 
-from pra import backup, points, reach, restore, retention, segments, settings, targets
-from pra.errors import Damaged
-from pra.events import Events
-from pra.journal import Mismatch
+from pra.base import settings
+from pra.base.errors import Damaged
+from pra.journal import segments
+from pra.journal.writer import Mismatch
+from pra.points import catalogue
+from pra.protect import backup, retention
+from pra.reach import bounds, targets
+from pra.recovery import restore
+from pra.web.events import Events
 
 
 def run(events, sql, bindings=()):
@@ -58,7 +63,7 @@ def test_a_loss_that_nobody_accepts_stops_no_write(small, where, purged):
     lose_data(where)
     result = bring(small)
     assert rows(where) == live, "every write that was acknowledged"
-    base = points.find(points.scan(where), result["point"])
+    base = catalogue.find(catalogue.scan(where), result["point"])
     assert base.status == "quarantined"
 
 
@@ -69,14 +74,14 @@ def test_suspect_points_stay_only_where_they_spare_more_than_they_take(small, wh
         add(events, 5)
         if number % 5 == 4:
             backup.run(small)
-    suspects = [point.name for point in points.scan(where) if point.status == "quarantined"]
+    suspects = [point.name for point in catalogue.scan(where) if point.status == "quarantined"]
     config = small._replace(keep_mib=0)
     gone = retention.run(config, dry_run=True)
     assert set(gone["removed"]) == set(suspects[1:])
     assert gone["segments"] == 0
     work_on(small, 60)
     gone = retention.run(config, dry_run=True)
-    left = [point for point in points.scan(where) if point.name not in gone["removed"]]
+    left = [point for point in catalogue.scan(where) if point.name not in gone["removed"]]
     assert [point.status for point in left[:2]] == ["quarantined", "quarantined"]
     live = rows(where)
     retention.run(config, dry_run=False)
@@ -87,7 +92,7 @@ def test_suspect_points_stay_only_where_they_spare_more_than_they_take(small, wh
 
 def test_what_led_to_the_loss_can_still_be_taken_back(small, where, purged):
     work_on(small, 60)
-    good = points.latest(points.scan(where))
+    good = catalogue.latest(catalogue.scan(where))
     assert good.manifest["rows"] == len(purged)
     restore.run(small, lambda where, known: targets.just_before(where, 3))
     assert rows(where) == purged
@@ -96,7 +101,7 @@ def test_what_led_to_the_loss_can_still_be_taken_back(small, where, purged):
 def test_of_two_suspect_points_one_may_be_bad(small, where, purged):
     work_on(small, 60)
     live = rows(where)
-    newest = points.scan(where)[0]
+    newest = catalogue.scan(where)[0]
     with open(where.point(newest.name), "r+b") as file:
         file.write(b"damaged")
     lose_data(where)
@@ -121,8 +126,8 @@ def test_once_accepted_the_suspect_points_need_not_stay(small, where, purged):
 
 def test_the_reach_begins_behind_what_was_removed(small, where, purged):
     work_on(small, 60)
-    known = points.scan(where)
-    first = reach.summary(where, known)["first_seq"]
+    known = catalogue.scan(where)
+    first = bounds.summary(where, known)["first_seq"]
     oldest_suspect = min(p.manifest["position"]["seq"] for p in known if p.status == "quarantined")
     assert first >= oldest_suspect
 
@@ -174,7 +179,7 @@ def test_rot_is_no_suspicion(config, where, events):
         file.write(b"massage 3")
     with pytest.raises(Damaged):
         backup.run(config)
-    assert [point.status for point in points.scan(where)] == ["verified"]
+    assert [point.status for point in catalogue.scan(where)] == ["verified"]
 
 
 @pytest.mark.parametrize("mode", ["required", "off"])
@@ -218,7 +223,7 @@ def test_of_two_bases_behind_such_a_loss_one_may_be_bad(environment, where, dama
         backup.run(config)
     live = rows(where)
     retention.run(config._replace(keep_mib=0, keep_quarantined=0), dry_run=False)
-    suspect = [point for point in points.scan(where) if point.status == "quarantined"]
+    suspect = [point for point in catalogue.scan(where) if point.status == "quarantined"]
     with open(where.point(suspect[damaged].name), "r+b") as file:
         file.write(b"damaged")
     lose_data(where)

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from pra import records
-from pra.records import ABORT, SEAL, TRANSACTION, Record, Scan, SegmentHeader, State
+from pra.journal import records, scanning
+from pra.journal.records import ABORT, SEAL, TRANSACTION, Record, SegmentHeader, State
+from pra.journal.scanning import Scan
 
 
 @pytest.mark.parametrize("counter", [None, "text", 1.5, 7])
@@ -47,7 +48,7 @@ def test_following_to_a_place_finds_what_a_scan_finds_or_nothing():
         scan = Scan(behind, at, state, base=at)
         found = scan.read()
         for place in {one.applied for _, one in states}:
-            there = records.follow(behind[:16_384], state, place)
+            there = scanning.follow(behind[:16_384], state, place)
             if there is None:
                 continue
             followed += 1
@@ -63,8 +64,8 @@ def test_following_passes_by_no_damage():
         raw, states = some_records(rng)
         place, state = states[-1][1].applied, states[0][1]
         behind = raw + bytes(records.HEADER)
-        if not records.follow(behind, state, place):
+        if not scanning.follow(behind, state, place):
             continue
         damaged, bit = bytearray(behind), rng.randrange(len(raw) * 8)
         damaged[bit // 8] ^= 1 << bit % 8
-        assert records.follow(bytes(damaged), state, place) is None
+        assert scanning.follow(bytes(damaged), state, place) is None

@@ -8,9 +8,14 @@ import pytest
 from conftest import pra
 from helpers import add, as_rows, bring, content, lose_data, overwrite, rows
 
-from pra import backup, identity, layout, pairing, restore, retention, targets, timelines
-from pra.errors import PraError, Refused
-from pra.events import Events
+from pra.base import layout, sealing
+from pra.base.errors import PraError, Refused
+from pra.lineage import timelines
+from pra.protect import backup, new_volume, retention
+from pra.reach import targets
+from pra.recovery import restore
+from pra.state import identity
+from pra.web.events import Events
 
 RECORDS = ["timelines/2.json", "timelines/2.active", "volume.json"]
 
@@ -44,10 +49,9 @@ def emptied(path):
 
 def of_another(path):
     """Sound, and of another history."""
-    from pra import manifest
 
-    known = manifest.unseal(content(path))
-    overwrite(path, manifest.seal({**known, "lineage": "another", "seq": 0}))
+    known = sealing.unseal(content(path))
+    overwrite(path, sealing.seal({**known, "lineage": "another", "seq": 0}))
 
 
 HARM = [removed, flipped, emptied, of_another]
@@ -88,7 +92,7 @@ def test_both_lost_nothing_is_decided(config, where, undone, name, harm):
     for act in (
         lambda: backup.run(config),
         lambda: retention.run(config, dry_run=False),
-        lambda: pairing.run(config),
+        lambda: new_volume.run(config),
         lambda: bring(config),
     ):
         with pytest.raises(PraError) as caught:

@@ -13,10 +13,14 @@ import pytest
 from conftest import pra, serving
 from helpers import add, as_rows, bring, content, failing, overwrite, rows
 
-from pra import backup, fileops, rebase, settings, sqlite, volumes
-from pra.errors import Damaged, OutcomeUnknown, StorageError
-from pra.events import Events
-from pra.witness import Witness, path_of
+from pra.base import settings
+from pra.base.errors import Damaged, OutcomeUnknown, StorageError
+from pra.disk import files
+from pra.journal.unjournaled import Witness, path_of
+from pra.protect import backup, new_base
+from pra.sql import connect
+from pra.state import volumes
+from pra.web.events import Events
 
 LACKS = "were acknowledged, and the database lacks them"
 REMOVED = [("-wal",), ("-wal", "-shm")]
@@ -159,7 +163,7 @@ def test_another_log_with_something_in_it_is_not_overwritten(environment, where,
 
 
 def test_a_log_that_is_being_read_is_brought_in_later(environment, where, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
+    monkeypatch.setattr(connect, "BUSY_MS", 50)
     config = settings.load(off(environment))
     events = Events(config)
     kept = add(events, 3)
@@ -194,7 +198,7 @@ def no_disk(events):
 
 
 def test_the_number_is_of_what_the_disk_has(environment, where, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
+    monkeypatch.setattr(connect, "BUSY_MS", 50)
     events = Events(settings.load(off(environment)))
     add(events, 2)
     with no_disk(events), pytest.raises(OutcomeUnknown):
@@ -217,7 +221,7 @@ def test_the_number_of_several_writers_never_goes_back(where):
     one.note(7)
     other.note(5)
     assert one.last() == other.last() == 7
-    rebase.accept_missing(where)
+    new_base.accept_missing(where)
     assert one.last() == 0
 
 
@@ -236,7 +240,7 @@ def test_a_row_is_seen_before_a_disk_has_it_and_acknowledged_after(
     environment, where, mode, monkeypatch
 ):
     """docs/decisions/durability.md says why; only a loss of power can take such a row back."""
-    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
+    monkeypatch.setattr(connect, "BUSY_MS", 50)
     config = settings.load({**environment, "PRA_JOURNAL": mode})
     events, reader = Events(config), Events(config)
     events.add("first")
@@ -244,10 +248,10 @@ def test_a_row_is_seen_before_a_disk_has_it_and_acknowledged_after(
 
     def hook(when, operation, arguments):
         if (when, operation) == ("before", "sync_data"):
-            fileops.hook = None
+            files.hook = None
             seen.append(reader.count())
 
-    fileops.hook = hook
+    files.hook = hook
     answered = events.add("second")
     assert seen == [2], "a reader saw it while the disk had yet to be asked"
     assert answered["id"] == 2

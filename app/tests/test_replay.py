@@ -13,9 +13,10 @@ from helpers import (
     sound_end,
 )
 
-from pra import history, replay, schema, segments, sqlite
-from pra.errors import Damaged, Refused
-from pra.events import Events
+from pra.base.errors import Damaged, Refused
+from pra.journal import history, replay, segments
+from pra.sql import connect, schema
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def many(where, monkeypatch, config):
 def empty(where):
     """A database without rows, and the way from there."""
     path = history.live_path(where)
-    conn = sqlite.open_new(f"{where.temporary}/empty.db")
+    conn = connect.open_new(f"{where.temporary}/empty.db")
     schema.create(conn)
     yield replay.Replay(conn, path.origin()), list(path.runs(path.origin()))
     conn.close()

@@ -7,19 +7,15 @@ import pytest
 from conftest import pra
 from helpers import add, bring, crash_at, lose_data, rows
 
-from pra import (
-    backup,
-    export,
-    fileops,
-    plan,
-    restore,
-    settings,
-    targets,
-    timelines,
-    volumes,
-)
-from pra.errors import Refused, UsageError
-from pra.events import Events
+from pra.base import settings
+from pra.base.errors import Refused, UsageError
+from pra.disk import files
+from pra.lineage import timelines
+from pra.protect import backup, export
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.state import volumes
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -54,10 +50,10 @@ def die_behind_the_swap(where, act):
             died.append(operation)
             raise Died
 
-    fileops.hook = hook
+    files.hook = hook
     with pytest.raises(Died):
         act()
-    fileops.hook = None
+    files.hook = None
 
 
 def test_an_undo_that_is_tried_again_is_no_redo(config, where, events, ask):

@@ -11,9 +11,14 @@ from conftest import pra, serving
 from helpers import add, bring, content, crash_at, failing, lose_data, overwrite, rewrite
 from test_http import get
 
-from pra import backup, fileops, history, points, replay, schema, sqlite, volumes
-from pra.errors import EXIT_REFUSED, Damaged, DiskFull, NeedsRestore, ReadOnly, Refused
-from pra.events import Events
+from pra.base.errors import EXIT_REFUSED, Damaged, DiskFull, NeedsRestore, ReadOnly, Refused
+from pra.disk import files, look
+from pra.journal import history, replay
+from pra.points import catalogue
+from pra.protect import backup
+from pra.sql import connect, schema
+from pra.state import volumes
+from pra.web.events import Events
 
 
 def test_the_latest_point_comes_back_after_the_volume_is_lost(config, where, events):
@@ -36,9 +41,9 @@ def test_a_restore_saves_what_is_there_and_gives_no_id_twice(config, where, even
     point = backup.run(config)
     add(events, 3)
     result = bring(config, point.name)
-    safety = points.find(points.scan(where), result["safety_point"])
+    safety = catalogue.find(catalogue.scan(where), result["safety_point"])
     assert (safety.status, safety.manifest["rows"]) == ("safety", 5)
-    assert points.latest(points.scan(where)) == point, "a safety point is not a backup"
+    assert catalogue.latest(catalogue.scan(where)) == point, "a safety point is not a backup"
     assert events.count() == 2
     assert events.add("new")["id"] == 6
     again = bring(config, safety.name)
@@ -95,7 +100,7 @@ def test_a_foreign_copy_can_be_restored_onto_empty_volumes(config, events, where
 
 
 def test_a_valid_database_of_something_else_is_refused(config, where):
-    conn = sqlite.open_new(where.point("app-1700000000.db"))
+    conn = connect.open_new(where.point("app-1700000000.db"))
     conn.execute("CREATE TABLE other(x)")
     conn.close()
     with pytest.raises(Damaged, match="no table events"):
@@ -110,7 +115,7 @@ def test_without_points_there_is_nothing_to_restore(config, where):
 def test_a_restore_is_refused_where_it_would_not_fit(config, where, events, monkeypatch):
     add(events, 1)
     point = backup.run(config)
-    monkeypatch.setattr(fileops, "free_bytes", lambda path: 1000)
+    monkeypatch.setattr(look, "free_bytes", lambda path: 1000)
     with pytest.raises(DiskFull):
         bring(config, point.name)
     assert events.count() == 1
@@ -127,7 +132,7 @@ def test_a_copy_that_reads_back_differently_is_refused(config, where, events):
             data[-1] ^= 1
             overwrite(copies[0], data)
 
-    fileops.hook = hook
+    files.hook = hook
     with pytest.raises(Damaged, match="reads back differently"):
         bring(config, point.name)
     assert events.count() == 3
@@ -139,7 +144,7 @@ def test_transactions_are_not_replayed_onto_other_tables(where, events):
     path = history.live_path(where)
     runs = list(path.runs(path.origin()))
     assert [len(run.records) for run in runs] == [3]
-    conn = sqlite.open_new(f"{where.temporary}/other.db")
+    conn = connect.open_new(f"{where.temporary}/other.db")
     schema.create(conn)
     conn.execute("ALTER TABLE events RENAME TO older_events")
     conn.execute("CREATE TABLE events(message TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -153,20 +158,20 @@ def test_transactions_are_not_replayed_onto_other_tables(where, events):
 def test_a_restore_that_fails_leaves_nothing_that_fills_the_volume(config, where, events):
     add(events, 3)
     point = backup.run(config)
-    before = sorted(fileops.names(where.data))
+    before = sorted(look.names(where.data))
     with failing("fsync", errno.EIO), pytest.raises(OSError):
         bring(config, point.name)
-    assert sorted(fileops.names(where.data)) == before
+    assert sorted(look.names(where.data)) == before
     with crash_at("fsync"):
         bring(config, point.name)
-    assert sorted(fileops.names(where.data)) != before
+    assert sorted(look.names(where.data)) != before
     seen = []
 
     def hook(phase, operation, arguments):
         if operation == "open_new" and arguments[0].startswith(f"{where.data}/new-g"):
             seen.append(len(glob.glob(f"{where.data}/*/app.db")))
 
-    fileops.hook = hook
+    files.hook = hook
     bring(config, point.name)
     assert seen == [1, 2], "the current database alone, then the one that is built"
 
@@ -187,8 +192,8 @@ def test_a_restore_is_refused_where_a_volume_cannot_be_written(
     add(events, 1)
     backup.run(config)
     fixed = getattr(where, volume)
-    monkeypatch.setattr(fileops, "writable", lambda path: path != fixed)
-    fileops.hook = lambda phase, operation, arguments: pytest.fail(f"{operation} {arguments}")
+    monkeypatch.setattr(look, "writable", lambda path: path != fixed)
+    files.hook = lambda phase, operation, arguments: pytest.fail(f"{operation} {arguments}")
     with pytest.raises(ReadOnly, match=fixed) as refusal:
         bring(config)
     assert refusal.value.exit_code == EXIT_REFUSED
@@ -241,22 +246,22 @@ def test_stopped_at_any_step_the_database_is_the_old_or_the_new_one(config, wher
     while True:
         # What stops within a finaliser stops nothing: none is to run by chance meanwhile.
         gc.disable()
-        fileops.hook = at(wanted)
+        files.hook = at(wanted)
         try:
             bring(config, point.name)
             break
         except Stop:
-            fileops.hook = None
+            files.hook = None
         finally:
             gc.enable()
         counts.add(Events(config).count())
         # The next one starts from five rows again.
-        safety = [p for p in points.scan(where) if p.manifest and p.manifest["rows"] == 5]
+        safety = [p for p in catalogue.scan(where) if p.manifest and p.manifest["rows"] == 5]
         if safety:
             bring(config, safety[0].name)
         assert Events(config).count() == 5
         wanted += 1
-    fileops.hook = None
+    files.hook = None
     assert counts == {2, 5}
     assert Events(config).count() == 2
     folders = [name for name in os.listdir(where.data) if name.startswith("g")]
@@ -352,6 +357,6 @@ def test_dump_writes_rows_in_order_from_the_database_and_from_points(
 
 def test_the_position_moves_with_every_transaction(where, events):
     add(events, 2)
-    conn = sqlite.open_live(os.path.realpath(where.link))
+    conn = connect.open_live(os.path.realpath(where.link))
     assert schema.position(conn).seq == 2
     conn.close()

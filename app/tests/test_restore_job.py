@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import pra
 
-from pra import backup
+from pra.protect import backup
 
 
 def restored(environment, target, force="no"):

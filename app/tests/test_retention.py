@@ -4,20 +4,15 @@ import os
 import pytest
 from helpers import add, bring, content, failing, lose_data, rewrite, rows
 
-from pra import (
-    backup,
-    clock,
-    fileops,
-    points,
-    restore,
-    retention,
-    segments,
-    settings,
-    steady,
-    targets,
-)
-from pra.errors import DiskFull
-from pra.events import Events
+from pra.base import clock, settings
+from pra.base.errors import DiskFull
+from pra.disk import look
+from pra.journal import segments
+from pra.points import catalogue, elapsed
+from pra.protect import backup, retention
+from pra.reach import targets
+from pra.recovery import restore
+from pra.web.events import Events
 
 START = 1_800_000_000
 
@@ -60,11 +55,11 @@ def test_the_newest_and_one_each_of_hours_days_and_weeks_stay(
     add(events, 1)
     hour, day, week = 3600, 86_400, 604_800
     # Days pass here from one point to the next, as they would with those between.
-    monkeypatch.setattr(steady, "STEP", week)
+    monkeypatch.setattr(elapsed, "STEP", week)
     moments = [0, week, 2 * week, 2 * week + day, 2 * week + day + hour]
     moments += [moments[-1] + 60 * minute for minute in range(1, 6)]
     made = backups(config, at, moments)
-    kept = {point.epoch - START for point in points.scan(where)}
+    kept = {point.epoch - START for point in catalogue.scan(where)}
     assert {point.epoch - START for point in made[-3:]} <= kept
     assert 2 * week + day in kept, "the newest of the hour before"
     assert 2 * week in kept, "the newest of the day before"
@@ -75,10 +70,10 @@ def test_a_dry_run_says_the_same_and_removes_nothing(small, at, where, events):
     backups(small(LAST=50), at, range(0, 600, 60))
     config = small(HOURS=0, DAYS=0, WEEKS=0)
     planned = retention.run(config, dry_run=True)
-    assert len(points.scan(where)) == 10
+    assert len(catalogue.scan(where)) == 10
     done = retention.run(config, dry_run=False)
     assert planned["removed"] == done["removed"]
-    assert len(points.scan(where)) == 3
+    assert len(catalogue.scan(where)) == 3
 
 
 def test_quarantined_points_are_bounded_and_the_last_good_one_stays(small, at, where, events):
@@ -90,8 +85,8 @@ def test_quarantined_points_are_bounded_and_the_last_good_one_stays(small, at, w
         rewrite(where, f"DELETE FROM events WHERE id > {2 - number % 2}")
         rewrite(where, f"UPDATE events SET message='{number}'")
         assert backup.run(config).status == "quarantined"
-    listed = points.scan(where)
-    assert points.latest(listed) == good
+    listed = catalogue.scan(where)
+    assert catalogue.latest(listed) == good
     assert sum(point.status == "quarantined" for point in listed) == 2
 
 
@@ -103,7 +98,7 @@ def test_safety_points_stay_while_undo_needs_them_or_they_are_young(small, at, w
         restore.run(config, lambda where, known, n=number: targets.just_before(where, 2 + n))
     at(100_000)
     backup.run(config)
-    safety = [point for point in points.scan(where) if point.status == "safety"]
+    safety = [point for point in catalogue.scan(where) if point.status == "safety"]
     assert len(safety) == 1
     before = rows(where)
     restore.run(config, targets.undo)
@@ -120,9 +115,9 @@ def test_a_point_that_stands_for_a_safety_point_stays_as_long(small, at, where, 
     add(events, 1)
     bring(config, made[0].name)
     backups(config, at, range(120, 3000, 600))
-    assert made[1] in points.scan(where)
+    assert made[1] in catalogue.scan(where)
     backups(config, at, range(5000, 5300, 60))
-    assert made[1] not in points.scan(where)
+    assert made[1] not in catalogue.scan(where)
 
 
 def damaged(where):
@@ -141,22 +136,22 @@ def test_the_wal_of_a_raw_copy_counts_and_goes_with_it(small, at, where, events)
         wal = content(os.path.realpath(where.link) + "-wal")
         damaged(where)
         name = bring(small())["safety_point"]
-        raw = next(point for point in points.scan(where) if point.name == name)
+        raw = next(point for point in catalogue.scan(where) if point.name == name)
         assert content(where.raw_wal(raw.wal)) == wal
-    assert len(fileops.names(where.raw)) == 2
+    assert len(look.names(where.raw)) == 2
     with open(f"{where.raw}/left-by-a-kill.db-wal", "wb"):
         pass
     at(100_000)
     backups(small(), at, [100_000, 100_060])
     planned = retention.run(small(LAST=2, SAFETY_HOURS=0), dry_run=True)
-    listed = [point for point in points.scan(where) if point.name in planned["removed"]]
-    assert fileops.names(where.raw) == [f"{raw.wal}.db-wal"], "undo still needs the last one"
+    listed = [point for point in catalogue.scan(where) if point.name in planned["removed"]]
+    assert look.names(where.raw) == [f"{raw.wal}.db-wal"], "undo still needs the last one"
     assert raw not in listed
     bring(small())
     freed = retention.run(small(SAFETY_HOURS=0), dry_run=False)
     assert raw.name in freed["removed"]
     assert freed["bytes"] >= raw.bytes + len(wal)
-    assert fileops.names(where.raw) == []
+    assert look.names(where.raw) == []
 
 
 def test_the_wal_of_a_raw_copy_counts_towards_the_size(small, at, where, monkeypatch, events):
@@ -170,13 +165,13 @@ def test_the_wal_of_a_raw_copy_counts_towards_the_size(small, at, where, monkeyp
         events._database.write("testing", lambda conn, sql=update: conn.execute(sql))
     damaged(where)
     raw = bring(config)["safety_point"]
-    known = {point.name: point for point in points.scan(where)}
+    known = {point.name: point for point in catalogue.scan(where)}
     without = sum(point.bytes for point in known.values())
-    without += sum(fileops.size(segment.path) for segment in segments.listing(where))
-    wal = fileops.size(where.raw_wal(known[raw].wal))
+    without += sum(look.size(segment.path) for segment in segments.listing(where))
+    wal = look.size(where.raw_wal(known[raw].wal))
     assert without < 1 << 20 < without + wal
     retention.run(config, dry_run=False)
-    left = {point.name for point in points.scan(where)}
+    left = {point.name for point in catalogue.scan(where)}
     assert raw in left
     assert len(left) < len(known)
 
@@ -185,7 +180,7 @@ def test_foreign_files_are_never_removed(small, at, where, events):
     with open(where.point("app-1.db"), "wb") as file:
         file.write(b"mine")
     backups(small(), at, range(0, 600, 60))
-    assert "app-1.db" in {point.name for point in points.scan(where)}
+    assert "app-1.db" in {point.name for point in catalogue.scan(where)}
 
 
 def test_the_journal_that_is_still_needed_stays(small, at, where, monkeypatch, events):
@@ -197,7 +192,7 @@ def test_the_journal_that_is_still_needed_stays(small, at, where, monkeypatch, e
         backup.run(config)
     assert len(segments.listing(where)) < 8
     live = rows(where)
-    newest = points.latest(points.scan(where))
+    newest = catalogue.latest(catalogue.scan(where))
     with open(where.point(newest.name), "r+b") as file:
         file.write(b"damaged")
     lose_data(where)
@@ -237,17 +232,17 @@ def test_all_stays_within_the_configured_size(small, at, where, events):
     config = small(LAST=60, MIB=2)
     add(events, 200)
     backups(config, at, range(0, 7200, 60))
-    used = sum(point.bytes for point in points.scan(where))
+    used = sum(point.bytes for point in catalogue.scan(where))
     used += sum(1 << 20 for _ in segments.listing(where))
     assert used <= 2 << 20
-    assert points.latest(points.scan(where))
+    assert catalogue.latest(catalogue.scan(where))
 
 
 def test_a_full_volume_makes_room_and_tries_once_more(small, at, where, events):
     backups(small(LAST=60), at, range(0, 600, 60))
     with failing("link_new", errno.ENOSPC):
         assert backup.run(small()).status == "verified"
-    assert len(points.scan(where)) < 10
+    assert len(catalogue.scan(where)) < 10
 
 
 def test_a_volume_that_stays_full_fails_loudly(small, where, events):
@@ -265,14 +260,14 @@ def test_nothing_older_goes_on_the_word_of_a_point_that_does_not_read_back(
     for _ in range(3):
         add(events, 2)
         made.append(backup.run(config))
-    assert [point.name for point in points.scan(where)] == [made[2].name, made[1].name]
+    assert [point.name for point in catalogue.scan(where)] == [made[2].name, made[1].name]
     path = where.point(made[2].name)
     with open(path, "r+b") as file:
         file.seek(file.seek(0, os.SEEK_END) // 2)
         file.write(b"rot")
     add(events, 2)
     newest = backup.run(config)
-    left = [point.name for point in points.scan(where)]
+    left = [point.name for point in catalogue.scan(where)]
     assert left == [newest.name, made[2].name, made[1].name]
     said = capsys.readouterr().err
     assert made[2].name in said and "does not read back" in said

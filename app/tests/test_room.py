@@ -8,10 +8,16 @@ import shutil
 import pytest
 from helpers import add, as_rows, bring, crash_at, failing, last_segment, lose_data, rewrite, rows
 
-from pra import backup, clock, fileops, points, restore, room, segments, settings, targets
-from pra.errors import DiskFull
-from pra.events import Events
-from pra.web import create_app
+from pra.base import clock, settings
+from pra.base.errors import DiskFull
+from pra.disk import files, space
+from pra.journal import segments
+from pra.points import catalogue
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import restore
+from pra.web.events import Events
+from pra.web.routes import create_app
 
 MIB = 1 << 20
 
@@ -29,7 +35,7 @@ def environment(environment):
 
 @pytest.fixture(autouse=True)
 def _fresh_looks(monkeypatch):
-    monkeypatch.setattr(room, "_WRITE_LOOK", 0.0)
+    monkeypatch.setattr(space, "_WRITE_LOOK", 0.0)
 
 
 def fill(volume, size=8 * MIB):
@@ -105,33 +111,33 @@ def test_a_restore_keeps_to_the_size_of_the_data_volume(config, where, events):
 
 
 def test_the_file_system_counts_where_it_has_less(config, where, monkeypatch):
-    monkeypatch.setattr(room.fileops, "free_bytes", lambda path: 1000)
-    assert room.of(where, where.data).free == 1000
+    monkeypatch.setattr(space.look, "free_bytes", lambda path: 1000)
+    assert space.of(where, where.data).free == 1000
     with pytest.raises(OSError):
-        room.reserve_write(where)
+        space.reserve_write(where)
 
 
 def test_a_volume_without_a_size_is_as_large_as_its_file_system(environment, where):
     unlimited = settings.load({**environment, "PRA_DATA_MIB": "0"}).layout
-    found = room.of(unlimited, where.data)
+    found = space.of(unlimited, where.data)
     assert found.size is None
     assert found.free > 8 * MIB
 
 
 def test_a_file_with_two_names_is_counted_once(where, events):
     add(events, 1)
-    before = room.of(where, where.backup).used
+    before = space.of(where, where.backup).used
     os.link(last_segment(where), f"{where.temporary}/second-name")
-    assert room.of(where, where.backup).used == before
+    assert space.of(where, where.backup).used == before
 
 
 def test_a_write_relies_on_a_look_that_is_young(where, monkeypatch):
-    monkeypatch.setattr(room, "_WRITE_LOOK", 3600.0)
-    room.reserve_write(where)
+    monkeypatch.setattr(space, "_WRITE_LOOK", 3600.0)
+    space.reserve_write(where)
     ballast = fill(where.data)
-    room.reserve_write(where)
+    space.reserve_write(where)
     with pytest.raises(OSError):
-        room.reserve(where, where.data, 1)
+        space.reserve(where, where.data, 1)
     os.unlink(ballast)
 
 
@@ -144,7 +150,7 @@ def crowded(environment, where, monkeypatch):
     monkeypatch.setattr(segments, "SIZE", 16 << 10)
     roomy = settings.load({**environment, "PRA_KEEP_MIB": "7"})
     events = Events(roomy)
-    while room.of(roomy.layout, where.backup).free > MIB:
+    while space.of(roomy.layout, where.backup).free > MIB:
         for _ in range(50):
             events.add("x" * 4000)
         backup.run(roomy)
@@ -156,11 +162,11 @@ def crowded(environment, where, monkeypatch):
 
 
 def test_a_restore_on_a_full_backup_volume_makes_room_by_the_rules(crowded, where):
-    before, made = rows(where), points.scan(where)
-    fill(where.backup, room.of(crowded.layout, where.backup).free - (64 << 10))
+    before, made = rows(where), catalogue.scan(where)
+    fill(where.backup, space.of(crowded.layout, where.backup).free - (64 << 10))
     oldest = made[-1]
     result = bring(crowded, oldest.name)
-    left = {point.name for point in points.scan(where)}
+    left = {point.name for point in catalogue.scan(where)}
     assert left == {made[0].name, made[1].name, oldest.name, result["safety_point"]}
     assert len(rows(where)) == oldest.manifest["rows"]
     restore.run(crowded, targets.undo)
@@ -168,13 +174,13 @@ def test_a_restore_on_a_full_backup_volume_makes_room_by_the_rules(crowded, wher
 
 
 def test_what_leads_to_the_restored_moment_is_no_room_to_be_made(crowded, where):
-    before, made = rows(where), points.scan(where)
-    fill(where.backup, room.of(crowded.layout, where.backup).free - (64 << 10))
+    before, made = rows(where), catalogue.scan(where)
+    fill(where.backup, space.of(crowded.layout, where.backup).free - (64 << 10))
     # Behind the oldest point but one, by the journal: neither is kept by the rules.
     seq = made[-2].manifest["position"]["seq"] + 20
     result = restore.run(crowded, lambda where, known: targets.just_before(where, seq))
     assert result["point"] == made[-2].name
-    assert made[-1] not in points.scan(where), "room was made"
+    assert made[-1] not in catalogue.scan(where), "room was made"
     lose_data(where)
     bring(crowded)
     assert rows(where) == before[: seq - 1]
@@ -189,7 +195,7 @@ def test_a_restore_fails_loudly_where_the_rules_make_no_room(config, where, even
     with pytest.raises(DiskFull, match=f"restoring {point.name}: no space left"):
         bring(config, point.name)
     assert rows(where) == before
-    assert points.latest(points.scan(where)) == point
+    assert catalogue.latest(catalogue.scan(where)) == point
     os.unlink(f"{where.backup}/ballast")
     bring(config, point.name)
     assert rows(where) == as_rows(added)
@@ -205,7 +211,7 @@ def test_a_restore_whose_safety_point_found_no_room_tries_once_more(
     events.add("in no point")
     with failing(operation, number):
         assert bring(config, point.name)["rows"] == 3
-    assert [point.status for point in points.scan(where)] == ["safety", "verified"]
+    assert [point.status for point in catalogue.scan(where)] == ["safety", "verified"]
 
 
 def test_a_failing_disk_is_not_taken_for_a_full_one(config, where, events):
@@ -228,7 +234,7 @@ def test_a_foreign_copy_finds_room_for_the_base_it_needs(config, where, events):
     lose_data(where)
     with failing("link_new", errno.ENOSPC):
         assert bring(config, name)["rows"] == 3
-    assert [point.status for point in points.scan(where)] == ["verified", "foreign"]
+    assert [point.status for point in catalogue.scan(where)] == ["verified", "foreign"]
     assert rows(where) == as_rows(added)
 
 
@@ -243,19 +249,19 @@ def test_a_safety_point_that_had_to_make_room_is_made_anew(environment, where, e
     # Another second: what is made next has another name.
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + 10)
-    assert [one.status for one in points.scan(where)] == ["safety", "verified"]
-    reserve, calls = room.reserve, []
+    assert [one.status for one in catalogue.scan(where)] == ["safety", "verified"]
+    reserve, calls = space.reserve, []
 
-    def full_at_first(where, directory, needed, look=0.0):
+    def full_at_first(where, directory, needed, max_age=0.0):
         calls.append(directory)
         if len(calls) == 1:
             raise OSError(errno.ENOSPC, "full")
-        reserve(where, directory, needed, look)
+        reserve(where, directory, needed, max_age)
 
-    monkeypatch.setattr(room, "reserve", full_at_first)
+    monkeypatch.setattr(space, "reserve", full_at_first)
     result = bring(config, point.name)
     assert len(calls) > 1
-    assert result["safety_point"] in [one.name for one in points.scan(where)]
+    assert result["safety_point"] in [one.name for one in catalogue.scan(where)]
 
 
 def test_the_safety_point_of_this_restore_is_no_room_to_be_made(
@@ -279,10 +285,10 @@ def test_the_safety_point_of_this_restore_is_no_room_to_be_made(
             if len(calls) == 3:
                 raise OSError(errno.ENOSPC, "full")
 
-    fileops.hook = hook
+    files.hook = hook
     result = bring(config, name)
-    fileops.hook = None
+    files.hook = None
     assert len(calls) > 3
-    assert result["safety_point"] in [one.name for one in points.scan(where)]
+    assert result["safety_point"] in [one.name for one in catalogue.scan(where)]
     restore.run(config, targets.undo)
     assert rows(where) == as_rows(added)

@@ -9,22 +9,16 @@ import pytest
 from conftest import APP, pra
 from helpers import add, bring, lose_data, rewrite, rot, rows
 
-from pra import (
-    backup,
-    copying,
-    generations,
-    manifest,
-    notices,
-    plan,
-    points,
-    settings,
-    sqlite,
-    targets,
-    verify,
-    volumes,
-)
-from pra.errors import Damaged, PraError
-from pra.events import Events
+from pra.base import sealing, settings
+from pra.base.errors import Damaged, PraError
+from pra.disk import copying
+from pra.points import catalogue, verify
+from pra.protect import backup, notices
+from pra.reach import targets
+from pra.recovery import plan
+from pra.sql import connect
+from pra.state import generations, volumes
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -44,7 +38,7 @@ def test_a_row_that_rotted_becomes_no_point_and_is_served_to_nobody(config, wher
     with pytest.raises(Damaged, match="not what was written") as failure:
         backup.run(config)
     assert "restore latest" in failure.value.next_step
-    assert [point.status for point in points.scan(where)] == ["verified"]
+    assert [point.status for point in catalogue.scan(where)] == ["verified"]
 
 
 def test_status_says_so_until_a_restore(config, where, rotten):
@@ -64,7 +58,7 @@ def test_what_a_sound_backup_follows_is_forgotten(config, where, events):
     notices.note_damage(where, "a test", "nothing")
     assert len(notices.found(config, [])) == 1
     backup.run(config)
-    assert notices.found(config, points.scan(where)) == []
+    assert notices.found(config, catalogue.scan(where)) == []
 
 
 def test_a_plan_says_which_rows_differ(config, where, rotten):
@@ -121,17 +115,17 @@ def test_a_point_that_rotted_before_it_was_named_is_none(config, where, events, 
     monkeypatch.setattr(backup, "_copy", copy_and_rot)
     with pytest.raises(Damaged):
         backup.run(config)
-    assert points.scan(where) == []
+    assert catalogue.scan(where) == []
 
 
 def make_rotten(where, point):
     """What a version without checksums made of a row that had gone bad: all agrees."""
-    conn = sqlite.open_unchecked(where.point(point.name))
+    conn = connect.open_unchecked(where.point(point.name))
     conn.execute("UPDATE events SET message = 'massage 1' WHERE id = 2")
     conn.close()
     content = {**point.manifest, "sha256": copying.sha256(where.point(point.name))}
     with open(where.manifest(point.name), "wb") as file:
-        file.write(manifest.seal(content))
+        file.write(sealing.seal(content))
 
 
 def test_a_base_that_the_journal_does_not_fit_is_passed_over(config, where, events):
@@ -144,7 +138,7 @@ def test_a_base_that_the_journal_does_not_fit_is_passed_over(config, where, even
     )
     live = rows(where)
     make_rotten(where, rotten)
-    assert verify.fault(where, points.find(points.scan(where), rotten.name)) is None
+    assert verify.fault(where, catalogue.find(catalogue.scan(where), rotten.name)) is None
     lose_data(where)
     result = bring(config)
     assert (result["point"], result["skipped"][0]["name"]) == (good.name, rotten.name)
@@ -158,7 +152,7 @@ def test_where_no_base_fits_the_restore_stops(config, where, events):
     rewrite(where, "PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copy(os.path.realpath(where.link), where.point("app-1700000000.db"))
     bring(config, "app-1700000000.db")
-    make_rotten(where, points.latest(points.scan(where)))
+    make_rotten(where, catalogue.latest(catalogue.scan(where)))
     events._database.write(
         "testing", lambda conn: conn.execute("DELETE FROM events WHERE id = 2").fetchall()
     )
@@ -214,7 +208,7 @@ def test_a_database_without_checksums_is_read_and_gets_them_with_a_restore(confi
     """As a version that knew nothing of them made it."""
     where = config.layout
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite, "_RESERVED", 0)
+        patch.setattr(connect, "_RESERVED", 0)
         volumes.ensure_initialised(where)
     events = Events(config)
     add(events, 3)
@@ -228,9 +222,9 @@ def test_a_database_without_checksums_is_read_and_gets_them_with_a_restore(confi
 
 
 def checksums(path):
-    conn = sqlite.open_live(path)
+    conn = connect.open_live(path)
     try:
-        return sqlite.has_checksums(conn)
+        return connect.has_checksums(conn)
     finally:
         conn.close()
 
@@ -244,7 +238,7 @@ def test_an_empty_database_has_checksums_from_the_beginning(tmp_path):
 def test_an_apsw_without_the_extension_says_what_to_install(environment, where):
     code = (
         "import apsw; apsw.__file__ = '/nowhere/apsw/__init__.py'\n"
-        "import sys; from pra.cli import main; sys.exit(main(['prove']))"
+        "import sys; from pra.commands.cli import main; sys.exit(main(['prove']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -269,7 +263,7 @@ def test_pages_that_leave_a_full_cache_have_checksums_too(config, where, events)
     """A snapshot larger than SQLite's cache, of a log that somebody else still needs."""
     for _ in range(1000):
         events.add("x" * 3000)
-    reader = sqlite.open_live(os.path.realpath(where.link))
+    reader = connect.open_live(os.path.realpath(where.link))
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM events").fetchall()
     for _ in range(20):

@@ -5,15 +5,20 @@ import os
 import pytest
 from helpers import add, as_rows, bring, content, crash_at, overwrite, rewrite, rows
 
-from pra import backup, fileops, plan, points, restore, settings, targets, verify
-from pra.errors import Damaged
-from pra.events import Events
+from pra.base import settings
+from pra.base.errors import Damaged
+from pra.disk import files
+from pra.points import catalogue, verify
+from pra.protect import backup
+from pra.reach import targets
+from pra.recovery import plan, restore
+from pra.web.events import Events
 
 
 def kept_by_a_restore(config, where):
     """Restore the latest moment; returns the point that keeps what was there."""
     name = bring(config)["safety_point"]
-    return points.find(points.scan(where), name)
+    return catalogue.find(catalogue.scan(where), name)
 
 
 def lose_a_page(path, holding):
@@ -55,9 +60,9 @@ def test_a_point_that_cannot_be_read_is_no_safety_point_either(config, where, ev
         ):
             raise OSError(5, os.strerror(5))
 
-    fileops.hook = hook
+    files.hook = hook
     result = bring(config, older.name)
-    fileops.hook = None
+    files.hook = None
     assert result["safety_point"] not in (newest.name, None)
     assert "cannot be read" in result["skipped"][0]["reason"]
 
@@ -70,7 +75,7 @@ def test_a_safety_point_of_a_try_that_was_killed_is_read_before_it_counts(config
     rewrite(where, "DROP TRIGGER pra_guard_insert")
     with crash_at("symlink"):
         bring(config, older.name)
-    (bad,) = [one for one in points.scan(where) if one.status == "safety"]
+    (bad,) = [one for one in catalogue.scan(where) if one.status == "safety"]
     lose_a_page(where.point(bad.name), b"the last row")
     kept = bring(config, older.name)["safety_point"]
     assert kept != bad.name
@@ -93,7 +98,7 @@ def test_a_log_that_was_kept_and_went_bad_is_kept_anew(config, where, events):
     break_the_database(where)
     with crash_at("symlink"):
         bring(config)
-    (bad,) = [one for one in points.scan(where) if one.status == "safety"]
+    (bad,) = [one for one in catalogue.scan(where) if one.status == "safety"]
     assert verify.check_all(where, [bad.name])["ok"]
     overwrite(where.raw_wal(bad.wal), b"gone bad")
     (checked,) = verify.check_all(where, [bad.name])["points"]
@@ -116,8 +121,8 @@ def test_the_log_beside_an_empty_or_missing_database_is_kept(config, where, even
         overwrite(live, b"")
     else:
         os.unlink(live)
-    fileops.remove(f"{live}-wal")
-    fileops.write_new(f"{live}-wal", log)
+    files.remove(f"{live}-wal")
+    files.write_new(f"{live}-wal", log)
     planned = plan.run(config, targets.latest)
     assert planned["gained"] is None
     assert "its log (-wal) may hold all of its rows" in planned["unreadable"]

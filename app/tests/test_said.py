@@ -6,9 +6,14 @@ import shutil
 import pytest
 from helpers import add, rewrite
 
-from pra import backup, define, fileops, restore, serve, settings, targets
-from pra.errors import PraError
-from pra.events import Events
+from pra.base import settings
+from pra.base.errors import PraError
+from pra.disk import files
+from pra.protect import backup, define
+from pra.reach import targets
+from pra.recovery import restore
+from pra.web import serve
+from pra.web.events import Events
 
 
 def put_back(where, wrote):
@@ -78,7 +83,7 @@ def test_writes_that_are_refused_are_no_healthy_status(environment, where, mode,
     if "define 'SQL'" in refused.value.next_step:
         define.run(config, "DROP TABLE found")
     elif "mkdir" in refused.value.next_step:
-        fileops.make_directory(refused.value.next_step.split()[-1])
+        files.make_directory(refused.value.next_step.split()[-1])
     else:
         assert "python -m pra restore latest" in refused.value.next_step
         restore.run(config, targets.latest)

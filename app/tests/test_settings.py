@@ -5,8 +5,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pra import settings
-from pra.errors import UsageError
+from pra.base import settings
+from pra.base.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = sorted([*ROOT.glob("k8s/*.yaml"), *ROOT.glob("pra/*.yaml")])

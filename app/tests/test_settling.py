@@ -17,15 +17,12 @@ from helpers import (
     rows,
 )
 
-from pra import (
-    fileops,
-    segments,
-    settling,
-    sqlite,
-    writing,
-)
-from pra.errors import OutcomeUnknown, Refused, StorageError
-from pra.events import Events
+from pra.base.errors import OutcomeUnknown, Refused, StorageError
+from pra.data import transaction
+from pra.disk import files
+from pra.journal import durability, segments
+from pra.sql import connect
+from pra.web.events import Events
 
 
 @contextlib.contextmanager
@@ -44,11 +41,11 @@ def sync_fails(ending, times=1):
             left -= 1
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    fileops.hook = hook
+    files.hook = hook
     try:
         yield steps
     finally:
-        fileops.hook = None
+        files.hook = None
 
 
 def test_what_is_found_is_written_again_before_anything_is_built_on_it(config, where, events):
@@ -109,7 +106,7 @@ def test_a_log_that_cannot_sync_is_emptied_into_the_database(where, events):
 @pytest.fixture
 def a_reader(where):
     """Somebody who reads what was there before: the log cannot be emptied meanwhile."""
-    reader = sqlite.open_live(os.path.realpath(where.link))
+    reader = connect.open_live(os.path.realpath(where.link))
     reader.execute("BEGIN; SELECT * FROM events").fetchall()
     yield reader
     reader.close()
@@ -118,7 +115,7 @@ def a_reader(where):
 def test_a_log_that_cannot_be_emptied_makes_one_write_unknown_and_refuses_the_next(
     config, where, events, a_reader, monkeypatch
 ):
-    monkeypatch.setattr(sqlite, "BUSY_MS", 10)
+    monkeypatch.setattr(connect, "BUSY_MS", 10)
     with sync_fails("-wal"), pytest.raises(OutcomeUnknown, match="may not outlive a crash"):
         events.add("unknown")
     # Whoever opens it later is told nothing by the system.
@@ -163,11 +160,11 @@ def log_fails_first():
         if phase == "before" and operation == "sync_data" and not written:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    fileops.hook = hook
+    files.hook = hook
     try:
         yield
     finally:
-        fileops.hook = None
+        files.hook = None
 
 
 def test_a_transaction_that_failed_is_recorded_as_such_before_that_is_said(
@@ -179,7 +176,7 @@ def test_a_transaction_that_failed_is_recorded_as_such_before_that_is_said(
     def refuse(conn, doing):
         raise apsw.ConstraintError("refused")
 
-    monkeypatch.setattr(writing, "_commit", refuse)
+    monkeypatch.setattr(transaction, "_commit", refuse)
     with sync_fails(".seg", times=0) as steps, pytest.raises(StorageError):
         events.add("refused")
     assert steps[-1] == "sync" and len(steps) == 3
@@ -188,7 +185,7 @@ def test_a_transaction_that_failed_is_recorded_as_such_before_that_is_said(
 @pytest.mark.parametrize("ending", [".seg", "-wal"])
 def test_a_disk_that_fails_at_the_beginning_has_failed(config, where, events, monkeypatch, ending):
     """The sync behind it may not be told."""
-    monkeypatch.setattr(settling, "_SLOW", 3600.0)
+    monkeypatch.setattr(durability, "_SLOW", 3600.0)
     add(events, 1)
 
     def fail(fd):
@@ -196,7 +193,7 @@ def test_a_disk_that_fails_at_the_beginning_has_failed(config, where, events, mo
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with sync_fails(".seg", times=0) as steps, monkeypatch.context() as patch:
-        patch.setattr(fileops, "begin_writing_out", fail)
+        patch.setattr(files, "begin_writing_out", fail)
         add(events, 1)
     assert len(steps) == (3 if ending == ".seg" else 2)
     assert rows(where)[-1][2] == "message 0"
@@ -210,27 +207,27 @@ def test_what_the_system_says_of_a_beginning_is_not_lost(tmp_path, monkeypatch):
     closed = os.open(tmp_path, os.O_RDONLY)
     os.close(closed)
     with pytest.raises(OSError, match="Bad file descriptor"):
-        fileops.begin_writing_out(closed)
+        files.begin_writing_out(closed)
     read, write = os.pipe()
-    fileops.begin_writing_out(write)
+    files.begin_writing_out(write)
     os.close(read)
     os.close(write)
-    monkeypatch.setattr(fileops, "_sync_file_range", lambda: lambda *_: errno.ENOSYS)
-    fileops.begin_writing_out(closed)
+    monkeypatch.setattr(files, "_sync_file_range", lambda: lambda *_: errno.ENOSYS)
+    files.begin_writing_out(closed)
 
 
 def test_a_python_without_ctypes_does_without_the_hint():
     code = (
-        "import sys; sys.modules['_ctypes'] = None; from pra import fileops;"
-        " fileops.begin_writing_out(1)"
+        "import sys; sys.modules['_ctypes'] = None; from pra.disk import files;"
+        " files.begin_writing_out(1)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_both_disks_failing_leave_neither_unmended(config, where, events, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_MS", 10)
+    monkeypatch.setattr(connect, "BUSY_MS", 10)
     add(events, 1)
-    reader = sqlite.open_live(os.path.realpath(where.link))
+    reader = connect.open_live(os.path.realpath(where.link))
     reader.execute("BEGIN; SELECT * FROM events").fetchall()
     with sync_fails(("-wal", ".seg"), times=2) as steps, pytest.raises(OutcomeUnknown):
         events.add("unknown")
@@ -251,9 +248,9 @@ def test_a_volume_that_is_lost_between_commit_and_sync_takes_nothing_along(confi
             lost.append(where.data)
             lose_data(where)
 
-    fileops.hook = hook
+    files.hook = hook
     added = fresh.add("acknowledged, or not there")
-    fileops.hook = None
+    files.hook = None
     bring(config)
     assert rows(where)[-1] == as_rows([added])[0]
 
@@ -265,15 +262,15 @@ def test_a_database_that_somebody_took_out_of_wal_mode_is_put_back(config, where
     assert conn.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
     conn.close()
     assert not os.path.exists(f"{path}-wal")
-    writing = Events(config)
-    add(writing, 1)
+    writer = Events(config)
+    add(writer, 1)
     assert os.path.getsize(f"{path}-wal") > 0
 
 
 def test_a_database_that_cannot_be_put_in_wal_mode_is_said(where):
     """SQLite reports the mode that it kept, and no error."""
     with pytest.raises(StorageError, match="stays in the mode memory"):
-        sqlite.use_log(apsw.Connection(":memory:"))
+        connect.use_log(apsw.Connection(":memory:"))
 
 
 def test_much_that_others_wrote_makes_nobody_write_it_again(config, where, events):

@@ -8,13 +8,14 @@ import pytest
 from helpers import add, bring, lose_data, rows
 
 from faults.steps import observe, stop
-from pra import fileops, segments, settling
-from pra.events import Events
+from pra.disk import files
+from pra.journal import durability, segments
+from pra.web.events import Events
 
 
 def test_without_another_thread_the_disks_are_waited_for_one_after_the_other(events, monkeypatch):
     add(events, 1)
-    monkeypatch.setattr(settling, "_SLOW", 0.0)
+    monkeypatch.setattr(durability, "_SLOW", 0.0)
     add(events, 1)
 
     def no_more(self):
@@ -39,13 +40,13 @@ def test_threads_that_wait_together_each_ask_the_system_themselves(events):
                 other.start()
                 other.join()
 
-    fileops.hook = hook
+    files.hook = hook
     events.add("waits for the disks")
     assert len(set(asked)) == 2
 
 
 def test_slow_disks_are_waited_for_side_by_side(events, monkeypatch):
-    monkeypatch.setattr(settling, "_SLOW", 0.0)
+    monkeypatch.setattr(durability, "_SLOW", 0.0)
     add(events, 1)
     begun, together = threading.Event(), []
 
@@ -57,21 +58,21 @@ def test_slow_disks_are_waited_for_side_by_side(events, monkeypatch):
         else:
             together.append(begun.wait(timeout=10))
 
-    fileops.hook = hook
+    files.hook = hook
     add(events, 1)
     assert together == [True]
 
 
 def test_a_fast_disk_has_both_files_to_write_before_either_is_waited_for(events, monkeypatch):
-    monkeypatch.setattr(settling, "_SLOW", 3600.0)
+    monkeypatch.setattr(durability, "_SLOW", 3600.0)
     add(events, 1)
     steps = []
 
     def note(step, fd):
         steps.append((step, os.readlink(f"/proc/self/fd/{fd}").rpartition("-")[2][-3:]))
 
-    monkeypatch.setattr(fileops, "begin_writing_out", lambda fd: note("begin", fd))
-    monkeypatch.setattr(fileops, "sync_data", lambda fd: note("sync", fd))
+    monkeypatch.setattr(files, "begin_writing_out", lambda fd: note("begin", fd))
+    monkeypatch.setattr(files, "sync_data", lambda fd: note("sync", fd))
     add(events, 1)
     # The order that the simulated loss of power is about: the log first.
     assert steps == [("begin", "seg"), ("begin", "wal"), ("sync", "wal"), ("sync", "seg")]
@@ -89,7 +90,7 @@ def test_nobody_waits_for_the_disks_of_another(config, where, events):
                 first.pop()
                 done.append(other.add("beside it"))
 
-    fileops.hook = hook
+    files.hook = hook
     events.add("waits for the disks")
     assert [row[2] for row in rows(where)][-2:] == ["waits for the disks", "beside it"]
     assert len(done) == 1
@@ -110,10 +111,10 @@ def test_the_database_is_synced_before_a_segment_is_left(where, events, monkeypa
             steps.append("next segment")
 
     add(events, 1)
-    fileops.hook = hook
+    files.hook = hook
     with pytest.MonkeyPatch.context() as patch:
         # What the answers wait for is not looked at here.
-        patch.setattr(settling, "sync", lambda *_: [None, None])
+        patch.setattr(durability, "sync", lambda *_: [None, None])
         while "next segment" not in steps:
             add(events, 1)
     assert steps == ["db-wal", "seg", "next segment"]

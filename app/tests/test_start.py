@@ -9,13 +9,15 @@ import pytest
 from conftest import APP, pra
 from helpers import add, lose_data
 
-from pra import backup, cli, serve
+from pra.commands import cli
+from pra.protect import backup
+from pra.web import serve
 
 #: Each takes longer to load than a restore of a small database takes to do.
 SLOW = {"dataclasses", "inspect", "logging", "concurrent.futures", "shutil", "tarfile", "flask"}
 _LOADED = """
 import json, sys
-from pra.cli import main
+from pra.commands.cli import main
 code = main(sys.argv[1:])
 print(json.dumps([code, *sys.modules]))
 """
@@ -44,7 +46,7 @@ def test_a_verb_loads_nothing_slow(environment, config, where, events, verb):
     if verb[0] == "restore":
         lose_data(where)
     modules = loaded(environment, *verb)
-    assert "pra.points" in modules
+    assert "pra.points.catalogue" in modules
     assert not modules & SLOW
     # Only who copies whole files, or writes, needs it.
     assert verb[0] == "restore" or "ctypes" not in modules

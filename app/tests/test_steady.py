@@ -6,8 +6,11 @@ import pytest
 from conftest import pra
 from helpers import add, bring
 
-from pra import backup, clock, points, segments, settings, steady
-from pra.events import Events
+from pra.base import clock, settings
+from pra.journal import segments
+from pra.points import catalogue, elapsed
+from pra.protect import backup
+from pra.web.events import Events
 
 START = 1_800_000_000
 YEAR = 365 * 86_400
@@ -26,7 +29,7 @@ def at(monkeypatch):
 
 def kept(where):
     """What a clock that jumps could remove."""
-    names = {point.name for point in points.scan(where)}
+    names = {point.name for point in catalogue.scan(where)}
     return names | {segment.path for segment in segments.listing(where)}
 
 
@@ -59,20 +62,20 @@ def test_an_hour_of_wrong_time_makes_things_an_hour_older(config, at, where, ful
     for minute in range(60):
         at(360 + YEAR + 60 * minute)
         backup.run(config)
-    known = points.scan(where)
+    known = catalogue.scan(where)
     # The step onto the wrong clock counts as one of the longest that is believed.
-    assert steady.of(known[0]) == START + 300 + steady.STEP + 59 * 60
+    assert elapsed.of(known[0]) == START + 300 + elapsed.STEP + 59 * 60
     assert {point.name for point in known if point.status == "safety"} <= full
 
 
 def test_what_is_old_goes_by_steady_time(environment, at, where, full):
     config = settings.load({**environment, "PRA_KEEP_SAFETY_HOURS": "2"})
-    safety = [point.name for point in points.scan(where) if point.status == "safety"]
+    safety = [point.name for point in catalogue.scan(where) if point.status == "safety"]
     undone = safety[-1]
     for minute in range(6, 6 + 125, 5):
         at(60 * minute)
         backup.run(config)
-    left = {point.name for point in points.scan(where)}
+    left = {point.name for point in catalogue.scan(where)}
     assert undone not in left
     assert safety[0] in left, "undo needs it"
 
@@ -96,9 +99,9 @@ def test_a_jump_is_said_then_and_for_an_hour_after(config, at, where, events, wr
 
 
 def test_a_point_that_remembers_nothing_goes_by_its_clock(where):
-    point = points.Point("app-1.db", 1, 1, "verified", None, {"serial": 1})
-    assert steady.of(point) == 1
-    assert steady.now([]) == pytest.approx(clock.now(), abs=10)
+    point = catalogue.Point("app-1.db", 1, 1, "verified", None, {"serial": 1})
+    assert elapsed.of(point) == 1
+    assert elapsed.now([]) == pytest.approx(clock.now(), abs=10)
 
 
 def test_by_command_line(environment, config, where, events, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import serving
 
-from pra import serve
+from pra.web import serve
 
 DEPLOYMENT = Path(__file__).resolve().parents[2] / "k8s" / "20-deployment.yaml"
 

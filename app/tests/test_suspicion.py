@@ -5,8 +5,10 @@ import os
 import pytest
 from helpers import add, bring
 
-from pra import backup, points, settings, suspicion
-from pra.events import Events
+from pra.base import settings
+from pra.points import catalogue
+from pra.protect import backup, suspicion
+from pra.web.events import Events
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_overwriting_every_message_is_found_out(config, where, events, change):
     found = backup.run(config)
     assert found.status == "quarantined"
     assert "0 are gone and 20 were overwritten" in found.reason
-    assert points.latest(points.scan(where)) == good
+    assert catalogue.latest(catalogue.scan(where)) == good
 
 
 def test_a_row_that_changes_each_time_counts_once(config, where, events, change):
@@ -117,7 +119,7 @@ def test_thresholds_come_from_the_settings(environment, where):
     ):
         config = settings.load({**environment, **changes})
         temporary, content = backup.snapshot(where)
-        said = suspicion.reason(config, where, points.scan(where), temporary, content)
+        said = suspicion.reason(config, where, catalogue.scan(where), temporary, content)
         assert said is None if status is None else status in said
         os.unlink(temporary)
 

@@ -7,9 +7,11 @@ import pytest
 from conftest import pra
 from helpers import add, as_rows, rows
 
-from pra import clock, moments, restore, targets
-from pra.errors import Refused, UsageError
-from pra.events import Events
+from pra.base import clock, moments
+from pra.base.errors import Refused, UsageError
+from pra.reach import by_time, targets
+from pra.recovery import restore
+from pra.web.events import Events
 
 #: 2026-11-28T08:39:28Z, a Saturday.
 THEN = 1_795_855_168
@@ -98,7 +100,7 @@ def test_the_time_that_a_row_shows_includes_that_row(config, where):
         writer.join()
     known = []
     for identifier, shown, _ in rows(where):
-        goal = targets.at_time(where, known, moments.parse(shown), "--to it")
+        goal = by_time.at_time(where, known, moments.parse(shown), "--to it")
         assert goal.until >= identifier, "the first ids are the first transactions' numbers"
 
 
@@ -106,7 +108,9 @@ def test_a_point_stands_in_for_its_transaction_without_a_step_of_the_clock(
     config, where, events, monkeypatch
 ):
     """It is published later than the next transaction, which its time must not hide."""
-    from pra import backup, points, segments
+    from pra.journal import segments
+    from pra.points import catalogue
+    from pra.protect import backup
 
     now = [THEN + 0.0]
     monkeypatch.setattr(clock, "now", lambda: now[0])
@@ -114,7 +118,7 @@ def test_a_point_stands_in_for_its_transaction_without_a_step_of_the_clock(
     point = backup.run(config)
     known = [
         one._replace(manifest={**one.manifest, "created_time": THEN + 60.0})
-        for one in points.scan(where)
+        for one in catalogue.scan(where)
         if one.name == point.name
     ]
     now[0] += 10
@@ -127,7 +131,7 @@ def test_a_point_stands_in_for_its_transaction_without_a_step_of_the_clock(
         lambda path: everything(path, behind={path.line[-1].number: 1}),
     )
     assert segments.listing(where)
-    goal = targets.at_time(where, known, moments.parse(shown), "--to it")
+    goal = by_time.at_time(where, known, moments.parse(shown), "--to it")
     assert goal.until == 2
 
 
@@ -153,10 +157,10 @@ def test_a_moment_behind_now_counts_where_the_clock_was_set_back(
     monkeypatch.setattr(clock, "now", lambda: now[0])
     added = add(events, 2)
     now[0] = THEN + 0.0
-    goal = targets.at_time(where, [], THEN + 1000.0, "--to it")
+    goal = by_time.at_time(where, [], THEN + 1000.0, "--to it")
     assert goal.until == 2
     with pytest.raises(Refused, match="yet to come"):
-        targets.at_time(where, [], THEN + 1001.0, "--to it")
+        by_time.at_time(where, [], THEN + 1001.0, "--to it")
     assert as_rows(added) == rows(where)
 
 
@@ -192,5 +196,5 @@ def test_restoring_to_the_time_of_a_row_brings_that_row(config, where, events):
     add(events, 2)
     shown = events.add("the one")["timestamp"]
     moment = moments.parse(shown)
-    restore.run(config, lambda where, known: targets.at_time(where, known, moment, "--to it"))
+    restore.run(config, lambda where, known: by_time.at_time(where, known, moment, "--to it"))
     assert rows(where)[-1][1:] == (shown, "the one")

@@ -6,8 +6,11 @@ import pytest
 from conftest import pra
 from helpers import add, content, last_segment, lose_data, overwrite
 
-from pra import cli, errors, fileops, locks, volumes
-from pra.errors import Refused
+from pra.base import errors
+from pra.base.errors import Refused
+from pra.commands import cli
+from pra.disk import files, locks, look
+from pra.state import volumes
 
 
 def document(environment, *arguments, code=0):
@@ -101,7 +104,7 @@ def test_what_may_pass_has_another_exit_code_than_a_refusal(
     monkeypatch.setattr(locks, "MAINTENANCE_WAIT", 0)
     with locks.maintenance(where, "testing"):
         assert cli.main(["restore", point]) == errors.EXIT_TIMEOUT == 5
-    monkeypatch.setattr(fileops, "free_bytes", lambda path: 0)
+    monkeypatch.setattr(look, "free_bytes", lambda path: 0)
     assert cli.main(["restore", point]) == errors.EXIT_REFUSED == 1
     assert "0 are free" in capsys.readouterr().err
 
@@ -130,6 +133,6 @@ def test_text_output_is_for_people(environment, where, events):
 
 
 def test_a_volume_that_breaks_its_promises_is_refused(where, monkeypatch):
-    monkeypatch.setattr(fileops, "try_lock", lambda fd: True)
+    monkeypatch.setattr(files, "try_lock", lambda fd: True)
     with pytest.raises(Refused, match="network file system"):
         volumes.probe(where.backup)

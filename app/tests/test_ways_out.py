@@ -8,23 +8,16 @@ import shutil
 import pytest
 from helpers import add, as_rows, bring, content, last_segment, lose_data, overwrite, rows
 
-from pra import (
-    backup,
-    export,
-    fileops,
-    layout,
-    manifest,
-    marks,
-    notices,
-    points,
-    restore,
-    retention,
-    serve,
-    settings,
-    targets,
-)
-from pra.errors import Damaged, PraError, Refused
-from pra.events import Events
+from pra.base import layout, sealing, settings
+from pra.base.errors import Damaged, PraError, Refused
+from pra.disk import look
+from pra.lineage import marks
+from pra.points import catalogue
+from pra.protect import backup, export, notices, retention
+from pra.reach import targets
+from pra.recovery import restore
+from pra.web import serve
+from pra.web.events import Events
 
 
 def restores(config, how, name):
@@ -127,7 +120,7 @@ def test_the_ways_lead_on_where_the_live_record_is_lost(config, where, events, h
     assert answer["rows"] == (5 if how == "current" else 3)
     assert Events(config).add("on")["id"] > added[-1]["id"]
     assert bring(config)["rows"] == answer["rows"] + 1
-    assert fileops.size(where.point(point.name))
+    assert look.size(where.point(point.name))
 
 
 def test_the_record_of_an_ancestor_decides_nothing(config, where, events):
@@ -139,7 +132,7 @@ def test_the_record_of_an_ancestor_decides_nothing(config, where, events):
     spoil_both(where.timeline(1))
     assert backup.run(config).status == "verified"
     assert not retention.run(config, dry_run=True)["removed"]
-    assert not notices.found(config, points.scan(where))
+    assert not notices.found(config, catalogue.scan(where))
     lose_data(where)
     assert bring(config)["rows"] == 7
     assert rows(where) == as_rows(added)
@@ -150,28 +143,28 @@ def test_a_lost_record_is_no_damage_of_the_database(config, where, events):
     backup.run(config)
     bring(config)
     add(Events(config), 1)
-    real = backup.rebase.enter
+    real = backup.new_base.enter
 
     def enter(*arguments):
         spoil_both(where.timeline(2))
         return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backup.rebase, "enter", enter)
+        patch.setattr(backup.new_base, "enter", enter)
         with pytest.raises(Damaged):
             backup.run(config)
-    assert not notices.found(config, points.scan(where))
+    assert not notices.found(config, catalogue.scan(where))
 
 
 def as_the_version_before(where):
     """Marks and records as they were once: kept once, and without a seal."""
     for directory in (where.data, where.backup):
-        old = {**manifest.unseal(content(marks.path(directory))), "format": 1}
+        old = {**sealing.unseal(content(marks.path(directory))), "format": 1}
         overwrite(marks.path(directory), json.dumps(old).encode())
         shutil.rmtree(f"{directory}/{layout.COPY}")
     for name in os.listdir(where.timelines):
         path = f"{where.timelines}/{name}"
-        known = manifest.unseal(content(path))
+        known = sealing.unseal(content(path))
         old = json.dumps({**known, "format": 1}).encode()
         overwrite(path, b"" if name.endswith(".active") else old)
 
@@ -196,4 +189,4 @@ def test_volumes_of_the_version_before_are_refused_with_ways_that_work(
     assert answer["rows"] == (5 if how == "current" else 3)
     assert backup.run(config).status == "verified"
     assert Events(config).add("on")["id"] == 6
-    assert fileops.size(where.point(point.name)), "what was there stays"
+    assert look.size(where.point(point.name)), "what was there stays"

@@ -9,7 +9,8 @@ as if each had been made a minute before the one that was the oldest.
 import os
 import sys
 
-from pra import clock, manifest
+from pra.base import clock, sealing
+from pra.points import manifest
 
 folder, count = sys.argv[1], int(sys.argv[2])
 names = [name for name in os.listdir(folder) if name.startswith("app-") and name.endswith(".json")]
@@ -31,4 +32,4 @@ for number in range(1, count + 1):
     }
     os.link(source, os.path.join(folder, f"{name}.db"))
     with open(os.path.join(folder, f"{name}.json"), "wb") as file:
-        file.write(manifest.encode(copy))
+        file.write(sealing.seal(copy))

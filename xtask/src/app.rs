@@ -341,7 +341,7 @@ pub fn restore(
 /// The next write would be refused, or not be protected.
 pub fn prove(engine: &dyn Engine) -> Result<Option<Said<Proof>>> {
     // Without its exit code: its document says the same, and what it means.
-    const PROVE: &str = r#"from pra import cli; cli.main(["prove", "--json"])"#;
+    const PROVE: &str = r#"from pra.commands import cli; cli.main(["prove", "--json"])"#;
     let Some(said) = engine.python(PROVE)? else {
         return Ok(None);
     };

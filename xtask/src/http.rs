@@ -106,8 +106,8 @@ mod tests {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
             line.and_then(|value| value.parse().ok()).expect(name)
         };
-        let turn = constant(include_str!("../../app/pra/locks.py"), "WRITE_WAIT = ");
-        let sqlite = constant(include_str!("../../app/pra/sqlite.py"), "BUSY_MS = ") / 1000.0;
+        let turn = constant(include_str!("../../app/pra/disk/locks.py"), "WRITE_WAIT = ");
+        let sqlite = constant(include_str!("../../app/pra/sql/connect.py"), "BUSY_MS = ") / 1000.0;
         assert!(
             turn + sqlite + 0.5 <= TIMEOUT_SECONDS as f64,
             "{turn} {sqlite}"

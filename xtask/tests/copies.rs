@@ -201,7 +201,7 @@ fn an_export_that_does_not_end_well_leaves_no_file() {
 
     let writes = "out.write(_header(_DATABASE, content[\"bytes\"], content))";
     let slowly = "out.flush(); import time; time.sleep(60)";
-    lab.edit("app/pra/archive.py", writes, slowly);
+    lab.edit("app/pra/points/archive.py", writes, slowly);
     let mut export = lab.spawn(&["export", name]);
     support::await_some("the copy to begin", || begun().then_some(()));
     assert!(!file.exists());
@@ -209,13 +209,13 @@ fn an_export_that_does_not_end_well_leaves_no_file() {
     assert!(!file.exists() && !begun());
 
     // It ends without an error, and yet not whole: reading it back finds that.
-    lab.edit("app/pra/archive.py", slowly, "return");
+    lab.edit("app/pra/points/archive.py", slowly, "return");
     let said = lab.fails(1, &["export", name]);
     assert!(said.contains("cut off"), "{said}");
     assert!(!file.exists() && !begun());
 
     lab.edit(
-        "app/pra/archive.py",
+        "app/pra/points/archive.py",
         "return\n    digest",
         &format!("{writes}\n    digest"),
     );
@@ -234,14 +234,14 @@ fn an_adoption_that_was_cut_off_is_carried_on() {
     lab.json(&["teardown", "--yes"]);
 
     let (reads, slowly) = SLOWLY;
-    lab.edit("app/pra/candidate.py", reads, slowly);
+    lab.edit("app/pra/recovery/copied.py", reads, slowly);
     let mut adopt = lab.spawn(&["adopt", name]);
     support::await_some("the copy to be taken in", || {
         let begun = lab.root.join(".lab/volumes/pra-data/new-g1").exists();
         begun.then_some(())
     });
     assert_eq!(interrupt(&mut adopt), Some(130));
-    lab.edit("app/pra/candidate.py", slowly, reads);
+    lab.edit("app/pra/recovery/copied.py", slowly, reads);
     lab.json(&["adopt", name]);
     assert_eq!(messages(&lab), ["kept"]);
     assert_eq!(lab.json(&["status"])["facts"]["wanted"], 2);
@@ -349,7 +349,7 @@ fn a_dry_run_of_a_cluster_loss_can_be_pasted() {
 fn a_row_that_the_copy_had_and_the_lab_has_not_breaks_the_promise() {
     let lab = TestLab::new("cluster-loss-lossy");
     lab.edit(
-        "app/pra/generations.py",
+        "app/pra/state/generations.py",
         "conn.execute(\"BEGIN IMMEDIATE\")\n",
         "conn.execute(\"BEGIN IMMEDIATE\")\n            \
          conn.execute(\"DELETE FROM events WHERE id = 5\")\n",
@@ -368,7 +368,7 @@ fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
         lab.json(&["add", message]);
     }
     let (reads, slowly) = SLOWLY;
-    lab.edit("app/pra/candidate.py", reads, slowly);
+    lab.edit("app/pra/recovery/copied.py", reads, slowly);
     let mut scenario = lab.spawn(&["scenario", "cluster-loss", "--yes"]);
     let building = lab.root.join(".lab/state/k8s-local");
     support::await_some("the lab to be built anew", || {
@@ -393,7 +393,7 @@ fn a_cluster_loss_that_was_cut_off_says_how_to_go_on_and_goes_on() {
     assert!(fs::metadata(copy).unwrap().len() > 0, "{said}");
 
     // Any command does: here one that would write to an empty lab.
-    lab.edit("app/pra/candidate.py", slowly, reads);
+    lab.edit("app/pra/recovery/copied.py", slowly, reads);
     lab.json(&["add", "after"]);
     let found = messages(&lab);
     assert_eq!(found.last().unwrap(), "after");

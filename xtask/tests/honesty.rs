@@ -64,7 +64,7 @@ const LOSSY: &str = r#"conn.execute("BEGIN IMMEDIATE")
 fn a_restore_that_drops_alters_reorders_and_doubles_is_found_out_row_by_row() {
     let lab = TestLab::new("lossy-restore");
     lab.edit(
-        "app/pra/generations.py",
+        "app/pra/state/generations.py",
         r#"conn.execute("BEGIN IMMEDIATE")"#,
         LOSSY,
     );
@@ -93,7 +93,7 @@ fn a_restore_that_drops_alters_reorders_and_doubles_is_found_out_row_by_row() {
 fn an_application_that_acknowledges_without_storing_is_found_out() {
     let lab = TestLab::new("lying");
     lab.edit(
-        "app/pra/events.py",
+        "app/pra/web/events.py",
         STORING,
         r#"        if message.endswith("7"):
             number = 1_000_000 + int(message.rsplit("-", 1)[1])
@@ -117,7 +117,7 @@ fn an_application_that_acknowledges_without_storing_is_found_out() {
 fn a_clock_that_stands_still_in_the_application_is_said_and_no_figure_relies_on_it() {
     let lab = TestLab::new("still-clock");
     lab.edit(
-        "app/pra/clock.py",
+        "app/pra/base/clock.py",
         "return time.time()",
         "return 1_795_500_000.0",
     );
@@ -188,9 +188,9 @@ const AWAY: &str = ".lab/volumes/pra-backup/away";
 /// Brings such a lab up.
 fn refuses_on_demand(lab: &TestLab) -> PathBuf {
     lab.edit(
-        "app/pra/events.py",
+        "app/pra/web/events.py",
         STORING,
-        r#"        if fileops.size(self._layout.backup + "/away") is not None:
+        r#"        if __import__("os").path.exists(self._layout.backup + "/away"):
             raise NeedsRestore("adding an event", "away for a moment", "try again")
         timestamp, identifier = self._database.write"#,
     );
@@ -269,7 +269,7 @@ fn snapshots_may_lose_what_came_after_the_point_and_nothing_that_it_holds() {
     }
     // Of those before the run one, and some that the point holds.
     lab.edit(
-        "app/pra/generations.py",
+        "app/pra/state/generations.py",
         r#"conn.execute("BEGIN IMMEDIATE")"#,
         r#"conn.execute("BEGIN IMMEDIATE")
             conn.execute("DELETE FROM events WHERE id BETWEEN 2 AND 9")"#,

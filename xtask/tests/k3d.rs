@@ -238,7 +238,7 @@ fn hand_edits_and_new_settings_are_brought_in(lab: &TestLab) {
 
 fn a_changed_application_reaches_the_pods(lab: &TestLab) {
     let page = "Bonjour tout le monde !";
-    lab.edit("app/pra/web.py", page, "Bonjour, autre version !");
+    lab.edit("app/pra/web/routes.py", page, "Bonjour, autre version !");
     lab.json(&["setup"]);
     assert_eq!(lab.curl("/")["status"], "Bonjour, autre version !");
 }

@@ -142,7 +142,7 @@ fn a_job_whose_pod_dies_behind_the_swap_restores_once() {
     lab.json(&["restore", "--to-before", "3", "--yes"]);
     assert_eq!(lab.curl("/count")["count"], 2);
     lab.edit(
-        "app/pra/restore.py",
+        "app/pra/recovery/restore.py",
         "    volumes.drop_replaced(where)\n    work.timer",
         "    import os\n    died = f'{where.backup}/died'\n    if not os.path.exists(died):\n        \
          open(died, 'x').close()\n        os._exit(137)\n    \
@@ -190,7 +190,7 @@ fn a_restore_behind_which_nothing_is_journaled_is_no_recovery() {
     lab.json(&["restore", "latest"]);
     // Only who begins a segment finds out: the next write does.
     lab.edit(
-        "app/pra/segments.py",
+        "app/pra/journal/segments.py",
         "    size = max(SIZE,",
         "    raise OSError(5, 'Input/output error')\n    size = max(SIZE,",
     );

@@ -21,8 +21,8 @@ for path in (database, database + "-wal"):
 "#;
 
 /// Through the application's own way of writing, so that the journal sees it.
-const DELETE: &str = r#"from pra import settings
-from pra.database import Database
+const DELETE: &str = r#"from pra.base import settings
+from pra.data.database import Database
 Database(settings.load()).write("deleting", lambda conn: conn.execute("DELETE FROM events"))
 "#;
 
@@ -51,8 +51,8 @@ shell.commit()
 "#;
 
 const BRING_BACK: &str = r#"import os, sqlite3
-from pra import settings
-from pra.database import Database
+from pra.base import settings
+from pra.data.database import Database
 safety = os.environ["PRA_BACKUP_DIR"] + "/SAFETY"
 with sqlite3.connect("file:" + safety + "?mode=ro&immutable=1", uri=True) as kept:
     rows = kept.execute("SELECT id, ts, message FROM events").fetchall()

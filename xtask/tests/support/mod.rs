@@ -267,8 +267,11 @@ fn copy(from: &Path, to: &Path) {
 fn copy_files(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
         if entry.file_type().unwrap().is_file() {
-            copy(&entry.path(), &to.join(entry.file_name()));
+            copy(&from, &to);
+        } else if entry.file_name() != "__pycache__" {
+            copy_files(&from, &to);
         }
     }
 }

@@ -1,0 +1,1 @@
+"""The verbs of ``python -m pra`` and how they answer."""

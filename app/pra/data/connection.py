@@ -1,0 +1,123 @@
+"""A connection to the current database, and what its writes need beside it."""
+
+import logging
+
+import apsw
+
+from pra.base import threads
+from pra.base.errors import Locked, StorageError
+from pra.disk import inode, look
+from pra.journal import durability, segments
+from pra.journal.unjournaled import Witness
+from pra.sql import connect, schema
+
+log = logging.getLogger("pra")
+
+
+def first_look(doing: str, path: str, conn: apsw.Connection) -> None:
+    """Look at a database that was just opened, which opens its log.
+
+    Raises:
+        Locked: others have the log open, and it has no name any more.
+    """
+    try:
+        # Each transaction changes it: as long as the log has any, that is where it is.
+        schema.position(conn)
+    except apsw.IOError as error:
+        conn.close()
+        # SQLite made an empty one in its place, and its index speaks of what is not there.
+        torn = error.extendedresult == apsw.SQLITE_IOERR_SHORT_READ
+        if not torn or look.size(f"{path}-wal") or look.size(f"{path}-shm") is None:
+            raise
+        raise Locked(
+            doing,
+            "the database's log (-wal) was removed, and who has it open has yet to bring it in",
+            "try again in a moment; leave the servers running until then",
+        ) from None
+
+
+class Handle:
+    """A connection, and what its writes need beside it.
+
+    Attributes:
+        of: the process that opened it, and the identity of the file that it opened.
+        path: of that file.
+        conn: the connection.
+        log_name: the name of the log that the connection has open.
+        companion: syncs one file while another is synced.
+    """
+
+    def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
+        self.of, self.conn, self.path = of, conn, path
+        self.log_name = inode.Name(f"{path}-wal", look.identity(f"{path}-wal"))
+        self._witness: Witness | None = None
+        self.companion = threads.Companion()
+        self._log: durability.Log | None = None
+        self._segment: tuple[segments.Open, segments.Open] | None = None
+
+    def segment(self, shared: segments.Open) -> segments.Open:
+        """An opening of its own of a segment that the threads of a process write through."""
+        if self._segment is None or self._segment[0] is not shared:
+            self._segment = shared, shared.opened_again()
+        return self._segment[1]
+
+    def open_log(self) -> durability.Log:
+        """The database's log, open: what follows does not depend on its name.
+
+        Raises:
+            StorageError, OSError: it cannot be opened.
+        """
+        if self._log is None:
+            connect.use_log(self.conn)
+            self._log = durability.Log(self.path)
+        return self._log
+
+    def witness(self, create: bool) -> Witness:
+        """The number of the last acknowledged transaction that only the database has.
+
+        Raises:
+            OSError: it cannot be opened, or made.
+        """
+        if self._witness is None or (create and not self._witness.there):
+            self._witness = Witness(self.path, create)
+        return self._witness
+
+    def bring_in_log(self, doing: str) -> bool:
+        """Bring in what the log holds, whose name was removed; needs the writer lock.
+
+        Everybody who has it open still reads and writes it, and all of it would be gone
+        with the last of them. A checkpoint decides nothing: it brings committed
+        transactions to where any other checkpoint would. But who opened the database since
+        has another log; where that holds anything, a checkpoint of the old one could
+        overwrite it, and the next write compares what there is with what was acknowledged.
+
+        Returns:
+            Whether it was brought in; else another log has the name.
+
+        Raises:
+            StorageError: it cannot be brought in now; whoever has it open must keep it.
+        """
+        if look.size(f"{self.path}-wal"):
+            log.error("the database's log (-wal) was replaced: what it held may be missing")
+            return False
+        reason = durability.bring_in(self.conn)
+        if reason:
+            raise StorageError(
+                doing,
+                "the database's log (-wal) was removed, and what it holds cannot be brought"
+                f" into the database yet ({reason})",
+                "try again in a moment; leave the servers running until then",
+            )
+        log.error("the database's log (-wal) was removed: all it held was brought in")
+        return True
+
+    def close(self, bring_in: bool = True) -> None:
+        """Close it; whatever state a transaction is in, that rolls it back.
+
+        Args:
+            bring_in: the last one of all may make a checkpoint, as SQLite does by itself.
+        """
+        if not bring_in:
+            self.conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._log = self._segment = self._witness = None
+        self.conn.close(True)

@@ -1,0 +1,1 @@
+"""Files and folders: durable operations, copies, locks, and how much room is left."""

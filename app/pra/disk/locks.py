@@ -1,0 +1,74 @@
+"""Locks that order writers, backups and restores.
+
+They live on ``pra-backup`` and not on the volume that gets lost: a process that
+still holds the old database and one that holds the new would each have SQLite's
+own write lock. Order of taking them: maintenance, turnstile, writer, then
+SQLite's write lock.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from pra.base.layout import Layout
+from pra.disk import look, turns
+
+#: How long a request waits for its turn to write, in seconds. With sqlite.BUSY_MS after
+#: it, it is over before a client gives up after five seconds, which hears the reason so.
+WRITE_WAIT = 2.5
+#: How long a backup or a restore waits for another one to end, in seconds.
+MAINTENANCE_WAIT = 60.0
+
+
+@contextlib.contextmanager
+def maintenance(layout: Layout, doing: str, seconds: float | None = None) -> Iterator[None]:
+    """Hold the turn of backup, restore and clean-up.
+
+    Raises:
+        Locked: another one still holds it after ``seconds``.
+    """
+    right = turns.Turn(f"{layout.locks}/maintenance")
+    with _held(right, doing, MAINTENANCE_WAIT if seconds is None else seconds):
+        yield
+
+
+@contextlib.contextmanager
+def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator[None]:
+    """Hold the right to write to the database.
+
+    Raises:
+        Locked: no turn within ``seconds``.
+    """
+    with _held(writing(layout), doing, WRITE_WAIT if seconds is None else seconds):
+        yield
+
+
+def writing(layout: Layout) -> "turns.Turn":
+    """The right to write to the database.
+
+    The turnstile is what makes it fair: who waits for the writer lock stands
+    in it, so a writer that comes straight back queues behind, and a restore
+    gets its turn within one transaction of each writer.
+    """
+    return turns.Turn(f"{layout.locks}/turnstile", f"{layout.locks}/writer")
+
+
+@contextlib.contextmanager
+def _held(right: "turns.Turn", doing: str, seconds: float) -> Iterator[None]:
+    try:
+        right.take(doing, seconds)
+        try:
+            yield
+        finally:
+            right.release()
+    finally:
+        right.close()
+
+
+def refuse_gone(layout: Layout, doing: str) -> None:
+    """Refuse what needs a lock where no lock can be had.
+
+    Raises:
+        VolumeGone
+    """
+    if look.identity(layout.locks) is None:
+        raise turns.gone(layout.locks, doing)

@@ -1,0 +1,1 @@
+"""The journal: its format, its files, reading the past, writing the next transaction."""

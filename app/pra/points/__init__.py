@@ -1,0 +1,1 @@
+"""Restore points: manifests, the catalogue, checks, the exported file."""

@@ -1,0 +1,116 @@
+"""What a person should know of the protection, and do about it: for /status and the verbs.
+
+What can be seen in the catalogue is looked at anew each time. Only what a backup found in
+the database itself is written down, since nobody else reads all of it.
+"""
+
+import contextlib
+from typing import NamedTuple
+
+from pra.base import sealing
+from pra.base.layout import Layout
+from pra.base.settings import Settings
+from pra.disk import files, look, space
+from pra.journal import segments
+from pra.points import catalogue, elapsed
+from pra.points.catalogue import Point
+from pra.state import volumes
+
+
+class Notice(NamedTuple):
+    """What is the matter, and the command that comes next."""
+
+    what: str
+    next: str
+
+    def as_dict(self) -> dict:
+        """The form that answers carry."""
+        return self._asdict()
+
+
+def found(settings: Settings, known: list[Point]) -> list[Notice]:
+    """All that there is to say now; empty if all is well.
+
+    Args:
+        known: the points that there are, newest first.
+    """
+    all_of_them = _damage(settings.layout), _quarantine(settings, known), clock_jump(known)
+    return [notice for notice in all_of_them if notice]
+
+
+def after_a_loss(settings: Settings) -> str:
+    """What to do about a suspect point."""
+    wanted = "or, if it is wanted: python -m pra backup --accept"
+    if settings.journal == "off":
+        return f"python -m pra restore latest; {wanted}"
+    # The latest moment has the loss in it.
+    return f"python -m pra log --largest, then python -m pra restore --to-before SEQ; {wanted}"
+
+
+def _quarantine(settings: Settings, known: list[Point]) -> Notice | None:
+    """That nobody has said yet whether a loss was wanted, and what room that takes."""
+    ours = [point for point in known if point.status in ("verified", "quarantined")]
+    last = catalogue.latest(ours)
+    suspect = ours[: ours.index(last)] if last else ours
+    if not suspect:
+        return None
+    where, newest = settings.layout, suspect[0]
+    free = space.of(where, where.backup).free
+    needed = newest.bytes + segments.SIZE
+    tight = "" if free > 2 * needed else ": hardly more than the next backup takes"
+    good = f"the last good point is {last.name}" if last else "there is no good point"
+    return Notice(
+        f"{newest.name} is quarantined ({newest.reason}), and so is all after it until somebody"
+        f" decides; {good}. Writes go on; what led to the loss is kept meanwhile, and"
+        f" {free >> 20} MiB are left on the backup volume{tight}",
+        after_a_loss(settings),
+    )
+
+
+def clock_jump(known: list[Point]) -> Notice | None:
+    """What is odd about the clock, against the newest of these points."""
+    what = elapsed.jump(known) or elapsed.recorded(known)
+    if what is None:
+        return None
+    return Notice(
+        f"{what}. What is kept for a time counts that as an hour at most",
+        "date -u, on the node; then python -m pra backup, and restore by transaction number"
+        " (python -m pra log) where times are in doubt",
+    )
+
+
+def of_journal(trouble: str, needs_restore: bool) -> Notice:
+    """What is wrong with the journal that a restore of the latest moment needs."""
+    if needs_restore:
+        next_step = "python -m pra restore latest --plan says what would come back"
+    else:
+        next_step = "python -m pra backup makes a point without it, or says which ways lead on"
+    return Notice(f"the journal is damaged or lacks its end: {trouble}", next_step)
+
+
+def note_damage(where: Layout, what: str, next_step: str) -> None:
+    """Remember that a backup could not read the current database.
+
+    Best done, but not worth another failure: the backup itself has failed and said so.
+    """
+    content = {"generation": volumes.current(where), "what": what, "next": next_step}
+    with contextlib.suppress(OSError):
+        files.write_replacing(where.damage, sealing.seal(content))
+
+
+def forget_damage(where: Layout) -> None:
+    """A backup read all of the database, and it is sound."""
+    if look.size(where.damage) is not None:
+        files.remove(where.damage)
+
+
+def _damage(where: Layout) -> Notice | None:
+    """What the last backup found in the database that is still the current one."""
+    raw = look.read_small(where.damage)
+    try:
+        content = sealing.unseal(raw) if raw else {}
+    except ValueError:
+        return None
+    if not content or content["generation"] != volumes.current(where):
+        return None
+    return Notice(f"the data volume is damaged: {content['what']}", content["next"])

@@ -1,0 +1,1 @@
+"""Which moments can be brought back, and by which points and transactions."""

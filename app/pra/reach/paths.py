@@ -1,0 +1,121 @@
+"""Which points and which part of the journal lead to the latest moment."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from pra.base.errors import Damaged
+from pra.base.layout import Layout
+from pra.disk import look
+from pra.journal import places, segments
+from pra.journal.history import Path, Start
+from pra.journal.segments import Segment
+from pra.points.catalogue import Point
+from pra.reach import targets
+
+
+def to_now(
+    where: Layout, path: Path, known: list[Point], every: list[Segment]
+) -> tuple[list[str], list[Segment]]:
+    """What the latest moment needs: names of points, and the journal that leads on from them.
+
+    Of two bases one may be bad. Without two, everything from the beginning is needed. Where
+    points are suspect, all of the journal since the last good ones would be, until somebody says
+    that a loss was wanted, and writes would end where the volume does: two suspect points take
+    its place once it is larger than two of them.
+    """
+    good = list(islice(_usable(where, path, known, ("verified",)), 2))
+    if not good:
+        return [], every
+    whole = leading_on(path, _start(good[-1]), every, None)
+    usable = list(islice(_usable(where, path, known, ("verified", "quarantined")), 2))
+    suspect = [base for base in usable if base not in good]
+    names = [base.name for base in good if isinstance(base, Point)]
+    if not suspect:
+        return names, whole
+    to_loss = _up_to_suspicion(path, _start(good[-1]), known, every)
+    since = sum(look.size(one.path) or 0 for one in whole if one not in to_loss)
+    if since <= 2 * suspect[0].bytes and not _broken(path, _start(good[-1]), to_loss, whole):
+        # The newest one stays: it knows since when.
+        return [*names, suspect[0].name], whole
+    short = [*to_loss, *leading_on(path, _start(usable[-1]), every, None)]
+    return [*names, *(base.name for base in suspect)], short
+
+
+def _usable(
+    where: Layout, path: Path, known: list[Point], status: tuple[str, ...]
+) -> Iterator[Point | Start]:
+    """Points of a status, and the beginning, that the latest moment can be built from.
+
+    The newest first. What the journal contradicts is none, nor what is suspect without its word.
+    """
+    for base in targets.base_candidates(path, known, None):
+        if isinstance(base, Start):
+            yield base
+            continue
+        fit = base.status in status and targets.vouched(where, base)
+        if fit and not places.contradiction(where, _start(base)):
+            yield base
+
+
+def _start(base: Point | Start) -> Start:
+    return base if isinstance(base, Start) else targets.start_of(base)
+
+
+def _broken(path: Path, second: Start, to_loss: list[Segment], whole: list[Segment]) -> bool:
+    """Whether what follows the way to the loss is gone already, or was never journaled.
+
+    The oldest of it goes first.
+    """
+    following = whole[len(to_loss) : len(to_loss) + 1]
+    if not following:
+        return False
+    if not to_loss:
+        return (
+            following[0].timeline == second.timeline and following[0].first > second.place.seq + 1
+        )
+    try:
+        _, scan = segments.read(to_loss[-1])
+    except Damaged:
+        return True
+    scan.read()
+    if following[0].timeline == to_loss[-1].timeline:
+        return scan.state.seq + 1 < following[0].first
+    limits = {one.number: path.limit(at) for at, one in enumerate(path.line)}
+    return scan.state.seq < limits[to_loss[-1].timeline].seq
+
+
+def _up_to_suspicion(
+    path: Path, second: Start, known: list[Point], every: list[Segment]
+) -> list[Segment]:
+    """What leads from the second-newest good point to the first suspect one behind it.
+
+    In between is what somebody may want to take back, to the very transaction.
+    """
+    suspect = [
+        point.manifest.get("suspect_since", start.place.seq)
+        for point in known
+        if point.status == "quarantined" and (start := targets.start_of(point))
+        if start.place.seq > second.place.seq and path.index_of(start) is not None
+    ]
+    return leading_on(path, second, every, min(suspect, default=None))
+
+
+def leading_on(
+    path: Path, start: Start, every: Iterable[Segment], until: int | None
+) -> list[Segment]:
+    """The segments of a path that hold anything behind ``start`` (up to ``until``)."""
+    index = path.index_of(start)
+    if index is None:
+        return []
+    found = []
+    for at in range(index, len(path.line)):
+        limit = path.limit(at)
+        last = until if limit is None else limit.seq
+        own = [segment for segment in every if segment.timeline == path.line[at].number]
+        for position, segment in enumerate(own):
+            following = own[position + 1] if position + 1 < len(own) else None
+            ends_before = at == index and following and following.first <= start.place.seq
+            begins_after = last is not None and segment.first > last
+            if not ends_before and not begins_after:
+                found.append(segment)
+    return found

@@ -1,0 +1,1 @@
+"""SQLite: connections as each use needs them, and the tables."""

@@ -1,0 +1,1 @@
+"""What the two volumes hold now, and whether a program may go on with it."""

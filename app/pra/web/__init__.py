@@ -1,0 +1,1 @@
+"""The application as users see it: events, routes, the server."""
