@@ -12,7 +12,7 @@ from faults import damage
 from faults.damage import Plant
 from faults.world import World
 from pra.disk import copying
-from pra.journal import chain, records, scanning, segments
+from pra.journal import chain, scanning, segments
 from pra.points import catalogue, verify
 from pra.sql import connect, schema
 from pra.web.events import Events
@@ -90,7 +90,7 @@ def _no_page_checksums() -> None:
 
 
 def _no_chain() -> None:
-    records.hashlib = mock.Mock(**{"sha256.return_value.digest.return_value": mock.ANY})
+    scanning.hashlib = mock.Mock(**{"sha256.return_value.digest.return_value": mock.ANY})
 
 
 def _no_look_behind_the_end() -> None:
