@@ -1,6 +1,6 @@
 //! Which checkout a command acts on, from outside.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,6 +1,6 @@
 //! The commands as a person types them, and the machines they type them on.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::net::TcpListener;

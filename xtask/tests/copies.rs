@@ -1,7 +1,7 @@
 //! `export` and `adopt`: a copy outside the lab, and the lab that is built
 //! around it when everything else is gone.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,6 @@
 //! Where an exported copy goes: what is replaced, written into, or refused.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};

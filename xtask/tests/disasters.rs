@@ -1,7 +1,7 @@
 //! The disasters beyond the first two, one after the other on one lab: each
 //! leaves it as it found it, and each is held against an independent count.
 
-mod support;
+use crate::support;
 
 use std::process::Command;
 

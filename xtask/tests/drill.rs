@@ -1,7 +1,7 @@
 //! Drills on the local engine, each of their runs held against a count that
 //! shares no code with them, and the pages that are drawn from them.
 
-mod support;
+use crate::support;
 
 use std::fs;
 

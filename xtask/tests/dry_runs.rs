@@ -1,7 +1,7 @@
 //! Dry runs: standard output is shell and nothing else, and no word beside it says
 //! that anything was done.
 
-mod support;
+use crate::support;
 
 use std::net::TcpListener;
 use std::process::Command;

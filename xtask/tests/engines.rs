@@ -1,7 +1,7 @@
 //! One checkout with a lab on each engine: what is done on one of them leaves
 //! the other's state alone.
 
-mod support;
+use crate::support;
 
 use std::fs;
 

@@ -1,6 +1,6 @@
 //! What the person's environment holds does not change what the lab does.
 
-mod support;
+use crate::support;
 
 use std::ffi::OsStr;
 use std::fs;

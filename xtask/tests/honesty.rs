@@ -2,7 +2,7 @@
 //! restore loses, or whose clocks stand still. The result has to say so, and a
 //! count that shares no code with it has to agree.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::{Path, PathBuf};

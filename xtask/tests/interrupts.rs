@@ -1,7 +1,7 @@
 //! Scenarios and drills that somebody stops half-way: the lab is put back, and
 //! what was measured until then is kept.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! A deletion of k3d's cluster that was cut off, with stand-ins for the tools:
 //! what is left is no lab, and the next command ends what was begun.
 
-mod support;
+use crate::support;
 
 use support::fake_k3d::FakeWorld;
 use support::said;

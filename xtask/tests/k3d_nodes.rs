@@ -1,7 +1,7 @@
 //! The nodes of k3d, with stand-ins for the tools: what the lab sets on them,
 //! and what it makes of one that was stopped.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::net::TcpListener;

@@ -1,7 +1,7 @@
 //! One machine, one cluster of that name, several checkouts: each leaves alone
 //! what another made. With stand-ins for the tools.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::PathBuf;

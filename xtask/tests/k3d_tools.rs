@@ -1,7 +1,7 @@
 //! The k3d engine with stand-ins for its tools: what they get wrong on real
 //! machines, and what the lab makes of it.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

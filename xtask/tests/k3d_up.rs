@@ -1,7 +1,7 @@
 //! A lab that is up on k3d, with stand-ins for the tools: whose it is, and whether
 //! it runs what is declared.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::process::Command;

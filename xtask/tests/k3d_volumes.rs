@@ -1,7 +1,7 @@
 //! Volumes that ended up on two nodes, with stand-ins for the tools: nothing
 //! is deleted that cannot be made good, and nothing without a yes.
 
-mod support;
+use crate::support;
 
 use support::fake_k3d::FakeWorld;
 use support::said;

@@ -1,7 +1,7 @@
 //! What is changed while the local lab runs (settings, code, the program) is
 //! applied, said, and never measured unapplied.
 
-mod support;
+use crate::support;
 
 use std::fs;
 

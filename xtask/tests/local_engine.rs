@@ -1,7 +1,7 @@
 //! The local engine from outside: its supervisor with stand-ins for the
 //! application, killed, overtaken and asked for what it must not do.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,7 +2,7 @@
 //! program is built anew: what runs ends by itself or goes on, and nothing of
 //! another lab is touched.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::{Path, PathBuf};

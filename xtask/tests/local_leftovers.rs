@@ -1,7 +1,7 @@
 //! What a supervisor leaves behind that was killed, whose lock was damaged, or
 //! whose volumes are more than folders.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::io::Write as _;

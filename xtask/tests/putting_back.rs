@@ -1,7 +1,7 @@
 //! What a scenario left that was cut off, and what putting it back must not take:
 //! rows that were written since, and the only copy of a database.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! Moments brought back: what is refused, what comes back, and what has to hold
 //! before that is called a recovery.
 
-mod support;
+use crate::support;
 
 use std::fs;
 

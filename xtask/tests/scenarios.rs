@@ -1,7 +1,7 @@
 //! The scenarios on the local engine, held against a count that shares no code
 //! with them.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! The project's own rules, as tests.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -66,11 +66,18 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
         ],
         Part::Rust => vec![(
             "Rust tests, unit and end to end",
-            cargo("test --quiet --locked --workspace"),
+            cargo("test --quiet --locked --workspace --")
+                .args([format!("--test-threads={}", tests_at_once())]),
         )],
         Part::Python => vec![("Python tests", python("pytest", "-q"))],
         Part::Cluster => cluster_checks(ctx)?,
     })
+}
+
+/// Most of an end-to-end test is waiting: for pods, probes, a schedule. Two for each core
+/// keep this machine busy without making the measuring ones late.
+fn tests_at_once() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What needs the tools of the k3d engine, whose own lints come first.

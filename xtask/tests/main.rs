@@ -1,0 +1,32 @@
+//! The end-to-end tests, in one program: most of their time is waiting, which the tests of all
+//! files share this way. `cargo test -p xtask --test main disasters` runs those of one file.
+
+mod support;
+
+mod checkouts;
+mod commands;
+mod completions;
+mod copies;
+mod copies_targets;
+mod disasters;
+mod drill;
+mod dry_runs;
+mod engines;
+mod environment;
+mod honesty;
+mod interrupts;
+mod k3d_deletion;
+mod k3d_nodes;
+mod k3d_owners;
+mod k3d_tools;
+mod k3d_up;
+mod k3d_volumes;
+mod layers;
+mod local_changes;
+mod local_engine;
+mod local_folder;
+mod local_leftovers;
+mod putting_back;
+mod restores;
+mod scenarios;
+mod tidy;
