@@ -22,6 +22,8 @@ from pra.web.events import Events
 
 #: Plants one damage; returns the name of the point it is in.
 Plant = Callable[[World, random.Random], str]
+#: How an examination that ended in an exception is told.
+CRASHED = "the examination crashed: "
 
 
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
@@ -84,7 +86,9 @@ def examine(
 
     try:
         told = in_child(work).values
-        return told.get("exception") or told.get("problem", "the examination died")
+        if "exception" in told:
+            return CRASHED + told["exception"]
+        return told.get("problem", "the examination died")
     finally:
         world.remove()
 

@@ -151,3 +151,20 @@ def test_two_who_look_at_what_one_left_that_ended_see_nobody(config, where, tria
     assert files.try_lock(also_looks, fcntl.LOCK_SH)
     assert in_use.others(trial.layout) == []
     files.close(also_looks)
+
+
+def test_what_is_cleared_away_is_locked_until_it_is_gone(where, monkeypatch):
+    """Else a server could take it for its own in between, and be announced by nothing."""
+    files.make_directory(where.uses)
+    Path(where.uses, "left").write_text("{}")
+    locked, remove = [], files.remove
+
+    def look_and_remove(path):
+        with open(path) as file:
+            locked.append(not files.try_lock(file.fileno()))
+        remove(path)
+
+    monkeypatch.setattr(files, "remove", look_and_remove)
+    in_use.sweep(where)
+    assert locked == [True]
+    assert os.listdir(where.uses) == []

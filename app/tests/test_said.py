@@ -56,9 +56,14 @@ def not_followed(config, where):
     rewrite(where, "CREATE VIRTUAL TABLE found USING fts5(text)")
 
 
+def no_place(config, where):
+    rewrite(where, "DELETE FROM pra_position")
+
+
 @pytest.mark.parametrize(
     ("mode", "broken"),
     [
+        *((mode, no_place) for mode in ("off", "best-effort", "required")),
         ("off", behind_a_point),
         ("off", behind_the_journal),
         *((mode, no_mark) for mode in ("off", "best-effort", "required")),

@@ -237,6 +237,8 @@ class Database:
         """Why the journal and the points do not lead to the database; None if they do."""
         with self._watching:
             before = self._place()
+            if before is None:
+                return str(identity.NoPair(_LOOKING, self.layout))
             try:
                 numbers = [before.seq, *(record.seq for record in self._lacking(before))]
                 admission.refuse_behind(self.layout, _LOOKING, before._replace(seq=numbers[-1]))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pra.base.layout import Layout
 from pra.disk import look, turns
 
-#: How long a request waits for its turn to write, in seconds. With sqlite.BUSY_MS after
+#: How long a request waits for its turn to write, in seconds. With connect.BUSY_MS after
 #: it, it is over before a client gives up after five seconds, which hears the reason so.
 WRITE_WAIT = 2.5
 #: How long a backup or a restore waits for another one to end, in seconds.

@@ -115,11 +115,21 @@ def others(where: Layout) -> list[str]:
 
 
 def sweep(where: Layout) -> None:
-    """Remove what processes left that ended: no row depends on it."""
+    """Remove what processes left that ended: no row depends on it.
+
+    While it is locked, so that nobody who begins to serve takes it for his own meanwhile.
+    """
     for name in look.names(where.uses):
         path = f"{where.uses}/{name}"
-        if _held(path) is None:
-            files.remove(path)
+        try:
+            fd = files.open_read(path)
+        except FileNotFoundError:
+            continue
+        try:
+            if files.try_lock(fd, fcntl.LOCK_SH):
+                files.remove(path)
+        finally:
+            files.close(fd)
 
 
 def _mine(where: Layout) -> dict:
