@@ -56,8 +56,24 @@ impl Lab {
         self.home().join("volumes")
     }
 
-    /// Refuses a `.lab` of another layout; marks a new one as ours.
+    /// Refuses a `.lab` that is another lab's, by a symbolic link: every command would
+    /// act on that one, and a disaster destroy its data.
+    fn insist_on_own_folder(&self) -> Result<()> {
+        let home = self.home();
+        if !home.is_symlink() {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{} is a symbolic link, which would lead what is done to this lab to another one",
+            home.display()
+        ))
+        .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(&home)))
+        .into())
+    }
+
+    /// Refuses a `.lab` of another layout, or that is not a folder of this lab.
     pub fn check_version(&self) -> Result<()> {
+        self.insist_on_own_folder()?;
         let Ok(text) = fs::read_to_string(self.version_file()) else {
             return Ok(());
         };
