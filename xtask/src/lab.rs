@@ -67,7 +67,10 @@ impl Lab {
             "{} is a symbolic link, which would lead what is done to this lab to another one",
             home.display()
         ))
-        .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(&home)))
+        .next(format!(
+            "ls -ld {0}; mv {0} {0}.not-ours",
+            quote_path(&home)
+        ))
         .into())
     }
 
