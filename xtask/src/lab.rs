@@ -56,27 +56,20 @@ impl Lab {
         self.home().join("volumes")
     }
 
-    /// Refuses a `.lab` that is another lab's, by a symbolic link: every command would
-    /// act on that one, and a disaster destroy its data.
-    fn insist_on_own_folder(&self) -> Result<()> {
-        let home = self.home();
-        if !home.is_symlink() {
-            return Ok(());
+    /// Refuses a path of the lab where a symbolic link on the way would lead what is
+    /// done there elsewhere, to another lab perhaps.
+    pub fn insist_on_own_folder(&self, path: &Path) -> Result<()> {
+        let folders = path.ancestors().skip(1);
+        let mut inside = folders.take_while(|folder| *folder != self.root);
+        match inside.find(|folder| folder.is_symlink()) {
+            Some(link) => Err(not_a_folder(link).into()),
+            None => Ok(()),
         }
-        Err(Failure::usage(format!(
-            "{} is a symbolic link, which would lead what is done to this lab to another one",
-            home.display()
-        ))
-        .next(format!(
-            "ls -ld {0}; mv {0} {0}.not-ours",
-            quote_path(&home)
-        ))
-        .into())
     }
 
     /// Refuses a `.lab` of another layout, or that is not a folder of this lab.
     pub fn check_version(&self) -> Result<()> {
-        self.insist_on_own_folder()?;
+        self.insist_on_own_folder(&self.version_file())?;
         let Ok(text) = fs::read_to_string(self.version_file()) else {
             return Ok(());
         };
@@ -218,6 +211,16 @@ pub fn put_in_place(aside: &Path, path: &Path) -> Result<()> {
     fs::rename(aside, path)
         .and_then(|()| File::open(folder)?.sync_all())
         .with_context(|| format!("putting {} in place", path.display()))
+}
+
+/// The refusal of what should be a folder of the lab.
+pub fn not_a_folder(dir: &Path) -> Failure {
+    Failure::usage(format!(
+        "{} is not a folder of the lab (a symbolic link would lead what is written and deleted \
+         elsewhere)",
+        dir.display()
+    ))
+    .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(dir)))
 }
 
 #[cfg(test)]

@@ -198,7 +198,7 @@ impl LocalEngine {
 
     /// Removes a folder or file of the lab.
     fn remove(&self, path: &Path) -> Result<()> {
-        volumes::insist_on_own_folder(&self.lab, path)?;
+        self.lab.insist_on_own_folder(path)?;
         let shell = format!("rm -rf {}", quote(&path.to_string_lossy()));
         if path.symlink_metadata().is_ok() && self.exec.change(&shell) {
             volumes::remove_tree(path)?;
@@ -368,8 +368,6 @@ impl Engine for LocalEngine {
 
 impl Teardown for LocalEngine {
     fn down(&self) -> Result<()> {
-        // Before anything ends: it would be another lab's.
-        volumes::insist_on_own_folder(&self.lab, &self.lab.volumes())?;
         self.stop()?;
         self.remove(&self.lab.volumes())?;
         for leftover in local::files(&self.lab) {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::exec::quote_path;
 use crate::facts::Volume;
 use crate::failure::Failure;
-use crate::lab::Lab;
+use crate::lab::{Lab, not_a_folder};
 
 use super::launch::is_volume;
 
@@ -48,26 +48,6 @@ pub fn create_missing(lab: &Lab, claims: &[String]) -> Result<Vec<String>> {
         }
     }
     Ok(created)
-}
-
-fn not_a_folder(dir: &Path) -> Failure {
-    Failure::usage(format!(
-        "{} is not a folder of the lab (a symbolic link would lead what is written and deleted \
-         elsewhere)",
-        dir.display()
-    ))
-    .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(dir)))
-}
-
-/// Refuses a path of the lab where a symbolic link on the way would lead what is
-/// deleted elsewhere, to another lab perhaps.
-pub fn insist_on_own_folder(lab: &Lab, path: &Path) -> Result<()> {
-    let folders = path.ancestors().skip(1);
-    let mut inside = folders.take_while(|folder| *folder != lab.root);
-    match inside.find(|folder| folder.is_symlink()) {
-        Some(link) => bail!(not_a_folder(link)),
-        None => Ok(()),
-    }
 }
 
 /// Deletes a volume with everything on it, and nothing that is not on it.
