@@ -31,6 +31,7 @@ def session(conn: apsw.Connection, tables: list[str]) -> apsw.Session:
 
 
 def bounded_changeset(session: apsw.Session, doing: str) -> bytes:
+    """What the transaction changed; refuses more than ``MAX_CHANGESET`` bytes."""
     if session.changeset_size > MAX_CHANGESET:
         raise Refused(
             doing,

@@ -53,12 +53,8 @@ def read_link(path: str) -> str | None:
 
 def size(path: str) -> int | None:
     """A file's size in bytes; None if there is none."""
-    try:
-        return os.stat(path).st_size
-    except OSError as error:
-        if error.errno in NO_FILE:
-            return None
-        raise
+    found = _found(path)
+    return None if found is None else found.st_size
 
 
 def identity(path: str) -> tuple[int, int] | None:
@@ -67,24 +63,16 @@ def identity(path: str) -> tuple[int, int] | None:
     Inode numbers are used again at once, so an identity says something only
     while the file it was taken from is held open.
     """
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        if error.errno in NO_FILE:
-            return None
-        raise
-    return found.st_dev, found.st_ino
+    found = _found(path)
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def signature(path: str) -> tuple[int, ...] | None:
     """What changes when a file is replaced or rewritten; None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        if error.errno in NO_FILE:
-            return None
-        raise
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+    found = _found(path)
+    if found is None:
+        return None
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
 
 def identity_of(fd: int) -> tuple[int, int]:
@@ -102,3 +90,13 @@ def free_bytes(path: str) -> int:
     """Space that this user can still fill on the volume of ``path``."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
+
+
+def _found(path: str) -> os.stat_result | None:
+    """What the system says of a path; None if it leads to nothing."""
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise

@@ -245,6 +245,7 @@ class Lock:
 
 
 def gone(folder: str, doing: str) -> VolumeGone:
+    """The error for locks that cannot be had: their folder is gone, or the whole volume."""
     if look.identity(os.path.dirname(folder)) is not None:
         return VolumeGone(
             doing,
@@ -259,4 +260,5 @@ def gone(folder: str, doing: str) -> VolumeGone:
 
 
 def locked(doing: str) -> Locked:
+    """The error for a turn that did not come in time."""
     return Locked(doing, "somebody else holds the lock", "try again in a moment")

@@ -6,10 +6,12 @@ production writes elsewhere, and would then stop production. So a process that h
 database open says so by a file that it keeps locked: the lock ends with the process.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 
 from pra.base.errors import Refused
 from pra.base.layout import Layout
@@ -121,15 +123,9 @@ def sweep(where: Layout) -> None:
     """
     for name in look.names(where.uses):
         path = f"{where.uses}/{name}"
-        try:
-            fd = files.open_read(path)
-        except FileNotFoundError:
-            continue
-        try:
-            if files.try_lock(fd, fcntl.LOCK_SH):
+        with _looking(path) as (_, ended):
+            if ended:
                 files.remove(path)
-        finally:
-            files.close(fd)
 
 
 def _mine(where: Layout) -> dict:
@@ -156,19 +152,31 @@ def _told(one: dict) -> str:
     return f"{one.get('path', 'a data volume')} on {str(one.get('view', '?')).split(' ')[0]}"
 
 
-def _held(path: str) -> dict | None:
-    """What somebody says who holds it; None if nobody does."""
+@contextlib.contextmanager
+def _looking(path: str) -> Iterator[tuple[int, bool]]:
+    """Descriptor of what a process says, and whether it ended, whose lock is then held here.
+
+    The descriptor is -1, and nobody ended, where there is no such file any more.
+    """
     try:
         fd = files.open_read(path)
     except FileNotFoundError:
-        return None
+        yield -1, False
+        return
     try:
         # Shared: two who look at once do not take each other for somebody who serves.
-        if files.try_lock(fd, fcntl.LOCK_SH):
-            return None
-        content = json.loads(look.read_at(fd, 1 << 14, 0) or b"{}")
-        return content if isinstance(content, dict) else {}
-    except ValueError:
-        return {}
+        yield fd, files.try_lock(fd, fcntl.LOCK_SH)
     finally:
         files.close(fd)
+
+
+def _held(path: str) -> dict | None:
+    """What somebody says who holds it; None if nobody does."""
+    with _looking(path) as (fd, ended):
+        if ended or fd < 0:
+            return None
+        try:
+            content = json.loads(look.read_at(fd, 1 << 14, 0) or b"{}")
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}

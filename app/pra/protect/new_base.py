@@ -105,6 +105,7 @@ def needed(where: Layout) -> bool:
 
 
 def known_position(conn: apsw.Connection) -> Position:
+    """Where a database stands; refuses one that does not say it."""
     return _known(schema.position(conn))
 
 
@@ -251,6 +252,7 @@ def _path(where: Layout) -> str:
 def live(
     where: Layout, opened: Callable[[str], apsw.Connection] = connect.open_live
 ) -> Iterator[apsw.Connection]:
+    """The current database, for the length of a ``with``."""
     with connect.errors(_DOING):
         conn = opened(_path(where))
         try:

@@ -14,17 +14,19 @@ from pra.state import generations, volumes
 if TYPE_CHECKING:
     from pra.points.archive import Copy
 
-
 #: Space that a restore leaves free on the data volume, in bytes.
 HEADROOM = 4 << 20
-
-
 _ADOPTING = "adopting the exported copy"
 
 
 def from_point(
     where: Layout, point: Point, number: int, force: bool, timer: candidate.Timer
 ) -> candidate.Candidate:
+    """Copy a restore point, by its name.
+
+    Raises:
+        Refused, NoRoom, Damaged: it is not fit, or its copy is not.
+    """
     refuse_unfit(where, point, force)
     path, rows = copy_verified(where, point, number, force, timer)
     start = targets.start_of(point) if point.status in ("verified", "safety") else None
@@ -34,6 +36,11 @@ def from_point(
 def from_current(
     where: Layout, number: int, force: bool, timer: candidate.Timer
 ) -> candidate.Candidate:
+    """Copy the database that is there as it is.
+
+    Raises:
+        NoRoom, Damaged: it does not fit, or cannot be read.
+    """
     path = generations.folder(where, number)
     source = f"{where.generation(volumes.current(where))}/app.db"
     size = (look.size(source) or 0) + (look.size(f"{source}-wal") or 0)
@@ -67,6 +74,7 @@ def from_copy(
 
 
 def refuse_unfit(where: Layout, point: Point, force: bool) -> None:
+    """Refuse a point that is not verified, unless forced, or for which there is no room."""
     doing = f"restoring {point.name}"
     if not point.bytes:
         raise Refused(doing, "its file is missing or empty", "choose another point")
@@ -82,6 +90,11 @@ def refuse_unfit(where: Layout, point: Point, force: bool) -> None:
 
 
 def refuse_without_room(where: Layout, doing: str, size: int) -> None:
+    """Refuse what would not leave ``HEADROOM`` on the data volume.
+
+    Raises:
+        NoRoom
+    """
     needed = size + HEADROOM
     free = space.of(where, where.data).free
     if free < needed:
