@@ -20,8 +20,8 @@ from pra.base import sealing, settings
 from pra.base.errors import DiskFull, NeedsRestore, PraError, Refused
 from pra.base.layout import Layout
 from pra.disk import look
-from pra.journal import writer
-from pra.journal.writer import Mismatch
+from pra.journal import comparison
+from pra.journal.comparison import Mismatch
 from pra.lineage import marks
 from pra.points import archive, verify
 from pra.protect import export
@@ -283,7 +283,7 @@ def test_what_a_crash_left_in_the_journal_alone_is_in_the_copy(
 
 
 def test_without_a_sound_database_there_is_no_copy(config, where, events, monkeypatch):
-    monkeypatch.setattr(writer, "MAX_BEHIND", 1)
+    monkeypatch.setattr(comparison, "MAX_BEHIND", 1)
     add(events, 2)
     kept = shutil.copytree(where.data, f"{where.data}-kept", symlinks=True)
     add(events, 2)

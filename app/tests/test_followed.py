@@ -9,7 +9,7 @@ from pra.base import settings
 from pra.base.errors import Damaged, Refused
 from pra.data.database import Database
 from pra.journal import replay
-from pra.journal.writer import Mismatch
+from pra.journal.comparison import Mismatch
 from pra.protect import backup
 from pra.sql import connect
 from pra.web.events import Events
@@ -326,7 +326,7 @@ def test_without_a_journal_there_is_nothing_to_follow(environment, where):
 def test_a_statement_is_judged_also_where_it_was_prepared_for_a_roll_forward(config, where, events):
     """Bringing in the journal's records sets counters; the same words in a write are refused."""
     events.add("first")
-    entry = events._database.checkout("testing")
+    entry = events._database.pool.checkout("testing")
     conn = entry.conn
     with replay.replaying(conn):
         conn.execute("UPDATE sqlite_sequence SET seq=seq").fetchall()

@@ -25,8 +25,8 @@ from helpers import (
 
 from pra.base.errors import OutcomeUnknown, Refused, StorageError
 from pra.data import transaction
-from pra.journal import records, segments, writer
-from pra.journal.writer import Mismatch
+from pra.journal import comparison, records, segments
+from pra.journal.comparison import Mismatch
 from pra.protect import backup
 from pra.sql import connect
 from pra.web.events import Events
@@ -75,7 +75,7 @@ def test_the_rolled_forward_row_is_also_what_a_restore_brings(config, where, eve
 
 
 def test_a_database_that_is_older_than_its_journal_is_refused(config, where, events, monkeypatch):
-    monkeypatch.setattr(writer, "MAX_BEHIND", 1)
+    monkeypatch.setattr(comparison, "MAX_BEHIND", 1)
     add(events, 2)
     live = os.path.realpath(where.link)
     rewrite_resting(live)
@@ -231,7 +231,7 @@ def test_a_database_that_lacks_what_was_in_flight_is_rolled_forward(
     add(events, 5)
     live = rows(where)
     step_back(where, 5 - lacking)
-    monkeypatch.setattr(writer, "MAX_BEHIND", 3)
+    monkeypatch.setattr(comparison, "MAX_BEHIND", 3)
     assert Events(config).status()["unprotected"] is None
     Events(config).add("next")
     assert rows(where)[:5] == live

@@ -27,7 +27,7 @@ from pra.base.errors import Damaged, Refused
 from pra.data import changes
 from pra.disk import files
 from pra.journal import records, segments
-from pra.journal.writer import Mismatch
+from pra.journal.comparison import Mismatch
 from pra.lineage import marks
 from pra.points import catalogue
 from pra.protect import backup

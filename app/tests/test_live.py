@@ -13,7 +13,7 @@ from pra.base.errors import PraError, Refused
 from pra.data import proof
 from pra.disk import look
 from pra.journal import segments
-from pra.journal.writer import Mismatch
+from pra.journal.comparison import Mismatch
 from pra.lineage import timelines
 from pra.points import catalogue
 from pra.protect import backup

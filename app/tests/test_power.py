@@ -17,8 +17,8 @@ from helpers import (
 from pra.base.errors import Refused
 from pra.disk import files
 from pra.journal import durability, records, segments, writer
+from pra.journal.comparison import Mismatch
 from pra.journal.scanning import Scan
-from pra.journal.writer import Mismatch
 from pra.protect import backup
 from pra.recovery import safety
 from pra.sql import connect

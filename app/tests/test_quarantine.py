@@ -8,7 +8,7 @@ from helpers import add, bring, lose_data, rewrite, rows
 from pra.base import settings
 from pra.base.errors import Damaged
 from pra.journal import segments
-from pra.journal.writer import Mismatch
+from pra.journal.comparison import Mismatch
 from pra.points import catalogue
 from pra.protect import backup, retention
 from pra.reach import bounds, targets

@@ -155,7 +155,7 @@ def test_another_log_with_something_in_it_is_not_overwritten(environment, where,
     with open(f"{live}-wal", "wb") as file:
         file.write(b"another one's")
     before = content(live)
-    entry = events._database.checkout("looking")
+    entry = events._database.pool.checkout("looking")
     assert not entry.log_name.holds()
     events._database.rescue(entry, "looking")
     assert "replaced" in caplog.text

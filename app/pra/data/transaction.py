@@ -21,7 +21,8 @@ from pra.base.layout import Layout
 from pra.data import changes
 from pra.disk import look
 from pra.journal import records, replay, supported, unjournaled
-from pra.journal.writer import TABLES_CHANGED, Appended, Journal, Mismatch
+from pra.journal.comparison import TABLES_CHANGED, Mismatch
+from pra.journal.writer import Appended, Journal
 from pra.lineage import marks
 from pra.sql import guards, schema
 from pra.sql.schema import Position

@@ -19,10 +19,12 @@ from pra.base.errors import Damaged, Refused
 from pra.base.layout import Layout
 from pra.disk import locks
 from pra.journal import evidence, places, replay, segments, supported, unjournaled
+from pra.journal.comparison import Mismatch
 from pra.journal.history import Start
 from pra.journal.records import Place
+from pra.journal.tail import MAX_BEHIND
 from pra.journal.unjournaled import Witness
-from pra.journal.writer import MAX_BEHIND, Journal, Mismatch
+from pra.journal.writer import Journal
 from pra.lineage import timelines
 from pra.points import catalogue
 from pra.points.catalogue import Point

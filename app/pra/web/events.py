@@ -71,7 +71,7 @@ class Events:
         """Whether the database is missing."""
         missing = volumes.current(self._layout) is None
         if missing:
-            self._database.let_go()
+            self._database.pool.let_go()
         return missing
 
     def status(self) -> dict:
