@@ -72,6 +72,16 @@ words! {
     }
 }
 
+impl EngineName {
+    /// In a line, for who chooses one.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Local => "Processes of this machine: no Docker, no root",
+            Self::K3d => "A Kubernetes cluster in Docker",
+        }
+    }
+}
+
 words! {
     /// How the data are protected, as `/status` says it.
     Protection {

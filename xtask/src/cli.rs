@@ -6,7 +6,7 @@ mod local;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::EngineChoice;
@@ -33,7 +33,7 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Where the lab runs; `lab.toml` says it otherwise
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, value_parser = engines())]
     pub engine: Option<EngineChoice>,
     /// Which workshop: the disaster recovery, or from an image to a page
     #[arg(long, global = true, value_enum, default_value = "pra")]
@@ -384,5 +384,11 @@ impl Command {
 /// The words of [`Protection`], also for who lists what can be typed.
 fn protections() -> impl TypedValueParser<Value = Protection> {
     let words = Protection::ALL.iter().map(|one| one.word());
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// The words of [`EngineChoice`], also for who lists what can be typed.
+fn engines() -> impl TypedValueParser<Value = EngineChoice> {
+    let words = EngineChoice::words().map(|(word, about)| PossibleValue::new(word).help(about));
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }

@@ -1,41 +1,21 @@
 //! `lab.toml`: tool pins, names, ports, objectives and the engine. Everything
 //! is checked before anything is done.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+mod check;
+mod engine;
+mod objectives;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use serde::Deserialize;
-use terms::{EngineName, ScenarioName};
 use toml::Spanned;
 
 use crate::failure::Failure;
 use crate::pins::{ImageLab, Images, K3d, Tools};
-
-/// Where the pods run.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineChoice {
-    /// k3d when a Docker daemon answers, else local
-    Auto,
-    /// Processes of this machine: no Docker, no root
-    Local,
-    /// A Kubernetes cluster in Docker
-    K3d,
-}
-
-impl EngineChoice {
-    /// The engine that this is, where it says one.
-    pub fn named(self) -> Option<EngineName> {
-        match self {
-            Self::Local => Some(EngineName::Local),
-            Self::K3d => Some(EngineName::K3d),
-            Self::Auto => None,
-        }
-    }
-}
+use check::{Complaint, complaint, in_range, line_of};
+pub use engine::EngineChoice;
+pub use objectives::{Limits, Objectives};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,80 +97,6 @@ impl Keep {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Objectives {
-    rpo_rows: Spanned<f64>,
-    rpo_seconds: Spanned<f64>,
-    rto_seconds: Spanned<f64>,
-    /// Other limits for some scenarios, by their names.
-    #[serde(default)]
-    scenario: BTreeMap<Spanned<String>, Exceptions>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Exceptions {
-    rpo_rows: Option<Spanned<f64>>,
-    rpo_seconds: Option<Spanned<f64>>,
-    rto_seconds: Option<Spanned<f64>>,
-}
-
-/// What one scenario is held against.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Acknowledged rows that may be lost with the journal.
-    pub rpo_rows: f64,
-    /// Seconds' worth of acknowledged writes that may be lost.
-    pub rpo_seconds: f64,
-    /// How long the service may be away.
-    pub rto_seconds: f64,
-}
-
-impl Objectives {
-    pub fn of(&self, scenario: ScenarioName) -> Limits {
-        let none = Exceptions::default();
-        let own = self.scenario.get(scenario.word()).unwrap_or(&none);
-        let value = |own: &Option<Spanned<f64>>, common: &Spanned<f64>| {
-            *own.as_ref().unwrap_or(common).get_ref()
-        };
-        Limits {
-            rpo_rows: value(&own.rpo_rows, &self.rpo_rows),
-            rpo_seconds: value(&own.rpo_seconds, &self.rpo_seconds),
-            rto_seconds: value(&own.rto_seconds, &self.rto_seconds),
-        }
-    }
-
-    fn check(&self) -> Result<(), Complaint> {
-        // Of a misspelt name nothing would ever be held against it.
-        let known = || ScenarioName::ALL.iter().map(|one| one.word());
-        let mut names = self.scenario.keys();
-        if let Some(name) = names.find(|name| !known().any(|one| one == name.get_ref())) {
-            let allowed = known().collect::<Vec<_>>().join(", ");
-            return Err(complaint("objectives.scenario", name, &allowed));
-        }
-        let common = [
-            ("rpo_rows", Some(&self.rpo_rows)),
-            ("rpo_seconds", Some(&self.rpo_seconds)),
-            ("rto_seconds", Some(&self.rto_seconds)),
-        ];
-        let own = self.scenario.values().flat_map(|one| {
-            [
-                ("rpo_rows", one.rpo_rows.as_ref()),
-                ("rpo_seconds", one.rpo_seconds.as_ref()),
-                ("rto_seconds", one.rto_seconds.as_ref()),
-            ]
-        });
-        for (name, value) in common.into_iter().chain(own) {
-            // Infinity says that this does not count.
-            if let Some(value) = value.filter(|value| *value.get_ref() != f64::INFINITY) {
-                in_range(&format!("objectives.{name}"), value, 0.0..=86_400.0)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Reads and checks `lab.toml`.
 ///
 /// # Errors
@@ -219,8 +125,6 @@ fn parse(text: &str, path: &Path) -> Result<Config> {
     })?;
     Ok(config)
 }
-
-type Complaint = (usize, String);
 
 impl Config {
     fn check(&self) -> Result<(), Complaint> {
@@ -264,32 +168,6 @@ impl Config {
     }
 }
 
-fn in_range<T>(key: &str, value: &Spanned<T>, allowed: RangeInclusive<T>) -> Result<(), Complaint>
-where
-    T: PartialOrd + std::fmt::Debug,
-{
-    if allowed.contains(value.get_ref()) {
-        return Ok(());
-    }
-    let allowed = format!("a number from {:?} to {:?}", allowed.start(), allowed.end());
-    Err(complaint(key, value, &allowed))
-}
-
-fn complaint<T: std::fmt::Debug>(key: &str, value: &Spanned<T>, allowed: &str) -> Complaint {
-    (
-        value.span().start,
-        format!(
-            "{key} = {:?} is not possible; allowed: {allowed}",
-            value.get_ref()
-        ),
-    )
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    let before = &text.as_bytes()[..offset.min(text.len())];
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
 fn parse_minor(version: &str) -> Option<(u32, u32)> {
     let (major, minor) = version.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
@@ -305,6 +183,7 @@ pub fn example() -> Config {
 mod tests {
     use super::*;
     use crate::failure::{Kind, kind};
+    use terms::ScenarioName;
 
     const GOOD: &str = include_str!("../../lab.toml");
 
@@ -401,6 +280,8 @@ mod tests {
     #[test]
     fn an_unknown_engine_lists_the_known_ones() {
         let said = complain("\"auto\"", "\"podman\"");
+        let line = 1 + GOOD.lines().position(|l| l.starts_with("engine")).unwrap();
+        assert!(said.contains(&format!("line {line}")), "{said}");
         assert!(said.contains("auto") && said.contains("local"), "{said}");
     }
 }

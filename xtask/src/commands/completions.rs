@@ -11,7 +11,7 @@ use clap_complete::engine::{self as completion, ArgValueCandidates, CompletionCa
 
 use crate::cli::{self, CompletedShell, Options};
 use crate::context::Context;
-use crate::engine::choice;
+use crate::engine;
 use crate::exec::quote;
 use crate::ui::{Ui, Voice};
 use crate::{app, runs, scenario};
@@ -100,7 +100,7 @@ fn points(options: &Options) -> Vec<CompletionCandidate> {
 
 fn known_points(options: &Options) -> Option<Vec<CompletionCandidate>> {
     let ctx = context(options)?;
-    let engine = choice::select(&ctx).ok()?;
+    let engine = engine::select(&ctx).ok()?;
     let facts = engine.facts().ok()?;
     // Without a replica it would take a pod, and seconds, to look.
     if facts.ready() == 0 {

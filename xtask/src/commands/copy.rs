@@ -12,7 +12,7 @@ use crate::commands::restore::{tell_losses, warn};
 use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy, Target};
-use crate::engine::{Engine, choice, serving};
+use crate::engine::{self, Engine, serving};
 use crate::exec::quote_path;
 use crate::mark;
 use crate::protected::{self, Protected};
@@ -58,7 +58,7 @@ pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
     let copy = copy::check(ctx, file)?;
     step.found(format!("whole, {} rows", copy.value.rows));
     let _lock = ctx.lock("adopt")?;
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     let nothing_there = !facts.running && facts.volumes.is_empty();
     if plan_only {

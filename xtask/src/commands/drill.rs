@@ -8,7 +8,7 @@ use crate::app;
 use crate::cli::DrillArgs;
 use crate::commands::{report, setup};
 use crate::context::Context;
-use crate::engine::{Engine, choice};
+use crate::engine::{self, Engine};
 use crate::exec::quote_path;
 use crate::facts;
 use crate::failure::{self, Failure, Kind};
@@ -29,7 +29,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     let scenarios = scenarios.collect::<Result<Vec<_>>>()?;
     insist_on_sense(args)?;
     let _lock = ctx.lock("drill")?;
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     for one in &scenarios {
         one.insist_on(engine.name())?;
         play::insist_on_consent(ctx, engine.as_ref(), one)?;

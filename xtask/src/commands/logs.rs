@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::cli::LogsArgs;
 use crate::context::Context;
-use crate::engine::choice;
+use crate::engine;
 
 pub fn run(ctx: &Context, args: &LogsArgs) -> Result<()> {
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     let cmd = engine.logs(args.of, args.lines, args.follow)?;
     if args.follow {
         return ctx.exec.follow(&cmd);

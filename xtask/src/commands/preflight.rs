@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::check::Check;
 use crate::check::disk::{self, Disk};
 use crate::context::Context;
-use crate::engine::{Engine, choice};
+use crate::engine::{self, Engine};
 use crate::exec::{environment, quote_path};
 use crate::failure::Failure;
 use crate::local;
@@ -21,7 +21,7 @@ const NEEDED_FILES: u64 = 10_000;
 
 /// The command: shows the table whatever it says.
 pub fn run(ctx: &Context) -> Result<()> {
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     let checks = all(ctx, engine.as_ref());
     if ctx.ui.json() {
         ctx.ui.document(&checks)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{report, scenario_all, setup};
 use crate::context::Context;
-use crate::engine::choice;
+use crate::engine;
 use crate::exec::quote;
 use crate::facts;
 use crate::failure::Failure;
@@ -44,7 +44,7 @@ pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
     }
     let scenario = scenario::find(asked)?;
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     scenario.insist_on(engine.name())?;
     scenario.insist_on_decider(how.operator_delay)?;
     play::insist_on_consent(ctx, engine.as_ref(), scenario)?;

@@ -6,7 +6,7 @@ use terms::ScenarioName;
 
 use crate::commands::setup;
 use crate::context::Context;
-use crate::engine::{Engine, choice};
+use crate::engine::{self, Engine};
 use crate::failure::{self, Failure, Kind};
 use crate::measure::result::ScenarioResult;
 use crate::scenario::run::How;
@@ -32,7 +32,7 @@ struct Left {
 
 pub fn run(ctx: &Context, how: How) -> Result<()> {
     let _lock = ctx.lock("scenario all")?;
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     for scenario in scenario::ALL {
         if scenario.insist_on(engine.name()).is_ok() {
             play::insist_on_consent(ctx, engine.as_ref(), scenario)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::commands::preflight;
 use crate::context::Context;
 use crate::copy;
-use crate::engine::{Engine, choice};
+use crate::engine::{self, Engine};
 use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
 use crate::manifests::substitute;
@@ -18,7 +18,7 @@ use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     putting_back::start_nodes(ctx, engine.as_ref())?;
     complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
@@ -46,7 +46,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 /// left half-way. The caller has the lab's lock, or it would take a scenario
 /// that runs for one that was interrupted.
 pub fn bring_up(ctx: &Context) -> Result<Box<dyn Engine>> {
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     ensure_up(ctx, engine.as_ref())?;
     Ok(engine)
 }
@@ -94,7 +94,7 @@ fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
 /// are; see [`copy::open`].
 pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     preflight::insist(ctx, engine)?;
-    choice::remember(ctx, engine)?;
+    engine::remember(ctx, engine)?;
     copy::up_closed(ctx, engine)
 }
 
@@ -102,7 +102,7 @@ pub fn bring_up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// replica needs to run for that, and it waits for nobody. A lab that is not
 /// there is brought up first, unless another command has it.
 pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     if facts.running && facts.has_volume(names::BACKUP_CLAIM) {
         engine.insist_on_ownership()?;
@@ -177,7 +177,7 @@ fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Resul
     if !is_up(&facts) {
         preflight::insist(ctx, engine)?;
     }
-    choice::remember(ctx, engine)?;
+    engine::remember(ctx, engine)?;
     let gone = facts.volumes.is_empty();
     let copy = match pending {
         Some(unfinished) if gone => putting_back::copy_of(ctx, unfinished)?,

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::cli::{Command, LabChoice};
 use crate::config::EngineChoice;
 use crate::context::Context;
+use crate::engine;
 use crate::engine::capability::{self, Capability};
-use crate::engine::choice;
 use crate::engine::k3d::docker;
 use crate::engine::k3d::site::{Blueprint, Site};
 
@@ -45,7 +45,7 @@ fn insist_on_import(ctx: &Context) -> Result<()> {
     let Some(engine) = ctx.options.engine.and_then(EngineChoice::named) else {
         return Ok(());
     };
-    let lacks = choice::lacks(engine);
+    let lacks = engine::lacks(engine);
     if capability::hindrance(&[Capability::Import], lacks).is_none() {
         return Ok(());
     }

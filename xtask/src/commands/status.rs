@@ -10,14 +10,14 @@ use crate::app;
 use crate::commands::setup;
 use crate::context::Context;
 use crate::cron::Schedule;
-use crate::engine::choice;
+use crate::engine;
 use crate::facts::Facts;
 use crate::failure;
 use crate::names;
 use terms::EngineName;
 
 pub fn run(ctx: &Context) -> Result<()> {
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     let holder = ctx.lab.holder()?;
     // Who has the lab is at it, or puts it back first.

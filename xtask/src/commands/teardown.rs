@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::commands::local::name_strays;
 use crate::context::Context;
-use crate::engine::choice;
+use crate::engine;
 use crate::exec::quote_path;
 use crate::mark;
 use crate::wait;
@@ -16,7 +16,7 @@ use terms::EngineName;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
-    let engine = choice::select(ctx)?;
+    let engine = engine::select(ctx)?;
     // A lab that cannot say what it has may go all the same.
     let anything = match engine.facts() {
         Ok(facts) => facts.running || !facts.volumes.is_empty(),
@@ -39,7 +39,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     if !ctx.exec.dry_run() {
         mark::forget(&ctx.lab, engine.name())?;
     }
-    let others = choice::forget(ctx, engine.as_ref())?;
+    let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
     if removed {
         step.done("removed");

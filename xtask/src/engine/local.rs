@@ -24,14 +24,14 @@ use crate::ui::Ui;
 use crate::wait::{self, Wait};
 use terms::{Death, EngineName};
 
-use super::Engine;
 use super::capability::{Capability, Lack, Teardown};
+use super::seam::{Engine, Entry, nobody_spoke};
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: &str = "the supervisor is of another build of the program";
 
 /// What processes of this machine cannot stand for.
-pub const LACKS: &[Lack] = &[
+const LACKS: &[Lack] = &[
     Lack {
         what: Capability::Nodes,
         why: "its replicas are processes of this machine, so there is no node that could stop",
@@ -41,6 +41,13 @@ pub const LACKS: &[Lack] = &[
         why: "its replicas run the application from the checkout, so there is no image",
     },
 ];
+
+pub const ENTRY: Entry = Entry {
+    name: EngineName::Local,
+    lacks: LACKS,
+    suits: |_| Some("no Docker daemon answers"),
+    new: |ctx| Box::new(LocalEngine::new(ctx)),
+};
 
 pub struct LocalEngine {
     lab: Lab,
@@ -337,7 +344,7 @@ impl Engine for LocalEngine {
             Speaker::Restore => logs::newest(&self.lab, &[RESTORE_JOB]),
         };
         if pods.is_empty() {
-            return Err(super::nobody_spoke());
+            return Err(nobody_spoke());
         }
         Ok(logs::tail(&self.lab, &pods, lines, follow))
     }

@@ -1,135 +1,88 @@
-//! What a lab can be asked, whatever it runs on. Commands and scenarios are
-//! written once, against [`Engine`].
+//! The engines that a lab can run on, and which of them is meant: the one that was
+//! asked for, remembered, or found to suit this machine.
 
 pub mod capability;
-pub mod choice;
 pub mod k3d;
 pub mod local;
+mod seam;
 pub mod serving;
 
-use std::collections::BTreeMap;
+use anyhow::{Context as _, Result};
+use terms::EngineName;
 
-use anyhow::Result;
-use terms::{Death, EngineName};
+use crate::context::Context;
+use crate::remembered;
+use capability::Lack;
+pub use seam::Engine;
+use seam::Entry;
 
-use crate::check::Check;
-use crate::exec::{Cmd, Output, Piped};
-use crate::facts::{Facts, JobOutcome, JobSource, Milder, Speaker};
-use crate::failure::Failure;
-use capability::{Capability, Lack, Nodes, Teardown};
+/// Every engine; the first that suits a machine is the one that `auto` takes there.
+const ALL: &[Entry] = &[k3d::ENTRY, local::ENTRY];
 
-/// There is no log of what was asked for.
-fn nobody_spoke() -> anyhow::Error {
-    Failure::usage("nothing of that kind has run yet")
-        .next("cargo xtask status")
-        .into()
+fn entry(name: EngineName) -> &'static Entry {
+    let found = ALL.iter().find(|entry| entry.name == name);
+    found.expect("a test compares the names with the engines")
 }
 
-/// A place where the lab runs. Every method that changes something shows it as
-/// shell, and does nothing else in a dry run.
-pub trait Engine: Sync {
-    /// As in `--engine` and in results.
-    fn name(&self) -> EngineName;
+/// The engine that this lab runs on. A lab that is up stays with its engine
+/// until `teardown`.
+pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
+    let asked = ctx.options.engine.unwrap_or(ctx.config.engine).named();
+    let meant = asked.or_else(|| remembered::engines(&ctx.lab).pop());
+    let entry = match meant {
+        Some(name) => entry(name),
+        None => suitable(ctx)?,
+    };
+    Ok((entry.new)(ctx))
+}
 
-    /// What it needs of this machine, beyond what every engine does.
-    fn checks(&self) -> Vec<Check>;
+/// What an engine lacks, also one that no lab is on.
+pub fn lacks(engine: EngineName) -> &'static [Lack] {
+    entry(engine).lacks
+}
 
-    /// What it cannot do that others can.
-    fn lacks(&self) -> &'static [Lack];
+fn suitable(ctx: &Context) -> Result<&'static Entry> {
+    let mut suitable = ALL
+        .iter()
+        .filter_map(|entry| Some((entry, (entry.suits)(ctx)?)));
+    let (entry, why) = suitable.next().context("no engine suits this machine")?;
+    ctx.ui
+        .note(&format!("Engine: {}, since {why}.", entry.name));
+    Ok(entry)
+}
 
-    /// What keeps its figures from being a cluster's.
-    fn milder(&self) -> &'static [Milder] {
-        &[]
+/// From here on there is a lab on that engine.
+pub fn remember(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    if ctx.exec.dry_run() {
+        return Ok(());
     }
+    ctx.lab.create()?;
+    remembered::add(&ctx.lab, engine.name())?;
+    // From now on this one is meant without being named.
+    ctx.name_commands();
+    Ok(())
+}
 
-    /// Names and versions of what it is made of; what does not answer is absent.
-    fn versions(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+/// The lab on that engine is gone; returns the engines that still have one. Where
+/// none has, the next lab may be on any.
+pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<EngineName>> {
+    if ctx.exec.dry_run() {
+        return Ok(remembered::others(&ctx.lab, engine.name()));
     }
+    let others = remembered::remove(&ctx.lab, engine.name())?;
+    ctx.name_commands();
+    Ok(others)
+}
 
-    /// # Errors
-    /// Where the engine does not answer; a lab that is down is no error.
-    fn facts(&self) -> Result<Facts>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Whether the lab itself has this port of the machine, up or not.
-    fn holds_port(&self, port: u16) -> Result<bool>;
-
-    /// Brings the whole lab up, from whatever is there: infrastructure,
-    /// claims, application, schedule. Says what was already done. Returns when
-    /// every replica is ready.
-    fn up(&self) -> Result<()>;
-
-    /// `kubectl apply -f k8s/`: claims exist and the declared replicas are
-    /// asked for again. Does not wait for them, and does not resume backups.
-    fn apply(&self) -> Result<()>;
-
-    /// What is declared and not in force, in words: what [`Engine::up`] would
-    /// change. Of a lab that is up; changes nothing.
-    fn pending(&self) -> Result<Vec<String>>;
-
-    /// Asks for so many replicas; does not wait.
-    fn scale(&self, replicas: u32) -> Result<()>;
-
-    /// Suspends or resumes the backup schedule.
-    fn suspend_backups(&self, suspend: bool) -> Result<()>;
-
-    /// Ends and removes all jobs; returns when their processes are gone.
-    fn delete_jobs(&self) -> Result<()>;
-
-    /// Deletes a volume with everything on it; refused while pods use it.
-    fn delete_volume(&self, claim: &str) -> Result<()>;
-
-    /// Runs a job to its end under this name; a finished one of the same name
-    /// is replaced. `None` in a dry run.
-    fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>>;
-
-    /// `python -m pra ARGS` with both volumes at hand, whether or not a
-    /// replica runs. Read-only verbs.
-    fn pra(&self, args: &[&str]) -> Result<Output>;
-
-    /// `python -m pra ARGS` with both volumes at hand, whether or not a replica
-    /// runs; the file is its standard input or output. `None` in a dry run.
-    fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>>;
-
-    /// The command that prints the last lines of what pods wrote, and goes on
-    /// with what they write, where it is to follow them.
-    ///
-    /// # Errors
-    /// There is nothing of that kind.
-    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd>;
-
-    /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
-    /// the hand of an accident, or of an administrator. Returns what it
-    /// printed; `None` in a dry run.
-    fn python(&self, script: &str) -> Result<Option<String>>;
-
-    /// Its nodes.
-    ///
-    /// # Errors
-    /// It has none that could be stopped.
-    fn nodes(&self) -> Result<&dyn Nodes> {
-        let refused = capability::lacking(self.name(), Capability::Nodes, self.lacks());
-        Err(refused.next("cargo xtask scenario --list").into())
+    #[test]
+    fn every_name_is_an_engine() {
+        for name in EngineName::ALL {
+            assert_eq!(entry(*name).name, *name);
+        }
+        assert_eq!(ALL.len(), EngineName::ALL.len());
     }
-
-    /// What removes it.
-    ///
-    /// # Errors
-    /// It is not for a program to remove.
-    fn teardown(&self) -> Result<&dyn Teardown> {
-        let refused = capability::lacking(self.name(), Capability::Teardown, self.lacks());
-        Err(refused.next("cargo xtask scenario --list").into())
-    }
-
-    /// Forgets what was about to happen to a lab that is up and did not. The caller
-    /// has the lab's lock.
-    fn settle(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Refuses where the lab that answers is another checkout's.
-    fn insist_on_ownership(&self) -> Result<()>;
-
-    /// Makes one replica die; its replacement is the engine's own doing.
-    fn kill(&self, pod: &str, death: Death) -> Result<()>;
 }

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::Engine;
+use super::seam::Engine;
 use crate::facts::Facts;
 use crate::http;
 use crate::wait;

@@ -24,7 +24,7 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::engine::capability::{self, Capability};
-use crate::engine::{Engine, choice};
+use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
 use repair::Repair;
@@ -236,7 +236,7 @@ impl Scenario {
     }
 
     fn hindrance(&self, engine: EngineName) -> Option<&'static str> {
-        capability::hindrance(self.needs, choice::lacks(engine))
+        capability::hindrance(self.needs, engine::lacks(engine))
     }
 
     /// Refuses a person's time where no person has a part.

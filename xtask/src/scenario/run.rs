@@ -10,7 +10,7 @@ use terms::{Protection, ScenarioName};
 use crate::app;
 use crate::context::Context;
 use crate::database::{self, Database as _};
-use crate::engine::{Engine, choice};
+use crate::engine::{self, Engine};
 use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
         let ui = &self.ctx.ui;
         ui.note(&format!("Next: {what}. As shell:"));
         let shown = self.ctx.shown_only();
-        show(&shown, choice::select(&shown)?.as_ref())?;
+        show(&shown, engine::select(&shown)?.as_ref())?;
         ui.wait_for_reader()
     }
 

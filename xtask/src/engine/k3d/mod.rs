@@ -22,7 +22,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::{Context as _, Result};
 
 use super::capability::{Lack, Nodes, Teardown};
-use super::{Engine, serving};
+use super::seam::{Engine, Entry};
+use super::serving;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
@@ -34,7 +35,14 @@ use site::{Blueprint, Site};
 use terms::{Death, EngineName};
 
 /// A cluster in Docker can all that a scenario needs.
-pub const LACKS: &[Lack] = &[];
+const LACKS: &[Lack] = &[];
+
+pub const ENTRY: Entry = Entry {
+    name: EngineName::K3d,
+    lacks: LACKS,
+    suits: |ctx| docker::info(ctx).map(|_| "a Docker daemon answers"),
+    new: |ctx| Box::new(K3dEngine::new(ctx)),
+};
 
 pub struct K3dEngine {
     site: Site,

@@ -1,0 +1,40 @@
+//! What is said of a value of `lab.toml` that is not possible.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+
+/// Where in the text the value stands, and what is the matter with it.
+pub type Complaint = (usize, String);
+
+pub fn in_range<T>(
+    key: &str,
+    value: &Spanned<T>,
+    allowed: RangeInclusive<T>,
+) -> Result<(), Complaint>
+where
+    T: PartialOrd + Debug,
+{
+    if allowed.contains(value.get_ref()) {
+        return Ok(());
+    }
+    let allowed = format!("a number from {:?} to {:?}", allowed.start(), allowed.end());
+    Err(complaint(key, value, &allowed))
+}
+
+pub fn complaint<T: Debug>(key: &str, value: &Spanned<T>, allowed: &str) -> Complaint {
+    (
+        value.span().start,
+        format!(
+            "{key} = {:?} is not possible; allowed: {allowed}",
+            value.get_ref()
+        ),
+    )
+}
+
+/// The line of the text that an offset is in, from 1.
+pub fn line_of(text: &str, offset: usize) -> usize {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}

@@ -1,0 +1,83 @@
+//! The objectives of `lab.toml`: the limits that a recovery is held against.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use terms::ScenarioName;
+use toml::Spanned;
+
+use super::check::{Complaint, complaint, in_range};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objectives {
+    rpo_rows: Spanned<f64>,
+    rpo_seconds: Spanned<f64>,
+    rto_seconds: Spanned<f64>,
+    /// Other limits for some scenarios, by their names.
+    #[serde(default)]
+    scenario: BTreeMap<Spanned<String>, Exceptions>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exceptions {
+    rpo_rows: Option<Spanned<f64>>,
+    rpo_seconds: Option<Spanned<f64>>,
+    rto_seconds: Option<Spanned<f64>>,
+}
+
+/// What one scenario is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Acknowledged rows that may be lost with the journal.
+    pub rpo_rows: f64,
+    /// Seconds' worth of acknowledged writes that may be lost.
+    pub rpo_seconds: f64,
+    /// How long the service may be away.
+    pub rto_seconds: f64,
+}
+
+impl Objectives {
+    pub fn of(&self, scenario: ScenarioName) -> Limits {
+        let none = Exceptions::default();
+        let own = self.scenario.get(scenario.word()).unwrap_or(&none);
+        let value = |own: &Option<Spanned<f64>>, common: &Spanned<f64>| {
+            *own.as_ref().unwrap_or(common).get_ref()
+        };
+        Limits {
+            rpo_rows: value(&own.rpo_rows, &self.rpo_rows),
+            rpo_seconds: value(&own.rpo_seconds, &self.rpo_seconds),
+            rto_seconds: value(&own.rto_seconds, &self.rto_seconds),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Complaint> {
+        // Of a misspelt name nothing would ever be held against it.
+        let known = || ScenarioName::ALL.iter().map(|one| one.word());
+        let mut names = self.scenario.keys();
+        if let Some(name) = names.find(|name| !known().any(|one| one == name.get_ref())) {
+            let allowed = known().collect::<Vec<_>>().join(", ");
+            return Err(complaint("objectives.scenario", name, &allowed));
+        }
+        let common = [
+            ("rpo_rows", Some(&self.rpo_rows)),
+            ("rpo_seconds", Some(&self.rpo_seconds)),
+            ("rto_seconds", Some(&self.rto_seconds)),
+        ];
+        let own = self.scenario.values().flat_map(|one| {
+            [
+                ("rpo_rows", one.rpo_rows.as_ref()),
+                ("rpo_seconds", one.rpo_seconds.as_ref()),
+                ("rto_seconds", one.rto_seconds.as_ref()),
+            ]
+        });
+        for (name, value) in common.into_iter().chain(own) {
+            // Infinity says that this does not count.
+            if let Some(value) = value.filter(|value| *value.get_ref() != f64::INFINITY) {
+                in_range(&format!("objectives.{name}"), value, 0.0..=86_400.0)?;
+            }
+        }
+        Ok(())
+    }
+}

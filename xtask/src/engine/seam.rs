@@ -1,0 +1,140 @@
+//! The interface of every engine: what a lab can be asked, whatever it runs on.
+//! Commands and scenarios are written once, against [`Engine`].
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use terms::{Death, EngineName};
+
+use super::capability::{self, Capability, Lack, Nodes, Teardown};
+use crate::check::Check;
+use crate::context::Context;
+use crate::exec::{Cmd, Output, Piped};
+use crate::facts::{Facts, JobOutcome, JobSource, Milder, Speaker};
+use crate::failure::Failure;
+
+/// There is no log of what was asked for.
+pub(super) fn nobody_spoke() -> anyhow::Error {
+    Failure::usage("nothing of that kind has run yet")
+        .next("cargo xtask status")
+        .into()
+}
+
+/// An engine in the list of all, before there is a lab on it.
+pub struct Entry {
+    pub name: EngineName,
+    pub lacks: &'static [Lack],
+    /// Why `--engine auto` takes it on this machine, if none before it in the list
+    /// was taken; `None` where it does not.
+    pub suits: fn(&Context) -> Option<&'static str>,
+    pub new: fn(&Context) -> Box<dyn Engine>,
+}
+
+/// A place where the lab runs. Every method that changes something shows it as
+/// shell, and does nothing else in a dry run.
+pub trait Engine: Sync {
+    /// As in `--engine` and in results.
+    fn name(&self) -> EngineName;
+
+    /// What it needs of this machine, beyond what every engine does.
+    fn checks(&self) -> Vec<Check>;
+
+    /// What it cannot do that others can.
+    fn lacks(&self) -> &'static [Lack];
+
+    /// What keeps its figures from being a cluster's.
+    fn milder(&self) -> &'static [Milder] {
+        &[]
+    }
+
+    /// Names and versions of what it is made of; what does not answer is absent.
+    fn versions(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// # Errors
+    /// Where the engine does not answer; a lab that is down is no error.
+    fn facts(&self) -> Result<Facts>;
+
+    /// Whether the lab itself has this port of the machine, up or not.
+    fn holds_port(&self, port: u16) -> Result<bool>;
+
+    /// Brings the whole lab up, from whatever is there: infrastructure,
+    /// claims, application, schedule. Says what was already done. Returns when
+    /// every replica is ready.
+    fn up(&self) -> Result<()>;
+
+    /// `kubectl apply -f k8s/`: claims exist and the declared replicas are
+    /// asked for again. Does not wait for them, and does not resume backups.
+    fn apply(&self) -> Result<()>;
+
+    /// What is declared and not in force, in words: what [`Engine::up`] would
+    /// change. Of a lab that is up; changes nothing.
+    fn pending(&self) -> Result<Vec<String>>;
+
+    /// Asks for so many replicas; does not wait.
+    fn scale(&self, replicas: u32) -> Result<()>;
+
+    /// Suspends or resumes the backup schedule.
+    fn suspend_backups(&self, suspend: bool) -> Result<()>;
+
+    /// Ends and removes all jobs; returns when their processes are gone.
+    fn delete_jobs(&self) -> Result<()>;
+
+    /// Deletes a volume with everything on it; refused while pods use it.
+    fn delete_volume(&self, claim: &str) -> Result<()>;
+
+    /// Runs a job to its end under this name; a finished one of the same name
+    /// is replaced. `None` in a dry run.
+    fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>>;
+
+    /// `python -m pra ARGS` with both volumes at hand, whether or not a
+    /// replica runs. Read-only verbs.
+    fn pra(&self, args: &[&str]) -> Result<Output>;
+
+    /// `python -m pra ARGS` with both volumes at hand, whether or not a replica
+    /// runs; the file is its standard input or output. `None` in a dry run.
+    fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>>;
+
+    /// The command that prints the last lines of what pods wrote, and goes on
+    /// with what they write, where it is to follow them.
+    ///
+    /// # Errors
+    /// There is nothing of that kind.
+    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd>;
+
+    /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
+    /// the hand of an accident, or of an administrator. Returns what it
+    /// printed; `None` in a dry run.
+    fn python(&self, script: &str) -> Result<Option<String>>;
+
+    /// Its nodes.
+    ///
+    /// # Errors
+    /// It has none that could be stopped.
+    fn nodes(&self) -> Result<&dyn Nodes> {
+        let refused = capability::lacking(self.name(), Capability::Nodes, self.lacks());
+        Err(refused.next("cargo xtask scenario --list").into())
+    }
+
+    /// What removes it.
+    ///
+    /// # Errors
+    /// It is not for a program to remove.
+    fn teardown(&self) -> Result<&dyn Teardown> {
+        let refused = capability::lacking(self.name(), Capability::Teardown, self.lacks());
+        Err(refused.next("cargo xtask scenario --list").into())
+    }
+
+    /// Forgets what was about to happen to a lab that is up and did not. The caller
+    /// has the lab's lock.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses where the lab that answers is another checkout's.
+    fn insist_on_ownership(&self) -> Result<()>;
+
+    /// Makes one replica die; its replacement is the engine's own doing.
+    fn kill(&self, pod: &str, death: Death) -> Result<()>;
+}
