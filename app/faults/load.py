@@ -13,11 +13,20 @@ from pra.state import volumes
 from pra.web.events import Events
 
 WRITERS = 4
+#: Of one database. It grows at full speed, each snapshot copies all of it: the time for so
+#: many grows exponentially with their number.
+SNAPSHOTS = 25
 
 
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
-    """One case a snapshot: 500 in the long run, 25 in the short one."""
-    world = World.empty(f"{folder}/load")
+    """One case a snapshot: 500 of 20 databases in the long run, 25 of one in the short one."""
+    for number in range(20 if long else 1):
+        world = World.empty(f"{folder}/load-{number}")
+        for name, problem in _of_one_database(world):
+            yield f"{name}, database {number}", problem
+
+
+def _of_one_database(world: World) -> Iterator[tuple[str, str | None]]:
     in_child(lambda reporter: volumes.ensure_initialised(world.where))
     context = multiprocessing.get_context("fork")
     stop = context.Event()
@@ -29,7 +38,7 @@ def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, st
     for writer in writers:
         writer.start()
     try:
-        for number in range(500 if long else 25):
+        for number in range(SNAPSHOTS):
             acknowledged = [count.value for count in counts]
             told = in_child(lambda reporter, known=acknowledged: _snapshot(world, known, reporter))
             problem = told.values.get("exception") or told.values.get("problem", "it died")

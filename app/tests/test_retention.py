@@ -277,3 +277,20 @@ def test_nothing_older_goes_on_the_word_of_a_point_that_does_not_read_back(
     lose_data(where)
     bring(config)
     assert rows(where) == live
+
+
+def test_a_backup_reads_the_newest_segment_once_for_each_of_two_bases(
+    small, at, where, events, monkeypatch
+):
+    config = small()
+    for moment in (0, 60, 120):
+        at(moment)
+        add(events, 5)
+        backup.run(config)
+    read, asked = segments.read, []
+    monkeypatch.setattr(segments, "read", lambda segment: asked.append(segment) or read(segment))
+    at(180)
+    add(events, 5)
+    backup.run(config)
+    assert len(asked) == 2
+    assert {segment.path for segment in asked} == {segments.listing(where)[-1].path}

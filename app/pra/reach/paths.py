@@ -1,7 +1,6 @@
 """Which points and which part of the journal lead to the latest moment."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 
 from pra.base.errors import Damaged
 from pra.base.layout import Layout
@@ -23,11 +22,10 @@ def to_now(
     that a loss was wanted, and writes would end where the volume does: two suspect points take
     its place once it is larger than two of them.
     """
-    good = list(islice(_usable(where, path, known, ("verified",)), 2))
+    usable, good = _newest(where, path, known)
     if not good:
         return [], every
     whole = leading_on(path, _start(good[-1]), every, None)
-    usable = list(islice(_usable(where, path, known, ("verified", "quarantined")), 2))
     suspect = [base for base in usable if base not in good]
     names = [base.name for base in good if isinstance(base, Point)]
     if not suspect:
@@ -41,20 +39,32 @@ def to_now(
     return [*names, *(base.name for base in suspect)], short
 
 
-def _usable(
-    where: Layout, path: Path, known: list[Point], status: tuple[str, ...]
-) -> Iterator[Point | Start]:
-    """Points of a status, and the beginning, that the latest moment can be built from.
+def _newest(
+    where: Layout, path: Path, known: list[Point]
+) -> tuple[list[Point | Start], list[Point | Start]]:
+    """The two newest bases that the latest moment can be built from, and the two newest good ones.
 
-    The newest first. What the journal contradicts is none, nor what is suspect without its word.
+    Points, or the beginning. What the journal contradicts is none, nor what is suspect without
+    its word. It is read for each, so none is looked at that is not needed.
     """
+    usable, good = [], []
     for base in targets.base_candidates(path, known, None):
-        if isinstance(base, Start):
-            yield base
+        suspect = isinstance(base, Point) and base.status == "quarantined"
+        if (suspect and len(usable) >= 2) or not _fit(where, base):
             continue
-        fit = base.status in status and targets.vouched(where, base)
-        if fit and not places.contradiction(where, _start(base)):
-            yield base
+        usable.append(base)
+        if not suspect:
+            good.append(base)
+        if len(good) == 2:
+            break
+    return usable[:2], good
+
+
+def _fit(where: Layout, base: Point | Start) -> bool:
+    if isinstance(base, Start):
+        return True
+    sound = base.status in ("verified", "quarantined") and targets.vouched(where, base)
+    return sound and not places.contradiction(where, _start(base))
 
 
 def _start(base: Point | Start) -> Start:
