@@ -112,7 +112,12 @@ fn without_a_cluster_there_is_no_node_to_start() {
     fs::write(state.join("unfinished-scenario-k3d.json"), mark).unwrap();
     // What comes after that is not the matter here.
     world.hook("docker", "case \"$*\" in info*) exit 1;; esac");
-    let said = world.lab.fails(3, &["setup", "--engine", "k3d", "--yes"]);
+    let mut setup = world.lab.command(&["setup", "--engine", "k3d", "--yes"]);
+    // A daemon whose socket is there is waited for.
+    setup.env("DOCKER_HOST", "unix:///nowhere");
+    let output = setup.output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("Docker"), "{said}");
     assert!(!said.contains("there is no cluster pra"), "{said}");
 }
