@@ -12,7 +12,7 @@ import apsw
 
 from benches import lab as labs
 from pra.disk import files
-from pra.web.events import Events
+from pra.events.sqlite import SqliteEvents
 
 WRITERS = (1, 8)
 #: How long one kind of writes goes on before the next one's turn, in seconds.
@@ -133,7 +133,7 @@ def _slice(write: Callable[[], object]) -> list[float]:
 
 
 def _journaled(lab: labs.Lab) -> Callable[[], object]:
-    events = Events(lab.settings())
+    events = SqliteEvents(lab.settings())
     return lambda: events.add(_MESSAGE)
 
 

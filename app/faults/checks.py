@@ -12,10 +12,10 @@ from faults import damage
 from faults.damage import Plant
 from faults.world import World
 from pra.disk import copying
+from pra.events.sqlite import SqliteEvents
 from pra.journal import chain, scanning, segments
 from pra.points import catalogue, verify
 from pra.sql import connect, schema
-from pra.web.events import Events
 
 #: How many damages are tried before a check is called dead, and with it switched on.
 TRIES, CONTROLS = 40, 10
@@ -125,7 +125,7 @@ def broken_copy(world: World, rng: random.Random) -> str:
 def lost_segment(world: World, rng: random.Random) -> str:
     """A segment in the middle of several is gone, and so are the points behind it."""
     segments.SIZE = 2048
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     while len(segments.listing(world.where)) < 4:
         events.add("message")
     gone = segments.listing(world.where)[2].path
@@ -136,7 +136,7 @@ def lost_segment(world: World, rng: random.Random) -> str:
 def torn_record_that_looks_like_more(world: World, rng: random.Random) -> str:
     """A torn last record whose text looks like the beginning of another record."""
     before = shutil.copytree(world.where.data, f"{world.folder}/kept", symlinks=True)
-    Events(world.config).add("PRAR " * 50)
+    SqliteEvents(world.config).add("PRAR " * 50)
     path = segments.listing(world.where)[-1].path
     with open(path, "rb") as file:
         data = file.read()

@@ -11,6 +11,7 @@ from faults import registry
 from faults.world import Reporter, Rows, World, in_child
 from pra.base import sealing
 from pra.base.errors import Damaged, PraError
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.points import catalogue, manifest, verify
 from pra.protect import backup
@@ -18,7 +19,6 @@ from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import connect
 from pra.state import volumes
-from pra.web.events import Events
 
 #: Plants one damage; returns the name of the point it is in.
 Plant = Callable[[World, random.Random], str]
@@ -52,7 +52,7 @@ def prepare(folder: str) -> tuple[World, Rows]:
     def work(reporter: Reporter) -> None:
         volumes.ensure_initialised(world.where)
         segments.SIZE = 4096
-        events = Events(world.config)
+        events = SqliteEvents(world.config)
         for number in range(12):
             events.add(f"row {number}")
             if number == 0:

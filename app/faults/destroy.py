@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from faults.world import Reporter, World, in_child
 from pra.base.errors import PraError
+from pra.events.sqlite import SqliteEvents
 from pra.protect import backup
 from pra.state import volumes
-from pra.web.events import Events
 
 WRITERS = 4
 
@@ -53,7 +53,7 @@ def _disaster(world: World, rng: random.Random) -> str | None:
 
 def _write(world: World, writer: int, path: str) -> None:
     """Write until the database is gone; the ledger tells what was sent and acknowledged."""
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     with open(path, "w", buffering=1) as ledger:
         number = 0
         while True:

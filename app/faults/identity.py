@@ -18,13 +18,13 @@ from faults.kill import count_steps
 from faults.scenarios import Scenario
 from faults.world import Reporter, Rows, World, in_child
 from pra.base.errors import PraError
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.protect import backup, new_volume, retention
 from pra.reach import targets
 from pra.recovery import restore
 from pra.state import volumes
-from pra.web import serve
-from pra.web.events import Events
 
 #: Moments of one history, then what is of no moment of it.
 MOMENTS = ("begun", "written", "many", "restored", "continued", "undone")
@@ -110,10 +110,10 @@ def judged(world: World, wanted: dict[str, Rows]) -> str | None:
 def _unattended(world: World, reporter: Reporter) -> None:
     """A start, a write, the scheduled backup, retention; tells what the refusals name."""
     named: set[str] = set()
-    serve.prepare(world.config)
-    reporter.add(Events(world.config), NEW)
+    start.prepare(world.config)
+    reporter.add(SqliteEvents(world.config), NEW)
     for act in (
-        lambda: Events(world.config).add("again"),
+        lambda: SqliteEvents(world.config).add("again"),
         lambda: backup.run(world.config),
         lambda: retention.run(world.config._replace(keep_safety_hours=0), dry_run=False),
     ):
@@ -145,7 +145,7 @@ def _then_lost(way: Callable[[World], object]) -> Callable[[World], None]:
     def act(world: World) -> None:
         way(world)
         if volumes.current(world.where) is not None:
-            Events(world.config).add("after the decision")
+            SqliteEvents(world.config).add("after the decision")
             backup.run(world.config)
             world.lose_data()
             world.restore_latest()
@@ -203,7 +203,7 @@ def _tell_rows(world: World, work: Callable[[World], object], reporter: Reporter
 
 def _add(world: World, count: int) -> None:
     segments.SIZE = 4096
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     for number in range(count):
         events.add(f"row {number}")
 

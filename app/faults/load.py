@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import apsw
 
 from faults.world import Reporter, World, in_child
+from pra.events.sqlite import SqliteEvents
 from pra.points import verify
 from pra.protect import backup
 from pra.state import volumes
-from pra.web.events import Events
 
 WRITERS = 4
 #: Of one database. It grows at full speed, each snapshot copies all of it: the time for so
@@ -50,7 +50,7 @@ def _of_one_database(world: World) -> Iterator[tuple[str, str | None]]:
 
 
 def _write(world: World, writer: int, count, stop) -> None:
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     while not stop.is_set():
         events.add(f"{writer} {count.value + 1}")
         count.value += 1

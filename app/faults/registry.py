@@ -13,10 +13,10 @@ from collections.abc import Callable
 from faults.world import Reporter, Rows, World, in_child
 from pra.base import layout, sealing
 from pra.base.errors import PraError
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.protect import backup, retention
 from pra.state import volumes
-from pra.web import serve
-from pra.web.events import Events
 
 #: Harms one file, which exists.
 Harm = Callable[[str, random.Random], None]
@@ -140,11 +140,11 @@ def _unattended(world: World) -> tuple[Rows, list[str]]:
     acknowledged, refused = [], []
 
     def write() -> None:
-        added = Events(world.config).add("after the damage")
+        added = SqliteEvents(world.config).add("after the damage")
         acknowledged.append((added["id"], added["timestamp"], added["message"]))
 
     for act in (
-        lambda: serve.prepare(world.config),
+        lambda: start.prepare(world.config),
         write,
         lambda: backup.run(world.config),
         lambda: retention.run(world.config, dry_run=False),

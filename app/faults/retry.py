@@ -15,6 +15,7 @@ from faults.scenarios import as_rows, export_to, prepare, to_before
 from faults.world import Ledger, Reporter, World, check, in_child
 from pra.base.errors import Refused
 from pra.disk import copying
+from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
 from pra.points import archive, catalogue
 from pra.protect import backup
@@ -22,7 +23,6 @@ from pra.recovery import arguments, restore
 from pra.recovery.arguments import Asked
 from pra.sql import connect
 from pra.state import volumes
-from pra.web.events import Events
 
 #: Kills of each job in a short run.
 _SHORT = 5
@@ -95,7 +95,7 @@ def _prepare_plain(world: World, reporter: Reporter) -> None:
     """A restore was done before, and rows were written since the newest point."""
     prepare(world, reporter)
     restore.run(world.config, _oldest(world).choose)
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     events.add("in the newest point")
     backup.run(world.config)
     events.add("in none")
@@ -208,7 +208,7 @@ def _kill(job: Job, world: World, step: int) -> None:
 def _write(world: World, reporter: Reporter) -> None:
     """A user writes, and may be refused while there is no database, or a looted one."""
     with contextlib.suppress(Refused):
-        Events(world.config).add("in between")
+        SqliteEvents(world.config).add("in between")
 
 
 def _tell_rows(world: World, reporter: Reporter) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from faults.world import Reporter, Rows, World, in_child
 from pra.base import settings
 from pra.disk import copying
+from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
 from pra.points import archive, catalogue
 from pra.protect import backup, export, retention
 from pra.reach import targets
 from pra.recovery import restore
 from pra.state import volumes
-from pra.web.events import Events
 
 
 @dataclass
@@ -67,7 +67,7 @@ def prepare(world: World, reporter: Reporter) -> None:
     # Nearly full with these rows, so that a large one rotates.
     segments.SIZE = 4096
     volumes.ensure_initialised(world.where)
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     for number in range(10):
         events.add(f"row {number}")
         if number in (2, 4, 8):
@@ -78,25 +78,25 @@ def prepare(world: World, reporter: Reporter) -> None:
 
 def _start(world: World, reporter: Reporter) -> None:
     volumes.ensure_initialised(world.where)
-    reporter.add(Events(world.config), "first")
+    reporter.add(SqliteEvents(world.config), "first")
 
 
 def _write(world: World, reporter: Reporter) -> None:
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     for number in range(3):
         reporter.add(events, f"new {number}")
 
 
 def _write_rotating(world: World, reporter: Reporter) -> None:
     segments.SIZE = 2048
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     for letter in "xyz":
         reporter.add(events, letter * 1500)
 
 
 def _write_beside(world: World, reporter: Reporter) -> None:
     """Others write where the first has committed and waits for the disks: all are in flight."""
-    events = Events(world.config)
+    events = SqliteEvents(world.config)
     reporter.add(events, "before them")
     waiting, pending = durability.sync, ["the third", "the second"]
 
@@ -113,7 +113,7 @@ def _write_beside(world: World, reporter: Reporter) -> None:
 
 
 def _backup(world: World, reporter: Reporter) -> None:
-    reporter.add(Events(world.config), "before the backup")
+    reporter.add(SqliteEvents(world.config), "before the backup")
     backup.run(world.config)
 
 

@@ -17,6 +17,8 @@ from pra.base import settings
 from pra.base.errors import PraError
 from pra.base.layout import Layout
 from pra.base.settings import Settings
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.journal.chain import Gap
 from pra.points import catalogue, verify
 from pra.protect import backup
@@ -24,8 +26,6 @@ from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import connect, schema
 from pra.state import volumes
-from pra.web import serve
-from pra.web.events import Events
 
 Rows = list[tuple[int, str, str]]
 
@@ -127,7 +127,7 @@ class Reporter:
         """Report one thing."""
         os.write(self._fd, json.dumps([kind, value]).encode() + b"\n")
 
-    def add(self, events: Events, message: str) -> None:
+    def add(self, events: SqliteEvents, message: str) -> None:
         """Add an event and report what became of it."""
         from pra.base.errors import OutcomeUnknown
 
@@ -185,8 +185,8 @@ def _ledger(lines) -> Ledger:
 
 def recover(world: World) -> None:
     """What happens after a crash in any case: a start, a write, a backup."""
-    serve.prepare(world.config)
-    Events(world.config).add("after the fault")
+    start.prepare(world.config)
+    SqliteEvents(world.config).add("after the fault")
     backup.run(world.config)
 
 

@@ -14,6 +14,7 @@ up; each imports only from those before it, which a test keeps:
 - ``data``: reading and writing the database of the running application;
 - ``protect``: making and keeping restore points;
 - ``recovery``: bringing a moment back;
-- ``web``: events, routes, the server;
+- ``events``: what the application does with its data, whichever database has it;
+- ``web``: routes, the server;
 - ``commands``: the verbs of ``python -m pra``.
 """

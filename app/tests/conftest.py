@@ -13,8 +13,8 @@ import pytest
 
 from pra.base import settings
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.state import volumes
-from pra.web.events import Events
 from pra.web.routes import create_app
 
 APP = Path(__file__).resolve().parent.parent
@@ -51,13 +51,13 @@ def where(config):
 @pytest.fixture
 def events(config, where):
     """The application's events on initialised volumes."""
-    return Events(config)
+    return SqliteEvents(config)
 
 
 @pytest.fixture
 def client(config, where):
     """An HTTP client without a server."""
-    return create_app(config).test_client()
+    return create_app(SqliteEvents(config)).test_client()
 
 
 @pytest.fixture(autouse=True)

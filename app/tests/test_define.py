@@ -8,10 +8,10 @@ from helpers import add, bring, lose_data, rewrite, rows
 
 from pra.base.errors import Damaged, Refused, UsageError
 from pra.data.database import Database
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue
 from pra.protect import backup, define
 from pra.sql import connect
-from pra.web.events import Events
 
 
 def names(where):
@@ -26,7 +26,7 @@ def names(where):
 @pytest.mark.parametrize("mode", ["required", "best-effort", "off"])
 def test_tables_come_and_go_while_servers_run_and_all_of_it_comes_back(config, where, mode):
     config = config._replace(journal=mode)
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 3)
     made = define.run(
         config, "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1,2)"
@@ -41,7 +41,7 @@ def test_tables_come_and_go_while_servers_run_and_all_of_it_comes_back(config, w
     bring(config)
     assert (len(rows(where)), names(where)) == (4, ["t"])
     assert define.run(config, "DROP TABLE t").status == "verified"
-    Events(config).add("goes on")
+    SqliteEvents(config).add("goes on")
     assert names(where) == []
 
 

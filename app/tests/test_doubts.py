@@ -18,14 +18,14 @@ from helpers import (
     rows,
 )
 
+from pra.events.journal_health import JournalHealth
+from pra.events.sqlite import SqliteEvents
 from pra.journal import history, segments
 from pra.journal.chain import Gap
 from pra.points import catalogue
 from pra.protect import backup
 from pra.reach import by_time, targets
 from pra.recovery import plan, restore
-from pra.web.events import Events
-from pra.web.health import Health
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_newest_segment_that_is_gone_is_noticed(environment, config, where, 
     assert "WARNING: the journal's end is in doubt" in pra(environment, "points").stdout
 
     lose_data(where)
-    assert "another follows, and there is none" in Events(config).status()["journal_damage"]
+    assert "another follows, and there is none" in SqliteEvents(config).status()["journal_damage"]
     done = pra(environment, "restore")
     assert "WARNING: the last acknowledged writes may be missing" in done.stdout
     assert "another follows, and there is none" in done.stdout
@@ -153,13 +153,13 @@ def test_a_journal_that_is_gone_as_a_whole_is_noticed(config, where, events):
         os.unlink(segment.path)
     lose_data(where)
     missing = "there is no journal of timeline 1, which had 3 transactions"
-    assert Events(config).status()["journal_damage"] == missing
+    assert SqliteEvents(config).status()["journal_damage"] == missing
     (said,) = bring(config)["warnings"]
     assert missing in said
     # Where writes are not journaled there is none to be missed.
     plain = config._replace(journal="off")
     lose_data(where)
-    assert Health(where, "off").trouble(catalogue.scan(where)) is None
+    assert JournalHealth(where, "off").trouble(catalogue.scan(where)) is None
     assert bring(plain)["warnings"] == []
 
 
@@ -229,10 +229,10 @@ def test_a_sound_restore_warns_of_nothing(environment, config, where, events, sm
     add(events, 20)
     assert "WARNING" not in pra(environment, "restore").stdout
     assert "WARNING" not in pra(environment, "points").stdout
-    status = Events(config).status()
+    status = SqliteEvents(config).status()
     assert (status["journal_damage"], status["unprotected"]) == (None, None)
     lose_data(where)
-    assert Events(config).status()["journal_damage"] is None
+    assert SqliteEvents(config).status()["journal_damage"] is None
     assert bring(config)["warnings"] == []
 
 
@@ -252,7 +252,7 @@ def test_a_status_reads_no_segment_again_that_did_not_change(
 ):
     backup.run(config)
     add(events, 40)
-    health, known = Health(where, "required"), catalogue.scan(where)
+    health, known = JournalHealth(where, "required"), catalogue.scan(where)
     assert health.trouble(known) is None
     monkeypatch.setattr(history.segments, "read", lambda segment: pytest.fail("a segment was read"))
     assert health.trouble(known) is None

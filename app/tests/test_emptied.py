@@ -9,19 +9,19 @@ from helpers import add, bring, content, overwrite, rewrite, rows
 from pra.base import settings
 from pra.base.errors import Damaged, Refused
 from pra.disk import files
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue
 from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import plan, restore
-from pra.web import serve
-from pra.web.events import Events
 
 
 def emptied(environment, mode):
     """Settings, and the path of a database whose rows are in its log alone."""
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    serve.prepare(config)
-    events = Events(config)
+    start.prepare(config)
+    events = SqliteEvents(config)
     add(events, 3)
     live = os.path.realpath(config.layout.link)
     log = content(f"{live}-wal")
@@ -34,11 +34,11 @@ def emptied(environment, mode):
 
 
 def read(config):
-    Events(config).count()
+    SqliteEvents(config).count()
 
 
 def write(config):
-    Events(config).add("x")
+    SqliteEvents(config).add("x")
 
 
 def make_current(config):
@@ -46,10 +46,10 @@ def make_current(config):
 
 
 @pytest.mark.parametrize("mode", ["off", "best-effort", "required"])
-@pytest.mark.parametrize("act", [serve.prepare, read, write, backup.run, make_current])
+@pytest.mark.parametrize("act", [start.prepare, read, write, backup.run, make_current])
 def test_nobody_deletes_its_log(environment, mode, act):
     config, live, log = emptied(environment, mode)
-    if act is serve.prepare:
+    if act is start.prepare:
         act(config)
     else:
         with pytest.raises(Damaged, match="its log .-wal. may hold all of its rows"):
@@ -77,17 +77,17 @@ def test_one_without_tables_is_a_damaged_one_that_every_restore_replaces(
     environment, mode, by_hand
 ):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    serve.prepare(config)
-    add(Events(config), 3)
+    start.prepare(config)
+    add(SqliteEvents(config), 3)
     name = backup.run(config).name
     live, left = without_log(config.layout, by_hand)
-    serve.prepare(config)
+    start.prepare(config)
     for act in (read, write, backup.run, make_current):
         with pytest.raises(Damaged) as refused:
             act(config)
         assert "restore latest" in refused.value.next_step
     assert content(live) == left, "nobody made a database of it"
-    assert Events(config).status()["notices"]
+    assert SqliteEvents(config).status()["notices"]
     assert plan.run(config, targets.latest)["gained"] == (None if by_hand else 3)
     for asked in ("latest", name):
         assert bring(config, asked)["rows"] == 3

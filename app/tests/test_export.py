@@ -20,6 +20,7 @@ from pra.base import sealing, settings
 from pra.base.errors import DiskFull, NeedsRestore, PraError, Refused
 from pra.base.layout import Layout
 from pra.disk import look
+from pra.events.sqlite import SqliteEvents
 from pra.journal import comparison
 from pra.journal.comparison import Mismatch
 from pra.lineage import marks
@@ -28,7 +29,6 @@ from pra.protect import export
 from pra.reach import targets
 from pra.recovery import restore
 from pra.state import volumes
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_copy_brings_everything_to_volumes_that_know_nothing(config, where, ev
     result = adopt(other, data)
     assert (result["rows"], result["max_id"], result["safety_point"]) == (4, 4, None)
     assert rows(layout(other)) == added[:4]
-    new = Events(other).add("new")
+    new = SqliteEvents(other).add("new")
     assert new["id"] == 6, "an id that was given out once is never given out again"
     assert verify.check_all(layout(other), [])["ok"]
     lose_data(layout(other))
@@ -92,10 +92,10 @@ def test_transaction_numbers_go_on_and_histories_stay_apart(config, where, event
     data = exported(config)
     other = settings.load(elsewhere)
     volumes.ensure_initialised(layout(other))
-    Events(other).add("of the other lab")
+    SqliteEvents(other).add("of the other lab")
     mark = marks.mark_of(other.backup_dir)
     adopt(other, data)
-    added = Events(other).add("after")
+    added = SqliteEvents(other).add("after")
     assert added["id"] == 8
     status = pra(elsewhere, "log", "--json")
     assert [one["seq"] for one in json.loads(status.stdout)["transactions"]] == [8]
@@ -108,7 +108,7 @@ def test_undo_brings_back_what_the_copy_replaced(environment, mode):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
     where = layout(config)
     volumes.ensure_initialised(where)
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 2)
     data = exported(config)
     later = rows(where) + as_rows(add(events, 3))
@@ -125,7 +125,7 @@ def test_an_empty_database_is_a_copy_like_any_other(config, where, events, elsew
     data = exported(config)
     other = settings.load(elsewhere)
     assert adopt(other, data)["rows"] == 0
-    assert Events(other).add("first")["id"] == 1
+    assert SqliteEvents(other).add("first")["id"] == 1
 
 
 def test_what_was_acknowledged_before_is_in_it_however_busy_the_lab(environment, config, elsewhere):

@@ -8,11 +8,11 @@ from helpers import bring, lose_data, rewrite
 from pra.base import settings
 from pra.base.errors import Damaged, Refused
 from pra.data.database import Database
+from pra.events.sqlite import SqliteEvents
 from pra.journal import replay
 from pra.journal.comparison import Mismatch
 from pra.protect import backup
 from pra.sql import connect
-from pra.web.events import Events
 
 T = "CREATE TABLE t(id INTEGER PRIMARY KEY, v)"
 UNIQUE = "CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE{}); INSERT INTO t VALUES(1,'a'),(2,'b')"
@@ -313,7 +313,7 @@ def test_a_number_of_the_header_that_others_set_needs_a_new_base(config, where, 
 def test_without_a_journal_there_is_nothing_to_follow(environment, where):
     """A snapshot holds it all."""
     config = settings.load({**environment, "PRA_JOURNAL": "off"})
-    Events(config).add("first")
+    SqliteEvents(config).add("first")
     Database(config).write("testing", work("PRAGMA user_version=7"))
     Database(config).write("testing", work(DDL))
     point = backup.run(config)

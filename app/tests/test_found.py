@@ -23,6 +23,7 @@ from pra.base import sealing, settings
 from pra.base.errors import Unknown
 from pra.commands import answers
 from pra.disk import copying
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.lineage import timelines
 from pra.points import catalogue
@@ -31,7 +32,6 @@ from pra.reach import targets
 from pra.recovery import plan, restore, safety
 from pra.sql import connect
 from pra.state import volumes
-from pra.web.events import Events
 
 
 def of_mode(environment, mode, **more):
@@ -53,18 +53,18 @@ def bytes_of_points(where):
 @pytest.mark.parametrize("mode", ["off", "best-effort", "required"])
 def test_a_write_beside_the_copy_of_a_damaged_database_is_kept(environment, where, mode):
     config = of_mode(environment, mode)
-    events = Events(config)
+    events = SqliteEvents(config)
     for _ in range(30):
         events.add("x" * 3000)
     backup.run(config)
     damage_a_row(where, b"x" * 3000)
-    Events(config).add("since the point")
+    SqliteEvents(config).add("since the point")
     real = safety.keep
 
     def keep(*arguments):
         kept = real(*arguments)
         if kept.raw and not written:
-            written.append(Events(config).add("while it was copied"))
+            written.append(SqliteEvents(config).add("while it was copied"))
         return kept
 
     written = []
@@ -82,19 +82,19 @@ def test_a_write_beside_the_copy_of_a_damaged_database_is_kept(environment, wher
 def test_a_damaged_database_that_nobody_writes_to_is_kept_once(environment, where):
     config = of_mode(environment, "off")
     for _ in range(30):
-        Events(config).add("x" * 3000)
+        SqliteEvents(config).add("x" * 3000)
     backup.run(config)
     damage_a_row(where, b"x" * 3000)
-    Events(config).add("since the point")
+    SqliteEvents(config).add("since the point")
     restore.run(config, targets.latest)
     assert [point.status for point in catalogue.scan(where)].count("safety") == 1
 
 
 def test_what_the_lost_link_led_to_is_named_and_stays(environment, where):
     config = of_mode(environment, "off", PRA_KEEP_SAFETY_HOURS="0")
-    add(Events(config), 3)
+    add(SqliteEvents(config), 3)
     backup.run(config)
-    more = add(Events(config), 4)
+    more = add(SqliteEvents(config), 4)
     everything = rows(where)
     os.unlink(where.link)
     answer = bring(config)
@@ -105,7 +105,7 @@ def test_what_the_lost_link_led_to_is_named_and_stays(environment, where):
     with pytest.raises(Unknown) as refused:
         restore.run(config, targets.undo)
     assert name in refused.value.next_step
-    add(Events(config), 1)
+    add(SqliteEvents(config), 1)
     backup.run(config)
     bring(config, name)
     assert rows(where) == everything
@@ -119,7 +119,7 @@ def test_a_lost_segment_behind_a_new_base_is_said(config, where, events):
     backup.run(config)
     add(events, 5)
     os.unlink(last_segment(where))
-    assert "what followed that is gone" in Events(config).status()["journal_damage"]
+    assert "what followed that is gone" in SqliteEvents(config).status()["journal_damage"]
     lose_data(where)
     planned = plan.run(config, targets.latest)["warnings"]
     answer = bring(config)
@@ -138,9 +138,9 @@ def test_a_new_base_that_nothing_followed_is_in_no_doubt(config, where, events):
 
 def test_what_an_unfinished_restore_kept_is_passed_over_aloud(environment, where):
     config = of_mode(environment, "off")
-    add(Events(config), 3)
+    add(SqliteEvents(config), 3)
     backup.run(config)
-    add(Events(config), 2)
+    add(SqliteEvents(config), 2)
     with mock.patch.object(volumes, "switch", side_effect=Crash), pytest.raises(Crash):
         bring(config)
     kept = catalogue.scan(where)[0]
@@ -213,7 +213,7 @@ def test_no_id_and_no_number_is_given_out_twice_behind_damage(config, where, eve
     answer = bring(config, "latest" if how == "forced" else point.name, how == "forced")
     assert not any("second time" in one for one in answer["warnings"])
     assert timelines.live(where).seq >= last
-    assert Events(config).add("on")["id"] == later[-1]["id"] + 1
+    assert SqliteEvents(config).add("on")["id"] == later[-1]["id"] + 1
 
 
 def test_ids_that_cannot_be_read_any_more_are_said(config, where, events):

@@ -4,8 +4,8 @@ import pytest
 from helpers import add
 
 from pra.base import clock, settings
+from pra.events.sqlite import SqliteEvents
 from pra.protect import backup, freshness
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def clocks(monkeypatch):
 
 @pytest.fixture
 def events(environment, clocks, where):
-    return Events(settings.load({**environment, "PRA_OVERDUE_SECONDS": "240"}))
+    return SqliteEvents(settings.load({**environment, "PRA_OVERDUE_SECONDS": "240"}))
 
 
 def said(events) -> str:
@@ -67,7 +67,7 @@ def test_that_there_never_was_a_point_is_said(events, clocks):
 
 
 def test_it_is_judged_only_where_the_settings_say_by_what(clocks, config, where):
-    events = Events(config)
+    events = SqliteEvents(config)
     clocks["monotonic"] += 1_000_000
     assert said(events) == ""
 

@@ -9,11 +9,11 @@ from helpers import add, as_rows, bring, lose_data, rows
 
 from pra.base import settings
 from pra.base.errors import Damaged
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue
 from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import plan, restore
-from pra.web.events import Events
 
 DELETE = "DELETE FROM events WHERE id <= 2"
 
@@ -65,7 +65,7 @@ def test_a_foreign_write_is_refused_and_changes_nothing(where, events, statement
 @pytest.mark.parametrize("mode", ["required", "off"])
 def test_without_the_guards_writes_are_refused_until_a_restore(environment, where, mode):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    events = Events(config)
+    events = SqliteEvents(config)
     added = add(events, 5)
     good = backup.run(config)
     unguard(where, DELETE)
@@ -104,7 +104,7 @@ def test_a_snapshot_without_the_guards_is_quarantined_once(config, where, events
 @pytest.mark.parametrize("mode", ["required", "off"])
 def test_what_is_accepted_is_a_new_base_with_guards(environment, where, mode):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 5)
     backup.run(config)
     unguard(where, DELETE)
@@ -134,7 +134,7 @@ def test_what_a_restore_replaces_is_kept_as_it_is_and_can_be_undone(config, wher
 
 
 def test_best_effort_goes_on_and_says_so(environment, where):
-    events = Events(settings.load({**environment, "PRA_JOURNAL": "best-effort"}))
+    events = SqliteEvents(settings.load({**environment, "PRA_JOURNAL": "best-effort"}))
     add(events, 3)
     unguard(where, DELETE)
     events.add("unprotected")
@@ -143,7 +143,7 @@ def test_best_effort_goes_on_and_says_so(environment, where):
 
 def test_what_best_effort_writes_meanwhile_is_kept_too(environment, where, monkeypatch):
     config = settings.load({**environment, "PRA_JOURNAL": "best-effort"})
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 3)
     backup.run(config)
     unguard(where, DELETE)

@@ -13,7 +13,7 @@ from pra.base.errors import OutcomeUnknown
 from pra.data import transaction
 from pra.disk import files, locks
 from pra.sql import connect
-from pra.web.events import MAX_MESSAGE
+from pra.web.message import MAX_MESSAGE
 
 
 def test_a_message_is_added_counted_and_listed(client):

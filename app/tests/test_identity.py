@@ -8,13 +8,13 @@ import pytest
 from helpers import add, as_rows, bring, lose_data, rows
 
 from pra.base import sealing, settings
+from pra.events.sqlite import SqliteEvents
 from pra.journal import records, segments
 from pra.points import catalogue
 from pra.protect import backup, retention
 from pra.reach import targets
 from pra.recovery import plan, restore
 from pra.state import volumes
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def other(tmp_path, environment, request):
         os.mkdir(path)
     config = settings.load({**environment, **paths})
     volumes.ensure_initialised(config.layout)
-    add(Events(config), getattr(request, "param", 50))
+    add(SqliteEvents(config), getattr(request, "param", 50))
     backup.run(config)
     return config
 
@@ -86,7 +86,7 @@ def test_a_segment_of_another_lab_is_neither_followed_nor_removed(config, where,
     header = segments.header_only(segment)._replace(seq=98, applied_seq=98)
     with open(strange, "wb") as file:
         file.write(records.encode_segment_header(header).ljust(4096, b"\0"))
-    events = Events(config)
+    events = SqliteEvents(config)
     added += add(events, 2)
     backup.run(config)
     assert os.path.exists(strange)
@@ -107,7 +107,7 @@ def test_a_point_that_the_journal_contradicts_is_no_base(config, where, events, 
     for volume, kept in ((where.data, "kept-data"), (where.backup, "kept")):
         shutil.rmtree(volume)
         shutil.copytree(tmp_path / kept, volume, symlinks=True)
-    added = rows(where) + as_rows(add(Events(config), 3))
+    added = rows(where) + as_rows(add(SqliteEvents(config), 3))
     for kind in (where.point, where.manifest):
         path = kind(stray)
         shutil.copy(tmp_path / "future" / os.path.basename(path), path)

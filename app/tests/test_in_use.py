@@ -12,11 +12,11 @@ from helpers import add, as_rows, bring, lose_data, rows
 
 from pra.base.errors import Refused
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.lineage import in_use, timelines
 from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import plan, restore
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_server_whose_database_is_gone_lets_go(config, where, trial):
 
 
 def test_reading_serves_too(config, where, trial):
-    events = Events(config)
+    events = SqliteEvents(config)
     events.count()
     assert len(in_use.others(trial.layout)) == 1
     del events
@@ -135,7 +135,7 @@ def test_who_looks_and_does_not_go_on_hides_no_server_and_stops_none(config, whe
             looking.append(files.open_read(arguments[0]))
             assert files.try_lock(looking[0])
 
-    serving_too = Events(config)
+    serving_too = SqliteEvents(config)
     files.hook = look
     assert serving_too.count() == 0
     files.hook = None

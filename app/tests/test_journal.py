@@ -25,11 +25,11 @@ from helpers import (
 
 from pra.base.errors import OutcomeUnknown, Refused, StorageError
 from pra.data import transaction
+from pra.events.sqlite import SqliteEvents
 from pra.journal import comparison, records, segments
 from pra.journal.comparison import Mismatch
 from pra.protect import backup
 from pra.sql import connect
-from pra.web.events import Events
 
 
 def test_every_acknowledged_row_survives_the_loss_of_the_data_volume(config, where, events):
@@ -84,7 +84,7 @@ def test_a_database_that_is_older_than_its_journal_is_refused(config, where, eve
     rewrite_resting(live)
     overwrite(live, old)
     with pytest.raises(Mismatch, match="stands at transaction 2, its journal at 4"):
-        Events(config).add("x")
+        SqliteEvents(config).add("x")
     with pytest.raises(Mismatch):
         backup.run(config)
     bring(config)
@@ -99,7 +99,7 @@ def rewrite_resting(path):
 
 
 def test_a_record_holds_its_own_transaction_alone(config, where):
-    one, two = Events(config), Events(config)
+    one, two = SqliteEvents(config), SqliteEvents(config)
     for events in (one, two, one, two):
         events.add("x")
     _, scan = segments.read(segments.listing(where)[-1])
@@ -177,7 +177,7 @@ def test_a_torn_record_of_every_length_is_cut(config, where, events):
         overwrite(path, torn[:length].ljust(len(whole), b"\0"))
         step_back(where, 2)
         # Another process wrote the torn record: this one looks at the disk anew.
-        fresh = Events(config)
+        fresh = SqliteEvents(config)
         fresh.add("after")
         assert journaled(where) == [1, 2, 3], length
         assert content(path).rstrip(b"\0") != torn[:length].rstrip(b"\0")
@@ -192,10 +192,10 @@ def test_damage_below_the_databases_number_is_said_and_never_cut(config, where, 
     raw[sound_end(path) - 3] ^= 1
     overwrite(path, raw)
     with pytest.raises(Mismatch, match="damaged"):
-        Events(config).add("x")
+        SqliteEvents(config).add("x")
     assert content(path) == raw
     assert backup.run(config).status == "verified"
-    Events(config).add("after the new base")
+    SqliteEvents(config).add("after the new base")
     lose_data(where)
     bring(config)
     assert len(rows(where)) == 4
@@ -232,17 +232,17 @@ def test_a_database_that_lacks_what_was_in_flight_is_rolled_forward(
     live = rows(where)
     step_back(where, 5 - lacking)
     monkeypatch.setattr(comparison, "MAX_BEHIND", 3)
-    assert Events(config).status()["unprotected"] is None
-    Events(config).add("next")
+    assert SqliteEvents(config).status()["unprotected"] is None
+    SqliteEvents(config).add("next")
     assert rows(where)[:5] == live
     assert journaled(where) == [1, 2, 3, 4, 5, 6]
 
 
 def test_much_that_others_wrote_is_read_as_well_as_a_little(config, where, events):
     add(events, 1)
-    add(Events(config), 3)
+    add(SqliteEvents(config), 3)
     assert events.add("after a little")["id"] == 5
-    other = Events(config)
+    other = SqliteEvents(config)
     for _ in range(6):
         other.add("x" * 4000)
     assert events.add("after much")["id"] == 12
@@ -251,7 +251,7 @@ def test_much_that_others_wrote_is_read_as_well_as_a_little(config, where, event
 
 def test_nothing_is_written_behind_a_damaged_record_of_another(config, where, events):
     add(events, 1)
-    Events(config).add("by another process")
+    SqliteEvents(config).add("by another process")
     path = last_segment(where)
     raw = bytearray(content(path))
     raw[sound_end(path) - 5] ^= 1

@@ -26,6 +26,8 @@ from pra.base import settings
 from pra.base.errors import Damaged, Refused
 from pra.data import changes
 from pra.disk import files
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.journal import records, segments
 from pra.journal.comparison import Mismatch
 from pra.lineage import marks
@@ -34,8 +36,6 @@ from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import plan, restore
 from pra.sql import connect
-from pra.web import serve
-from pra.web.events import Events
 
 
 def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
@@ -47,19 +47,19 @@ def test_a_journal_whose_folder_was_deleted_accepts_nothing(where, events):
 
 @pytest.mark.parametrize("way", [targets.current, targets.latest])
 def test_nobody_makes_a_folder_of_the_journal_that_is_gone_but_a_restore(config, where, way):
-    add(Events(config), 3)
+    add(SqliteEvents(config), 3)
     backup.run(config)
-    add(Events(config), 2)
+    add(SqliteEvents(config), 2)
     before = catalogue.scan(where)
     shutil.rmtree(where.journal)
-    serve.prepare(config)
+    start.prepare(config)
     plan.run(config, way)
     with pytest.raises(segments.Gone) as refused:
         backup.run(config)
     assert f"python -m pra restore {way.__name__} " in refused.value.next_step
     assert catalogue.scan(where) == before and not os.path.exists(where.journal)
     assert restore.run(config, way)["rows"] == (5 if way is targets.current else 3)
-    assert Events(config).add("goes on")["id"] == 6
+    assert SqliteEvents(config).add("goes on")["id"] == 6
 
 
 @pytest.mark.parametrize("tick", [0, files.TICK_NS])
@@ -184,7 +184,7 @@ def with_mode(environment, mode):
 
 def test_best_effort_goes_on_and_says_so_until_there_is_a_new_base(environment, where, caplog):
     config = with_mode(environment, "best-effort")
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 1)
     with failing("write_at_once", errno.EIO, times=2):
         events.add("unprotected")
@@ -202,7 +202,7 @@ def test_best_effort_goes_on_and_says_so_until_there_is_a_new_base(environment, 
 
 
 def test_best_effort_goes_on_where_the_disk_of_the_journal_cannot_sync(environment, where, caplog):
-    events = Events(with_mode(environment, "best-effort"))
+    events = SqliteEvents(with_mode(environment, "best-effort"))
     add(events, 1)
     with failing("sync_data", errno.EIO, times=3):
         events.add("unprotected")
@@ -213,7 +213,7 @@ def test_best_effort_goes_on_where_the_disk_of_the_journal_cannot_sync(environme
 
 
 def test_best_effort_writes_without_the_backup_volume(environment, where):
-    events = Events(with_mode(environment, "best-effort"))
+    events = SqliteEvents(with_mode(environment, "best-effort"))
     add(events, 1)
     os.rename(where.backup, f"{where.backup}-away")
     events.add("unprotected")
@@ -222,7 +222,7 @@ def test_best_effort_writes_without_the_backup_volume(environment, where):
 
 def test_writes_of_another_mode_end_the_journals_reach(environment, config, where, events):
     add(events, 1)
-    Events(with_mode(environment, "off")).add("unjournaled")
+    SqliteEvents(with_mode(environment, "off")).add("unjournaled")
     with pytest.raises(Mismatch, match="stands at transaction 2, its journal ends at 1"):
         events.add("x")
     backup.run(config)
@@ -235,7 +235,7 @@ def test_writes_of_another_mode_end_the_journals_reach(environment, config, wher
 
 def test_segments_rotate_and_nothing_is_lost_between_them(config, where, monkeypatch):
     monkeypatch.setattr(segments, "SIZE", 4096)
-    one, two = Events(config), Events(config)
+    one, two = SqliteEvents(config), SqliteEvents(config)
     for number in range(60):
         (one if number % 3 else two).add(f"message {number}")
     assert len(segments.listing(where)) >= 3
@@ -255,8 +255,8 @@ def test_a_crash_while_rotating_loses_nothing(config, where, monkeypatch, operat
     acknowledged = []
     for number in range(30):
         with crash_at(operation, phase, nth=1 + number % 3):
-            acknowledged.append(Events(config).add(f"message {number}"))
-    Events(config).add("last")
+            acknowledged.append(SqliteEvents(config).add(f"message {number}"))
+    SqliteEvents(config).add("last")
     live = rows(where)
     assert set(as_rows(acknowledged)) <= set(live)
     lose_data(where)
@@ -266,7 +266,7 @@ def test_a_crash_while_rotating_loses_nothing(config, where, monkeypatch, operat
 
 def test_a_missing_segment_is_said(config, where, monkeypatch):
     monkeypatch.setattr(segments, "SIZE", 2048)
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 40)
     found = segments.listing(where)
     os.unlink(found[len(found) // 2].path)
@@ -295,5 +295,5 @@ def test_a_missing_database_is_not_created(config, where, events):
     live = os.path.realpath(where.link)
     os.rename(live, f"{live}.away")
     with pytest.raises(Refused):
-        Events(config).count()
+        SqliteEvents(config).count()
     assert not os.path.exists(live)

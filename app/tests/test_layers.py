@@ -19,11 +19,14 @@ LAYERS = (
     "data",
     "protect",
     "recovery",
+    "events",
     "web",
     "commands",
     "__main__",
 )
 LINES = 300
+#: What the server may know of the rest, so that another database changes nothing in it.
+KNOWN_TO_WEB = {"base.errors", "base.settings", "events.choice", "events.interface"}
 
 
 def imports_of(source: str, modules: set[str]) -> set[str]:
@@ -79,6 +82,17 @@ def upward_in(graph: dict[str, set[str]]) -> list[str]:
     ]
 
 
+def bound_to_a_database(graph: dict[str, set[str]]) -> list[str]:
+    """Imports that bind the server, or what it is not for, to one database of the events."""
+    return [
+        f"{name} imports {other}"
+        for name, others in sorted(graph.items())
+        for other in sorted(others)
+        if (name.startswith("web.") and not (other.startswith("web.") or other in KNOWN_TO_WEB))
+        or (other == "events.sqlite" and name != "events.choice")
+    ]
+
+
 def test_no_module_imports_itself_in_a_circle():
     graph = graph_of(PACKAGE)
     assert len(graph) > 50
@@ -87,6 +101,20 @@ def test_no_module_imports_itself_in_a_circle():
 
 def test_no_part_knows_one_above_it():
     assert upward_in(graph_of(PACKAGE)) == []
+
+
+def test_the_server_knows_the_events_by_their_interface_alone():
+    graph = graph_of(PACKAGE)
+    assert {"events.interface", "events.choice"} <= graph["web.serve"]
+    assert bound_to_a_database(graph) == []
+
+
+def test_a_route_or_a_verb_that_names_a_database_is_told():
+    graph = {"web.routes": {"data.database"}, "commands.verbs": {"events.sqlite"}}
+    assert bound_to_a_database(graph) == [
+        "commands.verbs imports events.sqlite",
+        "web.routes imports data.database",
+    ]
 
 
 def test_a_planted_circle_is_told_with_its_way():

@@ -12,6 +12,8 @@ from pra.base import settings
 from pra.base.errors import PraError, Refused
 from pra.data import proof
 from pra.disk import look
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.journal.comparison import Mismatch
 from pra.lineage import timelines
@@ -20,8 +22,6 @@ from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import restore
 from pra.state import identity, volumes
-from pra.web import serve
-from pra.web.events import Events
 
 MODES = ["required", "best-effort", "off"]
 
@@ -55,13 +55,13 @@ def test_a_trial_elsewhere_stops_production_from_writing_what_latest_would_lose(
     environment, where, tmp_path, mode
 ):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    events = Events(config)
+    events = SqliteEvents(config)
     added = add(events, 3)
     backup.run(config)
     elsewhere(config, tmp_path)
     for act in (
         lambda: events.add("no"),
-        lambda: Events(config).add("no"),
+        lambda: SqliteEvents(config).add("no"),
         lambda: backup.run(config),
     ):
         with pytest.raises(identity.Elsewhere, match="live one is 2") as caught:
@@ -72,12 +72,12 @@ def test_a_trial_elsewhere_stops_production_from_writing_what_latest_would_lose(
         with pytest.raises(identity.Elsewhere):
             proof.run(config)
     assert "live one is 2" in events.status()["unprotected"]
-    serve.prepare(config)
+    start.prepare(config)
     assert rows(where) == as_rows(added)
     current(config)
     # In the journal's mode it is known that nothing is between the two.
     assert (timelines.live(where).parent is None) == (mode == "off")
-    added += add(Events(config), 2)
+    added += add(SqliteEvents(config), 2)
     assert events.status()["unprotected"] is None
     assert backup.run(config).status == "verified"
     lose_data(where)
@@ -88,7 +88,7 @@ def test_a_trial_elsewhere_stops_production_from_writing_what_latest_would_lose(
 def test_the_live_history_can_be_taken_instead(config, where, events, tmp_path):
     added = add(events, 3)
     trial = elsewhere(config, tmp_path)
-    theirs = as_rows(add(Events(config._replace(data_dir=trial)), 2))
+    theirs = as_rows(add(SqliteEvents(config._replace(data_dir=trial)), 2))
     restored = bring(config)
     assert rows(where) == as_rows(added) + theirs
     restore.run(config, targets.undo)
@@ -102,10 +102,10 @@ def test_either_volume_rolled_back_to_before_a_restore(config, where, events, tm
     backup.run(config)
     keep(where, tmp_path / "kept")
     restore.run(config, lambda where, known: targets.just_before(where, 3))
-    new = rows(where) + as_rows(add(Events(config), 3))
+    new = rows(where) + as_rows(add(SqliteEvents(config), 3))
     roll_back(getattr(where, which), tmp_path / "kept")
     with pytest.raises(identity.Elsewhere):
-        Events(config).add("no")
+        SqliteEvents(config).add("no")
     with pytest.raises(identity.Elsewhere):
         backup.run(config)
     if which == "data":
@@ -115,7 +115,7 @@ def test_either_volume_rolled_back_to_before_a_restore(config, where, events, tm
     assert rows(where) == new
     current(config)
     assert rows(where) == new
-    new += as_rows(add(Events(config), 1))
+    new += as_rows(add(SqliteEvents(config), 1))
     lose_data(where)
     bring(config)
     assert rows(where) == new
@@ -132,7 +132,7 @@ def test_latest_takes_no_older_volume_for_the_newest_history(config, where, even
     add(events, 4)
     keep(where, tmp_path / "kept")
     bring(config)
-    new = rows(where) + as_rows(add(Events(config), 3))
+    new = rows(where) + as_rows(add(SqliteEvents(config), 3))
     roll_back(where.backup, tmp_path / "kept")
     bring(config)
     # Asked for: and what was there is kept.
@@ -144,16 +144,16 @@ def test_a_backup_volume_that_is_older_on_the_same_timeline(config, where, event
     add(events, 3)
     backup.run(config)
     keep(where, tmp_path / "kept")
-    added = rows(where) + as_rows(add(Events(config), 300))
+    added = rows(where) + as_rows(add(SqliteEvents(config), 300))
     roll_back(where.backup, tmp_path / "kept")
-    for act in (lambda: Events(config).add("no"), lambda: backup.run(config)):
+    for act in (lambda: SqliteEvents(config).add("no"), lambda: backup.run(config)):
         with pytest.raises(Refused) as caught:
             act()
     assert "restore current" in caught.value.next_step
-    serve.prepare(config)
+    start.prepare(config)
     assert len(catalogue.scan(where)) == 1
     current(config)
-    added += as_rows(add(Events(config), 1))
+    added += as_rows(add(SqliteEvents(config), 1))
     lose_data(where)
     bring(config)
     assert rows(where) == added
@@ -162,7 +162,7 @@ def test_a_backup_volume_that_is_older_on_the_same_timeline(config, where, event
 @pytest.mark.parametrize("mode", MODES)
 def test_a_database_older_than_a_point_writes_nothing(environment, where, tmp_path, mode):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 3)
     keep(where, tmp_path / "kept")
     added = rows(where) + as_rows(add(events, 300))
@@ -170,11 +170,11 @@ def test_a_database_older_than_a_point_writes_nothing(environment, where, tmp_pa
     for segment in segments.listing(where):
         os.unlink(segment.path)
     roll_back(where.data, tmp_path / "kept")
-    for act in (lambda: Events(config).add("no"), lambda: backup.run(config)):
+    for act in (lambda: SqliteEvents(config).add("no"), lambda: backup.run(config)):
         with pytest.raises(Refused) as caught:
             act()
     assert "restore latest" in caught.value.next_step
-    serve.prepare(config)
+    start.prepare(config)
     bring(config)
     assert rows(where) == added
 
@@ -200,7 +200,7 @@ def cut_header(where, seq):
 @pytest.mark.parametrize("mode", MODES)
 def test_behind_and_the_journal_is_damaged(environment, where, tmp_path, mode, harm):
     required = settings.load(environment)
-    events = Events(required)
+    events = SqliteEvents(required)
     add(events, 5)
     keep(where, tmp_path / "kept")
     add(events, 6)
@@ -208,8 +208,8 @@ def test_behind_and_the_journal_is_damaged(environment, where, tmp_path, mode, h
     harm(where, 10)
     config = settings.load({**environment, "PRA_JOURNAL": mode})
     before = rows(where)
-    serve.prepare(config)
-    for act in (lambda: Events(config).add("no"), lambda: backup.run(config)):
+    start.prepare(config)
+    for act in (lambda: SqliteEvents(config).add("no"), lambda: backup.run(config)):
         if mode == "off" and act.__code__.co_names[0] == "backup":
             continue
         with pytest.raises(Mismatch):
@@ -221,10 +221,10 @@ def test_behind_and_the_journal_is_damaged(environment, where, tmp_path, mode, h
 def test_writes_left_out_on_purpose_get_a_new_base_by_themselves(environment, where, events):
     off = settings.load({**environment, "PRA_JOURNAL": "off"})
     add(events, 2)
-    add(Events(off), 300)
+    add(SqliteEvents(off), 300)
     required = settings.load(environment)
-    serve.prepare(required)
-    added = rows(where) + as_rows(add(Events(required), 1))
+    start.prepare(required)
+    added = rows(where) + as_rows(add(SqliteEvents(required), 1))
     lose_data(where)
     bring(required)
     assert rows(where) == added
@@ -252,7 +252,7 @@ def test_a_restore_killed_after_the_swap_is_noted_by_the_next_write(config, wher
         with pytest.raises(OSError):
             bring(config)
     assert (volumes.current(where), timelines.live(where).number) == (2, 1)
-    added += add(Events(config), 1)
+    added += add(SqliteEvents(config), 1)
     assert timelines.live(where).number == 2
     lose_data(where)
     bring(config)
@@ -270,19 +270,19 @@ def test_not_if_the_history_went_on_elsewhere(config, where, events, tmp_path):
             restore.run(other, targets.latest)
     events.add("production goes on")
     with pytest.raises(identity.Elsewhere):
-        Events(config._replace(data_dir=str(trial))).add("no")
+        SqliteEvents(config._replace(data_dir=str(trial))).add("no")
 
 
 def test_current_after_the_registry_was_lost(config, where, events):
     add(events, 3)
     bring(config)
-    added = rows(where) + as_rows(add(Events(config), 2))
+    added = rows(where) + as_rows(add(SqliteEvents(config), 2))
     for folder in (".pra", ".pra-copy"):
         shutil.rmtree(f"{where.backup}/{folder}/timelines")
     with pytest.raises(PraError):
-        Events(config).add("no")
+        SqliteEvents(config).add("no")
     current(config)
-    added += as_rows(add(Events(config), 1))
+    added += as_rows(add(SqliteEvents(config), 1))
     before = {segment.path for segment in segments.listing(where)}
     backup.run(config._replace(keep_safety_hours=0, keep_last=2))
     backup.run(config._replace(keep_safety_hours=0, keep_last=2))
@@ -296,14 +296,14 @@ def test_current_after_the_registry_was_lost(config, where, events):
 @pytest.mark.parametrize("mode", ["required", "off"])
 def test_a_start_deletes_nothing_where_the_link_is_gone(environment, where, mode, backup_volume):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    added = add(Events(config), 5)
+    added = add(SqliteEvents(config), 5)
     os.unlink(where.link)
     if backup_volume == "emptied":
         shutil.rmtree(where.backup)
         os.mkdir(where.backup)
-    serve.prepare(config)
+    start.prepare(config)
     assert volumes.others(where) == [1]
-    assert Events(config).needs_restore()
+    assert SqliteEvents(config).needs_restore()
     with pytest.raises(PraError, match="still holds g1") as caught:
         backup.run(config)
     command = caught.value.next_step.split(";")[0].removeprefix("put the link back: ")
@@ -317,7 +317,7 @@ def test_a_restore_keeps_what_the_link_no_longer_leads_to(config, where, events)
     os.rename(where.journal, f"{where.journal}.lost")
     os.mkdir(where.journal)
     off = config._replace(journal="off")
-    added = rows(where) + as_rows(add(Events(off), 3))
+    added = rows(where) + as_rows(add(SqliteEvents(off), 3))
     os.unlink(where.link)
     bring(config, point)
     assert volumes.others(where) == []
@@ -335,7 +335,7 @@ def test_a_first_start_that_was_cut_off_is_finished(config):
             volumes.ensure_initialised(where)
     assert volumes.others(where) == [1]
     volumes.ensure_initialised(where)
-    assert Events(config).add("first")["id"] == 1
+    assert SqliteEvents(config).add("first")["id"] == 1
 
 
 def test_by_command_line(environment, where, events):

@@ -14,7 +14,7 @@ from pra.base import threads
 from pra.base.errors import Locked, Refused
 from pra.data.database import Database
 from pra.disk import files, locks, look
-from pra.web.events import Events
+from pra.events.sqlite import SqliteEvents
 
 
 def until(holds, seconds=10):
@@ -333,7 +333,7 @@ def the_lock_cannot_be_opened(number):
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOLCK])
 def test_what_fails_in_one_process_alone_lets_it_write_beside_nobody(config, where, mode, number):
     database = Database(config._replace(journal=mode))
-    Events(config).add("before")
+    SqliteEvents(config).add("before")
     with locks.writer(where, "restoring"):
         files.hook = the_lock_cannot_be_opened(number)
         with pytest.raises(OSError, match=os.strerror(number)):
@@ -344,7 +344,7 @@ def test_what_fails_in_one_process_alone_lets_it_write_beside_nobody(config, whe
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV, errno.ENOENT, errno.EROFS])
 def test_without_a_journal_a_volume_whose_locks_fail_stops_no_write(config, where, number):
-    off = Events(config._replace(journal="off"))
+    off = SqliteEvents(config._replace(journal="off"))
     files.hook = the_lock_cannot_be_opened(number)
     off.add("goes on")
     files.hook = None

@@ -12,13 +12,13 @@ from pra.base import settings as pra_settings
 from pra.base.errors import Refused
 from pra.base.layout import Layout
 from pra.data import transaction
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.points import catalogue
 from pra.protect import backup, retention
 from pra.reach import bounds, targets
 from pra.recovery import restore
 from pra.state import volumes
-from pra.web.events import Events
 
 NUMBERS = strategies.integers(0, 1000)
 
@@ -48,7 +48,7 @@ class Model(RuleBasedStateMachine):
         )
         self.size, segments.SIZE = segments.SIZE, 2048
         volumes.ensure_initialised(self.where)
-        self.events = Events(self.config)
+        self.events = SqliteEvents(self.config)
         self.rows, self.highest = {}, 0
         self.states, self.seq, self.past = {}, 0, []
         self.points, self.before, self.lost = {}, None, False

@@ -8,13 +8,13 @@ from helpers import add, as_rows, bring, journaled, lose_data, rewrite, rows
 from pra.base import clock
 from pra.base.errors import Refused
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.journal import log
 from pra.lineage import timelines
 from pra.points import catalogue
 from pra.protect import backup
 from pra.reach import by_time, targets
 from pra.recovery import plan, restore
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -251,13 +251,13 @@ def test_a_base_that_does_not_fit_is_passed_over_for_an_older_one(config, where,
 def test_a_restore_while_writers_are_at_work_loses_nothing_acknowledged(config, where):
     import threading
 
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 10)
     backup.run(config)
     stop, acknowledged = threading.Event(), []
 
     def write():
-        mine = Events(config)
+        mine = SqliteEvents(config)
         while not stop.is_set():
             acknowledged.append(mine.add("during"))
 

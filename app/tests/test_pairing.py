@@ -10,12 +10,12 @@ from conftest import APP
 from helpers import add, as_rows, bring, lose_data, rewrite, rot, rows
 
 from pra.base.errors import Damaged, NeedsRestore, PraError, Refused
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue, verify
 from pra.protect import backup, new_base, new_volume
 from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import guards
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_what_was_written_without_a_journal_before_and_after_explains_itself(
     monkeypatch.setattr(new_base, "MAX_BEHIND", 1)
     added = add(events, 2)
     off = config._replace(journal="off")
-    plain = Events(off)
+    plain = SqliteEvents(off)
     added += add(plain, 3)
     shutil.rmtree(where.backup)
     os.mkdir(where.backup)
@@ -110,8 +110,8 @@ def test_what_was_lost_beside_the_volume_is_not_accepted_by_taking_a_new_one(
 ):
     off = config._replace(journal="off")
     writer = (
-        "import os; from pra.base import settings; from pra.web.events import Events\n"
-        "events = Events(settings.load(os.environ))\n"
+        "import os; from pra.base import settings; from pra.events.sqlite import SqliteEvents\n"
+        "events = SqliteEvents(settings.load(os.environ))\n"
         "for _ in range(5): events.add('acknowledged')\n"
         "os.kill(os.getpid(), 9)"
     )
@@ -125,9 +125,9 @@ def test_what_was_lost_beside_the_volume_is_not_accepted_by_taking_a_new_one(
     assert "backup --accept" in refused.value.next_step
     assert catalogue.scan(where) == []
     with pytest.raises(Damaged):
-        Events(off).add("refused")
+        SqliteEvents(off).add("refused")
     assert backup.run(off, accept=True).status == "verified"
-    Events(off).add("goes on")
+    SqliteEvents(off).add("goes on")
 
 
 @pytest.mark.parametrize("mode", ["required", "off"])
@@ -137,7 +137,7 @@ def test_what_others_wrote_is_not_accepted_by_taking_a_new_volume(config, where,
     found = new_volume.run(config)
     assert (found.status, found.reason) == ("quarantined", guards.UNGUARDED)
     assert backup.run(config, accept=True).status == "verified"
-    Events(config).add("goes on")
+    SqliteEvents(config).add("goes on")
 
 
 def test_rows_deleted_since_the_beginning_keep_no_new_volume_from_being_taken(
@@ -176,7 +176,7 @@ def test_a_row_that_rotted_and_is_nowhere_else_locks_nobody_out(config, where, l
     as_read = [*as_rows(lost)[:-1], (5, lost[-1]["timestamp"], "message 9")]
     assert rows(where) == as_read
     assert backup.run(config).status == "verified"
-    assert Events(config).add("goes on")["id"] == 6
+    assert SqliteEvents(config).add("goes on")["id"] == 6
 
 
 @pytest.mark.parametrize("mode", ["required", "off"])
@@ -187,6 +187,6 @@ def test_whatever_is_tried_on_an_empty_volume_names_how_to_take_it(config, where
         with pytest.raises(Refused) as refused:
             act(config)
         assert "python -m pra backup --new-volume" in refused.value.next_step
-    assert "empty one" in Events(config).status()["unprotected"]
+    assert "empty one" in SqliteEvents(config).status()["unprotected"]
     new_volume.run(config)
-    assert Events(config).add("goes on")["id"] == 6
+    assert SqliteEvents(config).add("goes on")["id"] == 6

@@ -8,13 +8,13 @@ from helpers import add, bring, rows
 
 from pra.base import settings
 from pra.base.errors import Refused
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
 from pra.protect import backup
 from pra.reach import targets
 from pra.recovery.restore import run as restore_run
 from pra.sql import connect, schema
-from pra.web import serve
-from pra.web.events import Events
 
 
 def copied(where, tmp_path, name):
@@ -32,17 +32,17 @@ def put_back(volume, tmp_path, name):
 def test_a_newer_data_volume_does_not_hide_what_its_rolled_back_pair_wrote(
     config, where, tmp_path, newer
 ):
-    add(Events(config), 10)
+    add(SqliteEvents(config), 10)
     backup.run(config)
     copied(where, tmp_path, "old")
-    add(Events(config), newer)
+    add(SqliteEvents(config), newer)
     copied(where, tmp_path, "new")
     put_back(where.data, tmp_path, "old")
     put_back(where.backup, tmp_path, "old")
-    acknowledged = [Events(config).add(f"after {number}") for number in range(5)]
+    acknowledged = [SqliteEvents(config).add(f"after {number}") for number in range(5)]
     put_back(where.data, tmp_path, "new")
-    serve.prepare(config)
-    for act in (lambda: Events(config).add("x"), lambda: backup.run(config)):
+    start.prepare(config)
+    for act in (lambda: SqliteEvents(config).add("x"), lambda: backup.run(config)):
         with pytest.raises(Refused):
             act()
     bring(config)
@@ -50,7 +50,7 @@ def test_a_newer_data_volume_does_not_hide_what_its_rolled_back_pair_wrote(
 
 
 def test_the_place_that_is_durable_is_known_to_the_database(config, where):
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 3)
     conn = connect.open_live(os.path.realpath(where.link))
     assert schema.durable(conn)[0] == 2
@@ -58,13 +58,13 @@ def test_the_place_that_is_durable_is_known_to_the_database(config, where):
 
 
 def test_a_position_of_the_version_before_is_read_and_goes_on(config, where):
-    add(Events(config), 2)
+    add(SqliteEvents(config), 2)
     conn = connect.open_live(os.path.realpath(where.link))
     for name in ("durable_seq", "durable_hash"):
         conn.execute(f"ALTER TABLE pra_position DROP COLUMN {name}")
     conn.close()
-    serve.prepare(config)
-    Events(config).add("goes on")
+    start.prepare(config)
+    SqliteEvents(config).add("goes on")
     assert len(rows(where)) == 3
 
 
@@ -73,8 +73,8 @@ def test_a_trial_that_died_behind_its_swap_takes_nothing_from_production(
     environment, tmp_path, monkeypatch, served
 ):
     config = settings.load({**environment, "PRA_JOURNAL": "off"})
-    serve.prepare(config)
-    production = Events(config)
+    start.prepare(config)
+    production = SqliteEvents(config)
     add(production, 3)
     backup.run(config)
     (tmp_path / "trial").mkdir()
@@ -87,8 +87,8 @@ def test_a_trial_that_died_behind_its_swap_takes_nothing_from_production(
     if not served:
         backup.run(config)
         del production
-    serve.prepare(trial)
+    start.prepare(trial)
     with pytest.raises(Refused):
-        Events(trial).add("trial")
+        SqliteEvents(trial).add("trial")
     assert timelines.live(config.layout).number == 1
-    Events(config).add("production goes on")
+    SqliteEvents(config).add("production goes on")

@@ -16,14 +16,14 @@ from helpers import (
 
 from pra.base.errors import Refused
 from pra.disk import files
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, records, segments, writer
 from pra.journal.comparison import Mismatch
 from pra.journal.scanning import Scan
 from pra.protect import backup
 from pra.recovery import safety
 from pra.sql import connect
-from pra.web import serve
-from pra.web.events import Events
 
 
 def forget_the_last_record(where):
@@ -39,9 +39,9 @@ def test_a_database_one_record_ahead_gets_a_new_base_with_the_next_start(config,
     add(events, 2)
     forget_the_last_record(where)
     with pytest.raises(Mismatch, match="stands at transaction 2, its journal ends at 1"):
-        Events(config).add("before the start")
-    serve.prepare(config)
-    restarted = Events(config)
+        SqliteEvents(config).add("before the start")
+    start.prepare(config)
+    restarted = SqliteEvents(config)
     restarted.add("after the start")
     live = rows(where)
     assert [row[2] for row in live] == ["message 0", "message 1", "after the start"]
@@ -75,7 +75,7 @@ def test_records_that_were_on_their_way_are_cut_where_the_power_took_one_before(
     in_flight(events, 3)
     lose_power(where, 3)
     step_back(where, 2)
-    fresh = Events(config)
+    fresh = SqliteEvents(config)
     fresh.add("next")
     assert [row[2] for row in rows(where)] == ["message 0", "message 1", "next"]
     lose_data(where)
@@ -103,14 +103,14 @@ def test_a_record_that_was_durable_and_is_gone_is_damage_and_never_cut(config, w
     step_back(where, 2)
     held = content(last_segment(where))
     with pytest.raises(Mismatch, match="went on to 6: records before 6 are damaged"):
-        Events(config).add("x")
+        SqliteEvents(config).add("x")
     assert content(last_segment(where)) == held
 
 
 def test_what_others_call_durable_is_known_to_who_writes_next(config, where, events):
     """Else the records of who writes seldom would call everything since then pending."""
     add(events, 1)
-    add(Events(config), 5)
+    add(SqliteEvents(config), 5)
     events.add("the seventh")
     _, scan = segments.read(segments.listing(where)[-1])
     assert scan.durable(scan.read()[-1:]) == 5
@@ -121,9 +121,9 @@ def test_a_database_without_its_place_in_history_does_not_stop_the_start(config,
     conn = connect.open_live(os.path.realpath(where.link))
     conn.execute("DELETE FROM pra_position")
     conn.close()
-    serve.prepare(config)
+    start.prepare(config)
     with pytest.raises(Refused):
-        Events(config).add("x")
+        SqliteEvents(config).add("x")
 
 
 def test_a_point_and_a_restore_are_not_ahead_of_the_disks_of_the_journals(

@@ -7,13 +7,13 @@ from helpers import add, bring, lose_data, rewrite, rows
 
 from pra.base import settings
 from pra.base.errors import Damaged
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.journal.comparison import Mismatch
 from pra.points import catalogue
 from pra.protect import backup, retention
 from pra.reach import bounds, targets
 from pra.recovery import restore
-from pra.web.events import Events
 
 
 def run(events, sql, bindings=()):
@@ -32,7 +32,7 @@ def small(environment, monkeypatch):
 @pytest.fixture
 def purged(small, where):
     """190 of 200 rows were deleted, on purpose, and nobody said so; the rows before that."""
-    events = Events(small)
+    events = SqliteEvents(small)
     run(
         events,
         "INSERT INTO events(ts, message) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
@@ -48,7 +48,7 @@ def purged(small, where):
 
 def work_on(config, times):
     """Rows that change in their place: much more journal than the volume holds."""
-    events = Events(config)
+    events = SqliteEvents(config)
     for number in range(times):
         run(events, "UPDATE events SET message = hex(randomblob(1000)) WHERE id <= 201")
         if number % 5 == 4:
@@ -69,7 +69,7 @@ def test_a_loss_that_nobody_accepts_stops_no_write(small, where, purged):
 
 def test_suspect_points_stay_only_where_they_spare_more_than_they_take(small, where, purged):
     """Rows that are added are as large in the journal as in a point."""
-    events = Events(small)
+    events = SqliteEvents(small)
     for number in range(15):
         add(events, 5)
         if number % 5 == 4:
@@ -113,7 +113,7 @@ def test_of_two_suspect_points_one_may_be_bad(small, where, purged):
 def test_once_accepted_the_suspect_points_need_not_stay(small, where, purged):
     work_on(small, 20)
     backup.run(small, accept=True)
-    events = Events(small)
+    events = SqliteEvents(small)
     for _ in range(8):
         events.add("goes on")
         assert backup.run(small).status == "verified"
@@ -134,7 +134,7 @@ def test_the_reach_begins_behind_what_was_removed(small, where, purged):
 
 def test_a_suspect_point_is_never_the_latest_without_a_journal(environment, where):
     config = settings.load({**environment, "PRA_JOURNAL": "off"})
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 10)
     good = backup.run(config)
     run(events, "DELETE FROM events WHERE id > 1")
@@ -157,7 +157,7 @@ def test_a_suspect_point_that_the_journal_does_not_know_is_no_base(config, where
 
 
 def test_it_is_announced_at_once_with_the_way_through_and_the_room(small, where, purged):
-    events = Events(small)
+    events = SqliteEvents(small)
     assert events.status()["notices"] == []
     suspect = backup.run(small)
     (notice,) = events.status()["notices"]
@@ -187,11 +187,11 @@ def test_a_wanted_loss_before_a_new_base_stops_no_write(environment, where, mode
     """Neither where others changed the tables, nor where the journal is switched on again."""
     config = settings.load(environment)
     before = config._replace(journal=mode)
-    add(Events(before), 20)
+    add(SqliteEvents(before), 20)
     good = backup.run(before)
-    run(Events(before), "DELETE FROM events WHERE id <= 15")
+    run(SqliteEvents(before), "DELETE FROM events WHERE id <= 15")
     rewrite(where, "CREATE INDEX i ON events(ts)")
-    events = Events(config)
+    events = SqliteEvents(config)
     with pytest.raises(Mismatch):
         events.add("before its base")
     assert backup.run(config).status == "quarantined"
@@ -213,11 +213,11 @@ def test_of_two_bases_behind_such_a_loss_one_may_be_bad(environment, where, dama
     monkeypatch.setattr(segments, "SIZE", 16 << 10)
     config = settings.load(environment)
     off = config._replace(journal="off")
-    add(Events(off), 20)
+    add(SqliteEvents(off), 20)
     backup.run(off)
-    run(Events(off), "DELETE FROM events WHERE id <= 15")
+    run(SqliteEvents(off), "DELETE FROM events WHERE id <= 15")
     backup.run(config)
-    events = Events(config)
+    events = SqliteEvents(config)
     for _ in range(4):
         events.add("goes on")
         backup.run(config)

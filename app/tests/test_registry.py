@@ -10,12 +10,12 @@ from helpers import add, as_rows, bring, content, lose_data, overwrite, rows
 
 from pra.base import layout, sealing
 from pra.base.errors import PraError, Refused
+from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
 from pra.protect import backup, new_volume, retention
 from pra.reach import targets
 from pra.recovery import restore
 from pra.state import identity
-from pra.web.events import Events
 
 RECORDS = ["timelines/2.json", "timelines/2.active", "volume.json"]
 
@@ -27,7 +27,7 @@ def undone(config, where, events):
     backup.run(config)
     events.add("BAD")
     restore.run(config, lambda where, known: targets.just_before(where, 6))
-    after = [event["message"] for event in add(Events(config), 5)]
+    after = [event["message"] for event in add(SqliteEvents(config), 5)]
     backup.run(config)
     found = rows(where)
     assert [row[2] for row in found][5:] == after
@@ -72,7 +72,7 @@ def test_one_copy_decides_nothing_and_is_written_again(config, where, undone, na
     before = content(path)
     harm(path)
     assert any(path in reason for reason in identity.faults(where))
-    added = undone + as_rows(add(Events(config), 1))
+    added = undone + as_rows(add(SqliteEvents(config), 1))
     backup.run(config)
     assert (content(path), identity.faults(where)) == (before, [])
     harm(path)
@@ -120,7 +120,7 @@ def test_a_point_can_be_had_by_its_name_whatever_is_lost(config, where, undone, 
 def test_two_marks_that_differ_are_said(config, where, undone):
     of_another(copies(where, "volume.json")[1])
     with pytest.raises(PraError, match="differ"):
-        Events(config).add("no")
+        SqliteEvents(config).add("no")
     with pytest.raises(PraError, match="differ"):
         backup.run(config)
 
@@ -128,7 +128,7 @@ def test_two_marks_that_differ_are_said(config, where, undone):
 def test_all_of_one_folder_lost(config, where, undone):
     shutil.rmtree(f"{where.backup}/.pra-copy")
     shutil.rmtree(f"{where.data}/.pra-copy")
-    add(Events(config), 1)
+    add(SqliteEvents(config), 1)
     assert identity.faults(where)
     backup.run(config)
     assert identity.faults(where) == []
@@ -141,7 +141,7 @@ def test_a_volume_of_an_earlier_version_is_refused_by_name(config, where, events
     for path in copies(where, "volume.json"):
         overwrite(path, json.dumps({"format": 1, "lineage": "x", "id": "y"}).encode() + b"\n")
     with pytest.raises(PraError, match="earlier version"):
-        Events(config).add("no")
+        SqliteEvents(config).add("no")
 
 
 def test_points_and_status_say_it(config, where, undone, environment):
@@ -150,7 +150,7 @@ def test_points_and_status_say_it(config, where, undone, environment):
     listed = json.loads(pra(environment, "points", "--json").stdout)
     assert [path in reason for reason in listed["registry"]] == [True]
     assert path in pra(environment, "points").stdout
-    assert [path in reason for reason in Events(config).status()["registry"]] == [True]
+    assert [path in reason for reason in SqliteEvents(config).status()["registry"]] == [True]
 
 
 def files(folder):

@@ -16,11 +16,11 @@ from helpers import add, as_rows, bring, content, failing, overwrite, rows
 from pra.base import settings
 from pra.base.errors import Damaged, OutcomeUnknown, StorageError
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.journal.unjournaled import Witness, path_of
 from pra.protect import backup, new_base
 from pra.sql import connect
 from pra.state import volumes
-from pra.web.events import Events
 
 LACKS = "were acknowledged, and the database lacks them"
 REMOVED = [("-wal",), ("-wal", "-shm")]
@@ -90,7 +90,7 @@ def bereft(environment):
     """Settings of a database that lacks what was acknowledged: nobody was left who had its log."""
     config = settings.load(off(environment))
     volumes.ensure_initialised(config.layout)
-    add(Events(config), 2)
+    add(SqliteEvents(config), 2)
     backup.run(config)
     with serving(off(environment)) as (url, process):
         for _ in range(3):
@@ -128,14 +128,14 @@ def test_what_went_with_the_log_is_noticed_also_when_a_journal_begins(environmen
     """Its end is where the database stands again: nothing else would tell."""
     required = settings.load(environment)
     with pytest.raises(Damaged, match="transactions 3 to 5 were acknowledged"):
-        Events(required).add("x")
+        SqliteEvents(required).add("x")
     with pytest.raises(Damaged, match="transactions 3 to 5 were acknowledged"):
         backup.run(required)
 
 
 def test_who_comes_later_waits_for_those_who_have_the_log(environment, where):
     config = settings.load(off(environment))
-    events = Events(config)
+    events = SqliteEvents(config)
     kept = add(events, 5)
     remove_log(where)
     done = pra(off(environment), "backup")
@@ -148,7 +148,7 @@ def test_who_comes_later_waits_for_those_who_have_the_log(environment, where):
 def test_another_log_with_something_in_it_is_not_overwritten(environment, where, caplog):
     """A checkpoint of the old one could bring back old pages over new ones."""
     config = settings.load(off(environment))
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 2)
     live = database_of(where)
     remove_log(where)
@@ -165,7 +165,7 @@ def test_another_log_with_something_in_it_is_not_overwritten(environment, where,
 def test_a_log_that_is_being_read_is_brought_in_later(environment, where, monkeypatch):
     monkeypatch.setattr(connect, "BUSY_MS", 50)
     config = settings.load(off(environment))
-    events = Events(config)
+    events = SqliteEvents(config)
     kept = add(events, 3)
     with events._database.read("reading for long") as conn:
         conn.execute("SELECT count(*) FROM events").fetchall()
@@ -178,7 +178,7 @@ def test_a_log_that_is_being_read_is_brought_in_later(environment, where, monkey
 
 
 def test_a_look_brings_it_in_too(environment, where):
-    events = Events(settings.load(off(environment)))
+    events = SqliteEvents(settings.load(off(environment)))
     kept = add(events, 3)
     remove_log(where)
     assert events.count() == 3
@@ -199,7 +199,7 @@ def no_disk(events):
 
 def test_the_number_is_of_what_the_disk_has(environment, where, monkeypatch):
     monkeypatch.setattr(connect, "BUSY_MS", 50)
-    events = Events(settings.load(off(environment)))
+    events = SqliteEvents(settings.load(off(environment)))
     add(events, 2)
     with no_disk(events), pytest.raises(OutcomeUnknown):
         events.add("in doubt")
@@ -209,10 +209,10 @@ def test_the_number_is_of_what_the_disk_has(environment, where, monkeypatch):
 @pytest.mark.parametrize("damage", [b"", b"PRA ack\n", bytes(20), b"x" * 20])
 def test_a_damaged_number_says_nothing(environment, where, damage):
     config = settings.load(off(environment))
-    add(Events(config), 2)
+    add(SqliteEvents(config), 2)
     overwrite(path_of(database_of(where)), damage)
     assert Witness(database_of(where)).last() == 0
-    Events(config).add("x")
+    SqliteEvents(config).add("x")
     assert Witness(database_of(where)).last() == 3
 
 
@@ -227,7 +227,7 @@ def test_the_number_of_several_writers_never_goes_back(where):
 
 def test_a_restore_begins_without_a_number_of_the_past(environment, where):
     config = settings.load(off(environment))
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 2)
     point = backup.run(config)
     add(events, 3)
@@ -242,7 +242,7 @@ def test_a_row_is_seen_before_a_disk_has_it_and_acknowledged_after(
     """docs/decisions/durability.md says why; only a loss of power can take such a row back."""
     monkeypatch.setattr(connect, "BUSY_MS", 50)
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    events, reader = Events(config), Events(config)
+    events, reader = SqliteEvents(config), SqliteEvents(config)
     events.add("first")
     seen = []
 

@@ -14,16 +14,16 @@ from helpers import (
 )
 
 from pra.base.errors import Damaged, Refused
+from pra.events.sqlite import SqliteEvents
 from pra.journal import history, replay, segments
 from pra.sql import connect, schema
-from pra.web.events import Events
 
 
 @pytest.fixture
 def many(where, monkeypatch, config):
     """Rows whose transactions fill several segments."""
     monkeypatch.setattr(segments, "SIZE", 2048)
-    added = add(Events(config), 40)
+    added = add(SqliteEvents(config), 40)
     assert len(segments.listing(where)) > 4
     return as_rows(added)
 

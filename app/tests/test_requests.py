@@ -10,12 +10,12 @@ from helpers import add, bring, crash_at, lose_data, rows
 from pra.base import settings
 from pra.base.errors import Refused, UsageError
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
 from pra.protect import backup, export
 from pra.reach import targets
 from pra.recovery import plan, restore
 from pra.state import volumes
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_copy_that_is_adopted_again_by_the_same_request(
         export.run(config, file)
     named = {**environment, "PRA_REQUEST": "by-hand-1"}
     first = json.loads(pra(named, "adopt", "--json", str(copy)).stdout)
-    Events(config).add("a user wrote in between")
+    SqliteEvents(config).add("a user wrote in between")
     again = json.loads(pra(named, "adopt", "--json", str(copy)).stdout)
     assert again == {**first, "already": True, "seconds": ANY}
     assert len(rows(where)) == 4

@@ -13,12 +13,12 @@ from test_http import get
 
 from pra.base.errors import EXIT_REFUSED, Damaged, DiskFull, NeedsRestore, ReadOnly, Refused
 from pra.disk import files, look
+from pra.events.sqlite import SqliteEvents
 from pra.journal import history, replay
 from pra.points import catalogue
 from pra.protect import backup
 from pra.sql import connect, schema
 from pra.state import volumes
-from pra.web.events import Events
 
 
 def test_the_latest_point_comes_back_after_the_volume_is_lost(config, where, events):
@@ -95,7 +95,7 @@ def test_a_foreign_copy_can_be_restored_onto_empty_volumes(config, events, where
     os.mkdir(where.backup)
     shutil.copy(copy, where.point("app-1700000000.db"))
     assert bring(config, "app-1700000000.db")["rows"] == 4
-    assert Events(config).add("new")["id"] == 5
+    assert SqliteEvents(config).add("new")["id"] == 5
     assert backup.run(config).status == "verified"
 
 
@@ -222,7 +222,7 @@ def test_a_destroyed_database_is_kept_byte_by_byte_before_a_restore(config, wher
     result = bring(config, "latest")
     with open(where.point(result["safety_point"]), "rb") as file:
         assert file.read() == garbage
-    assert Events(config).count() == 3
+    assert SqliteEvents(config).count() == 3
 
 
 def test_stopped_at_any_step_the_database_is_the_old_or_the_new_one(config, where, events):
@@ -254,16 +254,16 @@ def test_stopped_at_any_step_the_database_is_the_old_or_the_new_one(config, wher
             files.hook = None
         finally:
             gc.enable()
-        counts.add(Events(config).count())
+        counts.add(SqliteEvents(config).count())
         # The next one starts from five rows again.
         safety = [p for p in catalogue.scan(where) if p.manifest and p.manifest["rows"] == 5]
         if safety:
             bring(config, safety[0].name)
-        assert Events(config).count() == 5
+        assert SqliteEvents(config).count() == 5
         wanted += 1
     files.hook = None
     assert counts == {2, 5}
-    assert Events(config).count() == 2
+    assert SqliteEvents(config).count() == 2
     folders = [name for name in os.listdir(where.data) if name.startswith("g")]
     assert len(folders) == 1
 
@@ -282,7 +282,7 @@ def test_two_restores_at_once_take_turns(environment, config, where, events):
         thread.join()
     generations = {json.loads(result.stdout)["generation"] for result in results}
     assert len(generations) == 2
-    assert Events(config).count() == 2
+    assert SqliteEvents(config).count() == 2
 
 
 def test_running_workers_pick_up_a_restore_under_load(environment, config):

@@ -7,12 +7,12 @@ from helpers import add, bring, content, failing, lose_data, rewrite, rows
 from pra.base import clock, settings
 from pra.base.errors import DiskFull
 from pra.disk import look
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.points import catalogue, elapsed
 from pra.protect import backup, retention
 from pra.reach import targets
 from pra.recovery import restore
-from pra.web.events import Events
 
 START = 1_800_000_000
 
@@ -131,7 +131,7 @@ def test_the_wal_of_a_raw_copy_counts_and_goes_with_it(small, at, where, events)
     for number in range(2):
         at(60 * number)
         # A connection stays open: the log is not put into the database at its end.
-        reader = Events(small())
+        reader = SqliteEvents(small())
         add(reader, 3 + number)
         wal = content(os.path.realpath(where.link) + "-wal")
         damaged(where)
@@ -255,7 +255,7 @@ def test_nothing_older_goes_on_the_word_of_a_point_that_does_not_read_back(
 ):
     config = settings.load(environment)
     config = config._replace(keep_last=1, keep_hours=0, keep_days=0, keep_weeks=0)
-    events = Events(config)
+    events = SqliteEvents(config)
     made = []
     for _ in range(3):
         add(events, 2)

@@ -11,12 +11,12 @@ from helpers import add, as_rows, bring, crash_at, failing, last_segment, lose_d
 from pra.base import clock, settings
 from pra.base.errors import DiskFull
 from pra.disk import files, space
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.points import catalogue
 from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import restore
-from pra.web.events import Events
 from pra.web.routes import create_app
 
 MIB = 1 << 20
@@ -49,7 +49,7 @@ def fill(volume, size=8 * MIB):
 def test_a_full_data_volume_refuses_writes_and_nothing_else(config, where, events):
     added = add(events, 3)
     ballast = fill(where.data)
-    client = create_app(config).test_client()
+    client = create_app(SqliteEvents(config)).test_client()
     answer = client.get("/add?message=x")
     assert answer.status_code == 507
     assert f"no space left ({where.data})" in answer.get_json()["error"]
@@ -90,7 +90,7 @@ def test_a_full_backup_volume_refuses_writes_once_the_journal_has_no_room(
     assert f"no space left ({where.backup})" in str(failure.value)
     assert len(added) > 3
     with pytest.raises(DiskFull):
-        Events(config).add("from another process")
+        SqliteEvents(config).add("from another process")
     assert rows(where) == as_rows(added)
     os.unlink(ballast)
     added.append(events.add("goes on by itself"))
@@ -149,7 +149,7 @@ def crowded(environment, where, monkeypatch):
     """
     monkeypatch.setattr(segments, "SIZE", 16 << 10)
     roomy = settings.load({**environment, "PRA_KEEP_MIB": "7"})
-    events = Events(roomy)
+    events = SqliteEvents(roomy)
     while space.of(roomy.layout, where.backup).free > MIB:
         for _ in range(50):
             events.add("x" * 4000)

@@ -12,13 +12,13 @@ from helpers import add, bring, lose_data, rewrite, rot, rows
 from pra.base import sealing, settings
 from pra.base.errors import Damaged, PraError
 from pra.disk import copying
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue, verify
 from pra.protect import backup, notices
 from pra.reach import targets
 from pra.recovery import plan
 from pra.sql import connect
 from pra.state import generations, volumes
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def rotten(config, where, events):
 
 def test_a_row_that_rotted_becomes_no_point_and_is_served_to_nobody(config, where, rotten):
     with pytest.raises(Damaged, match="not what was written"):
-        Events(config).newest()
+        SqliteEvents(config).newest(50)
     with pytest.raises(Damaged, match="not what was written") as failure:
         backup.run(config)
     assert "restore latest" in failure.value.next_step
@@ -44,12 +44,12 @@ def test_a_row_that_rotted_becomes_no_point_and_is_served_to_nobody(config, wher
 def test_status_says_so_until_a_restore(config, where, rotten):
     with pytest.raises(Damaged):
         backup.run(config)
-    (notice,) = Events(config).status()["notices"]
+    (notice,) = SqliteEvents(config).status()["notices"]
     assert "the data volume is damaged" in notice["what"]
     assert "restore latest" in notice["next"]
     bring(config)
     assert rows(where) == rotten, "the journal has the right rows"
-    assert Events(config).status()["notices"] == []
+    assert SqliteEvents(config).status()["notices"] == []
     assert backup.run(config).status == "verified"
 
 
@@ -68,7 +68,7 @@ def test_a_plan_says_which_rows_differ(config, where, rotten):
 
 def test_nothing_is_written_onto_a_rotten_page(config, where, rotten):
     """Its old row would go into the journal, and no replay could follow it any more."""
-    events = Events(config)
+    events = SqliteEvents(config)
     with pytest.raises(Damaged):
         events._database.write(
             "testing", lambda conn: conn.execute("UPDATE events SET message='x' WHERE id=2")
@@ -80,7 +80,7 @@ def test_nothing_is_written_onto_a_rotten_page(config, where, rotten):
 
 def test_without_a_journal_it_is_found_as_well(environment, where):
     config = settings.load({**environment, "PRA_JOURNAL": "off"})
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 3)
     good, live = backup.run(config), rows(where)
     rot(where)
@@ -183,14 +183,14 @@ def written_by_others(config, where, events):
     shell = [sys.executable, "-c", _FOREIGN, os.path.realpath(where.link)]
     subprocess.run(shell, check=True, cwd=APP)
     with pytest.raises(Damaged):
-        Events(config).newest()
+        SqliteEvents(config).newest(50)
 
 
 def test_pages_of_others_are_kept_apart_and_can_be_accepted(config, where, written_by_others):
     assert backup.run(config).status == "quarantined"
     assert backup.run(config, accept=True).status == "verified"
-    assert Events(config).newest()[-1]["message"] == "theirs"
-    Events(config).add("goes on")
+    assert SqliteEvents(config).newest(50)[-1]["message"] == "theirs"
+    SqliteEvents(config).add("goes on")
     live = rows(where)
     lose_data(where)
     bring(config)
@@ -199,9 +199,9 @@ def test_pages_of_others_are_kept_apart_and_can_be_accepted(config, where, writt
 
 def test_pages_of_others_are_kept_by_a_restore(config, where, written_by_others):
     kept = bring(config)["safety_point"]
-    assert Events(config).newest()[-1]["message"] == "message 0"
+    assert SqliteEvents(config).newest(50)[-1]["message"] == "message 0"
     bring(config, kept)
-    assert Events(config).newest()[-1]["message"] == "theirs"
+    assert SqliteEvents(config).newest(50)[-1]["message"] == "theirs"
 
 
 def test_a_database_without_checksums_is_read_and_gets_them_with_a_restore(config, monkeypatch):
@@ -210,7 +210,7 @@ def test_a_database_without_checksums_is_read_and_gets_them_with_a_restore(confi
     with monkeypatch.context() as patch:
         patch.setattr(connect, "_RESERVED", 0)
         volumes.ensure_initialised(where)
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 3)
     assert backup.run(config).status == "verified"
     live = rows(where)

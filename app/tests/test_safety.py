@@ -8,11 +8,11 @@ from helpers import add, as_rows, bring, content, crash_at, overwrite, rewrite, 
 from pra.base import settings
 from pra.base.errors import Damaged
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue, verify
 from pra.protect import backup
 from pra.reach import targets
 from pra.recovery import plan, restore
-from pra.web.events import Events
 
 
 def kept_by_a_restore(config, where):
@@ -32,7 +32,7 @@ def lose_a_page(path, holding):
 @pytest.mark.parametrize("mode", ["off", "required"])
 def test_a_point_that_went_bad_is_not_taken_for_what_is_there(environment, where, mode):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    events = Events(config)
+    events = SqliteEvents(config)
     added = add(events, 3)
     older = backup.run(config)
     added += [events.add("the last row")]

@@ -9,11 +9,11 @@ from helpers import add, rewrite
 from pra.base import settings
 from pra.base.errors import PraError
 from pra.disk import files
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.protect import backup, define
 from pra.reach import targets
 from pra.recovery import restore
-from pra.web import serve
-from pra.web.events import Events
 
 
 def put_back(where, wrote):
@@ -26,7 +26,7 @@ def put_back(where, wrote):
 
 def behind_a_point(config, where):
     def wrote():
-        add(Events(config), 1)
+        add(SqliteEvents(config), 1)
         backup.run(config)
 
     put_back(where, wrote)
@@ -35,8 +35,8 @@ def behind_a_point(config, where):
 def behind_the_journal(config, where):
     """Of the time when there was one."""
     journaled = config._replace(journal="required")
-    serve.prepare(journaled)
-    put_back(where, lambda: add(Events(journaled), 260))
+    start.prepare(journaled)
+    put_back(where, lambda: add(SqliteEvents(journaled), 260))
 
 
 def no_mark(config, where):
@@ -75,15 +75,15 @@ def no_place(config, where):
 @pytest.mark.usefixtures("unsynced")
 def test_writes_that_are_refused_are_no_healthy_status(environment, where, mode, broken):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    serve.prepare(config)
-    add(Events(config), 3)
+    start.prepare(config)
+    add(SqliteEvents(config), 3)
     backup.run(config)
-    assert Events(config).status()["unprotected"] is None
+    assert SqliteEvents(config).status()["unprotected"] is None
     broken(config, where)
-    serve.prepare(config)
-    said = Events(config).status()["unprotected"]
+    start.prepare(config)
+    said = SqliteEvents(config).status()["unprotected"]
     with pytest.raises(PraError) as refused:
-        Events(config).add("x")
+        SqliteEvents(config).add("x")
     assert refused.value.happened in said
     if "define 'SQL'" in refused.value.next_step:
         define.run(config, "DROP TABLE found")
@@ -92,24 +92,24 @@ def test_writes_that_are_refused_are_no_healthy_status(environment, where, mode,
     else:
         assert "python -m pra restore latest" in refused.value.next_step
         restore.run(config, targets.latest)
-    assert Events(config).add("goes on")
-    assert Events(config).status()["unprotected"] is None
+    assert SqliteEvents(config).add("goes on")
+    assert SqliteEvents(config).status()["unprotected"] is None
 
 
 @pytest.mark.usefixtures("unsynced")
 def test_a_database_that_is_ahead_is_told_of_a_command_that_knows_the_way(config, where):
     """What a loss of power explains, the backup tells; where nothing does, it names the ways."""
-    add(Events(config), 2)
+    add(SqliteEvents(config), 2)
     shutil.copytree(where.backup, f"{where.backup}-aside", symlinks=True)
-    add(Events(config), 5)
+    add(SqliteEvents(config), 5)
     shutil.rmtree(where.backup)
     os.rename(f"{where.backup}-aside", where.backup)
     with pytest.raises(PraError) as refused:
-        Events(config).add("x")
+        SqliteEvents(config).add("x")
     assert "python -m pra backup makes a new base" in refused.value.next_step
     assert "or says which ways lead on" in refused.value.next_step
     with pytest.raises(PraError) as refused:
         backup.run(config)
     assert "restore current" in refused.value.next_step
     assert restore.run(config, targets.current)["rows"] == 7
-    assert Events(config).add("goes on")
+    assert SqliteEvents(config).add("goes on")

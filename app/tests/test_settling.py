@@ -20,9 +20,9 @@ from helpers import (
 from pra.base.errors import OutcomeUnknown, Refused, StorageError
 from pra.data import transaction
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
 from pra.sql import connect
-from pra.web.events import Events
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def test_what_is_found_is_written_again_before_anything_is_built_on_it(config, w
     """A sync of it may have failed while nobody who is alive was told."""
     add(events, 2)
     with sync_fails(".seg", times=0) as steps:
-        other = Events(config)
+        other = SqliteEvents(config)
         other.add("next")
         other.add("after that")
     again, synced, added, *rest = steps
@@ -64,7 +64,7 @@ def test_what_is_found_is_written_again_before_anything_is_built_on_it(config, w
 
 def test_a_sync_that_fails_is_made_good_by_writing_once_more(config, where, events):
     """Not by syncing once more, which would report success for what is not there."""
-    Events(config).add("of another")
+    SqliteEvents(config).add("of another")
     add(events, 1)
     with sync_fails(".seg") as steps:
         added = events.add("acknowledged")
@@ -119,7 +119,7 @@ def test_a_log_that_cannot_be_emptied_makes_one_write_unknown_and_refuses_the_ne
     with sync_fails("-wal"), pytest.raises(OutcomeUnknown, match="may not outlive a crash"):
         events.add("unknown")
     # Whoever opens it later is told nothing by the system.
-    for writer in (events, Events(config)):
+    for writer in (events, SqliteEvents(config)):
         with pytest.raises(StorageError, match="cannot be emptied") as refused:
             writer.add("refused")
         assert not isinstance(refused.value, OutcomeUnknown)
@@ -241,7 +241,7 @@ def test_both_disks_failing_leave_neither_unmended(config, where, events, monkey
 
 def test_a_volume_that_is_lost_between_commit_and_sync_takes_nothing_along(config, where, events):
     add(events, 1)
-    fresh, lost = Events(config), []
+    fresh, lost = SqliteEvents(config), []
 
     def hook(phase, operation, arguments):
         if phase == "before" and operation == "sync_data" and not lost:
@@ -262,7 +262,7 @@ def test_a_database_that_somebody_took_out_of_wal_mode_is_put_back(config, where
     assert conn.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
     conn.close()
     assert not os.path.exists(f"{path}-wal")
-    writer = Events(config)
+    writer = SqliteEvents(config)
     add(writer, 1)
     assert os.path.getsize(f"{path}-wal") > 0
 
@@ -275,7 +275,7 @@ def test_a_database_that_cannot_be_put_in_wal_mode_is_said(where):
 
 def test_much_that_others_wrote_makes_nobody_write_it_again(config, where, events):
     add(events, 1)
-    other = Events(config)
+    other = SqliteEvents(config)
     for _ in range(8):
         other.add("x" * 4000)
     with sync_fails(".seg", times=0) as steps:

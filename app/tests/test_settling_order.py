@@ -9,8 +9,8 @@ from helpers import add, bring, lose_data, rows
 
 from faults.steps import observe, stop
 from pra.disk import files
+from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
-from pra.web.events import Events
 
 
 def test_without_another_thread_the_disks_are_waited_for_one_after_the_other(events, monkeypatch):
@@ -81,7 +81,7 @@ def test_a_fast_disk_has_both_files_to_write_before_either_is_waited_for(events,
 def test_nobody_waits_for_the_disks_of_another(config, where, events):
     """Between the COMMIT and the answer, where one sync serves many."""
     add(events, 1)
-    other, first, done = Events(config), ["this one"], []
+    other, first, done = SqliteEvents(config), ["this one"], []
     other.add("opens what it needs")
 
     def hook(phase, operation, arguments):
@@ -133,7 +133,7 @@ def test_what_is_acknowledged_was_synced_on_both_volumes(config, where, events):
 
     vfs = observe(observer)
     try:
-        Events(config).add("acknowledged")
+        SqliteEvents(config).add("acknowledged")
     finally:
         stop(vfs)
     written = max(at for at, step in enumerate(steps) if step == ("xWrite", "db-wal"))

@@ -7,10 +7,10 @@ from conftest import pra
 from helpers import add, bring
 
 from pra.base import clock, settings
+from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.points import catalogue, elapsed
 from pra.protect import backup
-from pra.web.events import Events
 
 START = 1_800_000_000
 YEAR = 365 * 86_400
@@ -113,4 +113,4 @@ def test_by_command_line(environment, config, where, events, monkeypatch):
     (notice,) = json.loads(done.stdout)["notices"]
     assert "ahead then, or is behind now" in notice["what"]
     assert notice["what"] in done.stderr
-    assert Events(config).status()["notices"] == [notice]
+    assert SqliteEvents(config).status()["notices"] == [notice]

@@ -6,9 +6,9 @@ import pytest
 from helpers import add, bring
 
 from pra.base import settings
+from pra.events.sqlite import SqliteEvents
 from pra.points import catalogue
 from pra.protect import backup, suspicion
-from pra.web.events import Events
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_few_rows_are_never_too_many(config, where, events, change):
 
 def test_what_lies_before_the_window_does_not_count(environment, where):
     config = settings.load({**environment, "PRA_SUSPECT_BACKUPS": "2"})
-    events = Events(config)
+    events = SqliteEvents(config)
     added = [one["id"] for one in add(events, 40)]
     backup.run(config)
     for start in range(0, 24, 6):
@@ -105,7 +105,7 @@ def test_what_was_accepted_is_where_the_comparison_begins(config, where, events,
 
 
 def test_thresholds_come_from_the_settings(environment, where):
-    events = Events(settings.load(environment))
+    events = SqliteEvents(settings.load(environment))
     add(events, 20)
     backup.run(settings.load(environment))
     events._database.write(
@@ -146,7 +146,7 @@ def test_sums_that_fit_do_not_hide_that_everything_was_overwritten(config, where
 
 def test_a_restore_that_replays_overwriting_does_not_make_it_good(environment, where):
     config = settings.load(environment)
-    events = Events(config)
+    events = SqliteEvents(config)
     add(events, 10)
     backup.run(config)
     events._database.write(

@@ -9,9 +9,9 @@ from helpers import add, as_rows, rows
 
 from pra.base import clock, moments
 from pra.base.errors import Refused, UsageError
+from pra.events.sqlite import SqliteEvents
 from pra.reach import by_time, targets
 from pra.recovery import restore
-from pra.web.events import Events
 
 #: 2026-11-28T08:39:28Z, a Saturday.
 THEN = 1_795_855_168
@@ -89,7 +89,7 @@ def test_the_time_that_a_row_shows_includes_that_row(config, where):
     """Under load, times that are read before the turn to write differ from the order."""
 
     def write(name):
-        mine = Events(config)
+        mine = SqliteEvents(config)
         for number in range(25):
             mine.add(f"{name} {number}")
 

@@ -11,13 +11,13 @@ from helpers import add, as_rows, bring, content, last_segment, lose_data, overw
 from pra.base import layout, sealing, settings
 from pra.base.errors import Damaged, PraError, Refused
 from pra.disk import look
+from pra.events import start
+from pra.events.sqlite import SqliteEvents
 from pra.lineage import marks
 from pra.points import catalogue
 from pra.protect import backup, export, notices, retention
 from pra.reach import targets
 from pra.recovery import restore
-from pra.web import serve
-from pra.web.events import Events
 
 
 def restores(config, how, name):
@@ -60,11 +60,11 @@ def test_no_copy_is_exported_of_a_database_that_is_not_the_live_one(
     environment, where, put_back, mode
 ):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    add(Events(config), 4)
+    add(SqliteEvents(config), 4)
     backup.run(config)
     back = put_back()
     restore.run(config, targets.latest)
-    add(Events(config), 3)
+    add(SqliteEvents(config), 3)
     back()
     out = io.BytesIO()
     with pytest.raises(Refused, match="the live one is 2") as refused:
@@ -75,9 +75,9 @@ def test_no_copy_is_exported_of_a_database_that_is_not_the_live_one(
 
 def test_no_copy_is_exported_of_a_database_that_is_behind_a_point(environment, where, put_back):
     config = settings.load({**environment, "PRA_JOURNAL": "off"})
-    add(Events(config), 4)
+    add(SqliteEvents(config), 4)
     back = put_back()
-    add(Events(config), 3)
+    add(SqliteEvents(config), 3)
     backup.run(config)
     back()
     out = io.BytesIO()
@@ -100,7 +100,7 @@ def test_a_segment_with_a_damaged_header_locks_nobody_out(config, where, events,
     if lost and how == "current":
         bring(config, point.name)
     assert restores(config, how, point.name)["rows"] == (7 if how == "current" and not lost else 3)
-    assert Events(config).add("on")["id"]
+    assert SqliteEvents(config).add("on")["id"]
 
 
 @pytest.mark.parametrize("record", ["timeline", "activation"])
@@ -109,16 +109,16 @@ def test_the_ways_lead_on_where_the_live_record_is_lost(config, where, events, h
     add(events, 3)
     point = backup.run(config)
     bring(config)
-    added = add(Events(config), 2)
+    added = add(SqliteEvents(config), 2)
     spoil_both(getattr(where, record)(2))
-    for refused in (lambda: Events(config).add("x"), lambda: bring(config)):
+    for refused in (lambda: SqliteEvents(config).add("x"), lambda: bring(config)):
         with pytest.raises(PraError, match="uncertain") as stopped:
             refused()
         assert "restore current" in stopped.value.next_step
         assert "by name" in stopped.value.next_step
     answer = restores(config, how, point.name)
     assert answer["rows"] == (5 if how == "current" else 3)
-    assert Events(config).add("on")["id"] > added[-1]["id"]
+    assert SqliteEvents(config).add("on")["id"] > added[-1]["id"]
     assert bring(config)["rows"] == answer["rows"] + 1
     assert look.size(where.point(point.name))
 
@@ -128,7 +128,7 @@ def test_the_record_of_an_ancestor_decides_nothing(config, where, events):
     backup.run(config)
     for _ in range(2):
         bring(config)
-        added += add(Events(config), 2)
+        added += add(SqliteEvents(config), 2)
     spoil_both(where.timeline(1))
     assert backup.run(config).status == "verified"
     assert not retention.run(config, dry_run=True)["removed"]
@@ -142,7 +142,7 @@ def test_a_lost_record_is_no_damage_of_the_database(config, where, events):
     add(events, 2)
     backup.run(config)
     bring(config)
-    add(Events(config), 1)
+    add(SqliteEvents(config), 1)
     real = backup.new_base.enter
 
     def enter(*arguments):
@@ -175,12 +175,12 @@ def test_volumes_of_the_version_before_are_refused_with_ways_that_work(
     environment, where, how, mode
 ):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
-    added = add(Events(config), 3)
+    added = add(SqliteEvents(config), 3)
     point = backup.run(config)
-    added += add(Events(config), 2)
+    added += add(SqliteEvents(config), 2)
     as_the_version_before(where)
-    serve.prepare(config)
-    for refused in (lambda: Events(config).add("x"), lambda: backup.run(config)):
+    start.prepare(config)
+    for refused in (lambda: SqliteEvents(config).add("x"), lambda: backup.run(config)):
         with pytest.raises(PraError, match="earlier version") as stopped:
             refused()
         assert "restore current" in stopped.value.next_step
@@ -188,5 +188,5 @@ def test_volumes_of_the_version_before_are_refused_with_ways_that_work(
     assert rows(where) == as_rows(added)[: answer["rows"]]
     assert answer["rows"] == (5 if how == "current" else 3)
     assert backup.run(config).status == "verified"
-    assert Events(config).add("on")["id"] == 6
+    assert SqliteEvents(config).add("on")["id"] == 6
     assert look.size(where.point(point.name)), "what was there stays"

@@ -93,7 +93,7 @@ fn a_restore_that_drops_alters_reorders_and_doubles_is_found_out_row_by_row() {
 fn an_application_that_acknowledges_without_storing_is_found_out() {
     let lab = TestLab::new("lying");
     lab.edit(
-        "app/pra/web/events.py",
+        "app/pra/events/sqlite.py",
         STORING,
         r#"        if message.endswith("7"):
             number = 1_000_000 + int(message.rsplit("-", 1)[1])
@@ -188,7 +188,7 @@ const AWAY: &str = ".lab/volumes/pra-backup/away";
 /// Brings such a lab up.
 fn refuses_on_demand(lab: &TestLab) -> PathBuf {
     lab.edit(
-        "app/pra/web/events.py",
+        "app/pra/events/sqlite.py",
         STORING,
         r#"        if __import__("os").path.exists(self._layout.backup + "/away"):
             raise NeedsRestore("adding an event", "away for a moment", "try again")

@@ -283,7 +283,7 @@ def prune(config: Settings, options: Options) -> int:
 
 def dump(config: Settings, options: Options) -> int:
     """Write every row as JSON lines."""
-    from pra.data import dump as dumper
+    from pra.events import choice
 
-    dumper.run(config, options.point, sys.stdout)
+    choice.of(config).dump(sys.stdout, options.point)
     return 0

@@ -5,8 +5,7 @@ from typing import TextIO
 
 import apsw
 
-from pra.base.settings import Settings
-from pra.data.database import Database
+from pra.base.layout import Layout
 from pra.points import catalogue
 from pra.sql import connect
 
@@ -14,28 +13,23 @@ _QUERY = "SELECT id, ts, message FROM events ORDER BY id"
 _BATCH = 1000
 
 
-def run(settings: Settings, name: str | None, out: TextIO) -> None:
-    """Write every row of the database, or of the point ``name``, in the order of ids.
+def rows_of_point(where: Layout, name: str, out: TextIO) -> None:
+    """Write every row of a restore point, in the order of ids.
 
     Raises:
-        NeedsRestore: there is no database.
         UsageError, Unknown: there is no such point.
     """
-    if name is None:
-        with Database(settings).read("reading all rows") as conn:
-            _write(conn, out)
-        return
-    where = settings.layout
     point = catalogue.find(catalogue.scan(where), name)
     with connect.errors(f"reading {name}"):
         conn = connect.open_resting(where.point(point.name))
         try:
-            _write(conn, out)
+            rows(conn, out)
         finally:
             conn.close()
 
 
-def _write(conn: apsw.Connection, out: TextIO) -> None:
+def rows(conn: apsw.Connection, out: TextIO) -> None:
+    """Write every row that a connection sees, in the order of ids."""
     lines = []
     for identifier, ts, message in conn.execute(_QUERY):
         row = {"id": identifier, "timestamp": ts, "message": message}

@@ -1,1 +1,1 @@
-"""The application as users see it: events, routes, the server."""
+"""The application over HTTP: routes, the server."""

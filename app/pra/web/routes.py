@@ -1,25 +1,24 @@
 """The HTTP routes. Every answer is JSON, errors too."""
 
-from urllib.parse import parse_qsl
-
-from flask import Flask, Request, jsonify, request
+from flask import Flask, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from pra.base.errors import NeedsRestore, PraError, UsageError, from_os_error
-from pra.base.settings import Settings
-from pra.web.events import Events
+from pra.base.errors import NeedsRestore, PraError, from_os_error
+from pra.events.interface import Events
+from pra.web.message import message_of
 
+#: How many events one answer lists.
+LISTED = 50
 #: Largest request body, in bytes: the longest message, percent-encoded, and some room.
 MAX_BODY = 16 << 10
 
 
-def create_app(settings: Settings) -> Flask:
-    """Build the WSGI application. It opens no database before the first request."""
+def create_app(events: Events) -> Flask:
+    """Build the WSGI application."""
     app = Flask("pra", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = False
     app.json.sort_keys = False
-    events = Events(settings)
     _routes(app, events)
     _error_answers(app)
     return app
@@ -48,7 +47,7 @@ def _routes(app: Flask, events: Events) -> None:
     @app.get("/consultation")
     def consultation():
         try:
-            return jsonify(events.newest())
+            return jsonify(events.newest(LISTED))
         except NeedsRestore:
             answer = jsonify([])
             answer.headers["X-Needs-Restore"] = "true"
@@ -57,41 +56,6 @@ def _routes(app: Flask, events: Events) -> None:
     @app.get("/status")
     def status():
         return events.status()
-
-
-def message_of(incoming: Request) -> str:
-    """The message of a request: from the query, a form, or a JSON object.
-
-    Raises:
-        UsageError: there is none, or it is not UTF-8.
-    """
-    doing = "adding an event"
-    if incoming.is_json:
-        body = incoming.get_json(silent=True)
-        found = body.get("message") if isinstance(body, dict) else None
-    else:
-        # Not incoming.args: it replaces what is not UTF-8 instead of refusing it.
-        found = _fields(incoming).get("message")
-    if not isinstance(found, str):
-        raise UsageError(doing, "there is no message", "give one: /add?message=hello")
-    try:
-        found.encode()
-    except UnicodeEncodeError:
-        raise UsageError(doing, "the message is not Unicode text", "send UTF-8") from None
-    return found
-
-
-def _fields(incoming: Request) -> dict[str, str]:
-    raw = incoming.query_string
-    if incoming.method == "POST" and incoming.mimetype == "application/x-www-form-urlencoded":
-        raw += b"&" + incoming.get_data(cache=False)
-    try:
-        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise UsageError(
-            "adding an event", "the message is not UTF-8", "percent-encode its UTF-8 bytes"
-        ) from None
-    return dict(pairs)
 
 
 def _error_answers(app: Flask) -> None:

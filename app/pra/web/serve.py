@@ -13,11 +13,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
-from pra.base.errors import PraError
-from pra.base.layout import Layout
 from pra.base.settings import Settings
-from pra.disk import locks
-from pra.state import mode, volumes
+from pra.events import choice
+from pra.events.interface import Events
 
 #: Longest request line, in bytes; gunicorn has no higher limit than this.
 MAX_REQUEST_LINE = 8190
@@ -114,8 +112,8 @@ def _leave_at_once(_server, worker) -> None:
 class Server(BaseApplication):
     """gunicorn, configured from our settings instead of its command line."""
 
-    def __init__(self, settings: Settings):
-        self._settings = settings
+    def __init__(self, settings: Settings, events: Events):
+        self._settings, self._events = settings, events
         super().__init__()
 
     def load_config(self):
@@ -149,50 +147,11 @@ class Server(BaseApplication):
         """Build the WSGI application."""
         from pra.web.routes import create_app
 
-        return create_app(self._settings)
-
-
-def _resume_journal(settings: Settings, where: Layout) -> None:
-    """Make a new base at once if the journal does not lead to the database.
-
-    Writes would be refused until the scheduled backup makes one. When that goes on by
-    itself, and why no acknowledged row can be lost by it, says ``rebase``. Everything
-    else is said and left to a person: reads are served, writes say why they are refused.
-    """
-    if volumes.current(where) is None:
-        return
-    from pra.protect import backup, new_base
-    from pra.state import identity
-
-    try:
-        identity.refuse_unknown(where, "starting")
-        with locks.writer(where, "starting"):
-            new_base.enter(where)
-            if settings.journal == "off":
-                new_base.refuse_behind(where)
-                return
-            wanted = new_base.needed(where)
-        if wanted:
-            backup.run(settings)
-    except (PraError, OSError) as error:
-        following = f"; next: {error.next_step}" if isinstance(error, PraError) else ""
-        logging.getLogger("pra").error("writes are refused: %s%s", error, following)
-
-
-def prepare(settings: Settings) -> Settings:
-    """What a start does before anything is served: initialise empty volumes, mend the journal.
-
-    Returns:
-        What to serve with: where the environment names no mode of the journal, the volumes do.
-    """
-    volumes.ensure_initialised(settings.layout)
-    settings = mode.at_start(settings)
-    _resume_journal(settings, settings.layout)
-    return settings
+        return create_app(self._events)
 
 
 def run(settings: Settings) -> int:
     """Serve until asked to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    Server(prepare(settings)).run()
+    Server(settings, choice.ready_to_serve(settings)).run()
     return 0

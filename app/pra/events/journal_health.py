@@ -14,7 +14,7 @@ from pra.recovery import doubts
 from pra.state import volumes
 
 
-class Health:
+class JournalHealth:
     """The journal's health as this process last saw it.
 
     Segments that are full do not change, so that a look costs a glance at their names:

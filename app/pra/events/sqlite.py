@@ -1,41 +1,35 @@
-"""The events: adding, counting, listing; and what is worth knowing of their protection."""
+"""The events in SQLite, with the journal: rows of one table, and what protects them."""
+
+from typing import TextIO
 
 from pra.base import clock
-from pra.base.errors import Damaged, UsageError
+from pra.base.errors import Damaged
 from pra.base.settings import Settings
+from pra.data import dump
 from pra.data.database import Database
 from pra.disk import look, space
+from pra.events.interface import Event, Events
+from pra.events.journal_health import JournalHealth
 from pra.journal import segments
 from pra.points import catalogue
 from pra.protect import notices
 from pra.protect.freshness import Freshness
 from pra.sql import connect
 from pra.state import identity, mode, volumes
-from pra.web.health import Health
-
-#: Longest message, in bytes of UTF-8.
-MAX_MESSAGE = 4096
-LISTED = 50
 
 
-class Events:
-    """The application's use of its database."""
+class SqliteEvents(Events):
+    """The events of a pair of volumes."""
 
     def __init__(self, settings: Settings):
         self._settings = settings
         self._database = Database(settings)
         self._freshness = Freshness(settings.overdue_seconds)
         self._layout = settings.layout
-        self._health = Health(settings.layout, settings.journal)
+        self._health = JournalHealth(settings.layout, settings.journal)
 
-    def add(self, message: str) -> dict:
-        """Add one event; returns it as {"timestamp", "message", "id"}.
-
-        Raises:
-            UsageError: the message is empty or too long.
-            PraError: it was not added.
-        """
-        _check(message)
+    def add(self, message: str) -> Event:
+        """Add one event."""
 
         def insert(conn):
             # The time of its record too: a restore to the moment that a row shows includes it.
@@ -47,23 +41,15 @@ class Events:
         return {"timestamp": timestamp, "message": message, "id": identifier}
 
     def count(self) -> int:
-        """The number of events.
-
-        Raises:
-            NeedsRestore: there is no database.
-        """
+        """The number of events."""
         with self._database.read("counting the events") as conn:
             return conn.execute("SELECT count(*) FROM events").fetchone()[0]
 
-    def newest(self) -> list[dict]:
-        """The newest events, newest first, as [{"id", "timestamp", "message"}].
-
-        Raises:
-            NeedsRestore: there is no database.
-        """
+    def newest(self, limit: int) -> list[Event]:
+        """The newest events, the newest first."""
         with self._database.read("listing the events") as conn:
             rows = conn.execute(
-                "SELECT id, ts, message FROM events ORDER BY id DESC LIMIT ?", (LISTED,)
+                "SELECT id, ts, message FROM events ORDER BY id DESC LIMIT ?", (limit,)
             ).fetchall()
         return [{"id": row[0], "timestamp": row[1], "message": row[2]} for row in rows]
 
@@ -75,10 +61,7 @@ class Events:
         return missing
 
     def status(self) -> dict:
-        """Counts, the last good backup and its age, the kind of protection, what to know of it.
-
-        "count" is None where a damaged database cannot be counted; "notices" says so.
-        """
+        """How many events there are, how they are protected, and what to know of that."""
         known = catalogue.scan(self._layout)
         needs_restore, told = self.needs_restore(), notices.found(self._settings, known)
         count, checksums = 0, None
@@ -113,6 +96,14 @@ class Events:
             "volumes": self._volumes(),
         }
 
+    def dump(self, out: TextIO, point: str | None = None) -> None:
+        """Write every event as a line of JSON."""
+        if point is None:
+            with self._database.read("reading all rows") as conn:
+                dump.rows(conn, out)
+        else:
+            dump.rows_of_point(self._layout, point, out)
+
     def _checksums(self) -> bool:
         with self._database.read("looking at the pages") as conn:
             return connect.has_checksums(conn)
@@ -139,15 +130,3 @@ class Events:
             name: {**one._asdict(), "full": one.free < wanted[name][1]}
             for name, one in found.items()
         }
-
-
-def _check(message: str) -> None:
-    doing = "adding an event"
-    if not message.strip():
-        raise UsageError(doing, "the message is empty", "give one: /add?message=hello")
-    if "\0" in message:
-        raise UsageError(doing, "the message contains a NUL character", "leave it out")
-    if len(message.encode()) > MAX_MESSAGE:
-        raise UsageError(
-            doing, f"the message is longer than {MAX_MESSAGE} bytes of UTF-8", "shorten it"
-        )

@@ -1,0 +1,1 @@
+"""The events that the application keeps: one interface, whichever database has them."""
