@@ -20,7 +20,7 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
         dir: ctx.lab.home().join("venv-test"),
         lock: ctx.lab.root.join("app/requirements-dev.txt"),
         minimum: ctx.config.python.minimum(),
-        modules: &["flask", "pytest", "ruff"],
+        modules: &["flask", "pytest", "ruff", "xdist"],
         compile: true,
         script: None,
     };
@@ -69,7 +69,7 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
             cargo("test --quiet --locked --workspace --")
                 .args([format!("--test-threads={}", tests_at_once())]),
         )],
-        Part::Python => vec![("Python tests", python("pytest", "-q"))],
+        Part::Python => vec![("Python tests", python("pytest", "-q -n auto"))],
         Part::Cluster => cluster_checks(ctx)?,
     })
 }
