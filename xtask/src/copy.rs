@@ -12,7 +12,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::app::{self, Plan, Restored, Said};
+pub use crate::app::Plan;
+use crate::app::{self, Restored, Said};
 use crate::context::Context;
 use crate::engine::{Engine, serving};
 use crate::exec::Piped;

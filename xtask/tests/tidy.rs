@@ -136,8 +136,11 @@ fn docker_is_asked_by_the_k3d_engine_alone() {
 /// Another database keeps its rows elsewhere: what is done to them has its home in
 /// `database/`.
 #[test]
-fn a_scenario_knows_no_sql_and_no_file_of_the_database() {
+fn a_scenario_knows_no_sql_no_file_and_no_verb_of_the_application() {
     let known = [
+        "crate::app",
+        "PRA_JOURNAL",
+        "_CLAIM",
         ".python(",
         "sqlite3.connect",
         "FROM events",

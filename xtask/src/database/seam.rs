@@ -2,25 +2,9 @@
 
 use anyhow::Result;
 
-use crate::app::Restored;
+use super::backups::Backups;
+use super::volume::Volume;
 use crate::measure::compare::Rows;
-use crate::names;
-
-/// One of the volumes that a database lies on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Volume {
-    Data,
-    Backup,
-}
-
-impl Volume {
-    pub fn claim(self) -> &'static str {
-        match self {
-            Self::Data => names::DATA_CLAIM,
-            Self::Backup => names::BACKUP_CLAIM,
-        }
-    }
-}
 
 /// What came of a change that somebody tries past the application.
 pub struct Foreign {
@@ -32,21 +16,12 @@ pub struct Foreign {
 
 /// Changes are shown as shell and not made in a dry run, which returns `None` where
 /// something is returned.
-pub trait Database {
+pub trait Database: Backups {
     /// Every row, from one consistent read.
     fn dump(&self) -> Result<Rows>;
 
     /// Every row of a restore point.
     fn dump_point(&self, name: &str) -> Result<Rows>;
-
-    /// Restores a target: a point's name, `latest`, `before:SEQ`.
-    fn restore(&self, target: &str) -> Result<Option<Restored>>;
-
-    /// Sees the next write protected.
-    ///
-    /// # Errors
-    /// It would be refused, or not be protected.
-    fn prove(&self) -> Result<()>;
 
     /// Overwrites what is stored, in place, while the application runs.
     fn corrupt(&self) -> Result<()>;
@@ -73,6 +48,9 @@ pub trait Database {
 
     /// Takes away what [`Database::fill`] left there, if anything.
     fn make_room(&self, volume: Volume) -> Result<()>;
+
+    /// The claim of a volume.
+    fn claim(&self, volume: Volume) -> &'static str;
 
     /// The setting that states how large a volume is.
     fn size_setting(&self, volume: Volume) -> String;

@@ -3,10 +3,18 @@
 
 use anyhow::Result;
 
-use super::seam::{Database, Foreign, Volume};
-use crate::app::{self, Insist, Restored};
+use terms::{PointStatus, Protection};
+
+use super::backups::{Backups, Point, Restored, Setting, State};
+use super::seam::{Database, Foreign};
+use super::volume::Volume;
+use crate::app::{self, Insist};
 use crate::engine::Engine;
 use crate::measure::compare::Rows;
+use crate::names;
+
+/// So many of the journal's largest transactions are looked through for a deletion.
+const LARGEST: u32 = 50;
 
 /// Every page in place, in the file and in the log beside it that holds the
 /// newest ones; both keep their sizes.
@@ -103,15 +111,6 @@ impl Database for Sqlite<'_> {
         app::dump_point(self.engine, name)
     }
 
-    fn restore(&self, target: &str) -> Result<Option<Restored>> {
-        let restored = app::restore(self.engine, target, Insist::default())?;
-        Ok(restored.map(|said| said.value))
-    }
-
-    fn prove(&self) -> Result<()> {
-        app::prove(self.engine).map(drop)
-    }
-
     fn corrupt(&self) -> Result<()> {
         self.run(OVERWRITE)
     }
@@ -148,9 +147,109 @@ impl Database for Sqlite<'_> {
         self.run(&MAKE_ROOM.replace("VOLUME", setting(volume)))
     }
 
+    fn claim(&self, volume: Volume) -> &'static str {
+        match volume {
+            Volume::Data => names::DATA_CLAIM,
+            Volume::Backup => names::BACKUP_CLAIM,
+        }
+    }
+
     fn size_setting(&self, volume: Volume) -> String {
         format!("PRA_{}_MIB", setting(volume))
     }
+}
+
+impl Backups for Sqlite<'_> {
+    fn state(&self, url: &str) -> Result<State> {
+        let status = app::status(url)?;
+        let is_full = |volume: &Volume| {
+            let room = status.room(self.claim(*volume));
+            room.is_some_and(|room| room.full)
+        };
+        Ok(State {
+            protection: status.protection,
+            needs_restore: status.needs_restore,
+            full: Volume::ALL.into_iter().filter(is_full).collect(),
+        })
+    }
+
+    fn points(&self) -> Result<Vec<Point>> {
+        Ok(app::points(self.engine)?.points)
+    }
+
+    fn latest_point(&self) -> Result<Option<String>> {
+        Ok(app::points(self.engine)?.latest)
+    }
+
+    fn is_sound(&self, point: &str) -> Result<bool> {
+        app::verifies(self.engine, point)
+    }
+
+    fn back_up(&self) -> Result<Option<Point>> {
+        let taken = app::backup(self.engine)?;
+        Ok(taken.map(|said| said.value.point))
+    }
+
+    fn back_up_once(&self) -> Result<()> {
+        app::backup_with(self.engine, None).map(drop)
+    }
+
+    fn take_new_volume(&self) -> Result<Point> {
+        Ok(app::take_new_volume(self.engine)?.value.point)
+    }
+
+    fn restore(&self, target: &str) -> Result<Option<Restored>> {
+        let restored = app::restore(self.engine, target, Insist::default())?;
+        Ok(restored.map(|said| said.value))
+    }
+
+    fn restore_job(&self) -> &'static str {
+        names::RESTORE_JOB
+    }
+
+    fn before_deletion(&self, since: Option<&str>) -> Result<Option<String>> {
+        let largest = app::log(self.engine, true, LARGEST)?.value.transactions;
+        let found = largest
+            .into_iter()
+            .find(|one| one.deleted > 0 && since.is_none_or(|since| not_before(&one.time, since)));
+        Ok(found.map(|one| before(&one.seq.to_string())))
+    }
+
+    fn before_some_deletion(&self) -> String {
+        before("SEQ")
+    }
+
+    fn kept_by_restore(&self, since: &str) -> Result<Option<String>> {
+        let kept =
+            |one: &Point| one.status == PointStatus::Safety && not_before(&one.created, since);
+        Ok(self.points()?.into_iter().find(kept).map(|one| one.name))
+    }
+
+    fn prove(&self) -> Result<()> {
+        app::prove(self.engine).map(drop)
+    }
+
+    fn protection_setting(&self, protection: Protection) -> Setting {
+        let value = match protection {
+            Protection::Snapshot => "\"off\"",
+            Protection::Journal => "required",
+        };
+        Setting {
+            key: "PRA_JOURNAL",
+            value,
+        }
+    }
+}
+
+/// The target just before a transaction.
+fn before(seq: &str) -> String {
+    format!("before:{seq}")
+}
+
+/// Both RFC 3339, UTC, compared to the second.
+fn not_before(time: &str, since: &str) -> bool {
+    const TO_THE_SECOND: usize = 19;
+    time.get(..TO_THE_SECOND) >= since.get(..TO_THE_SECOND)
 }
 
 /// A volume in the names of the application's settings.

@@ -3,9 +3,8 @@
 
 use anyhow::Result;
 
-use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database::{self, Restored};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
@@ -61,9 +60,10 @@ fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// The disaster has to have happened for its recovery to mean anything.
 fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
-    let newest = app::points(engine)?.points.into_iter().take(POISONED);
+    let database = database::of(engine);
+    let newest = database.points()?.into_iter().take(POISONED);
     for name in newest.map(|point| point.name) {
-        if app::verifies(engine, &name)? {
+        if database.is_sound(&name)? {
             let said = format!("{name} was damaged, and its verification found nothing");
             return Err(Failure::promise(said)
                 .next("cargo xtask restore --list")
@@ -79,7 +79,7 @@ fn restore(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
     let Some(point) = point else {
         return Ok(restored);
     };
-    if !app::verifies(engine, point)? {
+    if !database::of(engine).is_sound(point)? {
         let said = format!("the damaged point {point} was restored");
         return Err(Failure::promise(said).next("cargo xtask undo").into());
     }

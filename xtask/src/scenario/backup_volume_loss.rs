@@ -3,11 +3,10 @@
 
 use anyhow::Result;
 
-use crate::app::{self, Restored};
 use crate::context::Context;
+use crate::database::{self, Restored, Volume};
 use crate::engine::Engine;
 use crate::measure::result::ScenarioResult;
-use crate::names;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
@@ -32,9 +31,10 @@ const DISASTER: Disaster = Disaster {
 /// Takes the empty volume, where that had not been done.
 pub const REPAIR: Repair = Repair {
     first: |engine, _| {
-        if app::points(engine)?.latest.is_none() {
+        let database = database::of(engine);
+        if database.latest_point()?.is_none() {
             // Refused where the volume is not a new one.
-            app::take_new_volume(engine)?;
+            database.take_new_volume()?;
         }
         Ok(())
     },
@@ -51,7 +51,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::stop_everything(ctx, engine)?;
-    engine.delete_volume(names::BACKUP_CLAIM)
+    engine.delete_volume(database::of(engine).claim(Volume::Backup))
 }
 
 /// Takes the empty volume that was provisioned, with a first point on it.
@@ -59,7 +59,7 @@ fn take_new_volume(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored
     if !ctx.exec.change("cargo xtask backup --new-volume") {
         return Ok(None);
     }
-    let point = app::take_new_volume(engine)?.value.point;
+    let point = database::of(engine).take_new_volume()?;
     Ok(Some(Restored {
         rows: point.rows.unwrap_or_default(),
         point: Some(point.name),

@@ -2,11 +2,10 @@
 //! it is found out later. No request fails before the recovery begins.
 
 use anyhow::{Context as _, Result};
-use terms::{PhaseName, PointStatus, Protection};
+use terms::{PhaseName, Protection};
 
-use crate::app::{self, Point, Restored, Transaction};
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database::{self, Restored};
 use crate::engine::{Engine, serving};
 use crate::mark::{Stage, Unfinished};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
@@ -22,8 +21,6 @@ use crate::scenario::run::Run;
 use crate::wait;
 
 const ACKNOWLEDGED_BETWEEN: usize = 60;
-/// So many of the journal's largest transactions are looked through for the delete.
-const LARGEST: u32 = 50;
 
 const DISASTER: &str = "disaster: every row is deleted, and nobody notices";
 
@@ -102,18 +99,19 @@ fn downtime(played: &Played, failures: &[Failure], outcome: &Outcome) -> Downtim
 
 pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
-    database::of(engine).delete_all()?;
+    let database = database::of(engine);
+    database.delete_all()?;
     outage::stop_everything(ctx, engine)?;
-    database::of(engine).restore("before:SEQ")?;
+    database.restore(&database.before_some_deletion())?;
     engine.apply()?;
-    database::of(engine).bring_back("SAFETY")?;
+    database.bring_back("SAFETY")?;
     outage::protect(ctx, engine)
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Result<Played> {
     let (course, unfinished) =
         Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
-    let point = app::points(engine)?.latest;
+    let point = database::of(engine).latest_point()?;
     let point = point.context("the backup that was just made is not listed")?;
 
     if !journal {
@@ -180,10 +178,7 @@ fn target_again(engine: &dyn Engine, left: &Unfinished) -> Result<Option<String>
         let restored = kept_since(engine, left)?.is_some();
         return Ok(left.point.clone().filter(|_| !restored));
     }
-    let largest = app::log(engine, true, LARGEST)?.value.transactions;
-    let ours = |one: &&Transaction| one.deleted > 0 && not_before(&one.time, &left.since);
-    let found = largest.iter().find(ours);
-    Ok(found.map(|one| format!("before:{}", one.seq)))
+    database::of(engine).before_deletion(Some(&left.since))
 }
 
 /// What the restore of the run, or of its repair, kept of what was there: the
@@ -192,32 +187,17 @@ fn kept_since(engine: &dyn Engine, left: &Unfinished) -> Result<Option<String>> 
     if left.safety_point.is_some() {
         return Ok(left.safety_point.clone());
     }
-    let points = app::points(engine)?.points;
-    let ours =
-        |one: &Point| one.status == PointStatus::Safety && not_before(&one.created, &left.since);
-    Ok(points.into_iter().find(ours).map(|one| one.name))
+    database::of(engine).kept_by_restore(&left.since)
 }
 
-/// Both RFC 3339, UTC; the second is said to the second.
-fn not_before(time: &str, since: &str) -> bool {
-    const TO_THE_SECOND: usize = 19;
-    time.get(..TO_THE_SECOND) >= since.get(..TO_THE_SECOND)
-}
-
-/// Where to go back to: just before the largest transaction of the journal, or,
-/// without one, the last point from before.
+/// Where to go back to: just before the deletion that the journal has, or, without a
+/// journal, the last point from before.
 fn target(engine: &dyn Engine, journal: bool, point: &str) -> Result<String> {
     if !journal {
         return Ok(point.to_owned());
     }
-    let largest = app::log(engine, true, 1)?.value.transactions;
-    let largest = largest.first().context("the journal has no transaction")?;
-    anyhow::ensure!(
-        largest.deleted > 0,
-        "the largest transaction of the journal, {}, deletes nothing",
-        largest.seq
-    );
-    Ok(format!("before:{}", largest.seq))
+    let found = database::of(engine).before_deletion(None)?;
+    found.context("no transaction of the journal deletes anything")
 }
 
 fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use terms::PhaseName;
 
-use crate::app::{self, Plan, Restored};
 use crate::context::Context;
-use crate::copy::{self, Target};
+use crate::copy::{self, Plan, Target};
+use crate::database::{self, Restored};
 use crate::engine::Engine;
 use crate::exec::{quote, quote_path};
 use crate::failure::{self, Failure};
@@ -138,8 +138,8 @@ fn missing(lost: &[Lost], exported: f64) -> usize {
 pub const REPAIR: Repair = Repair {
     first: |engine, left| match &left.unfinished.copy {
         Some(copy) if left.unfinished.stage == Stage::Struck => {
-            let needed = app::status(left.url)?.needs_restore;
-            insist_on_the_copy(engine, copy, needed)
+            let state = database::of(engine).state(left.url)?;
+            insist_on_the_copy(engine, copy, state.needs_restore)
         }
         _ => Ok(()),
     },

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database;
 use crate::engine::Engine;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::outage::{self, Disaster};

@@ -4,9 +4,8 @@
 use anyhow::{Context as _, Result};
 use terms::{PhaseName, Protection};
 
-use crate::app;
 use crate::context::Context;
-use crate::database::{self, Database as _, Volume};
+use crate::database::{self, Volume};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::mark::Mark;
@@ -138,18 +137,16 @@ fn fill_data(course: &Course, mark: &Mark, url: &str) -> Result<Full> {
 
 /// Fills a volume; returns when that began.
 fn fill(course: &Course, mark: &Mark, volume: Volume, url: &str) -> Result<f64> {
-    let words = format!("disaster: {} runs full", volume.claim());
+    let database = database::of(course.engine);
+    let claim = database.claim(volume);
+    let words = format!("disaster: {claim} runs full");
     let filled = course.strike(mark, &words, |_, engine| database::of(engine).fill(volume))?;
     let began = filled.began;
-    let status = app::status(url)?;
-    if status.room(volume.claim()).is_some_and(|room| room.full) {
+    if database.state(url)?.full.contains(&volume) {
         return Ok(began);
     }
-    let setting = database::of(course.engine).size_setting(volume);
-    let said = format!(
-        "{} did not run full: {setting} sets it no size",
-        volume.claim()
-    );
+    let setting = database.size_setting(volume);
+    let said = format!("{claim} did not run full: {setting} sets it no size");
     let next = format!("state {setting} in k8s/05-config.yaml, then: cargo xtask setup");
     Err(Failure::usage(said).next(next).into())
 }
@@ -160,7 +157,7 @@ fn attempt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if !ctx.exec.change("cargo xtask backup") {
         return Ok(());
     }
-    app::backup_with(engine, None).map(|_| ())
+    database::of(engine).back_up_once()
 }
 
 /// What the backup says that finds no room; it has to fail.
@@ -196,7 +193,8 @@ fn make_room_again(
     began: f64,
     decided: Option<(PhaseName, f64)>,
 ) -> Result<Full> {
-    let words = format!("{} has room again", volume.claim());
+    let claim = database::of(course.engine).claim(volume);
+    let words = format!("{claim} has room again");
     let freed = course
         .act(&words, |_, engine| database::of(engine).make_room(volume))?
         .ended;
@@ -207,7 +205,7 @@ fn make_room_again(
     step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
     let protected = course.act(outage::PROTECT, outage::protect)?.ended;
     Ok(Full {
-        volume: volume.claim(),
+        volume: claim,
         began,
         decided,
         freed,

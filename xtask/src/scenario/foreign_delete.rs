@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;

@@ -4,8 +4,8 @@
 use anyhow::{Context as _, Result};
 use terms::PhaseName;
 
-use crate::app;
 use crate::context::Context;
+use crate::database;
 use crate::engine::Engine;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::ScenarioResult;
@@ -64,7 +64,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     let (course, unfinished) =
         Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
-    let point = app::points(engine)?.latest;
+    let point = database::of(engine).latest_point()?;
     let point = point.context("the backup that was just made is not listed")?;
     let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.nodes()?.stop())?;
     let noticed = course.noticed(struck.began)?;

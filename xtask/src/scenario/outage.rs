@@ -4,9 +4,8 @@
 use anyhow::{Context as _, Result};
 use terms::{PhaseName, PointStatus, Protection};
 
-use crate::app::{self, Restored};
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database::{self, Restored, Volume};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::measure::compare::Lost;
@@ -15,7 +14,6 @@ use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
-use crate::names;
 use crate::scenario::course::Course;
 use crate::scenario::outcome::{self, Outcome};
 use crate::scenario::run::{Run, Steady};
@@ -179,10 +177,11 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
+    let database = database::of(engine);
     wait::until(wait::PODS_EXIST, || {
         let facts = engine.facts()?;
-        let claims = [names::DATA_CLAIM, names::BACKUP_CLAIM];
-        let there = claims.iter().all(|claim| facts.has_volume(claim));
+        let mut volumes = Volume::ALL.iter();
+        let there = volumes.all(|volume| facts.has_volume(database.claim(*volume)));
         Ok((there && facts.pods.len() >= facts.wanted as usize).then_some(()))
     })
 }
@@ -200,10 +199,9 @@ pub fn protect(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// A new point, which must be a verified one.
 pub fn verified_backup(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let Some(taken) = app::backup(engine)? else {
+    let Some(point) = database::of(engine).back_up()? else {
         return Ok(());
     };
-    let point = taken.value.point;
     if point.status == PointStatus::Verified {
         return Ok(());
     }
@@ -238,7 +236,7 @@ pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// deleted.
 pub fn lose_data_volume(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     stop_everything(ctx, engine)?;
-    engine.delete_volume(names::DATA_CLAIM)
+    engine.delete_volume(database::of(engine).claim(Volume::Data))
 }
 
 /// What happened, why nothing or something was lost, what snapshots alone

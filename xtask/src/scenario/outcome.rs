@@ -3,8 +3,7 @@
 use anyhow::Result;
 use terms::PointStatus;
 
-use crate::app;
-use crate::database::{self, Database as _};
+use crate::database;
 use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
@@ -57,10 +56,11 @@ impl Outcome {
             return Ok(());
         }
         let restored = self.points.first().map(|point| point.name.clone());
-        let listed = app::points(engine)?.points.into_iter();
+        let database = database::of(engine);
+        let listed = database.points()?.into_iter();
         let newer = listed.take_while(|point| Some(&point.name) != restored.as_ref());
         for point in newer.filter(|point| point.status == PointStatus::Verified) {
-            if app::verifies(engine, &point.name)? {
+            if database.is_sound(&point.name)? {
                 self.read_point(&point.name, engine)?;
             }
         }

@@ -6,27 +6,21 @@ use anyhow::Result;
 use terms::Protection;
 
 use crate::context::Context;
+use crate::database::{self, Setting};
 use crate::engine::{Engine, serving};
 use crate::exec::quote_path;
 use crate::manifests::substitute;
 use crate::scenario::outage;
 
-const KEY: &str = "PRA_JOURNAL";
-
-/// As the declarations say it.
-fn value(protection: Protection) -> &'static str {
-    match protection {
-        Protection::Snapshot => "\"off\"",
-        Protection::Journal => "required",
-    }
-}
-
 /// Puts the lab under a protection, with a new base for it.
 pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Result<()> {
     let step = ctx.ui.step(format!("protection: {protection}"));
-    let shown = format!("{KEY}={} in a copy of k8s/", value(protection));
-    if ctx.exec.change(&format!("# {shown}")) {
-        substitute::change(&ctx.lab.root, engine.name(), KEY, value(protection))?;
+    let Setting { key, value } = database::of(engine).protection_setting(protection);
+    if ctx
+        .exec
+        .change(&format!("# {key}={value} in a copy of k8s/"))
+    {
+        substitute::change(&ctx.lab.root, engine.name(), key, value)?;
     }
     restart(ctx, engine)?;
     step.done("in force, with a new base");

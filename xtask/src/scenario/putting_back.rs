@@ -4,10 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::app::Restored;
 use crate::context::Context;
 use crate::copy;
-use crate::database::{self, Database as _};
+use crate::database::{self, Restored};
 use crate::engine::{Engine, serving};
 use crate::failure::Failure;
 use crate::mark::{self, Mark, Stage, Unfinished};

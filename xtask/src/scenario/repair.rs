@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::app;
+use crate::database;
 use crate::engine::Engine;
 use crate::mark::{Stage, Unfinished};
 
@@ -31,9 +31,9 @@ impl Repair {
     pub const WHERE_MISSING: Self = Self {
         stops_nodes: false,
         first: |_, _| Ok(()),
-        target: |_, left| {
-            let needed = app::status(left.url)?.needs_restore;
-            Ok(needed.then(latest))
+        target: |engine, left| {
+            let state = database::of(engine).state(left.url)?;
+            Ok(state.needs_restore.then(latest))
         },
         last: |_, _| Ok(()),
     };

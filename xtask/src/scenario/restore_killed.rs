@@ -6,14 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 
-use crate::app::Restored;
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database::{self, Restored};
 use crate::engine::Engine;
 use crate::facts::JobState;
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
-use crate::names;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::run::Run;
 use crate::wait;
@@ -55,11 +53,12 @@ fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>>
 
 /// Begins a restore and ends it with its job.
 fn kill_one(engine: &dyn Engine) -> Result<()> {
+    let restore_job = database::of(engine).restore_job();
     let (running, first) = thread::scope(|scope| {
         let restore = scope.spawn(|| database::of(engine).restore("latest"));
         wait::until(wait::RESTORE_BEGUN, || {
             let jobs = engine.facts()?.jobs;
-            let ours = jobs.iter().find(|job| job.name == names::RESTORE_JOB);
+            let ours = jobs.iter().find(|job| job.name == restore_job);
             let over = restore.is_finished();
             Ok(ours
                 .filter(|job| over || job.state == JobState::Running)

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use terms::{Protection, ScenarioName};
 
-use crate::app;
 use crate::context::Context;
-use crate::database::{self, Database as _};
+use crate::database::{self, State};
 use crate::engine::{self, Engine};
 use crate::facts::Facts;
 use crate::failure::Failure;
@@ -82,8 +81,8 @@ impl<'a> Run<'a> {
     pub fn steady_state(&self, engine: &dyn Engine) -> Result<Steady> {
         let facts = engine.facts()?;
         let url = facts.url.clone().unwrap_or_default();
-        let app = app::status(&url)?;
-        if let Some(trouble) = unsteady(&facts, &app) {
+        let state = database::of(engine).state(&url)?;
+        if let Some(trouble) = unsteady(&facts, &state) {
             return Err(
                 Failure::promise(format!("the lab is not in its steady state: {trouble}"))
                     .next("cargo xtask status")
@@ -92,7 +91,7 @@ impl<'a> Run<'a> {
         }
         Ok(Steady {
             url,
-            protection: app.protection,
+            protection: state.protection,
             schedule: facts.schedule,
         })
     }
@@ -170,7 +169,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn unsteady(facts: &Facts, app: &app::Status) -> Option<String> {
+fn unsteady(facts: &Facts, state: &State) -> Option<String> {
     if facts.ready() < facts.wanted as usize || facts.wanted == 0 {
         let (ready, wanted) = (facts.ready(), facts.wanted);
         return Some(format!("{ready} of {wanted} replicas are ready"));
@@ -178,7 +177,7 @@ fn unsteady(facts: &Facts, app: &app::Status) -> Option<String> {
     if facts.suspended {
         return Some("backups are suspended".into());
     }
-    if app.needs_restore {
+    if state.needs_restore {
         return Some("the database is gone and waits for a restore".into());
     }
     None

@@ -1,0 +1,82 @@
+//! The interface of whatever protects a database: its restore points, and the ways
+//! back to a moment.
+
+use anyhow::Result;
+use terms::Protection;
+
+use super::volume::Volume;
+pub use crate::app::{Point, Restored};
+
+/// What the application says of its data.
+pub struct State {
+    pub protection: Protection,
+    /// There is no database; the application waits for a restore.
+    pub needs_restore: bool,
+    /// Volumes without room for what comes next.
+    pub full: Vec<Volume>,
+}
+
+/// A setting of the pods.
+pub struct Setting {
+    pub key: &'static str,
+    /// As YAML writes it.
+    pub value: &'static str,
+}
+
+/// Changes are shown as shell and not made in a dry run, which returns `None` where
+/// something is returned.
+pub trait Backups {
+    /// Asks the application that answers at this URL.
+    fn state(&self, url: &str) -> Result<State>;
+
+    /// Every restore point, the newest first.
+    fn points(&self) -> Result<Vec<Point>>;
+
+    /// The name of the latest verified one.
+    fn latest_point(&self) -> Result<Option<String>>;
+
+    /// Whether a point is sound, after all of it was read.
+    fn is_sound(&self, point: &str) -> Result<bool>;
+
+    /// Takes a point by a job, as the schedule does.
+    fn back_up(&self) -> Result<Option<Point>>;
+
+    /// Takes a point in a replica: where that fails, nothing tries it again.
+    /// Not for a dry run.
+    fn back_up_once(&self) -> Result<()>;
+
+    /// Takes an empty backup volume in the place of one that was lost, with a first
+    /// point on it. Not for a dry run.
+    ///
+    /// # Errors
+    /// The volume is not a new one.
+    fn take_new_volume(&self) -> Result<Point>;
+
+    /// Restores a target: a point's name, `latest`, or what
+    /// [`Backups::before_deletion`] says.
+    fn restore(&self, target: &str) -> Result<Option<Restored>>;
+
+    /// The job that a restore runs as.
+    fn restore_job(&self) -> &'static str;
+
+    /// What to restore for the moment just before the transaction that deleted most
+    /// rows, since an RFC 3339 moment (UTC) or ever. `None` where none did.
+    fn before_deletion(&self, since: Option<&str>) -> Result<Option<String>>;
+
+    /// What [`Backups::before_deletion`] says of a transaction, for a dry run that
+    /// has none.
+    fn before_some_deletion(&self) -> String;
+
+    /// The newest point that a restore has kept of what was there before it, since an
+    /// RFC 3339 moment (UTC).
+    fn kept_by_restore(&self, since: &str) -> Result<Option<String>>;
+
+    /// Sees the next write protected.
+    ///
+    /// # Errors
+    /// It would be refused, or not be protected.
+    fn prove(&self) -> Result<()>;
+
+    /// The setting that asks for a protection.
+    fn protection_setting(&self, protection: Protection) -> Setting;
+}
