@@ -34,6 +34,9 @@ pub trait Nodes {
     /// Starts every node that is stopped; returns when all are ready. None is
     /// where the lab is gone.
     fn start(&self) -> Result<()>;
+
+    /// What a person types to see which node each pod runs on.
+    fn look(&self) -> String;
 }
 
 /// The end of a lab.

@@ -44,10 +44,8 @@ impl Kube {
         let home = self.ctx.lab.home().join("ansible-home");
         let cmd = ansible::playbook(program, &playbook, context, other.as_deref(), &home);
         self.ctx.exec.run(&cmd).map_err(|error| {
-            error.context(Failure::tool("deploying with Ansible").next(format!(
-                "kubectl --context {context} -n {} get pods,events",
-                self.workload.namespace
-            )))
+            let look = self.typed("get pods,events");
+            error.context(Failure::tool("deploying with Ansible").next(look))
         })?;
         step.done("applied, and available");
         Ok(())

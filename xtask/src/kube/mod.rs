@@ -45,7 +45,7 @@ pub struct Port {
 pub struct Kube {
     pub ctx: Context,
     /// What the cluster is called in files of ours.
-    pub cluster: &'static str,
+    pub cluster: String,
     /// The same in the kubeconfig.
     pub context: String,
     pub workload: Workload,
@@ -81,6 +81,12 @@ impl Kube {
             context: self.context.clone(),
             namespace: self.workload.namespace.to_owned(),
         })
+    }
+
+    /// The same as a person types it.
+    pub fn typed(&self, words: &str) -> String {
+        let (context, namespace) = (&self.context, self.workload.namespace);
+        format!("kubectl --context {context} -n {namespace} {words}")
     }
 
     /// Runs a short change and returns what it said; `None` in a dry run.

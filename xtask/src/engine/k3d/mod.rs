@@ -260,6 +260,10 @@ impl Nodes for K3dEngine {
         }
         self.site.start_nodes()
     }
+
+    fn look(&self) -> String {
+        self.site.kube.typed("get pods -o wide")
+    }
 }
 
 impl Teardown for K3dEngine {

@@ -95,7 +95,7 @@ impl Site {
             },
             kube: Kube {
                 ctx: ctx.clone(),
-                cluster: plan.cluster,
+                cluster: plan.cluster.to_owned(),
                 context: format!("k3d-{}", plan.cluster),
                 workload: plan.workload,
                 substitute: of_the_lab.then_some(substitute),
