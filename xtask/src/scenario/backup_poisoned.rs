@@ -2,14 +2,31 @@
 //! the database is lost.
 
 use anyhow::Result;
+use terms::ScenarioName;
 
 use crate::context::Context;
 use crate::database::{self, Restored};
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::failure::Failure;
-use crate::measure::result::ScenarioResult;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Disaster};
-use crate::scenario::run::Run;
+use crate::scenario::repair::Repair;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 5,
+    name: ScenarioName::BackupPoisoned,
+    title: "the newest restore points are damaged, then the volume is lost",
+    breaks: "a byte in each of the two newest points, then the volume pra-data",
+    holds: "the last good point is found and comes back within the objectives",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play: |run, engine| outage::play(&DISASTER, run, engine),
+    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    repair: Repair::WHERE_MISSING,
+};
 
 /// So many of the newest points are damaged.
 const POISONED: usize = 2;
@@ -30,14 +47,6 @@ const DISASTER: Disaster = Disaster {
         )
     },
 };
-
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    outage::play(&DISASTER, run, engine)
-}
-
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::show(&DISASTER, ctx, engine)
-}
 
 /// One good point, and those to be damaged.
 fn prepare(ctx: &Context, engine: &dyn Engine) -> Result<()> {

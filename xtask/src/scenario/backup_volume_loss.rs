@@ -2,14 +2,30 @@
 //! database is whole; what has to be rebuilt is its protection.
 
 use anyhow::Result;
+use terms::ScenarioName;
 
 use crate::context::Context;
 use crate::database::{self, Restored, Volume};
 use crate::engine::Engine;
-use crate::measure::result::ScenarioResult;
+use crate::engine::capability::Capability;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
-use crate::scenario::run::Run;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 6,
+    name: ScenarioName::BackupVolumeLoss,
+    title: "the volume with the restore points is lost",
+    breaks: "the volume pra-backup is deleted, with all points and the journal",
+    holds: "no row is lost, and protection is rebuilt on a new volume",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play: |run, engine| outage::play(&DISASTER, run, engine),
+    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    repair: REPAIR,
+};
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -29,7 +45,7 @@ const DISASTER: Disaster = Disaster {
 };
 
 /// Takes the empty volume, where that had not been done.
-pub const REPAIR: Repair = Repair {
+const REPAIR: Repair = Repair {
     first: |engine, _| {
         let database = database::of(engine);
         if database.latest_point()?.is_none() {
@@ -40,14 +56,6 @@ pub const REPAIR: Repair = Repair {
     },
     ..Repair::WHERE_MISSING
 };
-
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    outage::play(&DISASTER, run, engine)
-}
-
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::show(&DISASTER, ctx, engine)
-}
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::stop_everything(ctx, engine)?;

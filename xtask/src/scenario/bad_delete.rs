@@ -2,10 +2,11 @@
 //! it is found out later. No request fails before the recovery begins.
 
 use anyhow::{Context as _, Result};
-use terms::{PhaseName, Protection};
+use terms::{PhaseName, Protection, ScenarioName};
 
 use crate::context::Context;
 use crate::database::{self, Restored};
+use crate::engine::capability::Capability;
 use crate::engine::{Engine, serving};
 use crate::mark::{Stage, Unfinished};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
@@ -14,11 +15,27 @@ use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 4,
+    name: ScenarioName::BadDelete,
+    title: "a DELETE without WHERE, found later",
+    breaks: "all rows are deleted through the application's own connection; writing goes on",
+    holds: "the moment just before it comes back, and what was written since is kept",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play,
+    show,
+    repair: REPAIR,
+};
 
 const ACKNOWLEDGED_BETWEEN: usize = 60;
 
@@ -41,7 +58,7 @@ struct Played {
 }
 
 /// Just before the delete, and what came after it.
-pub const REPAIR: Repair = Repair {
+const REPAIR: Repair = Repair {
     target: |engine, left| match left.unfinished.stage {
         Stage::Restored => Ok(None),
         _ => target_again(engine, left.unfinished),
@@ -53,7 +70,7 @@ pub const REPAIR: Repair = Repair {
     ..Repair::WHERE_MISSING
 };
 
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let journal = steady.protection == Protection::Journal;
@@ -97,7 +114,7 @@ fn downtime(played: &Played, failures: &[Failure], outcome: &Outcome) -> Downtim
     }
 }
 
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
     let database = database::of(engine);
     database.delete_all()?;

@@ -5,12 +5,13 @@ use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use terms::PhaseName;
+use terms::{PhaseName, ScenarioName};
 
 use crate::context::Context;
 use crate::copy::{self, Plan, Target};
 use crate::database::{self, Restored};
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::exec::{quote, quote_path};
 use crate::failure::{self, Failure};
 use crate::mark::{Mark, Stage};
@@ -18,17 +19,34 @@ use crate::measure::client::Client;
 use crate::measure::compare::Lost;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 10,
+    name: ScenarioName::ClusterLoss,
+    title: "everything is gone but an exported copy",
+    breaks: "the lab with both volumes, as teardown does, once a copy was exported",
+    holds: "what was acknowledged before the export began is back on a new lab, unchanged; \
+            what came after is lost, and counted",
+    takes: "about 10 s on the local engine, a minute and a half on k3d",
+    needs: &[Capability::Url, Capability::Teardown],
+    by_itself: false,
+    takes_for_good: Some("every restore point and the journal; what is written behind the copy"),
+    play,
+    show,
+    repair: REPAIR,
+};
 
 const DISASTER: &str = "disaster: the whole lab is destroyed, both volumes included";
 const REBUILD: &str = "lab built anew, serving nobody yet";
 const ADOPT: &str = "exported copy adopted";
 const OPEN: &str = "application started";
 
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let file = run.folder.join("copy.tar");
@@ -51,7 +69,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 
 /// The same changes as [`play`] makes, shown only. The lab is still there, so
 /// what builds it anew is shown as the one command that does.
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Whole, since what is pasted may change its folder on the way.
     let file = std::path::absolute("copy.tar").context("reading the current folder")?;
     copy::export(ctx, engine, &Target::new_file(&file))?;
@@ -135,7 +153,7 @@ fn missing(lost: &[Lost], exported: f64) -> usize {
 
 /// Sees that what is in the copy of the run is there. A lab without volumes was
 /// built around it before; see [`crate::commands::setup`].
-pub const REPAIR: Repair = Repair {
+const REPAIR: Repair = Repair {
     first: |engine, left| match &left.unfinished.copy {
         Some(copy) if left.unfinished.stage == Stage::Struck => {
             let state = database::of(engine).state(left.url)?;

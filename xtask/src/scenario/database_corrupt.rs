@@ -1,13 +1,30 @@
 //! Scenario 3: a disk, or a stray program, writes into the database's file.
 
 use anyhow::Result;
+use terms::ScenarioName;
 
 use crate::context::Context;
 use crate::database;
 use crate::engine::Engine;
-use crate::measure::result::ScenarioResult;
+use crate::engine::capability::Capability;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Disaster};
-use crate::scenario::run::Run;
+use crate::scenario::repair::Repair;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 3,
+    name: ScenarioName::DatabaseCorrupt,
+    title: "the database's pages are overwritten in place",
+    breaks: "every page of the database file, while the application runs",
+    holds: "the damage is noticed, and the latest moment comes back within the objectives",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play: |run, engine| outage::play(&DISASTER, run, engine),
+    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    repair: Repair::LATEST,
+};
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -25,14 +42,6 @@ const DISASTER: Disaster = Disaster {
         )
     },
 };
-
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    outage::play(&DISASTER, run, engine)
-}
-
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::show(&DISASTER, ctx, engine)
-}
 
 fn strike(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
     database::of(engine).corrupt()

@@ -2,11 +2,12 @@
 //! The application is not restarted and nothing is restored.
 
 use anyhow::{Context as _, Result};
-use terms::{PhaseName, Protection};
+use terms::{PhaseName, Protection, ScenarioName};
 
 use crate::context::Context;
 use crate::database::{self, Volume};
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::failure::Failure;
 use crate::mark::Mark;
 use crate::measure::downtime::{Downtime, Failures};
@@ -14,11 +15,28 @@ use crate::measure::figures::milliseconds;
 use crate::measure::journey::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
 use crate::scenario::course::Course;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 7,
+    name: ScenarioName::DiskFull,
+    title: "both volumes run full, in turn",
+    breaks: "the room on pra-backup, then on pra-data, by an empty file as large as the volume",
+    holds: "writes without room are refused and say so, reading goes on, nothing is lost; all \
+            goes on by itself once there is room",
+    takes: "about 15 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play,
+    show,
+    repair: REPAIR,
+};
 
 /// Bytes of a message: the journal has room for a MiB ahead, which short
 /// messages would take a minute and a half to use up.
@@ -46,7 +64,7 @@ struct Refusal {
     protected: f64,
 }
 
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client_writing(&steady.url, MESSAGE)?;
     let (course, unfinished) = Course::begin(
@@ -89,7 +107,7 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 }
 
 /// The same changes as [`play`] makes, shown only.
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
     for volume in [Volume::Backup, Volume::Data] {
         database::of(engine).fill(volume)?;
@@ -101,7 +119,7 @@ pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 /// Removes what fills the volumes.
-pub const REPAIR: Repair = Repair {
+const REPAIR: Repair = Repair {
     first: |engine, _| {
         let database = database::of(engine);
         database.make_room(Volume::Backup)?;

@@ -2,14 +2,31 @@
 //! past its journal.
 
 use anyhow::Result;
+use terms::ScenarioName;
 
 use crate::context::Context;
 use crate::database;
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::failure::Failure;
-use crate::measure::result::ScenarioResult;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Disaster};
-use crate::scenario::run::Run;
+use crate::scenario::repair::Repair;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 11,
+    name: ScenarioName::ForeignDelete,
+    title: "the same DELETE typed into a foreign sqlite3, past the journal",
+    breaks: "all rows, by who removes the write guards first; without that it is refused",
+    holds: "the next write finds out and is refused; the latest moment comes back",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play: |run, engine| outage::play(&DISASTER, run, engine),
+    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    repair: Repair::LATEST,
+};
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -28,14 +45,6 @@ const DISASTER: Disaster = Disaster {
         )
     },
 };
-
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    outage::play(&DISASTER, run, engine)
-}
-
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::show(&DISASTER, ctx, engine)
-}
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let database = database::of(engine);

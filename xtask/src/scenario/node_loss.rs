@@ -2,23 +2,40 @@
 //! returns. Nothing is restored: what was acknowledged is on its disk.
 
 use anyhow::{Context as _, Result};
-use terms::PhaseName;
+use terms::{PhaseName, ScenarioName};
 
 use crate::context::Context;
 use crate::database;
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 
+pub const SCENARIO: Scenario = Scenario {
+    number: 9,
+    name: ScenarioName::NodeLoss,
+    title: "the node that holds the volumes stops and returns",
+    breaks: "that node, without warning; it is started again once users notice",
+    holds: "the service comes back with the node; no acknowledged row is missing",
+    takes: "about 25 s",
+    needs: &[Capability::Url, Capability::Nodes],
+    by_itself: false,
+    takes_for_good: None,
+    play,
+    show,
+    repair: REPAIR,
+};
+
 const DISASTER: &str = "disaster: the node that holds the volumes is stopped";
 const RETURN: &str = "the node is started again";
 
-pub const REPAIR: Repair = Repair {
+const REPAIR: Repair = Repair {
     stops_nodes: true,
     ..Repair::WHERE_MISSING
 };
@@ -30,7 +47,7 @@ struct Played {
     outage: Outage,
 }
 
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let played = course(run, engine, client.ledger())?;
@@ -49,12 +66,12 @@ pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     };
     let mut result = outage.result(run, engine, steady, &outcome, &[])?;
     result.insist_on_no_loss();
-    result.lessons = lessons(&result, &played.node);
+    result.lessons = lessons(&result, &played.node, &engine.nodes()?.look());
     Ok(result)
 }
 
 /// The same changes as [`play`] makes, shown only.
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
     engine.nodes()?.stop()?;
     engine.nodes()?.start()?;
@@ -90,7 +107,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     })
 }
 
-fn lessons(result: &ScenarioResult, node: &str) -> Vec<String> {
+fn lessons(result: &ScenarioResult, node: &str, look: &str) -> Vec<String> {
     let rpo = &result.rpo;
     let mut lessons = vec![
         format!(
@@ -108,10 +125,8 @@ fn lessons(result: &ScenarioResult, node: &str) -> Vec<String> {
             .to_owned(),
     ];
     lessons.extend(rpo.on_schedule());
-    lessons.push(
-        "Look at: kubectl --context k3d-pra -n pra get pods -o wide (the same pods, restarted), and the page of cargo \
-         xtask report."
-            .to_owned(),
-    );
+    lessons.push(format!(
+        "Look at: {look} (the same pods, restarted), and the page of cargo xtask report."
+    ));
     lessons
 }

@@ -7,14 +7,32 @@ use anyhow::{Context as _, Result};
 
 use crate::context::Context;
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{KillFigures, Moment, Rpo, Rto, ScenarioResult};
+use crate::scenario::definition::Scenario;
 use crate::scenario::outcome::Outcome;
+use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
-use terms::Death;
+use terms::{Death, ScenarioName};
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 1,
+    name: ScenarioName::PodCrash,
+    title: "PCA: the pod dies",
+    breaks: "one replica is killed without warning, then one is asked to stop",
+    holds: "the service answers all along; no acknowledged row is missing",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: true,
+    takes_for_good: None,
+    play,
+    show,
+    repair: Repair::WHERE_MISSING,
+};
 
 /// Acknowledgements before the first death and after each.
 const ACKNOWLEDGED_BETWEEN: usize = 70;
@@ -30,7 +48,7 @@ struct Killed {
     under_way: usize,
 }
 
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();

@@ -5,16 +5,33 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use terms::ScenarioName;
 
 use crate::context::Context;
 use crate::database::{self, Restored};
 use crate::engine::Engine;
+use crate::engine::capability::Capability;
 use crate::facts::JobState;
 use crate::failure::Failure;
-use crate::measure::result::ScenarioResult;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Disaster};
-use crate::scenario::run::Run;
+use crate::scenario::repair::Repair;
 use crate::wait;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 8,
+    name: ScenarioName::RestoreKilled,
+    title: "the restore itself is killed, then begun again",
+    breaks: "the volume pra-data, and the job that restores it",
+    holds: "the second restore brings everything back; the first left nothing half-way",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play: |run, engine| outage::play(&DISASTER, run, engine),
+    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    repair: Repair::WHERE_MISSING,
+};
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -32,14 +49,6 @@ const DISASTER: Disaster = Disaster {
         )
     },
 };
-
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    outage::play(&DISASTER, run, engine)
-}
-
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::show(&DISASTER, ctx, engine)
-}
 
 fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
     if ctx.exec.dry_run() {

@@ -1,13 +1,27 @@
 //! Scenario 2, PRA: the volume with the database is deleted, and the lab comes
 //! back from its restore points.
 
-use anyhow::Result;
+use terms::ScenarioName;
 
-use crate::context::Context;
-use crate::engine::Engine;
-use crate::measure::result::ScenarioResult;
+use crate::engine::capability::Capability;
+use crate::scenario::definition::Scenario;
 use crate::scenario::outage::{self, Disaster};
-use crate::scenario::run::Run;
+use crate::scenario::repair::Repair;
+
+pub const SCENARIO: Scenario = Scenario {
+    number: 2,
+    name: ScenarioName::VolumeLoss,
+    title: "PRA: the volume is lost",
+    breaks: "the volume pra-data is deleted with the database on it",
+    holds: "the latest verified point comes back within the objectives of lab.toml",
+    takes: "about 10 s",
+    needs: &[Capability::Url],
+    by_itself: false,
+    takes_for_good: None,
+    play: |run, engine| outage::play(&DISASTER, run, engine),
+    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    repair: Repair::WHERE_MISSING,
+};
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
@@ -24,11 +38,3 @@ const DISASTER: Disaster = Disaster {
         )
     },
 };
-
-pub fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
-    outage::play(&DISASTER, run, engine)
-}
-
-pub fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::show(&DISASTER, ctx, engine)
-}

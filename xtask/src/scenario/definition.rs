@@ -1,0 +1,74 @@
+//! What a scenario says of itself: what it breaks, what must hold, what it needs of
+//! an engine, and how the lab is put back where it was cut off.
+
+use anyhow::Result;
+use terms::{EngineName, ScenarioName};
+
+use crate::context::Context;
+use crate::engine::capability::{self, Capability};
+use crate::engine::{self, Engine};
+use crate::failure::Failure;
+use crate::measure::result::ScenarioResult;
+use crate::scenario::repair::Repair;
+use crate::scenario::run::Run;
+
+/// A disaster that can be asked for by name or number.
+pub struct Scenario {
+    pub number: u32,
+    pub name: ScenarioName,
+    pub title: &'static str,
+    pub breaks: &'static str,
+    pub holds: &'static str,
+    pub takes: &'static str,
+    /// What it needs of an engine, which not every one has.
+    pub needs: &'static [Capability],
+    /// Nobody has a part in the recovery: it begins and ends without one.
+    pub by_itself: bool,
+    /// What it takes from a lab for good, also where it passes: asked about first.
+    pub takes_for_good: Option<&'static str>,
+    pub play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
+    /// The changes of the scenario as shell, for a dry run.
+    pub show: fn(&Context, &dyn Engine) -> Result<()>,
+    /// What puts the lab back after a run that was cut off.
+    pub repair: Repair,
+}
+
+impl Scenario {
+    /// Its first words: a command that breaks something names the lab it does it to.
+    pub fn announced(&self, engine: EngineName) -> String {
+        format!("Scenario {} on {engine}, {}", self.number, self.title)
+    }
+
+    /// The engines on which this disaster cannot be had, and why.
+    pub fn not_on(&self) -> impl Iterator<Item = (EngineName, &'static str)> {
+        let engines = EngineName::ALL.iter().copied();
+        engines.filter_map(|engine| Some((engine, self.hindrance(engine)?)))
+    }
+
+    /// Refuses an engine on which this disaster cannot be had.
+    pub fn insist_on(&self, engine: EngineName) -> Result<()> {
+        let Some(why) = self.hindrance(engine) else {
+            return Ok(());
+        };
+        let refused = capability::refusal(self.name.word(), engine, why);
+        Err(refused.next("cargo xtask scenario --list").into())
+    }
+
+    fn hindrance(&self, engine: EngineName) -> Option<&'static str> {
+        capability::hindrance(self.needs, engine::lacks(engine))
+    }
+
+    /// Refuses a person's time where no person has a part.
+    pub fn insist_on_decider(&self, operator_delay: Option<f64>) -> Result<()> {
+        if operator_delay.is_none() || !self.by_itself {
+            return Ok(());
+        }
+        let said = format!(
+            "--operator-delay means nothing for {}: it recovers by itself, nobody decides anything",
+            self.name
+        );
+        Err(Failure::usage(said)
+            .next(format!("cargo xtask scenario {}", self.name))
+            .into())
+    }
+}
