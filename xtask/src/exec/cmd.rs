@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -125,17 +123,8 @@ impl Cmd {
         self.program.rsplit('/').next().unwrap_or(&self.program)
     }
 
-    pub(super) fn command(&self) -> Result<Command> {
-        let shell = xshell::Shell::new().context("reading the current directory")?;
-        if let Some(dir) = &self.cwd {
-            shell.change_dir(dir);
-        }
-        let command = shell.cmd(&self.program).args(&self.args);
-        let mut command: Command = command.env_clear().envs(self.environment()).into();
-        if let Some(name) = &self.shown_as {
-            command.arg0(name);
-        }
-        Ok(command)
+    pub(super) fn shown_as(&self) -> Option<&str> {
+        self.shown_as.as_deref()
     }
 
     /// All that it gets: what it is told, over what the lab sets for every

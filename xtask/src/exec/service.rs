@@ -7,10 +7,11 @@ use std::process::{Child, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::cmd::Cmd;
+use super::short;
+use super::signal::signal_group;
 
 /// Names the build of this program, as it was when it was started: a newer one
 /// has another size or another age.
@@ -38,7 +39,7 @@ pub fn build() -> &'static str {
 /// process group unless it makes a session of its own, output to `log`, and
 /// `stdin` for the lock that says as long as it is held that it lives.
 pub fn spawn(cmd: &Cmd, stdin: Stdio, log: &File, own_group: bool) -> Result<Child> {
-    let mut command = cmd.command()?;
+    let mut command = short::build(cmd)?;
     command
         .stdin(stdin)
         .stdout(log.try_clone().context("sharing the log file")?)
@@ -63,23 +64,5 @@ impl Drop for Process {
         signal_group(self.0.id(), Signal::SIGKILL);
         // Reaps it; it was there, since nobody else waits for it.
         let _ = self.0.wait();
-    }
-}
-
-/// Sends a signal to a whole process group. Fine when nobody is left.
-pub fn signal_group(group: u32, signal: Signal) {
-    // Group 0 would be our own.
-    if let Ok(raw @ 1..) = i32::try_from(group) {
-        // The only failure that matters, "no such group", is the wished end.
-        let _ = killpg(Pid::from_raw(raw), signal);
-    }
-}
-
-/// Sends a signal to one process. Fine when it is gone.
-pub fn signal_process(process: u32, signal: Signal) {
-    // 0 would be our own group, 1 the system's first process.
-    if let Ok(raw @ 2..) = i32::try_from(process) {
-        // As above.
-        let _ = kill(Pid::from_raw(raw), signal);
     }
 }

@@ -1,16 +1,17 @@
 //! Commands that read or write a whole file, piece by piece.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::process::CommandExt;
+use std::io::{self, PipeReader};
 use std::path::Path;
-use std::process::{ChildStdout, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use anyhow::{Context, Result};
+use duct::Expression;
 
-use super::{Cmd, Exec, Output, Piped, collect, drain, supervise};
+use super::long::{expression, to_its_end};
+use super::pipe::{collect, drain};
+use super::{Cmd, Exec, Output, Piped};
 use crate::failure::Failure;
 use crate::wait;
 
@@ -29,25 +30,17 @@ impl Exec {
 }
 
 fn run(cmd: &Cmd) -> Result<Output> {
-    let mut command = cmd.command()?;
-    command
-        .stdin(standard_input(cmd)?)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+    let (expression, printed, said) = piped(cmd)?;
     let target = match &cmd.file {
         Some(Piped::Into(path)) => Some((open_for_writing(path)?, path)),
         _ => None,
     };
-    let mut child = command.spawn().map_err(|e| cmd.not_started(e))?;
-    let stderr = drain(child.stderr.take());
-    let stdout = child.stdout.take().context("a pipe that was asked for")?;
-    let (written, said) = match target {
-        Some((file, path)) => (Some((write_all(stdout, file), path)), None),
-        None => (None, Some(drain(Some(stdout)))),
+    let stderr = drain(Some(said));
+    let (written, stdout) = match target {
+        Some((file, path)) => (Some((write_all(printed, file), path)), None),
+        None => (None, Some(drain(Some(printed)))),
     };
-    let group = Some(child.id());
-    let status = supervise(cmd, group, || Ok(child.try_wait()?))?;
+    let status = to_its_end(cmd, expression)?;
     if let Some((written, path)) = written {
         let file = written
             .recv_timeout(wait::FILE_WRITTEN)
@@ -58,17 +51,27 @@ fn run(cmd: &Cmd) -> Result<Output> {
     }
     Ok(Output {
         status,
-        stdout: said.map(collect).transpose()?.unwrap_or_default(),
+        stdout: stdout.map(collect).transpose()?.unwrap_or_default(),
         stderr: collect(stderr)?,
     })
 }
 
-fn standard_input(cmd: &Cmd) -> Result<Stdio> {
-    let Some(Piped::From(path)) = &cmd.file else {
-        return Ok(Stdio::null());
+/// The command with its standard input, and the other ends of the pipes that it
+/// prints to. They are ours, since duct would wait for a grandchild that holds its
+/// own open; no end of a command that is over stays behind with us.
+fn piped(cmd: &Cmd) -> Result<(Expression, PipeReader, PipeReader)> {
+    let (printed, stdout) = io::pipe().context("making a pipe")?;
+    let (said, stderr) = io::pipe().context("making a pipe")?;
+    let expression = expression(cmd).stdout_file(stdout).stderr_file(stderr);
+    let expression = match &cmd.file {
+        Some(Piped::From(path)) => expression.stdin_file(open_for_reading(path)?),
+        _ => expression.stdin_null(),
     };
-    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    Ok(file.into())
+    Ok((expression, printed, said))
+}
+
+fn open_for_reading(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("opening {}", path.display()))
 }
 
 fn open_for_writing(path: &Path) -> Result<File> {
@@ -77,7 +80,7 @@ fn open_for_writing(path: &Path) -> Result<File> {
 }
 
 /// Hands the file back once the pipe is closed.
-fn write_all(mut pipe: ChildStdout, mut file: File) -> Receiver<io::Result<File>> {
+fn write_all(mut pipe: PipeReader, mut file: File) -> Receiver<io::Result<File>> {
     let (sender, written) = mpsc::channel();
     thread::spawn(move || {
         let copied = io::copy(&mut pipe, &mut file).map(|_| file);
