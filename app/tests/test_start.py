@@ -1,6 +1,5 @@
 """What a verb loads before it works: in a recovery, users wait for it."""
 
-import gc
 import json
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from helpers import add, lose_data
 
 from pra.commands import cli
 from pra.protect import backup
-from pra.web import serve
 
 #: Each takes longer to load than a restore of a small database takes to do.
 SLOW = {"dataclasses", "inspect", "logging", "concurrent.futures", "shutil", "tarfile", "flask"}
@@ -59,14 +57,3 @@ def test_the_help_lists_every_verb_and_an_unknown_one_is_told_of_all(environment
         assert f"\n    {verb} " in everything
         assert repr(verb) in unknown
         assert pra(environment, verb, "--help").stdout.startswith(f"usage: python -m pra {verb} ")
-
-
-def test_the_server_collects_garbage_and_the_other_verbs_do_not(environment, monkeypatch):
-    monkeypatch.setattr(serve, "run", lambda config: 0 if gc.isenabled() else 1)
-    gc.disable()
-    try:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        assert cli.main(["serve"]) == 0
-    finally:
-        gc.enable()

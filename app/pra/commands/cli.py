@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run one verb; returns the exit code, as the help lists them."""
     as_json = "--json" in arguments
     try:
-        options = _parser(arguments).parse_args(arguments)
+        options = _parser().parse_args(arguments)
         code = _run(settings.load(), options)
         sys.stdout.flush()
         return code
@@ -59,18 +59,12 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _parser(given: list[str]) -> argparse.ArgumentParser:
-    """What takes the arguments; of the verb that is given, else of all.
-
-    Building all of them costs some milliseconds of each recovery.
-    """
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m pra", description="The workshop's application.", epilog=_EXIT_CODES
     )
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
-    known = given[:1] and given[0] in _VERBS
-    for name in given[:1] if known else _VERBS:
-        text, add_arguments = _VERBS[name]
+    for name, (text, add_arguments) in _VERBS.items():
         add_arguments(verbs.add_parser(name, help=text, description=text))
     return parser
 

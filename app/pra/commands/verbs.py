@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import gc
 import json
 import sys
 from collections.abc import Callable
@@ -28,8 +27,6 @@ def serve(config: Settings, options: Options) -> int:
     """Serve until asked to stop."""
     from pra.web import serve as server
 
-    # This one verb stays.
-    gc.enable()
     return server.run(config)
 
 

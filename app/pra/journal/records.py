@@ -11,7 +11,6 @@ it was written. After a loss of power some records can be missing before others 
 are sound; they were all on their way if none of those calls a missing one durable.
 """
 
-import functools
 import hashlib
 import json
 import struct
@@ -38,7 +37,6 @@ _SEGMENT_MAGIC = b"PRA journal segment 1\n"
 SEGMENT_HEADER = 1024
 _LENGTH = struct.Struct("<I")
 _compact = json.JSONEncoder(separators=(",", ":")).encode
-_quoted = functools.cache(json.dumps)
 
 
 class Place(NamedTuple):
@@ -167,13 +165,7 @@ def encode(
 
 def payload_of(sequences: dict[str, int], changeset: bytes) -> bytes:
     """A transaction's payload: AUTOINCREMENT's counters as JSON, then its changeset."""
-    # The library's encoder takes four times as long for numbers, under the writer lock; and
-    # a counter can be anything, since nothing keeps a shell from SQLite's table of them.
-    pairs = [
-        f"{_quoted(name)}:{last if type(last) is int else json.dumps(last)}"
-        for name, last in sequences.items()
-    ]
-    text = f"{{{','.join(pairs)}}}".encode()
+    text = _compact(sequences).encode()
     return _LENGTH.pack(len(text)) + text + changeset
 
 
