@@ -1,18 +1,20 @@
 """Counting every step that touches a file, ours and SQLite's, and acting at one of them."""
 
+import math
 import os
 import signal
 from collections.abc import Callable
 
 import apsw
 
-from pra.base import threads
 from pra.disk import files
+from pra.journal import durability
 from pra.sql import connect
 
 #: Called as observer(phase, operation, arguments); the phase is "before" or "after".
 Observer = Callable[[str, str, tuple], None]
 _BASE = "unix"
+_SLOW = durability._SLOW
 
 
 class _File(apsw.VFSFile):
@@ -65,26 +67,12 @@ class _Vfs(apsw.VFS):
         self._observer("after", "xDelete", (name, sync))
 
 
-class _Late(threads.Companion):
-    """Does its work when that is waited for: the same steps in the same order each time.
-
-    So the journal is synced after the COMMIT, the least favourable order.
-    """
-
-    def start(self, work: Callable[[], object]) -> None:
-        """Remember the work."""
-        self._work = work
-
-    def wait(self, seconds: float = -1) -> bool:
-        """Do it now."""
-        self._work()
-        return True
-
-
 def observe(observer: Observer):
     """Announce every step of this process from now on; returns what must be kept alive."""
     files.hook = observer
-    threads.Companion = _Late
+    # One file is synced after the other: the same steps in the same order each time, and the
+    # journal last, the least favourable order.
+    durability._SLOW = math.inf
     _without_checksums()
     return _Vfs(observer)
 
@@ -92,7 +80,7 @@ def observe(observer: Observer):
 def stop(vfs) -> None:
     """End the announcing."""
     files.hook = None
-    threads.Companion = _Late.__base__
+    durability._SLOW = _SLOW
     _without_checksums()
     vfs.unregister()
     # Connections that are still open find SQLite's own below it again.

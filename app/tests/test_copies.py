@@ -1,5 +1,6 @@
-"""Copying a file and reading it back in one go, part by part; work beside other work."""
+"""Copying a file and reading it back in one go, part by part."""
 
+import errno
 import hashlib
 import os
 import threading
@@ -7,7 +8,6 @@ import threading
 import pytest
 from helpers import add, bring, content, failing, rows
 
-from pra.base import threads
 from pra.base.errors import Damaged
 from pra.disk import copying, files, look
 from pra.protect import backup
@@ -83,32 +83,14 @@ def test_a_copy_that_cannot_be_written_leaves_no_thread_behind(tmp_path):
     assert threading.active_count() == before
 
 
-def test_what_follows_is_done_in_order_and_before_the_end():
-    done = []
-    with threads.Follower(done.append) as follower:
-        for number in range(100):
-            follower.give(number)
-    assert done == list(range(100))
+def test_a_part_that_cannot_be_read_back_is_said(tmp_path, monkeypatch):
+    source = str(tmp_path / "source")
+    files.write_new(source, bytes(10_000))
 
+    def fail(digest, fd, begin, end):
+        if begin:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-def test_what_fails_in_a_follower_is_raised_at_the_end():
-    done = []
-
-    def work(number):
-        if number == 2:
-            raise ValueError("two")
-        done.append(number)
-
-    with pytest.raises(ValueError, match="two"), threads.Follower(work) as follower:
-        for number in range(5):
-            follower.give(number)
-    assert done == [0, 1]
-
-
-def test_the_first_failure_counts():
-    def fail(number):
-        raise ValueError("behind")
-
-    with pytest.raises(KeyError, match="ahead"), threads.Follower(fail) as follower:
-        follower.give(1)
-        raise KeyError("ahead")
+    monkeypatch.setattr(copying, "_digest_part", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        copying.copy_read_back(source, str(tmp_path / "target"))

@@ -1,4 +1,4 @@
-"""The turns: who writes, who waits, and what is left of a wait that ran out."""
+"""The locks: who writes, who waits, and what is left of a wait that ran out."""
 
 import errno
 import gc
@@ -10,10 +10,9 @@ import time
 import pytest
 from helpers import add, rows
 
-from pra.base import threads
 from pra.base.errors import Locked, Refused
 from pra.data.database import Database
-from pra.disk import files, locks, look
+from pra.disk import fairlock, files, locks, look
 from pra.events.sqlite import SqliteEvents
 
 
@@ -23,6 +22,11 @@ def until(holds, seconds=10):
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.001)
+
+
+def waiting(lock):
+    """Whether the thread of a lock waits for it, or acts."""
+    return lock._waiter.begun and lock._waiter.using.locked()
 
 
 def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
@@ -50,10 +54,10 @@ def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, event
 
 def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(where):
     """Its descriptor lives on in the child, and with it a lock that is not let go by name."""
-    impatient = locks.writing(where)
+    impatient = locks.writer_lock(where)
     with locks.writer(where, "holding it"):
         with pytest.raises(Locked):
-            impatient.take("waiting", seconds=0.05)
+            impatient.acquire("waiting", seconds=0.05)
         hold, release = os.pipe()
         child = os.fork()
         if not child:
@@ -61,7 +65,7 @@ def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(
             os.read(hold, 1)
             os._exit(0)
     try:
-        until(lambda: impatient._place.came)
+        until(lambda: not waiting(impatient))
         with locks.writer(where, "writing", seconds=1):
             pass
     finally:
@@ -86,15 +90,15 @@ def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
 
 
 def test_a_turn_that_came_while_nobody_wanted_it_is_asked_for_again(where):
-    turn = locks.writing(where)
+    lock = locks.writer_lock(where)
     for _ in range(2):
         with locks.writer(where, "holding it"), pytest.raises(Locked):
-            turn.take("waiting", seconds=0.02)
+            lock.acquire("waiting", seconds=0.02)
         with locks.writer(where, "meanwhile"):
             pass
-        turn.take("waiting", seconds=5)
-        turn.release()
-    turn.close()
+        lock.acquire("waiting", seconds=5)
+        lock.release()
+    lock.close()
 
 
 def test_a_lock_file_that_was_replaced_between_two_writes_is_noticed(where, events, monkeypatch):
@@ -131,49 +135,49 @@ def test_a_fork_does_not_share_the_lock_of_its_parent(where, events, monkeypatch
 
 def test_who_waited_acts_in_the_thread_that_waited(where):
     """To wake another one first would keep all who wait from their turn."""
-    turn, acted = locks.writing(where), []
-    waiting = threading.Thread(
-        target=lambda: acted.append(turn.run("waiting", threading.get_ident, 10))
+    lock, acted = locks.writer_lock(where), []
+    asking = threading.Thread(
+        target=lambda: acted.append(lock.run("waiting", threading.get_ident, 10))
     )
     with locks.writer(where, "holding it"):
-        waiting.start()
-        until(lambda: turn._place)
-    waiting.join()
-    assert acted and acted[0] not in (waiting.ident, threading.get_ident())
-    assert turn.run("free", threading.get_ident, 0) == threading.get_ident()
-    turn.close()
+        asking.start()
+        until(lambda: waiting(lock))
+    asking.join()
+    assert acted and acted[0] not in (asking.ident, threading.get_ident())
+    assert lock.run("free", threading.get_ident, 0) == threading.get_ident()
+    lock.close()
 
 
 @pytest.mark.parametrize("waits", [True, False])
 def test_what_goes_wrong_in_a_turn_is_said_and_ends_it(where, waits):
-    turn, said = locks.writing(where), []
+    lock, said = locks.writer_lock(where), []
 
     def fail():
         raise Refused("acting", "it went wrong", "do something else")
 
     def run():
         with pytest.raises(Refused, match="it went wrong"):
-            turn.run("waiting", fail, 10)
+            lock.run("waiting", fail, 10)
         said.append(True)
 
     asking = threading.Thread(target=run)
     if waits:
         with locks.writer(where, "holding it"):
             asking.start()
-            until(lambda: turn._place)
+            until(lambda: waiting(lock))
     else:
         asking.start()
     asking.join()
     assert said
     with locks.writer(where, "afterwards", seconds=1):
         pass
-    assert turn.run("again", lambda: "had", 0) == "had"
-    turn.close()
+    assert lock.run("again", lambda: "had", 0) == "had"
+    lock.close()
 
 
 def test_an_act_outlasts_the_wait_for_its_turn(where):
     """The limit is for the waiting: what has begun is not to be left half known."""
-    turn, came, done = locks.writing(where), threading.Event(), []
+    lock, came, done = locks.writer_lock(where), threading.Event(), []
     go_on = threading.Event()
 
     def act():
@@ -181,20 +185,20 @@ def test_an_act_outlasts_the_wait_for_its_turn(where):
         go_on.wait(10)
         return "done"
 
-    asking = threading.Thread(target=lambda: done.append(turn.run("waiting", act, 0.5)))
+    asking = threading.Thread(target=lambda: done.append(lock.run("waiting", act, 0.5)))
     with locks.writer(where, "holding it"):
         asking.start()
-        until(lambda: turn._place)
+        until(lambda: waiting(lock))
     assert came.wait(10)
     asking.join(timeout=0.6)
     assert asking.is_alive()
     go_on.set()
     asking.join()
     assert done == ["done"]
-    turn.close()
+    lock.close()
 
 
-def run_interrupted(where, turn, act, begun):
+def run_interrupted(where, lock, act, begun):
     """Wait for a turn, and be interrupted once the act has begun."""
     held, go_on = threading.Event(), threading.Event()
 
@@ -204,7 +208,7 @@ def run_interrupted(where, turn, act, begun):
             go_on.wait(10)
 
     def interrupt():
-        until(lambda: turn._place)
+        until(lambda: waiting(lock))
         go_on.set()
         assert begun.wait(10)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -214,34 +218,35 @@ def run_interrupted(where, turn, act, begun):
     assert held.wait(10)
     interrupter.start()
     with pytest.raises(KeyboardInterrupt):
-        turn.run("interrupted", act, 10)
+        lock.run("interrupted", act, 10)
     holder.join()
     interrupter.join()
 
 
 def test_an_interrupted_act_ends_its_own_turn_and_no_other(where):
-    turn = locks.writing(where)
+    lock = locks.writer_lock(where)
     begun, end = threading.Event(), threading.Event()
 
     def act():
         begun.set()
         end.wait(10)
 
-    run_interrupted(where, turn, act, begun)
+    run_interrupted(where, lock, act, begun)
     with pytest.raises(Locked):
-        turn.run("again", lambda: None, 0.02)
-    taken = turn._line._taken
+        lock.run("again", lambda: None, 0.02)
+    # Still held, by what was interrupted and goes on.
+    with pytest.raises(Locked), locks.writer(where, "beside it", seconds=0):
+        pass
     end.set()
-    until(lambda: turn._place.came)
-    assert taken == 1
+    until(lambda: not waiting(lock))
     with locks.writer(where, "afterwards", seconds=5):
         pass
-    assert turn.run("once more", lambda: "had", 5) == "had"
-    turn.close()
+    assert lock.run("once more", lambda: "had", 5) == "had"
+    lock.close()
 
 
 def test_an_interrupted_act_unlocks_though_the_process_forked(where):
-    turn = locks.writing(where)
+    lock = locks.writer_lock(where)
     begun, end = threading.Event(), threading.Event()
     children, (hold, release) = [], os.pipe()
 
@@ -256,7 +261,7 @@ def test_an_interrupted_act_unlocks_though_the_process_forked(where):
         end.wait(10)
 
     try:
-        run_interrupted(where, turn, act, begun)
+        run_interrupted(where, lock, act, begun)
         end.set()
         with locks.writer(where, "afterwards", seconds=5):
             pass
@@ -266,44 +271,81 @@ def test_an_interrupted_act_unlocks_though_the_process_forked(where):
 
 
 def test_who_is_interrupted_while_it_gets_in_line_acts_no_more(where, monkeypatch):
-    turn, acted, start = locks.writing(where), [], threads.Companion.start
+    lock, acted = locks.writer_lock(where), []
 
-    def interrupt(self, work):
-        start(self, work)
-        raise KeyboardInterrupt
+    class Interrupted(fairlock._Request):
+        @property
+        def answer(self):
+            raise KeyboardInterrupt
+
+        @answer.setter
+        def answer(self, queue):
+            pass
 
     with locks.writer(where, "holding it"), monkeypatch.context() as patch:
-        patch.setattr(threads.Companion, "start", interrupt)
+        patch.setattr(fairlock, "_Request", Interrupted)
         with pytest.raises(KeyboardInterrupt):
-            turn.run("waiting", lambda: acted.append(True), 5)
+            lock.run("waiting", lambda: acted.append(True), 5)
     with locks.writer(where, "afterwards", seconds=5):
         pass
     assert not acted
 
 
+def test_who_is_interrupted_before_anybody_waits_for_it_holds_nothing(where, monkeypatch):
+    lock = locks.writer_lock(where)
+
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    with locks.writer(where, "holding it"), monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            lock.run("waiting", lambda: None, 5)
+    with locks.writer(where, "afterwards", seconds=0):
+        pass
+    assert lock.run("again", lambda: "had", 5) == "had"
+
+
+def test_a_place_in_the_queue_outlasts_a_wait_that_ran_out(where):
+    """Who asks again and again comes before who asked later, and does not starve."""
+    patient, later, order = locks.writer_lock(where), locks.writer_lock(where), []
+    with locks.writer(where, "holding it"):
+        with pytest.raises(Locked):
+            patient.run("waiting", lambda: None, 0.02)
+        one = threading.Thread(target=later.run, args=("x", lambda: order.append("later"), 10))
+        one.start()
+        until(lambda: waiting(later))
+        two = threading.Thread(target=patient.run, args=("x", lambda: order.append("first"), 10))
+        two.start()
+        until(patient._waiter._requests.qsize)
+    one.join()
+    two.join()
+    assert order == ["first", "later"]
+
+
 def test_what_went_wrong_while_nobody_wanted_the_turn_is_nobodys_failure(where, monkeypatch):
-    turn = locks.writing(where)
+    lock = locks.writer_lock(where)
     with monkeypatch.context() as patch:
         with locks.writer(where, "holding it"):
             with pytest.raises(Locked):
-                turn.run("waiting", lambda: None, 0.02)
+                lock.run("waiting", lambda: None, 0.02)
 
             def fail(_):
                 raise MemoryError
 
             patch.setattr(look, "identity", fail)
-        until(lambda: turn._place.came)
-    assert turn.run("later", lambda: "had", 5) == "had"
-    turn.close()
+        until(lambda: not waiting(lock))
+    assert lock.run("later", lambda: "had", 5) == "had"
+    lock.close()
 
 
 def test_who_does_not_wait_is_not_in_the_way(where):
-    turn = locks.writing(where)
+    lock = locks.writer_lock(where)
     with locks.writer(where, "holding it"), pytest.raises(Locked):
-        turn.run("in a hurry", lambda: None, 0)
+        lock.run("in a hurry", lambda: None, 0)
     with locks.writer(where, "afterwards", seconds=0):
         pass
-    turn.close()
+    lock.close()
 
 
 def test_an_act_that_fails_is_not_tried_without_the_lock(config, where):
@@ -361,7 +403,7 @@ def test_failures_behind_a_wait_leave_no_descriptor_to_the_garbage_collector(whe
         asking = threading.Thread(target=attempt)
         with locks.writer(where, "holding it"):
             asking.start()
-            until(lambda: not events._database._turns)
+            until(lambda: not events._database._locks)
         asking.join()
 
     def attempt():

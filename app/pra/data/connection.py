@@ -1,10 +1,10 @@
 """A connection to the current database, and what its writes need beside it."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 
-from pra.base import threads
 from pra.base.errors import Locked, StorageError
 from pra.disk import inode, look
 from pra.journal import durability, segments
@@ -44,14 +44,14 @@ class Handle:
         path: of that file.
         conn: the connection.
         log_name: the name of the log that the connection has open.
-        companion: syncs one file while another is synced.
+        executor: a thread that syncs one file while another is synced; none until then.
     """
 
     def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
         self.of, self.conn, self.path = of, conn, path
         self.log_name = inode.Name(f"{path}-wal", look.identity(f"{path}-wal"))
         self._witness: Witness | None = None
-        self.companion = threads.Companion()
+        self.executor = ThreadPoolExecutor(max_workers=1)
         self._log: durability.Log | None = None
         self._segment: tuple[segments.Open, segments.Open] | None = None
 
@@ -119,5 +119,6 @@ class Handle:
         """
         if not bring_in:
             self.conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self.executor.shutdown(wait=False)
         self._log = self._segment = self._witness = None
         self.conn.close(True)

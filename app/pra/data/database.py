@@ -1,4 +1,4 @@
-"""Reading and writing the current database: who has the turn, and what a failing disk asks for."""
+"""Reading and writing the current database, and what has to follow where a disk fails."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ from pra.data.connection import Handle
 from pra.data.pool import Pool
 from pra.data.protection import Protection
 from pra.data.transaction import Writer, Written
-from pra.disk import locks, space, turns
+from pra.disk import fairlock, locks, space
 from pra.journal import durability
 from pra.sql import connect
 
@@ -42,7 +42,7 @@ class Database:
         self.pool = Pool(settings)
         self._protection = Protection(settings)
         self._guard = threading.Lock()
-        self._turns: list[tuple[int, turns.Turn]] = []
+        self._locks: list[tuple[int, fairlock.FairLock]] = []
         # A sync of the log failed: nothing may be written before the log is empty.
         self._log_failed = False
 
@@ -61,14 +61,14 @@ class Database:
     def write(self, doing: str, work: Callable[[apsw.Connection], T]) -> T:
         """Run ``work`` in one durable transaction and return its result.
 
-        It may run in another thread, the one that waited for the turn.
+        It may run in another thread, the one that waited for the writer lock.
 
         Raises:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
         with connect.errors(doing):
-            entry, written = self.in_turn(doing, lambda: self._commit(doing, work))
+            entry, written = self.locked(doing, lambda: self._commit(doing, work))
             try:
                 self._settle(entry, doing, written)
             except BaseException:
@@ -126,7 +126,7 @@ class Database:
         """Wait for both disks; where one fails, see to it that the next write is safe."""
         record, log = written.record, entry.open_log()
         segment = entry.segment(record.file) if record else None
-        failed_journal, failed_log = durability.sync(segment, log, entry.companion)
+        failed_journal, failed_log = durability.sync(segment, log, entry.executor)
         if failed_log:
             self._note_failure(log)
         elif written.alone:
@@ -170,7 +170,7 @@ class Database:
             return reason
 
         try:
-            reason = self.in_turn(doing, repair)
+            reason = self.locked(doing, repair)
         except (Refused, OSError) as error:
             raise _unknown(doing, f"a disk failed, and then: {error}") from error
         if reason:
@@ -185,7 +185,7 @@ class Database:
         """
         return self._protection.lacking(self.read)
 
-    def in_turn(self, doing: str, act: Callable[[], T]) -> T:
+    def locked(self, doing: str, act: Callable[[], T]) -> T:
         """Act while holding the writer lock, or without it where that is allowed.
 
         Where the journal may fail, so may the volume with the lock: SQLite's
@@ -194,9 +194,9 @@ class Database:
         thing: a restore may hold the lock meanwhile.
         """
         with self._guard:
-            pid, turn = self._turns.pop() if self._turns else (None, None)
+            pid, lock = self._locks.pop() if self._locks else (None, None)
         if pid != os.getpid():
-            turn = locks.writing(self.layout)
+            lock = locks.writer_lock(self.layout)
         begun = []
 
         def acting() -> T:
@@ -204,15 +204,15 @@ class Database:
             return act()
 
         try:
-            return turn.run(doing, acting, locks.WRITE_WAIT)
+            return lock.run(doing, acting, locks.WRITE_WAIT)
         except (VolumeGone, OSError) as error:
             failed = isinstance(error, VolumeGone) or error.errno in _VOLUME_FAILED
             if begun or not failed or self._settings.journal == "required":
                 raise
             return act()
         finally:
-            # Also where its wait ran out: it keeps its place in line for the next one.
-            self._turns.append((os.getpid(), turn))
+            # Also where its wait ran out: its place in the queue is for the next one.
+            self._locks.append((os.getpid(), lock))
 
 
 def _unknown(doing: str, happened: str) -> OutcomeUnknown:
@@ -229,7 +229,7 @@ class _Borrowed:
         database, doing = self._database, self._doing
         self._entry = database.pool.checkout(doing)
         if not self._entry.log_name.holds():
-            database.in_turn(doing, lambda: database.rescue(self._entry, doing))
+            database.locked(doing, lambda: database.rescue(self._entry, doing))
             self._entry = database.pool.checkout(doing)
         return self._entry.conn
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 
-from pra.base import threads
 from pra.disk import files, look
 
 #: How much is read at once, in bytes.
@@ -52,14 +51,19 @@ def copy_read_back(source: str, target: str) -> str:
     Each part is read behind its fsync, while the next is written: one hash finds
     a source that went bad and a copy that did, in little more than a copy's time.
     """
+    # Few verbs copy, and it is slow to load.
+    from concurrent.futures import ThreadPoolExecutor
+
     digest, fd = hashlib.sha256(), files.open_new(target)
     try:
-        with threads.Follower(lambda part: _digest_part(digest, fd, *part)) as reading:
-            begin = 0
+        with ThreadPoolExecutor(max_workers=1) as reading:
+            parts, begin = [], 0
             for end in _write_parts(source, fd):
                 files.fsync(fd)
-                reading.give((begin, end))
+                parts.append(reading.submit(_digest_part, digest, fd, begin, end))
                 begin = end
+        for part in parts:
+            part.result()
     finally:
         files.close(fd)
     return digest.hexdigest()

@@ -10,9 +10,9 @@ import contextlib
 from collections.abc import Iterator
 
 from pra.base.layout import Layout
-from pra.disk import look, turns
+from pra.disk import fairlock, lockfiles, look
 
-#: How long a request waits for its turn to write, in seconds. With connect.BUSY_MS after
+#: How long a request waits for the right to write, in seconds. With connect.BUSY_MS after
 #: it, it is over before a client gives up after five seconds, which hears the reason so.
 WRITE_WAIT = 2.5
 #: How long a backup or a restore waits for another one to end, in seconds.
@@ -21,13 +21,13 @@ MAINTENANCE_WAIT = 60.0
 
 @contextlib.contextmanager
 def maintenance(layout: Layout, doing: str, seconds: float | None = None) -> Iterator[None]:
-    """Hold the turn of backup, restore and clean-up.
+    """Hold the right to make, restore and remove points.
 
     Raises:
         Locked: another one still holds it after ``seconds``.
     """
-    right = turns.Turn(f"{layout.locks}/maintenance")
-    with _held(right, doing, MAINTENANCE_WAIT if seconds is None else seconds):
+    lock = fairlock.FairLock(f"{layout.locks}/maintenance")
+    with _held(lock, doing, MAINTENANCE_WAIT if seconds is None else seconds):
         yield
 
 
@@ -36,32 +36,32 @@ def writer(layout: Layout, doing: str, seconds: float | None = None) -> Iterator
     """Hold the right to write to the database.
 
     Raises:
-        Locked: no turn within ``seconds``.
+        Locked: another one still holds it after ``seconds``.
     """
-    with _held(writing(layout), doing, WRITE_WAIT if seconds is None else seconds):
+    with _held(writer_lock(layout), doing, WRITE_WAIT if seconds is None else seconds):
         yield
 
 
-def writing(layout: Layout) -> "turns.Turn":
+def writer_lock(layout: Layout) -> fairlock.FairLock:
     """The right to write to the database.
 
     The turnstile is what makes it fair: who waits for the writer lock stands
     in it, so a writer that comes straight back queues behind, and a restore
     gets its turn within one transaction of each writer.
     """
-    return turns.Turn(f"{layout.locks}/turnstile", f"{layout.locks}/writer")
+    return fairlock.FairLock(f"{layout.locks}/turnstile", f"{layout.locks}/writer")
 
 
 @contextlib.contextmanager
-def _held(right: "turns.Turn", doing: str, seconds: float) -> Iterator[None]:
+def _held(lock: fairlock.FairLock, doing: str, seconds: float) -> Iterator[None]:
     try:
-        right.take(doing, seconds)
+        lock.acquire(doing, seconds)
         try:
             yield
         finally:
-            right.release()
+            lock.release()
     finally:
-        right.close()
+        lock.close()
 
 
 def refuse_gone(layout: Layout, doing: str) -> None:
@@ -71,4 +71,4 @@ def refuse_gone(layout: Layout, doing: str) -> None:
         VolumeGone
     """
     if look.identity(layout.locks) is None:
-        raise turns.gone(layout.locks, doing)
+        raise lockfiles.gone(layout.locks, doing)

@@ -8,10 +8,10 @@ two go on side by side.
 import contextlib
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 import apsw
 
-from pra.base import threads
 from pra.disk import files, look
 from pra.journal import segments
 
@@ -28,7 +28,7 @@ class Log:
     is not deleted while a connection has used it.
 
     Attributes:
-        slow: the last sync took so long that another is best done beside the next one.
+        slow: the last sync took so long that another is best done at the same time as the next.
     """
 
     def __init__(self, database: str):
@@ -99,21 +99,23 @@ def bring_in(conn: apsw.Connection) -> str | None:
     return "somebody is reading what was there before" if busy else None
 
 
-def sync(
-    segment: segments.Open | None, log: Log, companion: threads.Companion
-) -> list[OSError | None]:
-    """Sync both files; returns what went wrong with the segment and with the log."""
+def sync(segment: segments.Open | None, log: Log, executor: Executor) -> list[OSError | None]:
+    """Sync both files; returns what went wrong with the segment and with the log.
+
+    Args:
+        executor: syncs the segment meanwhile, where syncs are slow.
+    """
     if segment is None:
         return [None, _error_of(log.sync)]
     if log.slow:
         try:
-            companion.start(segment.sync)
+            syncing = executor.submit(segment.sync)
         except RuntimeError:
             # No more threads: one after the other, then.
             pass
         else:
             failed_log = _error_of(log.sync)
-            return [_error_of(companion.wait), failed_log]
+            return [_error_of(syncing.result), failed_log]
     # The disk is at both before either is waited for, without the cost of a thread.
     begun_segment, begun_log = _error_of(segment.begin), _error_of(log.begin)
     failed_log = begun_log or _error_of(log.sync)

@@ -1,10 +1,10 @@
 """Making restore points: snapshot, check, hash, publish; then the manifest the same way."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 
-from pra.base import threads
 from pra.base.errors import Damaged, DiskFull, RecordLost, from_os_error, no_space
 from pra.base.layout import Layout
 from pra.base.settings import Settings
@@ -158,12 +158,10 @@ def snapshot(where: Layout, database: str | None = None) -> tuple[str, dict]:
         finally:
             source.close()
     # From here on nobody writes it, so what is left to do goes on side by side.
-    with (
-        threads.Beside(lambda: _describe(path)) as described,
-        threads.Beside(lambda: copying.sha256(path)) as digest,
-    ):
+    with ThreadPoolExecutor() as others:
+        described, digest = others.submit(_describe, path), others.submit(copying.sha256, path)
         files.sync_file(path)
-    content = {**described.result, "sha256": digest.result, "bytes": look.size(path)}
+    content = {**described.result(), "sha256": digest.result(), "bytes": look.size(path)}
     if content["position"]:
         # A row can be in the copy while it is on its way to the disks: a point that
         # outlived it there would be ahead of its own database and journal.
