@@ -1,6 +1,5 @@
-//! Many requests as few bins, without hiding any failure: a bin counts every
-//! request that falls into it, and whoever draws it draws a failure at full
-//! strength, however many successes share its bin.
+//! Requests grouped into time bins for drawing. A bin counts acknowledged and failed
+//! requests apart, so that a plot can show one failure among many successes.
 
 use crate::ledger::{Fate, Request};
 
@@ -9,7 +8,7 @@ use crate::ledger::{Fate, Request};
 pub struct Bin {
     pub from: f64,
     pub acknowledged: usize,
-    /// Never answered as far as the ledger goes, or answered otherwise.
+    /// Failed, or without an answer when the ledger ends.
     pub failed: usize,
     /// How long the acknowledged ones took, from when they were due.
     pub fastest: f64,
@@ -21,7 +20,8 @@ pub struct Bin {
 #[derive(Debug)]
 pub struct Bins {
     pub from: f64,
-    /// Where the stretch ends, and its last bin: half a width to one and a half.
+    /// The end of the stretch and of its last bin, which is between 0.5 and 1.5 widths
+    /// long.
     pub to: f64,
     pub width: f64,
     pub bins: Vec<Bin>,

@@ -175,7 +175,7 @@ pub struct Drill {
     pub commands: Vec<String>,
 }
 
-/// Something that an engine makes easier for a lab than Kubernetes does.
+/// Something that an engine does more simply than Kubernetes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Milder {

@@ -1,5 +1,5 @@
-//! The names that results on disk, options and texts share. Each word stands
-//! here once; it is what is written, read, shown and asked for.
+//! The names that results on disk, options and texts share: each is written here once,
+//! as it is stored, shown and typed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Fewer values than this have no 95th percentile but their maximum.
+/// With fewer values than this the 95th percentile is the maximum, and is not stated.
 pub const LEAST_FOR_P95: usize = 20;
 
-/// An enum of words, each with the one way to write it.
+/// An enum whose variants have one spelling each, for serde, `Display` and `FromStr`.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$note:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$about])*
@@ -73,7 +73,7 @@ words! {
 }
 
 impl EngineName {
-    /// In a line, for who chooses one.
+    /// One line of help for `--engine`.
     pub const fn about(self) -> &'static str {
         match self {
             Self::Local => "Processes of this machine: no Docker, no root",
@@ -161,7 +161,7 @@ pub enum Quantity {
     Phase(PhaseName),
 }
 
-/// Before the name of a phase.
+/// The prefix of a quantity that is the length of a phase.
 const PHASE: &str = "phase ";
 
 impl Quantity {
@@ -220,8 +220,8 @@ impl<'de> Deserialize<'de> for Quantity {
     }
 }
 
-/// A word of a result, read: one that is known here, or what another version
-/// has written, to be shown as it is.
+/// A word read from a result: one that this version knows, or the text that another
+/// version wrote, shown unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Read<T> {

@@ -1,10 +1,9 @@
-//! What the lab can be asked through the `pra` package: restore points, rows,
-//! the state of protection. The shapes of its JSON documents have their home
-//! here.
+//! The client of the `pra` package: its verbs, and the structs that its JSON documents
+//! are parsed into.
 
 mod answer;
 
-pub use answer::{Said, parse, refusal};
+pub use answer::{Document, parse, refusal};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,7 +52,7 @@ pub struct Reach {
     pub to: Option<String>,
     /// Why the journal reaches no further, where it is damaged.
     pub damage: Option<String>,
-    /// Why its end may not be one.
+    /// Why records may be missing behind its end.
     pub doubt: Option<String>,
 }
 
@@ -84,7 +83,7 @@ pub struct Plan {
     pub point: Option<String>,
     pub replayed: u64,
     pub rows: u64,
-    /// Against what is there now; `None` where that cannot be read.
+    /// Rows compared with the current database; `None` where that cannot be read.
     pub gained: Option<u64>,
     pub lost: Option<u64>,
     pub changed: Option<u64>,
@@ -102,7 +101,7 @@ impl Plan {
         self.lost != Some(0) || self.changed != Some(0)
     }
 
-    /// What there is to gain and to lose, in words.
+    /// The plan as one sentence: rows gained, changed, lost.
     pub fn against(&self) -> String {
         let rows = self.rows;
         match (self.lost, self.changed, self.gained) {
@@ -193,11 +192,12 @@ pub struct Notice {
 /// The room on a volume, in bytes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Room {
-    /// What it is held to; `None` where only its file system limits it.
+    /// The declared size; `None` where only the file system limits it.
     pub size: Option<u64>,
     pub used: u64,
     pub free: u64,
-    /// It cannot take what comes next: a write, or a point and the journal.
+    /// There is no room for the next write (data), or for the next point and the
+    /// journal (backup).
     pub full: bool,
 }
 
@@ -217,14 +217,14 @@ pub fn points(engine: &dyn Engine) -> Result<Points> {
     Ok(document(engine, &["points", "--json"])?.value)
 }
 
-/// The catalogue as the package says it: thousands of points are handed on
-/// without being taken apart.
-pub fn points_as_said(engine: &dyn Engine) -> Result<String> {
+/// The catalogue as the package's own JSON, not parsed: it can hold thousands of
+/// points.
+pub fn points_as_text(engine: &dyn Engine) -> Result<String> {
     verb(engine, &["points", "--json"])
 }
 
 /// The newest transactions of the journal, or those that touched most rows.
-pub fn log(engine: &dyn Engine, largest: bool, limit: u32) -> Result<Said<Log>> {
+pub fn log(engine: &dyn Engine, largest: bool, limit: u32) -> Result<Document<Log>> {
     let limit = limit.to_string();
     let mut args = vec!["log", "--json", "--limit", &limit];
     args.extend(largest.then_some("--largest"));
@@ -232,7 +232,7 @@ pub fn log(engine: &dyn Engine, largest: bool, limit: u32) -> Result<Said<Log>> 
 }
 
 /// What restoring that target would gain and lose; changes nothing.
-pub fn plan(engine: &dyn Engine, target: &str, force: bool) -> Result<Said<Plan>> {
+pub fn plan(engine: &dyn Engine, target: &str, force: bool) -> Result<Document<Plan>> {
     let mut args = vec!["restore", "--json", "--plan"];
     args.extend(force.then_some("--force"));
     args.extend(["--", target]);
@@ -240,7 +240,7 @@ pub fn plan(engine: &dyn Engine, target: &str, force: bool) -> Result<Said<Plan>
 }
 
 /// Removes what retention no longer keeps, or only says what that would be.
-pub fn prune(engine: &dyn Engine, dry_run: bool) -> Result<Said<Pruned>> {
+pub fn prune(engine: &dyn Engine, dry_run: bool) -> Result<Document<Pruned>> {
     let mut args = vec!["prune", "--json"];
     args.extend(dry_run.then_some("--dry-run"));
     document(engine, &args)
@@ -284,32 +284,32 @@ pub fn status(url: &str) -> Result<Status> {
 }
 
 /// Takes a restore point now and returns it; `None` in a dry run.
-pub fn backup(engine: &dyn Engine) -> Result<Option<Said<Taken>>> {
+pub fn backup(engine: &dyn Engine) -> Result<Option<Document<Taken>>> {
     let outcome = engine.run_job("backup-now", &JobSource::Backup)?;
     outcome
         .map(|outcome| job_document(&outcome, "backup"))
         .transpose()
 }
 
-/// The same in a replica, without a job: what must not be tried again and
-/// again, and what needs a word more.
-pub fn backup_with(engine: &dyn Engine, option: Option<&str>) -> Result<Said<Taken>> {
+/// The same in a replica instead of a job: nothing repeats it where it fails, and it
+/// can take an option.
+pub fn backup_with(engine: &dyn Engine, option: Option<&str>) -> Result<Document<Taken>> {
     let words = ["backup", "--json"].into_iter().chain(option);
     document(engine, &words.collect::<Vec<_>>())
 }
 
 /// Takes an empty backup volume in the place of one that was lost, with a first
 /// point on it.
-pub fn take_new_volume(engine: &dyn Engine) -> Result<Said<Taken>> {
+pub fn take_new_volume(engine: &dyn Engine) -> Result<Document<Taken>> {
     backup_with(engine, Some("--new-volume"))
 }
 
-/// What a restore does only where it is told to.
+/// Options of a restore that are off unless a person asks for them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Insist {
-    /// Take what is quarantined or has gaps, too.
+pub struct RestoreOptions {
+    /// Restore a quarantined point, or across a gap of the journal, as well.
     pub force: bool,
-    /// Fill a data volume without a mark also while another one is served.
+    /// Restore into a data volume without identity although another one is in service.
     pub take_over: bool,
 }
 
@@ -318,14 +318,14 @@ pub struct Insist {
 pub fn restore(
     engine: &dyn Engine,
     target: &str,
-    insist: Insist,
-) -> Result<Option<Said<Restored>>> {
+    options: RestoreOptions,
+) -> Result<Option<Document<Restored>>> {
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut env = vec![set("PRA_RESTORE_POINT", target)];
-    if insist.force {
+    if options.force {
         env.push(set("PRA_RESTORE_FORCE", "yes"));
     }
-    if insist.take_over {
+    if options.take_over {
         env.push(set("PRA_RESTORE_TAKE_OVER", "yes"));
     }
     let outcome = engine.run_job(names::RESTORE_JOB, &JobSource::Restore { env })?;
@@ -339,7 +339,7 @@ pub fn restore(
 ///
 /// # Errors
 /// The next write would be refused, or not be protected.
-pub fn prove(engine: &dyn Engine) -> Result<Option<Said<Proof>>> {
+pub fn prove(engine: &dyn Engine) -> Result<Option<Document<Proof>>> {
     // Without its exit code: its document says the same, and what it means.
     const PROVE: &str = r#"from pra.commands import cli; cli.main(["prove", "--json"])"#;
     let Some(said) = engine.python(PROVE)? else {
@@ -363,7 +363,7 @@ pub fn on_this_machine(ctx: &Context, args: &[&str]) -> Result<Cmd> {
     Ok(cmd)
 }
 
-fn document<T: DeserializeOwned>(engine: &dyn Engine, args: &[&str]) -> Result<Said<T>> {
+fn document<T: DeserializeOwned>(engine: &dyn Engine, args: &[&str]) -> Result<Document<T>> {
     parse(&verb(engine, args)?, args[0])
 }
 

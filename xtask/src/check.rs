@@ -36,7 +36,7 @@ impl Check {
         }
     }
 
-    /// Good enough to go on, and better repaired.
+    /// A warning: not as recommended, and no obstacle.
     pub fn advice(name: &'static str, found: impl Into<String>, next: String) -> Self {
         Self {
             name,

@@ -162,7 +162,7 @@ mod tests {
         for package in [package(&a), None, package(Path::new("/elsewhere"))] {
             assert_eq!(choose(&deep, package, Some(a.clone())).unwrap(), a);
         }
-        // Moved since it was built.
+        // GivenUp since it was built.
         assert_eq!(choose(&deep, None, None).unwrap(), a);
         assert_eq!(
             choose(&deep, None, Some(PathBuf::from("/gone"))).unwrap(),

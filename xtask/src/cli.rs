@@ -352,7 +352,7 @@ pub enum BenchPart {
     Protection,
 }
 
-/// More than a day is a slip of the finger.
+/// Parses seconds, at most a day.
 fn operator_delay(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok();
     let seconds = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds));
@@ -365,12 +365,14 @@ fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
 }
 
 impl Command {
-    /// What it is for goes to standard output, so no word may.
+    /// Whether the command writes data to standard output, where no message may go
+    /// then.
     pub fn fills_standard_output(&self) -> bool {
         matches!(self, Self::Export { file } if ui::is_standard_output(file))
     }
 
-    /// The supervisor of the local engine outlives what its terminal says.
+    /// Whether this is the supervisor of the local engine, which goes on when its
+    /// terminal is closed.
     pub fn is_supervisor(&self) -> bool {
         matches!(
             self,
@@ -381,13 +383,13 @@ impl Command {
     }
 }
 
-/// The words of [`Protection`], also for who lists what can be typed.
+/// Parses a [`Protection`]; help and completion list the values.
 fn protections() -> impl TypedValueParser<Value = Protection> {
     let words = Protection::ALL.iter().map(|one| one.word());
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
-/// The words of [`EngineChoice`], also for who lists what can be typed.
+/// Parses an [`EngineChoice`]; help and completion list the values.
 fn engines() -> impl TypedValueParser<Value = EngineChoice> {
     let words = EngineChoice::words().map(|(word, about)| PossibleValue::new(word).help(about));
     PossibleValuesParser::new(words).try_map(|word| word.parse())

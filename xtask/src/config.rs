@@ -46,7 +46,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// The oldest Python that will do, as (major, minor).
+    /// The oldest Python that is supported, as (major, minor).
     pub fn minimum(&self) -> (u32, u32) {
         parse_minor(self.minimum.get_ref()).unwrap_or_default()
     }
@@ -66,18 +66,18 @@ impl Client {
         *self.rate.get_ref()
     }
 
-    /// Writers that stand ready.
+    /// Writers that are started with the client.
     pub fn connections(&self) -> u32 {
         *self.connections.get_ref()
     }
 
-    /// Looks of the reader a second.
+    /// Reads a second.
     pub fn reads(&self) -> u32 {
         *self.reads.get_ref()
     }
 }
 
-/// How much is kept of what the lab leaves behind.
+/// How many old runs and logs are kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {

@@ -1,20 +1,20 @@
-//! What every command has at hand.
+//! The context of one invocation: options, configuration, printer, tools.
 
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::checkout;
+use crate::chosen_engines;
 use crate::cli::Options;
 use crate::config::{self, Config};
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
 use crate::identity;
 use crate::lab::{Lab, Lock};
-use crate::remembered;
 use crate::tools::toolbox::Toolbox;
 use crate::tools::venv::Venv;
-use crate::ui::{self, Ui, Voice};
+use crate::ui::{self, OutputMode, Ui};
 
 /// The lab, its configuration, the printer and the options of one invocation.
 #[derive(Clone)]
@@ -29,8 +29,8 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn voice(options: &Options) -> Voice {
-        Voice {
+    pub fn output_mode(options: &Options) -> OutputMode {
+        OutputMode {
             json: options.json,
             verbose: options.verbose,
             aside: false,
@@ -60,13 +60,13 @@ impl Context {
         Ok(ctx)
     }
 
-    /// Has each command that is named mean the lab of this one, as far as a command
-    /// without options would mean another.
+    /// Makes the commands that messages name carry `--root` and `--engine`, where they
+    /// would mean another lab without.
     pub fn name_commands(&self) {
         let root = self.options.root.as_deref();
         self.ui.name_commands_with(ui::Options {
             root: root.map(|root| format!("--root {}", quote_path(root))),
-            engine: remembered::option(&self.lab, self.config.engine, self.options.engine),
+            engine: chosen_engines::option(&self.lab, self.config.engine, self.options.engine),
         });
     }
 

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 pub use crate::app::Plan;
-use crate::app::{self, Restored, Said};
+use crate::app::{self, Document, Restored};
 use crate::context::Context;
 use crate::engine::{Engine, serving};
 use crate::exec::Piped;
@@ -58,7 +58,7 @@ pub struct WholeFile {
 ///
 /// # Errors
 /// It is cut off, was changed, is of another kind or of a newer format.
-pub fn check(ctx: &Context, path: &Path) -> Result<Said<Copy>> {
+pub fn check(ctx: &Context, path: &Path) -> Result<Document<Copy>> {
     if path == Path::new("-") {
         return Err(Failure::usage(
             "a copy is read twice, first to check it: standard input cannot be",
@@ -110,13 +110,13 @@ pub fn export(ctx: &Context, engine: &dyn Engine, target: &Target) -> Result<Opt
 }
 
 /// What adopting a copy would gain and lose; changes nothing.
-pub fn plan(engine: &dyn Engine, path: &Path) -> Result<Option<Said<Plan>>> {
+pub fn plan(engine: &dyn Engine, path: &Path) -> Result<Option<Document<Plan>>> {
     document(engine, &["adopt", "--plan", "--json"], path)
 }
 
 /// Makes a copy the database, on volumes that exist; what was there is kept.
 /// `None` in a dry run.
-pub fn adopt(engine: &dyn Engine, path: &Path) -> Result<Option<Said<Restored>>> {
+pub fn adopt(engine: &dyn Engine, path: &Path) -> Result<Option<Document<Restored>>> {
     document(engine, &["adopt", "--json"], path)
 }
 
@@ -124,7 +124,7 @@ fn document<T: serde::de::DeserializeOwned>(
     engine: &dyn Engine,
     args: &[&str],
     path: &Path,
-) -> Result<Option<Said<T>>> {
+) -> Result<Option<Document<T>>> {
     let Some(output) = engine.stream(args, Piped::From(absolute(path)?))? else {
         return Ok(None);
     };

@@ -1,5 +1,5 @@
-//! What a lab is said to be, whatever it runs on: its facts, its jobs, and where
-//! an engine is milder than a cluster. Data alone; who finds it out is an engine.
+//! The state of a lab, as every engine reports it: replicas, volumes, jobs, and what
+//! the engine does more simply than Kubernetes. Data alone.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ pub struct JobOutcome {
     pub log: String,
 }
 
-/// Whose words are wanted.
+/// Which pods' logs are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Speaker {
     /// The replicas of the application
@@ -97,7 +97,7 @@ pub enum Speaker {
     Restore,
 }
 
-/// Something that an engine makes easier for a lab than Kubernetes does.
+/// Something that an engine does more simply than Kubernetes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Milder {
     pub what: &'static str,

@@ -49,7 +49,7 @@ fn send(request: minreq::Request) -> Result<minreq::Response> {
     request.send().map_err(|error| anyhow!("{error}"))
 }
 
-/// What a probe learns: an answer of any kind from 200 to 399, in time.
+/// Whether an HTTP probe succeeds: a status from 200 to 399, in time.
 pub fn answers(url: &str, timeout_seconds: u64) -> bool {
     let answer = minreq::get(url)
         .with_timeout(timeout_seconds)
@@ -99,7 +99,8 @@ pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
 mod tests {
     use super::*;
 
-    /// Else the client would give up as the application says why it does.
+    /// The application's own time-out is shorter than the client's, so that its reason
+    /// arrives.
     #[test]
     fn the_application_is_done_waiting_before_its_client_is() {
         let constant = |text: &str, name: &str| -> f64 {

@@ -1,6 +1,5 @@
-//! Who a checkout is: a name of its own that marks what it made outside of its
-//! folder. It is kept in `.lab`, goes with the folder where that is moved, and
-//! is not taken over by a copy of it.
+//! The identity of a checkout, with which clusters that it made are labelled. It is
+//! kept in `.lab` and valid where the folder is moved, but not in a copy of it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -82,9 +81,8 @@ impl Identity {
     }
 }
 
-/// Lets go of what the state of a copied folder says of things outside of it:
-/// they are the original's. Returns the original's folder where there was
-/// anything to let go of.
+/// In a copied folder, removes the state about things outside of it, which belong to
+/// the original. Returns the original's folder where anything was removed.
 pub fn disown(lab: &Lab) -> Result<Option<PathBuf>> {
     let Some(original) = read(&file(lab))?.filter(|one| !one.is_of(lab)) else {
         return Ok(None);

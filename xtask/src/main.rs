@@ -3,6 +3,7 @@
 mod app;
 mod check;
 mod checkout;
+mod chosen_engines;
 mod cli;
 mod commands;
 mod config;
@@ -20,14 +21,13 @@ mod kube;
 mod lab;
 mod local;
 mod manifests;
-mod mark;
+mod marker;
 mod measure;
 mod names;
 mod pins;
 mod place;
 mod protected;
 mod provenance;
-mod remembered;
 mod runs;
 mod scenario;
 mod tools;
@@ -42,14 +42,14 @@ use clap::FromArgMatches;
 
 use cli::{Cli, Command, LabChoice};
 use context::Context;
-use scenario::run::How;
-use ui::{Ui, Voice};
+use scenario::run::RunOptions;
+use ui::{OutputMode, Ui};
 
 fn main() -> ExitCode {
     let cli = parse().unwrap_or_else(|error| wrong_use(&error));
-    let ui = Ui::new(Voice {
+    let ui = Ui::new(OutputMode {
         aside: !cli.options.dry_run && cli.command.fills_standard_output(),
-        ..Context::voice(&cli.options)
+        ..Context::output_mode(&cli.options)
     });
     match run(cli, &ui).and_then(|()| ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,9 +71,9 @@ fn wrong_use(error: &clap::Error) -> ! {
         let said = error.to_string();
         let said = said.lines().next().unwrap_or_default();
         let failure = failure::Failure::usage(said.trim_start_matches("error: "));
-        Ui::new(Voice {
+        Ui::new(OutputMode {
             json: true,
-            ..Voice::default()
+            ..OutputMode::default()
         })
         .complain(&failure.next("cargo xtask --help").into());
     }
@@ -124,12 +124,12 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             operator_delay,
             ..
         } => {
-            let how = How {
+            let options = RunOptions {
                 step,
                 draw: None,
                 operator_delay,
             };
-            commands::scenario::run(ctx, &name.unwrap_or_default(), how)
+            commands::scenario::run(ctx, &name.unwrap_or_default(), options)
         }
         Command::Drill(args) => commands::drill::run(ctx, &args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),

@@ -1,15 +1,16 @@
-//! What has to hold before a command calls a lab recovered.
+//! The check that a recovered lab is protected: a new verified point, and a journaled
+//! write.
 
 use anyhow::Result;
 
-use crate::app::{self, Proof, Said, Taken};
+use crate::app::{self, Document, Proof, Taken};
 use crate::context::Context;
 use crate::engine::Engine;
 
 /// Proof that what came back is protected again.
 pub struct Protected {
-    backup: Said<Taken>,
-    proof: Said<Proof>,
+    backup: Document<Taken>,
+    proof: Document<Proof>,
 }
 
 /// Takes a new verified point of the new state, and sees the journal take the

@@ -1,5 +1,5 @@
-//! What makes a run: the commit, and the versions of all that took part. For
-//! whoever repeats it, or compares it with another. What cannot be known is absent.
+//! The provenance of a run: the commit, and the versions of everything that took part.
+//! What cannot be found out is absent.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::exec::Cmd;
 /// Names and versions, as in `versions` of a result.
 pub type Versions = BTreeMap<String, String>;
 
-/// Asks everybody. Takes a fraction of a second on k3d, so not while anything
-/// is measured.
+/// Collects all versions. Takes a fraction of a second on k3d, so it is not called
+/// while anything is measured.
 pub fn collect(ctx: &Context, engine: &dyn Engine) -> Versions {
     let mut versions = Versions::from(
         [

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::exec::quote;
 use crate::failure::Failure;
 use crate::lab::Lab;
-use crate::mark;
+use crate::marker;
 
 /// A folder for a run of its own, and the moment in its name. The oldest beyond
 /// the bound go; the caller has the lab's lock.
@@ -44,7 +44,7 @@ fn beyond(lab: &Lab, keep: usize) -> Result<Vec<PathBuf>> {
     all.truncate((all.len() + 1).saturating_sub(keep));
     let mut going = Vec::new();
     for folder in all {
-        if mark::needing(lab, &folder)?.is_none() {
+        if marker::needing(lab, &folder)?.is_none() {
             going.push(folder);
         }
     }
@@ -85,7 +85,7 @@ pub fn name_of(folder: &Path) -> String {
 /// Refuses a run whose folder holds what a scenario has to come back from: it may
 /// be the only copy of the database.
 pub fn insist_on_unneeded(lab: &Lab, folder: &Path) -> Result<()> {
-    let Some((engine, left)) = mark::needing(lab, folder)? else {
+    let Some((engine, left)) = marker::needing(lab, folder)? else {
         return Ok(());
     };
     let said = format!(
@@ -129,7 +129,7 @@ mod tests {
         };
         let [needed, old] = [run(1, "cluster-loss"), run(2, "volume-loss")];
         run(3, "volume-loss");
-        let mark = mark::begin(&lab, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
+        let mark = marker::begin(&lab, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
         mark.comes_back_from(&needed.join("copy.tar")).unwrap();
         assert_eq!(beyond(&lab, 2).unwrap(), std::slice::from_ref(&old));
         insist_on_unneeded(&lab, &old).unwrap();

@@ -23,11 +23,11 @@ use serde_json::json;
 use crate::failure::{self, Failure, Kind};
 use crate::wait;
 
-/// How an invocation speaks.
+/// The output mode of an invocation.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Voice {
+pub struct OutputMode {
     pub json: bool,
-    /// Standard output is for an exported copy: every word goes to standard error.
+    /// Standard output is for an exported copy: all messages go to standard error.
     pub aside: bool,
     pub verbose: bool,
 }
@@ -38,7 +38,7 @@ pub fn is_standard_output(named: &Path) -> bool {
 }
 
 struct Inner {
-    voice: Voice,
+    mode: OutputMode,
     quiet: bool,
     start: Instant,
     /// Present on a terminal only: indicatif prints nothing elsewhere.
@@ -63,20 +63,20 @@ struct Output {
 #[derive(Clone)]
 pub struct Ui {
     inner: Arc<Inner>,
-    /// What it speaks of is shown and not done: standard output carries shell alone.
+    /// A dry run: standard output carries shell alone.
     shown_only: bool,
 }
 
 impl Ui {
-    pub fn new(voice: Voice) -> Self {
+    pub fn new(mode: OutputMode) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self::printing(voice, false, terminal.then(MultiProgress::new))
+        Self::printing(mode, false, terminal.then(MultiProgress::new))
     }
 
-    fn printing(voice: Voice, quiet: bool, bars: Option<MultiProgress>) -> Self {
+    fn printing(mode: OutputMode, quiet: bool, bars: Option<MultiProgress>) -> Self {
         Self {
             inner: Arc::new(Inner {
-                voice,
+                mode,
                 quiet,
                 start: Instant::now(),
                 bars,
@@ -96,7 +96,7 @@ impl Ui {
         }
     }
 
-    /// What commands that are named need to mean the same lab as this one.
+    /// Sets the options that commands named in messages need to mean the same lab.
     pub fn name_commands_with(&self, options: Options) {
         *self.lock_options() = options;
     }
@@ -114,11 +114,11 @@ impl Ui {
     /// A printer that says nothing, for tests.
     #[cfg(test)]
     pub fn quiet() -> Self {
-        Self::printing(Voice::default(), true, None)
+        Self::printing(OutputMode::default(), true, None)
     }
 
     pub fn json(&self) -> bool {
-        self.inner.voice.json
+        self.inner.mode.json
     }
 
     /// A line of the result, for people.
@@ -132,19 +132,19 @@ impl Ui {
     }
 
     fn result(&self, line: &str) {
-        if self.json() || self.inner.voice.aside {
+        if self.json() || self.inner.mode.aside {
             self.err(line);
         } else {
             self.out(line);
         }
     }
 
-    /// A remark beside the result.
+    /// A remark, on standard error.
     pub fn note(&self, line: &str) {
         self.err(&self.typed(line));
     }
 
-    /// Something the reader should know before it hurts.
+    /// A warning.
     pub fn warn(&self, line: &str) {
         self.err(&self.typed(&format!("warning: {line}")));
     }
@@ -192,7 +192,7 @@ impl Ui {
             };
             self.result(&shell);
             self.output().shell.push(shell);
-        } else if self.inner.voice.verbose {
+        } else if self.inner.mode.verbose {
             self.err(&format!("  $ {shell}"));
         }
     }

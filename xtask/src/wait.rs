@@ -115,7 +115,7 @@ impl Wait {
     }
 }
 
-/// Longer than a request that was sent before a disaster is under way.
+/// Longer than a request takes that was sent before a disaster.
 pub const UNDER_WAY: Duration = Duration::from_millis(500);
 /// How far a restore gets before it is killed: Python has started, and the
 /// copy has begun or not.
@@ -130,7 +130,7 @@ pub const VENV_INSTALL: Duration = Duration::from_secs(600);
 pub const REPORT: Duration = Duration::from_secs(600);
 pub const TEST_COMMAND: Duration = Duration::from_secs(1800);
 pub const FAULT_SUITE: Duration = Duration::from_secs(7200);
-/// A daemon that takes longer does not answer.
+/// How long the daemon has to answer.
 pub const DOCKER_ANSWER: Duration = Duration::from_secs(8);
 /// One try of one download; curl itself gives up on a stalled one.
 pub const DOWNLOAD: Duration = Duration::from_secs(900);
@@ -211,7 +211,7 @@ pub fn interrupted() -> bool {
         .is_some_and(|flag| flag.load(Ordering::Relaxed))
 }
 
-/// Takes an interrupt for dealt with: what follows can be interrupted anew.
+/// Clears the interrupt flag, so that what follows can be interrupted again.
 pub fn begin_anew() {
     if let Some(flag) = INTERRUPTED.get() {
         flag.store(false, Ordering::Relaxed);

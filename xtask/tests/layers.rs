@@ -21,11 +21,11 @@ const LAYERS: &[&[&str]] = &[
     &["check", "checkout", "lab"],
     // Tools that are run; what is read and measured, whatever the lab runs on.
     &[
+        "chosen_engines",
         "identity",
         "manifests",
-        "mark",
+        "marker",
         "measure",
-        "remembered",
         "tools",
     ],
     // One invocation; the supervisor of the local engine.

@@ -51,7 +51,7 @@ fn link(folder: &Folder) -> Cell {
     Cell::Markup(html! { a href=(target) { (folder.began()) } })
 }
 
-/// A result that is not shown must not look like a run that never was.
+/// The results that could not be read, named with the reason.
 fn left_out(unreadable: &[Unreadable]) -> Markup {
     let rows = unreadable
         .iter()

@@ -1,4 +1,4 @@
-//! The pages. They need nothing but themselves: no script, no network.
+//! The pages: self-contained HTML, without scripts or anything from the network.
 
 pub mod drill;
 pub mod history;
@@ -47,7 +47,7 @@ pub fn page(title: &str, up: Option<&str>, body: &Markup) -> String {
     page.into_string()
 }
 
-/// Whether the promise was kept, not by colour alone.
+/// Whether the promise was kept: in colour and in words.
 pub fn verdict(passed: bool) -> Markup {
     html! {
         @if passed { span.verdict.kept { "✓ promise kept" } }
@@ -131,7 +131,8 @@ pub fn objectives(caption: &str, all: &[Objective]) -> Markup {
     table(caption, &headers, rows.collect())
 }
 
-/// Where the engine is kinder than Kubernetes, whose figures these are not.
+/// What the engine does more simply than Kubernetes, so that the figures are not those
+/// of a cluster.
 pub fn milder(all: &[Milder]) -> Markup {
     let rows = all
         .iter()

@@ -157,7 +157,7 @@ pub fn centred(style: TextStyle<'static>) -> TextStyle<'static> {
     style.pos(Pos::new(HPos::Center, VPos::Center))
 }
 
-/// Seconds with as many digits as they deserve.
+/// Seconds, rounded to what is significant.
 pub fn seconds(value: f64) -> String {
     let text = if value.abs() >= 100.0 {
         format!("{value:.0}")

@@ -1,5 +1,4 @@
-//! What the package answers: its documents, and what it says where it refuses
-//! or fails.
+//! Parsing the package's answers: its JSON documents, and its refusals and failures.
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -8,15 +7,15 @@ use crate::exec::Output;
 use crate::facts::JobOutcome;
 use crate::failure::{self, Failure, Kind};
 
-/// A document of the package: what it means to us, and the very text, with
-/// whatever else it says, for `--json`.
+/// A JSON document of the package: the parsed value, and the original text, which
+/// `--json` passes on with fields that are not parsed here.
 #[derive(Clone, Debug)]
-pub struct Said<T> {
+pub struct Document<T> {
     pub value: T,
     pub text: String,
 }
 
-/// Why a verb that did not succeed did not: its document, or its words.
+/// The failure of a verb, from its JSON document or else from its standard error.
 pub fn refusal(output: &Output, verb: &str) -> Failure {
     let words = || in_words(&output.stderr, output.status.code());
     complaint(&output.stdout)
@@ -24,8 +23,8 @@ pub fn refusal(output: &Output, verb: &str) -> Failure {
         .into_failure(verb)
 }
 
-/// What the package says where nobody asked for a document. The exit code is
-/// its own only where it said something: it may never have begun.
+/// A failure from standard error. The exit code counts as the package's only where the
+/// package printed something: it may not have started.
 fn in_words(said: &str, code: Option<i32>) -> Complaint {
     const ITS_WORDS: &str = "pra: ";
     let said = said.trim();
@@ -48,7 +47,7 @@ fn in_words(said: &str, code: Option<i32>) -> Complaint {
 pub(super) struct Complaint {
     error: String,
     next: Option<String>,
-    /// None where it ended without saying how.
+    /// `None` where it ended without stating one.
     exit_code: Option<i32>,
 }
 
@@ -71,7 +70,7 @@ pub(super) fn complaint(text: &str) -> Option<Complaint> {
 pub(super) fn job_document<T: DeserializeOwned>(
     outcome: &JobOutcome,
     verb: &str,
-) -> Result<Said<T>> {
+) -> Result<Document<T>> {
     if outcome.succeeded {
         let line = document_line(&outcome.log).unwrap_or_default();
         return parse(line, verb);
@@ -95,12 +94,12 @@ fn document_line(text: &str) -> Option<&str> {
 }
 
 /// Reads a document of the package.
-pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Said<T>> {
+pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Document<T>> {
     let text = text.trim();
     anyhow::ensure!(!text.is_empty(), "`pra {verb}` ended without an answer");
     let value = serde_json::from_str(text)
         .with_context(|| format!("reading the answer of `pra {verb}`"))?;
-    Ok(Said {
+    Ok(Document {
         value,
         text: text.to_owned(),
     })
@@ -130,7 +129,7 @@ mod tests {
     #[test]
     fn the_document_is_found_between_messages() {
         let log = "starting\n{\"a\":1}\nbye\n";
-        let said: Said<Value> = job_document(&outcome(true, log), "backup").unwrap();
+        let said: Document<Value> = job_document(&outcome(true, log), "backup").unwrap();
         assert_eq!(said.value["a"], 1);
         assert_eq!(said.text, "{\"a\":1}");
     }

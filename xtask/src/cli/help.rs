@@ -64,7 +64,7 @@ mod tests {
         command().debug_assert();
     }
 
-    /// One that is in no group would be found by nobody.
+    /// A command in no group would be missing from the help.
     #[test]
     fn every_command_is_in_one_group() {
         let mut command = Cli::command();

@@ -13,7 +13,7 @@ use crate::cli::{self, CompletedShell, Options};
 use crate::context::Context;
 use crate::engine;
 use crate::exec::quote;
-use crate::ui::{Ui, Voice};
+use crate::ui::{OutputMode, Ui};
 use crate::{app, runs, scenario};
 
 /// Prints the script; its answers come from this very program.
@@ -125,6 +125,6 @@ fn run_names(options: &Options) -> Vec<CompletionCandidate> {
 }
 
 fn context(options: &Options) -> Option<Context> {
-    let ui = Ui::new(Voice::default());
+    let ui = Ui::new(OutputMode::default());
     Context::load(options.clone(), ui).ok()
 }

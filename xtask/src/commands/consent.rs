@@ -1,8 +1,8 @@
-//! Asking before rows that are there now would no longer be.
+//! The question before a restore or an adoption that takes rows away.
 
 use anyhow::{Context as _, Result};
 
-use crate::app::{self, Plan, Said};
+use crate::app::{self, Document, Plan};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::wait;
@@ -18,7 +18,7 @@ pub fn insist(
     ctx: &Context,
     engine: &dyn Engine,
     doing: &str,
-    plan: impl FnOnce() -> Result<Option<Said<Plan>>>,
+    plan: impl FnOnce() -> Result<Option<Document<Plan>>>,
 ) -> Result<()> {
     if ctx.options.yes || ctx.exec.dry_run() {
         return Ok(());
@@ -30,7 +30,8 @@ pub fn insist(
     }
     let planned = plan()?;
     wait::check_interrupt()?;
-    let Some(Said { value: plan, .. }) = planned.filter(|said| said.value.takes_something()) else {
+    let Some(Document { value: plan, .. }) = planned.filter(|said| said.value.takes_something())
+    else {
         return Ok(());
     };
     for warning in &plan.warnings {

@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde_json::json;
 
-use crate::app::{Restored, Said};
+use crate::app::{Document, Restored};
 use crate::commands::restore::{tell_losses, warn};
 use crate::commands::{consent, setup};
 use crate::context::Context;
 use crate::copy::{self, Copy, Target};
 use crate::engine::{self, Engine, serving};
 use crate::exec::quote_path;
-use crate::mark;
+use crate::marker;
 use crate::protected::{self, Protected};
 
 pub fn export(ctx: &Context, file: &Path) -> Result<()> {
@@ -102,7 +102,7 @@ fn onto_a_new_lab(
     ctx: &Context,
     engine: &dyn Engine,
     file: &Path,
-) -> Result<Option<Said<Restored>>> {
+) -> Result<Option<Document<Restored>>> {
     ctx.ui
         .note("There is no lab: building one, which serves nobody before the copy is in place.");
     setup::bring_up_closed(ctx, engine)?;
@@ -111,13 +111,13 @@ fn onto_a_new_lab(
     copy::open(ctx, engine)?;
     if !ctx.exec.dry_run() {
         // A scenario that was cut off has nothing left to put back.
-        mark::forget(&ctx.lab, engine.name())?;
+        marker::forget(&ctx.lab, engine.name())?;
     }
     step.done("ready");
     Ok(restored)
 }
 
-fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {
+fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Document<Restored>>> {
     let doing = format!("Adopting {}", file.display());
     consent::insist(ctx, engine, &doing, || copy::plan(engine, file))?;
     let restored = take_in(ctx, engine, file)?;
@@ -130,18 +130,18 @@ fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Sa
 /// The copy of a scenario that was cut off is not needed any more; what else it left
 /// is put back.
 fn decided(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = mark::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.lab, engine.name())?;
     let Some(unfinished) = pending.filter(|one| one.copy.is_some() && !ctx.exec.dry_run()) else {
         return Ok(());
     };
-    mark::again(&ctx.lab, engine.name(), &unfinished).needs_no_copy()?;
+    marker::again(&ctx.lab, engine.name(), &unfinished).needs_no_copy()?;
     if copy::is_closed(ctx, engine) {
         copy::open(ctx, engine)?;
     }
     setup::ensure_up(ctx, engine)
 }
 
-fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Said<Restored>>> {
+fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Document<Restored>>> {
     let step = ctx.ui.step(format!("adopting {}", file.display()));
     let restored = copy::adopt(engine, file)?;
     step.done(match &restored {
@@ -154,8 +154,8 @@ fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Sai
 fn tell(
     ctx: &Context,
     file: &Path,
-    copy: &Said<Copy>,
-    restored: &Said<Restored>,
+    copy: &Document<Copy>,
+    restored: &Document<Restored>,
     protected: &Protected,
 ) -> Result<()> {
     if ctx.ui.json() {

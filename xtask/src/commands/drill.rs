@@ -1,5 +1,5 @@
-//! `drill`: disasters at moments that nobody chose, often enough to tell the
-//! spread of what they cost, against the objectives.
+//! `drill`: repeats disasters at random moments, and compares the distribution of RPO
+//! and RTO with the objectives.
 
 use anyhow::Result;
 use terms::Protection;
@@ -14,13 +14,13 @@ use crate::facts;
 use crate::failure::{self, Failure, Kind};
 use crate::measure::drill::{DrillResult, DrillRun, Group, Plan};
 use crate::measure::figures::milliseconds;
-use crate::measure::kept;
 use crate::measure::result::{Draw, persons_part};
+use crate::measure::result_file;
 use crate::measure::schedule;
 use crate::provenance;
 use crate::runs;
 use crate::scenario::protection;
-use crate::scenario::run::How;
+use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, play};
 use crate::wait;
 
@@ -216,14 +216,14 @@ impl Drill<'_> {
             "Run {number} of {}: {moment:.1} s after its backup or its steady state",
             scenario.name
         ));
-        let how = How {
+        let options = RunOptions {
             step: false,
             draw: Some(draw),
             operator_delay: self.args.operator_delay,
         };
         // Until it ends: whatever cuts it off, it was begun.
         group.cut_off += 1;
-        let run = play::play(self.ctx, self.engine, scenario, how)?;
+        let run = play::play(self.ctx, self.engine, scenario, options)?;
         group.cut_off -= 1;
         group.add(DrillRun::new(&run, number, moment), &run);
         Ok(run.passed)
@@ -234,12 +234,12 @@ impl Drill<'_> {
 fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     result.judge(&ctx.config.objectives);
     let (_, folder) = runs::create(ctx, "drill")?;
-    kept::keep(&folder, &result)?;
+    result_file::write(&folder, &result)?;
     let kept = match report::draw(ctx, &folder) {
         Ok(()) => folder.join(report::PAGE),
         Err(error) => {
             ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
-            folder.join(kept::FILE)
+            folder.join(result_file::FILE)
         }
     };
     if ctx.ui.json() {

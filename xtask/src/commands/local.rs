@@ -56,7 +56,7 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     Ok(())
 }
 
-/// Says what still runs of labs that no folder leads to.
+/// Lists processes that still run for labs whose folder is gone.
 pub fn name_strays(ctx: &Context) {
     for stray in strays::all() {
         let said = format!(
@@ -67,8 +67,8 @@ pub fn name_strays(ctx: &Context) {
     }
 }
 
-/// Returns when those that are too many are gone: what is typed next may need
-/// the volume that they had.
+/// Returns when surplus replicas have ended, since the next command may delete their
+/// volume.
 fn scale(ctx: &Context, engine: &LocalEngine, replicas: u32) -> Result<()> {
     engine.scale(replicas)?;
     if ctx.exec.dry_run() {

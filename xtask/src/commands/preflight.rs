@@ -98,7 +98,7 @@ fn python_will_do(ctx: &Context) -> Result<String> {
     Ok(format!("{version} at {path}"))
 }
 
-/// A port that our own lab holds is as good as a free one.
+/// A port counts as free where our own lab holds it.
 fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     let port = ctx.config.service.port;
     if port == 0 {
@@ -173,7 +173,7 @@ fn folder_is_writable(ctx: &Context) -> Result<String> {
     Ok(format!("{} is writable", places[0].display()))
 }
 
-/// What is set and could be in the way, and what is done about it.
+/// Environment variables that could change what tools do, and what is done about them.
 fn environment() -> Vec<Check> {
     let mut checks = Vec::new();
     let left_out = environment::left_out();

@@ -11,7 +11,7 @@ use crate::commands::open;
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::failure::Failure;
-use crate::measure::kept;
+use crate::measure::result_file;
 use crate::wait;
 
 /// The page in the folder of a run.
@@ -86,7 +86,7 @@ fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
     if let Some(asked) = asked {
         let found = [PathBuf::from(asked), runs.join(asked)]
             .into_iter()
-            .find(|folder| folder.join(kept::FILE).exists());
+            .find(|folder| folder.join(result_file::FILE).exists());
         return found.ok_or_else(|| {
             Failure::usage(format!("there is no result of a run {asked:?}"))
                 .next("cargo xtask runs list")
@@ -96,14 +96,14 @@ fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
     let entries = std::fs::read_dir(&runs);
     let entries = entries.with_context(|| format!("listing {}", runs.display()))?;
     let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let with_result = folders.filter(|folder| folder.join(kept::FILE).exists());
+    let with_result = folders.filter(|folder| folder.join(result_file::FILE).exists());
     let mut newest_first: Vec<PathBuf> = with_result.collect();
     newest_first.sort_by(|one, other| other.cmp(one));
     for folder in newest_first {
-        if kept::is_readable(&folder) {
+        if result_file::is_readable(&folder) {
             return Ok(folder);
         }
-        let shown = folder.join(kept::FILE);
+        let shown = folder.join(result_file::FILE);
         let said = format!("{} cannot be read: it is left out", shown.display());
         ctx.ui.warn(&said);
     }

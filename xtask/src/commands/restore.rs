@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::app::{self, Insist, Plan, Point, Restored, Said};
+use crate::app::{self, Document, Plan, Point, RestoreOptions, Restored};
 use crate::cli::RestoreArgs;
 use crate::commands::{consent, setup};
 use crate::context::Context;
@@ -25,18 +25,18 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if args.plan {
         return plan(ctx, &target, args.force);
     }
-    let insist = Insist {
+    let options = RestoreOptions {
         force: args.force,
         take_over: args.take_over,
     };
-    bring_back(ctx, "restore", &target, insist)
+    bring_back(ctx, "restore", &target, options)
 }
 
 pub fn undo(ctx: &Context, plan_only: bool) -> Result<()> {
     if plan_only {
         return plan(ctx, "undo", false);
     }
-    bring_back(ctx, "undo", "undo", Insist::default())
+    bring_back(ctx, "undo", "undo", RestoreOptions::default())
 }
 
 /// What `PRA_RESTORE_POINT` is to say. Whatever cannot be a target is refused
@@ -90,7 +90,7 @@ fn list(ctx: &Context) -> Result<()> {
         return Ok(());
     }
     if ctx.ui.json() {
-        ctx.ui.raw(&app::points_as_said(engine.as_ref())?);
+        ctx.ui.raw(&app::points_as_text(engine.as_ref())?);
         return Ok(());
     }
     let points = app::points(engine.as_ref())?;
@@ -211,7 +211,7 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// What a plan has to say beside its figures, as loudly as its document does.
+/// Prints the warnings of a plan.
 pub fn tell_losses(ctx: &Context, plan: &Plan) {
     warn(ctx, &plan.warnings);
     if let Some(left) = &plan.left_behind {
@@ -223,14 +223,14 @@ pub fn tell_losses(ctx: &Context, plan: &Plan) {
     }
 }
 
-fn bring_back(ctx: &Context, command: &str, target: &str, insist: Insist) -> Result<()> {
+fn bring_back(ctx: &Context, command: &str, target: &str, options: RestoreOptions) -> Result<()> {
     let _lock = ctx.lock(command)?;
     let engine = setup::bring_up(ctx)?;
     consent::insist(ctx, engine.as_ref(), &format!("Restoring {target}"), || {
-        app::plan(engine.as_ref(), target, insist.force).map(Some)
+        app::plan(engine.as_ref(), target, options.force).map(Some)
     })?;
     let step = ctx.ui.step(format!("restore {target}"));
-    let report = app::restore(engine.as_ref(), target, insist)?;
+    let report = app::restore(engine.as_ref(), target, options)?;
     if report.is_some() {
         serving::wait_until_ready(engine.as_ref())?;
     }
@@ -251,14 +251,14 @@ fn bring_back(ctx: &Context, command: &str, target: &str, insist: Insist) -> Res
     Ok(())
 }
 
-/// What the package warned of, in its words: nobody reads a document for that.
+/// Prints the package's warnings.
 pub fn warn(ctx: &Context, warnings: &[String]) {
     for one in warnings {
         ctx.ui.warn(one);
     }
 }
 
-fn summary(target: &str, report: &Said<Restored>) -> String {
+fn summary(target: &str, report: &Document<Restored>) -> String {
     let Restored {
         point,
         rows,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cli::RunsAction;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::measure::kept;
+use crate::measure::result_file;
 use crate::runs::{self, name_of};
 
 pub fn run(ctx: &Context, action: &RunsAction) -> Result<()> {
@@ -29,8 +29,8 @@ struct Line {
     bytes: u64,
 }
 
-/// The little of a result that the listing needs. A drill has no engine, rpo
-/// and rto of its own.
+/// The fields of a result that the listing shows. A drill has no engine, RPO and RTO of
+/// its own.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Summary {
     engine: Option<String>,
@@ -70,7 +70,7 @@ fn list(ctx: &Context) -> Result<()> {
 }
 
 fn line(folder: &Path) -> Result<Line> {
-    let text = fs::read_to_string(folder.join(kept::FILE));
+    let text = fs::read_to_string(folder.join(result_file::FILE));
     let result = text.ok().and_then(|text| serde_json::from_str(&text).ok());
     Ok(Line {
         name: name_of(folder),

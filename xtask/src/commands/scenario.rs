@@ -12,7 +12,7 @@ use crate::exec::quote;
 use crate::facts;
 use crate::failure::Failure;
 use crate::measure::result::{Rpo, ScenarioResult};
-use crate::scenario::run::How;
+use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, play};
 
 pub fn list(ctx: &Context) -> Result<()> {
@@ -38,22 +38,22 @@ pub fn list(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-pub fn run(ctx: &Context, asked: &str, how: How) -> Result<()> {
+pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
     if asked == "all" {
-        return scenario_all::run(ctx, how);
+        return scenario_all::run(ctx, options);
     }
     let scenario = scenario::find(asked)?;
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
     let engine = engine::select(ctx)?;
     scenario.insist_on(engine.name())?;
-    scenario.insist_on_decider(how.operator_delay)?;
+    scenario.insist_on_decider(options.operator_delay)?;
     play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return (scenario.show)(ctx, engine.as_ref());
     }
     ctx.ui.note(&scenario.announced(engine.name()));
-    let played = play::play(ctx, engine.as_ref(), scenario, how);
+    let played = play::play(ctx, engine.as_ref(), scenario, options);
     let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
     if let Some(page) = report::draw_if_ready(ctx, &ctx.lab.root.join(&result.run)) {
         ctx.ui
@@ -177,7 +177,8 @@ fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (&'static str, String)> {
     measured.into_iter().chain(computed)
 }
 
-/// Rows from before the run were acknowledged to nobody that counted them.
+/// The rows that were lost; those from before the run are told apart, since no ledger
+/// has them.
 fn lost(rpo: &Rpo) -> String {
     let of_run = rpo.lost - rpo.lost_from_before;
     let mut said = format!("{of_run} of {} acknowledged rows lost", rpo.acknowledged);

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::{self, Failure, Kind};
 use crate::measure::result::ScenarioResult;
-use crate::scenario::run::How;
+use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, play};
 
 /// What came of all of them.
@@ -18,19 +18,19 @@ struct All {
     passed: bool,
     results: Vec<ScenarioResult>,
     /// Those that could not be played to their end.
-    failed: Vec<Left>,
+    failed: Vec<NotPlayed>,
     /// Those that the engine does not have.
-    not_possible: Vec<Left>,
+    not_possible: Vec<NotPlayed>,
 }
 
 /// A scenario without a result, and why.
 #[derive(Serialize)]
-struct Left {
+struct NotPlayed {
     scenario: ScenarioName,
     reason: String,
 }
 
-pub fn run(ctx: &Context, how: How) -> Result<()> {
+pub fn run(ctx: &Context, options: RunOptions) -> Result<()> {
     let _lock = ctx.lock("scenario all")?;
     let engine = engine::select(ctx)?;
     for scenario in scenario::ALL {
@@ -46,7 +46,7 @@ pub fn run(ctx: &Context, how: How) -> Result<()> {
         } else if ctx.exec.dry_run() {
             (scenario.show)(ctx, engine.as_ref())?;
         } else {
-            play(ctx, engine.as_ref(), scenario, how, &mut all)?;
+            play(ctx, engine.as_ref(), scenario, options, &mut all)?;
         }
     }
     if ctx.exec.dry_run() {
@@ -60,15 +60,15 @@ fn play(
     ctx: &Context,
     engine: &dyn Engine,
     scenario: &Scenario,
-    how: How,
+    options: RunOptions,
     all: &mut All,
 ) -> Result<()> {
     ctx.ui.note(&scenario.announced(engine.name()));
-    let how = How {
-        operator_delay: how.operator_delay.filter(|_| !scenario.by_itself),
-        ..how
+    let options = RunOptions {
+        operator_delay: options.operator_delay.filter(|_| !scenario.by_itself),
+        ..options
     };
-    match play::play(ctx, engine, scenario, how) {
+    match play::play(ctx, engine, scenario, options) {
         Ok(result) => all.results.push(result),
         Err(error) if failure::kind(&error) == Kind::Interrupted => {
             return Err(setup::put_back_after(ctx, engine, error));
@@ -82,8 +82,8 @@ fn play(
     Ok(())
 }
 
-fn left(scenario: &Scenario, error: &anyhow::Error) -> Left {
-    Left {
+fn left(scenario: &Scenario, error: &anyhow::Error) -> NotPlayed {
+    NotPlayed {
         scenario: scenario.name,
         reason: format!("{error:#}"),
     }
@@ -102,7 +102,8 @@ fn finish(ctx: &Context, mut all: All) -> Result<()> {
     judge(&broken, &failed)
 }
 
-/// A broken promise counts for more than a disaster that could not be had.
+/// The error of the whole series: a broken promise goes before a scenario that failed
+/// to run.
 fn judge(broken: &[&str], failed: &[&str]) -> Result<()> {
     if !broken.is_empty() {
         let said = format!("promises were broken in {}", broken.join(", "));
@@ -127,7 +128,7 @@ fn tell(ctx: &Context, all: &All) {
         ]
     });
     let without = |kept: &'static str| {
-        move |one: &Left| {
+        move |one: &NotPlayed| {
             let reason = one.reason.clone();
             vec![
                 one.scenario.to_string(),

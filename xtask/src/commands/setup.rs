@@ -11,15 +11,15 @@ use crate::engine::{self, Engine};
 use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
 use crate::manifests::substitute;
-use crate::mark::{self, Unfinished};
+use crate::marker::{self, Unfinished};
 use crate::names;
-use crate::scenario::{protection, putting_back};
+use crate::scenario::{interrupted, protection};
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
     let engine = engine::select(ctx)?;
-    putting_back::start_nodes(ctx, engine.as_ref())?;
+    interrupted::start_nodes(ctx, engine.as_ref())?;
     complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return Ok(());
@@ -76,11 +76,11 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Brings the lab up where it is not; whether it was.
 fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
-    putting_back::start_nodes(ctx, engine)?;
+    interrupted::start_nodes(ctx, engine)?;
     if is_up(&engine.facts()?) {
         engine.insist_on_ownership()?;
         if !ctx.exec.dry_run() {
-            engine.settle()?;
+            engine.forget_unstarted_deletion()?;
         }
         put_back(ctx, engine)?;
         return Ok(true);
@@ -147,7 +147,7 @@ pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) 
 
 /// What a scenario or a drill left to be put back, in words; `None` where nothing is.
 pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
-    match mark::pending(&ctx.lab, engine.name()) {
+    match marker::pending(&ctx.lab, engine.name()) {
         Ok(Some(left)) => Some(left.told()),
         Err(error) => Some(format!("{error:#}")),
         Ok(None) => {
@@ -160,7 +160,7 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
 
 /// Goes through all stages; each says what is already done.
 fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = mark::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.lab, engine.name())?;
     let gone = up(ctx, engine, pending.as_ref())?;
     if gone && let Some(Unfinished { copy: None, .. }) = pending {
         ctx.ui.warn(
@@ -180,7 +180,7 @@ fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Resul
     engine::remember(ctx, engine)?;
     let gone = facts.volumes.is_empty();
     let copy = match pending {
-        Some(unfinished) if gone => putting_back::copy_of(ctx, unfinished)?,
+        Some(unfinished) if gone => interrupted::copy_of(ctx, unfinished)?,
         _ => None,
     };
     if copy.is_some() {
@@ -194,7 +194,7 @@ fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Resul
 /// As [`ensure_up`], for a command that brings a copy of its own: what a scenario
 /// left is not put back before.
 pub fn ensure_up_to_adopt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = mark::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.lab, engine.name())?;
     if pending.is_none_or(|one| one.copy.is_none()) {
         return ensure_up(ctx, engine);
     }
@@ -212,13 +212,13 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         ));
         return Ok(());
     }
-    let pending = mark::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.lab, engine.name())?;
     if copy::is_closed(ctx, engine) {
         reopen(ctx, engine, pending.as_ref())?;
     }
     // Again: reopening notes what it did.
-    if let Some(unfinished) = mark::pending(&ctx.lab, engine.name())? {
-        putting_back::run(ctx, engine, &unfinished)?;
+    if let Some(unfinished) = marker::pending(&ctx.lab, engine.name())? {
+        interrupted::put_back(ctx, engine, &unfinished)?;
     }
     protection::put_back(ctx, engine)
 }
@@ -226,7 +226,7 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// Lets a lab serve that was being built around a copy when that was cut off.
 fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Result<()> {
     let copy = match pending {
-        Some(unfinished) => putting_back::copy_of(ctx, unfinished)?.zip(Some(unfinished)),
+        Some(unfinished) => interrupted::copy_of(ctx, unfinished)?.zip(Some(unfinished)),
         None => None,
     };
     let step = ctx
@@ -237,7 +237,7 @@ fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> R
             let adopted = copy::adopt(engine, copy)?;
             if let Some(adopted) = adopted {
                 let kept = adopted.value.safety_point;
-                mark::again(&ctx.lab, engine.name(), unfinished).restored(kept.as_deref())?;
+                marker::again(&ctx.lab, engine.name(), unfinished).restored(kept.as_deref())?;
             }
         }
         None => ctx.ui.warn(

@@ -63,7 +63,7 @@ fn word(command: &Command) -> &'static str {
     }
 }
 
-/// A stage stands on the ones before it.
+/// Runs one stage; the ones before it have to be done.
 fn stage(site: &Site, command: &Command) -> Result<()> {
     if !matches!(command, Command::Cluster | Command::Image) {
         site.insist_on_ownership()?;

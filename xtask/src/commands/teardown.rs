@@ -10,7 +10,7 @@ use crate::commands::local::name_strays;
 use crate::context::Context;
 use crate::engine;
 use crate::exec::quote_path;
-use crate::mark;
+use crate::marker;
 use crate::wait;
 use terms::EngineName;
 
@@ -37,7 +37,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     let step = ctx.ui.step("teardown");
     engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
-        mark::forget(&ctx.lab, engine.name())?;
+        marker::forget(&ctx.lab, engine.name())?;
     }
     let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
@@ -71,7 +71,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 /// itself.
 fn give_up_copy(ctx: &Context, engine: EngineName) -> Result<Option<PathBuf>> {
     // A mark that cannot be read goes with the lab.
-    let pending = mark::pending(&ctx.lab, engine).ok().flatten();
+    let pending = marker::pending(&ctx.lab, engine).ok().flatten();
     let Some(copy) = pending.and_then(|one| one.copy).filter(|one| one.exists()) else {
         return Ok(None);
     };

@@ -1,11 +1,11 @@
-//! What is said of a value of `lab.toml` that is not possible.
+//! Range checks of `lab.toml`, and the message about a value that fails one.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
 
-/// Where in the text the value stands, and what is the matter with it.
+/// The offset of the value in the text, and what is wrong with it.
 pub type Complaint = (usize, String);
 
 pub fn in_range<T>(

@@ -27,7 +27,7 @@ struct Exceptions {
     rto_seconds: Option<Spanned<f64>>,
 }
 
-/// What one scenario is held against.
+/// The limits that hold for one scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Acknowledged rows that may be lost with the journal.

@@ -1,4 +1,4 @@
-//! A copy on its way to where it belongs, under a name that is nobody else's.
+//! A partial file: a copy that is being written, under a temporary name.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,8 +12,8 @@ use crate::failure::Failure;
 const PREFIX: &str = ".atelier-pra-";
 const SUFFIX: &str = ".part";
 
-/// Removed when dropped, unless it got its name. Held by a lock, so that what a
-/// killed command left is told from what another one is writing.
+/// A temporary file, removed when dropped unless it was renamed. A lock on it tells a
+/// file that is being written from one that a killed command left.
 pub struct Part {
     pub path: PathBuf,
     _held: File,
@@ -66,8 +66,8 @@ impl Drop for Part {
     }
 }
 
-/// Removes what exports that were killed left behind: files of our own kind of
-/// name that nobody holds.
+/// Removes temporary files of exports that were killed: those that nobody holds a lock
+/// on.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

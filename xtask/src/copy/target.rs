@@ -87,7 +87,7 @@ impl Target {
         }
     }
 
-    /// The folder in which the copy is made and checked.
+    /// The folder in which the copy is written and checked before it is handed over.
     pub fn workshop(&self, ctx: &Context) -> Result<PathBuf> {
         if let Self::File { path, .. } = self {
             return Ok(folder(path).to_owned());
@@ -104,7 +104,7 @@ impl Target {
         }
     }
 
-    /// What is known of a copy that was taken: what goes elsewhere nobody reads back.
+    /// How far a copy was checked: what was written to a pipe cannot be read back.
     pub fn proven(&self) -> &'static str {
         match self {
             Self::File { .. } => "written, and read back whole",

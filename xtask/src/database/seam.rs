@@ -8,7 +8,7 @@ use crate::measure::compare::Rows;
 
 /// What came of a change that somebody tries past the application.
 pub struct Foreign {
-    /// As it is told.
+    /// What the database answered.
     pub said: String,
     /// The database itself refused it.
     pub refused: bool,

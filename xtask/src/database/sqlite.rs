@@ -8,7 +8,7 @@ use terms::{PointStatus, Protection};
 use super::backups::{Backups, Point, Restored, Setting, State};
 use super::seam::{Database, Foreign};
 use super::volume::Volume;
-use crate::app::{self, Insist};
+use crate::app::{self, RestoreOptions};
 use crate::engine::Engine;
 use crate::measure::compare::Rows;
 use crate::names;
@@ -49,7 +49,7 @@ except sqlite3.Error as error:
 /// The triggers ask for a function that only the application has.
 const REFUSED: &str = "refused: no such function";
 
-/// Who removes the guards first gets his way.
+/// Drops the triggers first, so nothing refuses it.
 const DELETE_WITHOUT_GUARDS: &str = r#"import os, sqlite3
 shell = sqlite3.connect(os.path.realpath(os.environ["PRA_DATA_DIR"] + "/app.db"))
 for name in ("insert", "update", "delete"):
@@ -199,7 +199,7 @@ impl Backups for Sqlite<'_> {
     }
 
     fn restore(&self, target: &str) -> Result<Option<Restored>> {
-        let restored = app::restore(self.engine, target, Insist::default())?;
+        let restored = app::restore(self.engine, target, RestoreOptions::default())?;
         Ok(restored.map(|said| said.value))
     }
 

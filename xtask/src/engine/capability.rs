@@ -6,7 +6,7 @@ use terms::EngineName;
 
 use crate::failure::Failure;
 
-/// Something that not every place where a lab can run offers.
+/// Something that only some engines can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// It finds out by itself where users reach the application.
@@ -19,7 +19,7 @@ pub enum Capability {
     Teardown,
 }
 
-/// A capability that an engine is without, and why.
+/// A capability that an engine has not, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Lack {
     pub what: Capability,
@@ -39,19 +39,19 @@ pub trait Nodes {
     fn look(&self) -> String;
 }
 
-/// The end of a lab.
+/// Removing a lab.
 pub trait Teardown {
     /// Removes the lab and everything that belongs to it, and nothing else.
     fn down(&self) -> Result<()>;
 }
 
-/// Why something that needs these cannot be had, with these lacks.
+/// Why something that needs these capabilities is not possible; `None` where it is.
 pub fn hindrance(needs: &[Capability], lacks: &'static [Lack]) -> Option<&'static str> {
     let found = lacks.iter().find(|lack| needs.contains(&lack.what));
     found.map(|lack| lack.why)
 }
 
-/// What an engine says that is asked for what it lacks.
+/// The refusal of something that an engine cannot do.
 pub fn refusal(who: &str, engine: EngineName, why: &str) -> Failure {
     Failure::usage(format!("{who} is not possible on {engine}: {why}"))
 }

@@ -13,7 +13,7 @@ use crate::exec::{Cmd, Output, Piped};
 use crate::facts::{Facts, JobOutcome, JobSource, Milder, Speaker};
 use crate::failure::Failure;
 
-/// There is no log of what was asked for.
+/// The error where there is no log to show.
 pub(super) fn nobody_spoke() -> anyhow::Error {
     Failure::usage("nothing of that kind has run yet")
         .next("cargo xtask status")
@@ -42,7 +42,8 @@ pub trait Engine: Sync {
     /// What it cannot do that others can.
     fn lacks(&self) -> &'static [Lack];
 
-    /// What keeps its figures from being a cluster's.
+    /// What it does more simply than a cluster, so that its figures are not those of
+    /// one.
     fn milder(&self) -> &'static [Milder] {
         &[]
     }
@@ -126,9 +127,9 @@ pub trait Engine: Sync {
         Err(refused.next("cargo xtask scenario --list").into())
     }
 
-    /// Forgets what was about to happen to a lab that is up and did not. The caller
-    /// has the lab's lock.
-    fn settle(&self) -> Result<()> {
+    /// Removes the marker of a deletion that had not begun when it was interrupted. The
+    /// caller has the lab's lock.
+    fn forget_unstarted_deletion(&self) -> Result<()> {
         Ok(())
     }
 

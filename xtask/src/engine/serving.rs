@@ -8,8 +8,7 @@ use crate::facts::Facts;
 use crate::http;
 use crate::wait;
 
-/// Two replicas that take turns by chance: one that is dead goes unseen once in
-/// a thousand times.
+/// With two replicas chosen at random, a dead one stays unseen with probability 2^-10.
 const ANSWERS_IN_A_ROW: u32 = 10;
 
 /// Waits until as many replicas as declared get requests, and whoever is asked
@@ -25,9 +24,8 @@ pub fn wait_until_ready(engine: &dyn Engine) -> Result<Facts> {
     Ok(facts)
 }
 
-/// Waits until the service answers whichever replica is asked: new connections
-/// find a replica later than its engine calls it ready, and a dead one for
-/// longer than that.
+/// Waits until every replica answers through the service, which learns of ready and of
+/// dead replicas later than the engine does.
 pub fn wait_until_answered(url: &str) -> Result<()> {
     let mut in_a_row = 0;
     wait::until(wait::APP_SERVES, || {

@@ -22,7 +22,7 @@ pub struct Cmd {
     pub limit: Duration,
     /// Nothing of our own environment is passed on.
     pub only_env: bool,
-    /// What it reads from its standard input; only short commands read any.
+    /// Text for its standard input, for [`super::output`] alone.
     pub input: Option<String>,
     /// The file that it reads, or writes, as [`super::Exec::stream`] runs it.
     pub file: Option<Piped>,
@@ -127,8 +127,8 @@ impl Cmd {
         self.shown_as.as_deref()
     }
 
-    /// All that it gets: what it is told, over what the lab sets for every
-    /// command, over what the person's environment holds and may hold.
+    /// Its whole environment: the person's without foreign variables, then what the lab
+    /// sets for every command, then what this command states.
     pub(super) fn environment(&self) -> BTreeMap<OsString, OsString> {
         let mut all = BTreeMap::new();
         if !self.only_env {

@@ -47,8 +47,7 @@ const FOREIGN: &[&str] = &[
     "CDPATH",
 ];
 
-/// What begins like that and stays: how packages are reached, and what changes
-/// nothing.
+/// Exceptions that are passed on: how packages are reached, and what changes no result.
 const KEPT: &[&str] = &[
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",

@@ -13,8 +13,7 @@ use super::cmd::Cmd;
 use super::short;
 use super::signal::signal_group;
 
-/// Names the build of this program, as it was when it was started: a newer one
-/// has another size or another age.
+/// Identifies the build of the running program by size and modification time.
 pub fn build() -> &'static str {
     static BUILD: OnceLock<String> = OnceLock::new();
     BUILD.get_or_init(|| {

@@ -40,7 +40,7 @@ impl Kube {
         let playbook = self.path(self.workload.playbook);
         let program = venv.bin("ansible-playbook");
         let context = &self.context;
-        let other = self.stands_for_the_manifests();
+        let other = self.substitute_folder();
         let home = self.ctx.lab.home().join("ansible-home");
         let cmd = ansible::playbook(program, &playbook, context, other.as_deref(), &home);
         self.ctx.exec.run(&cmd).map_err(|error| {

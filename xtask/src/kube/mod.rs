@@ -6,8 +6,8 @@ mod deploy;
 mod forward;
 mod helper;
 mod jobs;
+mod one_node;
 mod state;
-mod together;
 mod versions;
 mod workload;
 
@@ -49,7 +49,7 @@ pub struct Kube {
     /// The same in the kubeconfig.
     pub context: String,
     pub workload: Workload,
-    /// Where a folder is applied in the place of the manifests, while it is there.
+    /// The folder that is applied in place of the manifests while it exists.
     pub substitute: Option<PathBuf>,
 }
 
@@ -59,10 +59,10 @@ impl Kube {
         self.ctx.lab.root.join(name)
     }
 
-    /// The folder of the manifests, or what stands for it.
+    /// The folder that is applied: that of the manifests, or its substitute.
     pub fn manifests(&self) -> PathBuf {
         let own = self.path(self.workload.manifests);
-        self.stands_for_the_manifests().unwrap_or(own)
+        self.substitute_folder().unwrap_or(own)
     }
 
     /// The same for kubectl, which follows a link where a slash is behind it.
@@ -70,8 +70,8 @@ impl Kube {
         format!("{}/", self.manifests().display())
     }
 
-    /// What is applied in the place of the manifests, where anything is.
-    pub fn stands_for_the_manifests(&self) -> Option<PathBuf> {
+    /// The folder that is applied in place of the manifests, where there is one.
+    pub fn substitute_folder(&self) -> Option<PathBuf> {
         self.substitute.clone().filter(|other| other.is_dir())
     }
 

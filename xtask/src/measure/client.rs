@@ -1,7 +1,6 @@
-//! The measuring client: writes through the same URL as users, at a fixed
-//! rate, whatever happens on the other side. It is an open loop: each request
-//! has its moment, and a slow answer to one does not put off the next, since
-//! real users do not wait for each other either.
+//! The measuring client: writes and reads through the users' URL at a fixed rate. It is
+//! an open loop: each request has a scheduled moment, and a slow answer does not delay
+//! the next request, so there is no coordinated omission.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -14,8 +13,8 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::http;
-use crate::measure::journey::{Journey, Outcome};
 use crate::measure::ledger::Ledger;
+use crate::measure::observed::{Observed, Outcome};
 use crate::measure::reader;
 
 /// How hard the client works.
@@ -25,24 +24,24 @@ pub struct Load {
     pub rate: u32,
     /// Writers that stand ready; more are taken on while answers are slow.
     pub connections: u32,
-    /// Looks of the reader a second.
+    /// Reads a second.
     pub reads: u32,
 }
 
 /// Requests under way at once, at most: five seconds (the limit of an answer)
 /// at a hundred a second. What is due beyond waits, and the ledger says so.
 const MOST_UNDER_WAY: usize = 512;
-/// A writer does little; hundreds of them must not cost memory.
+/// Stack of a writer thread, in bytes: there can be hundreds.
 const STACK: usize = 256 << 10;
 
 /// A client at work. Dropped, it stops.
 pub struct Client {
-    crew: Arc<Crew>,
+    shared: Arc<Shared>,
     ended: bool,
 }
 
 /// What the threads of a client share.
-struct Crew {
+struct Shared {
     url: RwLock<String>,
     prefix: String,
     load: Load,
@@ -69,7 +68,7 @@ struct Work {
 impl Client {
     /// Starts to write messages `<prefix>-<n>` and to keep the ledger at `path`.
     pub fn start(url: &str, prefix: &str, load: Load, path: &Path) -> Result<Self> {
-        let crew = Arc::new(Crew {
+        let shared = Arc::new(Shared {
             url: RwLock::new(url.to_owned()),
             prefix: prefix.to_owned(),
             load,
@@ -80,21 +79,21 @@ impl Client {
             changed: Condvar::new(),
         });
         let client = Self {
-            crew: Arc::clone(&crew),
+            shared: Arc::clone(&shared),
             ended: false,
         };
         for _ in 0..load.connections {
-            crew.hire(Crew::write_what_is_due)?;
+            shared.spawn(Shared::write_what_is_due)?;
         }
-        crew.hire(Crew::keep_time)?;
+        shared.spawn(Shared::pace)?;
         if load.reads > 0 {
-            crew.hire(Crew::read)?;
+            shared.spawn(Shared::read)?;
         }
         Ok(client)
     }
 
     pub fn ledger(&self) -> &Ledger {
-        &self.crew.ledger
+        &self.shared.ledger
     }
 
     /// The service is reached under this address from now on, as after a change
@@ -102,26 +101,27 @@ impl Client {
     pub fn follow(&self, url: &str) {
         url.clone_into(
             &mut self
-                .crew
+                .shared
                 .url
                 .write()
                 .unwrap_or_else(PoisonError::into_inner),
         );
     }
 
-    /// Ends the load after what was due by now; returns all of it.
-    pub fn finish(mut self) -> Result<Journey> {
+    /// Ends the load once everything due is sent and answered; returns what was
+    /// observed.
+    pub fn finish(mut self) -> Result<Observed> {
         self.halt()?;
-        let cpu = Duration::from_nanos(self.crew.cpu.load(Ordering::Relaxed));
-        self.crew.ledger.close(cpu.as_secs_f64())
+        let cpu = Duration::from_nanos(self.shared.cpu.load(Ordering::Relaxed));
+        self.shared.ledger.close(cpu.as_secs_f64())
     }
 
     fn halt(&mut self) -> Result<()> {
         self.ended = true;
-        self.crew.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.store(true, Ordering::Relaxed);
         // Writers may still be taken on by the one that keeps the time.
         loop {
-            let threads = std::mem::take(&mut self.crew.lock().threads);
+            let threads = std::mem::take(&mut self.shared.lock().threads);
             if threads.is_empty() {
                 break;
             }
@@ -130,7 +130,7 @@ impl Client {
                 joined.map_err(|_| anyhow!("a thread of the measuring client crashed"))?;
             }
         }
-        match self.crew.lock().broken.take() {
+        match self.shared.lock().broken.take() {
             Some(error) => Err(error).context("starting a thread of the measuring client"),
             None => Ok(()),
         }
@@ -142,13 +142,13 @@ impl Drop for Client {
         if !self.ended {
             // After an error nobody asks for the ledger; the threads must end
             // all the same, and at once.
-            self.crew.lock().due.clear();
+            self.shared.lock().due.clear();
             let _ = self.halt();
         }
     }
 }
 
-impl Crew {
+impl Shared {
     fn url(&self) -> String {
         let url = self.url.read().unwrap_or_else(PoisonError::into_inner);
         url.clone()
@@ -159,20 +159,19 @@ impl Crew {
     }
 
     /// Starts a thread that does `job` and then hands in its processor time.
-    fn hire(self: &Arc<Self>, job: fn(&Arc<Self>)) -> Result<()> {
-        let crew = Arc::clone(self);
+    fn spawn(self: &Arc<Self>, job: fn(&Arc<Self>)) -> Result<()> {
+        let shared = Arc::clone(self);
         let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-            job(&crew);
-            crew.cpu.fetch_add(processor_time(), Ordering::Relaxed);
+            job(&shared);
+            shared.cpu.fetch_add(processor_time(), Ordering::Relaxed);
         });
         let thread = thread.context("starting a thread of the measuring client")?;
         self.lock().threads.push(thread);
         Ok(())
     }
 
-    /// Makes each request due at its moment, and takes on another writer where
-    /// nobody is free to send it.
-    fn keep_time(self: &Arc<Self>) {
+    /// Queues each request at its moment, and starts another writer where none is idle.
+    fn pace(self: &Arc<Self>) {
         for n in 0.. {
             let due = n as f64 / f64::from(self.load.rate);
             self.sleep_until(due);
@@ -185,7 +184,7 @@ impl Crew {
             let short = work.idle < work.due.len() && writers < MOST_UNDER_WAY;
             drop(work);
             self.changed.notify_one();
-            if short && let Err(error) = self.hire(Self::write_what_is_due) {
+            if short && let Err(error) = self.spawn(Self::write_what_is_due) {
                 let broken = std::io::Error::other(format!("{error:#}"));
                 self.lock().broken.get_or_insert(broken);
             }
@@ -243,7 +242,7 @@ impl Crew {
         }
     }
 
-    /// Looks at the count and at the newest rows, in turns.
+    /// Reads the count and the newest rows, in turns.
     fn read(self: &Arc<Self>) {
         for n in 0.. {
             self.sleep_until(n as f64 / f64::from(self.load.reads));

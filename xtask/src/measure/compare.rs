@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::journey::{Outcome, Request, Row};
+use super::observed::{Outcome, Request, Row};
 
 /// The rows of a database by id.
 pub type Rows = BTreeMap<i64, Row>;

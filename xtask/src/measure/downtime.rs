@@ -1,15 +1,14 @@
-//! When users were without service, from all that the client's requests met:
-//! writes and looks alike.
+//! Downtime as users saw it: from the failed writes and reads of the client.
 
 use super::compare::Rows;
-use super::journey::{Journey, Outcome, Request};
+use super::observed::{Observed, Outcome, Request};
 
 /// A request that failed, in seconds of the ledger's clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Failure {
     pub sent: f64,
     pub ended: f64,
-    /// A write; else a look of the reader.
+    /// A write; else a read.
     pub write: bool,
 }
 
@@ -28,12 +27,12 @@ impl Failures {
     /// A failure belongs to the first disaster that it met on its way, from its
     /// sending to its end, and otherwise to the last one before it: however
     /// long after the recovery it comes.
-    pub fn new(journey: &Journey, began: &[f64]) -> Self {
+    pub fn new(observed: &Observed, began: &[f64]) -> Self {
         let mut found = Self {
             before: Vec::new(),
             of: vec![Vec::new(); began.len()],
         };
-        for failure in all(journey) {
+        for failure in all(observed) {
             let next = |n: usize| began.get(n + 1).copied().unwrap_or(f64::INFINITY);
             let disaster =
                 (0..began.len()).find(|n| failure.ended >= began[*n] && failure.sent < next(*n));
@@ -54,14 +53,14 @@ impl Failures {
     }
 }
 
-fn all(journey: &Journey) -> impl Iterator<Item = Failure> {
-    let writes = journey.requests.iter().filter(|r| !r.acknowledged());
+fn all(observed: &Observed) -> impl Iterator<Item = Failure> {
+    let writes = observed.requests.iter().filter(|r| !r.acknowledged());
     let writes = writes.map(|r| Failure {
         sent: r.sent,
         ended: r.ended,
         write: true,
     });
-    let looks = journey.reads.iter().filter(|look| look.failed());
+    let looks = observed.reads.iter().filter(|look| look.failed());
     writes.chain(looks.map(|look| Failure {
         sent: look.sent,
         ended: look.ended,
@@ -86,7 +85,7 @@ pub struct Downtime {
 impl Downtime {
     /// `None` where nothing failed. The service is not back before `gone`, when
     /// the disaster was complete, whatever was acknowledged until then.
-    pub fn of(failures: &[Failure], journey: &Journey, after: &Rows, gone: f64) -> Option<Self> {
+    pub fn of(failures: &[Failure], observed: &Observed, after: &Rows, gone: f64) -> Option<Self> {
         let sent = || failures.iter().map(|failure| failure.sent);
         let began = sent().reduce(f64::min)?;
         let last = sent().fold(gone, f64::max);
@@ -94,7 +93,7 @@ impl Downtime {
         Some(Self {
             began,
             detected: ended.fold(f64::INFINITY, f64::min),
-            back: first_verified(&journey.requests, after, last),
+            back: first_verified(&observed.requests, after, last),
         })
     }
 }
@@ -115,10 +114,10 @@ pub fn first_verified(requests: &[Request], after: &Rows, since: f64) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::journey::{Read, Row, Seen};
+    use crate::measure::observed::{Read, Row, Seen};
 
     /// A write a second from 0 on, answered after 0.1 s; those of `failed` fail.
-    fn journey(count: u32, failed: &[u32]) -> (Journey, Rows) {
+    fn observed(count: u32, failed: &[u32]) -> (Observed, Rows) {
         let mut rows = Rows::new();
         let requests = (0..count).map(|n| {
             let message = format!("m{n}");
@@ -147,25 +146,25 @@ mod tests {
             }
         });
         let requests = requests.collect();
-        (Journey::of(requests), rows)
+        (Observed::of(requests), rows)
     }
 
-    fn downtime(journey: &Journey, after: &Rows, disaster: f64, gone: f64) -> Downtime {
-        let failures = Failures::new(journey, &[disaster]);
-        Downtime::of(&failures.of[0], journey, after, gone).unwrap()
+    fn downtime(observed: &Observed, after: &Rows, disaster: f64, gone: f64) -> Downtime {
+        let failures = Failures::new(observed, &[disaster]);
+        Downtime::of(&failures.of[0], observed, after, gone).unwrap()
     }
 
     #[test]
     fn nothing_that_failed_is_no_downtime() {
-        let (journey, rows) = journey(5, &[]);
-        let failures = Failures::new(&journey, &[2.0]);
-        assert_eq!(Downtime::of(&failures.of[0], &journey, &rows, 2.0), None);
+        let (observed, rows) = observed(5, &[]);
+        let failures = Failures::new(&observed, &[2.0]);
+        assert_eq!(Downtime::of(&failures.of[0], &observed, &rows, 2.0), None);
     }
 
     #[test]
     fn a_second_outage_after_the_restore_counts() {
-        let (journey, rows) = journey(12, &[3, 4, 8]);
-        let found = downtime(&journey, &rows, 2.5, 5.0);
+        let (observed, rows) = observed(12, &[3, 4, 8]);
+        let found = downtime(&observed, &rows, 2.5, 5.0);
         let expected = Downtime {
             began: 3.0,
             detected: 3.1,
@@ -176,48 +175,48 @@ mod tests {
 
     #[test]
     fn a_service_that_fails_to_the_end_is_not_back() {
-        let (journey, rows) = journey(8, &[3, 4, 7]);
-        assert_eq!(downtime(&journey, &rows, 2.5, 5.0).back, None);
+        let (observed, rows) = observed(8, &[3, 4, 7]);
+        assert_eq!(downtime(&observed, &rows, 2.5, 5.0).back, None);
     }
 
     #[test]
     fn a_request_that_hangs_starts_the_clock_at_its_sending() {
-        let (mut journey, rows) = journey(10, &[2, 4]);
+        let (mut observed, rows) = observed(10, &[2, 4]);
         // Sent before the disaster, and given up long after the next one failed.
-        journey.requests[2].ended = 7.0;
-        let found = downtime(&journey, &rows, 2.5, 5.0);
+        observed.requests[2].ended = 7.0;
+        let found = downtime(&observed, &rows, 2.5, 5.0);
         assert_eq!((found.began, found.detected), (2.0, 4.1));
     }
 
     #[test]
     fn an_acknowledgement_without_its_row_does_not_end_it() {
-        let (journey, mut rows) = journey(8, &[3]);
+        let (observed, mut rows) = observed(8, &[3]);
         rows.remove(&5);
-        assert_eq!(downtime(&journey, &rows, 2.5, 4.5).back, Some(6.1));
+        assert_eq!(downtime(&observed, &rows, 2.5, 4.5).back, Some(6.1));
     }
 
     #[test]
     fn acknowledgements_before_the_disaster_was_complete_do_not_end_it() {
-        let (journey, rows) = journey(8, &[3]);
-        assert_eq!(downtime(&journey, &rows, 2.5, 5.5).back, Some(6.1));
+        let (observed, rows) = observed(8, &[3]);
+        assert_eq!(downtime(&observed, &rows, 2.5, 5.5).back, Some(6.1));
     }
 
     #[test]
     fn looks_that_fail_are_downtime_too() {
-        let (mut journey, rows) = journey(12, &[3]);
+        let (mut observed, rows) = observed(12, &[3]);
         let look = |sent: f64, seen: Seen| Read {
             sent,
             ended: sent + 0.1,
             seen,
         };
         let failed = || Seen::Failed("HTTP 500".into());
-        journey.reads = vec![
+        observed.reads = vec![
             look(1.0, Seen::Count(1)),
             look(2.7, failed()),
             look(7.5, failed()),
             look(9.0, Seen::Count(9)),
         ];
-        let found = downtime(&journey, &rows, 2.5, 4.0);
+        let found = downtime(&observed, &rows, 2.5, 4.0);
         let expected = Downtime {
             began: 2.7,
             detected: 2.8000000000000003,
@@ -228,15 +227,15 @@ mod tests {
 
     #[test]
     fn each_failure_belongs_to_one_disaster() {
-        let (mut journey, _) = journey(12, &[0, 3, 5, 7, 11]);
+        let (mut observed, _) = observed(12, &[0, 3, 5, 7, 11]);
         // Under way when the first disaster began, given up after the second.
-        journey.requests[3].ended = 9.0;
-        let failures = Failures::new(&journey, &[3.05, 6.5]);
+        observed.requests[3].ended = 9.0;
+        let failures = Failures::new(&observed, &[3.05, 6.5]);
         let sent = |some: &[Failure]| some.iter().map(|one| one.sent).collect::<Vec<_>>();
         assert_eq!(sent(&failures.before), [0.0]);
         assert_eq!(sent(&failures.of[0]), [3.0, 5.0]);
         assert_eq!(sent(&failures.of[1]), [7.0, 11.0]);
         assert!(failures.doubt().unwrap().starts_with("1 requests"));
-        assert_eq!(Failures::new(&journey, &[0.0]).doubt(), None);
+        assert_eq!(Failures::new(&observed, &[0.0]).doubt(), None);
     }
 }

@@ -25,7 +25,7 @@ pub struct DrillResult {
     /// What ended it before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_off: Option<String>,
-    /// That was no wish of its reader.
+    /// It was an error, and no interrupt by the person.
     #[serde(skip)]
     pub failed: bool,
     pub seed: u64,
@@ -43,7 +43,7 @@ pub struct DrillResult {
     /// The command that repeats it.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
-    /// Where the engine is kinder than Kubernetes.
+    /// What the engine does more simply than Kubernetes.
     #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
     pub milder: &'static [Milder],
 }

@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::journey::{Journey, Outcome, Request};
+use super::observed::{Observed, Outcome, Request};
 
 #[derive(Debug, Serialize)]
 pub struct ClientFigures {
@@ -30,8 +30,8 @@ pub struct ClientFigures {
 
 impl ClientFigures {
     /// `rate` is what was asked of the client, in requests a second.
-    pub fn new(journey: &Journey, rate: u32) -> Self {
-        let requests = &journey.requests;
+    pub fn new(observed: &Observed, rate: u32) -> Self {
+        let requests = &observed.requests;
         let period = 1.0 / f64::from(rate);
         let late = requests.iter().filter(|r| r.sent - r.due > period);
         Self {
@@ -40,10 +40,10 @@ impl ClientFigures {
             longest_gap_seconds: milliseconds(longest_gap(requests)),
             resolution_seconds: milliseconds(longest_pause(requests)),
             late: late.count(),
-            reads: journey.reads.len(),
-            reads_failed: journey.reads.iter().filter(|look| look.failed()).count(),
-            cpu_seconds: milliseconds(journey.cpu),
-            clock_stepped_seconds: milliseconds(journey.clock_stepped),
+            reads: observed.reads.len(),
+            reads_failed: observed.reads.iter().filter(|look| look.failed()).count(),
+            cpu_seconds: milliseconds(observed.cpu),
+            clock_stepped_seconds: milliseconds(observed.clock_stepped),
             application_clock_seconds: milliseconds(clocks_apart(requests)),
         }
     }
@@ -104,7 +104,7 @@ fn clocks_apart(requests: &[Request]) -> f64 {
     (least - most).max(0.0)
 }
 
-/// A pause of so many periods is more than the unevenness of a busy machine.
+/// A gap of more than so many periods is no jitter of a busy machine.
 const COARSE_PERIODS: f64 = 10.0;
 /// More than time synchronisation does within a run.
 const CLOCK_TOLERANCE: f64 = 0.25;
@@ -133,7 +133,7 @@ fn longest(moments: impl Iterator<Item = f64>) -> f64 {
     gaps.fold(0.0, f64::max)
 }
 
-/// Finer than a millisecond would be noise in a report.
+/// Rounded to milliseconds.
 pub fn milliseconds(seconds: f64) -> f64 {
     // Zero has no sign in a report.
     (seconds * 1000.0).round() / 1000.0 + 0.0
@@ -163,17 +163,17 @@ mod tests {
             },
         };
         let requests = vec![at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
-        let figures = ClientFigures::new(&Journey::of(requests), 1);
+        let figures = ClientFigures::new(&Observed::of(requests), 1);
         assert_eq!(figures.longest_gap_seconds, 3.0);
         assert_eq!((figures.requests, figures.failed), (4, 1));
         assert!(figures.doubts(1).is_empty(), "{:?}", figures.doubts(1));
 
         // Nothing acknowledged at either end is a gap too.
         let late = vec![at(1.0, false), at(6.0, true), at(7.0, true)];
-        let figures = ClientFigures::new(&Journey::of(late), 1);
+        let figures = ClientFigures::new(&Observed::of(late), 1);
         assert_eq!(figures.longest_gap_seconds, 5.0);
         let open = vec![at(1.0, true), at(2.0, true), at(9.0, false)];
-        let figures = ClientFigures::new(&Journey::of(open), 1);
+        let figures = ClientFigures::new(&Observed::of(open), 1);
         assert_eq!(figures.longest_gap_seconds, 7.0);
     }
 
@@ -189,16 +189,16 @@ mod tests {
                 reason: String::new(),
             },
         };
-        let figures = ClientFigures::new(&Journey::of(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
+        let figures = ClientFigures::new(&Observed::of(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
         assert_eq!(figures.resolution_seconds, 1.5);
         assert!(figures.doubts(100)[0].contains("nothing for 1.5 s"));
     }
 
     #[test]
     fn clocks_that_come_apart_are_said() {
-        let mut journey = Journey::of(Vec::new());
-        journey.clock_stepped = -3.0;
-        let doubts = ClientFigures::new(&journey, 60).doubts(60);
+        let mut observed = Observed::of(Vec::new());
+        observed.clock_stepped = -3.0;
+        let doubts = ClientFigures::new(&observed, 60).doubts(60);
         assert!(doubts[0].contains("apart by -3 s"), "{doubts:?}");
     }
 
@@ -216,7 +216,7 @@ mod tests {
             },
         };
         let apart = |requests: Vec<Request>| {
-            let figures = ClientFigures::new(&Journey::of(requests), 1);
+            let figures = ClientFigures::new(&Observed::of(requests), 1);
             (figures.application_clock_seconds, figures.doubts(1).len())
         };
         // Another offset and slow answers are no disagreement.

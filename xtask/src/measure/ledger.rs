@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::journey::{Journey, Outcome, Read, Request, Seen};
+use super::observed::{Observed, Outcome, Read, Request, Seen};
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -184,7 +184,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where a line could not be written, or a request never ended.
-    pub fn close(&self, cpu: f64) -> Result<Journey> {
+    pub fn close(&self, cpu: f64) -> Result<Observed> {
         let mut inner = self.lock();
         let wall = SystemTime::now();
         let at = self.now();
@@ -204,7 +204,7 @@ impl Ledger {
             inner.sent,
             inner.ended.len()
         );
-        Ok(Journey {
+        Ok(Observed {
             requests: std::mem::take(&mut inner.ended),
             reads: std::mem::take(&mut inner.reads),
             began: shown(self.wall),

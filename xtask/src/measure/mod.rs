@@ -5,14 +5,14 @@ pub mod client;
 pub mod compare;
 pub mod downtime;
 pub mod drill;
-pub mod figures;
 #[cfg(test)]
-mod honesty;
-pub mod journey;
-pub mod kept;
+mod faulty_apps;
+pub mod figures;
 pub mod ledger;
+pub mod observed;
 pub mod promise;
 pub mod reader;
 pub mod result;
+pub mod result_file;
 pub mod schedule;
 pub mod statistics;

@@ -1,5 +1,5 @@
-//! Losses that no protection excuses. Snapshots may lose what came after the
-//! point that was restored, and nothing else.
+//! Losses that break a promise under every protection: snapshots may lose only what
+//! came after the restored point.
 
 use super::compare::{Lost, Rows};
 
@@ -10,7 +10,7 @@ pub struct Held {
     pub rows: Rows,
 }
 
-/// Losses that had to be kept.
+/// The lost rows that had to be kept.
 #[derive(Debug, Default, PartialEq)]
 pub struct Broken {
     pub rows: usize,
@@ -55,7 +55,7 @@ pub fn broken(lost: &[Lost], points: &[Held], recovered: f64) -> Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::journey::Row;
+    use crate::measure::observed::Row;
 
     fn lost(id: i64, sent: Option<f64>) -> Lost {
         Lost {

@@ -1,10 +1,10 @@
-//! The reading side of the client: no acknowledged row vanishes and no count
-//! goes backwards, as far as users can see, outside the declared outage.
+//! Consistency of what readers saw: outside the declared outage, no acknowledged row
+//! vanishes and no count decreases.
 
 use serde_json::Value;
 
 use crate::http::{self, Answer};
-use crate::measure::journey::{Outcome, Read, Request, Seen};
+use crate::measure::observed::{Outcome, Read, Request, Seen};
 
 /// `/consultation` shows so many rows at most.
 const SHOWN: usize = 50;
@@ -38,9 +38,8 @@ fn look(url: &str, path: &str, read: fn(&Answer) -> Option<Seen>) -> Seen {
     }
 }
 
-/// Everything that readers must not see. Looks that touch `outage` are left
-/// out; what was acknowledged before it is the business of the comparison
-/// after it.
+/// Every inconsistent read. Reads that overlap `outage` are left out: rows from before
+/// it are compared after the recovery.
 pub fn contradictions(
     reads: &[Read],
     requests: &[Request],

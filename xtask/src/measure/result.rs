@@ -13,7 +13,7 @@ use crate::facts::Milder;
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::downtime::Downtime;
 use super::figures::{ClientFigures, milliseconds};
-use super::journey::Request;
+use super::observed::Request;
 use super::schedule::ScheduleLoss;
 
 #[derive(Debug, Serialize)]
@@ -50,8 +50,8 @@ pub struct ScenarioResult {
     /// Every change that was made, as shell.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
-    /// Where the engine is kinder than Kubernetes: what keeps these figures from
-    /// being those of a cluster.
+    /// What the engine does more simply than Kubernetes, so that the figures are not
+    /// those of a cluster.
     #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
     pub milder: &'static [Milder],
     /// Where this document and the ledger are kept.
@@ -236,7 +236,7 @@ pub struct KillFigures {
     pub pod: String,
     pub how: Death,
     pub failed: usize,
-    /// Looks of the reader that failed.
+    /// Reads that failed.
     pub reads_failed: usize,
     /// Requests under way at that moment, over all replicas.
     pub under_way: usize,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cron::{self, Minute, Schedule};
 
 use super::figures::milliseconds;
-use super::journey::{Journey, Request};
+use super::observed::{Observed, Request};
 
 /// Computed from the schedule and from the load that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,9 +46,9 @@ pub struct Backup {
 impl ScheduleLoss {
     /// `None` where the schedule does not run often enough to tell, or nothing
     /// was acknowledged. `disaster` is a moment of the ledger's clock.
-    pub fn of(text: &str, journey: &Journey, backup: Backup, disaster: f64) -> Option<Self> {
-        let rate = rate(&journey.requests, disaster)?;
-        let wall = wall(&journey.began, disaster)?;
+    pub fn of(text: &str, observed: &Observed, backup: Backup, disaster: f64) -> Option<Self> {
+        let rate = rate(&observed.requests, disaster)?;
+        let wall = wall(&observed.began, disaster)?;
         let runs = Schedule::parse(text)
             .ok()?
             .runs_of_a_year(cron::minute(wall));
@@ -153,10 +153,10 @@ fn wall(began: &str, at: f64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::journey::Outcome;
+    use crate::measure::observed::Outcome;
 
     /// So many acknowledged writes a second for two seconds, begun at `began`.
-    fn journey(began: &str, rate: usize) -> Journey {
+    fn observed(began: &str, rate: usize) -> Observed {
         let request = |n: usize| {
             let at = n as f64 / rate as f64;
             Request {
@@ -171,7 +171,7 @@ mod tests {
                 },
             }
         };
-        Journey {
+        Observed {
             requests: (1..=2 * rate).map(request).collect(),
             reads: Vec::new(),
             began: began.to_owned(),
@@ -190,7 +190,7 @@ mod tests {
 
     /// The disaster comes 2 s after the client began.
     fn of(schedule: &str, began: &str, passed_over: usize) -> Option<ScheduleLoss> {
-        ScheduleLoss::of(schedule, &journey(began, 60), backup(passed_over), 2.0)
+        ScheduleLoss::of(schedule, &observed(began, 60), backup(passed_over), 2.0)
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
     fn what_cannot_be_computed_is_absent() {
         assert_eq!(of("@hourly", "2026-11-22T05:39:38Z", 0), None);
         assert_eq!(of("0 0 30 2 *", "2026-11-22T05:39:38Z", 0), None);
-        let mut silent = journey("2026-11-22T05:39:38Z", 60);
+        let mut silent = observed("2026-11-22T05:39:38Z", 60);
         silent.requests.clear();
         assert_eq!(ScheduleLoss::of("* * * * *", &silent, backup(0), 2.0), None);
     }

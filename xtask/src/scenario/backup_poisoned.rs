@@ -28,7 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
     repair: Repair::WHERE_MISSING,
 };
 
-/// So many of the newest points are damaged.
+/// How many of the newest points are damaged.
 const POISONED: usize = 2;
 
 const DISASTER: Disaster = Disaster {

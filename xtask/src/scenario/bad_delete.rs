@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::database::{self, Restored};
 use crate::engine::capability::Capability;
 use crate::engine::{Engine, serving};
-use crate::mark::{Stage, Unfinished};
+use crate::marker::{Stage, Unfinished};
 use crate::measure::downtime::{self, Downtime, Failure, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
@@ -77,18 +77,18 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let played = course(run, engine, client.ledger(), journal)?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let mut outcome = Outcome::settle(client, before, engine)?;
+    let mut outcome = Outcome::compare(client, before, engine)?;
     outcome.read_point(&played.point, engine)?;
     let snapshot_only = outcome.snapshot_only(played.deleted);
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let failures = Failures::new(&outcome.journey, &[played.deleted]);
+    let failures = Failures::new(&outcome.observed, &[played.deleted]);
     let downtime = downtime(&played, &failures.of[0], &outcome);
     let mut between = Vec::from_iter(played.decided);
     between.push((PhaseName::Restored, played.restored));
-    let rto = Rto::of(&downtime, &between, outcome.journey.ended());
-    let requests = &outcome.journey.requests;
+    let rto = Rto::of(&downtime, &between, outcome.observed.ended());
+    let requests = &outcome.observed.requests;
     let mut rpo = Rpo::new(requests, &outcome.verdict, &snapshot_only, played.deleted);
     outcome.beside_schedule(&mut rpo, &steady, played.backup, played.deleted);
     let without_rows = (played.deleted - wait::UNDER_WAY.as_secs_f64(), played.kept);
@@ -104,9 +104,9 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 /// Users were without their rows from the delete on, though nothing failed, and
 /// until all of them were back and no request failed any more.
 fn downtime(played: &Played, failures: &[Failure], outcome: &Outcome) -> Downtime {
-    let (journey, after) = (&outcome.journey, &outcome.after);
-    let seen = Downtime::of(failures, journey, after, played.kept);
-    let back = || downtime::first_verified(&journey.requests, after, played.kept);
+    let (observed, after) = (&outcome.observed, &outcome.after);
+    let seen = Downtime::of(failures, observed, after, played.kept);
+    let back = || downtime::first_verified(&observed.requests, after, played.kept);
     Downtime {
         began: seen.map_or(played.deleted, |seen| seen.began.min(played.deleted)),
         detected: played.found,

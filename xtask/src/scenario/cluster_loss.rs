@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::capability::Capability;
 use crate::exec::{quote, quote_path};
 use crate::failure::{self, Failure};
-use crate::mark::{Mark, Stage};
+use crate::marker::{Marker, Stage};
 use crate::measure::client::Client;
 use crate::measure::compare::Lost;
 use crate::measure::result::ScenarioResult;
@@ -53,7 +53,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (outage, report, exported) = course(run, engine, &client, &file)?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let outcome = Outcome::settle(client, before, engine)?;
+    let outcome = Outcome::compare(client, before, engine)?;
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
@@ -106,7 +106,7 @@ fn course(
 fn recover(
     course: Course,
     client: &Client,
-    unfinished: Mark,
+    unfinished: Marker,
     file: &Path,
 ) -> Result<(Outage, Restored)> {
     let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.teardown()?.down())?;

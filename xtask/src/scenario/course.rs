@@ -1,5 +1,5 @@
-//! The course of a scenario: parts that are announced, timed, kept as moments,
-//! and shown first where somebody wants to follow step by step.
+//! The steps of a scenario: each is announced, timed, noted for the timeline, and shown
+//! first with `--step`.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use terms::PhaseName;
 
 use crate::context::Context;
 use crate::engine::{Engine, serving};
-use crate::mark::{self, Mark};
+use crate::marker::{self, Marker};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Moment;
@@ -48,11 +48,11 @@ impl<'a> Course<'a> {
         ledger: &'a Ledger,
         what: &str,
         prepare: impl Fn(&Context, &dyn Engine) -> Result<()>,
-    ) -> Result<(Self, Mark)> {
+    ) -> Result<(Self, Marker)> {
         let ui = &run.ctx.ui;
         let step = ui.step("the client writes");
-        let unfinished = mark::begin(&run.ctx.lab, engine.name(), run.scenario)?;
-        if run.how.draw.is_some() {
+        let unfinished = marker::begin(&run.ctx.lab, engine.name(), run.scenario)?;
+        if run.options.draw.is_some() {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;
         }
@@ -87,7 +87,7 @@ impl<'a> Course<'a> {
     /// Carries out the disaster: who is interrupted before has nothing to restore.
     pub fn strike<T>(
         &self,
-        mark: &Mark,
+        mark: &Marker,
         what: &str,
         act: impl Fn(&Context, &dyn Engine) -> Result<T>,
     ) -> Result<Done<T>> {
@@ -140,7 +140,7 @@ impl<'a> Course<'a> {
     /// Waits as long as a person takes to decide, from when the outage was
     /// noticed on, where that was asked for; returns that phase.
     pub fn decided(&self, noticed: f64) -> Result<Option<(PhaseName, f64)>> {
-        let Some(delay) = self.run.how.operator_delay else {
+        let Some(delay) = self.run.options.operator_delay else {
             return Ok(None);
         };
         let words = format!("a person decides, {delay} s");

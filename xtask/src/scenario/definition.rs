@@ -22,9 +22,10 @@ pub struct Scenario {
     pub takes: &'static str,
     /// What it needs of an engine, which not every one has.
     pub needs: &'static [Capability],
-    /// Nobody has a part in the recovery: it begins and ends without one.
+    /// The recovery needs no person.
     pub by_itself: bool,
-    /// What it takes from a lab for good, also where it passes: asked about first.
+    /// What it takes from the lab for good, even where it passes; the person is asked
+    /// first.
     pub takes_for_good: Option<&'static str>,
     pub play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
     /// The changes of the scenario as shell, for a dry run.
@@ -34,7 +35,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Its first words: a command that breaks something names the lab it does it to.
+    /// The first line of output: which disaster, on which engine.
     pub fn announced(&self, engine: EngineName) -> String {
         format!("Scenario {} on {engine}, {}", self.number, self.title)
     }
@@ -58,7 +59,7 @@ impl Scenario {
         capability::hindrance(self.needs, engine::lacks(engine))
     }
 
-    /// Refuses a person's time where no person has a part.
+    /// Refuses `--operator-delay` for a scenario that recovers by itself.
     pub fn insist_on_decider(&self, operator_delay: Option<f64>) -> Result<()> {
         if operator_delay.is_none() || !self.by_itself {
             return Ok(());

@@ -9,10 +9,10 @@ use crate::database::{self, Volume};
 use crate::engine::Engine;
 use crate::engine::capability::Capability;
 use crate::failure::Failure;
-use crate::mark::Mark;
+use crate::marker::Marker;
 use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
-use crate::measure::journey::{Outcome as Answer, Seen};
+use crate::measure::observed::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
 use crate::scenario::course::Course;
 use crate::scenario::definition::Scenario;
@@ -83,11 +83,11 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     unfinished.done()?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let outcome = Outcome::settle(client, before, engine)?;
+    let outcome = Outcome::compare(client, before, engine)?;
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;
 
-    let failures = Failures::new(&outcome.journey, &full.each_ref().map(|one| one.began));
+    let failures = Failures::new(&outcome.observed, &full.each_ref().map(|one| one.began));
     let refusals = refusals(&full, &failures, &outcome);
     let lessons_of_times = lesson_of_times(&refusals);
     let longest = refusals
@@ -95,7 +95,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         .max_by(|a, b| a.rto.seconds.total_cmp(&b.rto.seconds));
     let longest = longest.context("no write was refused")?;
     let began = longest.rto.began.unwrap_or_default();
-    let requests = &outcome.journey.requests;
+    let requests = &outcome.observed.requests;
     let rpo = Rpo::new(requests, &outcome.verdict, &[], began);
     let mut result = outcome.result(run, engine, steady, rpo, longest.rto, None)?;
     result.protected_seconds = Some(milliseconds(longest.protected - began));
@@ -130,7 +130,7 @@ const REPAIR: Repair = Repair {
 
 /// No point can be made any more; writes are refused when the journal has used
 /// up its room, and without a journal not at all.
-fn fill_backup(course: &Course, mark: &Mark, url: &str, journal: bool) -> Result<Full> {
+fn fill_backup(course: &Course, mark: &Marker, url: &str, journal: bool) -> Result<Full> {
     let began = fill(course, mark, Volume::Backup, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     let said = refused_backup(course)?;
@@ -144,7 +144,7 @@ fn fill_backup(course: &Course, mark: &Mark, url: &str, journal: bool) -> Result
 }
 
 /// Writes are refused at once; a backup needs no room there.
-fn fill_data(course: &Course, mark: &Mark, url: &str) -> Result<Full> {
+fn fill_data(course: &Course, mark: &Marker, url: &str) -> Result<Full> {
     let began = fill(course, mark, Volume::Data, url)?;
     let step = course.run.ctx.ui.step("a backup is tried");
     attempt(course.run.ctx, course.engine)?;
@@ -154,7 +154,7 @@ fn fill_data(course: &Course, mark: &Mark, url: &str) -> Result<Full> {
 }
 
 /// Fills a volume; returns when that began.
-fn fill(course: &Course, mark: &Mark, volume: Volume, url: &str) -> Result<f64> {
+fn fill(course: &Course, mark: &Marker, volume: Volume, url: &str) -> Result<f64> {
     let database = database::of(course.engine);
     let claim = database.claim(volume);
     let words = format!("disaster: {claim} runs full");
@@ -234,15 +234,15 @@ fn make_room_again(
 /// How long writes were refused for each volume for which they were, as the
 /// client saw it.
 fn refusals(full: &[Full], failures: &Failures, outcome: &Outcome) -> Vec<Refusal> {
-    let journey = &outcome.journey;
+    let observed = &outcome.observed;
     let each = full.iter().zip(&failures.of);
     let refused = each.filter_map(|(one, failed)| {
-        let downtime = Downtime::of(failed, journey, &outcome.after, one.began)?;
+        let downtime = Downtime::of(failed, observed, &outcome.after, one.began)?;
         let mut between = Vec::from_iter(one.decided);
         between.push((PhaseName::Freed, one.freed));
         Some(Refusal {
             volume: one.volume,
-            rto: Rto::of(&downtime, &between, journey.ended()),
+            rto: Rto::of(&downtime, &between, observed.ended()),
             protected: one.protected,
         })
     });
@@ -252,7 +252,7 @@ fn refusals(full: &[Full], failures: &Failures, outcome: &Outcome) -> Vec<Refusa
 /// Nothing may be lost, every refusal has to say why, and reading goes on.
 fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
     let mut found = Vec::new();
-    let reasons = outcome.journey.requests.iter().filter_map(|request| {
+    let reasons = outcome.observed.requests.iter().filter_map(|request| {
         let Answer::Failed { reason } = &request.outcome else {
             return None;
         };
@@ -266,7 +266,7 @@ fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
         ));
     }
     let reads = outcome
-        .journey
+        .observed
         .reads
         .iter()
         .filter_map(|read| match &read.seen {

@@ -53,7 +53,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let played = course(run, engine, client.ledger())?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let mut outcome = Outcome::settle(client, before, engine)?;
+    let mut outcome = Outcome::compare(client, before, engine)?;
     outcome.read_point(&played.point, engine)?;
     step.done(format!("{} rows", outcome.after.len()));
     run.steady_state(engine)?;

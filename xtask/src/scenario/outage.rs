@@ -16,7 +16,7 @@ use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
 use crate::scenario::outcome::{self, Outcome};
-use crate::scenario::run::{Run, Steady};
+use crate::scenario::run::{Run, SteadyState};
 use crate::wait;
 
 /// What one disaster is made of. In a dry run each part only shows its changes.
@@ -61,16 +61,16 @@ impl Outage {
         self,
         run: &Run,
         engine: &dyn Engine,
-        steady: Steady,
+        steady: SteadyState,
         outcome: &Outcome,
         snapshot_only: &[Lost],
     ) -> Result<ScenarioResult> {
-        let (journey, after) = (&outcome.journey, &outcome.after);
-        let failures = Failures::new(journey, &[self.struck]);
-        let downtime = Downtime::of(&failures.of[0], journey, after, self.gone)
+        let (observed, after) = (&outcome.observed, &outcome.after);
+        let failures = Failures::new(observed, &[self.struck]);
+        let downtime = Downtime::of(&failures.of[0], observed, after, self.gone)
             .context("no request failed after the disaster")?;
-        let rto = Rto::of(&downtime, &self.phases, journey.ended());
-        let requests = &journey.requests;
+        let rto = Rto::of(&downtime, &self.phases, observed.ended());
+        let requests = &observed.requests;
         let unreachable = outcome::unreachable_since(requests, self.gone);
         let mut rpo = Rpo::new(requests, &outcome.verdict, snapshot_only, unreachable);
         if let Some(backup) = self.backup {
@@ -81,7 +81,7 @@ impl Outage {
         let served = downtime::first_verified(requests, after, recovered);
         let unseen = (
             downtime.began.min(unreachable),
-            served.unwrap_or(journey.ended()),
+            served.unwrap_or(observed.ended()),
         );
         let mut result = outcome.result(run, engine, steady, rpo, rto, Some(unseen))?;
         outcome.judge_losses(recovered, &mut result);
@@ -109,7 +109,7 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
     let (outage, report) = course(disaster, run, engine, client.ledger())?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
-    let mut outcome = Outcome::settle(client, before, engine)?;
+    let mut outcome = Outcome::compare(client, before, engine)?;
     let point = report.point.as_deref();
     let point = point.context("the restore began with no point")?;
     outcome.read_point(point, engine)?;
@@ -219,7 +219,7 @@ pub fn restore_latest(_ctx: &Context, engine: &dyn Engine) -> Result<Option<Rest
     database::of(engine).restore("latest")
 }
 
-/// The workshop's way to stop everything that touches the volumes.
+/// Stops replicas, schedule and jobs, and waits until no pod is left.
 pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     engine.scale(0)?;
     engine.suspend_backups(true)?;
@@ -232,15 +232,14 @@ pub fn stop_everything(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     })
 }
 
-/// The workshop's disaster: everything stopped, the volume with the database
-/// deleted.
+/// Stops everything and deletes the volume with the database.
 pub fn lose_data_volume(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     stop_everything(ctx, engine)?;
     engine.delete_volume(database::of(engine).claim(Volume::Data))
 }
 
-/// What happened, why nothing or something was lost, what snapshots alone
-/// would have lost, and what to look at.
+/// The lessons of a run: what happened, what was lost and why, what snapshots alone
+/// would have lost.
 fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> Vec<String> {
     let rpo = &result.rpo;
     let point = report.point.as_deref().unwrap_or_default();

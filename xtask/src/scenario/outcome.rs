@@ -8,17 +8,17 @@ use crate::engine::Engine;
 use crate::measure::client::Client;
 use crate::measure::compare::{self, Lost, Rows, Verdict};
 use crate::measure::figures::{ClientFigures, milliseconds};
-use crate::measure::journey::{Journey, Request};
+use crate::measure::observed::{Observed, Request};
 use crate::measure::promise::{self, Held};
 use crate::measure::reader;
 use crate::measure::result::{Broken, Moment, Objective, Rpo, Rto, ScenarioResult, Verified};
 use crate::measure::schedule::{Backup, ScheduleLoss};
 use crate::provenance;
-use crate::scenario::run::{Run, Steady};
+use crate::scenario::run::{Run, SteadyState};
 
 /// What the client did and what the database holds in the end.
 pub struct Outcome {
-    pub journey: Journey,
+    pub observed: Observed,
     pub before: Rows,
     pub after: Rows,
     pub verdict: Verdict,
@@ -28,12 +28,12 @@ pub struct Outcome {
 
 impl Outcome {
     /// Ends the client, reads the database and compares.
-    pub fn settle(client: Client, before: Rows, engine: &dyn Engine) -> Result<Self> {
-        let journey = client.finish()?;
+    pub fn compare(client: Client, before: Rows, engine: &dyn Engine) -> Result<Self> {
+        let observed = client.finish()?;
         let after = database::of(engine).dump()?;
-        let verdict = compare::compare(&before, &journey.requests, &after);
+        let verdict = compare::compare(&before, &observed.requests, &after);
         Ok(Self {
-            journey,
+            observed,
             before,
             after,
             verdict,
@@ -72,7 +72,7 @@ impl Outcome {
     /// keep. Everything, where there was no point.
     pub fn snapshot_only(&self, disaster: f64) -> Vec<Lost> {
         let until = |request: &&Request| request.ended <= disaster;
-        let requests = self.journey.requests.iter().filter(until);
+        let requests = self.observed.requests.iter().filter(until);
         let earlier: Vec<Request> = requests.cloned().collect();
         let nothing = Rows::new();
         let kept = self.points.first().map_or(&nothing, |point| &point.rows);
@@ -89,9 +89,15 @@ impl Outcome {
 
     /// Puts what the schedule alone would have lost beside what was lost, and how
     /// old the backup was that the run itself had taken.
-    pub fn beside_schedule(&self, rpo: &mut Rpo, steady: &Steady, backup: Backup, disaster: f64) {
+    pub fn beside_schedule(
+        &self,
+        rpo: &mut Rpo,
+        steady: &SteadyState,
+        backup: Backup,
+        disaster: f64,
+    ) {
         rpo.backup_age_seconds = Some(milliseconds(disaster - backup.ended));
-        rpo.schedule = ScheduleLoss::of(&steady.schedule, &self.journey, backup, disaster);
+        rpo.schedule = ScheduleLoss::of(&steady.schedule, &self.observed, backup, disaster);
     }
 
     /// The result of a run, held against what holds for every scenario; the
@@ -100,14 +106,14 @@ impl Outcome {
         &self,
         run: &Run,
         engine: &dyn Engine,
-        steady: Steady,
+        steady: SteadyState,
         rpo: Rpo,
         mut rto: Rto,
         outage: Option<(f64, f64)>,
     ) -> Result<ScenarioResult> {
         let rate = run.ctx.config.client.rate();
-        let client = ClientFigures::new(&self.journey, rate);
-        rto.operator_delay_seconds = run.how.operator_delay;
+        let client = ClientFigures::new(&self.observed, rate);
+        rto.operator_delay_seconds = run.options.operator_delay;
         let backups_resumed = !engine.facts()?.suspended;
         let mut result = ScenarioResult {
             scenario: run.scenario,
@@ -130,8 +136,8 @@ impl Outcome {
             backups_resumed,
             protected_seconds: None,
             kills: Vec::new(),
-            began: self.journey.began.clone(),
-            draw: run.how.draw,
+            began: self.observed.began.clone(),
+            draw: run.options.draw,
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),
@@ -139,7 +145,7 @@ impl Outcome {
             versions: provenance::collect(run.ctx, engine),
             run: run.shown_folder(),
         };
-        if run.how.step {
+        if run.options.step {
             let said = "the run paused for its reader: the times include that";
             result.doubts.push(said.to_owned());
         }
@@ -174,9 +180,9 @@ impl Outcome {
         let mut broken: Vec<String> = broken
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        let Journey {
+        let Observed {
             reads, requests, ..
-        } = &self.journey;
+        } = &self.observed;
         let seen = reader::contradictions(reads, requests, outage);
         if let Some(first) = seen.first() {
             broken.push(format!(
@@ -201,7 +207,7 @@ pub fn unreachable_since(requests: &[Request], gone: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::journey::Outcome::{Acknowledged, Failed};
+    use crate::measure::observed::Outcome::{Acknowledged, Failed};
 
     #[test]
     fn the_data_are_unreachable_from_the_last_answer_before_they_were_gone() {

@@ -5,10 +5,10 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::engine::Engine;
-use crate::measure::kept;
 use crate::measure::result::{ScenarioResult, persons_part};
+use crate::measure::result_file;
 use crate::scenario::Scenario;
-use crate::scenario::run::{How, Run};
+use crate::scenario::run::{Run, RunOptions};
 
 /// Asks before a disaster that takes something for good from a lab that there is.
 pub fn insist_on_consent(ctx: &Context, engine: &dyn Engine, scenario: &Scenario) -> Result<()> {
@@ -30,14 +30,14 @@ pub fn play(
     ctx: &Context,
     engine: &dyn Engine,
     scenario: &Scenario,
-    how: How,
+    options: RunOptions,
 ) -> Result<ScenarioResult> {
-    let run = Run::create(ctx, scenario.name, how)?;
+    let run = Run::create(ctx, scenario.name, options)?;
     let mut result = (scenario.play)(&run, engine)?;
     if !scenario.by_itself {
-        let said = persons_part(how.operator_delay);
+        let said = persons_part(options.operator_delay);
         result.lessons.insert(result.lessons.len().min(1), said);
     }
-    kept::keep(&run.folder, &result)?;
+    result_file::write(&run.folder, &result)?;
     Ok(result)
 }

@@ -53,7 +53,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();
     run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
-    if run.how.draw.is_some() {
+    if run.options.draw.is_some() {
         run.wait_for_the_moment(Instant::now())?;
     }
     let killed = [
@@ -61,10 +61,10 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         kill_one(run, engine, ledger, Death::Graceful)?,
     ];
     let moments = moments(&killed);
-    let outcome = Outcome::settle(client, before, engine)?;
+    let outcome = Outcome::compare(client, before, engine)?;
     run.steady_state(engine)?;
-    let failures = Failures::new(&outcome.journey, &killed.each_ref().map(|one| one.began));
-    let requests = &outcome.journey.requests;
+    let failures = Failures::new(&outcome.observed, &killed.each_ref().map(|one| one.began));
+    let requests = &outcome.observed.requests;
     let rpo = Rpo::new(requests, &outcome.verdict, &[], killed[0].began);
     let rto = longest_outage(&failures, &outcome);
     let mut result = outcome.result(run, engine, steady, rpo, rto, None)?;
@@ -169,17 +169,17 @@ fn figures(killed: &[Killed], failures: &Failures) -> Vec<KillFigures> {
 /// The longer one of the outages after each death, as the client saw them: none
 /// where no request failed.
 fn longest_outage(failures: &Failures, outcome: &Outcome) -> Rto {
-    let (journey, after) = (&outcome.journey, &outcome.after);
+    let (observed, after) = (&outcome.observed, &outcome.after);
     let times = failures.of.iter().filter_map(|failed| {
-        let downtime = Downtime::of(failed, journey, after, 0.0)?;
-        Some(Rto::of(&downtime, &[], journey.ended()))
+        let downtime = Downtime::of(failed, observed, after, 0.0)?;
+        Some(Rto::of(&downtime, &[], observed.ended()))
     });
     let longest = times.max_by(|a, b| a.seconds.total_cmp(&b.seconds));
     longest.unwrap_or_else(|| Rto::new(0.0, &[]))
 }
 
-/// None may fail for an orderly end; after a hard one only requests that were
-/// already on their way to that replica. Later failures count, however late.
+/// No request may fail when a replica is asked to stop; when one is killed, only those
+/// that were under way. Later failures count, however late.
 fn judge(killed: &[Killed], failures: &Failures, result: &mut ScenarioResult) {
     result.break_promises(broken(killed, failures));
     result.insist_on_no_loss();

@@ -1,27 +1,26 @@
-//! How each scenario is put back that was cut off half-way, as the scenario says.
+//! The repair of an interrupted scenario, which each scenario states.
 
 use anyhow::Result;
 
 use crate::database;
 use crate::engine::Engine;
-use crate::mark::{Stage, Unfinished};
+use crate::marker::{Stage, Unfinished};
 
-/// How a scenario is put back that was cut off. Only where it had struck is
-/// anything undone or restored.
+/// The steps of a repair. Nothing is undone or restored unless the disaster had begun.
 pub struct Repair {
     /// Its nodes may be stopped, and with them the cluster itself.
     pub stops_nodes: bool,
-    /// Undoes what a restore would not, once every replica is ready.
-    pub first: fn(&dyn Engine, &Left) -> Result<()>,
+    /// The first step, once every replica is ready: undoes what a restore does not.
+    pub first: fn(&dyn Engine, &Interrupted) -> Result<()>,
     /// What has to be restored then, if anything.
-    pub target: fn(&dyn Engine, &Left) -> Result<Option<String>>,
-    /// What the recovery does behind its restore: behind that of the run itself,
-    /// too, where it was cut off in between.
-    pub last: fn(&dyn Engine, &Left) -> Result<()>,
+    pub target: fn(&dyn Engine, &Interrupted) -> Result<Option<String>>,
+    /// The last step: what the recovery does after its restore, whether that was the
+    /// run's or the repair's.
+    pub last: fn(&dyn Engine, &Interrupted) -> Result<()>,
 }
 
-/// A scenario as it was left, and where its application is reached.
-pub struct Left<'a> {
+/// An interrupted scenario, and the URL of its application.
+pub struct Interrupted<'a> {
     pub unfinished: &'a Unfinished,
     pub url: &'a str,
 }

@@ -84,8 +84,8 @@ fn kill_one(engine: &dyn Engine) -> Result<()> {
     insist_on_a_kill(running, first)
 }
 
-/// Where the restore had ended by itself before the kill, well or not, the
-/// experiment failed, and no promise: nothing was shown either way.
+/// Where the restore had ended before the kill, the scenario failed to run, and no
+/// promise was broken: nothing was tested.
 fn insist_on_a_kill<T>(running: bool, first: Result<T>) -> Result<()> {
     let again = "cargo xtask setup && cargo xtask scenario restore-killed";
     match (running, first) {

@@ -26,14 +26,14 @@ pub struct Run<'a> {
     pub folder: PathBuf,
     /// What the client's messages begin with: unique to this run.
     prefix: String,
-    pub how: How,
+    pub options: RunOptions,
     /// Changes that this invocation made before the run.
     earlier: usize,
 }
 
-/// How a run is played.
+/// Options of a run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct How {
+pub struct RunOptions {
     /// Pause before each part and show its changes.
     pub step: bool,
     /// When the disaster comes; without it, as soon as there is something to
@@ -43,11 +43,12 @@ pub struct How {
     pub operator_delay: Option<f64>,
 }
 
-/// Something to lose: as long the client writes on after the backup.
+/// Seconds that the client writes on after the backup, so that there is something to
+/// lose.
 const SOMETHING_TO_LOSE: f64 = 1.0;
 
-/// The lab as it must be before and after a disaster.
-pub struct Steady {
+/// The steady state: the lab as it has to be before and after a disaster.
+pub struct SteadyState {
     pub url: String,
     pub protection: Protection,
     /// When backups are made, as the cron job says it.
@@ -55,20 +56,20 @@ pub struct Steady {
 }
 
 impl<'a> Run<'a> {
-    pub fn create(ctx: &'a Context, scenario: ScenarioName, how: How) -> Result<Self> {
+    pub fn create(ctx: &'a Context, scenario: ScenarioName, options: RunOptions) -> Result<Self> {
         let (stamp, folder) = runs::create(ctx, scenario.word())?;
         Ok(Self {
             ctx,
             scenario,
             folder,
             prefix: format!("{scenario}-{stamp}"),
-            how,
+            options,
             earlier: ctx.exec.changes().len(),
         })
     }
 
     /// The lab in its steady state, and what its database holds.
-    pub fn begin(&self, engine: &dyn Engine) -> Result<(Steady, Rows)> {
+    pub fn begin(&self, engine: &dyn Engine) -> Result<(SteadyState, Rows)> {
         let step = self.ctx.ui.step("steady state");
         let steady = self.steady_state(engine)?;
         let before = database::of(engine).dump()?;
@@ -78,7 +79,7 @@ impl<'a> Run<'a> {
 
     /// Fails unless every replica is ready, backups run on schedule and the
     /// database is there.
-    pub fn steady_state(&self, engine: &dyn Engine) -> Result<Steady> {
+    pub fn steady_state(&self, engine: &dyn Engine) -> Result<SteadyState> {
         let facts = engine.facts()?;
         let url = facts.url.clone().unwrap_or_default();
         let state = database::of(engine).state(&url)?;
@@ -89,7 +90,7 @@ impl<'a> Run<'a> {
                     .into(),
             );
         }
-        Ok(Steady {
+        Ok(SteadyState {
             url,
             protection: state.protection,
             schedule: facts.schedule,
@@ -103,7 +104,7 @@ impl<'a> Run<'a> {
         what: &str,
         show: impl Fn(&Context, &dyn Engine) -> Result<()>,
     ) -> Result<()> {
-        if !self.how.step {
+        if !self.options.step {
             return Ok(());
         }
         let ui = &self.ctx.ui;
@@ -117,7 +118,7 @@ impl<'a> Run<'a> {
     /// ready.
     pub fn wait_for_the_moment(&self, backup: Instant) -> Result<()> {
         let moment = self
-            .how
+            .options
             .draw
             .map_or(SOMETHING_TO_LOSE, |draw| draw.moment_seconds);
         let step = self

@@ -1,4 +1,4 @@
-//! Docker: is it there, which images does it have, what do the nodes hold.
+//! Argument lists of Docker, and its output.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;

@@ -31,7 +31,7 @@ pub struct Fetcher<'a> {
     pub tries: u32,
 }
 
-/// What a try came to.
+/// The outcome of one try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Whole,

@@ -1,4 +1,4 @@
-//! The downloader against a real HTTP server that misbehaves on demand.
+//! Tests of the downloader against an HTTP server that misbehaves on demand.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

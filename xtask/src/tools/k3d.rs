@@ -1,4 +1,4 @@
-//! k3d: from an intent to arguments, and what `k3d cluster list` says.
+//! Argument lists of k3d, and the output of `k3d cluster list`.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ pub const FOLDER: &str = "atelier-pra.folder";
 /// proxy for it.
 const API_PORT: &str = "127.0.0.1:random";
 
-/// What a cluster is to be.
+/// The plan of a new cluster.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     pub name: &'a str,

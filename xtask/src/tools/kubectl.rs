@@ -1,4 +1,4 @@
-//! kubectl: from an intent to arguments. Every call names its context.
+//! Argument lists of kubectl. Every call names its context.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! The tools we drive: pure functions from an intent to an argument list and
-//! from an output to facts, and the few steps around them.
+//! The external tools: pure functions that make argument lists and parse output.
 
 pub mod ansible;
 pub mod docker;
 pub mod fetch;
 pub mod k3d;
+pub mod known_errors;
 pub mod kube_diff;
 pub mod kube_running;
 pub mod kube_state;
@@ -12,5 +12,4 @@ pub mod kubectl;
 pub mod packer;
 pub mod python;
 pub mod toolbox;
-pub mod trouble;
 pub mod venv;

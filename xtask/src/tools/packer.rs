@@ -1,5 +1,4 @@
-//! Packer: from a template's folder to arguments, and the hash that says what
-//! its image is made from.
+//! Argument lists of Packer, and the hash of an image's inputs.
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
 
-/// Asks a Python what it is; old ones must still understand the question.
+/// A script that prints version and abilities; old Pythons have to be able to run it.
 const QUESTION: &str = "import json, sys\n\
 try:\n    import venv, ensurepip\n    has_venv = True\n\
 except ImportError:\n    has_venv = False\n\

@@ -44,8 +44,8 @@ impl Tool {
         }
     }
 
-    /// kubectl works with clusters one minor version away; the others are
-    /// what the lab was made with, or they are not.
+    /// Whether a found version is accepted: kubectl within one minor version, the
+    /// others exactly.
     fn will_do(self, found: Version, pinned: Version) -> bool {
         match self {
             Self::Kubectl => one_apart(found, pinned),
@@ -154,7 +154,7 @@ impl Toolbox {
         pinned.with_context(|| format!("lab.toml pins no version of {}", tool.name()))
     }
 
-    /// Each version has a name of its own: another one is never taken for it.
+    /// The path of a download: its name has the version.
     fn place(&self, tool: Tool, version: Version) -> PathBuf {
         self.home.join(format!("{}-{version}", tool.name()))
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::known_errors::{self, KnownError};
 use super::python;
-use super::trouble::{self, Trouble};
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
 use crate::lab;
@@ -96,7 +96,7 @@ impl Venv {
         })?;
         let install = self.interpreter(install_args(&self.dir, &self.lock, self.compile));
         let installed = exec.run(&install);
-        installed.map_err(|error| trouble::explain(error, TROUBLES))?;
+        installed.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
         self.insist_on_modules(exec)?;
         let stamp =
             Cmd::new("cp").args([self.lock.to_string_lossy(), self.stamp().to_string_lossy()]);
@@ -169,14 +169,14 @@ fn install_args(dir: &Path, lock: &Path, compile: bool) -> Vec<String> {
 }
 
 /// Why pip fails.
-const TROUBLES: &[Trouble] = &[
-    Trouble {
+const KNOWN_ERRORS: &[KnownError] = &[
+    KnownError {
         said: &["No space left on device"],
         plain: "the disk is full: the Python packages do not fit",
         next: "df -h . and free some space, then run the same command again",
     },
-    trouble::OTHER_HASH,
-    Trouble {
+    known_errors::OTHER_HASH,
+    KnownError {
         said: &["No matching distribution", "onnection"],
         plain: "the Python packages could not be fetched: no network?",
         next: "check the connection or the proxy (HTTPS_PROXY), then run the same command again",
@@ -236,7 +236,7 @@ mod tests {
             ),
         ];
         for (said, plain) in cases {
-            let error = trouble::explain(Failure::tool(said).into(), TROUBLES);
+            let error = known_errors::explain(Failure::tool(said).into(), KNOWN_ERRORS);
             assert_eq!(kind(&error), Kind::Preflight);
             assert!(error.to_string().contains(plain), "{error}");
             assert!(next(&error).is_some());

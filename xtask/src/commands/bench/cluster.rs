@@ -88,8 +88,8 @@ fn from_nothing(ctx: &Context, lab: &ClusterLab) -> Result<f64> {
     Ok(seconds)
 }
 
-/// Once before the typed commands and once after them, so that neither what is
-/// warm nor what else the machine does is to our gain. Leaves the lab up.
+/// Measured before and after the typed commands, so that warm caches and other load
+/// favour neither. Leaves the lab up.
 fn against_typed(ctx: &Context, lab: &ClusterLab, first: f64) -> Result<Figure> {
     let step = ctx.ui.step("k3d: the typed commands");
     lab.clear()?;

@@ -127,7 +127,7 @@ fn scenario(ctx: &Context, lab: &BenchLab) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Ready is what the probe's next look finds so, here as on a cluster.
+/// Rounded up to the next readiness probe, which is when a replica counts as ready.
 fn as_a_probe_sees(ctx: &Context, seconds: f64) -> Result<f64> {
     let manifests = manifests::load(&ctx.lab.root)?;
     let pod = &manifests.deployment.spec.template.spec;

@@ -1,5 +1,5 @@
-//! Snapshot, restore, journal and replay, each beside its yardstick: measured
-//! by the package's own benchmark.
+//! Snapshot, restore, journal and replay, each against a plain copy or write: the
+//! package's own benchmark.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;

@@ -10,7 +10,7 @@ use super::site::Site;
 use crate::failure::Failure;
 use crate::lab;
 use crate::tools::k3d::{self, Cluster, Plan};
-use crate::tools::trouble::{self, Trouble};
+use crate::tools::known_errors::{self, KnownError};
 use crate::wait;
 
 impl Site {
@@ -20,11 +20,11 @@ impl Site {
         self.ensure_from(self.cluster()?)
     }
 
-    /// The same, from what was found.
+    /// As [`Site::ensure_cluster`], from the cluster that was found.
     pub(super) fn ensure_from(&self, found: Option<Cluster>) -> Result<Option<Cluster>> {
         // k3d would say it once the cluster is made, and Ansible not at all.
         kubeconfig::check()?;
-        if self.settle_deletion()? {
+        if self.has_deletion_to_end()? {
             self.end_deletion()?;
             self.create_cluster()?;
             return self.cluster();
@@ -42,7 +42,7 @@ impl Site {
             cluster = self.cluster()?.unwrap_or(cluster);
         }
         let (owner, granted) = std::thread::scope(|scope| {
-            let granted = scope.spawn(|| self.grants_second_try(&cluster));
+            let granted = scope.spawn(|| self.has_short_conntrack(&cluster));
             self.ensure_answers()?;
             anyhow::Ok((self.owner()?, wait::join(granted)?))
         })?;
@@ -50,7 +50,7 @@ impl Site {
             self.take_over(&owner)?;
         }
         if !granted {
-            self.grant_second_try(&cluster.nodes())?;
+            self.shorten_conntrack(&cluster.nodes())?;
         }
         Ok(Some(cluster))
     }
@@ -86,15 +86,15 @@ impl Site {
         let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
         if self.ctx.exec.dry_run() {
             self.ctx.exec.run(&cmd)?;
-            return self.grant_second_try(&nodes);
+            return self.shorten_conntrack(&nodes);
         }
         let step = self.ctx.ui.step(format!("cluster {}", self.name));
         self.ctx.lab.create()?;
         lab::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
         let created = self.ctx.exec.run(&cmd);
-        created.map_err(|error| trouble::explain(error, TROUBLES))?;
+        created.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
         std::fs::remove_file(self.creation_mark())?;
-        self.grant_second_try(&nodes)?;
+        self.shorten_conntrack(&nodes)?;
         step.done("created");
         Ok(())
     }
@@ -195,19 +195,19 @@ pub(super) fn not_answering(cluster: &Cluster, said: &str) -> Failure {
 }
 
 /// Why k3d fails to create a cluster.
-const TROUBLES: &[Trouble] = &[
-    trouble::RATE_LIMIT,
-    Trouble {
+const KNOWN_ERRORS: &[KnownError] = &[
+    known_errors::RATE_LIMIT,
+    KnownError {
         said: &["too many open files", "inotify"],
         plain: "the nodes ran out of inotify watches (k3s#10020)",
         next: "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288",
     },
-    Trouble {
+    KnownError {
         said: &["port is already allocated", "address already in use"],
         plain: "a port of the cluster is taken by another program",
         next: "set another port in lab.toml (0 takes any free one), then cargo xtask setup",
     },
-    Trouble {
+    KnownError {
         said: &["no space left on device"],
         plain: "Docker's disk is full",
         next: "docker system df, and docker system prune to free space",
@@ -256,12 +256,12 @@ mod tests {
             ("write /x: no space left on device", "disk"),
         ];
         for (said, plain) in cases {
-            let error = trouble::explain(Failure::tool(said).into(), TROUBLES);
+            let error = known_errors::explain(Failure::tool(said).into(), KNOWN_ERRORS);
             assert_eq!(kind(&error), Kind::Preflight, "{said}");
             assert!(error.to_string().contains(plain), "{error}");
             assert!(next(&error).is_some());
         }
-        let other = trouble::explain(Failure::tool("something else").into(), TROUBLES);
+        let other = known_errors::explain(Failure::tool("something else").into(), KNOWN_ERRORS);
         assert_eq!(kind(&other), Kind::Tool);
     }
 }

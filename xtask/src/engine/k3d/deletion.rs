@@ -1,5 +1,5 @@
-//! The deletion of the cluster, which may be cut off: what is left then is no
-//! lab any more, and the next command ends what was begun.
+//! Deleting the cluster. Where that is interrupted, the rest is no lab any more, and
+//! the next command completes the deletion.
 
 use anyhow::{Context as _, Result};
 use std::collections::BTreeSet;
@@ -42,8 +42,8 @@ impl Site {
         self.forget_deletion()
     }
 
-    /// The deletion is over, or had not begun. For who has the lab's lock: to others
-    /// the mark may be that of a deletion under way.
+    /// Removes the marker of a deletion. The caller has the lab's lock: without it, the
+    /// marker may be of one in progress.
     pub(super) fn forget_deletion(&self) -> Result<()> {
         let mark = self.deletion_mark();
         match fs::remove_file(&mark) {
@@ -94,10 +94,10 @@ impl Site {
         Ok(left != had && left.is_subset(&had))
     }
 
-    /// The same for who has the lab's lock: a deletion that had removed nothing is
-    /// forgotten, and so is one of an earlier cluster. A node that is away later
-    /// has another reason.
-    pub(super) fn settle_deletion(&self) -> Result<bool> {
+    /// Whether an interrupted deletion has to be completed. The marker of one that had
+    /// removed nothing, or was of an earlier cluster, is removed. The caller has the
+    /// lab's lock.
+    pub(super) fn has_deletion_to_end(&self) -> Result<bool> {
         let half_deleted = self.is_half_deleted()?;
         if !half_deleted && !self.ctx.exec.dry_run() {
             self.forget_deletion()?;

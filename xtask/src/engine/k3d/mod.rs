@@ -3,6 +3,7 @@
 
 mod checks;
 mod cluster;
+mod conntrack;
 mod deletion;
 pub mod docker;
 mod image;
@@ -11,7 +12,6 @@ mod nodes;
 mod ownership;
 mod ports;
 mod provenance;
-mod second_try;
 pub mod site;
 mod stages;
 mod teardown;
@@ -34,7 +34,7 @@ use ownership::Owner;
 use site::{Blueprint, Site};
 use terms::{Death, EngineName};
 
-/// A cluster in Docker can all that a scenario needs.
+/// A cluster in Docker has every capability.
 const LACKS: &[Lack] = &[];
 
 pub const ENTRY: Entry = Entry {
@@ -231,8 +231,8 @@ impl Engine for K3dEngine {
         Ok(self)
     }
 
-    fn settle(&self) -> Result<()> {
-        self.site.settle_deletion().map(drop)
+    fn forget_unstarted_deletion(&self) -> Result<()> {
+        self.site.has_deletion_to_end().map(drop)
     }
 
     fn insist_on_ownership(&self) -> Result<()> {

@@ -58,7 +58,7 @@ impl Site {
             ))
         })?;
         let held = self.images.import_where_lacking(&image, held)?;
-        let moved = self.kube.bring_together(&running)?;
+        let moved = self.kube.gather_on_one_node(&running)?;
         self.kube
             .roll_out_where_stale(&running, |id| held.is_known(id))?;
         if deployed && moved.is_none() {
@@ -69,7 +69,7 @@ impl Site {
                 .roll_out_where_stale(&self.kube.look()?, |id| held.is_known(id))?;
         }
         if let Some(moved) = moved {
-            self.kube.make_good(moved)?;
+            self.kube.restore_given_up(moved)?;
         }
         self.ensure_forwarded(&cluster)
     }

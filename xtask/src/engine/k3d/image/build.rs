@@ -8,9 +8,9 @@ use super::Images;
 use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::tools::docker::{self, Image};
+use crate::tools::known_errors::{self, KnownError};
 use crate::tools::packer;
 use crate::tools::toolbox::Tool;
-use crate::tools::trouble::{self, Trouble};
 use crate::wait;
 
 impl Images {
@@ -31,7 +31,7 @@ impl Images {
         let pull = !self.has_base()?;
         let build = packer::cmd(&packer, packer::build(&folder, &self.recipe.vars(), pull));
         let built = self.ctx.exec.run(&build);
-        built.map_err(|error| trouble::explain(error, TROUBLES))?;
+        built.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
         let now = self.here()?;
         if let Some(before) = before.filter(|before| Some(before) != now.as_ref()) {
             self.forget(&before)?;
@@ -116,7 +116,7 @@ fn explain_plugin(error: anyhow::Error) -> anyhow::Error {
 }
 
 /// Why a build fails.
-const TROUBLES: &[Trouble] = &[trouble::RATE_LIMIT, trouble::OTHER_HASH];
+const KNOWN_ERRORS: &[KnownError] = &[known_errors::RATE_LIMIT, known_errors::OTHER_HASH];
 
 #[cfg(test)]
 mod tests {
@@ -125,9 +125,9 @@ mod tests {
 
     #[test]
     fn a_rate_limit_is_no_broken_template() {
-        let error = trouble::explain(
+        let error = known_errors::explain(
             Failure::tool("toomanyrequests: rate limit").into(),
-            TROUBLES,
+            KNOWN_ERRORS,
         );
         assert_eq!(kind(&error), Kind::Preflight);
     }

@@ -10,7 +10,7 @@ use crate::tools::k3d::{self, Import};
 use crate::tools::toolbox::Tool;
 use crate::wait;
 
-/// Under which names each node knows the image; none where it lacks it.
+/// The names under which each node has the image; empty where it has not.
 pub struct Held(Vec<(String, Vec<String>)>);
 
 impl Held {
@@ -68,8 +68,8 @@ impl Images {
         Ok(held)
     }
 
-    /// Newer Docker versions save some images in a form that one way of the
-    /// import chokes on and another does not (k3d#1538).
+    /// Tries the ways of importing in turn: some images of newer Docker versions fail
+    /// with one and not with another (k3d#1538).
     fn import_somehow(&self, image: &str, here: &Image, held: &Held) -> Result<Held> {
         let nodes = held.nodes();
         let archive = self.ctx.lab.home().join("image.tar");

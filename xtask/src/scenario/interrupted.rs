@@ -1,4 +1,4 @@
-//! Puts the lab back after a scenario that was cut off half-way.
+//! Completes the recovery of a scenario that was interrupted.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use crate::copy;
 use crate::database::{self, Restored};
 use crate::engine::{Engine, serving};
 use crate::failure::Failure;
-use crate::mark::{self, Mark, Stage, Unfinished};
+use crate::marker::{self, Marker, Stage, Unfinished};
 use crate::protected;
 use crate::scenario;
-use crate::scenario::repair::Left;
+use crate::scenario::repair::Interrupted;
 
 /// Starts a node that was left stopped: with it, the cluster itself may be away.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    match mark::pending(&ctx.lab, engine.name())? {
+    match marker::pending(&ctx.lab, engine.name())? {
         Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.nodes()?.start(),
         _ => Ok(()),
     }
@@ -42,9 +42,8 @@ pub fn copy_of<'a>(ctx: &Context, unfinished: &'a Unfinished) -> Result<Option<&
     Ok(Some(path))
 }
 
-/// Ends the recovery that was cut off: data restored where they are missing,
-/// backups resumed.
-pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Result<()> {
+/// Completes the recovery: restores data where they are missing, and resumes backups.
+pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Result<()> {
     ctx.ui.note(&format!(
         "Scenario {} of {} was interrupted: putting the lab back.",
         unfinished.scenario, unfinished.since
@@ -60,7 +59,7 @@ pub fn run(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Resul
     }
     let facts = serving::wait_until_ready(engine)?;
     let url = facts.url.unwrap_or_default();
-    let mark = mark::again(&ctx.lab, engine.name(), unfinished);
+    let mark = marker::again(&ctx.lab, engine.name(), unfinished);
     let mut restored = None;
     if unfinished.stage == Stage::Begun {
         step.done("nothing had been broken yet");
@@ -85,9 +84,9 @@ fn recover(
     engine: &dyn Engine,
     unfinished: &Unfinished,
     url: &str,
-    mark: &Mark,
+    mark: &Marker,
 ) -> Result<Option<Restored>> {
-    let left = Left { unfinished, url };
+    let left = Interrupted { unfinished, url };
     let repair = &scenario::of(unfinished.scenario).repair;
     (repair.first)(engine, &left)?;
     let Some(target) = (repair.target)(engine, &left)? else {
@@ -104,7 +103,7 @@ fn recover(
         safety_point,
         ..unfinished.clone()
     };
-    (repair.last)(engine, &Left { unfinished, url })?;
+    (repair.last)(engine, &Interrupted { unfinished, url })?;
     Ok(Some(restored))
 }
 

@@ -1,5 +1,5 @@
-//! The measuring itself, measured: against applications that lie, lose, alter,
-//! double, stall or vanish, the figures must say so.
+//! Tests of the measuring: applications that lose, alter, duplicate or delay writes,
+//! which the figures have to show.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Load};
 use super::compare::{self, Rows, Verdict};
 use super::figures::ClientFigures;
-use super::journey::{Journey, Row};
+use super::observed::{Observed, Row};
 use super::reader;
 
 /// What is wrong with an application.
@@ -142,38 +142,46 @@ const LOAD: Load = Load {
 };
 
 /// A second and a half of load against an application with a fault.
-fn measure(fault: Fault) -> (Journey, Verdict) {
+fn measure(fault: Fault) -> (Observed, Verdict) {
     let app = FakeApp::start(fault);
-    let name = format!("xtask-honesty-{}-{:p}.jsonl", std::process::id(), &app);
+    let name = format!("xtask-faulty-{}-{:p}.jsonl", std::process::id(), &app);
     let path = std::env::temp_dir().join(name);
     let client = Client::start(&app.url, "m", LOAD, &path).unwrap();
     thread::sleep(Duration::from_millis(1500));
-    let journey = client.finish().unwrap();
+    let observed = client.finish().unwrap();
     std::fs::remove_file(path).unwrap();
-    let verdict = compare::compare(&Rows::new(), &journey.requests, &app.rows());
-    (journey, verdict)
+    let verdict = compare::compare(&Rows::new(), &observed.requests, &app.rows());
+    (observed, verdict)
 }
 
-fn acknowledged(journey: &Journey) -> usize {
-    journey.requests.iter().filter(|r| r.acknowledged()).count()
+fn acknowledged(observed: &Observed) -> usize {
+    observed
+        .requests
+        .iter()
+        .filter(|r| r.acknowledged())
+        .count()
 }
 
 #[test]
 fn an_honest_application_is_found_honest() {
-    let (journey, verdict) = measure(Fault::None);
-    assert!(acknowledged(&journey) >= 140, "{}", acknowledged(&journey));
+    let (observed, verdict) = measure(Fault::None);
+    assert!(
+        acknowledged(&observed) >= 140,
+        "{}",
+        acknowledged(&observed)
+    );
     assert_eq!(verdict, Verdict::default());
-    assert!(journey.reads.len() >= 25, "{}", journey.reads.len());
-    let seen = reader::contradictions(&journey.reads, &journey.requests, None);
+    assert!(observed.reads.len() >= 25, "{}", observed.reads.len());
+    let seen = reader::contradictions(&observed.reads, &observed.requests, None);
     assert!(seen.is_empty(), "{seen:?}");
 }
 
 #[test]
 fn an_acknowledgement_without_a_row_is_a_loss() {
-    let (journey, verdict) = measure(Fault::Lies);
+    let (observed, verdict) = measure(Fault::Lies);
     // The same id is given out until something is stored under it.
     assert!(!verdict.lost.is_empty(), "{verdict:?}");
-    let seen = reader::contradictions(&journey.reads, &journey.requests, None);
+    let seen = reader::contradictions(&observed.reads, &observed.requests, None);
     assert!(!seen.is_empty(), "readers saw nothing");
 }
 
@@ -194,25 +202,29 @@ fn a_second_copy_is_a_phantom() {
 
 #[test]
 fn a_slow_answer_does_not_thin_the_load() {
-    let (journey, verdict) = measure(Fault::Slow(400));
+    let (observed, verdict) = measure(Fault::Slow(400));
     // Two writers that waited for each answer would have sent eight.
-    assert!(journey.requests.len() >= 140, "{}", journey.requests.len());
-    let figures = ClientFigures::new(&journey, LOAD.rate);
+    assert!(
+        observed.requests.len() >= 140,
+        "{}",
+        observed.requests.len()
+    );
+    let figures = ClientFigures::new(&observed, LOAD.rate);
     // On time, or said to be late: this machine may be busy with other tests.
     let on_time = figures.late * 100 <= figures.requests;
     assert!(
         on_time || !figures.doubts(LOAD.rate).is_empty(),
         "{figures:?}"
     );
-    let waited = journey.requests.iter().map(|r| r.ended - r.due);
+    let waited = observed.requests.iter().map(|r| r.ended - r.due);
     assert!(waited.fold(f64::INFINITY, f64::min) >= 0.4);
     assert_eq!(verdict, Verdict::default());
 }
 
 #[test]
 fn an_outage_is_as_long_as_it_was_within_the_resolution() {
-    let (journey, _) = measure(Fault::Away(500, 800));
-    let figures = ClientFigures::new(&journey, LOAD.rate);
+    let (observed, _) = measure(Fault::Away(500, 800));
+    let figures = ClientFigures::new(&observed, LOAD.rate);
     assert!(figures.failed >= 25, "{figures:?}");
     let error = (figures.longest_gap_seconds - 0.3).abs();
     assert!(
@@ -223,8 +235,8 @@ fn an_outage_is_as_long_as_it_was_within_the_resolution() {
 
 #[test]
 fn an_outage_shorter_than_the_period_is_below_the_stated_resolution() {
-    let (journey, _) = measure(Fault::Away(501, 503));
-    let figures = ClientFigures::new(&journey, LOAD.rate);
+    let (observed, _) = measure(Fault::Away(501, 503));
+    let figures = ClientFigures::new(&observed, LOAD.rate);
     // It may or may not have been hit; what is promised is no finer than this.
     assert!(figures.resolution_seconds >= 0.009, "{figures:?}");
     assert!(figures.failed <= 2 || figures.late > 0, "{figures:?}");
@@ -232,16 +244,16 @@ fn an_outage_shorter_than_the_period_is_below_the_stated_resolution() {
 
 #[test]
 fn a_count_that_goes_back_is_seen() {
-    let (journey, verdict) = measure(Fault::CountsBack);
+    let (observed, verdict) = measure(Fault::CountsBack);
     assert_eq!(verdict, Verdict::default());
-    let seen = reader::contradictions(&journey.reads, &journey.requests, None);
+    let seen = reader::contradictions(&observed.reads, &observed.requests, None);
     assert!(seen[0].contains("the count went back"), "{seen:?}");
 }
 
 #[test]
 fn two_hundred_a_second_cost_a_fraction_of_a_core() {
     let app = FakeApp::start(Fault::None);
-    let name = format!("xtask-honesty-cost-{}.jsonl", std::process::id());
+    let name = format!("xtask-faulty-cost-{}.jsonl", std::process::id());
     let path = std::env::temp_dir().join(name);
     let load = Load {
         rate: 200,
@@ -250,8 +262,16 @@ fn two_hundred_a_second_cost_a_fraction_of_a_core() {
     };
     let client = Client::start(&app.url, "m", load, &path).unwrap();
     thread::sleep(Duration::from_secs(2));
-    let journey = client.finish().unwrap();
+    let observed = client.finish().unwrap();
     std::fs::remove_file(path).unwrap();
-    assert!(journey.requests.len() >= 390, "{}", journey.requests.len());
-    assert!(journey.cpu > 0.0 && journey.cpu < 1.0, "{} s", journey.cpu);
+    assert!(
+        observed.requests.len() >= 390,
+        "{}",
+        observed.requests.len()
+    );
+    assert!(
+        observed.cpu > 0.0 && observed.cpu < 1.0,
+        "{} s",
+        observed.cpu
+    );
 }

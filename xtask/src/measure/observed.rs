@@ -1,4 +1,4 @@
-//! What the measuring client did and saw, as plain values.
+//! What the measuring client observed: its requests, its reads, its clocks.
 
 use serde::Serialize;
 
@@ -37,9 +37,9 @@ pub struct Row {
     pub timestamp: String,
 }
 
-/// Everything that the client did and saw.
+/// All observations of one run.
 #[derive(Debug)]
-pub struct Journey {
+pub struct Observed {
     /// In the order in which they ended.
     pub requests: Vec<Request>,
     pub reads: Vec<Read>,
@@ -48,11 +48,11 @@ pub struct Journey {
     /// How much farther the wall clock went than the monotonic one: it was set,
     /// or the machine slept.
     pub clock_stepped: f64,
-    /// What the client itself cost, in seconds of processor time.
+    /// Processor time of the client itself, in seconds.
     pub cpu: f64,
 }
 
-impl Journey {
+impl Observed {
     /// When the last request had ended.
     pub fn ended(&self) -> f64 {
         let ended = self.requests.iter().map(|request| request.ended);
@@ -61,8 +61,8 @@ impl Journey {
 }
 
 #[cfg(test)]
-impl Journey {
-    /// A journey of writes, for tests.
+impl Observed {
+    /// Observations of writes alone, for tests.
     pub fn of(requests: Vec<Request>) -> Self {
         Self {
             requests,
@@ -74,7 +74,7 @@ impl Journey {
     }
 }
 
-/// What one look at the application showed.
+/// The answer to one read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
@@ -84,7 +84,7 @@ pub enum Seen {
     Failed(String),
 }
 
-/// One look, in seconds of the ledger's clock.
+/// One read, in seconds of the ledger's clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     pub sent: f64,

@@ -10,7 +10,7 @@ use terms::EngineName;
 use crate::config::EngineChoice;
 use crate::lab::{self, Lab};
 
-/// The one chosen last is at the end.
+/// All of them, the one chosen last at the end.
 pub fn engines(lab: &Lab) -> Vec<EngineName> {
     let text = fs::read_to_string(file(lab)).unwrap_or_default();
     let lines = text.lines().map(str::trim);

@@ -1,13 +1,13 @@
-//! A connection to a pod that is gone gets a second try at another one.
+//! The nodes' connection tracking forgets an unanswered SYN after one second.
 //!
-//! A node that passes a new connection on to a pod remembers that pod until it
-//! answers: two minutes, as Linux comes. Until the cluster has noticed that a pod is
-//! gone, some connections are passed on to it; their own second try, after one
-//! second, is passed on to it again, and so is every later connection that
-//! happens to come from the same port. The load balancer is one address, and
-//! under load it comes back to its ports within a minute: long after all is
-//! well, one connection in some hundreds is sent to a pod of before. A node of
-//! the lab remembers for one second: the second try finds a pod that lives.
+//! For a new connection to a service, conntrack keeps the pod that was chosen until it
+//! answers, by default for 120 s (`nf_conntrack_tcp_timeout_syn_sent`). Until the
+//! cluster notices that a pod is gone, some connections are sent to it. The
+//! retransmitted SYN, one second later, goes to the same pod, and so does every later
+//! connection from the same source port. The load balancer has one address and reuses
+//! its ports within a minute under load, so one connection in some hundreds went to a
+//! dead pod long after the recovery. With one second, the retransmission is sent to a
+//! pod that runs.
 
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ use super::site::Site;
 use crate::exec::Cmd;
 use crate::tools::k3d::Cluster;
 
-/// In seconds. A connection is tried again after one, everywhere.
+/// In seconds: TCP retransmits the first SYN after one.
 const SETTING: &str = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
 /// k3d runs what is called like this before K3s, each time a node starts. A
 /// node whose script fails does not start.
@@ -25,7 +25,7 @@ fn script() -> String {
     format!("#!/bin/sh\necho 1 >{SETTING} || true\n")
 }
 
-/// What a node says that has the setting, now and after each start.
+/// The answer of a node that has the setting, now and after each start.
 fn in_force() -> String {
     format!("1\n{}", script())
 }
@@ -40,17 +40,18 @@ fn set(node: &str) -> Cmd {
 }
 
 impl Site {
-    /// Whether the nodes grant a second try. One is asked: all of them were told
-    /// together, and it is the one that the lab's port leads to.
-    pub(super) fn grants_second_try(&self, cluster: &Cluster) -> Result<bool> {
+    /// Whether the nodes have the setting. Only the first server is asked: all were set
+    /// together, and the lab's port leads to it.
+    pub(super) fn has_short_conntrack(&self, cluster: &Cluster) -> Result<bool> {
         let Some(server) = cluster.first_server() else {
             return Ok(true);
         };
         Ok(self.ctx.exec.probe(&look(server))?.stdout == in_force())
     }
 
-    /// Has these nodes grant it. The lab works without, only less smoothly.
-    pub(super) fn grant_second_try(&self, nodes: &[&str]) -> Result<()> {
+    /// Sets it on these nodes. The lab works without; more requests fail then after a
+    /// pod is gone.
+    pub(super) fn shorten_conntrack(&self, nodes: &[&str]) -> Result<()> {
         for node in nodes {
             let cmd = set(node);
             let Some(output) = self.kube.change(&cmd)? else {

@@ -1,4 +1,4 @@
-//! The result of a run as it is kept: `result.json` in its folder.
+//! The result file of a run: `result.json` in its folder.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::lab;
 
 pub const FILE: &str = "result.json";
-/// Of what is kept; raised where a program that reads it has to know.
+/// The format of the file; raised when a reader has to know of a change.
 const FORMAT: u32 = 1;
 
 #[derive(Serialize)]
@@ -18,8 +18,8 @@ struct Kept<'a, T> {
     result: &'a T,
 }
 
-/// Keeps a result beside its ledger, whole or not at all.
-pub fn keep(folder: &Path, result: &impl Serialize) -> Result<()> {
+/// Writes a result beside its ledger, atomically.
+pub fn write(folder: &Path, result: &impl Serialize) -> Result<()> {
     let kept = Kept {
         format: FORMAT,
         result,

@@ -1,7 +1,7 @@
-//! Both volumes on one node. Each is a folder of a node, and a pod that needs
-//! both can run on that node only; claims that helpers bound one by one can be
-//! on two. Nothing is copied between nodes: the one that the other makes good
-//! is given up, after asking.
+//! Both volumes on one node. Each volume is a folder of a node, so a pod that needs
+//! both can only run where both are; claims that were bound separately can be on two
+//! nodes. Nothing is copied between nodes: after asking, the volume that can be rebuilt
+//! from the other is deleted.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -14,16 +14,16 @@ use crate::tools::kube_running::{self, Running};
 use crate::tools::kubectl;
 use crate::wait;
 
-/// What a volume that was given up is made good by.
+/// The volume that was deleted, by how it is rebuilt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moved {
+pub enum GivenUp {
     /// The database is restored from the backup volume.
     Data,
     /// The backup volume was empty: a first point is taken on the new one.
     Backup,
 }
 
-/// What `pra points --json` says of a backup volume, as far as it matters here.
+/// The fields of `pra points --json` that tell whether a backup volume is empty.
 #[derive(Deserialize)]
 struct Kept {
     points: Vec<serde_json::Value>,
@@ -32,8 +32,8 @@ struct Kept {
 }
 
 impl Kube {
-    /// Deletes one of two volumes on two nodes, after asking; which one, if any.
-    pub fn bring_together(&self, running: &Running) -> Result<Option<Moved>> {
+    /// Deletes one of two volumes that are on two nodes, after asking; returns which.
+    pub fn gather_on_one_node(&self, running: &Running) -> Result<Option<GivenUp>> {
         if !kube_running::apart(&running.volumes) {
             return Ok(None);
         }
@@ -44,7 +44,7 @@ impl Kube {
         // A pod that looks into a volume takes its settings from there.
         let apply = kubectl::apply(&self.manifests_argument());
         self.ctx.exec.run(&self.kubectl()?.cmd(apply))?;
-        let moved = self.dispensable(&said)?;
+        let moved = self.replaceable(&said)?;
         let (claim, question) = question(moved);
         if let Some((_, pod)) = running.users.iter().find(|(used, _)| used == claim) {
             return Err(
@@ -62,18 +62,18 @@ impl Kube {
         Ok(Some(moved))
     }
 
-    /// The volume that can be made good.
-    fn dispensable(&self, said: &str) -> Result<Moved> {
+    /// The volume that can be rebuilt from the other.
+    fn replaceable(&self, said: &str) -> Result<GivenUp> {
         let backup = [BACKUP_CLAIM.to_owned()];
         let output = self.pra_alone(&["points", "--json"], &backup)?;
         let listed = output.stdout.lines().last().unwrap_or_default();
         let kept: Kept = serde_json::from_str(listed)
             .with_context(|| format!("reading what {BACKUP_CLAIM} holds"))?;
         if kept.latest.is_some() {
-            return Ok(Moved::Data);
+            return Ok(GivenUp::Data);
         }
         if kept.points.is_empty() && kept.journal.is_none() {
-            return Ok(Moved::Backup);
+            return Ok(GivenUp::Backup);
         }
         Err(Failure::usage(format!(
             "{said}; {BACKUP_CLAIM} holds no verified point, and is not empty: \
@@ -87,20 +87,20 @@ impl Kube {
         .into())
     }
 
-    /// Brings back what was on the volume that was given up.
-    pub fn make_good(&self, moved: Moved) -> Result<()> {
+    /// Rebuilds what was on the deleted volume.
+    pub fn restore_given_up(&self, moved: GivenUp) -> Result<()> {
         let step = self.ctx.ui.step("both volumes on one node");
         let (trouble, next) = match moved {
-            Moved::Data => (self.restore_latest()?, "cargo xtask restore latest"),
-            Moved::Backup => (self.first_point()?, "cargo xtask backup --new-volume"),
+            GivenUp::Data => (self.restore_latest()?, "cargo xtask restore latest"),
+            GivenUp::Backup => (self.first_point()?, "cargo xtask backup --new-volume"),
         };
         if let Some(said) = trouble {
             let failure = Failure::tool(format!("making the volume good: {}", said.trim()));
             return Err(failure.next(next).into());
         }
         step.done(match moved {
-            Moved::Data => "the database is restored",
-            Moved::Backup => "a first point is taken",
+            GivenUp::Data => "the database is restored",
+            GivenUp::Backup => "a first point is taken",
         });
         Ok(())
     }
@@ -142,14 +142,14 @@ fn place(volume: &Volume) -> String {
 }
 
 /// The claim to delete, and what is asked before.
-fn question(moved: Moved) -> (&'static str, &'static str) {
+fn question(moved: GivenUp) -> (&'static str, &'static str) {
     match moved {
-        Moved::Data => (
+        GivenUp::Data => (
             DATA_CLAIM,
             "Delete the volume pra-data, have it made anew beside pra-backup, and restore the \
              latest moment from there? What pra-data holds beyond it would be lost.",
         ),
-        Moved::Backup => (
+        GivenUp::Backup => (
             BACKUP_CLAIM,
             "pra-backup holds no restore point. Delete it and have it made anew beside pra-data?",
         ),

@@ -1,5 +1,5 @@
-//! The mark of a scenario that has begun and not ended: what was cut off
-//! half-way (ctrl-C, a crash) is put back by the next command that needs the lab.
+//! The marker file of a scenario in progress. Where a run was interrupted (ctrl-C, a
+//! crash), the next command that needs the lab finds it and completes the recovery.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -41,7 +41,7 @@ pub struct Unfinished {
 pub enum Stage {
     /// Nothing is broken yet.
     Begun,
-    /// The disaster was about to happen, or has. Also where a mark does not say.
+    /// The disaster was about to happen, or has. Also where a marker states no stage.
     #[default]
     Struck,
     /// The data are back; what else belongs to the recovery may not be done.
@@ -69,13 +69,13 @@ impl Unfinished {
     }
 }
 
-/// The mark of the scenario that runs now; it stays unless [`Mark::done`].
-pub struct Mark {
+/// The marker of the scenario in progress; stays on disk until [`Marker::done`].
+pub struct Marker {
     path: PathBuf,
     unfinished: RefCell<Unfinished>,
 }
 
-impl Mark {
+impl Marker {
     /// Notes the copy that has to be adopted if the run is cut off.
     pub fn comes_back_from(&self, copy: &Path) -> Result<()> {
         self.note(|left| left.copy = Some(copy.to_owned()))
@@ -125,7 +125,7 @@ fn path(lab: &Lab, engine: EngineName) -> PathBuf {
         .join(format!("unfinished-scenario-{engine}.json"))
 }
 
-pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Mark> {
+pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Marker> {
     let unfinished = Unfinished {
         scenario,
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -140,8 +140,8 @@ pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Ma
 }
 
 /// The mark of a scenario that is being put back.
-pub fn again(lab: &Lab, engine: EngineName, unfinished: &Unfinished) -> Mark {
-    Mark {
+pub fn again(lab: &Lab, engine: EngineName, unfinished: &Unfinished) -> Marker {
+    Marker {
         path: path(lab, engine),
         unfinished: RefCell::new(unfinished.clone()),
     }
