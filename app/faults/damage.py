@@ -13,9 +13,9 @@ from pra.base import sealing
 from pra.base.errors import Damaged, PraError
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
+from pra.pitr import targets
 from pra.points import catalogue, manifest, verify
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import connect
 from pra.state import volumes

@@ -21,8 +21,8 @@ from pra.base.errors import PraError
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
+from pra.pitr import targets
 from pra.protect import backup, new_volume, retention
-from pra.reach import targets
 from pra.recovery import restore
 from pra.state import volumes
 

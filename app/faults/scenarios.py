@@ -8,9 +8,9 @@ from pra.base import settings
 from pra.disk import copying
 from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
+from pra.pitr import targets
 from pra.points import archive, catalogue
 from pra.protect import backup, export, retention
-from pra.reach import targets
 from pra.recovery import restore
 from pra.state import volumes
 

@@ -20,9 +20,9 @@ from pra.base.settings import Settings
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.journal.chain import Gap
+from pra.pitr import targets
 from pra.points import catalogue, verify
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import connect, schema
 from pra.state import volumes

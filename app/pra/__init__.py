@@ -10,11 +10,14 @@ up; each imports only from those before it, which a test keeps:
 - ``points``: restore points, their manifests, their catalogue, the exported file;
 - ``journal``: its format and files, reading the past, writing the next transaction;
 - ``state``: what the two volumes hold now, and whether a program may go on with it;
-- ``reach``: which moments can be brought back, and by what;
+- ``pitr``: point-in-time recovery: which moments can be brought back, and by what;
 - ``data``: reading and writing the database of the running application;
 - ``protect``: making and keeping restore points;
 - ``recovery``: bringing a moment back;
 - ``events``: what the application does with its data, whichever database has it;
 - ``web``: routes, the server;
 - ``commands``: the verbs of ``python -m pra``.
+
+What the words mean, among them place, position, timeline, generation, base and safety
+point, is the glossary of ``docs/format.md``.
 """

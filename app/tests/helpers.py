@@ -10,8 +10,8 @@ from pra.data import transaction
 from pra.disk import files
 from pra.journal import history, records, segments
 from pra.journal.scanning import Scan
+from pra.pitr import targets
 from pra.points import catalogue
-from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import connect, schema
 

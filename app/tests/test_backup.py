@@ -9,9 +9,9 @@ from helpers import add, bring, failing, rewrite
 from pra.base import clock
 from pra.base.errors import Damaged, NeedsRestore, Refused
 from pra.disk import files
+from pra.pitr import targets
 from pra.points import catalogue, verify
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import schema
 

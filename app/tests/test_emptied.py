@@ -11,9 +11,9 @@ from pra.base.errors import Damaged, Refused
 from pra.disk import files
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan, restore
 
 

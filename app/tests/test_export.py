@@ -24,9 +24,9 @@ from pra.events.sqlite import SqliteEvents
 from pra.journal import comparison
 from pra.journal.comparison import Mismatch
 from pra.lineage import marks
+from pra.pitr import targets
 from pra.points import archive, verify
 from pra.protect import export
-from pra.reach import targets
 from pra.recovery import restore
 from pra.state import volumes
 

@@ -26,9 +26,9 @@ from pra.disk import copying
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.lineage import timelines
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan, restore, safety
 from pra.sql import connect
 from pra.state import volumes

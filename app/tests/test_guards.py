@@ -10,9 +10,9 @@ from helpers import add, as_rows, bring, lose_data, rows
 from pra.base import settings
 from pra.base.errors import Damaged
 from pra.events.sqlite import SqliteEvents
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan, restore
 
 DELETE = "DELETE FROM events WHERE id <= 2"

@@ -10,9 +10,9 @@ from helpers import add, as_rows, bring, lose_data, rows
 from pra.base import sealing, settings
 from pra.events.sqlite import SqliteEvents
 from pra.journal import records, segments
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup, retention
-from pra.reach import targets
 from pra.recovery import plan, restore
 from pra.state import volumes
 

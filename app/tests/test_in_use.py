@@ -14,8 +14,8 @@ from pra.base.errors import Refused
 from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.lineage import in_use, timelines
+from pra.pitr import targets
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan, restore
 
 

@@ -31,9 +31,9 @@ from pra.events.sqlite import SqliteEvents
 from pra.journal import records, segments
 from pra.journal.comparison import Mismatch
 from pra.lineage import marks
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan, restore
 from pra.sql import connect
 

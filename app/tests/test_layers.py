@@ -15,7 +15,7 @@ LAYERS = (
     "points",
     "journal",
     "state",
-    "reach",
+    "pitr",
     "data",
     "protect",
     "recovery",

@@ -17,9 +17,9 @@ from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.journal.comparison import Mismatch
 from pra.lineage import timelines
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import restore
 from pra.state import identity, volumes
 

@@ -13,9 +13,9 @@ from pra.base import clock, moments, settings
 from pra.data import proof
 from pra.disk import copying
 from pra.journal import log, replay, segments
+from pra.pitr import bounds, by_time, targets
 from pra.points import catalogue, verify
 from pra.protect import backup, export, retention
-from pra.reach import bounds, by_time, targets
 from pra.recovery import plan, restore
 from pra.state import volumes
 

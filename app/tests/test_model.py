@@ -14,9 +14,9 @@ from pra.base.layout import Layout
 from pra.data import transaction
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
+from pra.pitr import bounds, targets
 from pra.points import catalogue
 from pra.protect import backup, retention
-from pra.reach import bounds, targets
 from pra.recovery import restore
 from pra.state import volumes
 

@@ -11,9 +11,9 @@ from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.journal import log
 from pra.lineage import timelines
+from pra.pitr import by_time, targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import by_time, targets
 from pra.recovery import plan, restore
 
 

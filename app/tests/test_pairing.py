@@ -11,9 +11,9 @@ from helpers import add, as_rows, bring, lose_data, rewrite, rot, rows
 
 from pra.base.errors import Damaged, NeedsRestore, PraError, Refused
 from pra.events.sqlite import SqliteEvents
+from pra.pitr import targets
 from pra.points import catalogue, verify
 from pra.protect import backup, new_base, new_volume
-from pra.reach import targets
 from pra.recovery import restore
 from pra.sql import guards
 

@@ -11,8 +11,8 @@ from pra.base.errors import Refused
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
+from pra.pitr import targets
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery.restore import run as restore_run
 from pra.sql import connect, schema
 

@@ -10,8 +10,8 @@ from helpers import add, bring, crash_before_commit, journaled, lose_data, rows
 from pra.base import settings
 from pra.base.errors import Refused
 from pra.data import proof
+from pra.pitr import targets
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan
 
 

@@ -10,9 +10,9 @@ from pra.base.errors import Damaged
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.journal.comparison import Mismatch
+from pra.pitr import bounds, targets
 from pra.points import catalogue
 from pra.protect import backup, retention
-from pra.reach import bounds, targets
 from pra.recovery import restore
 
 
@@ -148,10 +148,10 @@ def test_a_suspect_point_that_the_journal_does_not_know_is_no_base(config, where
     good = backup.run(config)
     run(events, "DELETE FROM events WHERE id > 1")
     suspect = backup.run(config)
-    assert targets.vouched(where, suspect)
+    assert targets.in_journal(where, suspect)
     for segment in segments.listing(where):
         os.unlink(segment.path)
-    assert not targets.vouched(where, suspect)
+    assert not targets.in_journal(where, suspect)
     lose_data(where)
     assert bring(config)["point"] == good.name
 

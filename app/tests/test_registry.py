@@ -12,8 +12,8 @@ from pra.base import layout, sealing
 from pra.base.errors import PraError, Refused
 from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
+from pra.pitr import targets
 from pra.protect import backup, new_volume, retention
-from pra.reach import targets
 from pra.recovery import restore
 from pra.state import identity
 

@@ -17,7 +17,7 @@ from pra.base import settings
 from pra.base.errors import Damaged, OutcomeUnknown, StorageError
 from pra.disk import files
 from pra.events.sqlite import SqliteEvents
-from pra.journal.unjournaled import Witness, path_of
+from pra.journal.acknowledged import Acknowledged, path_of
 from pra.protect import backup, new_base
 from pra.sql import connect
 from pra.state import volumes
@@ -157,7 +157,7 @@ def test_another_log_with_something_in_it_is_not_overwritten(environment, where,
     before = content(live)
     entry = events._database.pool.checkout("looking")
     assert not entry.log_name.holds()
-    events._database.rescue(entry, "looking")
+    events._database.leave_removed_log(entry, "looking")
     assert "replaced" in caplog.text
     assert content(live) == before
 
@@ -203,7 +203,7 @@ def test_the_number_is_of_what_the_disk_has(environment, where, monkeypatch):
     add(events, 2)
     with no_disk(events), pytest.raises(OutcomeUnknown):
         events.add("in doubt")
-    assert Witness(database_of(where)).last() == 2
+    assert Acknowledged(database_of(where)).last() == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"PRA ack\n", bytes(20), b"x" * 20])
@@ -211,13 +211,13 @@ def test_a_damaged_number_says_nothing(environment, where, damage):
     config = settings.load(off(environment))
     add(SqliteEvents(config), 2)
     overwrite(path_of(database_of(where)), damage)
-    assert Witness(database_of(where)).last() == 0
+    assert Acknowledged(database_of(where)).last() == 0
     SqliteEvents(config).add("x")
-    assert Witness(database_of(where)).last() == 3
+    assert Acknowledged(database_of(where)).last() == 3
 
 
 def test_the_number_of_several_writers_never_goes_back(where):
-    one, other = (Witness(database_of(where), create=True) for _ in range(2))
+    one, other = (Acknowledged(database_of(where), create=True) for _ in range(2))
     one.note(7)
     other.note(5)
     assert one.last() == other.last() == 7

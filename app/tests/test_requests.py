@@ -12,8 +12,8 @@ from pra.base.errors import Refused, UsageError
 from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
+from pra.pitr import targets
 from pra.protect import backup, export
-from pra.reach import targets
 from pra.recovery import plan, restore
 from pra.state import volumes
 
@@ -135,7 +135,7 @@ def test_an_undo_undoes_the_restore_that_died_behind_its_swap(config, where, eve
     die_behind_the_swap(where, lambda: restore.run(config, before(3)))
     assert len(rows(where)) == 2
     assert timelines.live(where).number != volumes.current(where)
-    with pytest.raises(Refused, match="killed right behind its swap"):
+    with pytest.raises(Refused, match="killed right after its swap"):
         plan.run(config, targets.undo)
     assert timelines.live(where).number != volumes.current(where)
     restore.run(config, targets.undo)

@@ -9,9 +9,9 @@ from pra.base.errors import DiskFull
 from pra.disk import look
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
+from pra.pitr import targets
 from pra.points import catalogue, elapsed
 from pra.protect import backup, retention
-from pra.reach import targets
 from pra.recovery import restore
 
 START = 1_800_000_000

@@ -13,9 +13,9 @@ from pra.base.errors import DiskFull
 from pra.disk import files, space
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import restore
 from pra.web.routes import create_app
 

@@ -13,9 +13,9 @@ from pra.base import sealing, settings
 from pra.base.errors import Damaged, PraError
 from pra.disk import copying
 from pra.events.sqlite import SqliteEvents
+from pra.pitr import targets
 from pra.points import catalogue, verify
 from pra.protect import backup, notices
-from pra.reach import targets
 from pra.recovery import plan
 from pra.sql import connect
 from pra.state import generations, volumes

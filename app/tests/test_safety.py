@@ -9,9 +9,9 @@ from pra.base import settings
 from pra.base.errors import Damaged
 from pra.disk import files
 from pra.events.sqlite import SqliteEvents
+from pra.pitr import targets
 from pra.points import catalogue, verify
 from pra.protect import backup
-from pra.reach import targets
 from pra.recovery import plan, restore
 
 

@@ -11,8 +11,8 @@ from pra.base.errors import PraError
 from pra.disk import files
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
+from pra.pitr import targets
 from pra.protect import backup, define
-from pra.reach import targets
 from pra.recovery import restore
 
 

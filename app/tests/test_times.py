@@ -10,7 +10,7 @@ from helpers import add, as_rows, rows
 from pra.base import clock, moments
 from pra.base.errors import Refused, UsageError
 from pra.events.sqlite import SqliteEvents
-from pra.reach import by_time, targets
+from pra.pitr import by_time, targets
 from pra.recovery import restore
 
 #: 2026-11-28T08:39:28Z, a Saturday.

@@ -14,9 +14,9 @@ from pra.disk import look
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.lineage import marks
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup, export, notices, retention
-from pra.reach import targets
 from pra.recovery import restore
 
 
@@ -143,7 +143,7 @@ def test_a_lost_record_is_no_damage_of_the_database(config, where, events):
     backup.run(config)
     bring(config)
     add(SqliteEvents(config), 1)
-    real = backup.new_base.enter
+    real = backup.new_base.refuse_not_live
 
     def enter(*arguments):
         spoil_both(where.timeline(2))

@@ -57,7 +57,7 @@ class Damaged(Refused):
 
 
 class RecordLost(Damaged):
-    """A record that tells which history is which is lost: nothing is wrong with the database."""
+    """A record that says which history is the live one is lost; the database itself is sound."""
 
 
 class UsageError(PraError):
@@ -98,7 +98,7 @@ class OutcomeUnknown(StorageError):
 
 
 def no_space(error: Exception) -> bool:
-    """Whether a volume is full, by whoever's word."""
+    """Whether an error says that a volume is full: the system's, SQLite's or our own."""
     full = errno.ENOSPC, errno.EDQUOT
     return isinstance(error, DiskFull) or isinstance(error, OSError) and error.errno in full
 

@@ -14,7 +14,7 @@
     app-EPOCH.db, app-EPOCH.json   points and their manifests
     .pra/volume.json               the volume's mark
     .pra/mode.json                 the journal's mode that the servers run with
-    .pra/locks/                    who may do what
+    .pra/locks/                    lock files: who may write, back up, restore
     .pra/use/                      who serves the database, and from where
     .pra/timelines/N.json          where each timeline began
     .pra/timelines/N.active        it became the current one

@@ -1,4 +1,4 @@
-"""Documents whose last field seals every byte before it."""
+"""JSON documents with a seal: the last field is the SHA-256 of every byte before it."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ _SEAL = b',"seal":"'
 
 
 def seal(content: dict) -> bytes:
-    """Write a document; its last field seals every byte before it."""
+    """Write a document with its seal."""
     body = json.dumps(content, separators=(",", ":")).encode()[:-1]
     return body + _SEAL + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
 

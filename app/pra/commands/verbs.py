@@ -84,8 +84,8 @@ def _made(config: Settings, options: Options, made: "Point") -> int:
 
 def points(config: Settings, options: Options) -> int:
     """List the points and the journal's reach."""
+    from pra.pitr import bounds
     from pra.points import catalogue as catalogue
-    from pra.reach import bounds
     from pra.state import identity, mode
 
     known = catalogue.scan(config.layout)

@@ -1,4 +1,4 @@
-"""A connection to the current database, and what its writes need beside it."""
+"""A connection to the current database, and the files that its writes sync and look at."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import apsw
 from pra.base.errors import Locked, StorageError
 from pra.disk import inode, look
 from pra.journal import durability, segments
-from pra.journal.unjournaled import Witness
+from pra.journal.acknowledged import Acknowledged
 from pra.sql import connect, schema
 
 log = logging.getLogger("pra")
@@ -37,7 +37,7 @@ def first_look(doing: str, path: str, conn: apsw.Connection) -> None:
 
 
 class Handle:
-    """A connection, and what its writes need beside it.
+    """A connection, and the files that its writes sync and look at.
 
     Attributes:
         of: the process that opened it, and the identity of the file that it opened.
@@ -50,7 +50,7 @@ class Handle:
     def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
         self.of, self.conn, self.path = of, conn, path
         self.log_name = inode.Name(f"{path}-wal", look.identity(f"{path}-wal"))
-        self._witness: Witness | None = None
+        self._acknowledged: Acknowledged | None = None
         self.executor = ThreadPoolExecutor(max_workers=1)
         self._log: durability.Log | None = None
         self._segment: tuple[segments.Open, segments.Open] | None = None
@@ -72,18 +72,18 @@ class Handle:
             self._log = durability.Log(self.path)
         return self._log
 
-    def witness(self, create: bool) -> Witness:
+    def acknowledged(self, create: bool) -> Acknowledged:
         """The number of the last acknowledged transaction that only the database has.
 
         Raises:
             OSError: it cannot be opened, or made.
         """
-        if self._witness is None or (create and not self._witness.there):
-            self._witness = Witness(self.path, create)
-        return self._witness
+        if self._acknowledged is None or (create and not self._acknowledged.there):
+            self._acknowledged = Acknowledged(self.path, create)
+        return self._acknowledged
 
-    def bring_in_log(self, doing: str) -> bool:
-        """Bring in what the log holds, whose name was removed; needs the writer lock.
+    def checkpoint_removed_log(self, doing: str) -> bool:
+        """Checkpoint a log whose name was removed; needs the writer lock.
 
         Everybody who has it open still reads and writes it, and all of it would be gone
         with the last of them. A checkpoint decides nothing: it brings committed
@@ -100,7 +100,7 @@ class Handle:
         if look.size(f"{self.path}-wal"):
             log.error("the database's log (-wal) was replaced: what it held may be missing")
             return False
-        reason = durability.bring_in(self.conn)
+        reason = durability.checkpoint(self.conn)
         if reason:
             raise StorageError(
                 doing,
@@ -111,14 +111,14 @@ class Handle:
         log.error("the database's log (-wal) was removed: all it held was brought in")
         return True
 
-    def close(self, bring_in: bool = True) -> None:
+    def close(self, checkpoint: bool = True) -> None:
         """Close it; whatever state a transaction is in, that rolls it back.
 
         Args:
-            bring_in: the last one of all may make a checkpoint, as SQLite does by itself.
+            checkpoint: the last one of all may make a checkpoint, as SQLite does by itself.
         """
-        if not bring_in:
+        if not checkpoint:
             self.conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self.executor.shutdown(wait=False)
-        self._log = self._segment = self._witness = None
+        self._log = self._segment = self._acknowledged = None
         self.conn.close(True)

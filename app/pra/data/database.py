@@ -70,7 +70,7 @@ class Database:
         with connect.errors(doing):
             entry, written = self.locked(doing, lambda: self._commit(doing, work))
             try:
-                self._settle(entry, doing, written)
+                self._make_durable(entry, doing, written)
             except BaseException:
                 entry.close()
                 raise
@@ -80,7 +80,7 @@ class Database:
     def _commit(self, doing: str, work: Callable) -> tuple[Handle, Written]:
         entry = self.pool.checkout(doing)
         if not entry.log_name.holds():
-            self.rescue(entry, doing)
+            self.leave_removed_log(entry, doing)
             entry = self.pool.checkout(doing)
         try:
             return entry, self._run(entry, doing, work)
@@ -92,7 +92,7 @@ class Database:
         try:
             space.reserve_write(self.layout)
             log = entry.open_log()
-            known = entry.witness(create=self._settings.journal == "off").last()
+            known = entry.acknowledged(create=self._settings.journal == "off").last()
         except OSError as error:
             raise from_os_error(doing, error) from error
         if self._log_failed or log.failed:
@@ -122,7 +122,7 @@ class Database:
         self._log_failed = True
         log.note_failure()
 
-    def _settle(self, entry: Handle, doing: str, written: Written) -> None:
+    def _make_durable(self, entry: Handle, doing: str, written: Written) -> None:
         """Wait for both disks; where one fails, see to it that the next write is safe."""
         record, log = written.record, entry.open_log()
         segment = entry.segment(record.file) if record else None
@@ -136,16 +136,16 @@ class Database:
         elif record:
             self.writer.note_durable(record)
         if failed_journal or failed_log:
-            self._mend(entry, doing, record, failed_journal, failed_log)
+            self._repair(entry, doing, record, failed_journal, failed_log)
 
     def _note_alone(self, entry: Handle, number: int) -> None:
         try:
-            entry.witness(create=True).note(number)
+            entry.acknowledged(create=True).note(number)
         except OSError as error:
             # The row is where it should be; only its loss would go unseen.
             logger.warning("what is acknowledged cannot be noted: %s", error)
 
-    def rescue(self, entry: Handle, doing: str) -> None:
+    def leave_removed_log(self, entry: Handle, doing: str) -> None:
         """Leave a log whose name was removed, once what it holds is brought in.
 
         Needs the writer lock.
@@ -154,14 +154,14 @@ class Database:
             StorageError: it cannot be brought in now; the connection is kept for it.
         """
         try:
-            alone = entry.bring_in_log(doing)
+            alone = entry.checkpoint_removed_log(doing)
         except StorageError:
             self.pool.give_back(entry)
             raise
-        entry.close(bring_in=alone)
-        self.pool.close_idle(bring_in=alone)
+        entry.close(checkpoint=alone)
+        self.pool.close_idle(checkpoint=alone)
 
-    def _mend(self, entry: Handle, doing: str, record, failed_journal, failed_log) -> None:
+    def _repair(self, entry: Handle, doing: str, record, failed_journal, failed_log) -> None:
         def repair() -> str | None:
             if failed_journal:
                 self.writer.repair(doing, record, failed_journal)
@@ -229,7 +229,7 @@ class _Borrowed:
         database, doing = self._database, self._doing
         self._entry = database.pool.checkout(doing)
         if not self._entry.log_name.holds():
-            database.locked(doing, lambda: database.rescue(self._entry, doing))
+            database.locked(doing, lambda: database.leave_removed_log(self._entry, doing))
             self._entry = database.pool.checkout(doing)
         return self._entry.conn
 

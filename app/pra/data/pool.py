@@ -38,7 +38,7 @@ class Pool:
         """
         identity = look.identity(self._layout.link)
         if identity is None:
-            self.let_go()
+            self.drop()
             raise volumes.missing(self._layout, doing)
         mine = os.getpid(), identity
         with self._guard:
@@ -54,18 +54,18 @@ class Pool:
         with self._guard:
             self._idle.append(entry)
 
-    def let_go(self) -> None:
+    def drop(self) -> None:
         """Close what is open of a database that is gone, and no longer say that it is served."""
         self.close_idle()
         with self._guard:
-            self._use.let_go()
+            self._use.withdraw()
 
-    def close_idle(self, bring_in: bool = True) -> None:
+    def close_idle(self, checkpoint: bool = True) -> None:
         """Close the connections that nobody uses, as ``Handle.close`` does."""
         with self._guard:
             idle, self._idle = self._idle, []
         for entry in idle:
-            entry.close(bring_in)
+            entry.close(checkpoint)
 
     def _open(self, doing: str) -> Handle:
         for _ in range(_OPEN_TRIES):
@@ -77,7 +77,7 @@ class Pool:
             if before is None:
                 continue
             with self._guard:
-                self._use.hold()
+                self._use.announce()
             conn = connect.open_live(path, synced=False)
             first_look(doing, path, conn)
             if self._mode != "off":

@@ -53,7 +53,7 @@ def _come_and_go(conn: apsw.Connection) -> Position:
 
 
 def _following(where: Layout, before: Position) -> Record | None:
-    """The transaction that the journal has behind a place, read from the disk."""
+    """The transaction that the journal has after a place, read from the disk."""
     found = segments.of_timeline(where, before.timeline)
     older = [segment for segment in found if segment.first <= before.seq + 1]
     for segment in found[max(len(older) - 1, 0) :]:

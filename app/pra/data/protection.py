@@ -9,10 +9,10 @@ import apsw
 from pra.base.errors import Damaged, PraError
 from pra.base.settings import Settings
 from pra.disk import locks
-from pra.journal import supported, unjournaled
+from pra.journal import acknowledged, supported
+from pra.journal.acknowledged import Acknowledged
 from pra.journal.comparison import TABLES_CHANGED, Mismatch
 from pra.journal.records import Record
-from pra.journal.unjournaled import Witness
 from pra.journal.writer import Journal
 from pra.lineage import marks
 from pra.sql import guards, schema
@@ -48,13 +48,13 @@ class Protection:
         number = volumes.current(self._layout)
         if number is None:
             return None
-        acknowledged = Witness(f"{self._layout.generation(number)}/app.db").last()
+        last_unjournaled = Acknowledged(f"{self._layout.generation(number)}/app.db").last()
         with read(_LOOKING) as conn:
             if not guards.guarded(conn):
                 return guards.UNGUARDED
             here = schema.position(conn)
             unfollowed = self._unfollowed(conn, here)
-        lost = unjournaled.missing(here.seq, acknowledged) if here else None
+        lost = acknowledged.missing(here.seq, last_unjournaled) if here else None
         try:
             if here:
                 self._refuse_other_history(here)

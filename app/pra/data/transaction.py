@@ -1,9 +1,9 @@
 """One transaction: journaled, committed, and then made durable on both volumes.
 
 The order is what keeps the promise: begin, compare database and journal, do
-the work while a session watches, append what it saw, COMMIT. All that needs the
-writer lock, and seldom a disk. A crash before the COMMIT leaves the database behind its
-journal, and the next writer applies what is missing before it writes anything.
+the work while a session watches, append what it saw, COMMIT. All of that is done under
+the writer lock, and seldom waits for a disk. A crash before the COMMIT leaves a record
+that the database lacks, and the next writer applies it before it writes anything.
 Both files are synced when the lock is free again, so that many writers share the
 disks' time; only then is the write acknowledged.
 """
@@ -20,7 +20,7 @@ from pra.base.errors import Damaged, OutcomeUnknown, StorageError, from_os_error
 from pra.base.layout import Layout
 from pra.data import changes
 from pra.disk import look
-from pra.journal import records, replay, supported, unjournaled
+from pra.journal import acknowledged, records, replay, supported
 from pra.journal.comparison import TABLES_CHANGED, Mismatch
 from pra.journal.writer import Appended, Journal
 from pra.lineage import marks
@@ -70,12 +70,18 @@ class Writer:
         self.moment_ms = 0
 
     def run(
-        self, conn: apsw.Connection, doing: str, work: Work, sync: Callable, acknowledged: int = 0
+        self,
+        conn: apsw.Connection,
+        doing: str,
+        work: Work,
+        sync: Callable,
+        last_unjournaled: int = 0,
     ) -> Written:
         """Run ``work`` in a transaction and commit it; needs the writer lock.
 
         Args:
-            acknowledged: the last number that only the database had, as far as is known.
+            last_unjournaled: the last acknowledged number that only the database had, as far
+                as is known; 0 if none.
             sync: makes the database durable as it is; ends the transaction where it cannot.
 
         Raises:
@@ -84,11 +90,11 @@ class Writer:
         """
         conn.execute("BEGIN IMMEDIATE")
         here = self._position(conn, doing)
-        unjournaled.refuse_missing(doing, here.seq, acknowledged)
+        acknowledged.refuse_missing(doing, here.seq, last_unjournaled)
         anew = self._enter(conn, here, doing)
         protected = self._begin(conn, here, doing, anew)
         if anew:
-            self._gate.leave(conn, doing)
+            self._gate.confirm(conn, doing)
             here = schema.position(conn)
         self.moment_ms = clock.now_ms()
         if protected:
@@ -145,7 +151,7 @@ class Writer:
     def _enter(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
         """Refuse a database that is not the live one; whether that was looked at anew."""
         try:
-            return self._gate.enter(conn, here, doing)
+            return self._gate.admit(conn, here, doing)
         except OSError:
             if self._mode == "required":
                 raise

@@ -48,7 +48,7 @@ def copy(source: str, target: str) -> str:
 def copy_read_back(source: str, target: str) -> str:
     """Copy to a new file, made durable; returns the SHA-256 of the copy as it reads back.
 
-    Each part is read behind its fsync, while the next is written: one hash finds
+    Each part is read after its fsync, while the next is written: one hash finds
     a source that went bad and a copy that did, in little more than a copy's time.
     """
     # Few verbs copy, and it is slow to load.
@@ -70,7 +70,7 @@ def copy_read_back(source: str, target: str) -> str:
 
 
 def _write_parts(source: str, fd: int) -> Iterator[int]:
-    """Write all of a file; stops behind each part and at the end, with the bytes written so far."""
+    """Write all of a file; stops after each part and at the end, with the bytes written so far."""
     least = max(PART, (look.size(source) or 0) // PARTS)
     written, due = 0, least
     for piece in chunks(source):

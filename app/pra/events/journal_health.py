@@ -7,10 +7,10 @@ from pra.base.layout import Layout
 from pra.disk import look
 from pra.journal import history, segments
 from pra.journal.history import Path, Start
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.points.catalogue import Point
-from pra.reach import targets
-from pra.recovery import doubts
+from pra.recovery import warnings
 from pra.state import volumes
 
 
@@ -62,7 +62,7 @@ class JournalHealth:
         base = next(
             (
                 one
-                for one in targets.base_candidates(path, known, None)
+                for one in targets.bases(path, known, None)
                 if isinstance(one, Start) or one.status == "verified"
             ),
             None,
@@ -75,7 +75,7 @@ class JournalHealth:
                 pass
         except PraError as error:
             return error.happened
-        missing = doubts.no_journal(self._where, path, start.place.seq)
+        missing = warnings.no_journal(self._where, path, start.place.seq)
         if missing and self._mode != "off":
             return missing
         if volumes.current(self._where) is not None:

@@ -57,7 +57,7 @@ class SqliteEvents(Events):
         """Whether the database is missing."""
         missing = volumes.current(self._layout) is None
         if missing:
-            self._database.pool.let_go()
+            self._database.pool.drop()
         return missing
 
     def status(self) -> dict:

@@ -14,7 +14,7 @@ def _resume_journal(settings: Settings, where: Layout) -> None:
     """Make a new base at once if the journal does not lead to the database.
 
     Writes would be refused until the scheduled backup makes one. When that goes on by
-    itself, and why no acknowledged row can be lost by it, says ``rebase``. Everything
+    itself, and why no acknowledged row can be lost by it, says ``new_base``. Everything
     else is said and left to a person: reads are served, writes say why they are refused.
     """
     if volumes.current(where) is None:
@@ -22,7 +22,7 @@ def _resume_journal(settings: Settings, where: Layout) -> None:
     try:
         identity.refuse_unknown(where, "starting")
         with locks.writer(where, "starting"):
-            new_base.enter(where)
+            new_base.refuse_not_live(where)
             if settings.journal == "off":
                 new_base.refuse_behind(where)
                 return
@@ -35,7 +35,7 @@ def _resume_journal(settings: Settings, where: Layout) -> None:
 
 
 def prepare(settings: Settings) -> Settings:
-    """What a start does before anything is served: initialise empty volumes, mend the journal.
+    """What a start does before anything is served: initialise empty volumes, let the journal go on.
 
     Returns:
         What to serve with: where the environment names no mode of the journal, the volumes do.

@@ -33,7 +33,7 @@ class Gap(Refused):
 def timeline_runs(
     where: Layout, timeline: Timeline, place: Place, limit: Place | None
 ) -> Generator[Run, None, Place]:
-    """The transactions of one timeline behind ``place`` up to ``limit``; returns where it ends."""
+    """The transactions of one timeline after ``place`` up to ``limit``; returns where it ends."""
     reader = Reader(place)
     for segment in segments_from(where, timeline, place):
         header, scan = segments.read(segment)
@@ -88,7 +88,7 @@ class Reader:
         self.begun = self.begun or before.applied == self.place
 
     def wanted(self, found: list[Record]) -> list[Record]:
-        """The transactions of a segment behind the starting place that were not aborted."""
+        """The transactions of a segment after the starting place that were not aborted."""
         if not self.begun:
             places = [(record.seq, record.hash) for record in found if record.kind == TRANSACTION]
             if self.place not in places:

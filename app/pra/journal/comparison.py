@@ -53,7 +53,7 @@ def _missing(tail: Tail, place: Place) -> list[Record]:
         raise behind(place.seq, f"its journal went on to {tail.highest}: {tail.hole}")
     if place == state.applied:
         return []
-    found = tail.transactions_behind(place) if lacks else None
+    found = tail.transactions_after(place) if lacks else None
     if found is not None and len(found) <= MAX_BEHIND:
         return found
     if lacks:

@@ -1,8 +1,8 @@
 """After the COMMIT: a write counts once the disks of both volumes hold it.
 
 The journal's file and the database's log are synced outside of the writer lock: one
-sync serves all whose bytes were written before it. On a disk that takes its time the
-two go on side by side.
+sync serves all whose bytes were written before it. On a slow disk
+the two syncs go on at the same time.
 """
 
 import contextlib
@@ -72,13 +72,13 @@ class Log:
         """Bring all that is in it into the database, durably; needs the writer lock.
 
         Where a sync failed, a later one would report success for pages that never
-        reached the disk, and all behind them would be lost with the power.
+        reached the disk, and all after them would be lost with the power.
 
         Returns:
             Why that cannot be done now; None if it is done.
         """
         try:
-            reason = bring_in(conn)
+            reason = checkpoint(conn)
             if reason is None:
                 files.remove(self._failed)
             return reason
@@ -86,8 +86,8 @@ class Log:
             return str(error)
 
 
-def bring_in(conn: apsw.Connection) -> str | None:
-    """Bring all that a connection's log holds into the database, durably; needs the writer lock.
+def checkpoint(conn: apsw.Connection) -> str | None:
+    """Checkpoint: bring all that the log holds into the database, durably; needs the writer lock.
 
     Returns:
         Why that cannot be done now; None if it is done.

@@ -64,7 +64,7 @@ def end_of(where: Layout, timeline: Timeline) -> End:
         return End(last.first - 1, error.happened)
     scan.read()
     sealed = _SEALED if scan.state.sealed else None
-    return End(scan.state.seq, scan.hole() or scan.stray() or scan.fault or sealed)
+    return End(scan.state.seq, scan.hole() or scan.in_flight() or scan.fault or sealed)
 
 
 class Path(NamedTuple):
@@ -100,7 +100,7 @@ class Path(NamedTuple):
         return Start(first.number, start_of(first))
 
     def runs(self, start: Start) -> Generator[chain.Run, None, Place]:
-        """Every committed transaction behind ``start``, in order, to the path's end.
+        """Every committed transaction after ``start``, in order, to the path's end.
 
         Returns:
             Where that is.
@@ -124,15 +124,15 @@ class Path(NamedTuple):
                 place = start_of(self.line[at + 1])
         return place
 
-    def everything(self, behind: Mapping[int, int] | None = None) -> Iterator[chain.Run]:
+    def everything(self, after: Mapping[int, int] | None = None) -> Iterator[chain.Run]:
         """Every committed transaction that can be read, in order, also across gaps.
 
         Args:
-            behind: numbers by timeline; what is not behind them is left out, and what
+            after: numbers by timeline; what is not after them is left out, and what
                 no segment needs to be read for is not read.
         """
         for at in range(len(self.line)):
-            yield from self._readable(at, (behind or {}).get(self.line[at].number, -1))
+            yield from self._readable(at, (after or {}).get(self.line[at].number, -1))
 
     def newest(self) -> Iterator[Step]:
         """As ``everything``, one transaction at a time and the newest first."""
@@ -145,7 +145,7 @@ class Path(NamedTuple):
         """Whether a transaction of this number is on the path and can be read."""
         for at, timeline in enumerate(self.line):
             limit = self.limit(at)
-            # The next timeline begins behind all numbers that were ever given out.
+            # The next timeline begins after all numbers that were ever given out.
             if seq > timeline.seq and (limit is None or seq <= limit.seq):
                 for run in self._readable(at, seq - 1, seq):
                     return any(record.seq == seq for record in run.records)
@@ -154,7 +154,7 @@ class Path(NamedTuple):
     def _readable(
         self, at: int, after: int = -1, last: int | None = None, newest_first: bool = False
     ) -> Iterator[chain.Run]:
-        """The transactions of one part of the path behind ``after`` and up to ``last``."""
+        """The transactions of one part of the path after number ``after`` and up to ``last``."""
         timeline, limit = self.line[at], self.limit(at)
         if limit is not None:
             last = limit.seq if last is None else min(last, limit.seq)

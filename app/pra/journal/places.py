@@ -1,4 +1,4 @@
-"""Whether the journal has the very place that a point or a database claims."""
+"""Whether the journal has the place, number and hash, that a point or a database claims."""
 
 from pra.base.errors import Damaged
 from pra.base.layout import Layout
@@ -9,7 +9,7 @@ from pra.lineage import timelines
 
 
 def holds(where: Layout, start: history.Start) -> bool:
-    """Whether the journal has the very transaction behind which a place is, or begins there."""
+    """Whether the journal has the very transaction of a place, or begins right after it."""
     return _hash_at(where, start) == start.place.hash
 
 

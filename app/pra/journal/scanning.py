@@ -1,4 +1,4 @@
-"""Reading records from bytes: as far as they are sound, and what lies behind that."""
+"""Reading records from bytes: as far as they are sound, and what comes after that."""
 
 import hashlib
 import zlib
@@ -12,11 +12,11 @@ def follow(
 ) -> tuple[records.State, int, int] | None:
     """Go on to where the database stands, along sound transactions and nothing else.
 
-    As a ``Scan`` would, but nothing is kept of what is read, and nothing searched behind
+    As a ``Scan`` would, but nothing is kept of what is read, and nothing searched after
     the end: each of many writers does this for all the others, under their lock.
 
     Args:
-        raw: what comes behind ``state``.
+        raw: what comes after ``state``.
 
     Returns:
         The state there, how many bytes lead to it, and the last number that one of them
@@ -27,17 +27,17 @@ def follow(
     fields_of, crc32, sha256 = records.HEAD.unpack_from, zlib.crc32, hashlib.sha256
     while seq < place.seq and at <= last_start:
         magic, word, number, _, length, digest, crc = fields_of(raw, at)
-        start, behind = at + records.HEADER, at + records.HEADER + length
+        start, end = at + records.HEADER, at + records.HEADER + length
         if magic != records.MAGIC or crc != crc32(raw[at : at + records.HASH_END]):
             return None
-        if digest != sha256(chain + raw[at : at + records.FIELDS_END] + raw[start:behind]).digest():
+        if digest != sha256(chain + raw[at : at + records.FIELDS_END] + raw[start:end]).digest():
             return None
         if word & records.KIND != records.TRANSACTION or number != seq + 1:
             return None
         known = seq - (word >> records.PENDING_SHIFT)
         if known > durable:
             durable = known
-        seq, chain, at = number, digest, behind
+        seq, chain, at = number, digest, end
     if (seq, chain) != place or raw[at : at + records.HEADER] != records.NO_RECORD:
         return None
     # What the database has was committed: it is not to be undone any more.
@@ -76,8 +76,8 @@ class Scan:
             kind = word & records.KIND
             if magic != records.MAGIC or crc != crc32(raw[at : at + records.HASH_END]):
                 break
-            start, behind = at + records.HEADER, at + records.HEADER + length
-            payload = raw[start:behind]
+            start, end = at + records.HEADER, at + records.HEADER + length
+            payload = raw[start:end]
             if digest != sha256(chain + raw[at : at + records.FIELDS_END] + payload).digest():
                 break
             if kind == records.TRANSACTION and number == seq + 1:
@@ -89,9 +89,9 @@ class Scan:
                 before, sealed = None, True
             else:
                 break
-            fields = kind, number, time_ms, payload, digest, base + at, base + behind
+            fields = kind, number, time_ms, payload, digest, base + at, base + end
             found.append(new(records.Record, fields))
-            seq, chain, at = number, digest, behind
+            seq, chain, at = number, digest, end
         self.state = records.State(
             seq, chain, records.Place(*applied), records.Place(*before) if before else None, sealed
         )
@@ -100,16 +100,16 @@ class Scan:
         return found
 
     def hole(self) -> str | None:
-        """Why the end is no end: a record that was durable is missing; None if it is one."""
-        for seq, pending in self._behind():
+        """Which durable records are missing at the end; None if none is."""
+        for seq, pending in self._headers_after():
             if seq - pending - 1 > self.state.seq:
                 return f"records before {seq} are damaged ({self.fault or 'zeros'})"
         return None
 
-    def stray(self) -> str | None:
-        """What lies behind an end, of records that were on their way when the power went."""
-        behind = [seq for seq, _ in self._behind()]
-        return f"records up to {max(behind)} were being written" if behind else None
+    def in_flight(self) -> str | None:
+        """What follows the end, of records that were being written when the power went."""
+        found = [seq for seq, _ in self._headers_after()]
+        return f"records up to {max(found)} were being written" if found else None
 
     def durable(self, found: list[records.Record]) -> int:
         """The last number that one of these records, just read, calls durable."""
@@ -122,16 +122,16 @@ class Scan:
     def highest(self) -> int:
         """The highest number that anything here proves to have been given out.
 
-        Behind a hole that is every sound header's; behind an end, of records that were
-        on their way when the power went, none: nobody was told of those.
+        Where durable records are missing, every sound header after them counts. Else none
+        does: those records were being written when the power went, and nobody was told of them.
         """
-        behind = [seq for seq, _ in self._behind()] if self.hole() else []
-        return max([self.state.seq, *behind])
+        found = [seq for seq, _ in self._headers_after()] if self.hole() else []
+        return max([self.state.seq, *found])
 
-    def _behind(self) -> Iterator[tuple[int, int]]:
-        """Number and pending numbers of each sound header behind the end.
+    def _headers_after(self) -> Iterator[tuple[int, int]]:
+        """Number and pending numbers of each sound header after the end.
 
-        The torn last record is none of them.
+        That of a torn last record is left out.
         """
         end = self.end - self._base
         for at, seq, pending in _sound_headers(self._raw, end):
@@ -144,21 +144,21 @@ def highest_number(raw: bytes) -> int:
     return max((seq for _, seq, _ in _sound_headers(raw, 0)), default=0)
 
 
-def behind_a_hole(raw: bytes, start: int) -> Iterator[records.Record]:
+def after_a_hole(raw: bytes, start: int) -> Iterator[records.Record]:
     """Transactions from an offset on that are as they were written, whatever surrounds them.
 
-    One follows a record whose header is sound, and is proven by the hash in that.
+    Each follows a record with a sound header, and its own hash, which covers that one's, proves it.
     """
-    behind, chain = None, b""
+    following, chain = None, b""
     for at, seq, _ in _sound_headers(raw, start):
         _, word, _, time_ms, length, digest, _ = records.HEAD.unpack_from(raw, at)
         payload = raw[at + records.HEADER : at + records.HEADER + length]
         proven = (
             digest == hashlib.sha256(chain + raw[at : at + records.FIELDS_END] + payload).digest()
         )
-        follows, behind, chain = behind == at, at + records.HEADER + length, digest
+        follows, following, chain = following == at, at + records.HEADER + length, digest
         if follows and proven and word & records.KIND == records.TRANSACTION:
-            yield records.Record(records.TRANSACTION, seq, time_ms, payload, digest, at, behind)
+            yield records.Record(records.TRANSACTION, seq, time_ms, payload, digest, at, following)
 
 
 def _sound_headers(raw: bytes, start: int) -> Iterator[tuple[int, int, int]]:

@@ -25,11 +25,11 @@ class Tail:
         file: the segment's file, open for writing.
         header: the segment's header.
         size: of the file, in bytes.
-        end: offset of the first byte behind the sound records.
+        end: offset of the first byte after the sound records.
         state: what the sound records lead to.
-        fault: what lies behind them, of records that were being written or of others;
+        fault: what follows them, of records that were being written or of others;
             None if nothing does.
-        hole: why the end is no end, since a durable record behind it is missing; None if it is.
+        hole: which durable records are missing at the end; None if none is.
         highest: the last number that anything in the segment tells of.
         durable: the last number that is known to be on the disk.
         durable_place: the last transaction that was seen to get there; None before the first.
@@ -92,8 +92,8 @@ class Tail:
         raw = look.read_at(self.file.fd, self.size - self.end, self.end)
         self._take(Scan(raw, self.end, self.state, base=self.end))
 
-    def transactions_behind(self, place: Place) -> list[Record] | None:
-        """The segment's transactions behind a place; None if the place is not in it."""
+    def transactions_after(self, place: Place) -> list[Record] | None:
+        """The segment's transactions after a place; None if the place is not in it."""
         raw = look.read_at(self.file.fd, self.end, 0)
         start = self.header.state()
         found = records.committed(Scan(raw, records.SEGMENT_HEADER, start).read())
@@ -129,7 +129,7 @@ class Tail:
         self._all_durable()
 
     def cut(self) -> None:
-        """Zero everything behind the last sound record, durably.
+        """Zero everything after the last sound record, durably.
 
         Raises:
             OSError: it failed.
@@ -150,6 +150,6 @@ class Tail:
     def _take(self, scan: Scan) -> None:
         found = scan.read()
         self.state, self.end = scan.state, scan.end
-        self.fault, self.hole = scan.stray() or scan.fault, scan.hole()
+        self.fault, self.hole = scan.in_flight() or scan.fault, scan.hole()
         self.highest = scan.highest()
         self.durable = max(self.durable, scan.durable(found[-MAX_BEHIND:]))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pra.base import clock
 from pra.base.errors import Damaged, OutcomeUnknown, from_os_error
 from pra.base.layout import Layout
-from pra.journal import comparison, evidence, records, segments
+from pra.journal import comparison, high_water, records, segments
 from pra.journal.records import ABORT, SEAL, TRANSACTION, Place, Record, SegmentHeader, State
 from pra.journal.segments import Segment
 from pra.journal.tail import Tail
@@ -190,7 +190,7 @@ class Journal:
         self._tail = Tail.of_new(segments.create(self._where, header))
 
     def _make_room(self, needed: int, before_sealing: Callable[[], None]) -> None:
-        """Go on in a new segment if the record, an abort and a seal behind it do not fit."""
+        """Go on in a new segment if the record, an abort and a seal after it do not fit."""
         tail = self._tail
         # A segment without a record is replaced: its successor would have its name.
         empty = tail.empty
@@ -235,7 +235,7 @@ def _opened(last: Segment, here: Position) -> Tail:
     try:
         tail = Tail(last)
     except Damaged:
-        highest = max(last.first - 1, evidence.in_segment(last))
+        highest = max(last.first - 1, high_water.in_segment(last))
         if highest > here.seq:
             said = f"its damaged journal went on to {highest}"
             raise comparison.behind(here.seq, said) from None

@@ -24,31 +24,31 @@ _LOOK = 0.05
 
 
 class Use:
-    """This process's word that it serves a database."""
+    """The file by which this process says that it serves a database."""
 
     def __init__(self, where: Layout):
         self._where = where
         self._pid, self._fd, self._path = 0, -1, ""
 
     def __del__(self):
-        self.let_go()
+        self.withdraw()
 
-    def hold(self) -> None:
-        """Say it, unless that is said already.
+    def announce(self) -> None:
+        """Make that file and lock it, unless that is done already.
 
         Where the volume cannot take it nothing is said: writes fail there by themselves,
         and who only reads loses nothing by another's restore.
         """
         if self._pid == os.getpid() and self._in_place():
             return
-        self.let_go()
+        self.withdraw()
         try:
             self._begin()
         except OSError:
-            self.let_go()
+            self.withdraw()
 
-    def let_go(self) -> None:
-        """Take it back: the database is gone."""
+    def withdraw(self) -> None:
+        """Remove it: this process serves no database any more."""
         if self._fd >= 0:
             mine = self._pid == os.getpid() and self._in_place()
             files.close(self._fd)
@@ -69,7 +69,7 @@ class Use:
             files.remove(self._path)
 
     def _try(self, word: bytes) -> bool:
-        """Say it in a new file; whole before it is locked, so that nobody reads half of it."""
+        """Make the file; it is whole before it is locked, so that nobody reads half of it."""
         self._pid, self._path = os.getpid(), f"{self._where.uses}/{marks.new_identity()}"
         self._fd = files.open_new(self._path)
         files.write_all(self._fd, word)

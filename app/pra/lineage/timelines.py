@@ -21,7 +21,7 @@ _PARTS = ("parent", "left", "before", "request")
 
 
 class Branch(NamedTuple):
-    """Where a timeline leaves its parent: behind that transaction (hash in hex)."""
+    """Where a timeline leaves its parent: after that transaction (hash in hex)."""
 
     timeline: int
     seq: int

@@ -103,7 +103,7 @@ class Copy:
             raise _damaged("the SHA-256 of app.db is not the manifest's")
         self._expect(_padding(self.content["bytes"]) + _END, "its end was changed")
         if self._stream.read(1):
-            raise _damaged("something follows behind its end")
+            raise _damaged("something follows its end")
 
     def _read(self, length: int, exact: bool = True) -> bytes:
         data = self._stream.read(length)

@@ -1,6 +1,6 @@
-"""Time as the backups saw it pass, which goes on evenly where the clock jumps.
+"""Steady time: time as the backups saw it pass, which no jump of the clock disturbs.
 
-Each point carries, beside what the clock said, the time of the point before it and the
+Each point carries, next to what the clock said, the time of the point before it and the
 step between the two, as the order of the points has them. A step is never negative and
 never longer than STEP: a clock that was set ahead by a year makes things an hour older,
 and one that was set back nothing younger. Where no backup ran for longer, that time does not

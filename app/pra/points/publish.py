@@ -50,7 +50,7 @@ def publish(where: Layout, known: list[Point], temporary: str, content: dict) ->
 
 
 def _first_name(known: list[Point], epoch: int) -> int:
-    """The first second to try: behind names that several points a second pushed ahead.
+    """The first second to try: after names that several points a second pushed ahead.
 
     The name of a point that was removed meanwhile must not come to mean another.
     """

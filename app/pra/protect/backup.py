@@ -68,7 +68,7 @@ def _run(settings: Settings, where: Layout, accept: bool, first: bool) -> Point:
     if accept:
         new_base.accept_missing(where)
     known = catalogue.scan(where)
-    with new_base.entered(where, _DOING):
+    with new_base.writer_lock_on_live(where, _DOING):
         ours = new_base.guarded(where)
         if accept and not ours:
             new_base.take_over(where)
@@ -119,7 +119,7 @@ def _make(
 
 
 def publish_base(where: Layout, path: str) -> Point:
-    """Make a verified point of a database that was built aside and is not in use yet."""
+    """Make a verified point of a database that was built and is not in use yet."""
     temporary, content = snapshot(where, path)
     content["status"], content["reason"], content["begins"] = "verified", None, True
     return publish.publish(where, catalogue.scan(where), temporary, content)

@@ -9,7 +9,7 @@ from pra.base.errors import Damaged, Refused, UsageError
 from pra.base.layout import Layout
 from pra.base.settings import Settings
 from pra.disk import locks
-from pra.journal import evidence, supported
+from pra.journal import high_water, supported
 from pra.points.catalogue import Point
 from pra.protect import backup, new_base
 from pra.sql import guards, schema
@@ -36,7 +36,7 @@ def run(settings: Settings, sql: str) -> Point:
         locks.writer(where, _DOING, seconds=locks.MAINTENANCE_WAIT),
     ):
         new_base.refuse_missing(where, _DOING)
-        new_base.enter(where)
+        new_base.refuse_not_live(where)
         if not new_base.guarded(where):
             raise Damaged(
                 _DOING,
@@ -80,7 +80,7 @@ def change(where: Layout, sql: str, followed_after: bool) -> None:
         if unfit:
             raise Refused("changing the tables", *unfit)
         guards.guard(conn)
-        schema.rebase(conn, evidence.highest(where, here).seq + 1)
+        schema.rebase(conn, high_water.of_anything(where, here).seq + 1)
         conn.execute("COMMIT")
 
 

@@ -28,7 +28,7 @@ def run(settings: Settings, out: BinaryIO) -> None:
     moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}
     with locks.maintenance(where, _DOING):
         publish.sweep(where)
-        with new_base.entered(where, _DOING):
+        with new_base.writer_lock_on_live(where, _DOING):
             # Refused where the journal or a point holds what the database lacks.
             lacks = new_base.refuse_behind if settings.journal == "off" else new_base.needed
             lacks(where)

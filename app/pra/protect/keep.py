@@ -1,8 +1,8 @@
-"""What to keep: grandfather, father, son, within a size; and what never goes.
+"""What to keep: grandfather-father-son rotation within a size, and what is never removed.
 
 Never removed: foreign files, which are not counted either, the two newest verified points,
 the journal that leads from the older of them to now, or else to the first suspect point
-behind it and from the second-newest suspect point to now, those two points, the safety
+after it and from the second-newest suspect point to now, those two points, the safety
 point that undo needs, safety points younger than their keep time. Age is steady time: a
 clock that jumps removes nothing.
 """
@@ -16,9 +16,9 @@ from pra.journal import history, segments
 from pra.journal.history import Path, Start
 from pra.journal.segments import Segment
 from pra.lineage import timelines
+from pra.pitr import paths, targets
 from pra.points import elapsed
 from pra.points.catalogue import Point
-from pra.reach import paths, targets
 
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 
@@ -27,7 +27,7 @@ class Keep:
     """A decision about everything on the backup volume.
 
     Attributes:
-        points: kept points by name, with how dearly (higher goes later; None: never).
+        points: kept points by name, each with its rank (higher: removed later; None: never).
         segments: kept segments by path, likewise.
     """
 
@@ -135,7 +135,7 @@ def _points_of_restores(settings: Settings, where: Layout, known: list[Point]) -
 def _keep_journal(
     settings: Settings, where: Layout, keep: Keep, known: list[Point], every: list[Segment]
 ) -> None:
-    """Never drop what leads from the second-newest point on; the rest of the reach may go."""
+    """Never drop what leads from the second-newest point on; the rest may go."""
     path = history.live_path(where)
     if path is None:
         return
@@ -162,7 +162,7 @@ def _keep_journal(
 def _bases(path: Path, known: list[Point]) -> list[tuple[str | None, Start]]:
     """Verified points on the path, the newest first; then its empty beginning."""
     found = []
-    for base in targets.base_candidates(path, known, None):
+    for base in targets.bases(path, known, None):
         if isinstance(base, Start):
             found.append((None, base))
         elif base.status == "verified":
@@ -185,7 +185,7 @@ def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]
 
 
 def _fit(limit: int, keep: Keep, sizes: dict[str, int], every: list[Segment]) -> None:
-    """Let go of the least dear, the oldest first, until all fits.
+    """Drop the lowest rank first, and of one rank the oldest, until the rest fits.
 
     Args:
         sizes: bytes of each point by name, the newest first.
@@ -197,18 +197,18 @@ def _fit(limit: int, keep: Keep, sizes: dict[str, int], every: list[Segment]) ->
     for name in reversed(sizes):
         rank = keep.points.get(name)
         if rank is not None:
-            queue.append((rank, lambda name=name: _let_go(keep.points, name, sizes)))
+            queue.append((rank, lambda name=name: _drop(keep.points, name, sizes)))
     for segment in every:
         rank = keep.segments.get(segment.path)
         if rank is not None:
-            queue.append((rank, lambda path=segment.path: _let_go(keep.segments, path, journal)))
+            queue.append((rank, lambda path=segment.path: _drop(keep.segments, path, journal)))
     for _, release in sorted(queue, key=lambda entry: entry[0]):
         if total <= limit:
             return
         total -= release()
 
 
-def _let_go(kept: dict, name: str, sizes: dict[str, int]) -> int:
+def _drop(kept: dict, name: str, sizes: dict[str, int]) -> int:
     del kept[name]
     return sizes[name]
 

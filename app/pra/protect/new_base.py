@@ -18,12 +18,12 @@ import apsw
 from pra.base.errors import Damaged, Refused
 from pra.base.layout import Layout
 from pra.disk import locks
-from pra.journal import evidence, places, replay, segments, supported, unjournaled
+from pra.journal import acknowledged, high_water, places, replay, segments, supported
+from pra.journal.acknowledged import Acknowledged
 from pra.journal.comparison import Mismatch
 from pra.journal.history import Start
 from pra.journal.records import Place
 from pra.journal.tail import MAX_BEHIND
-from pra.journal.unjournaled import Witness
 from pra.journal.writer import Journal
 from pra.lineage import timelines
 from pra.points import catalogue
@@ -36,7 +36,7 @@ _DOING = "making a new base for the journal"
 
 
 def place(where: Layout) -> Position:
-    """Where the database stands, by its own word, also where others wrote to it.
+    """Where the database stands, as it says itself, also where others wrote to it.
 
     Raises:
         Refused: it says nothing of that.
@@ -45,8 +45,8 @@ def place(where: Layout) -> Position:
 
 
 @contextlib.contextmanager
-def entered(where: Layout, doing: str) -> Iterator[None]:
-    """The writer lock, on a database that is the live one: for who copies it.
+def writer_lock_on_live(where: Layout, doing: str) -> Iterator[None]:
+    """Hold the writer lock while the database is copied, which has to be the live one.
 
     Raises:
         Refused, Damaged, Locked: it is another one, that cannot be told, or it lacks what
@@ -55,11 +55,11 @@ def entered(where: Layout, doing: str) -> Iterator[None]:
     refuse_missing(where, doing)
     identity.refuse_unknown(where, doing, catalogue.scan(where))
     with locks.writer(where, doing, seconds=locks.MAINTENANCE_WAIT):
-        enter(where, doing)
+        refuse_not_live(where, doing)
         yield
 
 
-def enter(where: Layout, doing: str = _DOING) -> None:
+def refuse_not_live(where: Layout, doing: str = _DOING) -> None:
     """Refuse a database that is not on the live timeline; needs the writer lock.
 
     Raises:
@@ -98,7 +98,7 @@ def needed(where: Layout) -> bool:
         here = known_position(conn)
         wanted = _mismatch(where, conn, here)
         here = schema.position(conn)
-        seen = evidence.highest(where, here) if wanted else evidence.of_points(where, here)
+        seen = high_water.of_anything(where, here) if wanted else high_water.of_points(where, here)
         if seen.seq > here.seq:
             raise admission.Behind(_DOING, here, seen)
         if wanted:
@@ -130,7 +130,7 @@ def _refuse_unexplained(where: Layout, conn: apsw.Connection, here: Position) ->
     end = identity.end_of_journal(where, timelines.read(where, here.timeline))
     if (end.seq, end.hash) in ((here.seq, here.hash), schema.left_journal(conn)):
         return
-    reached = max(end.seq, evidence.of_journal(where, here).seq)
+    reached = max(end.seq, high_water.of_journal(where, here).seq)
     other = places.contradiction(where, _start(here, here.seq, here.hash))
     if here.seq - reached <= MAX_BEHIND and not other and _shares_past(where, conn, here):
         return
@@ -164,13 +164,13 @@ def refuse_missing(where: Layout, doing: str) -> None:
         Damaged
     """
     # First what was acknowledged: what is written meanwhile is no loss.
-    acknowledged = Witness(_path(where)).last()
-    unjournaled.refuse_missing(doing, place(where).seq, acknowledged)
+    last = Acknowledged(_path(where)).last()
+    acknowledged.refuse_missing(doing, place(where).seq, last)
 
 
 def accept_missing(where: Layout) -> None:
     """Take the database as it is, also where it lacks what was acknowledged without a journal."""
-    Witness(_path(where)).set(place(where).seq)
+    Acknowledged(_path(where)).set(place(where).seq)
 
 
 def guarded(where: Layout) -> bool:
@@ -205,7 +205,7 @@ def move(where: Layout) -> None:
             raise Refused(_DOING, *unfit)
         conn.execute("BEGIN IMMEDIATE")
         guards.guard(conn)
-        schema.rebase(conn, evidence.highest(where, schema.position(conn)).seq + 1)
+        schema.rebase(conn, high_water.of_anything(where, schema.position(conn)).seq + 1)
         conn.execute("COMMIT")
 
 

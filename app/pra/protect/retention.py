@@ -7,10 +7,10 @@ from pra.base.settings import Settings
 from pra.disk import copying, files, locks, look
 from pra.journal import segments
 from pra.journal.segments import Segment
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.points.catalogue import Point
 from pra.protect import keep
-from pra.reach import targets
 from pra.state import identity
 
 _CHANGED = "the file does not read back as what was written"

@@ -12,8 +12,8 @@ from pra.base.settings import Settings
 from pra.journal import history
 from pra.journal.history import Path
 from pra.lineage import timelines
+from pra.pitr import targets
 from pra.points.catalogue import Point
-from pra.reach import targets
 from pra.sql import connect, guards
 
 
@@ -46,7 +46,7 @@ def reason(
 def since(where: Layout, known: list[Point], content: dict) -> int:
     """The transaction at which the suspicion began that a snapshot shares with those before it."""
     path = _path(where, content["position"])
-    for point in targets.base_candidates(path, known, None) if path else ():
+    for point in targets.bases(path, known, None) if path else ():
         if not isinstance(point, Point) or point.status == "verified":
             break
         if point.status == "quarantined":
@@ -62,7 +62,7 @@ def _window(settings: Settings, where: Layout, known: list[Point], here: dict) -
     point that was accepted as it was, so nothing before it counts any more.
     """
     path, found = _path(where, here), []
-    for base in targets.base_candidates(path, known, None) if path else ():
+    for base in targets.bases(path, known, None) if path else ():
         if isinstance(base, Point) and base.status == "verified":
             found.append(base)
             if base.manifest.get("accepted") or len(found) == settings.suspect_backups:

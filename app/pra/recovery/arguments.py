@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pra.base import clock, moments
 from pra.base.errors import UsageError
 from pra.base.settings import Settings
+from pra.pitr import by_time, targets
+from pra.pitr.targets import Goal
 from pra.points import catalogue
-from pra.reach import by_time, targets
-from pra.reach.targets import Goal
 from pra.recovery.restore import Choice
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Building the database that a restore will make current, aside."""
+"""Building the database that a restore will make the current one, in a folder of its own."""
 
 import sys
 from collections.abc import Iterator
@@ -9,10 +9,11 @@ from pra.journal import chain, history, places, records, replay, segments
 from pra.journal.chain import Run
 from pra.journal.history import Path, Start
 from pra.journal.records import Place
+from pra.pitr import targets
+from pra.pitr.targets import Goal
 from pra.points.catalogue import Point
-from pra.reach import targets
-from pra.reach.targets import Goal
-from pra.recovery import candidate, copied
+from pra.recovery import copied
+from pra.recovery.built import BuiltDatabase, Timer
 from pra.sql import connect, schema
 from pra.state import generations
 
@@ -20,8 +21,8 @@ _REPLACED = "it keeps what an unfinished restore was to replace: restore it by n
 
 
 def build(
-    where: Layout, known: list[Point], goal: Goal, number: int, force: bool, timer: candidate.Timer
-) -> candidate.Candidate:
+    where: Layout, known: list[Point], goal: Goal, number: int, force: bool, timer: Timer
+) -> BuiltDatabase:
     """Build what ``goal`` asks for in the folder of generation ``number``.
 
     Args:
@@ -37,28 +38,28 @@ def build(
         return copied.from_copy(where, goal.copy, number, timer)
     if goal.point:
         return copied.from_point(where, goal.point, number, force, timer)
-    candidate = _replayed(where, known, goal, number, force, timer)
-    _note_doubt(candidate, goal)
+    built = _replayed(where, known, goal, number, force, timer)
+    _note_doubt(built, goal)
     timer.lap("build")
-    return candidate
+    return built
 
 
-def catch_up(candidate: candidate.Candidate, goal: Goal, force: bool) -> None:
-    """Add what was written while the candidate was built; needs the writer lock."""
-    if goal.path and goal.until is None and not candidate.short:
+def catch_up(built: BuiltDatabase, goal: Goal, force: bool) -> None:
+    """Add what was written while the built was built; needs the writer lock."""
+    if goal.path and goal.until is None and not built.short:
         with connect.errors(f"restoring {goal.label}"):
-            _replay(candidate, goal, force, [], anyhow=force)
-        _note_doubt(candidate, goal)
+            _replay(built, goal, force, [], anyhow=force)
+        _note_doubt(built, goal)
 
 
-def _note_doubt(candidate: candidate.Candidate, goal: Goal) -> None:
-    if goal.open_end and candidate.end and not candidate.short:
-        candidate.tail = history.end_of(goal.path.where, goal.path.line[-1]).doubt
+def _note_doubt(built: BuiltDatabase, goal: Goal) -> None:
+    if goal.open_end and built.end and not built.short:
+        built.tail = history.end_of(goal.path.where, goal.path.line[-1]).doubt
 
 
 def _replayed(
-    where: Layout, known: list[Point], goal: Goal, number: int, force: bool, timer: candidate.Timer
-) -> candidate.Candidate:
+    where: Layout, known: list[Point], goal: Goal, number: int, force: bool, timer: Timer
+) -> BuiltDatabase:
     """The nearest base that is sound and that the journal fits, with the journal replayed onto it.
 
     A base can have been made of rows that had gone bad before, with nothing to tell by then:
@@ -69,15 +70,15 @@ def _replayed(
     last = False
     while True:
         try:
-            candidate = _base(where, known, goal, number, timer, skipped)
-            last = last or (candidate.base is None and not misfits)
+            built = _base(where, known, goal, number, timer, skipped)
+            last = last or (built.base is None and not misfits)
             with connect.errors(f"restoring {goal.label}"):
-                _replay(candidate, goal, force, known, anyhow=force and last)
-            return candidate
+                _replay(built, goal, force, known, anyhow=force and last)
+            return built
         except Refused as error:
-            if isinstance(error, replay.Misfit) and candidate.base is not None:
-                misfits.append(candidate.base)
-                _skip(skipped, candidate.base, error.happened)
+            if isinstance(error, replay.Misfit) and built.base is not None:
+                misfits.append(built.base)
+                _skip(skipped, built.base, error.happened)
                 continue
             if last or not (force and misfits):
                 raise
@@ -96,18 +97,18 @@ def _base(
     known: list[Point],
     goal: Goal,
     number: int,
-    timer: candidate.Timer,
+    timer: Timer,
     skipped: list[dict],
-) -> candidate.Candidate:
+) -> BuiltDatabase:
     """Copy the nearest base that is sound and none of the skipped."""
     bad = [entry["name"] for entry in skipped]
     left = [point for point in known if point.name not in bad]
-    for base in targets.base_candidates(goal.path, left, goal.until):
+    for base in targets.bases(goal.path, left, goal.until):
         if isinstance(base, Start):
             path = generations.folder(where, number)
             generations.write_empty(path)
-            return candidate.Candidate(path, None, base, skipped=skipped)
-        if not targets.vouched(where, base):
+            return BuiltDatabase(path, None, base, skipped=skipped)
+        if not targets.in_journal(where, base):
             continue
         if _is_beyond_the_journal(goal.path, base):
             _skip(skipped, base.name, _REPLACED)
@@ -116,9 +117,7 @@ def _base(
             copied.refuse_unfit(where, base, force=base.status == "quarantined")
             _refuse_contradicted(where, base)
             path, rows = copied.copy_verified(where, base, number, False, timer)
-            return candidate.Candidate(
-                path, base.name, targets.start_of(base), rows, skipped=skipped
-            )
+            return BuiltDatabase(path, base.name, targets.start_of(base), rows, skipped=skipped)
         except (Damaged, Refused) as error:
             _skip(skipped, base.name, error.happened)
     reasons = "; ".join(f"{entry['name']}: {entry['reason']}" for entry in skipped)
@@ -133,7 +132,7 @@ def _base(
 def _is_beyond_the_journal(path: Path, point: Point) -> bool:
     """Whether a point is of what a restore was about to replace, unjournaled writes included.
 
-    A restore that died behind its safety point would otherwise bring back, when it is
+    A restore that died after its safety point would otherwise bring back, when it is
     tried again, just what it was to replace.
     """
     if point.status != "safety":
@@ -144,15 +143,15 @@ def _is_beyond_the_journal(path: Path, point: Point) -> bool:
 
 
 def _replay(
-    candidate: candidate.Candidate, goal: Goal, force: bool, known: list[Point], anyhow: bool
+    built: BuiltDatabase, goal: Goal, force: bool, known: list[Point], anyhow: bool
 ) -> None:
     """Replay the way to the goal; ``anyhow`` takes a misfit for an end as ``force`` does a gap."""
-    conn = connect.open_new(candidate.path)
+    conn = connect.open_new(built.path)
     try:
-        work = replay.Replay(conn, candidate.reached)
+        work = replay.Replay(conn, built.reached)
         try:
-            work.run(_bounded(goal, candidate))
-            _refuse_early_end(goal, candidate.end, known)
+            work.run(_bounded(goal, built))
+            _refuse_early_end(goal, built.end, known)
         except PraError as error:
             if not force or (isinstance(error, replay.Misfit) and not anyhow):
                 seq = work.reached.place.seq
@@ -161,10 +160,10 @@ def _replay(
                     f"{error.happened} (reached: transaction {seq})",
                     error.next_step,
                 ) from error
-            candidate.short = error.happened
-        candidate.reached = work.reached
-        candidate.replayed += work.count
-        candidate.rows = None if work.count else candidate.rows
+            built.short = error.happened
+        built.reached = work.reached
+        built.replayed += work.count
+        built.rows = None if work.count else built.rows
         # Equal hashes prove the base alone: pages that the replay wrote may be split,
         # moved or freed ones, so no smaller check than that of all covers them.
         reason = schema.fault(conn) if work.count else None
@@ -174,14 +173,14 @@ def _replay(
         conn.close()
 
 
-def _bounded(goal: Goal, candidate: candidate.Candidate) -> Iterator[Run]:
+def _bounded(goal: Goal, built: BuiltDatabase) -> Iterator[Run]:
     """The way to the goal; notes the journal's end where it comes to that."""
-    runs, candidate.end = goal.path.runs(candidate.reached), None
+    runs, built.end = goal.path.runs(built.reached), None
     while True:
         try:
             run = next(runs)
         except StopIteration as over:
-            candidate.end = over.value
+            built.end = over.value
             return
         within = records.up_to(run.records, goal.until)
         if within:

@@ -1,14 +1,15 @@
-"""Candidates that are copies: of a point, of the database that is there, of an exported file."""
+"""Building a database as a copy: of a point, of the current database, of an exported file."""
 
 from typing import TYPE_CHECKING
 
 from pra.base.errors import Damaged, NoRoom, Refused
 from pra.base.layout import Layout
 from pra.disk import copying, files, look, space
+from pra.pitr import targets
 from pra.points import manifest, verify
 from pra.points.catalogue import Point
-from pra.reach import targets
-from pra.recovery import candidate, current
+from pra.recovery import current
+from pra.recovery.built import BuiltDatabase, Timer
 from pra.state import generations, volumes
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ _ADOPTING = "adopting the exported copy"
 
 
 def from_point(
-    where: Layout, point: Point, number: int, force: bool, timer: candidate.Timer
-) -> candidate.Candidate:
+    where: Layout, point: Point, number: int, force: bool, timer: Timer
+) -> BuiltDatabase:
     """Copy a restore point, by its name.
 
     Raises:
@@ -30,12 +31,10 @@ def from_point(
     refuse_unfit(where, point, force)
     path, rows = copy_verified(where, point, number, force, timer)
     start = targets.start_of(point) if point.status in ("verified", "safety") else None
-    return candidate.Candidate(path, point.name, start, rows)
+    return BuiltDatabase(path, point.name, start, rows)
 
 
-def from_current(
-    where: Layout, number: int, force: bool, timer: candidate.Timer
-) -> candidate.Candidate:
+def from_current(where: Layout, number: int, force: bool, timer: Timer) -> BuiltDatabase:
     """Copy the database that is there as it is.
 
     Raises:
@@ -47,12 +46,10 @@ def from_current(
     refuse_without_room(where, current.DOING, size)
     start, unchecked = current.copy(where, source, path, force)
     timer.lap("build")
-    return candidate.Candidate(path, None, start, unchecked=unchecked)
+    return BuiltDatabase(path, None, start, unchecked=unchecked)
 
 
-def from_copy(
-    where: Layout, copy: "Copy", number: int, timer: candidate.Timer
-) -> candidate.Candidate:
+def from_copy(where: Layout, copy: "Copy", number: int, timer: Timer) -> BuiltDatabase:
     """Take an exported copy in as it arrives; what is refused leaves nothing behind."""
     refuse_without_room(where, _ADOPTING, copy.content["bytes"])
     path = generations.folder(where, number)
@@ -70,7 +67,7 @@ def from_copy(
     if reason:
         raise Damaged(_ADOPTING, reason, "take another copy")
     timer.lap("verify")
-    return candidate.Candidate(path, None, None)
+    return BuiltDatabase(path, None, None)
 
 
 def refuse_unfit(where: Layout, point: Point, force: bool) -> None:
@@ -104,7 +101,7 @@ def refuse_without_room(where: Layout, doing: str, size: int) -> None:
 
 
 def copy_verified(
-    where: Layout, point: Point, number: int, force: bool, timer: candidate.Timer
+    where: Layout, point: Point, number: int, force: bool, timer: Timer
 ) -> tuple[str, int | None]:
     """Copy, and check the copy as it reads back.
 

@@ -35,7 +35,7 @@ class Unchecked(NamedTuple):
 def copy(
     where: Layout, source: str, path: str, force: bool
 ) -> tuple[Start | None, Unchecked | None]:
-    """Copy a database aside; it continues the history that it stands in where that agrees.
+    """Copy a database; the copy continues the history that it stands in where that agrees.
 
     Args:
         force: also one with pages that are not what was written, the rows on them as

@@ -12,10 +12,10 @@ from pra.journal import history
 from pra.lineage import in_use, timelines
 from pra.lineage.timelines import Branch
 from pra.points import catalogue, publish
-from pra.recovery import build, doubts, safety
-from pra.recovery.candidate import Candidate, Timer
-from pra.recovery.doubts import Found
+from pra.recovery import build, safety, warnings
+from pra.recovery.built import BuiltDatabase, Timer
 from pra.recovery.restore import Choice
+from pra.recovery.warnings import Found
 from pra.sql import connect, schema
 from pra.state import requests, volumes
 
@@ -51,7 +51,7 @@ def run(settings: Settings, choose: Choice, force: bool = False) -> dict:
         try:
             built = build.build(where, known, goal, number, force, timer)
             report = _compare(where, built)
-            said = doubts.of(where, settings.journal, goal, built, _found(where, report))
+            said = warnings.of(where, settings.journal, goal, built, _found(where, report))
             said += _elsewhere(settings, where)
         finally:
             files.remove_tree(where.building(number))
@@ -76,7 +76,7 @@ def _elsewhere(settings: Settings, where: Layout) -> list[str]:
     return [f"{reason}: a restore here is refused without --take-over"] if reason else []
 
 
-def _compare(where: Layout, built: Candidate) -> dict:
+def _compare(where: Layout, built: BuiltDatabase) -> dict:
     with connect.errors("looking at the planned database"):
         planned = connect.open_resting(built.path)
         try:
@@ -133,17 +133,17 @@ def _difference(planned: Iterator, current: Iterator) -> tuple[int, int, int]:
     return gained, lost, changed
 
 
-def _left_behind(where: Layout, built: Candidate) -> dict | None:
+def _left_behind(where: Layout, built: BuiltDatabase) -> dict | None:
     """The current timeline's transactions that are not part of the planned one's past."""
     live = timelines.live(where)
     if live is None:
         return None
-    return doubts.left_out(where, history.path_to(where, live), built, None)
+    return warnings.left_out(where, history.path_to(where, live), built, None)
 
 
 def _found(where: Layout, report: dict) -> Found:
     unreadable = report["unreadable"] is not None
-    return Found(_stood(where), raw=unreadable, live=doubts.live_path(where))
+    return Found(_stood(where), raw=unreadable, live=warnings.live_path(where))
 
 
 def _stood(where: Layout) -> Branch | None:

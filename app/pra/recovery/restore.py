@@ -1,7 +1,7 @@
-"""Bringing a moment back: build it aside, save what is there, swap.
+"""Bringing a moment back: build it in a folder of its own, save what is there, swap.
 
 Killed at any instant the database is the old one or the new one, whole: the
-swap is one rename of a link, and all before it happens aside. Every restore
+swap is one rename of a link, and nothing in use is touched before it. Every restore
 opens a new timeline, so that the future it abandons stays apart.
 """
 
@@ -13,17 +13,17 @@ from pra.base.errors import Damaged, DiskFull, from_os_error, no_space
 from pra.base.layout import Layout
 from pra.base.settings import Settings
 from pra.disk import locks
-from pra.journal import evidence, segments
+from pra.journal import high_water, segments
 from pra.journal.history import Start
 from pra.lineage import in_use, marks, timelines
 from pra.lineage.timelines import Branch, Request
+from pra.pitr.targets import Goal
 from pra.points import catalogue, elapsed, publish
 from pra.points.catalogue import Point
 from pra.protect import backup, keep, retention
-from pra.reach.targets import Goal
-from pra.recovery import build, doubts, safety
-from pra.recovery.candidate import Candidate, Timer
-from pra.recovery.doubts import Found
+from pra.recovery import build, safety, warnings
+from pra.recovery.built import BuiltDatabase, Timer
+from pra.recovery.warnings import Found
 from pra.state import generations, identity, requests, volumes
 from pra.state.generations import Built
 
@@ -54,7 +54,7 @@ class _Work:
         self.kept: safety.Kept | None = None
         self.replaced: dict[int, Point | None] = {}
         self.unread: str | None = None
-        self.live = doubts.live_path(where)
+        self.live = warnings.live_path(where)
 
     @property
     def also_kept(self) -> list[str]:
@@ -126,7 +126,7 @@ def _run(work: _Work, force: bool) -> dict:
     return {**_report(work, built, finished), "already": False}
 
 
-def _with_room(work: _Work, built: Candidate, act: Callable[[], T]) -> T:
+def _with_room(work: _Work, built: BuiltDatabase, act: Callable[[], T]) -> T:
     """Do what needs room on the backup volume.
 
     On a full one it is done once more, when what the retention rules no longer keep has
@@ -144,7 +144,7 @@ def _with_room(work: _Work, built: Candidate, act: Callable[[], T]) -> T:
         raise from_os_error(f"restoring {work.goal.label}", error) from error
 
 
-def _make_room(work: _Work, built: Candidate) -> None:
+def _make_room(work: _Work, built: BuiltDatabase) -> None:
     where = work.where
     publish.sweep(where)
     names = [built.base, work.kept.name if work.kept else None, *work.also_kept]
@@ -153,7 +153,7 @@ def _make_room(work: _Work, built: Candidate) -> None:
     work.known = catalogue.scan(where)
 
 
-def _swap(work: _Work, built: Candidate) -> Built:
+def _swap(work: _Work, built: BuiltDatabase) -> Built:
     """Open the timeline and make the built generation the current one; needs both locks."""
     where, kept = work.where, work.kept
     mark = marks.readable(where.backup) or marks.write_mark(where.backup, _lineage(work))
@@ -185,13 +185,13 @@ def _swap(work: _Work, built: Candidate) -> Built:
         _with_room(work, built, lambda: backup.publish_base(where, built.path))
     if marks.lineage_of(where.data) != mark.lineage:
         marks.write_mark(where.data, mark.lineage)
-    volumes.settle(where, work.number)
+    volumes.complete(where, work.number)
     volumes.switch(where, work.number)
     timelines.activate(where, work.number)
     return finished
 
 
-def _request(work: _Work, built: Candidate, finished: Built) -> Request | None:
+def _request(work: _Work, built: BuiltDatabase, finished: Built) -> Request | None:
     """What the record of the new timeline says of the request that opens it."""
     name = work.settings.request
     return Request(name, work.target, _report(work, built, finished)) if name else None
@@ -219,9 +219,9 @@ def _end_of_live(where: Layout) -> Branch | None:
         return None
 
 
-def _high_water(work: _Work, built: Candidate) -> tuple[int, int]:
+def _high_water(work: _Work, built: BuiltDatabase) -> tuple[int, int]:
     """The highest transaction number and event id ever given out, wherever that is known."""
-    journaled = evidence.high_water(work.where)
+    journaled = high_water.everywhere(work.where)
     # A database that says how far it went has given out all ids of its timeline.
     work.unread = journaled.unread if work.kept.left is None else None
     counted = [one for one in work.known if one.status != "foreign" or one == work.goal.point]
@@ -238,13 +238,13 @@ def _high_water(work: _Work, built: Candidate) -> tuple[int, int]:
     return seq, max([journaled.event, work.kept.highest_id, *issued])
 
 
-def _doubts(work: _Work, built: Candidate) -> list[str]:
+def _warnings_of(work: _Work, built: BuiltDatabase) -> list[str]:
     kept, mode = work.kept, work.settings.journal
     found = Found(kept.left, kept.name, kept.raw, kept.unfit, work.replaced, work.live, work.unread)
-    return doubts.of(work.where, mode, work.goal, built, found)
+    return warnings.of(work.where, mode, work.goal, built, found)
 
 
-def _report(work: _Work, built: Candidate, finished: Built) -> dict:
+def _report(work: _Work, built: BuiltDatabase, finished: Built) -> dict:
     return {
         "status": "restored",
         "goal": work.goal.label,
@@ -259,7 +259,7 @@ def _report(work: _Work, built: Candidate, finished: Built) -> dict:
         "replayed": built.replayed,
         "incomplete": built.short,
         "tail": built.tail,
-        "warnings": _doubts(work, built),
+        "warnings": _warnings_of(work, built),
         "skipped": list({one["name"]: one for one in [*built.skipped, *work.kept.unfit]}.values()),
         "seconds": work.timer.report(),
     }

@@ -15,10 +15,10 @@ from pra.disk import copying, files, look, space
 from pra.journal import history
 from pra.lineage import timelines
 from pra.lineage.timelines import Branch
+from pra.pitr import targets
 from pra.points import catalogue, publish, verify
 from pra.points.catalogue import Point
 from pra.protect import backup
-from pra.reach import targets
 from pra.sql import connect, schema
 from pra.state import position, volumes
 

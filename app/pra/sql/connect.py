@@ -1,4 +1,4 @@
-"""Opening SQLite files the way each use needs it, and SQLite's errors in our words.
+"""Opening SQLite files the way each use needs it, and SQLite's errors as those of this package.
 
 Every page carries a checksum, which SQLite's own extension cksumvfs writes into it and
 compares whenever the page is read from the file: a disk that changed a row is found out

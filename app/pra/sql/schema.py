@@ -147,7 +147,7 @@ def durable(conn: apsw.Connection) -> tuple[int, str] | None:
 
 
 def begin_journal(conn: apsw.Connection) -> None:
-    """The journal was made to go on from exactly here."""
+    """Note that the journal goes on from exactly here."""
     conn.execute(
         "UPDATE pra_position SET durable_seq = seq, durable_hash = hash, unjournaled_to = NULL"
     )

@@ -1,4 +1,4 @@
-"""What a writer has to pass: its database stands on the live timeline, and lacks nothing.
+"""What is checked before a write: its database stands on the live timeline, and lacks nothing.
 
 Looked at under the writer lock, as restores do what they do to the timelines under it.
 A write costs one look at their folder, unless that changed.
@@ -13,7 +13,7 @@ from pra.base import layout
 from pra.base.errors import Refused
 from pra.base.layout import Layout
 from pra.disk import files, look
-from pra.journal import evidence
+from pra.journal import high_water
 from pra.lineage import timelines
 from pra.sql import schema
 from pra.sql.schema import Position
@@ -23,7 +23,7 @@ from pra.state import identity
 class Behind(Refused):
     """The database lacks transactions that something else has."""
 
-    def __init__(self, doing: str, here: Position, seen: evidence.Seen):
+    def __init__(self, doing: str, here: Position, seen: high_water.Seen):
         super().__init__(
             doing,
             f"the database stands at transaction {here.seq}, {seen.by} at {seen.seq}: it is older",
@@ -38,7 +38,7 @@ def refuse_behind(where: Layout, doing: str, here: Position) -> None:
     Raises:
         Behind
     """
-    seen = evidence.of_points(where, here)
+    seen = high_water.of_points(where, here)
     if seen.seq > here.seq:
         raise Behind(doing, here, seen)
 
@@ -50,8 +50,8 @@ class Gate:
         self._where = where
         self._passed: WeakKeyDictionary = WeakKeyDictionary()
 
-    def enter(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
-        """Refuse a database that is not the live one; whether ``leave`` has to follow.
+    def admit(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
+        """Refuse a database that is not the live one; whether ``confirm`` has to follow.
 
         Where no backup volume is mounted there is nothing to ask: whether a write may go
         on without one is for the journal's mode to say.
@@ -76,7 +76,7 @@ class Gate:
             self._note(conn)
         return known is _NEVER
 
-    def leave(self, conn: apsw.Connection, doing: str) -> None:
+    def confirm(self, conn: apsw.Connection, doing: str) -> None:
         """Refuse a database that still lacks what a point has; the journal was looked at.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Building the folder of a generation, aside, before it becomes the current one."""
+"""Building the folder of a generation, under another name until it is whole."""
 
 import os
 from typing import NamedTuple

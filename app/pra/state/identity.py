@@ -75,7 +75,7 @@ def refuse_unknown(where: Layout, doing: str, known: Iterable[Point] = ()) -> No
         known: points, which name timelines too.
 
     Raises:
-        Refused: the mark or a record is lost, or something names a timeline behind the
+        Refused: the mark or a record is lost, or something names a timeline after the
             live one that was never registered or never became the current one.
     """
     reason = _unknown(where, known)
@@ -151,7 +151,7 @@ def completes(where: Layout, mine: Timeline) -> bool:
 def _went_on(where: Layout, live: Timeline | None, mine: Timeline) -> bool:
     """Whether a point holds something of the live timeline that the restore did not know of.
 
-    A timeline begins behind every number that any point or journal had by then.
+    A timeline begins after every number that any point or journal had by then.
     """
     places = ((point.manifest or {}).get("position") for point in catalogue.scan(where))
     return live is not None and any(

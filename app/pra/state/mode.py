@@ -86,7 +86,7 @@ def at_start(settings: Settings) -> Settings:
 
 
 def for_verb(settings: Settings, doing: str, exactly: bool = False) -> Settings:
-    """What a command beside the servers runs with.
+    """What a command runs with, while servers may run too.
 
     Args:
         exactly: any other mode than the servers' makes its answer worthless.
@@ -141,7 +141,7 @@ def disagreement(settings: Settings) -> str | None:
 
 
 def _taken(where: Layout, theirs: str | None) -> str:
-    """The mode of who does not say one.
+    """The mode of a command that is given none.
 
     Raises:
         UsageError: the volumes are in use, and do not say.

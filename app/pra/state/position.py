@@ -1,4 +1,4 @@
-"""Where a database stands, by its own word.
+"""Where a database stands, as the database itself says.
 
 Every look goes through SQLite as all other uses do, so nobody makes it delete a log
 that may hold rows; and it shows what is there also where others wrote to it.

@@ -1,7 +1,7 @@
 """A restore is carried out once for each request, however often it is tried.
 
 A job's pod is started again where nobody knows how the last one ended: killed right
-behind the swap it would undo an undo, or drop what users wrote since. The request's
+after the swap it would undo an undo, or drop what users wrote since. The request's
 name and the answer to it are therefore part of the record of the timeline that it
 opened: whoever comes again with that name hears the first answer.
 """
@@ -17,7 +17,7 @@ _DOING = "restoring"
 
 
 def finish(where: Layout) -> None:
-    """End the work of a restore that died right behind its swap; needs the maintenance lock.
+    """End the work of a restore that died right after its swap; needs the maintenance lock.
 
     The database stands on its timeline already: without the mark an undo would take
     the restore before for the last one. Where the history went on elsewhere meanwhile,
@@ -45,7 +45,7 @@ def refuse_unfinished(where: Layout, doing: str) -> None:
     if identity.completes(where, timelines.read(where, number)):
         raise Refused(
             doing,
-            f"the restore that made generation {number} was killed right behind its swap, and"
+            f"the restore that made generation {number} was killed right after its swap, and"
             " nothing notes yet that what it made is the live history",
             "python -m pra backup notes it, as a start of the servers does; then plan again",
         )
@@ -56,7 +56,7 @@ def _waits_for_its_mark(where: Layout, number: int) -> bool:
         found = timelines.read(where, number)
     except Damaged:
         return False
-    # The very first one has no restore behind it: its first write makes the mark.
+    # The very first one has no restore before it: its first write makes the mark.
     return found is not None and not found.empty and not found.active
 
 

@@ -85,8 +85,8 @@ def switch(where: Layout, number: int) -> None:
     files.fsync_directory(where.data)
 
 
-def settle(where: Layout, number: int) -> None:
-    """Give what was built aside the name of a generation; it is not the current one yet."""
+def complete(where: Layout, number: int) -> None:
+    """Give a folder that is built the name of a generation; it is not the current one yet."""
     files.replace(where.building(number), where.generation(number))
     files.fsync_directory(where.data)
 
@@ -255,7 +255,7 @@ def _initialise(where: Layout) -> None:
         number = next_number(where)
         start = generations.create_empty(where, mark.lineage, number)
         timelines.register(where, timelines.beginning(start, empty=True))
-        settle(where, number)
+        complete(where, number)
     marks.write_mark(where.data, mark.lineage)
     switch(where, number)
     timelines.activate(where, number)

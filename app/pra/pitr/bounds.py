@@ -12,8 +12,8 @@ from pra.disk import look
 from pra.journal import history, records, segments
 from pra.journal.history import Path
 from pra.journal.segments import Segment
+from pra.pitr import targets
 from pra.points.catalogue import Point
-from pra.reach import targets
 
 
 def summary(where: Layout, known: list[Point]) -> dict | None:
@@ -81,7 +81,7 @@ def _beginning(
         for point in known:
             start = targets.start_of(point)
             sound = point.status in ("verified", "safety", "quarantined")
-            if sound and start and path.index_of(start) == at and targets.vouched(where, point):
+            if sound and start and path.index_of(start) == at and targets.in_journal(where, point):
                 reached = start.place.seq >= lowest
                 bases += [(start.place.seq, point.manifest["created_time"])] if reached else []
     return min(bases, default=(None, None))
@@ -107,15 +107,15 @@ def _unbroken_from(found: list[Segment], gaps: bool) -> int | None:
     Args:
         gaps: some of them may have been removed in the middle.
     """
-    lowest = behind = None
+    lowest = following = None
     for segment in reversed(found):
         try:
             header = segments.header_only(segment)
-            if gaps and behind and _last_of(segment) != behind.seq:
+            if gaps and following and _last_of(segment) != following.seq:
                 return lowest
         except Damaged:
             return lowest
-        lowest, behind = header.applied_seq, header
+        lowest, following = header.applied_seq, header
         if header.rebase:
             return lowest
     return lowest

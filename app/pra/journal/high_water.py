@@ -1,4 +1,4 @@
-"""How far the numbers of a timeline went, by anything that still tells.
+"""The high-water mark: the highest transaction number that anything still names.
 
 A database that lacks one of these transactions is behind: somebody may have been told
 of a row that only the journal or a point still has, and nothing may be made of the
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
     by: str
 
 
-def highest(where: Layout, here: Position) -> Seen:
+def of_anything(where: Layout, here: Position) -> Seen:
     """The highest number on the database's timeline that anything names; its own at least."""
     own = Seen(here.seq, "the database")
     return max([own, *_everything(where, here)], key=lambda seen: seen.seq)
@@ -84,8 +84,8 @@ class HighWater(NamedTuple):
     unread: str | None
 
 
-def high_water(where: Layout) -> HighWater:
-    """How far numbers went on any timeline, abandoned ones too, as far as anything tells."""
+def everywhere(where: Layout) -> HighWater:
+    """The highest numbers of all timelines, abandoned ones too, as far as anything names them."""
     begun = timelines.readable(where)
     seq = max((timeline.seq for timeline in begun), default=0)
     event = max((timeline.highest_id for timeline in begun), default=0)
@@ -116,13 +116,13 @@ def _look(segment: Segment) -> _Look:
     try:
         scan = Scan(raw, records.SEGMENT_HEADER, segments.header_of(segment, raw).state())
     except Damaged:
-        found = list(scanning.behind_a_hole(raw, 0))
+        found = list(scanning.after_a_hole(raw, 0))
         seq = scanning.highest_number(raw)
         # Without any it can be one that was just begun, or one that is gone from end to end.
         return _Look(seq, found[-1] if found else None, bool(found) and found[-1].seq == seq)
     found = [one for one in scan.read() if one.kind == records.TRANSACTION]
     seq = scan.highest()
     if seq > scan.state.seq:
-        found += scanning.behind_a_hole(raw, scan.end)
+        found += scanning.after_a_hole(raw, scan.end)
     last = found[-1] if found else None
     return _Look(seq, last, seq == scan.state.seq or (last is not None and last.seq == seq))

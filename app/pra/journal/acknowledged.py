@@ -19,8 +19,8 @@ _MAGIC = b"PRA ack\n"
 _SIZE = _FIELDS.size + _CRC.size
 
 
-class Witness:
-    """The number, in a file beside the database that it belongs to."""
+class Acknowledged:
+    """The number, in a file next to the database that it belongs to."""
 
     def __init__(self, database: str, create: bool = False):
         """Open it.

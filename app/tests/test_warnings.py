@@ -22,9 +22,9 @@ from pra.events.journal_health import JournalHealth
 from pra.events.sqlite import SqliteEvents
 from pra.journal import history, segments
 from pra.journal.chain import Gap
+from pra.pitr import by_time, targets
 from pra.points import catalogue
 from pra.protect import backup
-from pra.reach import by_time, targets
 from pra.recovery import plan, restore
 
 

@@ -24,7 +24,7 @@ class Goal(NamedTuple):
         point: exactly this point, without the journal; None otherwise.
         path: the history to follow; None with ``point`` or ``copy``.
         until: the last number to include; None for all there is.
-        open_end: what the journal may lack behind its end belongs to it.
+        open_end: what the journal may lack at its end belongs to it.
         copy: an exported copy, which continues no history of these volumes.
         current: the database that is there, as it is.
     """
@@ -107,11 +107,11 @@ def undo(where: Layout, known: list[Point]) -> Goal:
     return Goal("undo", path=path, until=left.seq)
 
 
-def base_candidates(path: Path, known: list[Point], until: int | None) -> list[Point | Start]:
+def bases(path: Path, known: list[Point], until: int | None) -> list[Point | Start]:
     """Where a replay could start, the nearest to its goal first.
 
     A quarantined point is among them: what is suspect of it is what the history says, and
-    the same rows come of an older point. Whoever uses it asks ``vouched`` first.
+    the same rows come of an older point. Whoever uses it asks ``in_journal`` first.
     """
     found = []
     for point in known:
@@ -126,10 +126,10 @@ def base_candidates(path: Path, known: list[Point], until: int | None) -> list[P
     return [point for _, point in found] + ([origin] if origin else [])
 
 
-def vouched(where: Layout, point: Point) -> bool:
+def in_journal(where: Layout, point: Point) -> bool:
     """Whether the journal holds a point's transaction, so that its rows are those of history.
 
-    A quarantined point without that is nothing but suspect, as is every one without a journal.
+    A quarantined point that it does not hold cannot be trusted, nor any where there is no journal.
     """
     return point.status != "quarantined" or places.holds(where, start_of(point))
 

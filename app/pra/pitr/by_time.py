@@ -6,8 +6,8 @@ from pra.base import clock
 from pra.base.errors import Unknown
 from pra.base.layout import Layout
 from pra.journal.history import Path
+from pra.pitr import targets
 from pra.points.catalogue import Point
-from pra.reach import targets
 
 
 def at_time(where: Layout, known: list[Point], moment: float, label: str) -> targets.Goal:
@@ -30,12 +30,12 @@ def at_time(where: Layout, known: list[Point], moment: float, label: str) -> tar
             doing, f"that is before all that is kept: it begins at {begins}", "python -m pra points"
         )
     if found.back is not None:
-        behind = "latest" if found.after_back is None else f"--to-before {found.after_back}"
+        other = "latest" if found.after_back is None else f"--to-before {found.after_back}"
         raise Unknown(
             doing,
             f"the clock was set back: transactions {found.later} to {found.back} carry times"
             " around that moment",
-            f"choose by number: --to-before {found.later} or {behind}",
+            f"choose by number: --to-before {found.later} or {other}",
         )
     return targets.Goal(label, path=path, until=found.until, open_end=found.later is None)
 
@@ -48,8 +48,8 @@ class _Around:
         highest: the latest time of all.
         until: number of the last one before the first that is later.
         later: number of the first that is later.
-        back: number of the last one behind that which is not later.
-        after_back: number of the first one behind ``back``.
+        back: number of the last one after that which is not later.
+        after_back: number of the first one after ``back``.
     """
 
     def __init__(self, moment: float):
@@ -75,7 +75,7 @@ class _Around:
 
 
 def _refuse_future(doing: str, moment: float, last: float) -> None:
-    """Refuse what nothing can be known of; between the last transaction and now all is known."""
+    """Refuse a moment that is yet to come; one between the last transaction and now is none."""
     now = clock.now()
     if moment > max(now, last):
         raise Unknown(

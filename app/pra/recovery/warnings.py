@@ -1,4 +1,4 @@
-"""What a restore has to say beside its figures: losses that are known, and ends in doubt.
+"""The warnings of a restore: writes that are known to be missing, and those that may be.
 
 Each is a sentence for people, told in the text as well as in the JSON answer.
 """
@@ -11,9 +11,9 @@ from pra.base.layout import Layout
 from pra.journal import history, segments
 from pra.journal.history import Path
 from pra.lineage.timelines import Branch
+from pra.pitr.targets import Goal
 from pra.points.catalogue import Point
-from pra.reach.targets import Goal
-from pra.recovery.candidate import Candidate
+from pra.recovery.built import BuiltDatabase
 
 
 class Found(NamedTuple):
@@ -50,7 +50,7 @@ def of(
     where: Layout,
     mode: str,
     goal: Goal,
-    built: Candidate,
+    built: BuiltDatabase,
     found: Found,
 ) -> list[str]:
     """What there is to say, the worst first.
@@ -75,21 +75,21 @@ def of(
     return [one for one in said if one]
 
 
-def _incomplete(where: Layout, goal: Goal, built: Candidate) -> str | None:
+def _incomplete(where: Layout, goal: Goal, built: BuiltDatabase) -> str | None:
     """What --force left out."""
     if not built.short:
         return None
     said = f"INCOMPLETE, it ends at transaction {built.reached.place.seq}: {built.short}"
     left = left_out(where, goal.path, built, goal.until)
     if left is None:
-        return f"{said}; none behind it can be read"
+        return f"{said}; none after it can be read"
     return (
         f"{said}; {left['transactions']} later ones that can be read ({left['first_seq']} to"
         f" {left['last_seq']}) are left out"
     )
 
 
-def left_out(where: Layout, path: Path, built: Candidate, until: int | None) -> dict | None:
+def left_out(where: Layout, path: Path, built: BuiltDatabase, until: int | None) -> dict | None:
     """The transactions of a path that can be read and that a built database lacks.
 
     One that changed no row, as a proof leaves behind, is nothing to miss.
@@ -98,7 +98,7 @@ def left_out(where: Layout, path: Path, built: Candidate, until: int | None) -> 
         {"first_seq", "last_seq", "transactions"}; None if there are none.
     """
     first, last, count = None, None, 0
-    for run in path.everything(behind=history.past(where, built.reached)):
+    for run in path.everything(after=history.past(where, built.reached)):
         for seq in run.changing(until):
             first, last, count = first or seq, seq, count + 1
     if not count:
@@ -113,13 +113,13 @@ def _odd_point(goal: Goal) -> str | None:
     return f"{point.name} is {point.status}, and was taken all the same: {point.reason}"
 
 
-def _unchecked(built: Candidate) -> str | None:
+def _unchecked(built: BuiltDatabase) -> str | None:
     if not built.unchecked:
         return None
     return f"{built.unchecked.reason}. It was taken all the same: its rows are as they read now"
 
 
-def _end_in_doubt(where: Layout, mode: str, goal: Goal, built: Candidate) -> str | None:
+def _end_in_doubt(where: Layout, mode: str, goal: Goal, built: BuiltDatabase) -> str | None:
     """Whether writes that were acknowledged may be missing at the end."""
     doubt = built.tail
     if goal.open_end and doubt is None and not built.short and mode != "off":
@@ -146,7 +146,7 @@ def no_journal(where: Layout, path: Path, seq: int) -> str | None:
     return f"there is no journal of timeline {live.number}, which had {seq - live.seq} transactions"
 
 
-def _beyond(goal: Goal, built: Candidate, stood: Branch | None, kept: str | None) -> str | None:
+def _beyond(goal: Goal, built: BuiltDatabase, stood: Branch | None, kept: str | None) -> str | None:
     """Whether what is replaced had more than the journal."""
     if not goal.open_end or stood is None or built.end is None:
         return None
@@ -170,7 +170,9 @@ def _unread(mode: str, goal: Goal, found: Found) -> str | None:
     )
 
 
-def _left_by_current(where: Layout, goal: Goal, built: Candidate, live: Path | None) -> str | None:
+def _left_by_current(
+    where: Layout, goal: Goal, built: BuiltDatabase, live: Path | None
+) -> str | None:
     """What the journal has that the database lacks which becomes the live history."""
     left = left_out(where, live, built, None) if goal.current and live else None
     if left is None:

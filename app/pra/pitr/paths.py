@@ -8,8 +8,8 @@ from pra.disk import look
 from pra.journal import places, segments
 from pra.journal.history import Path, Start
 from pra.journal.segments import Segment
+from pra.pitr import targets
 from pra.points.catalogue import Point
-from pra.reach import targets
 
 
 def to_now(
@@ -17,10 +17,10 @@ def to_now(
 ) -> tuple[list[str], list[Segment]]:
     """What the latest moment needs: names of points, and the journal that leads on from them.
 
-    Of two bases one may be bad. Without two, everything from the beginning is needed. Where
-    points are suspect, all of the journal since the last good ones would be, until somebody says
-    that a loss was wanted, and writes would end where the volume does: two suspect points take
-    its place once it is larger than two of them.
+    Two bases are needed, since one may turn out bad; without two, everything from the beginning.
+    Where points are suspect, that would be all of the journal since the last good ones, until
+    somebody says that the loss was wanted, and writes would be refused once the volume is full:
+    two suspect points take the place of that part once it is larger than both.
     """
     usable, good = _newest(where, path, known)
     if not good:
@@ -48,7 +48,7 @@ def _newest(
     its word. It is read for each, so none is looked at that is not needed.
     """
     usable, good = [], []
-    for base in targets.base_candidates(path, known, None):
+    for base in targets.bases(path, known, None):
         suspect = isinstance(base, Point) and base.status == "quarantined"
         if (suspect and len(usable) >= 2) or not _fit(where, base):
             continue
@@ -63,7 +63,7 @@ def _newest(
 def _fit(where: Layout, base: Point | Start) -> bool:
     if isinstance(base, Start):
         return True
-    sound = base.status in ("verified", "quarantined") and targets.vouched(where, base)
+    sound = base.status in ("verified", "quarantined") and targets.in_journal(where, base)
     return sound and not places.contradiction(where, _start(base))
 
 
@@ -97,7 +97,7 @@ def _broken(path: Path, second: Start, to_loss: list[Segment], whole: list[Segme
 def _up_to_suspicion(
     path: Path, second: Start, known: list[Point], every: list[Segment]
 ) -> list[Segment]:
-    """What leads from the second-newest good point to the first suspect one behind it.
+    """What leads from the second-newest good point to the first suspect one after it.
 
     In between is what somebody may want to take back, to the very transaction.
     """
@@ -113,7 +113,7 @@ def _up_to_suspicion(
 def leading_on(
     path: Path, start: Start, every: Iterable[Segment], until: int | None
 ) -> list[Segment]:
-    """The segments of a path that hold anything behind ``start`` (up to ``until``)."""
+    """The segments of a path that hold anything after ``start`` (up to ``until``)."""
     index = path.index_of(start)
     if index is None:
         return []

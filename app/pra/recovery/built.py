@@ -1,4 +1,4 @@
-"""A database that is built aside, for a restore to make it current; and what that took."""
+"""A database that a restore built and has yet to make the current one; and the time that took."""
 
 import time
 
@@ -25,8 +25,8 @@ class Timer:
         return {**{k: round(v, 4) for k, v in self._phases.items()}, "total": round(total, 4)}
 
 
-class Candidate:
-    """A database built aside.
+class BuiltDatabase:
+    """A database that was built and is not in use yet.
 
     Attributes:
         path: where it lies.
@@ -40,7 +40,7 @@ class Candidate:
         unchecked: what is wrong with its pages, taken as they read now (only with force).
         short: why it does not reach its goal (only with force).
         end: where the journal ends, if that was reached.
-        tail: what is wrong with that end, if anything behind it is wanted.
+        tail: what is wrong with that end, if anything after it is wanted.
     """
 
     def __init__(

@@ -1,1 +1,0 @@
-"""Which moments can be brought back, and by which points and transactions."""
