@@ -36,8 +36,14 @@ pub struct Options {
     #[arg(long, global = true, value_parser = engines())]
     pub engine: Option<EngineChoice>,
     /// Which workshop: the disaster recovery, or from an image to a page
-    #[arg(long, global = true, value_enum, default_value = "pra")]
-    pub lab: LabChoice,
+    #[arg(
+        long = "lab",
+        global = true,
+        value_enum,
+        value_name = "LAB",
+        default_value = "pra"
+    )]
+    pub workshop: Workshop,
     /// Show each change as shell that can be pasted; change nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
@@ -55,13 +61,21 @@ pub struct Options {
     pub root: Option<PathBuf>,
 }
 
-/// The workshops.
+/// What a lab is for, as `--lab` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LabChoice {
+pub enum Workshop {
     /// Disaster recovery, on the cluster `pra`
     Pra,
     /// From an image to a page, on the cluster `lab`
     Image,
+}
+
+impl Workshop {
+    /// As `--lab` has it.
+    pub fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::failure::Failure;
-use crate::pins::{ImageLab, Images, K3d, Tools};
+use crate::pins::{ImageWorkshop, Images, K3d, Tools};
 use check::{Complaint, complaint, in_range, line_of};
 pub use engine::EngineChoice;
 pub use objectives::{Limits, Objectives};
@@ -28,7 +28,8 @@ pub struct Config {
     pub keep: Keep,
     pub k3d: K3d,
     pub images: Images,
-    pub image_lab: ImageLab,
+    #[serde(rename = "image_lab")]
+    pub image_workshop: ImageWorkshop,
     pub tools: Tools,
 }
 

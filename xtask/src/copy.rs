@@ -98,7 +98,7 @@ pub fn export(ctx: &Context, engine: &dyn Engine, target: &Target) -> Result<Opt
         engine.stream(&["export"], Piped::Into(target.path()))?;
         return Ok(None);
     }
-    let part = Part::create(&target.workshop(ctx)?)?;
+    let part = Part::create(&target.scratch_folder(ctx)?)?;
     let output = engine.stream(&["export"], Piped::Into(part.path.clone()))?;
     let output = output.context("an export has an end")?;
     if !output.status.success() {

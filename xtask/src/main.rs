@@ -40,7 +40,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::FromArgMatches;
 
-use cli::{Cli, Command, LabChoice};
+use cli::{Cli, Command, Workshop};
 use context::Context;
 use scenario::run::RunOptions;
 use ui::{OutputMode, Ui};
@@ -100,8 +100,8 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         };
     }
     let ctx = &Context::load(cli.options, ui.clone())?;
-    if ctx.options.lab == LabChoice::Image {
-        return commands::image_lab::run(ctx, &cli.command);
+    if ctx.options.workshop == Workshop::Image {
+        return commands::image_workshop::run(ctx, &cli.command);
     }
     match cli.command {
         Command::Preflight => commands::preflight::run(ctx),

@@ -40,7 +40,7 @@ pub struct Images {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ImageLab {
+pub struct ImageWorkshop {
     pub mario_port: u16,
     pub nginx_port: u16,
 }

@@ -8,7 +8,7 @@ mod consent;
 pub mod copy;
 pub mod drill;
 pub mod faults;
-pub mod image_lab;
+pub mod image_workshop;
 pub mod local;
 pub mod logs;
 pub mod open;

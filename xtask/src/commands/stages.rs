@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use crate::cli::{Command, LabChoice};
+use crate::cli::{Command, Workshop};
 use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::engine;
@@ -12,9 +12,9 @@ use crate::engine::k3d::docker;
 use crate::engine::k3d::site::{Blueprint, Site};
 
 pub fn run(ctx: &Context, command: &Command) -> Result<()> {
-    let plan = match ctx.options.lab {
-        LabChoice::Pra => Blueprint::pra(ctx),
-        LabChoice::Image => Blueprint::image_lab(ctx),
+    let plan = match ctx.options.workshop {
+        Workshop::Pra => Blueprint::pra(ctx),
+        Workshop::Image => Blueprint::image_workshop(ctx),
     };
     let site = Site::new(ctx, plan);
     if let Command::Forward {

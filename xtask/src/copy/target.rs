@@ -88,7 +88,7 @@ impl Target {
     }
 
     /// The folder in which the copy is written and checked before it is handed over.
-    pub fn workshop(&self, ctx: &Context) -> Result<PathBuf> {
+    pub fn scratch_folder(&self, ctx: &Context) -> Result<PathBuf> {
         if let Self::File { path, .. } = self {
             return Ok(folder(path).to_owned());
         }

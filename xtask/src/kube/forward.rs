@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 
 use super::{Kube, Port};
-use crate::cli::LabChoice;
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::http;
@@ -46,18 +45,11 @@ impl Kube {
             .args(["forward", "--keep", port.service])
             .args(["--port", &host.to_string(), "--root"])
             .args([self.ctx.lab.root.to_string_lossy()])
-            .args(["--lab", self.lab_word()]);
+            .args(["--lab", &self.ctx.options.workshop.word()]);
         exec::spawn(&keeper, Stdio::null(), &log, false)?;
         wait::until(wait::FORWARD_UP, || Ok(self.kept_port(port)))?;
         step.done(format!("kept alive on port {host}"));
         Ok(())
-    }
-
-    fn lab_word(&self) -> &'static str {
-        match self.ctx.options.lab {
-            LabChoice::Image => "image",
-            LabChoice::Pra => "pra",
-        }
     }
 
     fn forward_command(&self, port: &Port, host: u16) -> Result<Cmd> {

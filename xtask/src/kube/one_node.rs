@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Kube;
 use crate::facts::{JobSource, Volume};
 use crate::failure::Failure;
-use crate::names::{BACKUP_CLAIM, DATA_CLAIM, DEPLOYMENT, RESTORE_JOB};
+use crate::names::{BACKUP_CLAIM, DATA_CLAIM, RESTORE_JOB};
 use crate::tools::kube_running::{self, Running};
 use crate::tools::kubectl;
 use crate::wait;
@@ -116,7 +116,7 @@ impl Kube {
     /// volume has to be told to take the new one; one that never had any takes
     /// it by itself.
     fn first_point(&self) -> Result<Option<String>> {
-        let target = format!("deployment/{DEPLOYMENT}");
+        let target = self.replica();
         let mut said = None;
         for more in [None, Some("--new-volume")] {
             let command: Vec<&str> = ["python", "-m", "pra", "backup"]

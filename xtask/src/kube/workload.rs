@@ -7,7 +7,7 @@ use super::Kube;
 use crate::exec::{Cmd, Output, Piped};
 use crate::facts::{Facts, Speaker};
 use crate::failure::Failure;
-use crate::names::{CRON_JOB, DEPLOYMENT, RESTORE_JOB};
+use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::kubectl;
 use crate::wait;
 
@@ -17,7 +17,7 @@ impl Kube {
     }
 
     pub fn scale(&self, replicas: u32) -> Result<()> {
-        self.ask(kubectl::scale(DEPLOYMENT, replicas))
+        self.ask(kubectl::scale(self.workload.deployment, replicas))
     }
 
     pub fn suspend_backups(&self, suspend: bool) -> Result<()> {
@@ -47,7 +47,9 @@ impl Kube {
 
     /// `python -m pra ARGS` in a replica; `None` where none runs.
     pub fn pra_in_replica(&self, args: &[&str]) -> Result<Option<Output>> {
-        let cmd = self.kubectl()?.cmd(kubectl::exec(&replica(), &pra(args)));
+        let cmd = self
+            .kubectl()?
+            .cmd(kubectl::exec(&self.replica(), &pra(args)));
         let output = self.ctx.exec.probe(&cmd.limit(wait::JOB_LOG))?;
         let ran = kubectl::command_ran(output.status.success(), &output.stderr);
         Ok(ran.then_some(output))
@@ -65,14 +67,14 @@ impl Kube {
             self.ctx.exec.stream(&cmd.limit(wait::COPY))
         };
         match replicas {
-            true => run(&replica()),
+            true => run(&self.replica()),
             false => self.with_helper(run),
         }
     }
 
     pub fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
         let app = match of {
-            Speaker::App => DEPLOYMENT,
+            Speaker::App => self.workload.deployment,
             Speaker::Backup => CRON_JOB,
             Speaker::Restore => RESTORE_JOB,
         };
@@ -81,19 +83,20 @@ impl Kube {
     }
 
     pub fn python(&self, script: &str) -> Result<Option<String>> {
-        let args = kubectl::exec(&replica(), &["python", "-c", script]);
+        let args = kubectl::exec(&self.replica(), &["python", "-c", script]);
         let cmd = self.kubectl()?.cmd(args).limit(wait::DELETION);
         self.ctx.exec.change_reading(&cmd.to_string(), &cmd)
+    }
+
+    /// Any replica, as kubectl names it.
+    pub(super) fn replica(&self) -> String {
+        format!("deployment/{}", self.workload.deployment)
     }
 
     fn ask<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
         let cmd = self.kubectl()?.cmd(args).limit(wait::DELETION);
         self.ctx.exec.run(&cmd)
     }
-}
-
-fn replica() -> String {
-    format!("deployment/{DEPLOYMENT}")
 }
 
 fn pra<'a>(args: &[&'a str]) -> Vec<&'a str> {

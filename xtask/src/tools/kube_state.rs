@@ -1,24 +1,25 @@
 //! What `kubectl get … -o json` says, as the facts that commands speak of.
 
 use crate::facts::{Facts, Job, JobState, Pod, Volume};
-use crate::names::{CRON_JOB, DEPLOYMENT};
+use crate::names::CRON_JOB;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-/// The lab's facts from the objects of its namespace. The URL is known
-/// elsewhere.
-pub fn facts(text: &str) -> Result<Facts> {
+/// The lab's facts from the objects of its namespace, where `deployment` runs the
+/// application. Without the URL.
+pub fn facts(text: &str, deployment: &str) -> Result<Facts> {
     let items = items(text)?;
     let of = |kind: &'static str| items.iter().filter(move |item| item["kind"] == kind);
     let named = |kind, name: &str| of(kind).find(|item| item["metadata"]["name"] == name);
-    let deployment = named("Deployment", DEPLOYMENT);
+    let replicas = of("Pod").filter(|pod| is_replica(pod, deployment));
+    let deployment = named("Deployment", deployment);
     let cron_job = named("CronJob", CRON_JOB);
     let volumes: Vec<&Value> = of("PersistentVolume").collect();
     Ok(Facts {
         running: true,
         url: None,
         wanted: deployment.map_or(0, |one| number(&one["spec"]["replicas"])),
-        pods: of("Pod").filter(|pod| is_replica(pod)).map(pod).collect(),
+        pods: replicas.map(pod).collect(),
         schedule: cron_job.map_or_else(String::new, |one| string(&one["spec"]["schedule"])),
         suspended: cron_job.is_some_and(|one| one["spec"]["suspend"] == true),
         volumes: of("PersistentVolumeClaim")
@@ -51,8 +52,8 @@ pub(super) fn is_going(object: &Value) -> bool {
 }
 
 /// A pod of the deployment that has not ended: evicted ones stay as objects.
-fn is_replica(pod: &Value) -> bool {
-    pod["metadata"]["labels"]["app"] == DEPLOYMENT && !is_over(pod)
+fn is_replica(pod: &Value, deployment: &str) -> bool {
+    pod["metadata"]["labels"]["app"] == deployment && !is_over(pod)
 }
 
 pub(super) fn is_over(pod: &Value) -> bool {
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_facts_are_read_from_one_answer() {
-        let facts = facts(&state().to_string()).unwrap();
+        let facts = facts(&state().to_string(), "flask").unwrap();
         assert_eq!((facts.wanted, facts.ready()), (2, 1));
         let names: Vec<&str> = facts.pods.iter().map(|pod| pod.name.as_str()).collect();
         assert_eq!(
@@ -270,14 +271,14 @@ mod tests {
 
     #[test]
     fn an_empty_namespace_is_a_lab_without_application() {
-        let facts = facts(r#"{"kind":"List","items":[]}"#).unwrap();
+        let facts = facts(r#"{"kind":"List","items":[]}"#, "flask").unwrap();
         assert!(facts.running && facts.wanted == 0 && facts.volumes.is_empty());
     }
 
     #[test]
     fn garbage_is_an_error() {
-        assert!(facts("Unable to connect").is_err());
-        assert!(facts("{}").is_err());
+        assert!(facts("Unable to connect", "flask").is_err());
+        assert!(facts("{}", "flask").is_err());
     }
 
     fn job_with(pods: Value) -> String {

@@ -44,7 +44,7 @@ impl Blueprint {
         }
     }
 
-    pub fn image_lab(ctx: &Context) -> Self {
+    pub fn image_workshop(ctx: &Context) -> Self {
         let port = |host, node, service| Port {
             host,
             node,
@@ -63,8 +63,8 @@ impl Blueprint {
                 manifests: "image",
                 deployment: "nginx",
                 ports: vec![
-                    port(ctx.config.image_lab.mario_port, 30081, "mario"),
-                    port(ctx.config.image_lab.nginx_port, 30082, "nginx"),
+                    port(ctx.config.image_workshop.mario_port, 30081, "mario"),
+                    port(ctx.config.image_workshop.nginx_port, 30082, "nginx"),
                 ],
             },
         }

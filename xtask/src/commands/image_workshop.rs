@@ -16,7 +16,7 @@ use crate::wait;
 const PAGE: &str = "packer/nginx/index.html";
 
 pub fn run(ctx: &Context, command: &Command) -> Result<()> {
-    let site = Site::new(ctx, Blueprint::image_lab(ctx));
+    let site = Site::new(ctx, Blueprint::image_workshop(ctx));
     match command {
         Command::Setup => setup(ctx, &site),
         Command::Status => status(ctx, &site),
