@@ -2,12 +2,12 @@
 
 pub mod help;
 mod local;
+mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 
 use crate::config::EngineChoice;
 use crate::facts::Speaker;
@@ -15,6 +15,8 @@ use crate::ui;
 use terms::Protection;
 
 pub use local::{JobKind, LocalAction};
+pub use values::{BenchPart, CompletedShell, TestPart, Workshop};
+use values::{engines, operator_delay, protections, text_path};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -59,23 +61,6 @@ pub struct Options {
     /// The folder that holds lab.toml, k8s/, pra/ and app/; the checkout around the current one otherwise
     #[arg(long, global = true, hide = true)]
     pub root: Option<PathBuf>,
-}
-
-/// What a lab is for, as `--lab` says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Workshop {
-    /// Disaster recovery, on the cluster `pra`
-    Pra,
-    /// From an image to a page, on the cluster `lab`
-    Image,
-}
-
-impl Workshop {
-    /// As `--lab` has it.
-    pub fn word(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -326,58 +311,6 @@ pub struct TestArgs {
     pub only: Vec<TestPart>,
 }
 
-/// The parts of the test command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TestPart {
-    /// Formatting and lints
-    Lint,
-    /// Unit tests, and end-to-end tests on the local engine
-    Rust,
-    /// The application's tests
-    Python,
-    /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
-    Cluster,
-}
-
-/// The shells whose completion is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CompletedShell {
-    Bash,
-    Zsh,
-    Fish,
-}
-
-/// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BenchPart {
-    /// Cold build of all dependencies against the eight named crates alone
-    Build,
-    /// `setup` on a lab that is up
-    Setup,
-    /// `scenario 2` in all, and its RTO against a bare start of the application
-    Scenario,
-    /// `restore --list` over 10,000 points
-    Points,
-    /// `setup` on k3d against the typed commands, again, and `restore --list` (needs Docker, 5 minutes)
-    Cluster,
-    /// `scenario 2` on k3d against a bare pod start, and `scenario 1` (needs Docker, 5 minutes)
-    Recovery,
-    /// Snapshot, restore, journaled writes and replay against plain copies and writes
-    Protection,
-}
-
-/// Parses seconds, at most a day.
-fn operator_delay(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok();
-    let seconds = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds));
-    seconds.ok_or_else(|| "it has to be from 0 to 86400 seconds".to_owned())
-}
-
-/// Named as text in commands, messages and documents.
-fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
-    Ok(PathBuf::from(text))
-}
-
 impl Command {
     /// Whether the command writes data to standard output, where no message may go
     /// then.
@@ -395,16 +328,4 @@ impl Command {
             }
         )
     }
-}
-
-/// Parses a [`Protection`]; help and completion list the values.
-fn protections() -> impl TypedValueParser<Value = Protection> {
-    let words = Protection::ALL.iter().map(|one| one.word());
-    PossibleValuesParser::new(words).try_map(|word| word.parse())
-}
-
-/// Parses an [`EngineChoice`]; help and completion list the values.
-fn engines() -> impl TypedValueParser<Value = EngineChoice> {
-    let words = EngineChoice::words().map(|(word, about)| PossibleValue::new(word).help(about));
-    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }

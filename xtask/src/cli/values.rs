@@ -1,0 +1,90 @@
+//! The values that options take, and their parsers.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use terms::Protection;
+
+use crate::config::EngineChoice;
+
+/// What a lab is for, as `--lab` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Workshop {
+    /// Disaster recovery, on the cluster `pra`
+    Pra,
+    /// From an image to a page, on the cluster `lab`
+    Image,
+}
+
+impl Workshop {
+    /// As `--lab` has it.
+    pub fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// The parts of the test command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestPart {
+    /// Formatting and lints
+    Lint,
+    /// Unit tests, and end-to-end tests on the local engine
+    Rust,
+    /// The application's tests
+    Python,
+    /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
+    Cluster,
+}
+
+/// The shells whose completion is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletedShell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchPart {
+    /// Cold build of all dependencies against the eight named crates alone
+    Build,
+    /// `setup` on a lab that is up
+    Setup,
+    /// `scenario 2` in all, and its RTO against a bare start of the application
+    Scenario,
+    /// `restore --list` over 10,000 points
+    Points,
+    /// `setup` on k3d against the typed commands, again, and `restore --list` (needs Docker, 5 minutes)
+    Cluster,
+    /// `scenario 2` on k3d against a bare pod start, and `scenario 1` (needs Docker, 5 minutes)
+    Recovery,
+    /// Snapshot, restore, journaled writes and replay against plain copies and writes
+    Protection,
+}
+
+/// Parses seconds, at most a day.
+pub(super) fn operator_delay(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok();
+    let seconds = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "it has to be from 0 to 86400 seconds".to_owned())
+}
+
+/// Parses a path that is UTF-8: commands, messages and documents name it as text.
+pub(super) fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
+}
+
+/// Parses a [`Protection`]; help and completion list the values.
+pub(super) fn protections() -> impl TypedValueParser<Value = Protection> {
+    let words = Protection::ALL.iter().map(|one| one.word());
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// Parses an [`EngineChoice`]; help and completion list the values.
+pub(super) fn engines() -> impl TypedValueParser<Value = EngineChoice> {
+    let words = EngineChoice::words().map(|(word, about)| PossibleValue::new(word).help(about));
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
