@@ -24,49 +24,15 @@ pub struct Schedule {
     either_day: bool,
 }
 
-struct Range {
-    name: &'static str,
-    low: u64,
-    high: u64,
-    names: &'static [&'static str],
-}
+/// What a field is called, and the least and the most of its numbers.
+type Field = (&'static str, u64, u64);
 
-const MONTHS: &[&str] = &[
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
-const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-const RANGES: [Range; 5] = [
-    Range {
-        name: "minute",
-        low: 0,
-        high: 59,
-        names: &[],
-    },
-    Range {
-        name: "hour",
-        low: 0,
-        high: 23,
-        names: &[],
-    },
-    Range {
-        name: "day of the month",
-        low: 1,
-        high: 31,
-        names: &[],
-    },
-    Range {
-        name: "month",
-        low: 1,
-        high: 12,
-        names: MONTHS,
-    },
-    Range {
-        name: "day of the week",
-        low: 0,
-        high: 6,
-        names: WEEKDAYS,
-    },
+const FIELDS: [Field; 5] = [
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of the month", 1, 31),
+    ("month", 1, 12),
+    ("day of the week", 0, 6),
 ];
 
 impl Schedule {
@@ -74,19 +40,24 @@ impl Schedule {
     /// What is wrong, in words for the reader of the manifest.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fields: Vec<&str> = text.split_whitespace().collect();
-        let [minutes, hours, days, months, weekdays] = fields.as_slice() else {
-            return Err(format!(
-                "{text:?} does not have five fields, as in \"*/5 * * * *\""
-            ));
-        };
-        let [minute, hour, day, month, weekday] = &RANGES;
+        if fields.len() != FIELDS.len() {
+            let example = "as in \"*/5 * * * *\"";
+            return Err(format!("{text:?} does not have five fields, {example}"));
+        }
+        let mut sets = [0; FIELDS.len()];
+        for ((values, text), field) in sets.iter_mut().zip(&fields).zip(FIELDS) {
+            for part in text.split(',') {
+                *values |= set(part, field).ok_or_else(|| impossible(part, field))?;
+            }
+        }
+        let [minutes, hours, days, months, weekdays] = sets;
         Ok(Self {
-            minutes: set(minutes, minute)?,
-            hours: set(hours, hour)?,
-            days: set(days, day)?,
-            months: set(months, month)?,
-            weekdays: set(weekdays, weekday)?,
-            either_day: !days.starts_with('*') && !weekdays.starts_with('*'),
+            minutes,
+            hours,
+            days,
+            months,
+            weekdays,
+            either_day: !fields[2].starts_with('*') && !fields[4].starts_with('*'),
         })
     }
 
@@ -123,32 +94,18 @@ impl Schedule {
     /// The run that is due now: the most recent scheduled minute after `last`,
     /// unless its starting deadline is over.
     pub fn due(&self, last: Minute, now: Duration, deadline: Option<u64>) -> Option<Minute> {
-        let this = now.as_secs() / MINUTE;
+        let this = minute(now);
         // Without a deadline a day's worth of missed runs is enough to look
         // at: only the last of them would be made up for.
         let oldest = deadline.map_or(this.saturating_sub(DAY), |deadline| {
             now.as_secs().saturating_sub(deadline).div_ceil(MINUTE)
         });
-        let first = oldest.max(last + 1);
-        (first..=this).rev().find(|minute| self.matches(*minute))
+        // By a clock that was set back since, the last run lies ahead, and says
+        // nothing of the next one. A minute is no more than a correction.
+        let first = if last > this + 1 { this } else { last + 1 };
+        let mut minutes = (oldest.max(first)..=this).rev();
+        minutes.find(|minute| self.matches(*minute))
     }
-}
-
-/// The last run, by a clock that may have been set back since: what then lies
-/// ahead says nothing of when the next one is due. A minute is no more than a
-/// correction, and waited for.
-pub fn last_before(last: Minute, now: Duration) -> Minute {
-    let this = minute(now);
-    if last > this + 1 {
-        this.saturating_sub(1)
-    } else {
-        last
-    }
-}
-
-/// How long until the next minute begins, when a run may become due.
-pub fn until_next_minute(now: Duration) -> Duration {
-    Duration::from_secs((now.as_secs() / MINUTE + 1) * MINUTE).saturating_sub(now)
 }
 
 /// The minute of a moment.
@@ -156,54 +113,26 @@ pub fn minute(now: Duration) -> Minute {
     now.as_secs() / MINUTE
 }
 
-fn set(field: &str, range: &Range) -> Result<u64, String> {
-    field
-        .split(',')
-        .try_fold(0, |all, part| Ok(all | part_of(part, range)?))
+/// The values of `*`, `a` or `a-b`, each with `/step` or without.
+fn set(part: &str, (_, low, high): Field) -> Option<u64> {
+    let (span, step) = part.split_once('/').unwrap_or((part, "1"));
+    let (first, last) = match span.split_once('-') {
+        _ if span == "*" => (low, high),
+        Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
+        // From one value on, a step has nowhere to go.
+        None if part == span => (span.parse().ok()?, span.parse().ok()?),
+        None => return None,
+    };
+    let step: usize = step.parse().ok().filter(|step| *step > 0)?;
+    let possible = low <= first && first <= last && last <= high;
+    let values = (first..=last).step_by(step);
+    possible.then(|| values.fold(0, |set, value| set | 1 << value))
 }
 
-fn part_of(part: &str, range: &Range) -> Result<u64, String> {
-    let bad = || {
-        format!(
-            "{part:?} is no {}: possible are *, numbers from {} to {}, a-b, lists and */n",
-            range.name, range.low, range.high
-        )
-    };
-    let (span, step) = match part.split_once('/') {
-        Some((span, step)) => (
-            span,
-            step.parse().ok().filter(|step| *step > 0).ok_or_else(bad)?,
-        ),
-        None => (part, 1),
-    };
-    let (low, high) = match span.split_once('-') {
-        _ if span == "*" => (range.low, range.high),
-        Some((low, high)) => (
-            number(low, range).ok_or_else(bad)?,
-            number(high, range).ok_or_else(bad)?,
-        ),
-        None => {
-            let one = number(span, range).ok_or_else(bad)?;
-            // As cron has it, `5/10` means from 5 on.
-            (one, if part.contains('/') { range.high } else { one })
-        }
-    };
-    if low > high {
-        return Err(bad());
-    }
-    let step = usize::try_from(step).unwrap_or(usize::MAX);
-    Ok((low..=high)
-        .step_by(step)
-        .fold(0, |set, value| set | 1 << value))
-}
-
-fn number(text: &str, range: &Range) -> Option<u64> {
-    let lower = text.to_ascii_lowercase();
-    if let Some(index) = range.names.iter().position(|name| *name == lower) {
-        return Some(range.low + index as u64);
-    }
-    let number = text.parse().ok()?;
-    (range.low..=range.high).contains(&number).then_some(number)
+fn impossible(part: &str, (name, low, high): Field) -> String {
+    format!(
+        "{part:?} is no {name}: possible are *, numbers from {low} to {high}, a-b, lists and */n"
+    )
 }
 
 /// The month and the day of the month of a day since 1970 (the civil calendar
@@ -244,17 +173,17 @@ mod tests {
         assert!(runs("*/15 3 * * *", "2026-11-22T03:45:00Z"));
         assert!(!runs("*/15 3 * * *", "2026-11-22T03:46:00Z"));
         assert!(runs("0 0 29 2 *", "2028-02-29T00:00:00Z"));
-        assert!(runs("30 12 1 MAR mon-sat", "2027-03-01T12:30:00Z"));
+        assert!(runs("30 12 1 3 1-6", "2027-03-01T12:30:00Z"));
         assert!(runs("5,10-12 * * * *", "2026-01-01T00:11:00Z"));
     }
 
     #[test]
     fn two_restricted_day_fields_are_alternatives() {
         // 22 November 2026 is a Sunday, the 23rd is a Monday.
-        assert!(runs("0 0 23 * sun", "2026-11-22T00:00:00Z"));
-        assert!(runs("0 0 23 * sun", "2026-11-23T00:00:00Z"));
-        assert!(!runs("0 0 23 * sun", "2026-11-24T00:00:00Z"));
-        assert!(!runs("0 0 * * sun", "2026-11-23T00:00:00Z"));
+        assert!(runs("0 0 23 * 0", "2026-11-22T00:00:00Z"));
+        assert!(runs("0 0 23 * 0", "2026-11-23T00:00:00Z"));
+        assert!(!runs("0 0 23 * 0", "2026-11-24T00:00:00Z"));
+        assert!(!runs("0 0 * * 0", "2026-11-23T00:00:00Z"));
     }
 
     #[test]
@@ -265,6 +194,8 @@ mod tests {
             "a * * * *",
             "*/0 * * * *",
             "5-1 * * * *",
+            "5/10 * * * *",
+            "0 0 * jan sun",
             "@hourly",
         ] {
             assert!(Schedule::parse(bad).is_err(), "{bad}");
@@ -293,7 +224,7 @@ mod tests {
     fn a_clock_that_was_set_back_does_not_stop_the_schedule() {
         let every = Schedule::parse("* * * * *").unwrap();
         let (this, now) = (NOW / 60, Duration::from_secs(NOW));
-        let due = |last| every.due(last_before(last, now), now, Some(30));
+        let due = |last| every.due(last, now, Some(30));
         assert_eq!(due(this + 60), Some(this), "an hour back");
         assert_eq!(due(this + 1), None, "a correction");
         assert_eq!(due(this), None);

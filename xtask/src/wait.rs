@@ -44,7 +44,6 @@ pub const STRAY_GONE: Wait = wait(
     20,
     "cargo xtask local stop, which names it",
 );
-pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
 pub const ORPHANS_GONE: Wait = wait("left-over processes to end", 15, 20, "cargo xtask status");
 pub const APP_READY: Wait = wait("the application to be ready", 90, 15, "cargo xtask status");
 pub const APP_SERVES: Wait = wait(
@@ -70,9 +69,9 @@ pub const PODS_EXIST: Wait = wait("volume and replicas to exist", 60, 5, "cargo 
 pub const RESTORE_BEGUN: Wait = wait("the restore to begin", 60, 2, "cargo xtask status");
 pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
 pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
+pub const JOBS_GONE: Wait = wait("the jobs to end", 60, 10, "cargo xtask status");
 pub const SUPERVISOR_ANSWERS: Wait = wait("the supervisor's answer", 60, 10, "cargo xtask status");
 pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
-pub const VOLUME_DELETED: Wait = wait("the volume to be deleted", 300, 10, "cargo xtask status");
 pub const DOCKER_UP: Wait = wait("Docker to answer", 60, 500, "docker info");
 pub const API_UP: Wait = wait("the cluster to answer", 120, 300, "cargo xtask setup");
 pub const FORWARD_UP: Wait = wait("the forward to begin", 15, 50, "cargo xtask forward");
@@ -161,7 +160,6 @@ pub const KILL_GRACE: Duration = Duration::from_secs(5);
 /// Between asking a replica to end and telling it so, at most: open connections
 /// are answered first. The counterpart of `preStop` on a cluster.
 pub const DRAIN: Duration = Duration::from_secs(2);
-pub const DRAIN_LOOK: Duration = Duration::from_millis(2);
 /// A replica that ran so long has recovered: its back-off begins anew, as a
 /// kubelet's does after twice its longest pause.
 pub const RAN_WELL: Duration = Duration::from_secs(600);
@@ -171,8 +169,8 @@ pub const REPLICA_CONNECTS: Duration = Duration::from_secs(2);
 pub const REQUEST_SENT: Duration = Duration::from_secs(5);
 /// How late ctrl-C may be noticed while an answer is awaited.
 pub const LOOK_FOR_INTERRUPT: Duration = Duration::from_millis(50);
-/// Between two looks whether the folder of a process is still there.
-pub const PLACE_LOOK: Duration = Duration::from_millis(500);
+/// Between two looks of the supervisor at what it runs.
+pub const SUPERVISION: Duration = Duration::from_millis(20);
 /// Between two looks at the size of the logs.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(2);
 

@@ -263,7 +263,7 @@ fn a_machine_that_is_not_ready_is_told_all_at_once_before_anything_changes() {
     only_python(&lab, "{\"version\": [3, 8, 1], \"venv\": true}");
     lab.fake_tool("df", "echo Filesystem; echo /dev/x 1000 990 10 99% /");
     let said = lab.fails(3, &["setup"]);
-    let holder = format!("port {port} is in use by");
+    let holder = format!("port {port} is in use");
     for trouble in ["3.8.1", &holder, "0 MiB free"] {
         assert!(said.contains(trouble), "{trouble} is not in: {said}");
     }

@@ -58,17 +58,14 @@ fn settings_and_code_are_rolled_out_without_a_gap_and_only_where_they_changed() 
     for (change, edit) in edits {
         let before = ready(&lab);
         edit();
-        // As on a cluster, applying alone leaves alone what runs.
-        done(&lab, &["local", "apply"]);
-        assert_eq!(ready(&lab), before, "{change}");
         let (asked, failed) = under_load(port, 4, "/", || {
-            let text = said(&lab.xtask(&["local", "roll-out"]));
+            let text = said(&lab.xtask(&["local", "apply"]));
             assert!(text.contains(&format!("Applied: {change}")), "{text}");
             replaced(&lab, &before);
         });
         assert_eq!(failed, 0, "of {asked}");
         let now = ready(&lab);
-        let text = said(&lab.xtask(&["local", "roll-out"]));
+        let text = said(&lab.xtask(&["local", "apply"]));
         assert!(!text.contains("Applied"), "{text}");
         assert_eq!(ready(&lab), now, "nothing had changed");
     }

@@ -312,7 +312,7 @@ fn what_the_engine_does_not_know_it_refuses_before_it_does_anything() {
     );
     let said = lab.fails(2, &["local", "apply"]);
     assert!(
-        said.contains("k8s/20-deployment.yaml: spec.paused"),
+        said.contains("k8s/20-deployment.yaml: spec: unknown field `paused`"),
         "{said}"
     );
     assert!(!lab.root.join(".lab/volumes").exists());

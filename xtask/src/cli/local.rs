@@ -4,8 +4,6 @@ use clap::{Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub enum LocalAction {
-    /// The manifest fields that the local engine honours, and those it ignores and why
-    Fields,
     /// Show replicas, jobs, volumes and schedule, as the engine knows them
     Facts,
     /// Ask for so many replicas
@@ -14,10 +12,9 @@ pub enum LocalAction {
     Suspend,
     /// Resume the backup schedule
     Resume,
-    /// Create missing volumes and ask for the declared replicas, as `kubectl apply -f k8s/` does
+    /// Create missing volumes, ask for the declared replicas, and replace those of another
+    /// template, other settings or other code
     Apply,
-    /// Replace replicas that began before their settings or the application's code changed
-    RollOut,
     /// End and remove all jobs
     DeleteJobs,
     /// Delete a volume and everything on it

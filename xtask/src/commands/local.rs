@@ -10,13 +10,11 @@ use crate::engine::local::LocalEngine;
 use crate::facts::{JobOutcome, JobSource};
 use crate::failure::Failure;
 use crate::local::{self, strays};
-use crate::manifests::fields::{self, Field, Treatment};
 use crate::wait;
 use terms::Death;
 
 pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     match action {
-        LocalAction::Fields => return fields(ctx),
         LocalAction::Facts => return facts(ctx),
         LocalAction::Supervisor => return local::supervise(&ctx.lab, &ctx.config, &ctx.ui),
         _ => {}
@@ -24,12 +22,11 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     let _lock = ctx.lock("local")?;
     let engine = LocalEngine::new(ctx);
     match action {
-        LocalAction::Fields | LocalAction::Facts | LocalAction::Supervisor => {}
+        LocalAction::Facts | LocalAction::Supervisor => {}
         LocalAction::Scale { replicas } => scale(ctx, &engine, replicas)?,
         LocalAction::Suspend => engine.suspend_backups(true)?,
         LocalAction::Resume => engine.suspend_backups(false)?,
         LocalAction::Apply => engine.apply_and_say()?,
-        LocalAction::RollOut => engine.roll_out()?,
         LocalAction::DeleteJobs => engine.delete_jobs()?,
         LocalAction::DeleteVolume { claim } => {
             ctx.confirm(&format!("This deletes everything on {claim}."))?;
@@ -59,10 +56,8 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
 /// Lists processes that still run for labs whose folder is gone.
 pub fn name_strays(ctx: &Context) {
     for stray in strays::all() {
-        let said = format!(
-            "there is {stray}; it should end by itself, else: {}",
-            stray.end()
-        );
+        let strays::Stray { what, end } = stray;
+        let said = format!("there is {what}; it should end by itself, else: {end}");
         ctx.ui.warn(&said);
     }
 }
@@ -135,46 +130,4 @@ fn facts(ctx: &Context) -> Result<()> {
     let document = serde_norway::to_string(&facts).context("spelling out the facts")?;
     ctx.ui.raw(&document);
     Ok(())
-}
-
-fn fields(ctx: &Context) -> Result<()> {
-    let all: Vec<Field> = fields::KINDS
-        .iter()
-        .flat_map(|(kind, _)| fields::fields(kind))
-        .collect();
-    if ctx.ui.json() {
-        let list: Vec<_> = all
-            .iter()
-            .map(|field| {
-                let (treatment, reason) = words(field);
-                json!({"kind": field.kind, "field": field.path, "treatment": treatment,
-                       "reason": reason})
-            })
-            .collect();
-        return ctx.ui.document(&list);
-    }
-    let rows: Vec<Vec<String>> = all
-        .iter()
-        .map(|field| {
-            let (treatment, reason) = words(field);
-            [
-                field.kind,
-                &field.path,
-                treatment,
-                reason.unwrap_or_default(),
-            ]
-            .map(str::to_owned)
-            .to_vec()
-        })
-        .collect();
-    ctx.ui.table(&["kind", "field", "", "because"], &rows);
-    ctx.ui.say("Every other field and kind is refused.");
-    Ok(())
-}
-
-fn words(field: &Field) -> (&'static str, Option<&'static str>) {
-    match field.treatment {
-        Treatment::Honoured => ("honoured", None),
-        Treatment::Ignored(reason) => ("ignored", Some(reason)),
-    }
 }

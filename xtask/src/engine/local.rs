@@ -3,9 +3,11 @@
 
 mod up;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use serde::de::DeserializeOwned;
 
 use crate::check::Check;
 use crate::context::Context;
@@ -13,15 +15,14 @@ use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
 use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, Milder, Speaker};
 use crate::failure::Failure;
 use crate::lab::Lab;
-use crate::local::protocol::{Ask, Reply};
+use crate::local::protocol::Ask;
 use crate::local::wishes::Wishes;
 use crate::local::{self, client, launch, logs, milder, volumes};
-use crate::manifests;
-use crate::manifests::declared::Manifests;
+use crate::manifests::{self, declared::Manifests};
 use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::venv::Venv;
 use crate::ui::Ui;
-use crate::wait::{self, Wait};
+use crate::wait;
 use terms::{Death, EngineName};
 
 use super::capability::{Capability, Lack, Teardown};
@@ -77,13 +78,18 @@ impl LocalEngine {
 
     /// Asks for a change, of a supervisor that is started again where an
     /// earlier one was killed.
-    fn request(&self, ask: Ask, wait: Wait) -> Result<Reply> {
+    fn request<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T> {
         if !client::is_alive(&self.lab) && Wishes::load(&self.lab)?.is_some() {
             self.ui
                 .note("the supervisor was gone: starting it again, as it was");
             self.start()?;
         }
-        client::ask(&self.lab, ask, wait)
+        client::ask(&self.lab, ask)
+    }
+
+    /// The same where there is nothing to answer.
+    fn tell(&self, ask: &Ask) -> Result<()> {
+        self.request(ask)
     }
 
     fn start(&self) -> Result<()> {
@@ -108,12 +114,15 @@ impl LocalEngine {
         Ok(())
     }
 
-    /// A command that was interrupted leaves its job running.
-    fn let_end(&self, job: &str) -> Result<()> {
+    /// How a job ended; `None` where it is not there any more.
+    fn await_job(&self, name: &str) -> Result<Option<Job>> {
         wait::until(wait::JOB_DONE, || {
             let jobs = self.facts()?.jobs;
-            let running = |one: &Job| one.name == job && one.state == JobState::Running;
-            Ok((!jobs.iter().any(running)).then_some(()))
+            let found = jobs.into_iter().find(|job| job.name == name);
+            let running = found
+                .as_ref()
+                .is_some_and(|job| job.state == JobState::Running);
+            Ok((!running).then_some(found))
         })
     }
 
@@ -122,8 +131,8 @@ impl LocalEngine {
         self.insist_on_application()?;
         let manifests = manifests::load(&self.lab.root)?;
         self.insist_on_python(&manifests)?;
-        let pod = &manifests.deployment.spec.template.spec;
-        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &self.in_force()?).cmd;
+        let (pod, set) = (manifests.replica(), self.in_force()?);
+        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &set).cmd;
         // Nothing of it outlives the command, so the system's folder will do.
         cmd.env.remove("TMPDIR");
         cmd.program = self.lab.venv().join("bin/python").display().to_string();
@@ -136,10 +145,8 @@ impl LocalEngine {
         if !client::is_alive(&self.lab) {
             return Ok(Vec::new());
         }
-        match client::ask(&self.lab, Ask::Settings, wait::SUPERVISOR_ANSWERS)? {
-            Reply::Settings(settings) => Ok(settings.into_iter().collect()),
-            reply => Err(unexpected(&reply)),
-        }
+        let settings: BTreeMap<String, String> = client::ask(&self.lab, &Ask::Settings)?;
+        Ok(settings.into_iter().collect())
     }
 
     fn insist_on_application(&self) -> Result<()> {
@@ -156,15 +163,14 @@ impl LocalEngine {
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
-        match launch::required_program(&self.lab, manifests) {
-            Some(python) if !python.exists() => Err(Failure::preflight(format!(
-                "the application's Python is missing: {}",
-                python.display()
-            ))
-            .next("cargo xtask setup")
-            .into()),
-            _ => Ok(()),
+        let python = self.lab.venv().join("bin/python");
+        let needed = manifests.replica().container().command[0] == "python";
+        if needed && !python.exists() {
+            let python = python.display();
+            let said = format!("the application's Python is missing: {python}");
+            return Err(Failure::preflight(said).next("cargo xtask setup").into());
         }
+        Ok(())
     }
 
     /// The lab as its files tell, where no supervisor runs.
@@ -233,7 +239,7 @@ impl Engine for LocalEngine {
 
     fn facts(&self) -> Result<Facts> {
         if client::is_alive(&self.lab)
-            && let Some(facts) = client::facts(&self.lab)?
+            && let (Some(facts), _) = client::look(&self.lab)?
         {
             return Ok(facts);
         }
@@ -252,7 +258,6 @@ impl Engine for LocalEngine {
         self.preconditions()?;
         self.make_way()?;
         self.apply_and_say()?;
-        self.roll_out()?;
         if self.exec.dry_run() {
             return Ok(());
         }
@@ -268,9 +273,9 @@ impl Engine for LocalEngine {
     }
 
     fn pending(&self) -> Result<Vec<String>> {
-        let reply = client::ask(&self.lab, Ask::Pending, wait::SUPERVISOR_ANSWERS)?;
-        let mut pending = changes(reply)?;
-        if !client::is_of_this_build(&self.lab)? {
+        let mut pending: Vec<String> = client::ask(&self.lab, &Ask::Pending)?;
+        let (_, ours) = client::look(&self.lab)?;
+        if !ours {
             pending.push(OTHER_BUILD.to_owned());
         }
         Ok(pending)
@@ -278,28 +283,35 @@ impl Engine for LocalEngine {
 
     fn scale(&self, replicas: u32) -> Result<()> {
         if self.change(&format!("scale {replicas}")) {
-            self.request(Ask::Scale(replicas), wait::SUPERVISOR_ANSWERS)?;
+            self.tell(&Ask::Scale(replicas))?;
         }
         Ok(())
     }
 
     fn suspend_backups(&self, suspend: bool) -> Result<()> {
         if self.change(if suspend { "suspend" } else { "resume" }) {
-            self.request(Ask::Suspend(suspend), wait::SUPERVISOR_ANSWERS)?;
+            self.tell(&Ask::Suspend(suspend))?;
         }
         Ok(())
     }
 
     fn delete_jobs(&self) -> Result<()> {
-        if self.change("delete-jobs") {
-            self.request(Ask::DeleteJobs, wait::SUPERVISOR_ANSWERS)?;
+        if !self.change("delete-jobs") {
+            return Ok(());
         }
-        Ok(())
+        let before = self.facts()?.jobs;
+        self.tell(&Ask::DeleteJobs)?;
+        wait::until(wait::JOBS_GONE, || {
+            let left = self.facts()?.jobs;
+            let gone = |job: &Job| left.iter().all(|one| one.name != job.name);
+            Ok(before.iter().all(gone).then_some(()))
+        })
     }
 
     fn delete_volume(&self, claim: &str) -> Result<()> {
         if self.change(&format!("delete-volume {} --yes", quote(claim))) {
-            self.request(Ask::DeleteVolume(claim.to_owned()), wait::VOLUME_DELETED)?;
+            self.tell(&Ask::DeleteVolume(claim.to_owned()))?;
+            volumes::sweep(&self.lab)?;
         }
         Ok(())
     }
@@ -308,23 +320,22 @@ impl Engine for LocalEngine {
         if !self.change(&job_words(name, source)) {
             return Ok(None);
         }
-        self.let_end(name)?;
+        // A command that was interrupted leaves its job running.
+        self.await_job(name)?;
         let ask = Ask::RunJob {
             name: name.to_owned(),
             source: source.clone(),
         };
-        match self.request(ask, wait::JOB_DONE)? {
-            Reply::Job {
-                succeeded,
-                reason,
-                log,
-            } => Ok(Some(JobOutcome {
-                succeeded,
-                reason,
-                log,
-            })),
-            reply => Err(unexpected(&reply)),
-        }
+        let pod: String = self.request(&ask)?;
+        let job = self.await_job(name)?;
+        let gone = || Some("it was deleted, or the supervisor ended".to_owned());
+        Ok(Some(JobOutcome {
+            succeeded: job
+                .as_ref()
+                .is_some_and(|job| job.state == JobState::Succeeded),
+            reason: job.map_or_else(gone, |job| job.reason),
+            log: logs::read(&self.lab, &pod),
+        }))
     }
 
     fn pra(&self, args: &[&str]) -> Result<Output> {
@@ -360,16 +371,23 @@ impl Engine for LocalEngine {
         Ok(())
     }
 
+    /// Of a hard death it returns when the replica is gone; one that is asked to
+    /// stop takes its time.
     fn kill(&self, pod: &str, death: Death) -> Result<()> {
-        let force = if death == Death::Hard { " --force" } else { "" };
-        if self.change(&format!("kill {}{force}", quote(pod))) {
-            let ask = Ask::Kill {
-                pod: pod.to_owned(),
-                hard: death == Death::Hard,
-            };
-            self.request(ask, wait::SUPERVISOR_ANSWERS)?;
+        let hard = death == Death::Hard;
+        let force = if hard { " --force" } else { "" };
+        if !self.change(&format!("kill {}{force}", quote(pod))) {
+            return Ok(());
         }
-        Ok(())
+        let ask = Ask::Kill {
+            pod: pod.to_owned(),
+            hard,
+        };
+        self.tell(&ask)?;
+        wait::until(wait::APP_STOPPED, || {
+            let gone = |facts: Facts| facts.pods.iter().all(|one| one.name != pod);
+            Ok((!hard || gone(self.facts()?)).then_some(()))
+        })
     }
 }
 
@@ -395,19 +413,4 @@ fn job_words(name: &str, source: &JobSource) -> String {
         .map(|(key, value)| format!(" --env {}", quote(&format!("{key}={value}"))))
         .collect();
     format!("job {kind} --name {}{set}", quote(name))
-}
-
-fn changes(reply: Reply) -> Result<Vec<String>> {
-    match reply {
-        Reply::Changes(changes) => Ok(changes),
-        reply => Err(unexpected(&reply)),
-    }
-}
-
-fn unexpected(reply: &Reply) -> anyhow::Error {
-    Failure::tool(format!(
-        "the supervisor gave an answer to another question: {reply:?}"
-    ))
-    .next("cargo xtask local stop && cargo xtask setup")
-    .into()
 }

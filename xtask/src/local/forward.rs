@@ -3,10 +3,9 @@
 //! stays ours (else another program could take the port during a disaster),
 //! and the client learns without delay that nobody serves it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,24 +14,22 @@ use crate::wait;
 
 /// Connections at once, two threads and two open files each; further ones wait
 /// to be accepted. A process may usually have 1024 files open.
-const MAX_WORKERS: usize = 256;
-/// How often a direction that waits for the client looks whether it still matters.
-const LOOK_UP: Duration = Duration::from_secs(2);
+const MOST: usize = 256;
 const STACK: usize = 128 * 1024;
 const BUFFER: usize = 16 * 1024;
+/// Between two looks whether a connection has become free.
+const FULL: Duration = Duration::from_millis(1);
 
 /// One process of a replica that gets connections.
 #[derive(Debug)]
 pub struct Backend {
-    pub run: u64,
-    pub port: u16,
+    port: u16,
     open: AtomicUsize,
 }
 
 impl Backend {
-    pub fn new(run: u64, port: u16) -> Arc<Self> {
+    pub fn new(port: u16) -> Arc<Self> {
         Arc::new(Self {
-            run,
             port,
             open: AtomicUsize::new(0),
         })
@@ -44,51 +41,37 @@ impl Backend {
     }
 }
 
-/// Who gets new connections.
+/// Who gets new connections, in turn: the first of them the next one.
 #[derive(Default)]
-pub struct Routes {
-    inner: Mutex<Turn>,
-}
-
-#[derive(Default)]
-struct Turn {
-    backends: Vec<Arc<Backend>>,
-    next: usize,
-}
+pub struct Routes(Mutex<Vec<Arc<Backend>>>);
 
 impl Routes {
     pub fn add(&self, backend: &Arc<Backend>) {
-        let mut turn = self.lock();
-        if turn.backends.iter().all(|known| known.run != backend.run) {
-            turn.backends.push(Arc::clone(backend));
-        }
+        self.lock().push(Arc::clone(backend));
     }
 
     /// From here on the backend gets no new connection.
-    pub fn remove(&self, run: u64) {
-        self.lock().backends.retain(|known| known.run != run);
+    pub fn remove(&self, backend: &Arc<Backend>) {
+        self.lock().retain(|known| !Arc::ptr_eq(known, backend));
     }
 
     /// Counts the connection as open before anybody can stop the backend in
     /// the belief that it has none.
     fn pick(&self) -> Option<Ticket> {
-        let mut turn = self.lock();
-        if turn.backends.is_empty() {
-            return None;
-        }
-        turn.next = (turn.next + 1) % turn.backends.len();
-        let backend = Arc::clone(&turn.backends[turn.next]);
+        let mut backends = self.lock();
+        let backend = Arc::clone(backends.first()?);
+        backends.rotate_left(1);
         backend.open.fetch_add(1, Ordering::SeqCst);
         Some(Ticket(backend))
     }
 
     #[cfg(test)]
     pub fn count(&self) -> usize {
-        self.lock().backends.len()
+        self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Turn> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Backend>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,153 +83,81 @@ impl Drop for Ticket {
     }
 }
 
-/// The service. Threads are started when all are busy and stay: starting two
-/// for each connection would take longer than to forward it.
-struct Service {
-    listener: TcpListener,
-    routes: Arc<Routes>,
-    workers: AtomicUsize,
-    idle: AtomicUsize,
-}
-
 /// Serves the listener until the process ends.
-pub fn serve(listener: TcpListener, routes: Arc<Routes>) -> std::io::Result<()> {
-    let service = Arc::new(Service {
-        listener,
-        routes,
-        workers: AtomicUsize::new(0),
-        idle: AtomicUsize::new(0),
-    });
-    start_worker(&service)
-}
-
-fn start_worker(service: &Arc<Service>) -> std::io::Result<()> {
-    let partner = Partner::start()?;
-    service.workers.fetch_add(1, Ordering::SeqCst);
-    let own = Arc::clone(service);
-    spawn(move || work(&own, &partner))
-}
-
-fn work(service: &Arc<Service>, partner: &Partner) {
-    loop {
-        service.idle.fetch_add(1, Ordering::SeqCst);
-        let accepted = service.listener.accept();
-        let last = service.idle.fetch_sub(1, Ordering::SeqCst) == 1;
-        if last && service.workers.load(Ordering::SeqCst) < MAX_WORKERS {
-            // Without one more, connections wait for those that are served.
-            let _ = start_worker(service);
+pub fn serve(listener: TcpListener, routes: Arc<Routes>) -> io::Result<()> {
+    // Each connection holds a copy.
+    let seat = Arc::new(());
+    spawn(move || {
+        loop {
+            while Arc::strong_count(&seat) > MOST {
+                thread::sleep(FULL);
+            }
+            let (taken, routes) = (Arc::clone(&seat), Arc::clone(&routes));
+            let accepted = listener.accept().and_then(|(client, _)| {
+                spawn(move || {
+                    forward(&client, &routes);
+                    drop(taken);
+                })
+            });
+            if accepted.is_err() {
+                // Out of files or threads, or the client was already gone.
+                thread::sleep(FULL);
+            }
         }
-        match accepted {
-            Ok((client, _)) => forward(client, service, partner),
-            // Out of open files, or the client was already gone.
-            Err(_) => thread::sleep(Duration::from_millis(1)),
-        }
-    }
+    })
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().stack_size(STACK).spawn(work)?;
     Ok(())
-}
-
-/// A connection that is being forwarded.
-struct Call {
-    client: TcpStream,
-    server: TcpStream,
-    /// The replica has said all it had to say.
-    answered: AtomicBool,
-}
-
-/// The thread that carries what clients say, while its worker carries what
-/// replicas answer.
-struct Partner {
-    calls: Sender<Arc<Call>>,
-    done: Receiver<()>,
-}
-
-impl Partner {
-    fn start() -> std::io::Result<Self> {
-        let (calls, inbox) = mpsc::channel::<Arc<Call>>();
-        let (tell, done) = mpsc::channel();
-        spawn(move || {
-            for call in inbox {
-                copy(&call.client, &call.server, &call.answered);
-                drop(call);
-                // The worker waits for it.
-                let _ = tell.send(());
-            }
-        })?;
-        Ok(Self { calls, done })
-    }
 }
 
 /// A replica that does not listen costs the connection that was sent to it, as
 /// in a Kubernetes service: no other takes its place, and nobody but the probes
 /// and the end of the process takes it out of the service.
-fn forward(client: TcpStream, service: &Service, partner: &Partner) {
-    let Some(ticket) = service.routes.pick() else {
+fn forward(client: &TcpStream, routes: &Routes) {
+    let Some(ticket) = routes.pick() else {
         return;
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ticket.0.port));
-    if let Ok(server) = TcpStream::connect_timeout(&address, wait::REPLICA_CONNECTS) {
-        pump(client, server, ticket, partner);
-    }
-}
-
-/// Copies both ways until both sides said all they had to say.
-fn pump(client: TcpStream, server: TcpStream, ticket: Ticket, partner: &Partner) {
-    // Small answers must not wait for more to come.
-    let ready = client
-        .set_nodelay(true)
-        .and_then(|()| server.set_nodelay(true))
-        .and_then(|()| client.set_read_timeout(Some(LOOK_UP)));
-    let call = Arc::new(Call {
-        client,
-        server,
-        answered: AtomicBool::new(false),
-    });
-    if ready.is_err() || partner.calls.send(Arc::clone(&call)).is_err() {
+    let Ok(server) = TcpStream::connect_timeout(&address, wait::REPLICA_CONNECTS) else {
         return;
-    }
-    copy(&call.server, &call.client, &AtomicBool::new(false));
-    // The replica has done its part: it may be stopped.
-    drop(ticket);
-    call.answered.store(true, Ordering::Relaxed);
-    // It fails only where the partner is gone, and then there is nothing to
-    // wait for.
-    let _ = partner.done.recv();
+    };
+    // Small answers must not wait for more to come. It fails only where a side is
+    // already gone.
+    let _ = client.set_nodelay(true).and(server.set_nodelay(true));
+    thread::scope(|scope| {
+        let asking = || copy(client, &server);
+        let asks = thread::Builder::new().stack_size(STACK);
+        if asks.spawn_scoped(scope, asking).is_ok() {
+            copy(&server, client);
+        }
+        // The replica has done its part: it may be stopped, and what its client
+        // would say still is no matter.
+        drop(ticket);
+        close(client);
+        close(&server);
+    });
 }
 
-/// Copies one direction to its end and passes the end on. `over` says that
-/// nobody is interested any more.
-fn copy(mut from: &TcpStream, mut to: &TcpStream, over: &AtomicBool) {
+/// Copies one direction to its end and passes the end on.
+fn copy(mut from: &TcpStream, mut to: &TcpStream) {
     let mut buffer = vec![0; BUFFER];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => break,
-            Ok(read) => {
-                if to.write_all(&buffer[..read]).is_err() {
-                    return close(from, to);
-                }
-            }
+            Ok(read) if to.write_all(&buffer[..read]).is_ok() => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if over.load(Ordering::Relaxed) {
-                    return close(from, to);
-                }
-            }
-            Err(_) => return close(from, to),
+            _ => return [from, to].into_iter().for_each(close),
         }
     }
     // It fails only where the other side is already gone.
     let _ = to.shutdown(Shutdown::Write);
 }
 
-fn close(from: &TcpStream, to: &TcpStream) {
-    for side in [from, to] {
-        // It fails only where that side is already closed.
-        let _ = side.shutdown(Shutdown::Both);
-    }
+fn close(side: &TcpStream) {
+    // It fails only where that side is already closed.
+    let _ = side.shutdown(Shutdown::Both);
 }
 
 #[cfg(test)]
@@ -292,13 +203,13 @@ mod tests {
         let (port, routes) = service();
         let (listener, behind) = listen();
         echo(listener);
-        let backend = Backend::new(1, behind);
+        let backend = Backend::new(behind);
         routes.add(&backend);
         let large = vec![b'x'; 3 << 20];
         assert_eq!(talk(port, &large).unwrap(), large);
         // The client has its answer a moment before the call is over.
         let closed = || Ok((backend.open() == 0).then_some(()));
-        crate::wait::until(crate::wait::END_HEARD, closed).unwrap();
+        crate::wait::until(crate::wait::ORPHANS_GONE, closed).unwrap();
     }
 
     #[test]
@@ -316,7 +227,7 @@ mod tests {
                 });
             }
         });
-        let backend = Backend::new(1, behind);
+        let backend = Backend::new(behind);
         routes.add(&backend);
         let silent: Vec<_> = (0..50)
             .map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
@@ -332,11 +243,12 @@ mod tests {
         drop(dead);
         let (listener, behind) = listen();
         echo(listener);
-        routes.add(&Backend::new(1, nobody));
-        routes.add(&Backend::new(2, behind));
+        let dead = Backend::new(nobody);
+        routes.add(&dead);
+        routes.add(&Backend::new(behind));
         let answered = |_: &i32| talk(port, b"hello").is_ok_and(|answer| answer == b"hello");
         assert_eq!((0..8).filter(answered).count(), 4);
-        routes.remove(1);
+        routes.remove(&dead);
         assert_eq!((0..4).filter(answered).count(), 4);
     }
 

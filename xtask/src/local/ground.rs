@@ -1,8 +1,9 @@
 //! What replicas and jobs stand on: the lab, the manifests, the service.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
 
 use crate::lab::Lab;
 use crate::manifests::declared::Manifests;
@@ -10,11 +11,11 @@ use crate::manifests::model::PodSpec;
 use crate::place::Place;
 use crate::ui::Ui;
 
-use super::event::Event;
 use super::forward::Routes;
 use super::launch;
 use super::process::{self, Process};
 use super::release::Release;
+use super::volumes;
 use super::wishes::Wishes;
 
 pub struct Ground {
@@ -25,25 +26,22 @@ pub struct Ground {
     pub release: Release,
     pub wishes: Wishes,
     pub routes: Arc<Routes>,
-    pub events: Sender<Event>,
     /// Of the supervisor's lock, and so of the whole folder.
     pub place: Place,
 }
 
 impl Ground {
-    /// A number that no pod of this lab has had.
-    pub fn next_serial(&mut self) -> u64 {
+    /// A name that no pod of this lab has had.
+    pub fn next_name(&mut self, of: &str) -> String {
         self.wishes.serial += 1;
-        if !self.place.holds() {
-            // What lies there now is another lab's.
-            return self.wishes.serial;
-        }
-        if let Err(error) = self.wishes.save(&self.lab) {
-            // The replica is needed now; only a later supervisor could reuse
-            // its name.
+        // What lies in our place may be another lab's.
+        if self.place.holds()
+            && let Err(error) = self.wishes.save(&self.lab)
+        {
+            // The pod is needed now; only a later supervisor could reuse its name.
             self.note(&format!("{error:#}"));
         }
-        self.wishes.serial
+        format!("{of}-{}", self.wishes.serial)
     }
 
     /// One line of the supervisor's log.
@@ -65,23 +63,17 @@ impl Ground {
     pub fn obstacle(&self, pod: &PodSpec) -> Option<String> {
         let missing = pod
             .claims()
-            .find(|claim| !launch::is_volume(&self.lab.volumes().join(claim)))?;
+            .find(|claim| !volumes::is_volume(&self.lab.volumes().join(claim)))?;
         Some(format!(
             "volume {missing} does not exist (cargo xtask local apply creates it)"
         ))
     }
 
     /// Starts the process of a pod.
-    pub fn start(
-        &self,
-        name: &str,
-        run: u64,
-        pod: &PodSpec,
-        set: &[(String, String)],
-    ) -> anyhow::Result<Process> {
+    pub fn start(&self, name: &str, pod: &PodSpec, set: &[(String, String)]) -> Result<Process> {
         let launch = launch::launch(&self.lab, &self.manifests, pod, name, set);
         let grace = Duration::from_secs(pod.termination_grace_period_seconds);
-        Process::start(&self.lab, name, run, &launch, grace, &self.events)
+        Process::start(&self.lab, name, &launch, grace)
     }
 }
 
@@ -111,14 +103,11 @@ fn doubled(times: u32, most: Duration) -> Duration {
 pub mod testing {
     use std::fs;
     use std::path::PathBuf;
-    use std::sync::mpsc::{self, Receiver};
 
     use super::*;
-    use crate::local::{process, volumes};
     use crate::manifests;
 
-    /// Its events come out of the second half.
-    pub fn ground(name: &str) -> (Ground, Receiver<Event>) {
+    pub fn ground(name: &str) -> Ground {
         let root = format!("xtask-{name}-{}", std::process::id());
         let lab = Lab {
             root: std::env::temp_dir().join(root),
@@ -126,23 +115,21 @@ pub mod testing {
         // Left by an earlier run that was killed.
         let _ = fs::remove_dir_all(&lab.root);
         lab.create().unwrap();
+        fs::create_dir(lab.root.join("app")).unwrap();
         let project = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let manifests = manifests::load(&project).unwrap();
         volumes::create_missing(&lab, &manifests.claims).unwrap();
-        let (events, inbox) = mpsc::channel();
         let lock = lab.state().join("version");
         let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
-        let ground = Ground {
+        Ground {
+            release: Release::declared(&lab, &manifests).unwrap(),
             lab,
             place,
             ui: Ui::quiet(),
             manifests,
-            release: Release::default(),
             wishes: Wishes::default(),
             routes: Arc::default(),
-            events,
-        };
-        (ground, inbox)
+        }
     }
 
     /// With all that runs on it.

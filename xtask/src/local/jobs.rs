@@ -1,178 +1,122 @@
 //! All jobs, and the schedule that makes the regular ones.
 
-use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use crate::facts::JobSource;
+use anyhow::Result;
+
+use crate::cron::Schedule;
+use crate::facts::{JobSource, JobState};
+use crate::failure::Failure;
 use crate::manifests;
-use crate::manifests::model::{ConcurrencyPolicy, JobSpec};
 
 use super::ground::Ground;
-use super::job::{JobRun, Origin, earlier};
-use super::protocol::Reply;
-use crate::cron::{self, Schedule};
+use super::job::JobRun;
 
 #[derive(Default)]
-pub struct Jobs {
-    all: Vec<JobRun>,
-    /// Who waits for the deletion of all jobs.
-    deleting: Vec<Sender<Reply>>,
-}
+pub struct Jobs(Vec<JobRun>);
 
 impl Jobs {
     pub fn iter(&self) -> impl Iterator<Item = &JobRun> {
-        self.all.iter()
+        self.0.iter()
     }
 
-    /// Runs a job at a person's wish.
+    /// Runs a job at a person's wish; returns the pod that it runs in.
     ///
     /// # Errors
     /// What is in its way.
-    pub fn run(
-        &mut self,
-        ground: &mut Ground,
-        name: &str,
-        source: JobSource,
-        waiting: Sender<Reply>,
-    ) -> anyhow::Result<Result<(), String>> {
+    pub fn run(&mut self, ground: &mut Ground, name: &str, source: JobSource) -> Result<String> {
+        let refused = |why: String| Err(Failure::usage(why).next("cargo xtask status").into());
         if !manifests::is_object_name(name) {
             let allowed = "a-z, 0-9 and -, 63 at most";
-            return Ok(Err(format!("{name:?} cannot be a job's name: {allowed}")));
+            return refused(format!("{name:?} cannot be a job's name: {allowed}"));
         }
-        if self
-            .all
-            .iter()
-            .any(|job| job.name == name && !job.is_done())
-        {
-            return Ok(Err(format!("job {name} is still running")));
+        if self.iter().any(|job| job.name == name && !job.is_done()) {
+            return refused(format!("job {name} is still running"));
         }
-        let (origin, spec, set) = match source {
+        let (spec, set) = match source {
             JobSource::Backup => {
                 let template = &ground.manifests.cron_job.spec.job_template;
-                (Origin::CronJob, template.spec.clone(), Vec::new())
+                (template.spec.clone(), Vec::new())
             }
             JobSource::Restore { env } => {
                 let job = manifests::load_restore_job(&ground.lab.root, &ground.manifests)?;
-                (Origin::Manifest, job.spec, env)
+                (job.spec, env)
             }
         };
-        self.all.retain(|job| job.name != name);
-        self.begin(ground, name, origin, spec, set)
-            .report_to(ground, waiting);
-        Ok(Ok(()))
+        self.0.retain(|job| job.name != name);
+        let job = JobRun::begin(ground, name, false, spec, set);
+        let pod = job.pod.clone();
+        self.0.push(job);
+        Ok(pod)
     }
 
-    fn begin(
-        &mut self,
-        ground: &mut Ground,
-        name: &str,
-        origin: Origin,
-        spec: JobSpec,
-        set: Vec<(String, String)>,
-    ) -> &mut JobRun {
-        ground.note(&format!("job {name} begins"));
-        let job = JobRun::begin(ground, name, origin, spec, set);
-        let index = self.all.len();
-        self.all.push(job);
-        &mut self.all[index]
-    }
-
-    /// Ends and removes all jobs; `waiting` hears when their processes are gone.
-    pub fn delete_all(&mut self, ground: &Ground, waiting: Sender<Reply>) {
-        for job in &mut self.all {
-            job.delete(ground);
+    /// Ends all jobs; they go away once they have ended.
+    pub fn delete_all(&mut self, ground: &Ground) {
+        self.end_all(ground, "it was deleted");
+        for job in &mut self.0 {
+            job.deleted = true;
         }
-        self.deleting.push(waiting);
     }
 
-    /// The supervisor is going: so are they.
-    pub fn end_all(&mut self, ground: &Ground) {
-        for job in &mut self.all {
-            job.end(ground, "the lab was stopped");
+    pub fn end_all(&mut self, ground: &Ground, why: &str) {
+        for job in &mut self.0 {
+            job.end(ground, why);
         }
     }
 
     pub fn all_done(&self) -> bool {
-        self.all.iter().all(JobRun::is_done)
+        self.iter().all(JobRun::is_done)
     }
 
-    pub fn exited(&mut self, ground: &Ground, run: u64, code: Option<i32>, how: &str) {
-        if let Some(job) = self.all.iter_mut().find(|job| job.runs(run)) {
-            job.exited(ground, code, how);
+    /// Does what is due.
+    pub fn advance(&mut self, ground: &Ground) {
+        for job in &mut self.0 {
+            job.advance(ground);
         }
-    }
-
-    /// Does what is due; says when to look again.
-    pub fn advance(&mut self, ground: &mut Ground) -> Option<Instant> {
-        let again = self
-            .all
-            .iter_mut()
-            .fold(None, |again, job| earlier(again, job.advance(ground)));
-        self.all.retain(|job| !(job.is_deleted() && job.is_done()));
-        self.limit_history(ground);
-        if !self.all.iter().any(JobRun::is_deleted) {
-            for waiting in self.deleting.drain(..) {
-                // Whoever asked may have gone away since.
-                let _ = waiting.send(Reply::Done);
-            }
-        }
-        again
-    }
-
-    /// Forgets the oldest ended jobs of the cron job beyond its limits.
-    fn limit_history(&mut self, ground: &Ground) {
+        self.0.retain(|job| !(job.deleted && job.is_done()));
         let spec = &ground.manifests.cron_job.spec;
-        let mut room = [
-            spec.failed_jobs_history_limit,
-            spec.successful_jobs_history_limit,
-        ];
-        let mut newest_first: Vec<bool> = Vec::with_capacity(self.all.len());
-        for job in self.all.iter().rev() {
-            let counts = job.is_done() && job.origin != Origin::Manifest;
-            let room = &mut room[usize::from(job.succeeded())];
-            newest_first.push(!counts || *room > 0);
-            *room -= usize::from(counts && *room > 0);
-        }
-        let mut keep = newest_first.into_iter().rev();
-        self.all.retain(|_| keep.next().unwrap_or(true));
+        self.forget(JobState::Succeeded, spec.successful_jobs_history_limit);
+        self.forget(JobState::Failed, spec.failed_jobs_history_limit);
     }
 
-    /// Starts the scheduled run that is due; says when to look again.
-    pub fn keep_schedule(&mut self, ground: &mut Ground, now: Duration) -> Instant {
-        let next = Instant::now() + cron::until_next_minute(now);
-        let spec = &ground.manifests.cron_job.spec;
-        let busy = self
-            .all
-            .iter()
-            .any(|job| job.origin == Origin::Schedule && !job.is_done());
-        let barred = spec.concurrency_policy == ConcurrencyPolicy::Forbid && busy;
-        if ground.wishes.suspended || barred {
-            return next;
+    /// Forgets the oldest jobs of the schedule that ended so, but for that many.
+    fn forget(&mut self, state: JobState, limit: usize) {
+        let ended = |job: &JobRun| job.scheduled && job.facts().state == state;
+        let mut excess = self.iter().filter(|job| ended(job)).count();
+        excess = excess.saturating_sub(limit);
+        self.0.retain(|job| {
+            let goes = excess > 0 && ended(job);
+            excess -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// Starts the scheduled run that is due.
+    pub fn keep_schedule(&mut self, ground: &mut Ground, now: Duration) {
+        let busy = self.iter().any(|job| job.scheduled && !job.is_done());
+        // Two at a time are forbidden.
+        if ground.wishes.suspended || busy {
+            return;
         }
+        let spec = &ground.manifests.cron_job.spec;
         // It was checked when the manifests were read.
         let Ok(schedule) = Schedule::parse(&spec.schedule) else {
-            return next;
+            return;
         };
-        let deadline = spec.starting_deadline_seconds;
-        let last = cron::last_before(ground.wishes.last_run, now);
-        if last != ground.wishes.last_run {
-            let back = ground.wishes.last_run - last;
-            ground.wishes.last_run = last;
-            ground.note(&format!(
-                "the clock was set back by some {back} min: the schedule goes on from there"
-            ));
+        let last = ground.wishes.last_run;
+        let Some(minute) = schedule.due(last, now, spec.starting_deadline_seconds) else {
+            return;
+        };
+        if minute < last {
+            ground.note("the clock was set back: the schedule goes on from there");
         }
-        let spec = &ground.manifests.cron_job.spec;
-        let due = schedule.due(last, now, deadline);
-        if let Some(minute) = due {
-            ground.wishes.last_run = minute;
-            let name = format!("{}-{minute}", ground.manifests.cron_job.metadata.name);
-            // Of the same minute, before the clock was set back.
-            self.all.retain(|job| job.name != name || !job.is_done());
-            let spec = spec.job_template.spec.clone();
-            self.begin(ground, &name, Origin::Schedule, spec, Vec::new());
-        }
-        next
+        ground.wishes.last_run = minute;
+        let name = format!("{}-{minute}", ground.manifests.cron_job.name());
+        // Of the same minute, before the clock was set back.
+        self.0.retain(|job| job.name != name);
+        let spec = ground.manifests.cron_job.spec.job_template.spec.clone();
+        self.0
+            .push(JobRun::begin(ground, &name, true, spec, Vec::new()));
     }
 }
 
@@ -187,11 +131,9 @@ pub fn since_1970() -> Duration {
 mod tests {
     use super::*;
     use std::fs;
-    use std::sync::mpsc::Receiver;
 
-    use crate::local::event::Event;
     use crate::local::ground::testing;
-    use crate::manifests::model::{EnvVar, FieldRef, JOB_IDENTITY, ValueFrom};
+    use crate::wait;
 
     /// A minute's beginning; the clock of these tests moves by hand.
     const NOON: u64 = 1_795_348_800;
@@ -199,45 +141,38 @@ mod tests {
     struct Clock {
         ground: Ground,
         jobs: Jobs,
-        inbox: Receiver<Event>,
     }
 
     impl Clock {
         /// The project's manifests, with a backup that does `work`.
         fn new(name: &str, work: &str) -> Self {
-            let (mut ground, inbox) = testing::ground(name);
+            let mut ground = testing::ground(name);
             let spec = &mut ground.manifests.cron_job.spec.job_template.spec;
             spec.template.spec.containers[0].command = vec!["sh".into(), "-c".into(), work.into()];
             ground.wishes.last_run = NOON / 60 - 1;
             let jobs = Jobs::default();
-            Self {
-                ground,
-                jobs,
-                inbox,
-            }
+            Self { ground, jobs }
         }
 
         /// How many jobs there are once the clock says NOON and `seconds`.
         fn at(&mut self, seconds: u64) -> usize {
             let now = Duration::from_secs(NOON + seconds);
             self.jobs.keep_schedule(&mut self.ground, now);
-            self.jobs.all.len()
+            self.jobs.0.len()
         }
 
-        /// Until the next process has ended.
-        fn let_one_end(&mut self) {
-            let until = Instant::now() + Duration::from_secs(60);
-            loop {
-                // A job that failed begins again once its back-off is over.
-                self.jobs.advance(&mut self.ground);
-                match self.inbox.recv_timeout(Duration::from_millis(20)) {
-                    Ok(Event::Exited { run, code, how }) => {
-                        return self.jobs.exited(&self.ground, run, code, &how);
-                    }
-                    Ok(other) => panic!("{other:?}"),
-                    Err(_) => assert!(Instant::now() < until, "nothing ended"),
-                }
-            }
+        /// Until every process has ended; a job that failed begins again once its
+        /// back-off is over.
+        fn let_all_end(&mut self) {
+            wait::until(wait::JOB_DONE, || {
+                self.jobs.advance(&self.ground);
+                Ok(self.jobs.all_done().then_some(()))
+            })
+            .unwrap();
+        }
+
+        fn names(&self) -> Vec<&str> {
+            self.jobs.iter().map(|job| job.name.as_str()).collect()
         }
     }
 
@@ -247,15 +182,18 @@ mod tests {
         }
     }
 
+    fn of_minute(minute: u64) -> String {
+        format!("sqlite-backup-{minute}")
+    }
+
     #[test]
     fn a_run_that_takes_long_keeps_the_next_ones_from_beginning() {
         let mut clock = Clock::new("forbid", "sleep 60");
         assert_eq!(clock.at(0), 1);
         assert_eq!(clock.at(1), 1, "once a minute");
         assert_eq!(clock.at(60), 1, "Forbid");
-        clock.jobs.end_all(&clock.ground);
-        clock.jobs.advance(&mut clock.ground);
-        clock.let_one_end();
+        clock.jobs.end_all(&clock.ground, "enough");
+        clock.let_all_end();
         assert_eq!(clock.at(95), 1, "its starting deadline of 30 s is over");
         assert_eq!(clock.at(120), 2);
     }
@@ -265,28 +203,21 @@ mod tests {
         let mut clock = Clock::new("set-back", "true");
         for seconds in [0, 60] {
             clock.at(seconds);
-            clock.let_one_end();
-            clock.jobs.advance(&mut clock.ground);
+            clock.let_all_end();
         }
         // Ten minutes later by everybody's watch, an hour earlier by the clock.
         let back = Duration::from_secs(NOON - 3600);
         clock.jobs.keep_schedule(&mut clock.ground, back);
-        let names: Vec<&str> = clock.jobs.iter().map(|job| job.name.as_str()).collect();
-        assert_eq!(
-            names.last(),
-            Some(&&*format!("sqlite-backup-{}", NOON / 60 - 60))
-        );
-        clock.let_one_end();
-        clock.jobs.advance(&mut clock.ground);
+        let last = of_minute(NOON / 60 - 60);
+        assert_eq!(clock.names().last(), Some(&last.as_str()));
+        clock.let_all_end();
         // The minutes that it had before come again, each with one job.
         for seconds in [0, 60] {
             clock.at(seconds);
-            clock.let_one_end();
-            clock.jobs.advance(&mut clock.ground);
+            clock.let_all_end();
         }
-        let names: Vec<&str> = clock.jobs.iter().map(|job| job.name.as_str()).collect();
-        let name = |minute| format!("sqlite-backup-{}", NOON / 60 + minute);
-        assert_eq!(names, [name(0), name(1)]);
+        let again = [of_minute(NOON / 60), of_minute(NOON / 60 + 1)];
+        assert_eq!(clock.names(), again);
     }
 
     #[test]
@@ -302,30 +233,23 @@ mod tests {
 
     #[test]
     fn each_attempt_of_a_job_has_its_identity_and_no_other_job_has() {
-        let mut clock = Clock::new("identity", "echo $REQUEST >> /data/seen; exit 4");
-        let spec = &mut clock.ground.manifests.cron_job.spec.job_template.spec;
-        spec.backoff_limit = 1;
-        spec.template.spec.containers[0].env.push(EnvVar {
-            name: "REQUEST".to_owned(),
-            value: String::new(),
-            value_from: Some(ValueFrom {
-                field_ref: FieldRef {
-                    field_path: JOB_IDENTITY.to_owned(),
-                },
-            }),
-        });
-        for minute in 0..2 {
+        let mut clock = Clock::new("identity", "echo $REQUEST >> $PRA_DATA_DIR/seen; exit 4");
+        let asked = "{name: REQUEST, valueFrom: {fieldRef: \
+                     {fieldPath: \"metadata.labels['batch.kubernetes.io/controller-uid']\"}}}";
+        for (minute, retries) in [(0, 1), (1, 0)] {
+            let spec = &mut clock.ground.manifests.cron_job.spec.job_template.spec;
+            spec.backoff_limit = retries;
+            let container = &mut spec.template.spec.containers[0];
+            container.env = vec![serde_norway::from_str(asked).unwrap()];
             assert_eq!(clock.at(60 * minute), 1 + minute as usize);
-            clock.let_one_end();
-            clock.let_one_end();
-            assert!(clock.jobs.all_done());
+            clock.let_all_end();
         }
         let seen = clock.ground.lab.volumes().join("pra-data/seen");
         let seen = fs::read_to_string(seen).unwrap();
         let seen: Vec<&str> = seen.lines().collect();
-        assert_eq!(seen.len(), 4, "{seen:?}");
+        assert_eq!(seen.len(), 3, "{seen:?}");
         assert!(seen[0].len() == 32 && seen[0] == seen[1], "{seen:?}");
-        assert!(seen[2] == seen[3] && seen[0] != seen[2], "{seen:?}");
+        assert!(seen[2].len() == 32 && seen[0] != seen[2], "{seen:?}");
     }
 
     #[test]
@@ -333,11 +257,9 @@ mod tests {
         let mut clock = Clock::new("history", "true");
         for minute in 0..4 {
             clock.at(60 * minute);
-            clock.let_one_end();
-            clock.jobs.advance(&mut clock.ground);
+            clock.let_all_end();
         }
-        let kept: Vec<&str> = clock.jobs.iter().map(|job| job.name.as_str()).collect();
-        let name = |minute| format!("sqlite-backup-{}", NOON / 60 + minute);
-        assert_eq!(kept, [name(2), name(3)]);
+        let kept = [of_minute(NOON / 60 + 2), of_minute(NOON / 60 + 3)];
+        assert_eq!(clock.names(), kept);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -18,39 +19,33 @@ const LARGEST: u64 = 4 << 20;
 /// Logs of pods that are gone, the newest of them.
 const KEPT: usize = 40;
 
-/// Cuts every log that has grown too large.
-pub fn rotate(lab: &Lab) -> Result<()> {
-    let mut logs = vec![paths::log(lab)];
-    logs.extend(pod_logs(lab));
-    for log in logs {
-        let size = fs::metadata(&log).map_or(0, |found| found.len());
-        if size > LARGEST && !is_older_part(&log) {
-            cut(&log)?;
-        }
+/// Cuts every log that has grown too large, and removes the oldest logs of pods
+/// that are gone.
+pub fn keep_small(lab: &Lab, alive: &BTreeSet<&String>) -> Result<()> {
+    let logs = pod_logs(lab).into_iter().chain([paths::log(lab)]);
+    for log in logs.filter(|log| size(log) > LARGEST && !is_older_part(log)) {
+        cut(&log).with_context(|| format!("rotating {}", log.display()))?;
     }
-    Ok(())
-}
-
-fn cut(log: &Path) -> Result<()> {
-    let doing = || format!("rotating {}", log.display());
-    fs::copy(log, older_part(log)).with_context(doing)?;
-    let file = File::options().write(true).open(log).with_context(doing)?;
-    file.set_len(0).with_context(doing)
-}
-
-/// Removes the oldest logs of pods that are gone.
-pub fn forget_old(lab: &Lab, alive: &BTreeSet<String>) -> Result<()> {
     let mut gone: Vec<(SystemTime, PathBuf)> = pod_logs(lab)
         .into_iter()
         .filter(|log| !alive.iter().any(|pod| belongs_to(log, pod)))
         .map(|log| (modified(&log), log))
         .collect();
     gone.sort();
-    let excess = gone.len().saturating_sub(KEPT);
-    for (_, log) in gone.drain(..excess) {
+    gone.truncate(gone.len().saturating_sub(KEPT));
+    for (_, log) in gone {
         fs::remove_file(&log).with_context(|| format!("deleting {}", log.display()))?;
     }
     Ok(())
+}
+
+fn size(log: &Path) -> u64 {
+    fs::metadata(log).map_or(0, |found| found.len())
+}
+
+fn cut(log: &Path) -> io::Result<()> {
+    fs::copy(log, older_part(log))?;
+    File::options().write(true).open(log)?.set_len(0)
 }
 
 /// Everything a pod wrote, as far as it was kept.
@@ -138,7 +133,7 @@ mod tests {
             .unwrap();
         let size = usize::try_from(LARGEST).unwrap();
         writer.write_all(&vec![b'a'; size + 1]).unwrap();
-        rotate(&lab).unwrap();
+        keep_small(&lab, &BTreeSet::new()).unwrap();
         writer.write_all(b"end").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "end");
         assert!(read(&lab, "web-1").ends_with("aend"));
@@ -151,8 +146,8 @@ mod tests {
         for pod in 0..KEPT + 5 {
             fs::write(paths::pod_log(&lab, &format!("job-{pod}")), "x").unwrap();
         }
-        let alive = BTreeSet::from(["job-0".to_owned()]);
-        forget_old(&lab, &alive).unwrap();
+        let alive = "job-0".to_owned();
+        keep_small(&lab, &BTreeSet::from([&alive])).unwrap();
         assert_eq!(pod_logs(&lab).len(), KEPT + 1);
         assert!(paths::pod_log(&lab, "job-0").exists());
         fs::remove_dir_all(&lab.root).unwrap();

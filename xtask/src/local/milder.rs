@@ -21,7 +21,7 @@ pub const ALL: &[Milder] = &[
     },
     Milder {
         what: "noticing",
-        here: "the end of a process and a change of readiness reach the service at once",
+        here: "the end of a process and a change of readiness reach the service within 20 ms",
         on_a_cluster: "a kubelet looks at its containers once a second, and every node hears of it \
                        after that",
     },

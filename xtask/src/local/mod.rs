@@ -3,8 +3,6 @@
 //! `teardown`, and outlives the terminal that started it.
 
 pub mod client;
-mod control;
-mod event;
 mod forward;
 mod ground;
 mod job;
@@ -28,13 +26,13 @@ use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::flag;
 
 use crate::config::Config;
 use crate::failure::{self, Failure};
@@ -44,7 +42,6 @@ use crate::place::Place;
 use crate::ui::Ui;
 use crate::wait;
 
-use event::Event;
 use ground::Ground;
 use release::Release;
 use supervisor::Supervisor;
@@ -57,8 +54,7 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
     let _ = nix::unistd::setsid();
     lab.create()?;
     let lock = take_lock(lab)?;
-    let (events, inbox) = mpsc::channel();
-    watch_signals(&events)?;
+    let ended = watch_signals()?;
     std::env::set_current_dir(lab.state()).context("entering the state folder")?;
     let manifests = manifests::load(&lab.root)?;
     let release = Release::declared(lab, &manifests)?;
@@ -67,15 +63,12 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         ..Wishes::default()
     });
     let listener = listen(config, &wishes, ui)?;
-    wishes.port = Some(
-        listener
-            .local_addr()
-            .context("reading our own port")?
-            .port(),
-    );
+    let address = listener.local_addr().context("reading our own port")?;
+    wishes.port = Some(address.port());
     wishes.save(lab)?;
     let orphans = process::end_orphans(lab)?;
     volumes::sweep(lab)?;
+    let place = Place::of(&lock, &paths::lock(lab))?;
     let ground = Ground {
         lab: lab.clone(),
         ui: ui.clone(),
@@ -83,22 +76,45 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         release,
         wishes,
         routes: Arc::default(),
-        events: events.clone(),
-        place: Place::of(&lock, &paths::lock(lab))?,
+        place: place.clone(),
     };
+    let pid = std::process::id();
     ground.note(&format!(
-        "supervisor {} begins; {orphans} left-over pods ended",
-        std::process::id()
+        "supervisor {pid} begins; {orphans} left-over pods ended"
     ));
     forward::serve(listener, Arc::clone(&ground.routes)).context("starting the service")?;
-    control::listen(lab, &events)?;
-    let place = ground.place.clone();
-    Supervisor::new(ground, inbox).run();
+    run(lab, Supervisor::new(ground), &ended)?;
     if place.holds() {
         // So that nobody tries to connect; a left-over would only be replaced.
         let _ = std::fs::remove_file(paths::socket(lab));
     }
     Ok(())
+}
+
+/// Answers and advances, in turn, until everything is over.
+fn run(lab: &Lab, supervisor: Supervisor, ended: &AtomicBool) -> Result<()> {
+    let supervisor = Arc::new(Mutex::new(supervisor));
+    let asked = Arc::clone(&supervisor);
+    protocol::listen(lab, move |ask| {
+        let mut supervisor = turn(&asked);
+        let reply = supervisor.answer(ask);
+        // Whoever asks for the facts next finds what was asked for under way.
+        supervisor.advance();
+        reply
+    })?;
+    loop {
+        if ended.load(Ordering::Relaxed) {
+            turn(&supervisor).stop();
+        }
+        if turn(&supervisor).advance() {
+            return Ok(());
+        }
+        thread::sleep(wait::SUPERVISION);
+    }
+}
+
+fn turn(supervisor: &Mutex<Supervisor>) -> MutexGuard<'_, Supervisor> {
+    supervisor.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes us the only supervisor of this lab, for as long as we live.
@@ -134,19 +150,15 @@ fn take_lock(lab: &Lab) -> Result<File> {
 
 /// SIGTERM and SIGINT stop it in good order; a terminal that goes away does
 /// not concern it.
-fn watch_signals(events: &Sender<Event>) -> Result<()> {
+fn watch_signals() -> Result<Arc<AtomicBool>> {
     // A handler that does nothing, rather than none: programs that we start
     // begin with the default again.
-    signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false)))?;
-    let mut signals = Signals::new([SIGTERM, SIGINT]).context("watching for signals")?;
-    let events = events.clone();
-    thread::spawn(move || {
-        for _ in signals.forever() {
-            // Nobody listens any more when we are about to end anyway.
-            let _ = events.send(Event::Stop);
-        }
-    });
-    Ok(())
+    flag::register(SIGHUP, Arc::default())?;
+    let ended = Arc::<AtomicBool>::default();
+    for signal in [SIGTERM, SIGINT] {
+        flag::register(signal, Arc::clone(&ended))?;
+    }
+    Ok(ended)
 }
 
 /// The port of the service: the one of lab.toml, or any that is free, and then
@@ -156,11 +168,11 @@ fn listen(config: &Config, wishes: &Wishes, ui: &Ui) -> Result<TcpListener> {
         return ports::take(config.service.port);
     }
     let Some(port) = wishes.port else {
-        return ports::find_free(0);
+        return ports::find_free();
     };
     ports::take(port).or_else(|error| {
         ui.warn(&format!("{error:#}; another one is taken"));
-        ports::find_free(0)
+        ports::find_free()
     })
 }
 
@@ -170,12 +182,13 @@ pub fn port_is_free(lab: &Lab, port: u16) -> Result<()> {
     let Err(error) = ports::take(port) else {
         return Ok(());
     };
-    if strays::of(lab).is_empty() {
+    if !strays::linger(lab) {
         return Err(error);
     }
-    wait::until(wait::STRAY_GONE, || {
-        Ok(strays::of(lab).is_empty().then_some(()))
-    })?;
+    wait::until(
+        wait::STRAY_GONE,
+        || Ok((!strays::linger(lab)).then_some(())),
+    )?;
     ports::take(port).map(drop)
 }
 

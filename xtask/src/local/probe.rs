@@ -1,145 +1,82 @@
 //! Probes of the replicas: a thread for each, which ends with the process it
 //! looks at.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 use crate::http;
-use crate::manifests::model::{Container, Probe};
+use crate::manifests::model::Probe;
 
-use super::event::Event;
-
-/// Ends the probes when it is dropped.
+/// A probe that looks again and again, until it is dropped.
 #[derive(Debug)]
-pub struct Probes {
-    _running: Vec<Sender<()>>,
+pub struct Probing {
+    passes: Arc<AtomicBool>,
+    _keep: Sender<()>,
 }
 
-impl Probes {
-    /// Begins to look at the process `run`, which listens on `port`.
-    pub fn begin(container: &Container, run: u64, port: u16, events: &Sender<Event>) -> Self {
-        let looks: [(Option<&Probe>, Look); 2] = [
-            (container.readiness_probe.as_ref(), readiness),
-            (container.liveness_probe.as_ref(), liveness),
-        ];
-        let mut running = Vec::new();
-        for (probe, look) in looks {
-            let Some(probe) = probe.cloned() else {
-                continue;
-            };
-            let (keep, ended) = mpsc::channel();
-            let events = events.clone();
-            thread::spawn(move || {
-                look(&Target {
-                    probe,
-                    run,
-                    port,
-                    ended,
-                    events,
-                })
-            });
-            running.push(keep);
+impl Probing {
+    /// Begins to look at what listens on `port`; the verdict is `passes` until
+    /// enough answers agree.
+    pub fn begin(probe: &Probe, port: u16, passes: bool) -> Self {
+        let passes = Arc::new(AtomicBool::new(passes));
+        let (keep, ended) = mpsc::channel();
+        let (probe, verdict) = (probe.clone(), Arc::clone(&passes));
+        thread::spawn(move || look(&probe, port, &verdict, &ended));
+        Self {
+            passes,
+            _keep: keep,
         }
-        Self { _running: running }
-    }
-}
-
-type Look = fn(&Target);
-
-struct Target {
-    probe: Probe,
-    run: u64,
-    port: u16,
-    ended: Receiver<()>,
-    events: Sender<Event>,
-}
-
-impl Target {
-    /// Waits; false once the process is nobody's business any more.
-    fn pause(&self, time: Duration) -> bool {
-        matches!(
-            self.ended.recv_timeout(time),
-            Err(RecvTimeoutError::Timeout)
-        )
     }
 
-    fn answers(&self) -> bool {
-        let path = &self.probe.http_get.path;
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
-        http::answers(&url, self.probe.timeout_seconds)
+    pub fn passes(&self) -> bool {
+        self.passes.load(Ordering::Relaxed)
     }
 
-    fn tell(&self, event: Event) {
-        // Nobody listens any more once the supervisor is ending.
-        let _ = self.events.send(event);
-    }
-
-    fn period(&self) -> Duration {
-        Duration::from_secs(self.probe.period_seconds)
-    }
-
-    fn initial_delay(&self) -> Duration {
-        Duration::from_secs(self.probe.initial_delay_seconds)
+    /// One that has its verdict and looks no more.
+    #[cfg(test)]
+    pub fn decided(passes: bool) -> Self {
+        Self {
+            passes: Arc::new(AtomicBool::new(passes)),
+            _keep: mpsc::channel().0,
+        }
     }
 }
 
 /// The first look is at once, as a kubelet's when a container has started.
-fn readiness(target: &Target) {
-    if !target.pause(target.initial_delay()) {
-        return;
-    }
+fn look(probe: &Probe, port: u16, passes: &AtomicBool, ended: &Receiver<()>) {
+    let url = format!("http://127.0.0.1:{port}{}", probe.http_get.path);
+    let mut pause = probe.initial_delay_seconds;
     let mut count = Count::default();
-    loop {
-        if let Some(passing) = count.verdict(&target.probe, target.answers()) {
-            target.tell(Event::Ready {
-                run: target.run,
-                passing,
-            });
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_secs(pause)) {
+        let answers = http::answers(&url, probe.timeout_seconds);
+        if let Some(verdict) = count.verdict(probe, answers) {
+            passes.store(verdict, Ordering::Relaxed);
         }
-        if !target.pause(target.period()) {
-            return;
-        }
-    }
-}
-
-fn liveness(target: &Target) {
-    if !target.pause(target.initial_delay()) {
-        return;
-    }
-    let mut count = Count::default();
-    loop {
-        if count.verdict(&target.probe, target.answers()) == Some(false) {
-            return target.tell(Event::Unhealthy { run: target.run });
-        }
-        if !target.pause(target.period()) {
-            return;
-        }
+        pause = probe.period_seconds;
     }
 }
 
 /// Answers in a row.
 #[derive(Default)]
 struct Count {
-    good: u32,
-    bad: u32,
+    last: bool,
+    same: u32,
 }
 
 impl Count {
     /// What the thresholds say, once enough answers agree.
     fn verdict(&mut self, probe: &Probe, answers: bool) -> Option<bool> {
-        if answers {
-            *self = Self {
-                good: self.good.saturating_add(1),
-                bad: 0,
-            };
-            return (self.good >= probe.success_threshold).then_some(true);
-        }
-        *self = Self {
-            good: 0,
-            bad: self.bad.saturating_add(1),
+        let same = if answers == self.last { self.same } else { 0 };
+        (self.last, self.same) = (answers, same.saturating_add(1));
+        let enough = if answers {
+            probe.success_threshold
+        } else {
+            probe.failure_threshold
         };
-        (self.bad >= probe.failure_threshold).then_some(false)
+        (self.same >= enough).then_some(answers)
     }
 }
 
@@ -155,28 +92,19 @@ mod tests {
     fn a_process_that_was_never_ready_is_asked_no_more_often_than_declared() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let text = "{httpGet: {port: 80}, periodSeconds: 1, timeoutSeconds: 1}";
-        let (keep, ended) = mpsc::channel::<()>();
-        let (events, _inbox) = mpsc::channel();
-        let target = Target {
-            probe: serde_norway::from_str(text).unwrap(),
-            run: 1,
-            port,
-            ended,
-            events,
-        };
-        thread::spawn(move || readiness(&target));
+        let text = "{httpGet: {path: /, port: 80}, periodSeconds: 1, timeoutSeconds: 1}";
+        let probing = Probing::begin(&serde_norway::from_str(text).unwrap(), port, false);
         // Closed at once: no answer.
         drop(listener.accept().unwrap());
         let first = Instant::now();
         drop(listener.accept().unwrap());
         assert!(first.elapsed() >= Duration::from_millis(900));
-        drop(keep);
+        assert!(!probing.passes());
     }
 
     #[test]
     fn thresholds_count_answers_in_a_row() {
-        let text = "{httpGet: {port: 80}, failureThreshold: 2, successThreshold: 2}";
+        let text = "{httpGet: {path: /, port: 80}, failureThreshold: 2, successThreshold: 2}";
         let probe: Probe = serde_norway::from_str(text).unwrap();
         let mut count = Count::default();
         let answers = [true, false, true, true, false, true, false, false];

@@ -6,11 +6,10 @@
 //! nobody else is ever hit.
 
 use std::fs::{self, File, TryLockError::WouldBlock};
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::Sender;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -21,45 +20,33 @@ use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::wait;
 
-use super::event::Event;
 use super::launch::Launch;
 use super::paths;
-
-/// Between looks whether a killed group is gone.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// A pod's process while it lives.
 #[derive(Debug)]
 pub struct Process {
-    pub run: u64,
     pub started: Instant,
-    /// The number of its first process and of its group.
-    group: u32,
-    /// Nobody is signalled unless it is held: the number may be another's.
+    /// The pod's first process, whose number its group has.
+    child: Child,
     lock: Held,
     grace: Duration,
     /// Since when it has been asked to end.
     asked: Option<Instant>,
-    told: Told,
+    told: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-enum Told {
-    Nothing,
-    Term,
-    Kill,
+/// How a pod's first process ended; everything that it had started is gone.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code, 128 and more for a signal; none where that is unknown.
+    pub code: Option<i32>,
+    pub how: String,
 }
 
 impl Process {
-    /// Starts a pod's program; [`Event::Exited`] tells of its end.
-    pub fn start(
-        lab: &Lab,
-        pod: &str,
-        run: u64,
-        launch: &Launch,
-        grace: Duration,
-        events: &Sender<Event>,
-    ) -> Result<Self> {
+    /// Starts a pod's program.
+    pub fn start(lab: &Lab, pod: &str, launch: &Launch, grace: Duration) -> Result<Self> {
         let log = prepare(lab, pod, launch)?;
         let path = paths::pods(lab).join(format!("{pod}.lock"));
         let lock = File::options()
@@ -72,24 +59,15 @@ impl Process {
         lock.try_lock().with_context(|| {
             format!("{} is held: pod {pod} still has processes", path.display())
         })?;
-        let (held, watched) = (Held::open(&path)?, Held::open(&path)?);
+        let held = Held::open(&path)?;
         let cmd = announced(pod, &launch.cmd);
-        let child = exec::spawn(&cmd, Stdio::from(lock), &log, true)?;
-        let group = child.id();
-        let events = events.clone();
-        thread::spawn(move || {
-            let event = attend(child, run, &watched);
-            // Nobody listens any more once the supervisor is ending.
-            let _ = events.send(event);
-        });
         Ok(Self {
-            run,
+            child: exec::spawn(&cmd, Stdio::from(lock), &log, true)?,
             started: Instant::now(),
-            group,
             lock: held,
             grace,
             asked: None,
-            told: Told::Nothing,
+            told: false,
         })
     }
 
@@ -106,33 +84,50 @@ impl Process {
     /// Ends it without warning.
     pub fn kill(&mut self) {
         self.ask();
-        self.told = Told::Kill;
+        self.told = true;
+        // Its number may be another's once nobody holds the lock.
         if self.lock.by_somebody() {
-            exec::signal_group(self.group, Signal::SIGKILL);
+            exec::signal_group(self.child.id(), Signal::SIGKILL);
         }
     }
 
-    /// Carries a graceful end on; `busy` are the connections it still serves.
-    /// Returns when to look again.
-    pub fn advance(&mut self, busy: usize) -> Option<Instant> {
-        let asked = self.asked?;
-        let waited = asked.elapsed();
-        if waited >= self.grace && self.told < Told::Kill {
-            self.kill();
+    /// Carries an end on, and says when everything is over; `busy` are the
+    /// connections that it still serves.
+    pub fn advance(&mut self, busy: usize) -> Option<Ended> {
+        match self.child.try_wait() {
+            Ok(None) => self.carry_on(busy),
+            // What its first process left behind ends, as in a container.
+            _ if self.lock.by_somebody() => self.kill(),
+            status => return Some(Ended::of(status)),
         }
-        let drained = busy == 0 || waited >= wait::DRAIN;
-        if drained && self.told < Told::Term {
-            self.told = Told::Term;
+        None
+    }
+
+    fn carry_on(&mut self, busy: usize) {
+        let Some(waited) = self.asked.map(|asked| asked.elapsed()) else {
+            return;
+        };
+        if waited >= self.grace {
+            self.kill();
+        } else if !self.told && (busy == 0 || waited >= wait::DRAIN) {
+            self.told = true;
             // To the first process alone, as a container's end begins: it
             // knows how to end its children.
-            if self.lock.by_somebody() {
-                exec::signal_process(self.group, Signal::SIGTERM);
-            }
+            exec::signal_process(self.child.id(), Signal::SIGTERM);
         }
-        match self.told {
-            Told::Nothing => Some(Instant::now() + wait::DRAIN_LOOK),
-            Told::Term => Some(asked + self.grace),
-            Told::Kill => None,
+    }
+}
+
+impl Ended {
+    fn of(status: io::Result<Option<ExitStatus>>) -> Self {
+        let status = status.map(Option::unwrap_or_default);
+        let code = |status: &ExitStatus| {
+            let signal = status.signal().map(|signal| 128 + signal);
+            status.code().or(signal)
+        };
+        Self {
+            code: status.as_ref().ok().and_then(code),
+            how: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
         }
     }
 }
@@ -158,35 +153,11 @@ fn prepare(lab: &Lab, pod: &str, launch: &Launch) -> Result<File> {
 fn announced(pod: &str, cmd: &Cmd) -> Cmd {
     let mut announced = cmd.clone();
     announced.program = "/bin/sh".to_owned();
-    announced.args = vec![
-        "-c".to_owned(),
-        r#"echo $$ >&0; exec "$@""#.to_owned(),
-        pod.to_owned(),
-    ];
-    announced.args.push(cmd.program.clone());
+    announced.args = ["-c", r#"echo $$ >&0; exec "$@""#, pod, &cmd.program]
+        .map(str::to_owned)
+        .to_vec();
     announced.args.extend(cmd.args.iter().cloned());
     announced
-}
-
-/// Waits for a pod's first process, then ends what it left behind, as the end
-/// of a container does.
-fn attend(mut child: Child, run: u64, lock: &Held) -> Event {
-    let group = child.id();
-    let status = child.wait();
-    while lock.by_somebody() {
-        exec::signal_group(group, Signal::SIGKILL);
-        thread::sleep(LOOK);
-    }
-    Event::Exited {
-        run,
-        code: status.as_ref().ok().and_then(exit_code),
-        how: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-    }
-}
-
-/// As a container's end reports it.
-fn exit_code(status: &ExitStatus) -> Option<i32> {
-    status.code().or(status.signal().map(|signal| 128 + signal))
 }
 
 /// The lock of a pod, open: its folder may be moved or removed meanwhile.
@@ -202,6 +173,7 @@ impl Held {
     }
 
     fn by_somebody(&self) -> bool {
+        // A shared lock, so that two who look do not see each other.
         match self.0.try_lock_shared() {
             // To be let go of at once, or the pod could not be started again.
             Ok(()) => self.0.unlock().is_err(),
@@ -212,8 +184,7 @@ impl Held {
 
 /// Whether somebody holds the lock of this file.
 pub fn is_held(lock: &Path) -> bool {
-    // A shared lock, so that two who look do not see each other.
-    File::open(lock).is_ok_and(|file| matches!(file.try_lock_shared(), Err(WouldBlock)))
+    Held::open(lock).is_ok_and(|lock| lock.by_somebody())
 }
 
 /// Removes what a pod leaves behind, except its log.
@@ -240,7 +211,10 @@ fn locks(lab: &Lab) -> Result<Vec<(String, PathBuf)>> {
         let path = entry
             .with_context(|| format!("reading {}", dir.display()))?
             .path();
-        found.extend(pod_of(&path).map(|pod| (pod, path)));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(pod) = name.strip_suffix(".lock") {
+            found.push((pod.to_owned(), path.clone()));
+        }
     }
     Ok(found)
 }
@@ -273,9 +247,4 @@ pub fn end_orphans(lab: &Lab) -> Result<usize> {
         clean(lab, &pod);
     }
     Ok(orphans)
-}
-
-fn pod_of(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    Some(name.strip_suffix(".lock")?.to_owned())
 }

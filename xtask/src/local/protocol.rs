@@ -1,41 +1,42 @@
 //! What the supervisor can be asked through its socket: one request and one
-//! response a connection, each a line of JSON.
+//! answer a connection, each a line of JSON. Every answer is given at once: who
+//! waits for what comes of it asks for the facts again.
 
-use crate::facts::{Facts, JobSource};
-use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context, Result};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// Raised when requests or responses change; another supervisor is replaced.
-pub const PROTOCOL: u32 = 2;
+use crate::exec;
+use crate::facts::JobSource;
+use crate::failure::{self, Failure};
+use crate::lab::Lab;
+use crate::wait;
+
+use super::paths;
 
 /// Longer requests come from nobody of ours.
 const LONGEST_REQUEST: u64 = 1 << 20;
 
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Request {
-    pub protocol: u32,
-    pub ask: Ask,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
+    /// [`crate::facts::Facts`].
     Facts,
-    /// What `kubectl apply` does.
+    /// What `kubectl apply` does; what was changed, in words.
     Apply,
-    /// Replicas that began with other settings or other code are replaced.
-    RollOut,
-    /// What is declared and not in force.
+    /// What is declared and not in force, in words.
     Pending,
-    /// The settings that a replica would begin with.
+    /// The settings that a replica would begin with, by their names.
     Settings,
     Scale(u32),
     Suspend(bool),
+    /// The pod that the job runs in.
     RunJob {
         name: String,
         source: JobSource,
@@ -46,42 +47,53 @@ pub enum Ask {
         pod: String,
         hard: bool,
     },
-    Stop,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Response {
-    pub protocol: u32,
     /// The build of the supervisor's program.
     pub program: String,
-    pub reply: Reply,
+    pub answer: Answer,
 }
 
+/// What was asked for, of a type of its own for each request.
+pub type Answer = Result<Value, Problem>;
+
+/// Why something was not done.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reply {
-    Done,
-    Facts(Facts),
-    /// What was changed or would be, in words; nothing where nothing is.
-    Changes(Vec<String>),
-    Settings(BTreeMap<String, String>),
-    Job {
-        succeeded: bool,
-        reason: Option<String>,
-        log: String,
-    },
-    /// Asked for what cannot be; nothing was changed.
-    Refused {
-        message: String,
-        next: String,
-    },
-    /// Something broke under way.
-    Failed {
-        message: String,
-        next: String,
-    },
-    /// The other side speaks another protocol.
-    Stranger,
+pub struct Problem {
+    /// It was asked for what cannot be, and nothing was changed.
+    pub refused: bool,
+    pub message: String,
+    pub next: String,
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        let next = failure::next(&error).unwrap_or("cargo xtask status");
+        Self {
+            refused: failure::kind(&error) == failure::Kind::Usage,
+            message: format!("{error:#}"),
+            next: next.to_owned(),
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let kind = if problem.refused {
+            failure::Kind::Usage
+        } else {
+            failure::Kind::Tool
+        };
+        Self::new(kind, problem.message).next(problem.next)
+    }
+}
+
+/// Requests or answers that one side does not understand.
+pub fn stranger() -> Failure {
+    Failure::tool("the supervisor is of another version of the lab")
+        .next("cargo xtask setup (replaces it)")
 }
 
 /// Writes one message.
@@ -92,16 +104,33 @@ pub fn send(mut stream: &UnixStream, message: &impl Serialize) -> Result<()> {
         .context("writing to the supervisor's socket")
 }
 
-/// Reads the request of a connection.
-pub fn receive_request(stream: &UnixStream) -> Result<Request> {
-    let mut line = String::new();
-    BufReader::new(stream.take(LONGEST_REQUEST))
-        .read_line(&mut line)
-        .context("reading a request")?;
-    parse(&line)
+/// Takes requests until the process ends. The current folder has to be the
+/// one of the socket: a path from the root may be longer than a socket's name
+/// can be.
+pub fn listen(lab: &Lab, answer: impl Fn(Ask) -> Answer + Send + Sync + 'static) -> Result<()> {
+    // Whoever made it is gone: we hold the supervisor's lock.
+    let _ = fs::remove_file(paths::socket(lab));
+    let listener = UnixListener::bind(paths::SOCKET)
+        .with_context(|| format!("listening on {}", paths::socket(lab).display()))?;
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = Arc::clone(&answer);
+            // Whoever asked may have gone away.
+            thread::spawn(move || serve(&stream, &*answer).ok());
+        }
+    });
+    Ok(())
 }
 
-/// Reads one message from its line.
-pub fn parse<T: DeserializeOwned>(line: &str) -> Result<T> {
-    serde_json::from_str(line).context("understanding what came through the supervisor's socket")
+fn serve(stream: &UnixStream, answer: &impl Fn(Ask) -> Answer) -> Result<()> {
+    stream.set_read_timeout(Some(wait::REQUEST_SENT))?;
+    let mut line = String::new();
+    BufReader::new(stream.take(LONGEST_REQUEST)).read_line(&mut line)?;
+    let response = Response {
+        program: exec::build().to_owned(),
+        answer: serde_json::from_str(&line)
+            .map_or_else(|_| Err(anyhow::Error::from(stranger()).into()), answer),
+    };
+    send(stream, &response)
 }

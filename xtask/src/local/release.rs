@@ -1,8 +1,7 @@
-//! What a replica runs: the application's code, and its settings. A pod has its
-//! settings from its start to its end, as on a cluster, and its code too; whoever
-//! changes either wants to know what still runs the earlier one.
+//! What a replica runs: its pod, the settings of that pod, and the application's
+//! code. A process has all three from its start to its end, as on a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -11,70 +10,45 @@ use anyhow::{Context as _, Result};
 
 use crate::lab::Lab;
 use crate::manifests::declared::Manifests;
+use crate::manifests::model::PodSpec;
 
-use super::launch;
-
-/// The code and the settings that a replica began with, or would begin with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Release {
-    settings: BTreeMap<String, String>,
+    pub pod: PodSpec,
+    pub settings: BTreeMap<String, String>,
     code: u64,
 }
 
 impl Release {
     /// Of the manifests, and of the code as it is in the checkout now.
     pub fn declared(lab: &Lab, manifests: &Manifests) -> Result<Self> {
-        let pod = &manifests.deployment.spec.template.spec;
         Ok(Self {
-            settings: launch::settings(manifests, pod),
+            pod: manifests.replica().clone(),
+            settings: manifests.settings(manifests.replica()),
             code: code(&lab.root.join("app"))?,
         })
     }
 
-    pub fn settings(&self) -> &BTreeMap<String, String> {
-        &self.settings
-    }
-
     /// What another one has that this one has not, in words.
     pub fn changes(&self, other: &Self) -> Vec<String> {
-        let names: Vec<&String> = self.settings.keys().chain(other.settings.keys()).collect();
-        let mut changes = Vec::new();
-        for name in names {
-            let (before, after) = (self.settings.get(name), other.settings.get(name));
-            let said = match (before, after) {
-                (Some(before), Some(after)) => format!("{name}: {before} -> {after}"),
-                (Some(_), None) => format!("{name} is gone"),
-                (None, Some(after)) => format!("{name}: {after}"),
-                (None, None) => continue,
-            };
-            if before != after && !changes.contains(&said) {
-                changes.push(said);
+        let names = self.settings.keys().chain(other.settings.keys());
+        let names: BTreeSet<&String> = names.collect();
+        let change = |name| match (self.settings.get(name), other.settings.get(name)) {
+            (Some(before), Some(after)) => {
+                (before != after).then(|| format!("{name}: {before} -> {after}"))
             }
-        }
+            (None, Some(after)) => Some(format!("{name}: {after}")),
+            (_, None) => Some(format!("{name} is gone")),
+        };
+        let mut changes: Vec<String> = names.into_iter().filter_map(change).collect();
         if self.code != other.code {
             changes.push("the application's code".to_owned());
         }
+        if self.pod != other.pod {
+            changes.push("the deployment's template".to_owned());
+        }
         changes
     }
-}
-
-/// Declarations that differ, in words; the settings and the code are a
-/// [`Release`]'s.
-pub fn declarations(running: &Manifests, declared: &Manifests) -> Vec<String> {
-    let parts = [
-        (
-            "the deployment's template",
-            running.deployment.spec.template.spec != declared.deployment.spec.template.spec,
-        ),
-        (
-            "the backup schedule and its job",
-            running.cron_job.spec != declared.cron_job.spec,
-        ),
-        ("the service", running.service.spec != declared.service.spec),
-        ("the claims", running.claims != declared.claims),
-    ];
-    let changed = parts.into_iter().filter(|(_, differ)| *differ);
-    changed.map(|(what, _)| what.to_owned()).collect()
 }
 
 /// One number for what an image would hold, as packer/flask copies it.
@@ -117,6 +91,7 @@ mod tests {
         let settings = settings.iter();
         let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Release {
+            pod: serde_norway::from_str("{containers: []}").unwrap(),
             settings: settings.collect(),
             code,
         }

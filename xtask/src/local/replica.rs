@@ -1,36 +1,31 @@
 //! One replica of the application.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Instant;
 
+use anyhow::Result;
+
 use crate::facts::Pod;
-use crate::manifests::model::PodSpec;
+use crate::manifests::model::Probe;
 use crate::wait;
 
 use super::forward::Backend;
 use super::ground::{Ground, restart_back_off};
 use super::ports;
-use super::probe::Probes;
-use super::process::Process;
-use super::protocol::Reply;
+use super::probe::Probing;
+use super::process::{Ended, Process};
 use super::release::Release;
 
 pub struct Replica {
-    name: String,
-    template: PodSpec,
+    pub name: String,
     /// What its process began with.
     release: Release,
-    /// Another one is to take its place, whatever its template says.
-    outdated: bool,
     state: State,
     restarts: u32,
     /// Ends in a row, without having run well in between.
     crashes: u32,
     /// It is to go, and another one takes its place.
     leaving: bool,
-    /// Who hears when it is gone.
-    waiting: Vec<Sender<Reply>>,
 }
 
 enum State {
@@ -46,31 +41,24 @@ enum State {
 struct Running {
     process: Process,
     backend: Arc<Backend>,
-    ready: bool,
-    _probes: Probes,
+    routed: bool,
+    readiness: Option<Probing>,
+    liveness: Option<Probing>,
 }
 
 impl Replica {
     pub fn create(ground: &mut Ground) -> Self {
-        let serial = ground.next_serial();
-        let deployment = &ground.manifests.deployment;
+        let deployment = ground.manifests.deployment.name().to_owned();
         let mut replica = Self {
-            name: format!("{}-{serial}", deployment.metadata.name),
-            template: deployment.spec.template.spec.clone(),
+            name: ground.next_name(&deployment),
             release: ground.release.clone(),
-            outdated: false,
             state: State::Gone,
             restarts: 0,
             crashes: 0,
             leaving: false,
-            waiting: Vec::new(),
         };
         replica.start(ground);
         replica
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     pub fn is_gone(&self) -> bool {
@@ -82,30 +70,17 @@ impl Replica {
     }
 
     pub fn is_ready(&self) -> bool {
-        matches!(&self.state, State::Running(running) if running.ready) && !self.leaving
+        matches!(&self.state, State::Running(running) if running.routed) && !self.leaving
     }
 
-    /// Made from the template that is declared now, and not to be replaced.
-    pub fn is_current(&self, template: &PodSpec) -> bool {
-        self.template == *template && !self.outdated
-    }
-
-    pub fn release(&self) -> &Release {
-        &self.release
-    }
-
-    /// Has another one take its place as soon as that is ready.
-    pub fn outdate(&mut self) {
-        self.outdated = true;
+    /// It runs what is declared now, and is not to be replaced.
+    pub fn is_current(&self, ground: &Ground) -> bool {
+        self.release == ground.release
     }
 
     pub fn mounts(&self, claim: &str) -> bool {
         let idle = matches!(self.state, State::Waiting | State::Gone);
-        !idle && self.template.claims().any(|mounted| mounted == claim)
-    }
-
-    pub fn runs(&self, run: u64) -> bool {
-        matches!(&self.state, State::Running(running) if running.process.run == run)
+        !idle && self.release.pod.claims().any(|mounted| mounted == claim)
     }
 
     pub fn facts(&self) -> Pod {
@@ -118,34 +93,37 @@ impl Replica {
         }
     }
 
-    fn start(&mut self, ground: &mut Ground) {
-        if let Some(reason) = ground.obstacle(&self.template) {
+    fn start(&mut self, ground: &Ground) {
+        // The process that begins now reads what is declared now.
+        self.release = ground.release.clone();
+        if let Some(reason) = ground.obstacle(&self.release.pod) {
             ground.note(&format!("{} waits: {reason}", self.name));
             self.state = State::Waiting;
             return;
         }
-        // Settings and code are read by the process that begins now.
-        self.release = ground.release.clone();
         match self.running(ground) {
             Ok(running) => self.state = State::Running(Box::new(running)),
             Err(error) => self.back_off(ground, &format!("could not be started: {error:#}")),
         }
     }
 
-    fn running(&self, ground: &mut Ground) -> anyhow::Result<Running> {
-        let run = ground.next_serial();
+    fn running(&self, ground: &Ground) -> Result<Running> {
         // Free again when the replica takes it; if another program is faster,
         // the replica ends and the next attempt gets another port.
-        let port = ports::find_free(run)?.local_addr()?.port();
+        let port = ports::find_free()?.local_addr()?.port();
         let set = [("PORT".to_owned(), port.to_string())];
-        let process = ground.start(&self.name, run, &self.template, &set)?;
-        let probes = Probes::begin(self.template.container(), run, port, &ground.events);
-        let backend = Backend::new(run, port);
+        let process = ground.start(&self.name, &self.release.pod, &set)?;
+        let container = self.release.pod.container();
+        let begin = |probe: &Option<Probe>, passes| {
+            let probe = probe.as_ref();
+            probe.map(|probe| Probing::begin(probe, port, passes))
+        };
         Ok(Running {
             process,
-            backend,
-            ready: false,
-            _probes: probes,
+            backend: Backend::new(port),
+            routed: false,
+            readiness: begin(&container.readiness_probe, false),
+            liveness: begin(&container.liveness_probe, true),
         })
     }
 
@@ -153,66 +131,28 @@ impl Replica {
         self.crashes += 1;
         self.restarts += 1;
         let pause = restart_back_off(self.crashes);
-        ground.note(&format!(
-            "{} {why}; again in {} s",
-            self.name,
-            pause.as_secs()
-        ));
+        let seconds = pause.as_secs();
+        ground.note(&format!("{} {why}; again in {seconds} s", self.name));
         self.state = State::BackOff {
             until: Instant::now() + pause,
         };
-    }
-
-    pub fn set_ready(&mut self, ground: &Ground, ready: bool) {
-        let State::Running(running) = &mut self.state else {
-            return;
-        };
-        if ready && running.process.asked() {
-            return;
-        }
-        if ready {
-            ground.routes.add(&running.backend);
-        } else {
-            ground.routes.remove(running.process.run);
-        }
-        if running.ready != ready {
-            running.ready = ready;
-            let now = if ready {
-                "is ready"
-            } else {
-                "is not ready any more"
-            };
-            ground.note(&format!("{} {now}", self.name));
-        }
-    }
-
-    /// The liveness probe gave up on it: its process is replaced, within the
-    /// same pod. It stays in the service while its readiness probe passes.
-    pub fn restart(&mut self, ground: &Ground) {
-        ground.note(&format!("{} does not answer its liveness probe", self.name));
-        if let State::Running(running) = &mut self.state {
-            running.process.ask();
-        }
     }
 
     /// No new connections from here on; then it is asked to end.
     pub fn stop(&mut self, ground: &Ground) {
         self.leaving = true;
         if let State::Running(running) = &mut self.state {
-            ground.routes.remove(running.process.run);
-            running.ready = false;
+            running.route(ground, false);
             running.process.ask();
         } else {
             self.remove(ground);
         }
     }
 
-    /// Ends it without warning, and for good; `waiting` hears when it is gone.
-    /// The service learns of it by that end alone: until then it sends
-    /// connections there, which fail.
-    pub fn kill(&mut self, ground: &Ground, waiting: Sender<Reply>) {
+    /// Ends it without warning, and for good. The service learns of it by that
+    /// end alone: until then it sends connections there, which fail.
+    pub fn kill(&mut self, ground: &Ground) {
         self.leaving = true;
-        self.waiting.push(waiting);
         if let State::Running(running) = &mut self.state {
             running.process.kill();
         } else {
@@ -223,17 +163,27 @@ impl Replica {
     fn remove(&mut self, ground: &Ground) {
         ground.clean(&self.name);
         self.state = State::Gone;
-        for waiting in self.waiting.drain(..) {
-            // Whoever asked may have gone away since.
-            let _ = waiting.send(Reply::Done);
+    }
+
+    /// Does what is due.
+    pub fn advance(&mut self, ground: &Ground) {
+        match &mut self.state {
+            State::Running(running) => match running.process.advance(running.backend.open()) {
+                Some(ended) => self.ended(ground, &ended),
+                None => running.heed_probes(&self.name, ground),
+            },
+            State::BackOff { until } if *until > Instant::now() => {}
+            State::Waiting if ground.obstacle(&self.release.pod).is_some() => {}
+            State::BackOff { .. } | State::Waiting => self.start(ground),
+            State::Gone => {}
         }
     }
 
-    pub fn exited(&mut self, ground: &Ground, how: &str) {
-        let State::Running(running) = &self.state else {
+    fn ended(&mut self, ground: &Ground, ended: &Ended) {
+        let State::Running(running) = &mut self.state else {
             return;
         };
-        ground.routes.remove(running.process.run);
+        running.route(ground, false);
         if self.leaving {
             ground.note(&format!("{} has ended", self.name));
             return self.remove(ground);
@@ -241,72 +191,91 @@ impl Replica {
         if running.process.started.elapsed() >= wait::RAN_WELL {
             self.crashes = 0;
         }
-        self.back_off(ground, &format!("ended ({how})"));
+        self.back_off(ground, &format!("ended ({})", ended.how));
+    }
+}
+
+impl Running {
+    fn route(&mut self, ground: &Ground, routed: bool) {
+        match (self.routed, routed) {
+            (false, true) => ground.routes.add(&self.backend),
+            (true, false) => ground.routes.remove(&self.backend),
+            _ => {}
+        }
+        self.routed = routed;
     }
 
-    /// Does what is due; says when to look again.
-    pub fn advance(&mut self, ground: &mut Ground) -> Option<Instant> {
-        match &mut self.state {
-            State::Running(running) => running.process.advance(running.backend.open()),
-            State::BackOff { until } if *until > Instant::now() => Some(*until),
-            State::Waiting if ground.obstacle(&self.template).is_some() => None,
-            State::BackOff { .. } | State::Waiting => {
-                self.start(ground);
-                None
-            }
-            State::Gone => None,
+    /// Where the liveness probe gave up on it, its process is replaced, within the
+    /// same pod; it stays in the service while its readiness probe passes.
+    fn heed_probes(&mut self, name: &str, ground: &Ground) {
+        let asked = self.process.asked();
+        let passes = self.readiness.as_ref().is_some_and(Probing::passes);
+        if passes != self.routed && !(passes && asked) {
+            self.route(ground, passes);
+            let now = if passes {
+                "is ready"
+            } else {
+                "is not ready any more"
+            };
+            ground.note(&format!("{name} {now}"));
+        }
+        let lives = self.liveness.as_ref().is_none_or(Probing::passes);
+        if !lives && !asked {
+            ground.note(&format!("{name} does not answer its liveness probe"));
+            self.process.ask();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-    use std::time::Duration;
-
     use super::*;
-    use crate::local::event::Event;
     use crate::local::ground::testing;
 
-    /// A replica that runs `sleep`, taken for ready: it has no probes.
+    /// A replica that runs `sleep`, with probes that have their verdict.
     fn ready(ground: &mut Ground) -> Replica {
-        let spec = &mut ground.manifests.deployment.spec.template.spec;
-        let container = &mut spec.containers[0];
-        container.command = vec!["sleep".into(), "60".into()];
-        container.readiness_probe = None;
-        container.liveness_probe = None;
+        ground.release.pod.containers[0].command = vec!["sleep".into(), "60".into()];
         let mut replica = Replica::create(ground);
-        replica.set_ready(ground, true);
+        verdict(&mut replica, ground, true, true);
         assert_eq!(ground.routes.count(), 1);
         replica
     }
 
+    fn verdict(replica: &mut Replica, ground: &Ground, ready: bool, lives: bool) {
+        let State::Running(running) = &mut replica.state else {
+            panic!("it does not run");
+        };
+        running.readiness = Some(Probing::decided(ready));
+        running.liveness = Some(Probing::decided(lives));
+        replica.advance(ground);
+    }
+
     #[test]
     fn who_is_killed_stays_in_the_service_until_its_end_is_noticed() {
-        let (mut ground, inbox) = testing::ground("killed");
+        let mut ground = testing::ground("killed");
         let mut replica = ready(&mut ground);
-        let (waiting, heard) = mpsc::channel();
-        replica.kill(&ground, waiting);
+        replica.kill(&ground);
         assert_eq!(ground.routes.count(), 1, "nobody was told beforehand");
-        assert!(heard.try_recv().is_err(), "answered before it was gone");
-        match inbox.recv_timeout(Duration::from_secs(20)).unwrap() {
-            Event::Exited { how, .. } => replica.exited(&ground, &how),
-            other => panic!("{other:?}"),
-        }
+        let gone = || {
+            replica.advance(&ground);
+            Ok(replica.is_gone().then_some(()))
+        };
+        wait::until(wait::ORPHANS_GONE, gone).unwrap();
         assert_eq!(ground.routes.count(), 0);
-        assert!(heard.try_recv().is_ok() && replica.is_gone());
         testing::remove(&ground);
     }
 
     #[test]
     fn who_fell_ill_stays_in_the_service_while_its_readiness_holds() {
-        let (mut ground, _inbox) = testing::ground("ill");
+        let mut ground = testing::ground("ill");
+        // It takes its time to end.
         let mut replica = ready(&mut ground);
-        replica.restart(&ground);
+        verdict(&mut replica, &ground, true, false);
+        assert!(replica.facts().stopping);
         assert_eq!(ground.routes.count(), 1);
-        replica.set_ready(&ground, false);
+        verdict(&mut replica, &ground, false, false);
         assert_eq!(ground.routes.count(), 0);
-        replica.set_ready(&ground, true);
+        verdict(&mut replica, &ground, true, true);
         assert_eq!(ground.routes.count(), 0, "it is being ended");
         testing::remove(&ground);
     }

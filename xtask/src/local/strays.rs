@@ -1,8 +1,7 @@
-//! Processes of labs whose folder is gone, was moved or replaced: no path leads
-//! to them any more, and they are found by what the system knows of them. They
-//! end by themselves; one that hangs can at least be named.
+//! Supervisors and pods by what the system knows of them: those of labs whose
+//! folder is gone, was moved or replaced are led to by no path. They end by
+//! themselves; one that hangs can at least be named.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,76 +9,55 @@ use crate::exec::{self, Cmd};
 use crate::lab::Lab;
 
 use super::paths;
+use super::wishes::Wishes;
 
 /// How a supervisor's command line ends, and what stands before its folder.
 const WORDS: (&str, &str) = (" --root ", " local supervisor");
 
-/// A process that no folder leads to.
+/// A process that no folder leads to, and what a person types to end it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stray {
-    Supervisor {
-        pid: u32,
-        root: PathBuf,
-    },
-    /// The processes of a pod, where the system tells (Linux).
-    Pod {
-        group: u32,
-        lock: PathBuf,
-    },
-}
-
-impl Stray {
-    /// What a person types to end it.
-    pub fn end(&self) -> String {
-        match self {
-            Self::Supervisor { pid, .. } => format!("kill {pid} (or kill -9 {pid})"),
-            Self::Pod { group, .. } => format!("kill -9 -- -{group}"),
-        }
-    }
-}
-
-impl fmt::Display for Stray {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Supervisor { pid, root } => write!(
-                f,
-                "a supervisor (process {pid}) of {}, which does not lead to it any more",
-                root.display()
-            ),
-            Self::Pod { group, lock } => write!(
-                f,
-                "a pod (process group {group}) whose {} is gone",
-                lock.display()
-            ),
-        }
-    }
+pub struct Stray {
+    pub what: String,
+    pub end: String,
 }
 
 /// All of them, of this user.
 pub fn all() -> Vec<Stray> {
-    let mut found = supervisors();
+    let supervisors = listed().into_iter();
+    let strays = supervisors.filter(|(pid, root)| !leads_to(root, *pid));
+    let strays = strays.map(|(pid, root)| Stray {
+        what: format!(
+            "a supervisor (process {pid}) of {}, which does not lead to it any more",
+            root.display()
+        ),
+        end: format!("kill {pid} (or kill -9 {pid})"),
+    });
+    let mut found: Vec<Stray> = strays.collect();
     found.extend(pods());
     found
 }
 
-/// The supervisors that the folder of a lab once had.
-pub fn of(lab: &Lab) -> Vec<Stray> {
-    let here = |stray: &Stray| matches!(stray, Stray::Supervisor { root, .. } if *root == lab.root);
-    supervisors().into_iter().filter(here).collect()
-}
-
-/// The lab of a supervisor, by its process.
-pub fn lab_of(pid: u32) -> Option<PathBuf> {
-    let mut all = listed().into_iter();
-    all.find_map(|(one, root)| (one == pid).then_some(root))
-}
-
-fn supervisors() -> Vec<Stray> {
+/// The supervisors that were started for a folder, whether or not it leads to
+/// them still.
+pub fn supervisors(folder: &Path) -> Vec<u32> {
     let all = listed().into_iter();
-    let strays = all.filter(|(pid, root)| !leads_to(root, *pid));
-    strays
-        .map(|(pid, root)| Stray::Supervisor { pid, root })
+    all.filter_map(|(pid, root)| (root == folder).then_some(pid))
         .collect()
+}
+
+/// Whether a supervisor that the folder of a lab once had still runs.
+pub fn linger(lab: &Lab) -> bool {
+    let mut pids = supervisors(&lab.root).into_iter();
+    pids.any(|pid| !leads_to(&lab.root, pid))
+}
+
+/// The lab whose service has a port.
+pub fn lab_with(port: u16) -> Option<PathBuf> {
+    let mut roots = listed().into_iter().map(|(_, root)| root);
+    roots.find(|root| {
+        let wishes = Wishes::load(&Lab { root: root.clone() });
+        wishes.is_ok_and(|wishes| wishes.is_some_and(|wishes| wishes.port == Some(port)))
+    })
 }
 
 /// Every supervisor of this user, with the folder that it was started for.
@@ -105,31 +83,33 @@ fn leads_to(root: &Path, pid: u32) -> bool {
     holder.trim() == pid.to_string()
 }
 
-/// Groups whose standard input is a pod's lock that no path leads to.
+/// Pods whose standard input is a lock that no path leads to, where the system
+/// tells (Linux).
 fn pods() -> Vec<Stray> {
-    let mut found: Vec<Stray> = Vec::new();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(stdin) = fs::read_link(process.path().join("fd/0")) else {
-            continue;
-        };
-        let Some(lock) = stdin
-            .to_string_lossy()
-            .strip_suffix(" (deleted)")
-            .map(PathBuf::from)
-        else {
-            continue;
-        };
-        let ours = lock.extension().is_some_and(|end| end == "lock")
-            && lock.parent().is_some_and(|dir| dir.ends_with(paths::PODS));
-        if !ours {
-            continue;
-        }
-        // It can be read through the process that holds it.
-        let named = fs::read_to_string(process.path().join("fd/0")).unwrap_or_default();
-        let stray = named.trim().parse().map(|group| Stray::Pod { group, lock });
-        found.extend(stray.ok().filter(|stray| !found.contains(stray)));
-    }
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut found: Vec<Stray> = processes
+        .filter_map(|process| pod(&process.path().join("fd/0")))
+        .collect();
+    found.sort_by(|a, b| a.end.cmp(&b.end));
+    found.dedup();
     found
+}
+
+fn pod(stdin: &Path) -> Option<Stray> {
+    let path = fs::read_link(stdin).ok()?;
+    let lock = Path::new(path.to_str()?.strip_suffix(" (deleted)")?);
+    let ours = lock.extension().is_some_and(|end| end == "lock")
+        && lock.parent().is_some_and(|dir| dir.ends_with(paths::PODS));
+    // It can be read through the process that holds it.
+    let text = ours.then(|| fs::read_to_string(stdin).ok())??;
+    let group: u32 = text.trim().parse().ok()?;
+    Some(Stray {
+        what: format!(
+            "a pod (process group {group}) whose {} is gone",
+            lock.display()
+        ),
+        end: format!("kill -9 -- -{group}"),
+    })
 }
 
 #[cfg(test)]

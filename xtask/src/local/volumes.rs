@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -11,8 +10,6 @@ use crate::exec::quote_path;
 use crate::facts::Volume;
 use crate::failure::Failure;
 use crate::lab::{Lab, not_a_folder};
-
-use super::launch::is_volume;
 
 /// Names that no claim can have: claims begin with a letter or a digit.
 const TRASH: &str = ".deleted-";
@@ -50,24 +47,29 @@ pub fn create_missing(lab: &Lab, claims: &[String]) -> Result<Vec<String>> {
     Ok(created)
 }
 
-/// Deletes a volume with everything on it, and nothing that is not on it.
-///
-/// The folder first gets another name, in one step: whoever looks sees the
-/// volume whole or not at all. Returns what is left to be removed.
-pub fn set_aside(lab: &Lab, claim: &str, unique: u64) -> Result<Option<PathBuf>> {
+/// Whether a folder stands for a claim: a symbolic link does not, since it
+/// would lead what is written (and deleted) elsewhere.
+pub fn is_volume(dir: &Path) -> bool {
+    dir.symlink_metadata().is_ok_and(|found| found.is_dir())
+}
+
+/// Deletes a volume with everything on it, and nothing that is not on it: gives
+/// its folder another name, in one step. Whoever looks sees the volume whole or
+/// not at all; [`sweep`] removes what is left of it. Says whether there was one.
+pub fn set_aside(lab: &Lab, claim: &str) -> Result<bool> {
     let volumes = lab.volumes();
     let dir = volumes.join(claim);
     if fs::symlink_metadata(&dir).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(None);
+        return Ok(false);
     }
     for found in [&volumes, &dir] {
         if !is_volume(found) {
             bail!(not_a_folder(found));
         }
     }
-    let aside = volumes.join(format!("{TRASH}{claim}-{unique}-{}", std::process::id()));
+    let aside = volumes.join(format!("{TRASH}{claim}-{:x}", fastrand::u64(..)));
     match fs::rename(&dir, &aside) {
-        Ok(()) => Ok(Some(aside)),
+        Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::ResourceBusy => Err(Failure::usage(format!(
             "{} is a mount point, which cannot be deleted in one step",
             dir.display()
@@ -81,8 +83,8 @@ pub fn set_aside(lab: &Lab, claim: &str, unique: u64) -> Result<Option<PathBuf>>
     }
 }
 
-/// Removes a folder or file of the lab with everything on it. A mount point is
-/// emptied, and stays: taking it away is up to whoever put it there.
+/// Removes a folder or file of the lab with everything on it, but for a mount
+/// point: taking it away is up to whoever put it there.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let is_dir = path.symlink_metadata().is_ok_and(|found| found.is_dir());
     let removed = if is_dir {
@@ -90,66 +92,25 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     } else {
         fs::remove_file(path)
     };
-    match removed {
-        Err(error) if error.kind() == ErrorKind::ResourceBusy => Err(empty_mounts(path)),
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(undeleted(path, &error)),
-        _ => Ok(()),
-    }
+    let Err(error) = removed else {
+        return Ok(());
+    };
+    let shown = quote_path(path);
+    let next = match error.kind() {
+        ErrorKind::NotFound => return Ok(()),
+        ErrorKind::ResourceBusy => format!("umount what mount | grep {shown} lists"),
+        // A folder of somebody else's, a full disk.
+        _ => format!("ls -ld {shown}"),
+    };
+    Err(
+        Failure::tool(format!("deleting {}: {error}", path.display()))
+            .next(format!("{next}; then the same command again"))
+            .into(),
+    )
 }
 
-/// A folder of somebody else's, a full disk.
-fn undeleted(path: &Path, error: &std::io::Error) -> anyhow::Error {
-    Failure::tool(format!("deleting {}: {error}", path.display()))
-        .next(format!(
-            "ls -ld {}; then the same command again",
-            quote_path(path)
-        ))
-        .into()
-}
-
-fn empty_mounts(path: &Path) -> anyhow::Error {
-    let mounts = mounts(path);
-    for entry in mounts.iter().flat_map(fs::read_dir).flatten().flatten() {
-        if let Err(error) = remove_tree(&entry.path()) {
-            return error;
-        }
-    }
-    let names: Vec<String> = mounts.iter().map(|one| quote_path(one)).collect();
-    if names.is_empty() {
-        return Failure::tool(format!("something is mounted in {}", path.display()))
-            .next(format!(
-                "umount what `mount | grep {}` lists, then the same command again",
-                quote_path(path)
-            ))
-            .into();
-    }
-    let all = names.join(" ");
-    Failure::tool(format!(
-        "{all}: emptied, but not deleted, being a mount point"
-    ))
-    .next(format!("umount {all} && cargo xtask teardown"))
-    .into()
-}
-
-/// The mount points among a folder and the folders directly in it: they are on
-/// another device than what they are in.
-fn mounts(path: &Path) -> Vec<PathBuf> {
-    let device = |path: &Path| path.symlink_metadata().map(|found| found.dev()).ok();
-    let inside = fs::read_dir(path).into_iter().flatten().flatten();
-    let all = std::iter::once(path.to_owned()).chain(inside.map(|entry| entry.path()));
-    all.filter(|one| one.is_dir() && one.parent().is_some_and(|up| device(up) != device(one)))
-        .collect()
-}
-
-/// Removes what was set aside. Links in it are removed, not followed.
-pub fn remove(aside: &Path) -> Result<()> {
-    if !is_volume(aside) {
-        bail!(not_a_folder(aside));
-    }
-    fs::remove_dir_all(aside).with_context(|| format!("deleting {}", aside.display()))
-}
-
-/// Removes what a deletion that was cut short left behind.
+/// Removes what was set aside, also by a deletion that was cut short. Links in
+/// it are removed, not followed.
 pub fn sweep(lab: &Lab) -> Result<()> {
     let Ok(entries) = fs::read_dir(lab.volumes()) else {
         return Ok(());
@@ -157,7 +118,7 @@ pub fn sweep(lab: &Lab) -> Result<()> {
     for entry in entries.flatten() {
         let trash = entry.file_name().to_string_lossy().starts_with(TRASH);
         if trash && is_volume(&entry.path()) {
-            remove(&entry.path())?;
+            remove_tree(&entry.path())?;
         }
     }
     Ok(())

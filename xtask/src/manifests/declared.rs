@@ -1,8 +1,9 @@
 //! What `k8s/` declares, all of it together.
 
+use std::collections::BTreeMap;
+
 use super::model::{ConfigMap, CronJob, Deployment, PodSpec, Service};
 
-/// What `k8s/` declares.
 #[derive(Clone, Debug)]
 pub struct Manifests {
     pub config_maps: Vec<ConfigMap>,
@@ -13,23 +14,25 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// The value of a key of a ConfigMap that the pod takes its environment
-    /// from, in the order of Kubernetes: later sources win, `env` wins over all.
-    pub fn environment(&self, pod: &PodSpec) -> Vec<(String, String)> {
+    pub fn config_map(&self, name: &str) -> Option<&ConfigMap> {
+        let mut maps = self.config_maps.iter();
+        maps.find(|map| map.metadata.name == name)
+    }
+
+    /// The pod's environment, as Kubernetes has it: later sources win, `env` wins
+    /// over all.
+    pub fn settings(&self, pod: &PodSpec) -> BTreeMap<String, String> {
         let container = pod.container();
-        let mut all = Vec::new();
-        for source in &container.env_from {
-            let named = |map: &&ConfigMap| map.metadata == source.config_map_ref;
-            if let Some(map) = self.config_maps.iter().find(named) {
-                all.extend(map.data.iter().map(|(k, v)| (k.clone(), v.clone())));
-            }
-        }
-        all.extend(
-            container
-                .env
-                .iter()
-                .map(|var| (var.name.clone(), var.value.clone())),
-        );
+        let sources = container.env_from.iter();
+        let maps = sources.filter_map(|source| self.config_map(&source.config_map_ref.name));
+        let mut all: BTreeMap<_, _> = maps.flat_map(|map| map.data.clone()).collect();
+        let own = container.env.iter();
+        all.extend(own.map(|one| (one.name.clone(), one.value.clone())));
         all
+    }
+
+    /// The pod of a replica.
+    pub fn replica(&self) -> &PodSpec {
+        &self.deployment.spec.template.spec
     }
 }

@@ -1,192 +1,212 @@
-//! The manifests as the local engine understands them: the honoured fields,
-//! and nothing else.
+//! The manifests as the local engine understands them. A field is honoured,
+//! [`Ignored`] for the reason that stands above it, or not here: then a manifest
+//! that states it is refused, as is a value that stands on no list.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+/// A field without effect on this machine.
+pub type Ignored = Option<IgnoredAny>;
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Object<S> {
+    // Checked before the rest is read.
+    api_version: Ignored,
+    kind: Ignored,
+    pub metadata: Metadata,
+    pub spec: S,
+}
+
+impl<S> Object<S> {
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
 pub struct Metadata {
     pub name: String,
+    // One lab holds one namespace.
+    namespace: Ignored,
+    // There is no API server whose objects could be selected by them.
+    labels: Ignored,
+    annotations: Ignored,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Named {
-    pub metadata: Metadata,
-}
+pub type Namespace = Object<Ignored>;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+/// A volume is a folder; the application keeps within the size that
+/// `k8s/05-config.yaml` states.
+pub type Claim = Object<Ignored>;
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigMap {
+    api_version: Ignored,
+    kind: Ignored,
     pub metadata: Metadata,
     #[serde(default)]
     pub data: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Deployment {
-    pub metadata: Metadata,
-    pub spec: DeploymentSpec,
-}
+pub type Deployment = Object<DeploymentSpec>;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeploymentSpec {
     #[serde(default = "one")]
     pub replicas: u32,
     pub selector: Selector,
-    pub template: LabelledPod,
+    // A changed template is rolled out one replica at a time, the new one first.
+    strategy: Ignored,
+    // Git holds the history of the manifests.
+    revision_history_limit: Ignored,
+    pub template: PodTemplate,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Selector {
-    pub match_labels: BTreeMap<String, String>,
+    pub match_labels: Labels,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct LabelledPod {
-    pub metadata: Labels,
-    pub spec: PodSpec,
-}
+pub type Labels = BTreeMap<String, String>;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Labels {
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-}
+pub type Service = Object<ServiceSpec>;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Service {
-    pub metadata: Metadata,
-    pub spec: ServiceSpec,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
 pub struct ServiceSpec {
-    pub selector: BTreeMap<String, String>,
+    pub selector: Labels,
     pub ports: Vec<ServicePort>,
+    // It listens on 127.0.0.1 of this machine alone.
+    r#type: Ignored,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServicePort {
-    pub target_port: PortRef,
+    pub target_port: Port,
+    // lab.toml names the port of this machine (`service.port`), and it speaks TCP.
+    name: Ignored,
+    port: Ignored,
+    node_port: Ignored,
+    protocol: Ignored,
 }
 
 /// A port by number, or by the name that the container gives it.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(untagged)]
-pub enum PortRef {
+pub enum Port {
     Number(u16),
     Name(String),
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct CronJob {
-    pub metadata: Metadata,
-    pub spec: CronJobSpec,
-}
+pub type CronJob = Object<CronJobSpec>;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CronJobSpec {
     pub schedule: String,
     /// Where it is not stated, applying the manifest changes nothing about it.
     pub suspend: Option<bool>,
-    #[serde(default)]
-    pub concurrency_policy: ConcurrencyPolicy,
+    concurrency_policy: ConcurrencyPolicy,
     pub starting_deadline_seconds: Option<u64>,
     #[serde(default = "three")]
     pub successful_jobs_history_limit: usize,
-    #[serde(default = "one_usize")]
+    #[serde(default = "one")]
     pub failed_jobs_history_limit: usize,
     pub job_template: JobTemplate,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-pub enum ConcurrencyPolicy {
-    #[default]
-    Allow,
+/// To replace a backup would end it half way; two at a time are of no use.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+enum ConcurrencyPolicy {
     Forbid,
-    Replace,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
 pub struct JobTemplate {
+    #[serde(default)]
+    metadata: PodMetadata,
     pub spec: JobSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Job {
-    pub metadata: Metadata,
-    pub spec: JobSpec,
-}
+pub type Job = Object<JobSpec>;
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobSpec {
     #[serde(default = "six")]
     pub backoff_limit: u32,
     #[serde(default)]
-    pub pod_failure_policy: PodFailurePolicy,
+    pod_failure_policy: PodFailurePolicy,
     pub active_deadline_seconds: Option<u64>,
-    pub ttl_seconds_after_finished: Option<u64>,
     pub template: PodTemplate,
-}
-
-/// What a failed attempt means for its job: the first rule that matches says.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
-pub struct PodFailurePolicy {
-    pub rules: Vec<PodFailureRule>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct PodFailureRule {
-    pub action: FailureAction,
-    pub on_exit_codes: OnExitCodes,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub enum FailureAction {
-    /// The attempt counts towards the back-off limit, as where no rule matches.
-    Count,
-    /// There is no other attempt.
-    FailJob,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct OnExitCodes {
-    pub container_name: Option<String>,
-    pub operator: ExitCodeOperator,
-    pub values: Vec<i32>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub enum ExitCodeOperator {
-    In,
-    NotIn,
 }
 
 impl JobSpec {
     /// Whether an attempt that failed with this exit code is the last.
     pub fn fails_for_good(&self, code: i32) -> bool {
         let mut rules = self.pod_failure_policy.rules.iter();
-        let rule = rules.find(|rule| {
-            let listed = rule.on_exit_codes.values.contains(&code);
-            listed == (rule.on_exit_codes.operator == ExitCodeOperator::In)
-        });
-        rule.is_some_and(|rule| rule.action == FailureAction::FailJob)
+        rules.any(|rule| rule.on_exit_codes.values.contains(&code))
     }
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct PodFailurePolicy {
+    rules: Vec<PodFailureRule>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PodFailureRule {
+    action: FailureAction,
+    on_exit_codes: OnExitCodes,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+enum FailureAction {
+    /// There is no other attempt.
+    FailJob,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct OnExitCodes {
+    operator: ExitCodeOperator,
+    values: Vec<i32>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+enum ExitCodeOperator {
+    In,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
 pub struct PodTemplate {
+    #[serde(default)]
+    pub metadata: PodMetadata,
     pub spec: PodSpec,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct PodMetadata {
+    #[serde(default)]
+    pub labels: Labels,
+    annotations: Ignored,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodSpec {
     #[serde(default = "thirty")]
     pub termination_grace_period_seconds: u64,
@@ -195,25 +215,30 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
     #[serde(default)]
     pub volumes: Vec<Volume>,
+    // There is no API server to hold a token for.
+    automount_service_account_token: Ignored,
+    // Everything runs on one machine, as the user who started the lab.
+    security_context: Ignored,
+    affinity: Ignored,
+    node_selector: Ignored,
+    tolerations: Ignored,
+    topology_spread_constraints: Ignored,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub enum RestartPolicy {
     #[default]
     Always,
-    OnFailure,
     Never,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Container {
-    pub name: String,
-    #[serde(default)]
+    name: Ignored,
     pub command: Vec<String>,
     #[serde(default)]
     pub args: Vec<String>,
-    pub working_dir: Option<String>,
     #[serde(default)]
     pub env: Vec<EnvVar>,
     #[serde(default)]
@@ -224,92 +249,106 @@ pub struct Container {
     pub liveness_probe: Option<Probe>,
     #[serde(default)]
     pub volume_mounts: Vec<VolumeMount>,
+    // The programs of the checkout and of its Python environment run, not an image.
+    image: Ignored,
+    image_pull_policy: Ignored,
+    // Our forwarder has stopped sending before a replica is asked to end.
+    lifecycle: Ignored,
+    // A process takes what it needs, as the user who started the lab.
+    resources: Ignored,
+    security_context: Ignored,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvVar {
     pub name: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub value: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub value_from: Option<ValueFrom>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValueFrom {
-    pub field_ref: FieldRef,
+    field_ref: FieldRef,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct FieldRef {
-    pub field_path: String,
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FieldRef {
+    field_path: FieldPath,
 }
 
-/// The one field of a pod that the local engine can look up: the identity of the job
-/// that the pod belongs to, which is the same for each of its attempts.
-pub const JOB_IDENTITY: &str = "metadata.labels['batch.kubernetes.io/controller-uid']";
+/// What a pod can be told of itself.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+enum FieldPath {
+    /// The identity of its job, the same for each attempt.
+    #[serde(rename = "metadata.labels['batch.kubernetes.io/controller-uid']")]
+    Job,
+}
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvFrom {
     pub config_map_ref: Metadata,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContainerPort {
     pub name: Option<String>,
     pub container_port: u16,
+    // The service speaks TCP.
+    protocol: Ignored,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Probe {
     pub http_get: HttpGet,
     #[serde(default)]
     pub initial_delay_seconds: u64,
     #[serde(default = "ten")]
     pub period_seconds: u64,
-    #[serde(default = "one_u64")]
+    #[serde(default = "one")]
     pub timeout_seconds: u64,
-    #[serde(default = "three_u32")]
+    #[serde(default = "three")]
     pub failure_threshold: u32,
     #[serde(default = "one")]
     pub success_threshold: u32,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
 pub struct HttpGet {
-    #[serde(default = "root")]
     pub path: String,
-    pub port: PortRef,
+    pub port: Port,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VolumeMount {
     pub name: String,
     pub mount_path: String,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Volume {
     pub name: String,
     pub persistent_volume_claim: Option<ClaimRef>,
     pub empty_dir: Option<EmptyDir>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClaimRef {
     pub claim_name: String,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
 pub struct EmptyDir {}
 
 impl PodSpec {
@@ -318,41 +357,28 @@ impl PodSpec {
         &self.containers[0]
     }
 
-    /// Gives the variables that ask for it the identity of the pod's job; `checks`
-    /// refuses those that ask for anything else.
+    /// Gives the variables that ask for it the identity of the pod's job.
     pub fn tell_identity(&mut self, job: &str) {
         let variables = self.containers.iter_mut().flat_map(|one| &mut one.env);
-        for variable in variables {
-            if variable.value_from.take().is_some() {
-                job.clone_into(&mut variable.value);
-            }
+        for variable in variables.filter(|one| one.value_from.is_some()) {
+            job.clone_into(&mut variable.value);
         }
     }
 
     /// The claims that the pod mounts.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
-        self.volumes
-            .iter()
-            .filter_map(|volume| volume.persistent_volume_claim.as_ref())
-            .map(|claim| claim.claim_name.as_str())
+        let claims = self.volumes.iter();
+        let claims = claims.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+        claims.map(|claim| claim.claim_name.as_str())
     }
 }
 
 // The defaults of Kubernetes.
-fn one() -> u32 {
-    1
+fn one<N: From<u8>>() -> N {
+    1.into()
 }
-fn one_u64() -> u64 {
-    1
-}
-fn one_usize() -> usize {
-    1
-}
-fn three() -> usize {
-    3
-}
-fn three_u32() -> u32 {
-    3
+fn three<N: From<u8>>() -> N {
+    3.into()
 }
 fn six() -> u32 {
     6
@@ -362,7 +388,4 @@ fn ten() -> u64 {
 }
 fn thirty() -> u64 {
     30
-}
-fn root() -> String {
-    "/".to_owned()
 }

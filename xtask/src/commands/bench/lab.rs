@@ -130,8 +130,7 @@ fn scenario(ctx: &Context, lab: &BenchLab) -> Result<Vec<Figure>> {
 /// Rounded up to the next readiness probe, which is when a replica counts as ready.
 fn as_a_probe_sees(ctx: &Context, seconds: f64) -> Result<f64> {
     let manifests = manifests::load(&ctx.lab.root)?;
-    let pod = &manifests.deployment.spec.template.spec;
-    let period = pod.container().readiness_probe.as_ref();
+    let period = manifests.replica().container().readiness_probe.as_ref();
     let period = period.map_or(0.0, |probe| probe.period_seconds as f64);
     Ok(if period > 0.0 {
         (seconds / period).ceil() * period

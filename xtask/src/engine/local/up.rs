@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{LocalEngine, OTHER_BUILD, changes};
+use super::{LocalEngine, OTHER_BUILD};
 use crate::engine::Engine as _;
 use crate::facts::{Facts, Pod};
 use crate::failure::Failure;
@@ -18,8 +18,9 @@ const HOPELESS_RESTARTS: u32 = 3;
 impl LocalEngine {
     /// Applies what is declared; each change is said.
     pub fn apply_and_say(&self) -> Result<()> {
-        let changes = self.apply_changes()?;
-        self.say(&changes);
+        for change in self.apply_changes()? {
+            self.ui.note(&format!("Applied: {change}"));
+        }
         Ok(())
     }
 
@@ -30,23 +31,7 @@ impl LocalEngine {
         if !client::is_alive(&self.lab) {
             self.start()?;
         }
-        changes(self.request(Ask::Apply, wait::SUPERVISOR_ANSWERS)?)
-    }
-
-    /// Replaces replicas that began with other settings or other code; each
-    /// difference is said.
-    pub fn roll_out(&self) -> Result<()> {
-        if self.change("roll-out") {
-            let changes = changes(self.request(Ask::RollOut, wait::SUPERVISOR_ANSWERS)?)?;
-            self.say(&changes);
-        }
-        Ok(())
-    }
-
-    fn say(&self, changes: &[String]) {
-        for change in changes {
-            self.ui.note(&format!("Applied: {change}"));
-        }
+        self.request(&Ask::Apply)
     }
 
     /// Ends a supervisor that cannot serve this lab any more.
@@ -65,7 +50,8 @@ impl LocalEngine {
 
     /// Why the supervisor that runs cannot stay.
     fn unfit(&self) -> Result<Option<String>> {
-        let Some(facts) = client::facts(&self.lab)? else {
+        let (facts, ours) = client::look(&self.lab)?;
+        let Some(facts) = facts else {
             return Ok(Some("it is of another version".to_owned()));
         };
         if !facts.running {
@@ -75,7 +61,7 @@ impl LocalEngine {
         if self.port != 0 && port != Some(self.port) {
             return Ok(Some(format!("lab.toml says port {} now", self.port)));
         }
-        if !client::is_of_this_build(&self.lab)? {
+        if !ours {
             return Ok(Some(OTHER_BUILD.to_owned()));
         }
         Ok(None)

@@ -3,19 +3,15 @@
 use anyhow::Result;
 
 use super::Supervisor;
-use crate::local::protocol::Reply;
-use crate::local::release::{self, Release};
+use crate::local::release::Release;
 use crate::local::volumes;
-use crate::manifests;
-use crate::manifests::declared::Manifests;
+use crate::manifests::{self, declared::Manifests};
 
 impl Supervisor {
-    /// As `kubectl apply`: new pods begin with what is declared now, and those of
-    /// another template are replaced.
-    pub(super) fn apply(&mut self) -> Result<Option<Reply>> {
-        let declared = manifests::load(&self.ground.lab.root)?;
-        let release = Release::declared(&self.ground.lab, &declared)?;
-        let mut changes = self.undeclared(&declared);
+    /// As `kubectl apply`; replicas of another release are replaced.
+    pub(super) fn apply(&mut self) -> Result<Vec<String>> {
+        let (declared, release) = self.declared()?;
+        let mut changes = self.changes(&declared, &release);
         for claim in volumes::create_missing(&self.ground.lab, &declared.claims)? {
             changes.push(format!("volume {claim} was created"));
         }
@@ -30,59 +26,35 @@ impl Supervisor {
         })?;
         self.ground.manifests = declared;
         self.ground.release = release;
-        Ok(Some(Reply::Changes(changes)))
+        Ok(changes)
     }
 
-    /// As `kubectl rollout restart`, where there is a reason.
-    pub(super) fn roll_out(&mut self) -> Reply {
-        let release = self.ground.release.clone();
-        let changes = self.changes_to(&release);
-        for replica in &mut self.replicas {
-            if *replica.release() != release {
-                replica.outdate();
-            }
+    /// What [`Supervisor::apply`] would change.
+    pub(super) fn pending(&self) -> Result<Vec<String>> {
+        let (declared, release) = self.declared()?;
+        Ok(self.changes(&declared, &release))
+    }
+
+    fn declared(&self) -> Result<(Manifests, Release)> {
+        let lab = &self.ground.lab;
+        let manifests = manifests::load(&lab.root)?;
+        let release = Release::declared(lab, &manifests)?;
+        Ok((manifests, release))
+    }
+
+    fn changes(&self, declared: &Manifests, release: &Release) -> Vec<String> {
+        let running = &self.ground.manifests;
+        let mut changes = self.ground.release.changes(release);
+        if running.cron_job.spec != declared.cron_job.spec {
+            changes.push("the backup schedule and its job".to_owned());
         }
-        for change in &changes {
-            self.ground.note(change);
-        }
-        Reply::Changes(changes)
-    }
-
-    /// What [`Supervisor::apply`] and [`Supervisor::roll_out`] would change.
-    pub(super) fn pending(&self) -> Result<Option<Reply>> {
-        let declared = manifests::load(&self.ground.lab.root)?;
-        let release = Release::declared(&self.ground.lab, &declared)?;
-        let mut changes = self.undeclared(&declared);
-        changes.extend(self.changes_to(&release));
-        Ok(Some(Reply::Changes(changes)))
-    }
-
-    fn undeclared(&self, declared: &Manifests) -> Vec<String> {
-        let mut changes = release::declarations(&self.ground.manifests, declared);
-        let (wanted, now) = (
-            declared.deployment.spec.replicas,
+        let (now, wanted) = (
             self.ground.wishes.replicas,
+            declared.deployment.spec.replicas,
         );
-        if wanted != now {
+        if now != wanted {
             changes.push(format!("replicas: {now} -> {wanted}"));
         }
         changes
-    }
-
-    /// What replicas that stay run otherwise than that.
-    fn changes_to(&self, release: &Release) -> Vec<String> {
-        let mut changes = Vec::new();
-        for replica in self.replicas.iter().filter(|replica| !replica.is_leaving()) {
-            for change in replica.release().changes(release) {
-                if !changes.contains(&change) {
-                    changes.push(change);
-                }
-            }
-        }
-        changes
-    }
-
-    pub(super) fn settings(&self) -> Reply {
-        Reply::Settings(self.ground.release.settings().clone())
     }
 }
