@@ -359,7 +359,7 @@ pub fn on_this_machine(ctx: &Context, args: &[&str]) -> Result<Cmd> {
         .args(["-m", "pra"])
         .args(args.iter().copied())
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .cwd(ctx.lab.root.join("app"));
+        .cwd(ctx.workspace.root.join("app"));
     Ok(cmd)
 }
 

@@ -11,15 +11,15 @@ use crate::config::{self, Config};
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
 use crate::identity;
-use crate::lab::{Lab, Lock};
 use crate::tools::toolbox::Toolbox;
 use crate::tools::venv::Venv;
 use crate::ui::{self, OutputMode, Ui};
+use crate::workspace::{Lock, Workspace};
 
 /// The lab, its configuration, the printer and the options of one invocation.
 #[derive(Clone)]
 pub struct Context {
-    pub lab: Lab,
+    pub workspace: Workspace,
     pub config: Config,
     pub ui: Ui,
     pub exec: Exec,
@@ -43,14 +43,14 @@ impl Context {
         // Commands, settings and results name it as text.
         insist_on_text(&root)?;
         let config = config::load(&root.join("lab.toml"))?;
-        let lab = Lab { root };
-        lab.check_version()?;
+        let workspace = Workspace { root };
+        workspace.check_version()?;
         let ui = if options.dry_run { ui.shown_only() } else { ui };
-        let exec = Exec::new(ui.clone(), lab.logs(), options.dry_run);
-        let tools = Toolbox::new(&config.tools, lab.tools(), exec.clone(), ui.clone());
+        let exec = Exec::new(ui.clone(), workspace.logs(), options.dry_run);
+        let tools = Toolbox::new(&config.tools, workspace.tools(), exec.clone(), ui.clone());
         let ctx = Self {
             tools,
-            lab,
+            workspace,
             config,
             ui,
             exec,
@@ -66,17 +66,21 @@ impl Context {
         let root = self.options.root.as_deref();
         self.ui.name_commands_with(ui::Options {
             root: root.map(|root| format!("--root {}", quote_path(root))),
-            engine: chosen_engines::option(&self.lab, self.config.engine, self.options.engine),
+            engine: chosen_engines::option(
+                &self.workspace,
+                self.config.engine,
+                self.options.engine,
+            ),
         });
     }
 
     /// The same lab, with every change shown and none carried out.
     pub fn shown_only(&self) -> Self {
         let ui = self.ui.shown_only();
-        let exec = Exec::new(ui.clone(), self.lab.logs(), true);
+        let exec = Exec::new(ui.clone(), self.workspace.logs(), true);
         let tools = &self.config.tools;
         let mut shown = Self {
-            tools: Toolbox::new(tools, self.lab.tools(), exec.clone(), ui.clone()),
+            tools: Toolbox::new(tools, self.workspace.tools(), exec.clone(), ui.clone()),
             exec,
             ui,
             ..self.clone()
@@ -91,17 +95,17 @@ impl Context {
         if self.exec.dry_run() {
             return Ok(None);
         }
-        let lock = self.lab.lock(command, |holder| {
+        let lock = self.workspace.lock(command, |holder| {
             self.ui
                 .note(&format!("Waiting for {holder}, which has the lab."));
         })?;
-        if let Some(original) = identity::disown(&self.lab)? {
+        if let Some(original) = identity::disown(&self.workspace)? {
             self.ui.note(&format!(
                 "This folder is a copy of {}: it is a lab of its own, and no cluster is its.",
                 original.display()
             ));
         }
-        self.lab.bound_logs(self.config.keep.logs())?;
+        self.workspace.bound_logs(self.config.keep.logs())?;
         Ok(Some(lock))
     }
 
@@ -115,8 +119,8 @@ impl Context {
     /// The environment that the application runs in on this machine.
     pub fn venv(&self) -> Venv {
         Venv {
-            dir: self.lab.venv(),
-            lock: self.lab.root.join("app/requirements.txt"),
+            dir: self.workspace.venv(),
+            lock: self.workspace.root.join("app/requirements.txt"),
             minimum: self.config.python.minimum(),
             modules: &["apsw", "flask", "gunicorn"],
             compile: true,
@@ -127,8 +131,8 @@ impl Context {
     /// The environment that Ansible runs in.
     pub fn ansible(&self) -> Venv {
         Venv {
-            dir: self.lab.home().join("ansible"),
-            lock: self.lab.root.join("ansible/requirements.txt"),
+            dir: self.workspace.home().join("ansible"),
+            lock: self.workspace.root.join("ansible/requirements.txt"),
             minimum: self.config.python.minimum(),
             modules: &["ansible", "ansible_collections", "kubernetes"],
             compile: false,

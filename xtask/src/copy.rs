@@ -138,15 +138,15 @@ fn document<T: serde::de::DeserializeOwned>(
 /// replaced by the copy.
 pub fn up_closed(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.change("# replicas: 0 in a copy of k8s/") {
-        ctx.lab.create()?;
-        substitute::change(&ctx.lab.root, engine.name(), REPLICAS, "0")?;
+        ctx.workspace.create()?;
+        substitute::change(&ctx.workspace.root, engine.name(), REPLICAS, "0")?;
     }
     engine.up()
 }
 
 /// Whether the lab was left as [`up_closed`] brings it up.
 pub fn is_closed(ctx: &Context, engine: &dyn Engine) -> bool {
-    let (root, engine) = (&ctx.lab.root, engine.name());
+    let (root, engine) = (&ctx.workspace.root, engine.name());
     substitute::path(root, engine).is_dir()
         && substitute::value(root, engine, REPLICAS).as_deref() == Some("0")
 }
@@ -154,7 +154,7 @@ pub fn is_closed(ctx: &Context, engine: &dyn Engine) -> bool {
 /// Asks for the declared replicas and waits until they serve.
 pub fn open(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.change("# replicas: as k8s/ says") {
-        substitute::put_back(&ctx.lab.root, engine.name(), REPLICAS)?;
+        substitute::put_back(&ctx.workspace.root, engine.name(), REPLICAS)?;
     }
     engine.apply()?;
     if ctx.exec.dry_run() {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exec::{Exec, quote};
 use crate::failure::Failure;
-use crate::lab::{self, Lab};
+use crate::workspace::{self, Workspace};
 
 /// The owner of what a mark stands on.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Identity {
     inode: Option<u64>,
 }
 
-fn file(lab: &Lab) -> PathBuf {
-    lab.state().join("identity.json")
+fn file(workspace: &Workspace) -> PathBuf {
+    workspace.state().join("identity.json")
 }
 
 impl Identity {
@@ -34,60 +34,61 @@ impl Identity {
     ///
     /// # Errors
     /// The file is there and cannot be understood.
-    pub fn of(lab: &Lab) -> Result<Option<Self>> {
-        let found = read(&file(lab))?;
-        Ok(found.filter(|one| one.is_of(lab)))
+    pub fn of(workspace: &Workspace) -> Result<Option<Self>> {
+        let found = read(&file(workspace))?;
+        Ok(found.filter(|one| one.is_of(workspace)))
     }
 
     /// The same, made where it is missing and kept true where the folder was
     /// moved.
-    pub fn ensure(lab: &Lab, exec: &Exec) -> Result<Self> {
-        let known = Self::of(lab)?;
+    pub fn ensure(workspace: &Workspace, exec: &Exec) -> Result<Self> {
+        let known = Self::of(workspace)?;
         if !exec.dry_run() {
-            lab.create()?;
+            workspace.create()?;
         }
         let id = known.as_ref().map(|one| one.id.clone());
         let now = Self {
             id: id.unwrap_or_else(|| format!("{:032x}", fastrand::u128(..))),
-            folder: lab.root.clone(),
-            inode: inode(&lab.home()),
+            folder: workspace.root.clone(),
+            inode: inode(&workspace.home()),
         };
         if known.as_ref() == Some(&now) {
             return Ok(now);
         }
         let text = serde_json::to_string(&now).context("spelling out the identity")? + "\n";
-        let words = [lab.state(), file(lab)].map(|path| quote(&path.to_string_lossy()));
+        let words = [workspace.state(), file(workspace)].map(|path| quote(&path.to_string_lossy()));
         let [folder, path] = words;
         let shell = format!("mkdir -p {folder} && echo {} > {path}", quote(text.trim()));
         if exec.change(&shell) {
-            lab::write_file(&file(lab), &text)?;
+            workspace::write_file(&file(workspace), &text)?;
         }
         Ok(now)
     }
 
-    fn is_of(&self, lab: &Lab) -> bool {
-        let here = inode(&lab.home());
+    fn is_of(&self, workspace: &Workspace) -> bool {
+        let here = inode(&workspace.home());
         let moved = self.inode.is_some() && self.inode == here;
-        (moved || self.folder == lab.root) && !self.is_still_elsewhere(lab)
+        (moved || self.folder == workspace.root) && !self.is_still_elsewhere(workspace)
     }
 
     /// The folder that this names is another one than the lab's, and has it still.
-    fn is_still_elsewhere(&self, lab: &Lab) -> bool {
-        let there = Lab {
+    fn is_still_elsewhere(&self, workspace: &Workspace) -> bool {
+        let there = Workspace {
             root: self.folder.clone(),
         };
-        let other = there.root != lab.root && inode(&there.home()) != inode(&lab.home());
+        let other =
+            there.root != workspace.root && inode(&there.home()) != inode(&workspace.home());
         other && read(&file(&there)).is_ok_and(|one| one.is_some_and(|one| one.id == self.id))
     }
 }
 
 /// In a copied folder, removes the state about things outside of it, which belong to
 /// the original. Returns the original's folder where anything was removed.
-pub fn disown(lab: &Lab) -> Result<Option<PathBuf>> {
-    let Some(original) = read(&file(lab))?.filter(|one| !one.is_of(lab)) else {
+pub fn disown(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    let Some(original) = read(&file(workspace))?.filter(|one| !one.is_of(workspace)) else {
         return Ok(None);
     };
-    for entry in fs::read_dir(lab.state()).context("listing the lab's state")? {
+    for entry in fs::read_dir(workspace.state()).context("listing the lab's state")? {
         let path = entry.context("listing the lab's state")?.path();
         if !is_of_a_cluster(&path) {
             continue;
@@ -99,7 +100,7 @@ pub fn disown(lab: &Lab) -> Result<Option<PathBuf>> {
         };
         removed.with_context(|| format!("removing {}", path.display()))?;
     }
-    let path = file(lab);
+    let path = file(workspace);
     fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
     Ok(Some(original.folder))
 }
@@ -149,8 +150,8 @@ mod tests {
             Self(base)
         }
 
-        fn lab(&self, name: &str) -> Lab {
-            Lab {
+        fn workspace(&self, name: &str) -> Workspace {
+            Workspace {
                 root: self.0.join(name),
             }
         }
@@ -163,14 +164,14 @@ mod tests {
         }
     }
 
-    fn ensure(lab: &Lab) -> Identity {
-        let exec = Exec::new(Ui::quiet(), lab.logs(), false);
-        Identity::ensure(lab, &exec).unwrap()
+    fn ensure(workspace: &Workspace) -> Identity {
+        let exec = Exec::new(Ui::quiet(), workspace.logs(), false);
+        Identity::ensure(workspace, &exec).unwrap()
     }
 
-    fn copied(from: &Lab, to: &Lab) {
+    fn copied(from: &Workspace, to: &Workspace) {
         let exec = Exec::new(Ui::quiet(), from.logs(), false);
-        let folders = [from, to].map(|lab| lab.root.to_string_lossy());
+        let folders = [from, to].map(|workspace| workspace.root.to_string_lossy());
         exec.read(&Cmd::new("cp").args(["-a", &folders[0], &folders[1]]))
             .unwrap();
     }
@@ -178,12 +179,12 @@ mod tests {
     #[test]
     fn it_goes_with_the_folder_and_two_folders_differ() {
         let folders = Folders::new("identity-moved");
-        let (a, b) = (folders.lab("a"), folders.lab("b"));
+        let (a, b) = (folders.workspace("a"), folders.workspace("b"));
         assert_eq!(Identity::of(&a).unwrap(), None);
         let mine = ensure(&a);
         assert_eq!(ensure(&a), mine);
         assert_ne!(ensure(&b).id, mine.id);
-        let moved = folders.lab("moved");
+        let moved = folders.workspace("moved");
         fs::rename(&a.root, &moved.root).unwrap();
         assert_eq!(disown(&moved).unwrap(), None);
         let there = ensure(&moved);
@@ -193,12 +194,12 @@ mod tests {
     #[test]
     fn a_copy_is_somebody_else_and_lets_go_of_the_originals_cluster() {
         let folders = Folders::new("identity-copied");
-        let a = folders.lab("a");
+        let a = folders.workspace("a");
         let mine = ensure(&a);
         for file in ["deleting-pra", "unfinished-scenario-k3d.json", "engine"] {
             fs::write(a.state().join(file), "x").unwrap();
         }
-        let copy = folders.lab("copy");
+        let copy = folders.workspace("copy");
         copied(&a, &copy);
         assert_eq!(Identity::of(&copy).unwrap(), None);
         assert_eq!(disown(&copy).unwrap(), Some(a.root.clone()));
@@ -208,9 +209,9 @@ mod tests {
         assert_ne!(ensure(&copy).id, mine.id);
         assert_eq!(ensure(&a), mine, "the original is who it was");
         // Also when the original has moved on since.
-        let second = folders.lab("second");
+        let second = folders.workspace("second");
         copied(&a, &second);
-        let moved = folders.lab("moved");
+        let moved = folders.workspace("moved");
         fs::rename(&a.root, &moved.root).unwrap();
         assert_ne!(ensure(&second).id, mine.id);
         assert_eq!(ensure(&moved).id, mine.id);
@@ -219,7 +220,7 @@ mod tests {
     #[test]
     fn a_damaged_one_is_no_new_one() {
         let folders = Folders::new("identity-damaged");
-        let a = folders.lab("a");
+        let a = folders.workspace("a");
         ensure(&a);
         fs::write(file(&a), "{").unwrap();
         assert!(

@@ -18,7 +18,6 @@ mod failure;
 mod http;
 mod identity;
 mod kube;
-mod lab;
 mod local;
 mod manifests;
 mod marker;
@@ -34,6 +33,7 @@ mod tools;
 mod ui;
 mod version;
 mod wait;
+mod workspace;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ use crate::exec::quote_path;
 use terms::{EngineName, ScenarioName};
 
 use crate::failure::Failure;
-use crate::lab::{self, Lab};
+use crate::workspace::{self, Workspace};
 
 /// A scenario that has begun and not ended its recovery.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -111,7 +111,7 @@ impl Marker {
 
     fn write(&self) -> Result<()> {
         let text = serde_json::to_string(&*self.unfinished.borrow())?;
-        lab::write_file(&self.path, &text)
+        workspace::write_file(&self.path, &text)
     }
 
     pub fn done(self) -> Result<()> {
@@ -120,12 +120,13 @@ impl Marker {
 }
 
 /// Each engine has a lab of its own, and a disaster of its own in it.
-fn path(lab: &Lab, engine: EngineName) -> PathBuf {
-    lab.state()
+fn path(workspace: &Workspace, engine: EngineName) -> PathBuf {
+    workspace
+        .state()
         .join(format!("unfinished-scenario-{engine}.json"))
 }
 
-pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Marker> {
+pub fn begin(workspace: &Workspace, engine: EngineName, scenario: ScenarioName) -> Result<Marker> {
     let unfinished = Unfinished {
         scenario,
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -134,24 +135,24 @@ pub fn begin(lab: &Lab, engine: EngineName, scenario: ScenarioName) -> Result<Ma
         point: None,
         safety_point: None,
     };
-    let mark = again(lab, engine, &unfinished);
+    let mark = again(workspace, engine, &unfinished);
     mark.write()?;
     Ok(mark)
 }
 
 /// The mark of a scenario that is being put back.
-pub fn again(lab: &Lab, engine: EngineName, unfinished: &Unfinished) -> Marker {
+pub fn again(workspace: &Workspace, engine: EngineName, unfinished: &Unfinished) -> Marker {
     Marker {
-        path: path(lab, engine),
+        path: path(workspace, engine),
         unfinished: RefCell::new(unfinished.clone()),
     }
 }
 
 /// The scenario on any engine that was left half-way and needs this folder of a
 /// run: the only copy of its database may be in there.
-pub fn needing(lab: &Lab, folder: &Path) -> Result<Option<(EngineName, Unfinished)>> {
+pub fn needing(workspace: &Workspace, folder: &Path) -> Result<Option<(EngineName, Unfinished)>> {
     for engine in EngineName::ALL {
-        let left = pending(lab, *engine)?;
+        let left = pending(workspace, *engine)?;
         let needs = |left: &Unfinished| left.folder() == folder.file_name();
         if let Some(left) = left.filter(|left| left.copy.is_some() && needs(left)) {
             return Ok(Some((*engine, left)));
@@ -164,12 +165,12 @@ pub fn needing(lab: &Lab, folder: &Path) -> Result<Option<(EngineName, Unfinishe
 const WITHOUT_ENGINE: &str = "unfinished-scenario.json";
 
 /// On which engine that was is known to the person alone.
-fn refuse_mark_without_engine(lab: &Lab) -> Result<()> {
-    let old = lab.state().join(WITHOUT_ENGINE);
+fn refuse_mark_without_engine(workspace: &Workspace) -> Result<()> {
+    let old = workspace.state().join(WITHOUT_ENGINE);
     if !old.exists() {
         return Ok(());
     }
-    let here = |engine| quote_path(&path(lab, engine));
+    let here = |engine| quote_path(&path(workspace, engine));
     let old = quote_path(&old);
     let said = "an older program left a scenario half-way, and did not note on which engine";
     Err(Failure::usage(said)
@@ -186,9 +187,9 @@ fn refuse_mark_without_engine(lab: &Lab) -> Result<()> {
 ///
 /// # Errors
 /// The mark is damaged, or one of an older program says not of which engine it is.
-pub fn pending(lab: &Lab, engine: EngineName) -> Result<Option<Unfinished>> {
-    refuse_mark_without_engine(lab)?;
-    let path = path(lab, engine);
+pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Unfinished>> {
+    refuse_mark_without_engine(workspace)?;
+    let path = path(workspace, engine);
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(None);
     };
@@ -200,16 +201,16 @@ pub fn pending(lab: &Lab, engine: EngineName) -> Result<Option<Unfinished>> {
                     .next(format!("rm {} && cargo xtask status", quote_path(&path))),
             )
         })?;
-    follow(lab, &mut unfinished);
+    follow(workspace, &mut unfinished);
     Ok(Some(unfinished))
 }
 
 /// Where the checkout was moved, the copy of the run was moved with it.
-fn follow(lab: &Lab, unfinished: &mut Unfinished) {
+fn follow(workspace: &Workspace, unfinished: &mut Unfinished) {
     let (Some(copy), Some(folder)) = (&unfinished.copy, unfinished.folder()) else {
         return;
     };
-    let here = lab
+    let here = workspace
         .runs()
         .join(folder)
         .join(copy.file_name().unwrap_or_default());
@@ -219,8 +220,8 @@ fn follow(lab: &Lab, unfinished: &mut Unfinished) {
 }
 
 /// Nothing is left to be put back: the lab is gone.
-pub fn forget(lab: &Lab, engine: EngineName) -> Result<()> {
-    let path = path(lab, engine);
+pub fn forget(workspace: &Workspace, engine: EngineName) -> Result<()> {
+    let path = path(workspace, engine);
     if path.exists() {
         remove(&path)?;
     }
@@ -236,78 +237,83 @@ mod tests {
     use super::*;
     use crate::failure::{Kind, kind, next};
 
-    fn lab(name: &str) -> Lab {
+    fn workspace(name: &str) -> Workspace {
         let root = std::env::temp_dir().join(format!("xtask-mark-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&root);
-        let lab = Lab { root };
-        lab.create().unwrap();
-        lab
+        let workspace = Workspace { root };
+        workspace.create().unwrap();
+        workspace
     }
 
     #[test]
     fn a_mark_says_how_far_its_scenario_came() {
-        let lab = lab("stages");
-        let stage = || pending(&lab, EngineName::Local).unwrap().unwrap().stage;
-        let mark = begin(&lab, EngineName::Local, ScenarioName::DatabaseCorrupt).unwrap();
+        let workspace = workspace("stages");
+        let stage = || {
+            pending(&workspace, EngineName::Local)
+                .unwrap()
+                .unwrap()
+                .stage
+        };
+        let mark = begin(&workspace, EngineName::Local, ScenarioName::DatabaseCorrupt).unwrap();
         assert_eq!(stage(), Stage::Begun);
         mark.struck().unwrap();
         assert_eq!(stage(), Stage::Struck);
         mark.restored(Some("safety-1.db")).unwrap();
         assert_eq!(stage(), Stage::Restored);
-        let left = pending(&lab, EngineName::Local).unwrap().unwrap();
+        let left = pending(&workspace, EngineName::Local).unwrap().unwrap();
         assert_eq!(left.safety_point.as_deref(), Some("safety-1.db"));
         mark.done().unwrap();
-        assert!(pending(&lab, EngineName::Local).unwrap().is_none());
+        assert!(pending(&workspace, EngineName::Local).unwrap().is_none());
         // One of an earlier version may have broken anything.
         let text = r#"{"scenario":"bad-delete","since":"2026-11-28T00:00:00Z"}"#;
-        std::fs::write(path(&lab, EngineName::Local), text).unwrap();
+        std::fs::write(path(&workspace, EngineName::Local), text).unwrap();
         assert_eq!(stage(), Stage::Struck);
-        std::fs::remove_dir_all(&lab.root).unwrap();
+        std::fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn the_folder_with_the_only_copy_is_needed_also_where_the_checkout_was_moved() {
-        let lab = lab("needed");
+        let workspace = workspace("needed");
         let name = "2026-11-28T10-00-00-000Z-cluster-loss";
         let (here, elsewhere) = (
-            lab.runs().join(name),
+            workspace.runs().join(name),
             Path::new("/moved/.lab/runs").join(name),
         );
-        let mark = begin(&lab, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
-        assert!(needing(&lab, &here).unwrap().is_none());
+        let mark = begin(&workspace, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
+        assert!(needing(&workspace, &here).unwrap().is_none());
         mark.comes_back_from(&elsewhere.join("copy.tar")).unwrap();
-        let (engine, left) = needing(&lab, &here).unwrap().unwrap();
+        let (engine, left) = needing(&workspace, &here).unwrap().unwrap();
         assert_eq!(engine, EngineName::K3d);
         assert_eq!(left.copy, Some(elsewhere.join("copy.tar")));
         std::fs::create_dir(&here).unwrap();
         std::fs::write(here.join("copy.tar"), "").unwrap();
-        let (_, left) = needing(&lab, &here).unwrap().unwrap();
+        let (_, left) = needing(&workspace, &here).unwrap().unwrap();
         assert_eq!(left.copy, Some(here.join("copy.tar")));
         assert!(
-            needing(&lab, &lab.runs().join("another"))
+            needing(&workspace, &workspace.runs().join("another"))
                 .unwrap()
                 .is_none()
         );
-        std::fs::remove_dir_all(&lab.root).unwrap();
+        std::fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn what_an_older_program_left_half_way_is_not_passed_over() {
-        let lab = lab("old");
-        assert!(pending(&lab, EngineName::Local).unwrap().is_none());
+        let workspace = workspace("old");
+        assert!(pending(&workspace, EngineName::Local).unwrap().is_none());
         let text = r#"{"scenario":"volume-loss","since":"2026-01-01T00:00:00Z"}"#;
-        let old = lab.state().join(WITHOUT_ENGINE);
+        let old = workspace.state().join(WITHOUT_ENGINE);
         std::fs::write(&old, text).unwrap();
         for engine in [EngineName::Local, EngineName::K3d] {
-            let error = pending(&lab, engine).unwrap_err();
+            let error = pending(&workspace, engine).unwrap_err();
             assert_eq!(kind(&error), Kind::Usage);
             assert!(next(&error).unwrap().contains("mv "), "{error}");
         }
         // As it says.
-        std::fs::rename(&old, path(&lab, EngineName::Local)).unwrap();
-        let left = pending(&lab, EngineName::Local).unwrap().unwrap();
+        std::fs::rename(&old, path(&workspace, EngineName::Local)).unwrap();
+        let left = pending(&workspace, EngineName::Local).unwrap().unwrap();
         assert_eq!(left.scenario, ScenarioName::VolumeLoss);
-        assert!(pending(&lab, EngineName::K3d).unwrap().is_none());
-        std::fs::remove_dir_all(&lab.root).unwrap();
+        assert!(pending(&workspace, EngineName::K3d).unwrap().is_none());
+        std::fs::remove_dir_all(&workspace.root).unwrap();
     }
 }

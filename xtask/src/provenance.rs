@@ -38,13 +38,13 @@ pub fn collect(ctx: &Context, engine: &dyn Engine) -> Versions {
 /// A copy of the project without its history has none, even inside another one.
 fn commit(ctx: &Context) -> Option<Versions> {
     let git = |args: &[&str]| {
-        let cmd = Cmd::new("git").args(args).cwd(&ctx.lab.root);
+        let cmd = Cmd::new("git").args(args).cwd(&ctx.workspace.root);
         let output = ctx.exec.probe(&cmd).ok()?;
         output.status.success().then_some(output.stdout)
     };
     let said = git(&["rev-parse", "--show-toplevel", "HEAD"])?;
     let (top, commit) = said.trim().split_once('\n')?;
-    if std::fs::canonicalize(top).ok()? != std::fs::canonicalize(&ctx.lab.root).ok()? {
+    if std::fs::canonicalize(top).ok()? != std::fs::canonicalize(&ctx.workspace.root).ok()? {
         return None;
     }
     let mut versions = Versions::from([("commit".to_owned(), commit.to_owned())]);

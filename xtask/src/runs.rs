@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result};
 use crate::context::Context;
 use crate::exec::quote;
 use crate::failure::Failure;
-use crate::lab::Lab;
 use crate::marker;
+use crate::workspace::Workspace;
 
 /// A folder for a run of its own, and the moment in its name. The oldest beyond
 /// the bound go; the caller has the lab's lock.
@@ -19,7 +19,7 @@ pub fn create(ctx: &Context, what: &str) -> Result<(String, PathBuf)> {
     bound(ctx)?;
     let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
     let stamp = now.replace([':', '.'], "-");
-    let folder = ctx.lab.runs().join(format!("{stamp}-{what}"));
+    let folder = ctx.workspace.runs().join(format!("{stamp}-{what}"));
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     Ok((stamp, folder))
 }
@@ -27,7 +27,7 @@ pub fn create(ctx: &Context, what: &str) -> Result<(String, PathBuf)> {
 /// Makes room for one more.
 fn bound(ctx: &Context) -> Result<()> {
     let keep = ctx.config.keep.runs();
-    for folder in beyond(&ctx.lab, keep)? {
+    for folder in beyond(&ctx.workspace, keep)? {
         remove(ctx, &folder)?;
         ctx.ui.note(&format!(
             "{} was removed: lab.toml keeps {keep} runs",
@@ -39,12 +39,12 @@ fn bound(ctx: &Context) -> Result<()> {
 
 /// The oldest folders that one more would be too many for, but for those that hold
 /// what a scenario has to come back from.
-fn beyond(lab: &Lab, keep: usize) -> Result<Vec<PathBuf>> {
-    let mut all = folders(&lab.runs())?;
+fn beyond(workspace: &Workspace, keep: usize) -> Result<Vec<PathBuf>> {
+    let mut all = folders(&workspace.runs())?;
     all.truncate((all.len() + 1).saturating_sub(keep));
     let mut going = Vec::new();
     for folder in all {
-        if marker::needing(lab, &folder)?.is_none() {
+        if marker::needing(workspace, &folder)?.is_none() {
             going.push(folder);
         }
     }
@@ -84,8 +84,8 @@ pub fn name_of(folder: &Path) -> String {
 
 /// Refuses a run whose folder holds what a scenario has to come back from: it may
 /// be the only copy of the database.
-pub fn insist_on_unneeded(lab: &Lab, folder: &Path) -> Result<()> {
-    let Some((engine, left)) = marker::needing(lab, folder)? else {
+pub fn insist_on_unneeded(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let Some((engine, left)) = marker::needing(workspace, folder)? else {
         return Ok(());
     };
     let said = format!(
@@ -101,7 +101,7 @@ pub fn insist_on_unneeded(lab: &Lab, folder: &Path) -> Result<()> {
 
 /// Removes a run for good; shown only in a dry run.
 pub fn remove(ctx: &Context, folder: &Path) -> Result<()> {
-    insist_on_unneeded(&ctx.lab, folder)?;
+    insist_on_unneeded(&ctx.workspace, folder)?;
     let shell = format!("rm -r {}", quote(&folder.to_string_lossy()));
     if ctx.exec.change(&shell) {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
@@ -119,21 +119,21 @@ mod tests {
     fn the_run_with_the_only_copy_of_a_database_stays() {
         let root = std::env::temp_dir().join(format!("xtask-runs-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
-        let lab = Lab { root };
-        lab.create().unwrap();
+        let workspace = Workspace { root };
+        workspace.create().unwrap();
         let run = |day: u32, what: &str| {
             let name = format!("2026-11-0{day}T08-08-59-158Z-{what}");
-            let folder = lab.runs().join(name);
+            let folder = workspace.runs().join(name);
             fs::create_dir(&folder).unwrap();
             folder
         };
         let [needed, old] = [run(1, "cluster-loss"), run(2, "volume-loss")];
         run(3, "volume-loss");
-        let mark = marker::begin(&lab, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
+        let mark = marker::begin(&workspace, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
         mark.comes_back_from(&needed.join("copy.tar")).unwrap();
-        assert_eq!(beyond(&lab, 2).unwrap(), std::slice::from_ref(&old));
-        insist_on_unneeded(&lab, &old).unwrap();
-        let refused = insist_on_unneeded(&lab, &needed).unwrap_err();
+        assert_eq!(beyond(&workspace, 2).unwrap(), std::slice::from_ref(&old));
+        insist_on_unneeded(&workspace, &old).unwrap();
+        let refused = insist_on_unneeded(&workspace, &needed).unwrap_err();
         assert!(refused.to_string().contains(&name_of(&needed)), "{refused}");
         assert!(
             next(&refused)
@@ -141,8 +141,8 @@ mod tests {
                 .starts_with("cargo xtask --engine k3d setup")
         );
         mark.done().unwrap();
-        assert_eq!(beyond(&lab, 2).unwrap(), [needed, old]);
-        fs::remove_dir_all(&lab.root).unwrap();
+        assert_eq!(beyond(&workspace, 2).unwrap(), [needed, old]);
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]

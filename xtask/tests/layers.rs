@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["config", "ui"],
     // The command line as a person types it, and the processes that are started.
     &["cli", "exec"],
-    &["check", "checkout", "lab"],
+    &["check", "checkout", "workspace"],
     // Tools that are run; what is read and measured, whatever the lab runs on.
     &[
         "chosen_engines",

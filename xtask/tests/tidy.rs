@@ -169,7 +169,7 @@ fn a_scenario_knows_no_sql_no_file_and_no_verb_of_the_application() {
 }
 
 /// What a loss of power must not leave half-written goes through
-/// `lab::write_file`. Locks are written where they are held; a benchmark's
+/// `workspace::write_file`. Locks are written where they are held; a benchmark's
 /// folder is gone after it.
 #[test]
 fn what_is_kept_is_written_whole_and_for_good() {

@@ -115,7 +115,7 @@ fn known_points(options: &Options) -> Option<Vec<CompletionCandidate>> {
 }
 
 fn run_names(options: &Options) -> Vec<CompletionCandidate> {
-    let folders = context(options).and_then(|ctx| runs::folders(&ctx.lab.runs()).ok());
+    let folders = context(options).and_then(|ctx| runs::folders(&ctx.workspace.runs()).ok());
     let names = folders.unwrap_or_default();
     names
         .iter()

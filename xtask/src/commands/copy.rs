@@ -111,7 +111,7 @@ fn onto_a_new_lab(
     copy::open(ctx, engine)?;
     if !ctx.exec.dry_run() {
         // A scenario that was cut off has nothing left to put back.
-        marker::forget(&ctx.lab, engine.name())?;
+        marker::forget(&ctx.workspace, engine.name())?;
     }
     step.done("ready");
     Ok(restored)
@@ -130,11 +130,11 @@ fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Do
 /// The copy of a scenario that was cut off is not needed any more; what else it left
 /// is put back.
 fn decided(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = marker::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.workspace, engine.name())?;
     let Some(unfinished) = pending.filter(|one| one.copy.is_some() && !ctx.exec.dry_run()) else {
         return Ok(());
     };
-    marker::again(&ctx.lab, engine.name(), &unfinished).needs_no_copy()?;
+    marker::again(&ctx.workspace, engine.name(), &unfinished).needs_no_copy()?;
     if copy::is_closed(ctx, engine) {
         copy::open(ctx, engine)?;
     }

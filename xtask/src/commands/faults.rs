@@ -50,10 +50,10 @@ pub fn run(ctx: &Context, suites: &[String], long: bool, seed: u64) -> Result<()
 fn python(ctx: &Context) -> Cmd {
     Cmd::new(ctx.venv().python().to_string_lossy())
         .args(["-m", "faults"])
-        .cwd(ctx.lab.root.join("app"))
+        .cwd(ctx.workspace.root.join("app"))
         .env(
             "PYTHONPYCACHEPREFIX",
-            ctx.lab.home().join("pycache").to_string_lossy(),
+            ctx.workspace.home().join("pycache").to_string_lossy(),
         )
         .limit(wait::FAULT_SUITE)
 }

@@ -16,7 +16,7 @@ use terms::Death;
 pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     match action {
         LocalAction::Facts => return facts(ctx),
-        LocalAction::Supervisor => return local::supervise(&ctx.lab, &ctx.config, &ctx.ui),
+        LocalAction::Supervisor => return local::supervise(&ctx.workspace, &ctx.config, &ctx.ui),
         _ => {}
     }
     let _lock = ctx.lock("local")?;

@@ -107,11 +107,11 @@ fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     if engine.holds_port(port)? {
         return Ok(format!("{port}, in use by this lab"));
     }
-    local::port_is_free(&ctx.lab, port).map(|()| format!("{port} is free"))
+    local::port_is_free(&ctx.workspace, port).map(|()| format!("{port} is free"))
 }
 
 fn disk_has_room(ctx: &Context) -> Result<String> {
-    let free = Disk::at(&ctx.exec, &ctx.lab.root)?.free;
+    let free = Disk::at(&ctx.exec, &ctx.workspace.root)?.free;
     if free >= NEEDED_MIB {
         return Ok(format!("{free} MiB free"));
     }
@@ -120,13 +120,13 @@ fn disk_has_room(ctx: &Context) -> Result<String> {
     ))
     .next(format!(
         "df -h {} and free some space",
-        quote_path(&ctx.lab.root)
+        quote_path(&ctx.workspace.root)
     ))
     .into())
 }
 
 fn disk_has_room_for_files(ctx: &Context) -> Result<String> {
-    match disk::files_left(&ctx.lab.root)? {
+    match disk::files_left(&ctx.workspace.root)? {
         None => Ok("as many as there is space for".to_owned()),
         Some(left) if left >= NEEDED_FILES => Ok(format!("{left} more can be made")),
         Some(left) => Err(Failure::preflight(format!(
@@ -134,7 +134,7 @@ fn disk_has_room_for_files(ctx: &Context) -> Result<String> {
         ))
         .next(format!(
             "df -i {} and remove files",
-            quote_path(&ctx.lab.root)
+            quote_path(&ctx.workspace.root)
         ))
         .into()),
     }
@@ -143,14 +143,14 @@ fn disk_has_room_for_files(ctx: &Context) -> Result<String> {
 /// Looks at the permission without creating anything, also of what an earlier
 /// command made, which may have been somebody else's.
 fn folder_is_writable(ctx: &Context) -> Result<String> {
-    let lab = &ctx.lab;
-    let home = lab.home();
+    let workspace = &ctx.workspace;
+    let home = workspace.home();
     let own = [
-        lab.state(),
-        lab.logs(),
-        lab.runs(),
-        lab.volumes(),
-        lab.tools(),
+        workspace.state(),
+        workspace.logs(),
+        workspace.runs(),
+        workspace.volumes(),
+        workspace.tools(),
     ];
     let mut places: Vec<PathBuf> = own.into_iter().filter(|place| place.exists()).collect();
     places.insert(
@@ -158,7 +158,7 @@ fn folder_is_writable(ctx: &Context) -> Result<String> {
         if home.exists() {
             home
         } else {
-            lab.root.clone()
+            workspace.root.clone()
         },
     );
     for place in &places {

@@ -21,7 +21,7 @@ pub fn run(ctx: &Context, asked: Option<&str>, in_browser: bool) -> Result<()> {
     let folder = find(ctx, asked)?;
     draw(ctx, &folder)?;
     let page = folder.join(PAGE);
-    let history = ctx.lab.runs().join("index.html");
+    let history = ctx.workspace.runs().join("index.html");
     if in_browser {
         open::in_browser(ctx, &page.to_string_lossy())?;
     }
@@ -50,7 +50,7 @@ pub fn draw(ctx: &Context, folder: &Path) -> Result<()> {
 /// Where the program's source is: in the lab's checkout, unless that is a folder
 /// with the declarations alone.
 fn sources(ctx: &Context) -> PathBuf {
-    let here = ctx.lab.root.clone();
+    let here = ctx.workspace.root.clone();
     if here.join("report").is_dir() {
         return here;
     }
@@ -75,14 +75,14 @@ pub fn draw_if_ready(ctx: &Context, folder: &Path) -> Option<PathBuf> {
 }
 
 fn arguments(ctx: &Context, cmd: Cmd, folder: &Path) -> Cmd {
-    let paths = [ctx.lab.runs(), folder.to_owned()];
+    let paths = [ctx.workspace.runs(), folder.to_owned()];
     cmd.args(paths.map(|path| path.display().to_string()))
         .limit(wait::REPORT)
 }
 
 /// The folder of the run that was asked for, or of the newest.
 fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
-    let runs = ctx.lab.runs();
+    let runs = ctx.workspace.runs();
     if let Some(asked) = asked {
         let found = [PathBuf::from(asked), runs.join(asked)]
             .into_iter()

@@ -42,7 +42,7 @@ struct Summary {
 }
 
 fn list(ctx: &Context) -> Result<()> {
-    let lines = runs::folders(&ctx.lab.runs())?
+    let lines = runs::folders(&ctx.workspace.runs())?
         .iter()
         .rev()
         .map(|folder| line(folder))
@@ -109,7 +109,7 @@ fn row(line: &Line) -> Vec<String> {
 
 fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
     let _lock = ctx.lock("runs rm")?;
-    let all = runs::folders(&ctx.lab.runs())?;
+    let all = runs::folders(&ctx.workspace.runs())?;
     let doomed: Vec<PathBuf> = match keep {
         Some(keep) => all[..all.len().saturating_sub(keep)].to_vec(),
         None => asked
@@ -122,7 +122,7 @@ fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
         return Ok(());
     }
     for folder in &doomed {
-        runs::insist_on_unneeded(&ctx.lab, folder)?;
+        runs::insist_on_unneeded(&ctx.workspace, folder)?;
     }
     ctx.confirm(&format!(
         "This deletes {} runs with their results and ledgers.",

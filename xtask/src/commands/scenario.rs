@@ -55,7 +55,7 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
     ctx.ui.note(&scenario.announced(engine.name()));
     let played = play::play(ctx, engine.as_ref(), scenario, options);
     let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
-    if let Some(page) = report::draw_if_ready(ctx, &ctx.lab.root.join(&result.run)) {
+    if let Some(page) = report::draw_if_ready(ctx, &ctx.workspace.root.join(&result.run)) {
         ctx.ui
             .note(&format!("The page of this run: {}", page.display()));
     } else {

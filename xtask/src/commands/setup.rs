@@ -108,7 +108,7 @@ pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
         engine.insist_on_ownership()?;
         return Ok(engine);
     }
-    if let Some(holder) = ctx.lab.holder()? {
+    if let Some(holder) = ctx.workspace.holder()? {
         return Err(Failure::tool(format!(
             "there are no restore points to look at now: {holder} has the lab"
         ))
@@ -147,11 +147,11 @@ pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) 
 
 /// What a scenario or a drill left to be put back, in words; `None` where nothing is.
 pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
-    match marker::pending(&ctx.lab, engine.name()) {
+    match marker::pending(&ctx.workspace, engine.name()) {
         Ok(Some(left)) => Some(left.told()),
         Err(error) => Some(format!("{error:#}")),
         Ok(None) => {
-            let changed = substitute::path(&ctx.lab.root, engine.name()).exists();
+            let changed = substitute::path(&ctx.workspace.root, engine.name()).exists();
             let said = "a drill or an adoption was left half-way: what runs is not what k8s/ says";
             changed.then(|| said.to_owned())
         }
@@ -160,7 +160,7 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
 
 /// Goes through all stages; each says what is already done.
 fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = marker::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.workspace, engine.name())?;
     let gone = up(ctx, engine, pending.as_ref())?;
     if gone && let Some(Unfinished { copy: None, .. }) = pending {
         ctx.ui.warn(
@@ -194,7 +194,7 @@ fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Resul
 /// As [`ensure_up`], for a command that brings a copy of its own: what a scenario
 /// left is not put back before.
 pub fn ensure_up_to_adopt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let pending = marker::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.workspace, engine.name())?;
     if pending.is_none_or(|one| one.copy.is_none()) {
         return ensure_up(ctx, engine);
     }
@@ -205,19 +205,19 @@ pub fn ensure_up_to_adopt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // A dry run takes no lock, so what it finds half-way may be under way.
     if ctx.exec.dry_run()
-        && let Some(holder) = ctx.lab.holder()?
+        && let Some(holder) = ctx.workspace.holder()?
     {
         ctx.ui.note(&format!(
             "{holder} has the lab: what follows is shown for when that has ended."
         ));
         return Ok(());
     }
-    let pending = marker::pending(&ctx.lab, engine.name())?;
+    let pending = marker::pending(&ctx.workspace, engine.name())?;
     if copy::is_closed(ctx, engine) {
         reopen(ctx, engine, pending.as_ref())?;
     }
     // Again: reopening notes what it did.
-    if let Some(unfinished) = marker::pending(&ctx.lab, engine.name())? {
+    if let Some(unfinished) = marker::pending(&ctx.workspace, engine.name())? {
         interrupted::put_back(ctx, engine, &unfinished)?;
     }
     protection::put_back(ctx, engine)
@@ -237,7 +237,8 @@ fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> R
             let adopted = copy::adopt(engine, copy)?;
             if let Some(adopted) = adopted {
                 let kept = adopted.value.safety_point;
-                marker::again(&ctx.lab, engine.name(), unfinished).restored(kept.as_deref())?;
+                marker::again(&ctx.workspace, engine.name(), unfinished)
+                    .restored(kept.as_deref())?;
             }
         }
         None => ctx.ui.warn(

@@ -19,7 +19,7 @@ use terms::EngineName;
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
-    let holder = ctx.lab.holder()?;
+    let holder = ctx.workspace.holder()?;
     // Who has the lab is at it, or puts it back first.
     let left = match holder {
         None => setup::left_half_way(ctx, engine.as_ref()),

@@ -29,7 +29,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     if anything {
         ctx.confirm(&format!(
             "This deletes the database and all restore points of the lab of {} ({}).",
-            ctx.lab.root.display(),
+            ctx.workspace.root.display(),
             engine.name()
         ))?;
     }
@@ -37,7 +37,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     let step = ctx.ui.step("teardown");
     engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
-        marker::forget(&ctx.lab, engine.name())?;
+        marker::forget(&ctx.workspace, engine.name())?;
     }
     let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
@@ -71,7 +71,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 /// itself.
 fn give_up_copy(ctx: &Context, engine: EngineName) -> Result<Option<PathBuf>> {
     // A mark that cannot be read goes with the lab.
-    let pending = marker::pending(&ctx.lab, engine).ok().flatten();
+    let pending = marker::pending(&ctx.workspace, engine).ok().flatten();
     let Some(copy) = pending.and_then(|one| one.copy).filter(|one| one.exists()) else {
         return Ok(None);
     };

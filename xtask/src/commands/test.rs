@@ -17,8 +17,8 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
     // The end-to-end tests run labs of their own with these packages.
     ctx.packages("test", &ctx.venv())?;
     let tools = Venv {
-        dir: ctx.lab.home().join("venv-test"),
-        lock: ctx.lab.root.join("app/requirements-dev.txt"),
+        dir: ctx.workspace.home().join("venv-test"),
+        lock: ctx.workspace.root.join("app/requirements-dev.txt"),
         minimum: ctx.config.python.minimum(),
         modules: &["flask", "pytest", "ruff", "xdist"],
         compile: true,
@@ -48,8 +48,12 @@ fn parts(args: &TestArgs) -> Vec<Part> {
 }
 
 fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
-    let app = ctx.lab.root.join("app");
-    let cargo = |words: &str| Cmd::new("cargo").args(words.split(' ')).cwd(&ctx.lab.root);
+    let app = ctx.workspace.root.join("app");
+    let cargo = |words: &str| {
+        Cmd::new("cargo")
+            .args(words.split(' '))
+            .cwd(&ctx.workspace.root)
+    };
     let python = |tool: &str, words: &str| tools.bin(tool).args(words.split(' ')).cwd(&app);
     Ok(match part {
         Part::Lint => vec![
@@ -85,8 +89,8 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
     docker::insist(ctx)?;
     ctx.tools.ensure_all()?;
     let lint = Venv {
-        dir: ctx.lab.home().join("ansible-test"),
-        lock: ctx.lab.root.join("ansible/requirements-dev.txt"),
+        dir: ctx.workspace.home().join("ansible-test"),
+        lock: ctx.workspace.root.join("ansible/requirements-dev.txt"),
         minimum: ctx.config.python.minimum(),
         modules: &["ansible", "ansiblelint"],
         compile: false,
@@ -101,11 +105,13 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
         .args(["--offline", "--profile", "production"])
         .args(["ansible/playbook.yml", "ansible/image.yml"])
         .env("PATH", path)
-        .cwd(&ctx.lab.root);
+        .cwd(&ctx.workspace.root);
     let program = ctx.tools.program(Tool::Packer)?;
-    let packer = |words: &str| packer::cmd(&program, words.split(' ')).cwd(&ctx.lab.root);
+    let packer = |words: &str| packer::cmd(&program, words.split(' ')).cwd(&ctx.workspace.root);
     let real = "test --locked --package xtask --test k3d -- --ignored --test-threads=1";
-    let real = Cmd::new("cargo").args(real.split(' ')).cwd(&ctx.lab.root);
+    let real = Cmd::new("cargo")
+        .args(real.split(' '))
+        .cwd(&ctx.workspace.root);
     Ok(vec![
         ("lints of the playbooks", ansible),
         (

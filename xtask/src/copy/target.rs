@@ -14,9 +14,9 @@ use super::path::{absolute, folder};
 use crate::context::Context;
 use crate::exec::quote_path;
 use crate::failure::Failure;
-use crate::lab;
 use crate::ui;
 use crate::wait;
+use crate::workspace;
 
 /// Where a copy goes; nothing is touched before it is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,8 +92,8 @@ impl Target {
         if let Self::File { path, .. } = self {
             return Ok(folder(path).to_owned());
         }
-        ctx.lab.create()?;
-        Ok(ctx.lab.home())
+        ctx.workspace.create()?;
+        Ok(ctx.workspace.home())
     }
 
     /// As a shell would name it.
@@ -117,7 +117,7 @@ impl Target {
         match self {
             Self::File { path, replace } => {
                 insist_on_the_same(path, *replace)?;
-                lab::put_in_place(&part.path, path)
+                workspace::put_in_place(&part.path, path)
             }
             Self::Stream(path) => {
                 let path = path.clone();

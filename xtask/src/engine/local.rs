@@ -14,7 +14,6 @@ use crate::context::Context;
 use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
 use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, Milder, Speaker};
 use crate::failure::Failure;
-use crate::lab::Lab;
 use crate::local::protocol::Ask;
 use crate::local::wishes::Wishes;
 use crate::local::{self, client, launch, logs, milder, volumes};
@@ -23,6 +22,7 @@ use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait;
+use crate::workspace::Workspace;
 use terms::{Death, EngineName};
 
 use super::capability::{Capability, Lack, Teardown};
@@ -51,7 +51,7 @@ pub const ENTRY: Entry = Entry {
 };
 
 pub struct LocalEngine {
-    lab: Lab,
+    workspace: Workspace,
     /// `service.port` of lab.toml.
     port: u16,
     exec: Exec,
@@ -63,7 +63,7 @@ pub struct LocalEngine {
 impl LocalEngine {
     pub fn new(ctx: &Context) -> Self {
         Self {
-            lab: ctx.lab.clone(),
+            workspace: ctx.workspace.clone(),
             port: ctx.config.service.port,
             exec: ctx.exec.clone(),
             ui: ctx.ui.clone(),
@@ -79,12 +79,12 @@ impl LocalEngine {
     /// Asks for a change, of a supervisor that is started again where an
     /// earlier one was killed.
     fn request<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T> {
-        if !client::is_alive(&self.lab) && Wishes::load(&self.lab)?.is_some() {
+        if !client::is_alive(&self.workspace) && Wishes::load(&self.workspace)?.is_some() {
             self.ui
                 .note("the supervisor was gone: starting it again, as it was");
             self.start()?;
         }
-        client::ask(&self.lab, ask)
+        client::ask(&self.workspace, ask)
     }
 
     /// The same where there is nothing to answer.
@@ -95,21 +95,21 @@ impl LocalEngine {
     fn start(&self) -> Result<()> {
         self.preconditions()?;
         let step = self.ui.step("starting the supervisor");
-        client::start(&self.lab)?;
+        client::start(&self.workspace)?;
         step.done("it answers");
         Ok(())
     }
 
     /// What has to hold before anything is changed.
     fn preconditions(&self) -> Result<()> {
-        let manifests = manifests::load(&self.lab.root)?;
-        manifests::load_restore_job(&self.lab.root, &manifests)?;
+        let manifests = manifests::load(&self.workspace.root)?;
+        manifests::load_restore_job(&self.workspace.root, &manifests)?;
         // In a dry run, what would have installed it did not.
         if !self.exec.dry_run() {
             self.insist_on_python(&manifests)?;
         }
-        if !client::is_alive(&self.lab) && self.port != 0 {
-            local::port_is_free(&self.lab, self.port)?;
+        if !client::is_alive(&self.workspace) && self.port != 0 {
+            local::port_is_free(&self.workspace, self.port)?;
         }
         Ok(())
     }
@@ -129,28 +129,33 @@ impl LocalEngine {
     /// Python as a replica has it: its settings, its volumes, its folder.
     fn in_a_replica(&self, args: &[&str]) -> Result<Cmd> {
         self.insist_on_application()?;
-        let manifests = manifests::load(&self.lab.root)?;
+        let manifests = manifests::load(&self.workspace.root)?;
         self.insist_on_python(&manifests)?;
         let (pod, set) = (manifests.replica(), self.in_force()?);
-        let mut cmd = launch::launch(&self.lab, &manifests, pod, "pra", &set).cmd;
+        let mut cmd = launch::launch(&self.workspace, &manifests, pod, "pra", &set).cmd;
         // Nothing of it outlives the command, so the system's folder will do.
         cmd.env.remove("TMPDIR");
-        cmd.program = self.lab.venv().join("bin/python").display().to_string();
+        cmd.program = self
+            .workspace
+            .venv()
+            .join("bin/python")
+            .display()
+            .to_string();
         cmd.args = args.iter().map(|arg| (*arg).to_owned()).collect();
         Ok(cmd)
     }
 
     /// The settings that were applied: those of the files may be newer.
     fn in_force(&self) -> Result<Vec<(String, String)>> {
-        if !client::is_alive(&self.lab) {
+        if !client::is_alive(&self.workspace) {
             return Ok(Vec::new());
         }
-        let settings: BTreeMap<String, String> = client::ask(&self.lab, &Ask::Settings)?;
+        let settings: BTreeMap<String, String> = client::ask(&self.workspace, &Ask::Settings)?;
         Ok(settings.into_iter().collect())
     }
 
     fn insist_on_application(&self) -> Result<()> {
-        let app = self.lab.root.join("app");
+        let app = self.workspace.root.join("app");
         if app.join("pra").is_dir() {
             return Ok(());
         }
@@ -163,7 +168,7 @@ impl LocalEngine {
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
-        let python = self.lab.venv().join("bin/python");
+        let python = self.workspace.venv().join("bin/python");
         let needed = manifests.replica().container().command[0] == "python";
         if needed && !python.exists() {
             let python = python.display();
@@ -175,13 +180,13 @@ impl LocalEngine {
 
     /// The lab as its files tell, where no supervisor runs.
     fn facts_at_rest(&self) -> Result<Facts> {
-        let manifests = manifests::load(&self.lab.root)?;
-        let wishes = Wishes::load(&self.lab)?.unwrap_or_default();
+        let manifests = manifests::load(&self.workspace.root)?;
+        let wishes = Wishes::load(&self.workspace)?.unwrap_or_default();
         Ok(Facts {
             wanted: wishes.replicas,
             schedule: manifests.cron_job.spec.schedule.clone(),
             suspended: wishes.suspended,
-            volumes: volumes::list(&self.lab, &manifests.claims),
+            volumes: volumes::list(&self.workspace, &manifests.claims),
             ..Facts::default()
         })
     }
@@ -189,21 +194,21 @@ impl LocalEngine {
     /// Ends the supervisor and everything it runs, or what is left of one that
     /// was killed; the volumes stay.
     pub fn stop(&self) -> Result<()> {
-        if client::is_alive(&self.lab) && self.change("stop") {
+        if client::is_alive(&self.workspace) && self.change("stop") {
             let step = self
                 .ui
                 .step("stopping the supervisor and everything it runs");
-            client::stop(&self.lab)?;
+            client::stop(&self.workspace)?;
             step.done("stopped");
             return Ok(());
         }
         // Looked for once it is certainly gone: it may be dying just now.
-        let left = local::leftovers(&self.lab);
+        let left = local::leftovers(&self.workspace);
         if !left.is_empty() && self.change("stop") {
             let step = self
                 .ui
                 .step("ending what a supervisor that was killed left behind");
-            local::end_leftovers(&self.lab)?;
+            local::end_leftovers(&self.workspace)?;
             step.done(left.join(", "));
         }
         Ok(())
@@ -211,7 +216,7 @@ impl LocalEngine {
 
     /// Removes a folder or file of the lab.
     fn remove(&self, path: &Path) -> Result<()> {
-        self.lab.insist_on_own_folder(path)?;
+        self.workspace.insist_on_own_folder(path)?;
         let shell = format!("rm -rf {}", quote(&path.to_string_lossy()));
         if path.symlink_metadata().is_ok() && self.exec.change(&shell) {
             volumes::remove_tree(path)?;
@@ -238,8 +243,8 @@ impl Engine for LocalEngine {
     }
 
     fn facts(&self) -> Result<Facts> {
-        if client::is_alive(&self.lab)
-            && let (Some(facts), _) = client::look(&self.lab)?
+        if client::is_alive(&self.workspace)
+            && let (Some(facts), _) = client::look(&self.workspace)?
         {
             return Ok(facts);
         }
@@ -273,8 +278,8 @@ impl Engine for LocalEngine {
     }
 
     fn pending(&self) -> Result<Vec<String>> {
-        let mut pending: Vec<String> = client::ask(&self.lab, &Ask::Pending)?;
-        let (_, ours) = client::look(&self.lab)?;
+        let mut pending: Vec<String> = client::ask(&self.workspace, &Ask::Pending)?;
+        let (_, ours) = client::look(&self.workspace)?;
         if !ours {
             pending.push(OTHER_BUILD.to_owned());
         }
@@ -311,7 +316,7 @@ impl Engine for LocalEngine {
     fn delete_volume(&self, claim: &str) -> Result<()> {
         if self.change(&format!("delete-volume {} --yes", quote(claim))) {
             self.tell(&Ask::DeleteVolume(claim.to_owned()))?;
-            volumes::sweep(&self.lab)?;
+            volumes::sweep(&self.workspace)?;
         }
         Ok(())
     }
@@ -334,7 +339,7 @@ impl Engine for LocalEngine {
                 .as_ref()
                 .is_some_and(|job| job.state == JobState::Succeeded),
             reason: job.map_or_else(gone, |job| job.reason),
-            log: logs::read(&self.lab, &pod),
+            log: logs::read(&self.workspace, &pod),
         }))
     }
 
@@ -351,13 +356,13 @@ impl Engine for LocalEngine {
     fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
         let pods: Vec<String> = match of {
             Speaker::App => self.facts()?.pods.into_iter().map(|pod| pod.name).collect(),
-            Speaker::Backup => logs::newest(&self.lab, &["backup-now", CRON_JOB]),
-            Speaker::Restore => logs::newest(&self.lab, &[RESTORE_JOB]),
+            Speaker::Backup => logs::newest(&self.workspace, &["backup-now", CRON_JOB]),
+            Speaker::Restore => logs::newest(&self.workspace, &[RESTORE_JOB]),
         };
         if pods.is_empty() {
             return Err(nobody_spoke());
         }
-        Ok(logs::tail(&self.lab, &pods, lines, follow))
+        Ok(logs::tail(&self.workspace, &pods, lines, follow))
     }
 
     fn python(&self, script: &str) -> Result<Option<String>> {
@@ -394,8 +399,8 @@ impl Engine for LocalEngine {
 impl Teardown for LocalEngine {
     fn down(&self) -> Result<()> {
         self.stop()?;
-        self.remove(&self.lab.volumes())?;
-        for leftover in local::files(&self.lab) {
+        self.remove(&self.workspace.volumes())?;
+        for leftover in local::files(&self.workspace) {
             self.remove(&leftover)?;
         }
         Ok(())

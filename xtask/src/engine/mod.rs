@@ -28,7 +28,7 @@ fn entry(name: EngineName) -> &'static Entry {
 /// until `teardown`.
 pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
     let asked = ctx.options.engine.unwrap_or(ctx.config.engine).named();
-    let meant = asked.or_else(|| chosen_engines::engines(&ctx.lab).pop());
+    let meant = asked.or_else(|| chosen_engines::engines(&ctx.workspace).pop());
     let entry = match meant {
         Some(name) => entry(name),
         None => suitable(ctx)?,
@@ -56,8 +56,8 @@ pub fn remember(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    ctx.lab.create()?;
-    chosen_engines::add(&ctx.lab, engine.name())?;
+    ctx.workspace.create()?;
+    chosen_engines::add(&ctx.workspace, engine.name())?;
     // From now on this one is meant without being named.
     ctx.name_commands();
     Ok(())
@@ -67,9 +67,9 @@ pub fn remember(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// none has, the next lab may be on any.
 pub fn forget(ctx: &Context, engine: &dyn Engine) -> Result<Vec<EngineName>> {
     if ctx.exec.dry_run() {
-        return Ok(chosen_engines::others(&ctx.lab, engine.name()));
+        return Ok(chosen_engines::others(&ctx.workspace, engine.name()));
     }
-    let others = chosen_engines::remove(&ctx.lab, engine.name())?;
+    let others = chosen_engines::remove(&ctx.workspace, engine.name())?;
     ctx.name_commands();
     Ok(others)
 }

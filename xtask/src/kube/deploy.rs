@@ -24,7 +24,9 @@ impl Kube {
 
     pub fn remark_deployed(&self) {
         let folder = self.manifests();
-        let shown = folder.strip_prefix(&self.ctx.lab.root).unwrap_or(&folder);
+        let shown = folder
+            .strip_prefix(&self.ctx.workspace.root)
+            .unwrap_or(&folder);
         let said = format!("the cluster holds what {}/ says", shown.display());
         self.ctx.ui.note(&said);
     }
@@ -41,7 +43,7 @@ impl Kube {
         let program = venv.bin("ansible-playbook");
         let context = &self.context;
         let other = self.substitute_folder();
-        let home = self.ctx.lab.home().join("ansible-home");
+        let home = self.ctx.workspace.home().join("ansible-home");
         let cmd = ansible::playbook(program, &playbook, context, other.as_deref(), &home);
         self.ctx.exec.run(&cmd).map_err(|error| {
             let look = self.typed("get pods,events");

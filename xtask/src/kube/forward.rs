@@ -30,10 +30,10 @@ impl Kube {
             return Ok(());
         }
         let step = self.ctx.ui.step(format!("forward to {}", port.service));
-        self.ctx.lab.create()?;
+        self.ctx.workspace.create()?;
         let log = self
             .ctx
-            .lab
+            .workspace
             .logs()
             .join(format!("forward-{}.log", port.service));
         let log = File::options()
@@ -44,7 +44,7 @@ impl Kube {
         let keeper = Cmd::ourselves()?
             .args(["forward", "--keep", port.service])
             .args(["--port", &host.to_string(), "--root"])
-            .args([self.ctx.lab.root.to_string_lossy()])
+            .args([self.ctx.workspace.root.to_string_lossy()])
             .args(["--lab", &self.ctx.options.workshop.word()]);
         exec::spawn(&keeper, Stdio::null(), &log, false)?;
         wait::until(wait::FORWARD_UP, || Ok(self.kept_port(port)))?;
@@ -60,7 +60,7 @@ impl Kube {
 
     fn lock_file(&self, port: &Port) -> PathBuf {
         let name = format!("forward-{}-{}", self.cluster, port.service);
-        self.ctx.lab.state().join(name)
+        self.ctx.workspace.state().join(name)
     }
 
     /// The port of a forward that is alive: its lock is held exactly as long.

@@ -56,7 +56,7 @@ pub struct Kube {
 impl Kube {
     /// A path of the checkout.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.ctx.lab.root.join(name)
+        self.ctx.workspace.root.join(name)
     }
 
     /// The folder that is applied: that of the manifests, or its substitute.

@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use crate::exec::{self, Cmd, quote_path};
 use crate::facts::Facts;
 use crate::failure::Failure;
-use crate::lab::Lab;
 use crate::wait;
+use crate::workspace::Workspace;
 
 use super::protocol::{self, Ask, Response};
 use super::{paths, process, strays};
@@ -24,29 +24,31 @@ use super::{paths, process, strays};
 const LONGEST_NAME: usize = 100;
 
 /// Whether a supervisor lives: the lock is held exactly as long.
-pub fn is_alive(lab: &Lab) -> bool {
-    process::is_held(&paths::lock(lab))
+pub fn is_alive(workspace: &Workspace) -> bool {
+    process::is_held(&paths::lock(workspace))
 }
 
 /// Asks, and returns the answer.
 ///
 /// # Errors
 /// Where the supervisor refuses, fails, or does not answer.
-pub fn ask<T: DeserializeOwned>(lab: &Lab, ask: &Ask) -> Result<T> {
-    let response = exchange(lab, ask)?.ok_or_else(protocol::stranger)?;
+pub fn ask<T: DeserializeOwned>(workspace: &Workspace, ask: &Ask) -> Result<T> {
+    let response = exchange(workspace, ask)?.ok_or_else(protocol::stranger)?;
     let answer = response.answer.map_err(Failure::from)?;
     serde_json::from_value(answer).map_err(|_| protocol::stranger().into())
 }
 
 /// `None` where the supervisor speaks as another version does.
-fn exchange(lab: &Lab, ask: &Ask) -> Result<Option<Response>> {
-    let stream = wait::until(wait::SUPERVISOR_UP, || match connect(&paths::socket(lab)) {
-        Ok(stream) => Ok(Some(stream)),
-        // It is about to listen, or about to end.
-        Err(_) if is_alive(lab) => Ok(None),
-        Err(_) => Err(Failure::tool("the lab is down: no supervisor runs")
-            .next("cargo xtask setup")
-            .into()),
+fn exchange(workspace: &Workspace, ask: &Ask) -> Result<Option<Response>> {
+    let stream = wait::until(wait::SUPERVISOR_UP, || {
+        match connect(&paths::socket(workspace)) {
+            Ok(stream) => Ok(Some(stream)),
+            // It is about to listen, or about to end.
+            Err(_) if is_alive(workspace) => Ok(None),
+            Err(_) => Err(Failure::tool("the lab is down: no supervisor runs")
+                .next("cargo xtask setup")
+                .into()),
+        }
     })?;
     protocol::send(&stream, ask)?;
     let line = read_line(stream)?;
@@ -60,8 +62,8 @@ fn exchange(lab: &Lab, ask: &Ask) -> Result<Option<Response>> {
 
 /// What the supervisor knows (`None` where it is of another version), and
 /// whether it runs the very program that asks.
-pub fn look(lab: &Lab) -> Result<(Option<Facts>, bool)> {
-    let Some(response) = exchange(lab, &Ask::Facts)? else {
+pub fn look(workspace: &Workspace) -> Result<(Option<Facts>, bool)> {
+    let Some(response) = exchange(workspace, &Ask::Facts)? else {
         return Ok((None, false));
     };
     let facts = response.answer.ok();
@@ -106,24 +108,24 @@ fn connect(socket: &Path) -> Result<UnixStream> {
 }
 
 /// Starts a supervisor that outlives us; returns once it answers.
-pub fn start(lab: &Lab) -> Result<()> {
-    lab.create()?;
-    let path = paths::log(lab);
+pub fn start(workspace: &Workspace) -> Result<()> {
+    workspace.create()?;
+    let path = paths::log(workspace);
     let log = File::options()
         .create(true)
         .append(true)
         .open(&path)
         .with_context(|| format!("opening {}", path.display()))?;
     let before = fs::metadata(&path).map_or(0, |found| found.len());
-    let root = lab.root.display().to_string();
+    let root = workspace.root.display().to_string();
     let command = Cmd::ourselves()?.args(["--root", &root, "local", "supervisor"]);
     let mut child = exec::spawn(&command, Stdio::null(), &log, false)?;
     wait::until(wait::SUPERVISOR_UP, || {
-        if is_alive(lab) && connect(&paths::socket(lab)).is_ok() {
+        if is_alive(workspace) && connect(&paths::socket(workspace)).is_ok() {
             return Ok(Some(()));
         }
         let ended = child.try_wait().context("looking after the supervisor")?;
-        if ended.is_some() && !is_alive(lab) {
+        if ended.is_some() && !is_alive(workspace) {
             let said = said_since(&path, before);
             let told = format!("the supervisor ended while it started:\n{said}");
             let next = format!("less {}", quote_path(&path));
@@ -143,20 +145,22 @@ fn said_since(log: &Path, position: u64) -> String {
 /// Has the supervisor end, in whatever version it is, and waits until it and
 /// everything it started are gone. It is known by its command line: what its
 /// lock says could be anybody's number.
-pub fn stop(lab: &Lab) -> Result<()> {
-    let pids = strays::supervisors(&lab.root);
+pub fn stop(workspace: &Workspace) -> Result<()> {
+    let pids = strays::supervisors(&workspace.root);
     for pid in &pids {
         exec::signal_process(*pid, Signal::SIGTERM);
     }
-    wait::until(wait::SUPERVISOR_DOWN, || Ok((!is_alive(lab)).then_some(())))
-        .map_err(|error| error.context(hanging(lab, &pids)))
+    wait::until(wait::SUPERVISOR_DOWN, || {
+        Ok((!is_alive(workspace)).then_some(()))
+    })
+    .map_err(|error| error.context(hanging(workspace, &pids)))
 }
 
-fn hanging(lab: &Lab, pids: &[u32]) -> Failure {
+fn hanging(workspace: &Workspace, pids: &[u32]) -> Failure {
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
     let end = match pids.join(" ") {
         // One that was started by other words.
-        none if none.is_empty() => format!("fuser -k {}", quote_path(&paths::lock(lab))),
+        none if none.is_empty() => format!("fuser -k {}", quote_path(&paths::lock(workspace))),
         pids => format!("kill -9 {pids}"),
     };
     Failure::timeout("the supervisor does not end").next(format!(

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::lab::Lab;
 use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
 use crate::place::Place;
 use crate::ui::Ui;
+use crate::workspace::Workspace;
 
 use super::forward::Routes;
 use super::launch;
@@ -19,7 +19,7 @@ use super::volumes;
 use super::wishes::Wishes;
 
 pub struct Ground {
-    pub lab: Lab,
+    pub workspace: Workspace,
     pub ui: Ui,
     pub manifests: Manifests,
     /// What a replica that begins now runs.
@@ -36,7 +36,7 @@ impl Ground {
         self.wishes.serial += 1;
         // What lies in our place may be another lab's.
         if self.place.holds()
-            && let Err(error) = self.wishes.save(&self.lab)
+            && let Err(error) = self.wishes.save(&self.workspace)
         {
             // The pod is needed now; only a later supervisor could reuse its name.
             self.note(&format!("{error:#}"));
@@ -55,7 +55,7 @@ impl Ground {
         // In the folder that has taken the place of ours there may be a pod of
         // that name.
         if self.place.holds() {
-            process::clean(&self.lab, pod);
+            process::clean(&self.workspace, pod);
         }
     }
 
@@ -63,7 +63,7 @@ impl Ground {
     pub fn obstacle(&self, pod: &PodSpec) -> Option<String> {
         let missing = pod
             .claims()
-            .find(|claim| !volumes::is_volume(&self.lab.volumes().join(claim)))?;
+            .find(|claim| !volumes::is_volume(&self.workspace.volumes().join(claim)))?;
         Some(format!(
             "volume {missing} does not exist (cargo xtask local apply creates it)"
         ))
@@ -71,9 +71,9 @@ impl Ground {
 
     /// Starts the process of a pod.
     pub fn start(&self, name: &str, pod: &PodSpec, set: &[(String, String)]) -> Result<Process> {
-        let launch = launch::launch(&self.lab, &self.manifests, pod, name, set);
+        let launch = launch::launch(&self.workspace, &self.manifests, pod, name, set);
         let grace = Duration::from_secs(pod.termination_grace_period_seconds);
-        Process::start(&self.lab, name, &launch, grace)
+        Process::start(&self.workspace, name, &launch, grace)
     }
 }
 
@@ -109,21 +109,21 @@ pub mod testing {
 
     pub fn ground(name: &str) -> Ground {
         let root = format!("xtask-{name}-{}", std::process::id());
-        let lab = Lab {
+        let workspace = Workspace {
             root: std::env::temp_dir().join(root),
         };
         // Left by an earlier run that was killed.
-        let _ = fs::remove_dir_all(&lab.root);
-        lab.create().unwrap();
-        fs::create_dir(lab.root.join("app")).unwrap();
+        let _ = fs::remove_dir_all(&workspace.root);
+        workspace.create().unwrap();
+        fs::create_dir(workspace.root.join("app")).unwrap();
         let project = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let manifests = manifests::load(&project).unwrap();
-        volumes::create_missing(&lab, &manifests.claims).unwrap();
-        let lock = lab.state().join("version");
+        volumes::create_missing(&workspace, &manifests.claims).unwrap();
+        let lock = workspace.state().join("version");
         let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
         Ground {
-            release: Release::declared(&lab, &manifests).unwrap(),
-            lab,
+            release: Release::declared(&workspace, &manifests).unwrap(),
+            workspace,
             place,
             ui: Ui::quiet(),
             manifests,
@@ -134,8 +134,8 @@ pub mod testing {
 
     /// With all that runs on it.
     pub fn remove(ground: &Ground) {
-        process::end_orphans(&ground.lab).unwrap();
-        fs::remove_dir_all(&ground.lab.root).unwrap();
+        process::end_orphans(&ground.workspace).unwrap();
+        fs::remove_dir_all(&ground.workspace.root).unwrap();
     }
 }
 

@@ -39,7 +39,7 @@ impl Jobs {
                 (template.spec.clone(), Vec::new())
             }
             JobSource::Restore { env } => {
-                let job = manifests::load_restore_job(&ground.lab.root, &ground.manifests)?;
+                let job = manifests::load_restore_job(&ground.workspace.root, &ground.manifests)?;
                 (job.spec, env)
             }
         };
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!(clock.at(60 * minute), 1 + minute as usize);
             clock.let_all_end();
         }
-        let seen = clock.ground.lab.volumes().join("pra-data/seen");
+        let seen = clock.ground.workspace.volumes().join("pra-data/seen");
         let seen = fs::read_to_string(seen).unwrap();
         let seen: Vec<&str> = seen.lines().collect();
         assert_eq!(seen.len(), 3, "{seen:?}");

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use crate::exec::Cmd;
 use crate::exec::environment::LOCALE;
-use crate::lab::Lab;
 use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
+use crate::workspace::Workspace;
 
 use super::paths;
 
@@ -27,15 +27,15 @@ const INHERITED: &[&str] = &["HOME", "USER", "LOGNAME"];
 
 /// How pod `name` is started; `set` are values that win over the manifest's.
 pub fn launch(
-    lab: &Lab,
+    workspace: &Workspace,
     manifests: &Manifests,
     pod: &PodSpec,
     name: &str,
     set: &[(String, String)],
 ) -> Launch {
     let container = pod.container();
-    let mounts = mounts(lab, pod, name);
-    let mut env = base_environment(lab);
+    let mounts = mounts(workspace, pod, name);
+    let mut env = base_environment(workspace);
     let declared = manifests.settings(pod).into_iter();
     for (key, value) in declared.chain(set.iter().cloned()) {
         env.insert(key, relocate(&value, &mounts));
@@ -45,11 +45,11 @@ pub fn launch(
     }
     let words = container.command.iter().chain(&container.args);
     let words: Vec<String> = words.map(|word| relocate(word, &mounts)).collect();
-    let cmd = Cmd::new(resolve(lab, &words[0])).args(&words[1..]);
-    let own = paths::pods(lab).join(name);
+    let cmd = Cmd::new(resolve(workspace, &words[0])).args(&words[1..]);
+    let own = paths::pods(workspace).join(name);
     Launch {
         // What an image would hold as its working folder.
-        cmd: cmd.envs(&env).only_env().cwd(lab.root.join("app")),
+        cmd: cmd.envs(&env).only_env().cwd(workspace.root.join("app")),
         scratch: mounts
             .into_values()
             .filter(|dir| dir.starts_with(&own))
@@ -58,15 +58,15 @@ pub fn launch(
 }
 
 /// `python` is the one of the lab's own environment, wherever PATH leads.
-fn resolve(lab: &Lab, program: &str) -> String {
-    let own = lab.venv().join("bin").join(program);
+fn resolve(workspace: &Workspace, program: &str) -> String {
+    let own = workspace.venv().join("bin").join(program);
     if !program.contains('/') && own.is_file() {
         return own.display().to_string();
     }
     program.to_owned()
 }
 
-fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
+fn base_environment(workspace: &Workspace) -> BTreeMap<String, String> {
     let inherited = INHERITED
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), std::env::var(key).ok()?)));
@@ -74,11 +74,11 @@ fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
     let (name, value) = LOCALE;
     env.insert(name.to_owned(), value.to_owned());
     let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
-    let own = lab.venv().join("bin");
+    let own = workspace.venv().join("bin");
     env.insert("PATH".to_owned(), format!("{}:{system}", own.display()));
     // The checkout stays as it is, and a start does not compile what the last
     // one has compiled: that is a third of the time to the first answer.
-    let compiled = lab.home().join("pycache");
+    let compiled = workspace.home().join("pycache");
     env.insert(
         "PYTHONPYCACHEPREFIX".to_owned(),
         compiled.display().to_string(),
@@ -92,15 +92,15 @@ fn base_environment(lab: &Lab) -> BTreeMap<String, String> {
 /// Mount paths and the folders that stand for them.
 type Mounts = BTreeMap<String, PathBuf>;
 
-fn mounts(lab: &Lab, pod: &PodSpec, name: &str) -> Mounts {
+fn mounts(workspace: &Workspace, pod: &PodSpec, name: &str) -> Mounts {
     let mut mounts = Mounts::new();
     for mount in &pod.container().volume_mounts {
         let mut volumes = pod.volumes.iter();
         let volume = volumes.find(|volume| volume.name == mount.name);
         let claim = volume.and_then(|volume| volume.persistent_volume_claim.as_ref());
         let dir = match claim {
-            Some(claim) => lab.volumes().join(&claim.claim_name),
-            None => paths::pods(lab).join(name).join(&mount.name),
+            Some(claim) => workspace.volumes().join(&claim.claim_name),
+            None => paths::pods(workspace).join(name).join(&mount.name),
         };
         mounts.insert(mount.mount_path.clone(), dir);
     }
@@ -146,11 +146,11 @@ mod tests {
     #[test]
     fn the_projects_deployment_gets_its_folders_and_its_own_port() {
         let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        let lab = Lab { root };
-        let manifests = crate::manifests::load(&lab.root).unwrap();
+        let workspace = Workspace { root };
+        let manifests = crate::manifests::load(&workspace.root).unwrap();
         let set = [("PORT".to_owned(), "4711".to_owned())];
-        let launch = launch(&lab, &manifests, manifests.replica(), "flask-1", &set);
-        let data = lab.volumes().join("pra-data");
+        let launch = launch(&workspace, &manifests, manifests.replica(), "flask-1", &set);
+        let data = workspace.volumes().join("pra-data");
         assert_eq!(launch.cmd.env["PRA_DATA_DIR"], data.display().to_string());
         assert_eq!(launch.cmd.env["PORT"], "4711");
         assert_eq!(launch.cmd.args, ["-m", "pra", "serve"]);

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 
 use crate::exec::Cmd;
-use crate::lab::Lab;
+use crate::workspace::Workspace;
 
 use super::paths;
 
@@ -21,12 +21,14 @@ const KEPT: usize = 40;
 
 /// Cuts every log that has grown too large, and removes the oldest logs of pods
 /// that are gone.
-pub fn keep_small(lab: &Lab, alive: &BTreeSet<&String>) -> Result<()> {
-    let logs = pod_logs(lab).into_iter().chain([paths::log(lab)]);
+pub fn keep_small(workspace: &Workspace, alive: &BTreeSet<&String>) -> Result<()> {
+    let logs = pod_logs(workspace)
+        .into_iter()
+        .chain([paths::log(workspace)]);
     for log in logs.filter(|log| size(log) > LARGEST && !is_older_part(log)) {
         cut(&log).with_context(|| format!("rotating {}", log.display()))?;
     }
-    let mut gone: Vec<(SystemTime, PathBuf)> = pod_logs(lab)
+    let mut gone: Vec<(SystemTime, PathBuf)> = pod_logs(workspace)
         .into_iter()
         .filter(|log| !alive.iter().any(|pod| belongs_to(log, pod)))
         .map(|log| (modified(&log), log))
@@ -49,8 +51,8 @@ fn cut(log: &Path) -> io::Result<()> {
 }
 
 /// Everything a pod wrote, as far as it was kept.
-pub fn read(lab: &Lab, pod: &str) -> String {
-    let log = paths::pod_log(lab, pod);
+pub fn read(workspace: &Workspace, pod: &str) -> String {
+    let log = paths::pod_log(workspace, pod);
     let parts = [older_part(&log), log];
     // A part that does not exist is one that was not needed.
     let bytes: Vec<u8> = parts
@@ -61,8 +63,8 @@ pub fn read(lab: &Lab, pod: &str) -> String {
 }
 
 /// The pod that wrote last, of those whose names begin in one of these ways.
-pub fn newest(lab: &Lab, beginnings: &[&str]) -> Vec<String> {
-    let names = pod_logs(lab).into_iter().filter_map(|log| {
+pub fn newest(workspace: &Workspace, beginnings: &[&str]) -> Vec<String> {
+    let names = pod_logs(workspace).into_iter().filter_map(|log| {
         let name = log.file_name()?.to_str()?.strip_suffix(".log")?.to_owned();
         let wanted = beginnings.iter().any(|one| name.starts_with(one));
         wanted.then(|| (modified(&log), name))
@@ -71,8 +73,8 @@ pub fn newest(lab: &Lab, beginnings: &[&str]) -> Vec<String> {
 }
 
 /// The last lines of what pods wrote, each under the name of its file.
-pub fn tail(lab: &Lab, pods: &[String], lines: u32, follow: bool) -> Cmd {
-    let files = pods.iter().map(|pod| paths::pod_log(lab, pod));
+pub fn tail(workspace: &Workspace, pods: &[String], lines: u32, follow: bool) -> Cmd {
+    let files = pods.iter().map(|pod| paths::pod_log(workspace, pod));
     // By its name: a log is cut in place when it grows too large.
     let follow = follow.then_some("-F");
     Cmd::new("tail")
@@ -81,8 +83,8 @@ pub fn tail(lab: &Lab, pods: &[String], lines: u32, follow: bool) -> Cmd {
         .args(files.map(|file| file.to_string_lossy().into_owned()))
 }
 
-fn pod_logs(lab: &Lab) -> Vec<PathBuf> {
-    let entries = fs::read_dir(paths::pod_logs(lab));
+fn pod_logs(workspace: &Workspace) -> Vec<PathBuf> {
+    let entries = fs::read_dir(paths::pod_logs(workspace));
     entries.map_or_else(
         |_| Vec::new(),
         |all| all.flatten().map(|entry| entry.path()).collect(),
@@ -113,19 +115,19 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    fn lab(name: &str) -> Lab {
+    fn workspace(name: &str) -> Workspace {
         let root = std::env::temp_dir().join(format!("xtask-logs-{name}-{}", std::process::id()));
         // Left by an earlier run that was killed.
         let _ = fs::remove_dir_all(&root);
-        let lab = Lab { root };
-        fs::create_dir_all(paths::pod_logs(&lab)).unwrap();
-        lab
+        let workspace = Workspace { root };
+        fs::create_dir_all(paths::pod_logs(&workspace)).unwrap();
+        workspace
     }
 
     #[test]
     fn a_log_that_is_cut_loses_nothing_of_its_last_part() {
-        let lab = lab("cut");
-        let path = paths::pod_log(&lab, "web-1");
+        let workspace = workspace("cut");
+        let path = paths::pod_log(&workspace, "web-1");
         let mut writer = File::options()
             .create(true)
             .append(true)
@@ -133,23 +135,23 @@ mod tests {
             .unwrap();
         let size = usize::try_from(LARGEST).unwrap();
         writer.write_all(&vec![b'a'; size + 1]).unwrap();
-        keep_small(&lab, &BTreeSet::new()).unwrap();
+        keep_small(&workspace, &BTreeSet::new()).unwrap();
         writer.write_all(b"end").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "end");
-        assert!(read(&lab, "web-1").ends_with("aend"));
-        fs::remove_dir_all(&lab.root).unwrap();
+        assert!(read(&workspace, "web-1").ends_with("aend"));
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn only_logs_of_pods_that_are_gone_are_forgotten() {
-        let lab = lab("forget");
+        let workspace = workspace("forget");
         for pod in 0..KEPT + 5 {
-            fs::write(paths::pod_log(&lab, &format!("job-{pod}")), "x").unwrap();
+            fs::write(paths::pod_log(&workspace, &format!("job-{pod}")), "x").unwrap();
         }
         let alive = "job-0".to_owned();
-        keep_small(&lab, &BTreeSet::from([&alive])).unwrap();
-        assert_eq!(pod_logs(&lab).len(), KEPT + 1);
-        assert!(paths::pod_log(&lab, "job-0").exists());
-        fs::remove_dir_all(&lab.root).unwrap();
+        keep_small(&workspace, &BTreeSet::from([&alive])).unwrap();
+        assert_eq!(pod_logs(&workspace).len(), KEPT + 1);
+        assert!(paths::pod_log(&workspace, "job-0").exists());
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 }

@@ -36,11 +36,11 @@ use signal_hook::flag;
 
 use crate::config::Config;
 use crate::failure::{self, Failure};
-use crate::lab::Lab;
 use crate::manifests;
 use crate::place::Place;
 use crate::ui::Ui;
 use crate::wait;
+use crate::workspace::Workspace;
 
 use ground::Ground;
 use release::Release;
@@ -48,29 +48,29 @@ use supervisor::Supervisor;
 use wishes::Wishes;
 
 /// Runs the supervisor until it is asked to stop.
-pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
+pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> {
     // Out of reach of the terminal's ctrl-C and hang-up. It fails where we
     // lead a group of our own already, which does as well.
     let _ = nix::unistd::setsid();
-    lab.create()?;
-    let lock = take_lock(lab)?;
+    workspace.create()?;
+    let lock = take_lock(workspace)?;
     let ended = watch_signals()?;
-    std::env::set_current_dir(lab.state()).context("entering the state folder")?;
-    let manifests = manifests::load(&lab.root)?;
-    let release = Release::declared(lab, &manifests)?;
-    let mut wishes = Wishes::load(lab)?.unwrap_or_else(|| Wishes {
+    std::env::set_current_dir(workspace.state()).context("entering the state folder")?;
+    let manifests = manifests::load(&workspace.root)?;
+    let release = Release::declared(workspace, &manifests)?;
+    let mut wishes = Wishes::load(workspace)?.unwrap_or_else(|| Wishes {
         last_run: supervisor::this_minute(),
         ..Wishes::default()
     });
     let listener = listen(config, &wishes, ui)?;
     let address = listener.local_addr().context("reading our own port")?;
     wishes.port = Some(address.port());
-    wishes.save(lab)?;
-    let orphans = process::end_orphans(lab)?;
-    volumes::sweep(lab)?;
-    let place = Place::of(&lock, &paths::lock(lab))?;
+    wishes.save(workspace)?;
+    let orphans = process::end_orphans(workspace)?;
+    volumes::sweep(workspace)?;
+    let place = Place::of(&lock, &paths::lock(workspace))?;
     let ground = Ground {
-        lab: lab.clone(),
+        workspace: workspace.clone(),
         ui: ui.clone(),
         manifests,
         release,
@@ -83,19 +83,19 @@ pub fn supervise(lab: &Lab, config: &Config, ui: &Ui) -> Result<()> {
         "supervisor {pid} begins; {orphans} left-over pods ended"
     ));
     forward::serve(listener, Arc::clone(&ground.routes)).context("starting the service")?;
-    run(lab, Supervisor::new(ground), &ended)?;
+    run(workspace, Supervisor::new(ground), &ended)?;
     if place.holds() {
         // So that nobody tries to connect; a left-over would only be replaced.
-        let _ = std::fs::remove_file(paths::socket(lab));
+        let _ = std::fs::remove_file(paths::socket(workspace));
     }
     Ok(())
 }
 
 /// Answers and advances, in turn, until everything is over.
-fn run(lab: &Lab, supervisor: Supervisor, ended: &AtomicBool) -> Result<()> {
+fn run(workspace: &Workspace, supervisor: Supervisor, ended: &AtomicBool) -> Result<()> {
     let supervisor = Arc::new(Mutex::new(supervisor));
     let asked = Arc::clone(&supervisor);
-    protocol::listen(lab, move |ask| {
+    protocol::listen(workspace, move |ask| {
         let mut supervisor = turn(&asked);
         let reply = supervisor.answer(ask);
         // Whoever asks for the facts next finds what was asked for under way.
@@ -118,8 +118,8 @@ fn turn(supervisor: &Mutex<Supervisor>) -> MutexGuard<'_, Supervisor> {
 }
 
 /// Makes us the only supervisor of this lab, for as long as we live.
-fn take_lock(lab: &Lab) -> Result<File> {
-    let path = paths::lock(lab);
+fn take_lock(workspace: &Workspace) -> Result<File> {
+    let path = paths::lock(workspace);
     let mut lock = File::options()
         .create(true)
         .truncate(false)
@@ -178,44 +178,43 @@ fn listen(config: &Config, wishes: &Wishes, ui: &Ui) -> Result<TcpListener> {
 
 /// Whether the service can have a port, and who has it where not. A supervisor
 /// whose folder was ours and is gone is about to let go of it.
-pub fn port_is_free(lab: &Lab, port: u16) -> Result<()> {
+pub fn port_is_free(workspace: &Workspace, port: u16) -> Result<()> {
     let Err(error) = ports::take(port) else {
         return Ok(());
     };
-    if !strays::linger(lab) {
+    if !strays::linger(workspace) {
         return Err(error);
     }
-    wait::until(
-        wait::STRAY_GONE,
-        || Ok((!strays::linger(lab)).then_some(())),
-    )?;
+    wait::until(wait::STRAY_GONE, || {
+        Ok((!strays::linger(workspace)).then_some(()))
+    })?;
     ports::take(port).map(drop)
 }
 
 /// Pods that a supervisor which was killed left behind.
-pub fn leftovers(lab: &Lab) -> Vec<String> {
-    if client::is_alive(lab) {
+pub fn leftovers(workspace: &Workspace) -> Vec<String> {
+    if client::is_alive(workspace) {
         return Vec::new();
     }
-    process::living(lab)
+    process::living(workspace)
 }
 
 /// Ends what a supervisor that was killed left behind.
-pub fn end_leftovers(lab: &Lab) -> Result<()> {
+pub fn end_leftovers(workspace: &Workspace) -> Result<()> {
     // Nobody may start anything meanwhile.
-    let _lock = take_lock(lab)?;
-    process::end_orphans(lab)?;
+    let _lock = take_lock(workspace)?;
+    process::end_orphans(workspace)?;
     Ok(())
 }
 
 /// The files of the engine in the lab's state folder.
-pub fn files(lab: &Lab) -> [PathBuf; 5] {
+pub fn files(workspace: &Workspace) -> [PathBuf; 5] {
     [
-        paths::pods(lab),
+        paths::pods(workspace),
         // The pods of the next lab have the same names.
-        paths::pod_logs(lab),
-        paths::socket(lab),
-        paths::wishes(lab),
-        paths::lock(lab),
+        paths::pod_logs(workspace),
+        paths::socket(workspace),
+        paths::wishes(workspace),
+        paths::lock(workspace),
     ]
 }

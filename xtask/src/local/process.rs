@@ -17,8 +17,8 @@ use nix::sys::signal::Signal;
 
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
-use crate::lab::Lab;
 use crate::wait;
+use crate::workspace::Workspace;
 
 use super::launch::Launch;
 use super::paths;
@@ -46,9 +46,14 @@ pub struct Ended {
 
 impl Process {
     /// Starts a pod's program.
-    pub fn start(lab: &Lab, pod: &str, launch: &Launch, grace: Duration) -> Result<Self> {
-        let log = prepare(lab, pod, launch)?;
-        let path = paths::pods(lab).join(format!("{pod}.lock"));
+    pub fn start(
+        workspace: &Workspace,
+        pod: &str,
+        launch: &Launch,
+        grace: Duration,
+    ) -> Result<Self> {
+        let log = prepare(workspace, pod, launch)?;
+        let path = paths::pods(workspace).join(format!("{pod}.lock"));
         let lock = File::options()
             .create(true)
             .truncate(true)
@@ -132,15 +137,15 @@ impl Ended {
     }
 }
 
-fn prepare(lab: &Lab, pod: &str, launch: &Launch) -> Result<File> {
+fn prepare(workspace: &Workspace, pod: &str, launch: &Launch) -> Result<File> {
     for dir in launch
         .scratch
         .iter()
-        .chain([&paths::pods(lab), &paths::pod_logs(lab)])
+        .chain([&paths::pods(workspace), &paths::pod_logs(workspace)])
     {
         fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
     }
-    let path = paths::pod_log(lab, pod);
+    let path = paths::pod_log(workspace, pod);
     // Appending, so that the log may be cut while it is written.
     File::options()
         .create(true)
@@ -188,23 +193,23 @@ pub fn is_held(lock: &Path) -> bool {
 }
 
 /// Removes what a pod leaves behind, except its log.
-pub fn clean(lab: &Lab, pod: &str) {
-    let pods = paths::pods(lab);
+pub fn clean(workspace: &Workspace, pod: &str) {
+    let pods = paths::pods(workspace);
     // Neither need exist, and the next start sweeps what stays.
     let _ = fs::remove_file(pods.join(format!("{pod}.lock")));
     let _ = fs::remove_dir_all(pods.join(pod));
 }
 
 /// Pods whose processes live; where no supervisor does, they are left-over.
-pub fn living(lab: &Lab) -> Vec<String> {
-    let locks = locks(lab).unwrap_or_default();
+pub fn living(workspace: &Workspace) -> Vec<String> {
+    let locks = locks(workspace).unwrap_or_default();
     let held = locks.into_iter().filter(|(_, lock)| is_held(lock));
     held.map(|(pod, _)| pod).collect()
 }
 
 /// Every pod that has a lock file, and that file.
-fn locks(lab: &Lab) -> Result<Vec<(String, PathBuf)>> {
-    let dir = paths::pods(lab);
+fn locks(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>> {
+    let dir = paths::pods(workspace);
     let entries = fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?;
     let mut found = Vec::new();
     for entry in entries {
@@ -221,11 +226,11 @@ fn locks(lab: &Lab) -> Result<Vec<(String, PathBuf)>> {
 
 /// Ends every process that an earlier supervisor left behind, and waits until
 /// all are gone; says how many pods that were.
-pub fn end_orphans(lab: &Lab) -> Result<usize> {
-    let dir = paths::pods(lab);
+pub fn end_orphans(workspace: &Workspace) -> Result<usize> {
+    let dir = paths::pods(workspace);
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     let mut orphans = 0;
-    for (pod, path) in locks(lab)? {
+    for (pod, path) in locks(workspace)? {
         orphans += usize::from(is_held(&path));
         wait::until(wait::ORPHANS_GONE, || {
             if !is_held(&path) {
@@ -244,7 +249,7 @@ pub fn end_orphans(lab: &Lab) -> Result<usize> {
                 path.display()
             )),
         )?;
-        clean(lab, &pod);
+        clean(workspace, &pod);
     }
     Ok(orphans)
 }

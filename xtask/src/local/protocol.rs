@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::exec;
 use crate::facts::JobSource;
 use crate::failure::{self, Failure};
-use crate::lab::Lab;
 use crate::wait;
+use crate::workspace::Workspace;
 
 use super::paths;
 
@@ -107,11 +107,14 @@ pub fn send(mut stream: &UnixStream, message: &impl Serialize) -> Result<()> {
 /// Takes requests until the process ends. The current folder has to be the
 /// one of the socket: a path from the root may be longer than a socket's name
 /// can be.
-pub fn listen(lab: &Lab, answer: impl Fn(Ask) -> Answer + Send + Sync + 'static) -> Result<()> {
+pub fn listen(
+    workspace: &Workspace,
+    answer: impl Fn(Ask) -> Answer + Send + Sync + 'static,
+) -> Result<()> {
     // Whoever made it is gone: we hold the supervisor's lock.
-    let _ = fs::remove_file(paths::socket(lab));
+    let _ = fs::remove_file(paths::socket(workspace));
     let listener = UnixListener::bind(paths::SOCKET)
-        .with_context(|| format!("listening on {}", paths::socket(lab).display()))?;
+        .with_context(|| format!("listening on {}", paths::socket(workspace).display()))?;
     let answer = Arc::new(answer);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::lab::Lab;
 use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
+use crate::workspace::Workspace;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Release {
@@ -21,11 +21,11 @@ pub struct Release {
 
 impl Release {
     /// Of the manifests, and of the code as it is in the checkout now.
-    pub fn declared(lab: &Lab, manifests: &Manifests) -> Result<Self> {
+    pub fn declared(workspace: &Workspace, manifests: &Manifests) -> Result<Self> {
         Ok(Self {
             pod: manifests.replica().clone(),
             settings: manifests.settings(manifests.replica()),
-            code: code(&lab.root.join("app"))?,
+            code: code(&workspace.root.join("app"))?,
         })
     }
 

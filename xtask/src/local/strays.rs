@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{self, Cmd};
-use crate::lab::Lab;
+use crate::workspace::Workspace;
 
 use super::paths;
 use super::wishes::Wishes;
@@ -46,16 +46,16 @@ pub fn supervisors(folder: &Path) -> Vec<u32> {
 }
 
 /// Whether a supervisor that the folder of a lab once had still runs.
-pub fn linger(lab: &Lab) -> bool {
-    let mut pids = supervisors(&lab.root).into_iter();
-    pids.any(|pid| !leads_to(&lab.root, pid))
+pub fn linger(workspace: &Workspace) -> bool {
+    let mut pids = supervisors(&workspace.root).into_iter();
+    pids.any(|pid| !leads_to(&workspace.root, pid))
 }
 
 /// The lab whose service has a port.
 pub fn lab_with(port: u16) -> Option<PathBuf> {
     let mut roots = listed().into_iter().map(|(_, root)| root);
     roots.find(|root| {
-        let wishes = Wishes::load(&Lab { root: root.clone() });
+        let wishes = Wishes::load(&Workspace { root: root.clone() });
         wishes.is_ok_and(|wishes| wishes.is_some_and(|wishes| wishes.port == Some(port)))
     })
 }
@@ -76,7 +76,7 @@ fn parse(line: &str) -> Option<(u32, PathBuf)> {
 
 /// Whether the lab's folder knows that supervisor.
 fn leads_to(root: &Path, pid: u32) -> bool {
-    let lock = paths::lock(&Lab {
+    let lock = paths::lock(&Workspace {
         root: root.to_owned(),
     });
     let holder = fs::read_to_string(lock).unwrap_or_default();

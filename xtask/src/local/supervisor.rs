@@ -105,7 +105,7 @@ impl Supervisor {
         let replicas = self.replicas.iter().map(|replica| &replica.name);
         let jobs = self.jobs.iter().map(|job| &job.pod);
         let alive: BTreeSet<&String> = replicas.chain(jobs).collect();
-        if let Err(error) = logs::keep_small(&self.ground.lab, &alive) {
+        if let Err(error) = logs::keep_small(&self.ground.workspace, &alive) {
             self.ground.note(&format!("{error:#}"));
         }
     }
@@ -160,7 +160,7 @@ impl Supervisor {
             pods: self.replicas.iter().map(Replica::facts).collect(),
             schedule: ground.manifests.cron_job.spec.schedule.clone(),
             suspended: ground.wishes.suspended,
-            volumes: volumes::list(&ground.lab, &ground.manifests.claims),
+            volumes: volumes::list(&ground.workspace, &ground.manifests.claims),
             jobs: self.jobs.iter().map(JobRun::facts).collect(),
         }
     }
@@ -169,7 +169,7 @@ impl Supervisor {
     fn wish(&mut self, change: impl FnOnce(&mut Wishes)) -> Result<()> {
         let mut wishes = self.ground.wishes.clone();
         change(&mut wishes);
-        wishes.save(&self.ground.lab)?;
+        wishes.save(&self.ground.workspace)?;
         self.ground.wishes = wishes;
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Supervisor {
             let next = "cargo xtask local scale 0 && cargo xtask local delete-jobs";
             return refuse(&message, next);
         }
-        if volumes::set_aside(&self.ground.lab, claim)? {
+        if volumes::set_aside(&self.ground.workspace, claim)? {
             self.ground.note(&format!("volume {claim} is deleted"));
         }
         Ok(())

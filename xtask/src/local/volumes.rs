@@ -9,16 +9,16 @@ use anyhow::{Context, Result, bail};
 use crate::exec::quote_path;
 use crate::facts::Volume;
 use crate::failure::Failure;
-use crate::lab::{Lab, not_a_folder};
+use crate::workspace::{Workspace, not_a_folder};
 
 /// Names that no claim can have: claims begin with a letter or a digit.
 const TRASH: &str = ".deleted-";
 
 /// The volumes that exist.
-pub fn list(lab: &Lab, claims: &[String]) -> Vec<Volume> {
+pub fn list(workspace: &Workspace, claims: &[String]) -> Vec<Volume> {
     let folders = claims
         .iter()
-        .map(|claim| (claim, lab.volumes().join(claim)));
+        .map(|claim| (claim, workspace.volumes().join(claim)));
     folders
         .filter(|(_, dir)| is_volume(dir))
         .map(|(claim, dir)| Volume {
@@ -29,12 +29,12 @@ pub fn list(lab: &Lab, claims: &[String]) -> Vec<Volume> {
 }
 
 /// Creates the folders that are missing; says which.
-pub fn create_missing(lab: &Lab, claims: &[String]) -> Result<Vec<String>> {
-    fs::create_dir_all(lab.volumes())
-        .with_context(|| format!("creating {}", lab.volumes().display()))?;
+pub fn create_missing(workspace: &Workspace, claims: &[String]) -> Result<Vec<String>> {
+    fs::create_dir_all(workspace.volumes())
+        .with_context(|| format!("creating {}", workspace.volumes().display()))?;
     let mut created = Vec::new();
     for claim in claims {
-        let dir = lab.volumes().join(claim);
+        let dir = workspace.volumes().join(claim);
         match fs::create_dir(&dir) {
             Ok(()) => created.push(claim.clone()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists && is_volume(&dir) => {}
@@ -56,8 +56,8 @@ pub fn is_volume(dir: &Path) -> bool {
 /// Deletes a volume with everything on it, and nothing that is not on it: gives
 /// its folder another name, in one step. Whoever looks sees the volume whole or
 /// not at all; [`sweep`] removes what is left of it. Says whether there was one.
-pub fn set_aside(lab: &Lab, claim: &str) -> Result<bool> {
-    let volumes = lab.volumes();
+pub fn set_aside(workspace: &Workspace, claim: &str) -> Result<bool> {
+    let volumes = workspace.volumes();
     let dir = volumes.join(claim);
     if fs::symlink_metadata(&dir).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(false);
@@ -111,8 +111,8 @@ pub fn remove_tree(path: &Path) -> Result<()> {
 
 /// Removes what was set aside, also by a deletion that was cut short. Links in
 /// it are removed, not followed.
-pub fn sweep(lab: &Lab) -> Result<()> {
-    let Ok(entries) = fs::read_dir(lab.volumes()) else {
+pub fn sweep(workspace: &Workspace) -> Result<()> {
+    let Ok(entries) = fs::read_dir(workspace.volumes()) else {
         return Ok(());
     };
     for entry in entries.flatten() {

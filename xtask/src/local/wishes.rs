@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exec::quote_path;
 use crate::failure::Failure;
-use crate::lab::{Lab, write_file};
+use crate::workspace::{Workspace, write_file};
 
 use super::paths;
 use crate::cron::Minute;
@@ -29,8 +29,8 @@ pub struct Wishes {
 
 impl Wishes {
     /// What the file says; `None` where no lab was ever brought up.
-    pub fn load(lab: &Lab) -> Result<Option<Self>> {
-        let path = paths::wishes(lab);
+    pub fn load(workspace: &Workspace) -> Result<Option<Self>> {
+        let path = paths::wishes(workspace);
         if !path.exists() {
             return Ok(None);
         }
@@ -45,9 +45,9 @@ impl Wishes {
             .map(Some)
     }
 
-    pub fn save(&self, lab: &Lab) -> Result<()> {
+    pub fn save(&self, workspace: &Workspace) -> Result<()> {
         let text = serde_json::to_string(self)? + "\n";
-        write_file(&paths::wishes(lab), &text).context(
+        write_file(&paths::wishes(workspace), &text).context(
             Failure::tool("the supervisor cannot write its state")
                 .next("df -h .lab (make room, or make it writable), then the same command again"),
         )

@@ -9,7 +9,7 @@ use crate::names;
 /// A complaint names the object, the field, and what is possible.
 type Check = Result<(), String>;
 
-pub fn lab(manifests: &Manifests) -> Check {
+pub fn workspace(manifests: &Manifests) -> Check {
     for (kind, name, wanted) in [
         ("Deployment", manifests.deployment.name(), names::DEPLOYMENT),
         ("CronJob", manifests.cron_job.name(), names::CRON_JOB),

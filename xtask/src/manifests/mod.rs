@@ -45,7 +45,7 @@ pub fn load(root: &Path) -> Result<Manifests> {
         service: found.service.ok_or_else(|| missing("Service"))?,
         cron_job: found.cron_job.ok_or_else(|| missing("CronJob"))?,
     };
-    checks::lab(&manifests).map_err(|complaint| unusable(&complaint))?;
+    checks::workspace(&manifests).map_err(|complaint| unusable(&complaint))?;
     Ok(manifests)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
-use crate::lab;
+use crate::workspace;
 use terms::EngineName;
 
 /// The lab's own declarations.
@@ -88,7 +88,7 @@ fn write_copy(from: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
     let mut changed = 0;
     for (name, text) in texts(from)? {
         changed += text.matches(key).count();
-        lab::write_file(&aside.join(name), &with_value(&text, key, value))?;
+        workspace::write_file(&aside.join(name), &with_value(&text, key, value))?;
     }
     if changed != 1 {
         return Err(Failure::usage(format!(
@@ -100,7 +100,7 @@ fn write_copy(from: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
     if copy.exists() {
         fs::remove_dir_all(copy)?;
     }
-    lab::put_in_place(&aside, copy)
+    workspace::put_in_place(&aside, copy)
 }
 
 fn with_value(text: &str, key: &str, value: &str) -> String {

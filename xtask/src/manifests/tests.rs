@@ -137,7 +137,7 @@ fn what_the_engine_would_have_to_imitate_is_refused() {
     pod.containers[0]
         .env
         .extend(job.template.spec.containers[0].env.clone());
-    let said = checks::lab(&manifests).unwrap_err();
+    let said = checks::workspace(&manifests).unwrap_err();
     assert!(
         said.contains("valueFrom is for the pods of a job"),
         "{said}"

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::lab;
+use crate::workspace;
 
 pub const FILE: &str = "result.json";
 /// The format of the file; raised when a reader has to know of a change.
@@ -25,7 +25,7 @@ pub fn write(folder: &Path, result: &impl Serialize) -> Result<()> {
         result,
     };
     let text = serde_json::to_string_pretty(&kept)? + "\n";
-    lab::write_file(&folder.join(FILE), &text)
+    workspace::write_file(&folder.join(FILE), &text)
 }
 
 /// Whether a folder has a result that is a document.

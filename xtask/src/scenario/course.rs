@@ -51,7 +51,7 @@ impl<'a> Course<'a> {
     ) -> Result<(Self, Marker)> {
         let ui = &run.ctx.ui;
         let step = ui.step("the client writes");
-        let unfinished = marker::begin(&run.ctx.lab, engine.name(), run.scenario)?;
+        let unfinished = marker::begin(&run.ctx.workspace, engine.name(), run.scenario)?;
         if run.options.draw.is_some() {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;

@@ -16,7 +16,7 @@ use crate::scenario::repair::Interrupted;
 
 /// Starts a node that was left stopped: with it, the cluster itself may be away.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    match marker::pending(&ctx.lab, engine.name())? {
+    match marker::pending(&ctx.workspace, engine.name())? {
         Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.nodes()?.start(),
         _ => Ok(()),
     }
@@ -59,7 +59,7 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> 
     }
     let facts = serving::wait_until_ready(engine)?;
     let url = facts.url.unwrap_or_default();
-    let mark = marker::again(&ctx.lab, engine.name(), unfinished);
+    let mark = marker::again(&ctx.workspace, engine.name(), unfinished);
     let mut restored = None;
     if unfinished.stage == Stage::Begun {
         step.done("nothing had been broken yet");

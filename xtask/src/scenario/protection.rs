@@ -20,7 +20,7 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
         .exec
         .change(&format!("# {key}={value} in a copy of k8s/"))
     {
-        substitute::change(&ctx.lab.root, engine.name(), key, value)?;
+        substitute::change(&ctx.workspace.root, engine.name(), key, value)?;
     }
     restart(ctx, engine)?;
     step.done("in force, with a new base");
@@ -29,13 +29,13 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
 
 /// Puts the lab back under the declared protection, where it is not.
 pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let copy = substitute::path(&ctx.lab.root, engine.name());
+    let copy = substitute::path(&ctx.workspace.root, engine.name());
     if !copy.exists() {
         return Ok(());
     }
     let step = ctx.ui.step("the declared protection");
     if ctx.exec.change(&format!("rm -r {}", quote_path(&copy))) {
-        substitute::remove(&ctx.lab.root, engine.name())?;
+        substitute::remove(&ctx.workspace.root, engine.name())?;
     }
     restart(ctx, engine)?;
     step.done("back in force");

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
 
     /// The folder as a person would type it.
     pub fn shown_folder(&self) -> String {
-        let folder = self.folder.strip_prefix(&self.ctx.lab.root);
+        let folder = self.folder.strip_prefix(&self.ctx.workspace.root);
         folder.unwrap_or(&self.folder).display().to_string()
     }
 }

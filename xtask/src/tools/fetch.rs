@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result};
 use super::python;
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
-use crate::lab;
 use crate::wait;
+use crate::workspace;
 
 /// Python's hashlib: the lab needs Python anyway, and it is the one program
 /// that is the same on Linux and macOS (sha256sum and shasum are not).
@@ -67,7 +67,7 @@ impl Fetcher<'_> {
         File::open(&part)
             .and_then(|file| file.sync_all())
             .with_context(|| format!("keeping {}", part.display()))?;
-        lab::put_in_place(&part, target)
+        workspace::put_in_place(&part, target)
     }
 
     /// A short text, such as a file of checksums.

@@ -8,9 +8,9 @@ use super::known_errors::{self, KnownError};
 use super::python;
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
-use crate::lab;
 use crate::ui::Ui;
 use crate::wait;
+use crate::workspace;
 
 /// A virtual environment with the packages of one lock file.
 pub struct Venv {
@@ -102,7 +102,8 @@ impl Venv {
             Cmd::new("cp").args([self.lock.to_string_lossy(), self.stamp().to_string_lossy()]);
         if exec.change(&stamp.to_string()) {
             let text = std::fs::read_to_string(&self.lock).context("reading the lock file")?;
-            lab::write_file(&self.stamp(), &text).context("marking the packages as installed")?;
+            workspace::write_file(&self.stamp(), &text)
+                .context("marking the packages as installed")?;
         }
         step.done("installed, by hash");
         Ok(())

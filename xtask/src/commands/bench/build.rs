@@ -26,8 +26,8 @@ const NAMED: [&str; 8] = [
 
 /// Builds both sets of crates from nothing, in turn, and then a fresh clone.
 pub fn measure(ctx: &Context) -> Result<Vec<Figure>> {
-    let folder = ctx.lab.home().join("bench/build");
-    let manifest = ctx.lab.root.join("xtask/Cargo.toml");
+    let folder = ctx.workspace.home().join("bench/build");
+    let manifest = ctx.workspace.root.join("xtask/Cargo.toml");
     let text = fs::read_to_string(&manifest).context("reading the task runner's manifest")?;
     let all = dependencies(&text)?;
     let named: Vec<&String> = all
@@ -38,7 +38,7 @@ pub fn measure(ctx: &Context) -> Result<Vec<Figure>> {
         named.len() == NAMED.len(),
         "not all named crates are in xtask/Cargo.toml"
     );
-    let lock = ctx.lab.root.join("Cargo.lock");
+    let lock = ctx.workspace.root.join("Cargo.lock");
     let (mut ours, mut eight) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let step = ctx
@@ -106,10 +106,10 @@ fn cold_build(ctx: &Context, folder: &Path, lines: &[&String], lock: &Path) -> R
 }
 
 fn fresh_clone(ctx: &Context) -> Result<f64> {
-    let folder = ctx.lab.home().join("bench/clone");
+    let folder = ctx.workspace.home().join("bench/clone");
     let _ = fs::remove_dir_all(&folder);
     let shown = folder.to_string_lossy().into_owned();
-    let source = ctx.lab.root.to_string_lossy().into_owned();
+    let source = ctx.workspace.root.to_string_lossy().into_owned();
     ctx.exec
         .run(&Cmd::new("git").args(["clone", "--quiet", &source, &shown]))?;
     let help = Cmd::new("cargo")

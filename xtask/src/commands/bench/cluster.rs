@@ -242,12 +242,13 @@ struct ClusterLab<'a> {
 
 impl<'a> ClusterLab<'a> {
     fn create(ctx: &'a Context) -> Result<Self> {
-        let root = ctx.lab.home().join("bench/cluster");
+        let root = ctx.workspace.home().join("bench/cluster");
         // Left by a run that was killed.
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).with_context(|| format!("creating {}", root.display()))?;
         for name in ["k8s", "pra", "app", "ansible", "packer", "lab.toml"] {
-            symlink(ctx.lab.root.join(name), root.join(name)).context("linking the project")?;
+            symlink(ctx.workspace.root.join(name), root.join(name))
+                .context("linking the project")?;
         }
         Ok(Self { ctx, root })
     }

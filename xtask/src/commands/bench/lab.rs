@@ -47,17 +47,18 @@ struct BenchLab<'a> {
 
 impl<'a> BenchLab<'a> {
     fn create(ctx: &'a Context) -> Result<Self> {
-        let root = ctx.lab.home().join("bench/lab");
+        let root = ctx.workspace.home().join("bench/lab");
         let lab = Self { ctx, root };
         // Left by a run that was killed.
         lab.remove();
         let home = lab.root.join(".lab");
         fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
         for name in ["k8s", "pra", "app"] {
-            symlink(ctx.lab.root.join(name), lab.root.join(name)).context("linking the project")?;
+            symlink(ctx.workspace.root.join(name), lab.root.join(name))
+                .context("linking the project")?;
         }
-        symlink(ctx.lab.venv(), home.join("venv")).context("linking the packages")?;
-        let text = fs::read_to_string(ctx.lab.root.join("lab.toml"))?;
+        symlink(ctx.workspace.venv(), home.join("venv")).context("linking the packages")?;
+        let text = fs::read_to_string(ctx.workspace.root.join("lab.toml"))?;
         let port = format!("port = {}", ctx.config.service.port);
         fs::write(
             lab.root.join("lab.toml"),
@@ -129,7 +130,7 @@ fn scenario(ctx: &Context, lab: &BenchLab) -> Result<Vec<Figure>> {
 
 /// Rounded up to the next readiness probe, which is when a replica counts as ready.
 fn as_a_probe_sees(ctx: &Context, seconds: f64) -> Result<f64> {
-    let manifests = manifests::load(&ctx.lab.root)?;
+    let manifests = manifests::load(&ctx.workspace.root)?;
     let period = manifests.replica().container().readiness_probe.as_ref();
     let period = period.map_or(0.0, |probe| probe.period_seconds as f64);
     Ok(if period > 0.0 {
@@ -141,7 +142,7 @@ fn as_a_probe_sees(ctx: &Context, seconds: f64) -> Result<f64> {
 
 /// From the start of the server's process on empty volumes to its first answer.
 fn bare_start(ctx: &Context) -> Result<f64> {
-    let folder = ctx.lab.home().join("bench/bare");
+    let folder = ctx.workspace.home().join("bench/bare");
     let _ = fs::remove_dir_all(&folder);
     for volume in ["data", "backup"] {
         fs::create_dir_all(folder.join(volume))?;
@@ -152,14 +153,14 @@ fn bare_start(ctx: &Context) -> Result<f64> {
     let log = fs::File::create(folder.join("log"))?;
     let cmd = Cmd::new(ctx.venv().python().to_string_lossy())
         .args(["-m", "pra", "serve"])
-        .cwd(ctx.lab.root.join("app"))
+        .cwd(ctx.workspace.root.join("app"))
         .env("HOST", "127.0.0.1")
         // As in the lab: what was compiled once is kept.
         .env("PYTHONDONTWRITEBYTECODE", "")
         .env("PORT", port.to_string())
         .env(
             "PYTHONPYCACHEPREFIX",
-            ctx.lab.home().join("pycache").to_string_lossy(),
+            ctx.workspace.home().join("pycache").to_string_lossy(),
         )
         .env("PRA_DATA_DIR", folder.join("data").to_string_lossy())
         .env("PRA_BACKUP_DIR", folder.join("backup").to_string_lossy());
@@ -179,14 +180,17 @@ fn points(lab: &BenchLab) -> Result<Figure> {
     lab.xtask(&["local", "suspend"])?;
     lab.xtask(&["backup"])?;
     let volume = lab.root.join(".lab/volumes/pra-backup");
-    let script = lab.ctx.lab.root.join("xtask/benches/many_points.py");
+    let script = lab.ctx.workspace.root.join("xtask/benches/many_points.py");
     let multiply = Cmd::new(lab.ctx.venv().python().to_string_lossy())
         .args([
             &*script.to_string_lossy(),
             &*volume.to_string_lossy(),
             POINTS,
         ])
-        .env("PYTHONPATH", lab.ctx.lab.root.join("app").to_string_lossy());
+        .env(
+            "PYTHONPATH",
+            lab.ctx.workspace.root.join("app").to_string_lossy(),
+        );
     lab.ctx.exec.read(&multiply)?;
     // Not through our own hands: taking five megabytes in would be measured too.
     let program = std::env::current_exe().context("finding this program")?;

@@ -25,10 +25,10 @@ pub fn measure(ctx: &Context) -> Result<Vec<Figure>> {
     let step = ctx.ui.step("backup, restore, journal and replay");
     let cmd = Cmd::new(ctx.venv().python().to_string_lossy())
         .args(["-m", "benches"])
-        .cwd(ctx.lab.root.join("app"))
+        .cwd(ctx.workspace.root.join("app"))
         .env(
             "PYTHONPYCACHEPREFIX",
-            ctx.lab.home().join("pycache").to_string_lossy(),
+            ctx.workspace.home().join("pycache").to_string_lossy(),
         )
         .limit(wait::FAULT_SUITE);
     let rows: Vec<Row> =

@@ -8,10 +8,10 @@ use super::ownership::Owner;
 use super::ports::free_port;
 use super::site::Site;
 use crate::failure::Failure;
-use crate::lab;
 use crate::tools::k3d::{self, Cluster, Plan};
 use crate::tools::known_errors::{self, KnownError};
 use crate::wait;
+use crate::workspace;
 
 impl Site {
     /// Creates, starts or repairs the cluster, as needed, and returns it;
@@ -89,8 +89,8 @@ impl Site {
             return self.shorten_conntrack(&nodes);
         }
         let step = self.ctx.ui.step(format!("cluster {}", self.name));
-        self.ctx.lab.create()?;
-        lab::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
+        self.ctx.workspace.create()?;
+        workspace::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
         let created = self.ctx.exec.run(&cmd);
         created.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
         std::fs::remove_file(self.creation_mark())?;
@@ -102,7 +102,7 @@ impl Site {
     /// Present from before the creation until it succeeded.
     fn creation_mark(&self) -> PathBuf {
         let name = format!("creating-{}", self.name);
-        self.ctx.lab.state().join(name)
+        self.ctx.workspace.state().join(name)
     }
 
     /// Whether a creation was cut off before there was a cluster. One that

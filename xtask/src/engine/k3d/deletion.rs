@@ -9,16 +9,16 @@ use std::path::PathBuf;
 
 use super::site::Site;
 use crate::exec::Cmd;
-use crate::lab;
 use crate::tools::{docker, k3d};
 use crate::wait;
+use crate::workspace;
 
 impl Site {
     /// Present from before a deletion until it succeeded; names the containers
     /// that the cluster had.
     fn deletion_mark(&self) -> PathBuf {
         let name = format!("deleting-{}", self.name);
-        self.ctx.lab.state().join(name)
+        self.ctx.workspace.state().join(name)
     }
 
     /// Deletes the cluster, or what is left of it.
@@ -31,9 +31,9 @@ impl Site {
         let mark = self.deletion_mark();
         let again = mark.exists();
         if !again {
-            self.ctx.lab.create()?;
+            self.ctx.workspace.create()?;
             let parts: Vec<String> = self.parts()?.into_iter().collect();
-            lab::write_file(&mark, &parts.join("\n"))?;
+            workspace::write_file(&mark, &parts.join("\n"))?;
         }
         self.ctx.exec.run(&cmd)?;
         if again {

@@ -57,7 +57,7 @@ impl fmt::Display for Owner {
 impl Site {
     /// Who this checkout is, for a mark that is about to be made.
     pub(super) fn identity(&self) -> Result<Identity> {
-        Identity::ensure(&self.ctx.lab, &self.ctx.exec)
+        Identity::ensure(&self.ctx.workspace, &self.ctx.exec)
     }
 
     /// Whose the cluster is: who took it over, else who created it.
@@ -97,7 +97,7 @@ impl Site {
         if id.is_empty() {
             return Ok(Owner::Nobody);
         }
-        let us = Identity::of(&self.ctx.lab)?;
+        let us = Identity::of(&self.ctx.workspace)?;
         Ok(match us.is_some_and(|us| us.id == id) {
             true => Owner::Us,
             false => Owner::Other(PathBuf::from(folder.trim())),

@@ -83,7 +83,7 @@ pub struct Site {
 
 impl Site {
     pub fn new(ctx: &Context, plan: Blueprint) -> Self {
-        let substitute = substitute::path(&ctx.lab.root, EngineName::K3d);
+        let substitute = substitute::path(&ctx.workspace.root, EngineName::K3d);
         let of_the_lab = plan.workload.manifests == substitute::FOLDER;
         Self {
             ctx: ctx.clone(),

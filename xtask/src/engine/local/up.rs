@@ -28,7 +28,7 @@ impl LocalEngine {
         if !self.change("apply") {
             return Ok(Vec::new());
         }
-        if !client::is_alive(&self.lab) {
+        if !client::is_alive(&self.workspace) {
             self.start()?;
         }
         self.request(&Ask::Apply)
@@ -36,7 +36,7 @@ impl LocalEngine {
 
     /// Ends a supervisor that cannot serve this lab any more.
     pub(super) fn make_way(&self) -> Result<()> {
-        if !client::is_alive(&self.lab) {
+        if !client::is_alive(&self.workspace) {
             return Ok(());
         }
         let Some(reason) = self.unfit()? else {
@@ -50,14 +50,14 @@ impl LocalEngine {
 
     /// Why the supervisor that runs cannot stay.
     fn unfit(&self) -> Result<Option<String>> {
-        let (facts, ours) = client::look(&self.lab)?;
+        let (facts, ours) = client::look(&self.workspace)?;
         let Some(facts) = facts else {
             return Ok(Some("it is of another version".to_owned()));
         };
         if !facts.running {
             return Ok(Some("it is about to end".to_owned()));
         }
-        let port = Wishes::load(&self.lab)?.and_then(|wishes| wishes.port);
+        let port = Wishes::load(&self.workspace)?.and_then(|wishes| wishes.port);
         if self.port != 0 && port != Some(self.port) {
             return Ok(Some(format!("lab.toml says port {} now", self.port)));
         }
@@ -79,7 +79,7 @@ impl LocalEngine {
             Ok((ready && settled).then_some(facts))
         })
         .with_context(|| {
-            let logs = self.lab.logs().join("pods");
+            let logs = self.workspace.logs().join("pods");
             format!("what the replicas say is in {}", logs.display())
         })?;
         step.done(format!("{} replicas are ready", facts.ready()));
@@ -96,7 +96,7 @@ impl LocalEngine {
         let Some(pod) = now.pods.iter().find(hopeless) else {
             return Ok(());
         };
-        let said = logs::read(&self.lab, &pod.name);
+        let said = logs::read(&self.workspace, &pod.name);
         let last: Vec<&str> = said.trim_end().lines().rev().take(8).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
         Err(Failure::tool(format!(

@@ -12,7 +12,7 @@ impl Supervisor {
     pub(super) fn apply(&mut self) -> Result<Vec<String>> {
         let (declared, release) = self.declared()?;
         let mut changes = self.changes(&declared, &release);
-        for claim in volumes::create_missing(&self.ground.lab, &declared.claims)? {
+        for claim in volumes::create_missing(&self.ground.workspace, &declared.claims)? {
             changes.push(format!("volume {claim} was created"));
         }
         for change in &changes {
@@ -36,9 +36,9 @@ impl Supervisor {
     }
 
     fn declared(&self) -> Result<(Manifests, Release)> {
-        let lab = &self.ground.lab;
-        let manifests = manifests::load(&lab.root)?;
-        let release = Release::declared(lab, &manifests)?;
+        let workspace = &self.ground.workspace;
+        let manifests = manifests::load(&workspace.root)?;
+        let release = Release::declared(workspace, &manifests)?;
         Ok((manifests, release))
     }
 

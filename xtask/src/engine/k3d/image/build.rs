@@ -24,7 +24,7 @@ impl Images {
             return Ok(before);
         }
         let step = self.ctx.ui.step(format!("image {image}"));
-        let folder = self.ctx.lab.root.join(self.recipe.template);
+        let folder = self.ctx.workspace.root.join(self.recipe.template);
         let packer = self.ctx.tools.program(Tool::Packer)?;
         let init = packer::cmd(&packer, packer::init(&folder));
         self.ctx.exec.run(&init).map_err(explain_plugin)?;
@@ -75,7 +75,7 @@ impl Images {
     /// no plugin yet.
     fn inputs(&self) -> Result<Option<String>> {
         let packer = self.ctx.tools.program(Tool::Packer)?;
-        let folder = self.ctx.lab.root.join(self.recipe.template);
+        let folder = self.ctx.workspace.root.join(self.recipe.template);
         let args = packer::inputs(&folder, &self.recipe.vars());
         let cmd = packer::cmd(&packer, args).input(packer::INPUTS_QUESTION);
         Ok(packer::parse_inputs(&self.ctx.exec.probe(&cmd)?.stdout))

@@ -72,7 +72,7 @@ impl Images {
     /// with one and not with another (k3d#1538).
     fn import_somehow(&self, image: &str, here: &Image, held: &Held) -> Result<Held> {
         let nodes = held.nodes();
-        let archive = self.ctx.lab.home().join("image.tar");
+        let archive = self.ctx.workspace.home().join("image.tar");
         let archive = archive.to_string_lossy();
         let mut failed = match self.import_wholly(image, Import::Usual, here, &nodes) {
             Ok(held) => return Ok(held),

@@ -1,5 +1,5 @@
-//! The lab's own folder, `.lab/`: its layout, its version, and the lock that
-//! makes commands take turns.
+//! The workspace of a checkout: its folder `.lab/` with layout and version, and the
+//! lock that makes commands take turns.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -14,14 +14,14 @@ use crate::wait;
 /// The layout of `.lab/` that this program writes; raised when it changes.
 const VERSION: u32 = 1;
 
-/// Where everything is.
+/// The folders of a checkout, and those that the program keeps in its `.lab/`.
 #[derive(Clone, Debug)]
-pub struct Lab {
+pub struct Workspace {
     /// The checkout: `lab.toml`, `k8s/`, `pra/`, `app/`.
     pub root: PathBuf,
 }
 
-impl Lab {
+impl Workspace {
     pub fn home(&self) -> PathBuf {
         self.root.join(".lab")
     }
@@ -56,8 +56,8 @@ impl Lab {
         self.home().join("volumes")
     }
 
-    /// Refuses a path of the lab where a symbolic link on the way would lead what is
-    /// done there elsewhere, to another lab perhaps.
+    /// Refuses a path of the workspace with a symbolic link on the way, which would
+    /// lead what is done there elsewhere, to another lab perhaps.
     pub fn insist_on_own_folder(&self, path: &Path) -> Result<()> {
         let folders = path.ancestors().skip(1);
         let mut inside = folders.take_while(|folder| *folder != self.root);
@@ -228,56 +228,59 @@ mod tests {
     use super::*;
     use crate::failure::{Kind, kind};
 
-    fn lab(name: &str) -> Lab {
+    fn workspace(name: &str) -> Workspace {
         let root = std::env::temp_dir().join(format!("xtask-lab-{name}-{}", std::process::id()));
         // Left by an earlier run that was killed.
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).unwrap();
-        Lab { root }
+        Workspace { root }
     }
 
     #[test]
     fn a_lab_of_another_layout_is_refused() {
-        let lab = lab("version");
-        lab.create().unwrap();
-        lab.check_version().unwrap();
-        fs::write(lab.version_file(), "0\n").unwrap();
-        let error = lab.check_version().unwrap_err();
+        let workspace = workspace("version");
+        workspace.create().unwrap();
+        workspace.check_version().unwrap();
+        fs::write(workspace.version_file(), "0\n").unwrap();
+        let error = workspace.check_version().unwrap_err();
         assert_eq!(kind(&error), Kind::Usage);
         assert!(error.to_string().contains("layout 0"), "{error}");
-        fs::remove_dir_all(&lab.root).unwrap();
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn the_oldest_logs_go_and_the_supervisors_stays() {
-        let lab = lab("bound");
-        lab.create().unwrap();
+        let workspace = workspace("bound");
+        workspace.create().unwrap();
         let names = [
             "2026-01-01T1-1-0-k3d.log",
             "2026-01-02T1-1-0-k3d.log",
             "supervisor.log",
         ];
         for name in names {
-            fs::write(lab.logs().join(name), "").unwrap();
+            fs::write(workspace.logs().join(name), "").unwrap();
         }
-        lab.bound_logs(1).unwrap();
-        let left = names.map(|name| lab.logs().join(name).exists());
+        workspace.bound_logs(1).unwrap();
+        let left = names.map(|name| workspace.logs().join(name).exists());
         assert_eq!(left, [false, true, true]);
-        fs::remove_dir_all(&lab.root).unwrap();
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn a_second_command_learns_who_has_the_lab_and_gets_its_turn() {
-        let lab = lab("lock");
-        let first = lab.lock("setup", |_| panic!("nobody has it")).unwrap();
+        let workspace = workspace("lock");
+        let first = workspace
+            .lock("setup", |_| panic!("nobody has it"))
+            .unwrap();
         let (told, heard) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            let second = scope
-                .spawn(|| lab.lock("teardown", |holder| told.send(holder.to_owned()).unwrap()));
+            let second = scope.spawn(|| {
+                workspace.lock("teardown", |holder| told.send(holder.to_owned()).unwrap())
+            });
             assert!(heard.recv().unwrap().contains("cargo xtask setup"));
             drop(first);
             second.join().unwrap().unwrap();
         });
-        fs::remove_dir_all(&lab.root).unwrap();
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 }
