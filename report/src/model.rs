@@ -40,7 +40,8 @@ pub struct Scenario {
     pub objectives: Vec<Objective>,
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
-    pub milder: Vec<Milder>,
+    #[serde(rename = "milder")]
+    pub simplifications: Vec<Simplification>,
     pub lessons: Vec<String>,
     pub draw: Option<Draw>,
 }
@@ -171,14 +172,15 @@ pub struct Drill {
     pub comparison: Vec<String>,
     pub notes: Vec<String>,
     pub versions: BTreeMap<String, String>,
-    pub milder: Vec<Milder>,
+    #[serde(rename = "milder")]
+    pub simplifications: Vec<Simplification>,
     pub commands: Vec<String>,
 }
 
 /// Something that an engine does more simply than Kubernetes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Milder {
+pub struct Simplification {
     pub what: String,
     pub here: String,
     pub on_a_cluster: String,

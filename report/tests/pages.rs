@@ -196,7 +196,7 @@ fn a_drill_and_a_history_become_pages() {
         "= max",
         "drill --seed 42",
         "No person's time is in an RTO here.",
-        "Milder than a cluster",
+        "Simpler than a cluster",
     ] {
         assert!(html.contains(said), "{said}");
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 
 use crate::config::EngineChoice;
-use crate::facts::Speaker;
+use crate::facts::LogSource;
 use crate::ui;
 use terms::Protection;
 
@@ -250,7 +250,7 @@ pub struct RestoreArgs {
 pub struct LogsArgs {
     /// Whose words
     #[arg(value_enum, default_value = "app")]
-    pub of: Speaker,
+    pub of: LogSource,
     /// So many of the last lines of each pod
     #[arg(long, short = 'n', default_value_t = 100)]
     pub lines: u32,

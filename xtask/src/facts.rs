@@ -88,7 +88,7 @@ pub struct JobOutcome {
 
 /// Which pods' logs are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Speaker {
+pub enum LogSource {
     /// The replicas of the application
     App,
     /// The jobs that take restore points: the newest
@@ -99,15 +99,15 @@ pub enum Speaker {
 
 /// Something that an engine does more simply than Kubernetes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Milder {
+pub struct Simplification {
     pub what: &'static str,
     pub here: &'static str,
     pub on_a_cluster: &'static str,
 }
 
 /// The list in short; `None` where there is nothing to say.
-pub fn said_of(milder: &[Milder]) -> Option<String> {
-    let what: Vec<&str> = milder.iter().map(|one| one.what).collect();
+pub fn said_of(simplifications: &[Simplification]) -> Option<String> {
+    let what: Vec<&str> = simplifications.iter().map(|one| one.what).collect();
     let said = || format!("{} (how: the page of cargo xtask report)", what.join(", "));
     (!what.is_empty()).then(said)
 }

@@ -4,7 +4,9 @@ use anyhow::Result;
 use maud::{Markup, html};
 use terms::{ObjectiveName, Quantity};
 
-use super::{Cell, doubts, milder, number, objectives, origin, page, table, text, time, verdict};
+use super::{
+    Cell, doubts, number, objectives, origin, page, simplifications, table, text, time, verdict,
+};
 use crate::model::{Drill, DrillRun, Figure, Folder, Group};
 use crate::plot::spread::{self, Row};
 use crate::plot::{Words, seconds};
@@ -65,7 +67,7 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
         }
         h2 { "Every run" }
         @for group in &drill.groups { (runs_table(group)) }
-        (milder(&drill.milder))
+        (simplifications(&drill.simplifications))
         (origin(&drill.commands, &drill.versions, Some(drill.seed)))
     };
     Ok(page("Drill", Some("../index.html"), &body))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::model::{Milder, Objective};
+use crate::model::{Objective, Simplification};
 use crate::plot::seconds;
 use crate::theme;
 
@@ -133,13 +133,13 @@ pub fn objectives(caption: &str, all: &[Objective]) -> Markup {
 
 /// What the engine does more simply than Kubernetes, so that the figures are not those
 /// of a cluster.
-pub fn milder(all: &[Milder]) -> Markup {
+pub fn simplifications(all: &[Simplification]) -> Markup {
     let rows = all
         .iter()
         .map(|one| vec![text(&*one.what), text(&*one.here), text(&*one.on_a_cluster)]);
     html! {
         @if !all.is_empty() {
-            h2 { "Milder than a cluster" }
+            h2 { "Simpler than a cluster" }
             (table("What keeps these figures from being those of a cluster",
                 &["", "here", "on a cluster"], rows.collect()))
         }

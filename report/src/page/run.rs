@@ -4,7 +4,8 @@ use anyhow::Result;
 use maud::{Markup, html};
 
 use super::{
-    Cell, doubts, folded, milder, number, objectives, origin, page, table, text, time, verdict,
+    Cell, doubts, folded, number, objectives, origin, page, simplifications, table, text, time,
+    verdict,
 };
 use crate::bins::Bins;
 use crate::ledger::Ledger;
@@ -40,7 +41,7 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
             (objectives("Objectives of lab.toml against what was measured", &scenario.objectives))
         }
         (reasons(ledger))
-        (milder(&scenario.milder))
+        (simplifications(&scenario.simplifications))
         (origin(&scenario.commands, &scenario.versions, scenario.draw.as_ref().map(|one| one.seed)))
     };
     let title = format!("{} on {}", scenario.scenario, scenario.engine);

@@ -58,7 +58,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     };
     let command = command(args, &plan);
     let mut result = DrillResult::new(&plan, command, provenance::collect(ctx, engine.as_ref()));
-    result.milder = engine.milder();
+    result.simplifications = engine.simplifications();
     if scenarios.iter().any(|one| !one.by_itself) {
         result.notes.push(persons_part(args.operator_delay));
     }
@@ -284,8 +284,8 @@ fn tell(ctx: &Context, result: &DrillResult) {
     for line in result.comparison.iter().chain(&result.notes) {
         ctx.ui.say(line);
     }
-    if let Some(said) = facts::said_of(result.milder) {
-        ctx.ui.say(&format!("Milder than a cluster: {said}"));
+    if let Some(said) = facts::said_of(result.simplifications) {
+        ctx.ui.say(&format!("Simpler than a cluster: {said}"));
     }
     if let Some(why) = &result.cut_off {
         ctx.ui.warn(&format!("the drill was cut off: {why}"));

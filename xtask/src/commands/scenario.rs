@@ -144,8 +144,8 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
             format!("{seconds} s after the first failed request"),
         ));
     }
-    if let Some(said) = facts::said_of(result.milder) {
-        rows.push(row("milder than a cluster", said));
+    if let Some(said) = facts::said_of(result.simplifications) {
+        rows.push(row("simpler than a cluster", said));
     }
     rows.push(row("kept in", result.run.clone()));
     ctx.ui.table(&["", ""], &rows);

@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
-use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, Milder, Speaker};
+use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, LogSource, Simplification};
 use crate::failure::Failure;
 use crate::local::protocol::Ask;
 use crate::local::wishes::Wishes;
-use crate::local::{self, client, launch, logs, milder, volumes};
+use crate::local::{self, client, launch, logs, simplifications, volumes};
 use crate::manifests::{self, declared::Manifests};
 use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::venv::Venv;
@@ -26,7 +26,7 @@ use crate::workspace::Workspace;
 use terms::{Death, EngineName};
 
 use super::capability::{Capability, Lack, Teardown};
-use super::seam::{Engine, Entry, nobody_spoke};
+use super::seam::{Engine, Entry, no_logs};
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: &str = "the supervisor is of another build of the program";
@@ -238,8 +238,8 @@ impl Engine for LocalEngine {
         LACKS
     }
 
-    fn milder(&self) -> &'static [Milder] {
-        milder::ALL
+    fn simplifications(&self) -> &'static [Simplification] {
+        simplifications::ALL
     }
 
     fn facts(&self) -> Result<Facts> {
@@ -353,14 +353,14 @@ impl Engine for LocalEngine {
         self.exec.stream(&cmd.file(file).limit(wait::COPY))
     }
 
-    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
+    fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {
         let pods: Vec<String> = match of {
-            Speaker::App => self.facts()?.pods.into_iter().map(|pod| pod.name).collect(),
-            Speaker::Backup => logs::newest(&self.workspace, &["backup-now", CRON_JOB]),
-            Speaker::Restore => logs::newest(&self.workspace, &[RESTORE_JOB]),
+            LogSource::App => self.facts()?.pods.into_iter().map(|pod| pod.name).collect(),
+            LogSource::Backup => logs::newest(&self.workspace, &["backup-now", CRON_JOB]),
+            LogSource::Restore => logs::newest(&self.workspace, &[RESTORE_JOB]),
         };
         if pods.is_empty() {
-            return Err(nobody_spoke());
+            return Err(no_logs());
         }
         Ok(logs::tail(&self.workspace, &pods, lines, follow))
     }

@@ -10,11 +10,11 @@ use super::capability::{self, Capability, Lack, Nodes, Teardown};
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
-use crate::facts::{Facts, JobOutcome, JobSource, Milder, Speaker};
+use crate::facts::{Facts, JobOutcome, JobSource, LogSource, Simplification};
 use crate::failure::Failure;
 
 /// The error where there is no log to show.
-pub(super) fn nobody_spoke() -> anyhow::Error {
+pub(super) fn no_logs() -> anyhow::Error {
     Failure::usage("nothing of that kind has run yet")
         .next("cargo xtask status")
         .into()
@@ -44,7 +44,7 @@ pub trait Engine: Sync {
 
     /// What it does more simply than a cluster, so that its figures are not those of
     /// one.
-    fn milder(&self) -> &'static [Milder] {
+    fn simplifications(&self) -> &'static [Simplification] {
         &[]
     }
 
@@ -102,7 +102,7 @@ pub trait Engine: Sync {
     ///
     /// # Errors
     /// There is nothing of that kind.
-    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd>;
+    fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd>;
 
     /// `python -c SCRIPT` where a replica runs, with its volumes and settings:
     /// the hand of an accident, or of an administrator. Returns what it

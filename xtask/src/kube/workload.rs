@@ -5,7 +5,7 @@ use terms::Death;
 
 use super::Kube;
 use crate::exec::{Cmd, Output, Piped};
-use crate::facts::{Facts, Speaker};
+use crate::facts::{Facts, LogSource};
 use crate::failure::Failure;
 use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::kubectl;
@@ -72,11 +72,11 @@ impl Kube {
         }
     }
 
-    pub fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
+    pub fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {
         let app = match of {
-            Speaker::App => self.workload.deployment,
-            Speaker::Backup => CRON_JOB,
-            Speaker::Restore => RESTORE_JOB,
+            LogSource::App => self.workload.deployment,
+            LogSource::Backup => CRON_JOB,
+            LogSource::Restore => RESTORE_JOB,
         };
         let words = kubectl::logs_of_all(app, lines, follow);
         Ok(self.kubectl()?.cmd(words))

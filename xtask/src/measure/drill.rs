@@ -8,7 +8,7 @@ use serde::Serialize;
 use terms::{EngineName, PhaseName, Protection, Quantity, ScenarioName};
 
 use crate::config::Objectives;
-use crate::facts::Milder;
+use crate::facts::Simplification;
 
 use super::figures::milliseconds;
 use super::result::{Broken, Objective, ScenarioResult};
@@ -44,8 +44,11 @@ pub struct DrillResult {
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
     /// What the engine does more simply than Kubernetes.
-    #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
-    pub milder: &'static [Milder],
+    #[serde(
+        rename = "milder",
+        skip_serializing_if = "<[Simplification]>::is_empty"
+    )]
+    pub simplifications: &'static [Simplification],
 }
 
 /// The runs of one scenario under one protection.
@@ -301,7 +304,7 @@ impl DrillResult {
             notes: Vec::new(),
             commands: vec![command],
             versions,
-            milder: &[],
+            simplifications: &[],
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use terms::{Death, EngineName, ObjectiveName, PhaseName, Protection, ScenarioName};
 
 use crate::config::Limits;
-use crate::facts::Milder;
+use crate::facts::Simplification;
 
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::downtime::Downtime;
@@ -52,8 +52,11 @@ pub struct ScenarioResult {
     pub versions: BTreeMap<String, String>,
     /// What the engine does more simply than Kubernetes, so that the figures are not
     /// those of a cluster.
-    #[serde(skip_serializing_if = "<[Milder]>::is_empty")]
-    pub milder: &'static [Milder],
+    #[serde(
+        rename = "milder",
+        skip_serializing_if = "<[Simplification]>::is_empty"
+    )]
+    pub simplifications: &'static [Simplification],
     /// Where this document and the ledger are kept.
     pub run: String,
 }

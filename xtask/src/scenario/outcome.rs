@@ -141,7 +141,7 @@ impl Outcome {
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),
-            milder: engine.milder(),
+            simplifications: engine.simplifications(),
             versions: provenance::collect(run.ctx, engine),
             run: run.shown_folder(),
         };

@@ -27,7 +27,7 @@ use super::serving;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
-use crate::facts::{Facts, JobOutcome, JobSource, Speaker, Volume};
+use crate::facts::{Facts, JobOutcome, JobSource, LogSource, Volume};
 use crate::tools::toolbox::{self, Found};
 use crate::wait;
 use ownership::Owner;
@@ -215,7 +215,7 @@ impl Engine for K3dEngine {
         site.kube.stream(args, &file, replicas)
     }
 
-    fn logs(&self, of: Speaker, lines: u32, follow: bool) -> Result<Cmd> {
+    fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {
         self.site.kube.logs(of, lines, follow)
     }
 
