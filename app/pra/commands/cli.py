@@ -203,7 +203,7 @@ _VERBS = {
 
 def _fail(error: PraError, as_json: bool) -> int:
     if as_json:
-        # A job hands on what its pod wrote, and not how that ended.
+        # A job passes on what its pod wrote, and not its exit code.
         document = {
             "status": "error",
             "error": str(error),

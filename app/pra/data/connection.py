@@ -21,11 +21,11 @@ def first_look(doing: str, path: str, conn: apsw.Connection) -> None:
         Locked: others have the log open, and it has no name any more.
     """
     try:
-        # Each transaction changes it: as long as the log has any, that is where it is.
+        # Every transaction writes this row, so a log that holds any is opened to read it.
         schema.position(conn)
     except apsw.IOError as error:
         conn.close()
-        # SQLite made an empty one in its place, and its index speaks of what is not there.
+        # SQLite made an empty log in its place, which its index (-shm) does not fit.
         torn = error.extendedresult == apsw.SQLITE_IOERR_SHORT_READ
         if not torn or look.size(f"{path}-wal") or look.size(f"{path}-shm") is None:
             raise

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 
 #: Called as hook(phase, operation, arguments) with phase "before" or "after";
-#: what it raises happens instead of (before) or after it (after).
+#: what it raises takes the place of the operation (before), or follows it (after).
 hook: Callable[[str, str, tuple], None] | None = None
 
 # Content alone, without times that nobody needs after a crash; not every system has it.

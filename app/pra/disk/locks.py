@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pra.base.layout import Layout
 from pra.disk import fairlock, lockfiles, look
 
-#: How long a request waits for the right to write, in seconds. With connect.BUSY_MS after
-#: it, it is over before a client gives up after five seconds, which hears the reason so.
+#: How long a request waits for the right to write, in seconds. Together with connect.BUSY_MS
+#: it ends before a client gives up after five seconds, so that the client is told the reason.
 WRITE_WAIT = 2.5
 #: How long a backup or a restore waits for another one to end, in seconds.
 MAINTENANCE_WAIT = 60.0

@@ -30,7 +30,7 @@ KIND, PENDING_SHIFT, _MOST_PENDING = 0xFF, 8, 0xFFFFFF
 FIELDS_END, HASH_END = FIELDS.size, FIELDS.size + _HASH
 #: Size of a record's header, in bytes.
 HEADER = HEAD.size
-#: What is where no record begins.
+#: The bytes that are found where no record begins.
 NO_RECORD = bytes(HEADER)
 _SEGMENT_MAGIC = b"PRA journal segment 1\n"
 #: Size of a segment's header block, in bytes.

@@ -175,7 +175,7 @@ class Journal:
                 tail.read_on()
             else:
                 tail.follow(Place(here.seq, bytes.fromhex(here.hash)))
-            # A new base goes on in a segment of its own, without a word in this one.
+            # A new base begins a segment of its own, and nothing in this one says so.
             if not (tail.state.sealed or tail.fault or here.seq > tail.state.seq):
                 return
         self.close()

@@ -33,7 +33,7 @@ def to_now(
     to_loss = _up_to_suspicion(path, _start(good[-1]), known, every)
     since = sum(look.size(one.path) or 0 for one in whole if one not in to_loss)
     if since <= 2 * suspect[0].bytes and not _broken(path, _start(good[-1]), to_loss, whole):
-        # The newest one stays: it knows since when.
+        # The newest suspect one stays: it records since when there is a suspicion.
         return [*names, suspect[0].name], whole
     short = [*to_loss, *leading_on(path, _start(usable[-1]), every, None)]
     return [*names, *(base.name for base in suspect)], short

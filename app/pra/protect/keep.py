@@ -178,7 +178,7 @@ def _undo_segments(where: Layout, live, known: list[Point], every: list[Segment]
         return []
     abandoned = timelines.read_if_sound(where, live.left.timeline)
     if abandoned is None:
-        # Nobody can follow it, and ``apply`` lets nothing of it go.
+        # Its record is lost: what belongs to it is unknown, so ``apply`` keeps all of it.
         return []
     path = history.path_to(where, abandoned)
     return paths.leading_on(path, start, every, live.left.seq)

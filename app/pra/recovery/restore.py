@@ -181,7 +181,7 @@ def _swap(work: _Work, built: BuiltDatabase) -> Built:
         ),
     )
     if work.goal.current or (parent is None and work.settings.journal != "off"):
-        # Nothing leads here: without a base of its own the journal would hang in the air.
+        # No point leads here: without a base of its own, its journal could not be replayed.
         _with_room(work, built, lambda: backup.publish_base(where, built.path))
     if marks.lineage_of(where.data) != mark.lineage:
         marks.write_mark(where.data, mark.lineage)

@@ -144,7 +144,7 @@ def completes(where: Layout, mine: Timeline) -> bool:
     newer = live is None or live.number < mine.number
     if not newer or end_of_journal(where, live) != mine.before:
         return False
-    # Without a journal its end tells nothing: what was made of the other one since does.
+    # Without a journal that end tells nothing; points made since, and who serves it now, do.
     return not (_went_on(where, live, mine) or in_use.others(where))
 
 
@@ -181,7 +181,7 @@ def _unknown(where: Layout, known: Iterable[Point]) -> str | None:
     active = {number for number, timeline in registered.items() if timeline.active}
     for name, number, begins in _named(where, known, active):
         if number <= live:
-            # Whatever it was, a later restore was told to leave it.
+            # A later restore was asked to leave it, whatever it was.
             continue
         timeline = registered.get(number)
         if timeline is None:

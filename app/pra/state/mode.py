@@ -71,8 +71,8 @@ def at_start(settings: Settings) -> Settings:
         before = None
     if not settings.journal_given:
         settings = settings._replace(journal=_taken(where, before))
-    # A volume without a mark is not ours to write to: it may be a mount that came late. Of a
-    # mark that is lost every write speaks, and reads are served.
+    # A volume without a mark is not written to: it may be a mount that came late. A mark
+    # that is lost is said by every write that it refuses, and reads are served.
     if before == settings.journal or marks.readable(where.backup) is None:
         return settings
     if before:
