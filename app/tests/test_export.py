@@ -192,7 +192,7 @@ def test_a_copy_that_is_cut_off_is_refused_and_leaves_nothing(config, where, eve
 def test_what_follows_the_end_is_refused(config, where, events):
     data = exported(config)
     for more in (b"\0", b"x" * 512, data):
-        with pytest.raises(PraError, match="behind its end"):
+        with pytest.raises(PraError, match="follows its end"):
             archive.check(io.BytesIO(data + more))
 
 

@@ -128,7 +128,7 @@ def test_a_point_stands_in_for_its_transaction_without_a_step_of_the_clock(
     monkeypatch.setattr(
         targets.Path,
         "everything",
-        lambda path: everything(path, behind={path.line[-1].number: 1}),
+        lambda path: everything(path, after={path.line[-1].number: 1}),
     )
     assert segments.listing(where)
     goal = by_time.at_time(where, known, moments.parse(shown), "--to it")

@@ -145,12 +145,12 @@ def test_a_lost_record_is_no_damage_of_the_database(config, where, events):
     add(SqliteEvents(config), 1)
     real = backup.new_base.refuse_not_live
 
-    def enter(*arguments):
+    def spoil_first(*arguments):
         spoil_both(where.timeline(2))
         return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backup.new_base, "enter", enter)
+        patch.setattr(backup.new_base, "refuse_not_live", spoil_first)
         with pytest.raises(Damaged):
             backup.run(config)
     assert not notices.found(config, catalogue.scan(where))
