@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 
 import pytest
 
@@ -163,3 +164,11 @@ def step_back(where, seq):
     schema.advance(conn, place.seq, place.hash.hex())
     conn.execute("COMMIT")
     conn.close()
+
+
+def until(holds, seconds=10):
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)

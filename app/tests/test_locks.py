@@ -1,32 +1,18 @@
-"""The locks: who writes, who waits, and what is left of a wait that ran out."""
+"""The writer lock as the application uses it: who gets it, and what follows where it fails."""
 
 import errno
 import gc
 import os
-import signal
 import threading
 import time
 
 import pytest
-from helpers import add, rows
+from helpers import add, rows, until
 
 from pra.base.errors import Locked, Refused
 from pra.data.database import Database
-from pra.disk import fairlock, files, locks, look
+from pra.disk import files, locks
 from pra.events.sqlite import SqliteEvents
-
-
-def until(holds, seconds=10):
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
-def waiting(lock):
-    """Whether the thread of a lock waits for it, or acts."""
-    return lock._waiter.begun and lock._waiter.using.locked()
 
 
 def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, events):
@@ -52,27 +38,6 @@ def test_a_waiting_restore_gets_its_turn_among_busy_writers(config, where, event
     assert seconds < 2
 
 
-def test_a_wait_that_ran_out_holds_nothing_afterwards_though_the_process_forked(where):
-    """Its descriptor lives on in the child, and with it a lock that is not let go by name."""
-    impatient = locks.writer_lock(where)
-    with locks.writer(where, "holding it"):
-        with pytest.raises(Locked):
-            impatient.acquire("waiting", seconds=0.05)
-        hold, release = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(release)
-            os.read(hold, 1)
-            os._exit(0)
-    try:
-        until(lambda: not waiting(impatient))
-        with locks.writer(where, "writing", seconds=1):
-            pass
-    finally:
-        os.close(release)
-        os.waitpid(child, 0)
-
-
 def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
     """Each would keep a thread and a descriptor until the lock is free."""
     add(events, 1)
@@ -87,18 +52,6 @@ def test_waits_that_ran_out_do_not_add_up(config, where, events, monkeypatch):
         assert threading.active_count() == running
         assert len(os.listdir("/proc/self/fd")) == descriptors
     assert events.add("goes on")["id"] == 2
-
-
-def test_a_turn_that_came_while_nobody_wanted_it_is_asked_for_again(where):
-    lock = locks.writer_lock(where)
-    for _ in range(2):
-        with locks.writer(where, "holding it"), pytest.raises(Locked):
-            lock.acquire("waiting", seconds=0.02)
-        with locks.writer(where, "meanwhile"):
-            pass
-        lock.acquire("waiting", seconds=5)
-        lock.release()
-    lock.close()
 
 
 def test_a_lock_file_that_was_replaced_between_two_writes_is_noticed(where, events, monkeypatch):
@@ -131,221 +84,6 @@ def test_a_fork_does_not_share_the_lock_of_its_parent(where, events, monkeypatch
         return os.waitpid(child, 0)[1]
 
     assert events._database.write("holding the lock", look) == 0
-
-
-def test_who_waited_acts_in_the_thread_that_waited(where):
-    """To wake another one first would keep all who wait from their turn."""
-    lock, acted = locks.writer_lock(where), []
-    asking = threading.Thread(
-        target=lambda: acted.append(lock.run("waiting", threading.get_ident, 10))
-    )
-    with locks.writer(where, "holding it"):
-        asking.start()
-        until(lambda: waiting(lock))
-    asking.join()
-    assert acted and acted[0] not in (asking.ident, threading.get_ident())
-    assert lock.run("free", threading.get_ident, 0) == threading.get_ident()
-    lock.close()
-
-
-@pytest.mark.parametrize("waits", [True, False])
-def test_what_goes_wrong_in_a_turn_is_said_and_ends_it(where, waits):
-    lock, said = locks.writer_lock(where), []
-
-    def fail():
-        raise Refused("acting", "it went wrong", "do something else")
-
-    def run():
-        with pytest.raises(Refused, match="it went wrong"):
-            lock.run("waiting", fail, 10)
-        said.append(True)
-
-    asking = threading.Thread(target=run)
-    if waits:
-        with locks.writer(where, "holding it"):
-            asking.start()
-            until(lambda: waiting(lock))
-    else:
-        asking.start()
-    asking.join()
-    assert said
-    with locks.writer(where, "afterwards", seconds=1):
-        pass
-    assert lock.run("again", lambda: "had", 0) == "had"
-    lock.close()
-
-
-def test_an_act_outlasts_the_wait_for_its_turn(where):
-    """The limit is for the waiting: what has begun is not to be left half known."""
-    lock, came, done = locks.writer_lock(where), threading.Event(), []
-    go_on = threading.Event()
-
-    def act():
-        came.set()
-        go_on.wait(10)
-        return "done"
-
-    asking = threading.Thread(target=lambda: done.append(lock.run("waiting", act, 0.5)))
-    with locks.writer(where, "holding it"):
-        asking.start()
-        until(lambda: waiting(lock))
-    assert came.wait(10)
-    asking.join(timeout=0.6)
-    assert asking.is_alive()
-    go_on.set()
-    asking.join()
-    assert done == ["done"]
-    lock.close()
-
-
-def run_interrupted(where, lock, act, begun):
-    """Wait for a turn, and be interrupted once the act has begun."""
-    held, go_on = threading.Event(), threading.Event()
-
-    def hold():
-        with locks.writer(where, "holding it"):
-            held.set()
-            go_on.wait(10)
-
-    def interrupt():
-        until(lambda: waiting(lock))
-        go_on.set()
-        assert begun.wait(10)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-    holder, interrupter = threading.Thread(target=hold), threading.Thread(target=interrupt)
-    holder.start()
-    assert held.wait(10)
-    interrupter.start()
-    with pytest.raises(KeyboardInterrupt):
-        lock.run("interrupted", act, 10)
-    holder.join()
-    interrupter.join()
-
-
-def test_an_interrupted_act_ends_its_own_turn_and_no_other(where):
-    lock = locks.writer_lock(where)
-    begun, end = threading.Event(), threading.Event()
-
-    def act():
-        begun.set()
-        end.wait(10)
-
-    run_interrupted(where, lock, act, begun)
-    with pytest.raises(Locked):
-        lock.run("again", lambda: None, 0.02)
-    # Still held, by what was interrupted and goes on.
-    with pytest.raises(Locked), locks.writer(where, "beside it", seconds=0):
-        pass
-    end.set()
-    until(lambda: not waiting(lock))
-    with locks.writer(where, "afterwards", seconds=5):
-        pass
-    assert lock.run("once more", lambda: "had", 5) == "had"
-    lock.close()
-
-
-def test_an_interrupted_act_unlocks_though_the_process_forked(where):
-    lock = locks.writer_lock(where)
-    begun, end = threading.Event(), threading.Event()
-    children, (hold, release) = [], os.pipe()
-
-    def act():
-        child = os.fork()
-        if not child:
-            os.close(release)
-            os.read(hold, 1)
-            os._exit(0)
-        children.append(child)
-        begun.set()
-        end.wait(10)
-
-    try:
-        run_interrupted(where, lock, act, begun)
-        end.set()
-        with locks.writer(where, "afterwards", seconds=5):
-            pass
-    finally:
-        os.close(release)
-        os.waitpid(children[0], 0)
-
-
-def test_who_is_interrupted_while_it_gets_in_line_acts_no_more(where, monkeypatch):
-    lock, acted = locks.writer_lock(where), []
-
-    class Interrupted(fairlock._Request):
-        @property
-        def answer(self):
-            raise KeyboardInterrupt
-
-        @answer.setter
-        def answer(self, queue):
-            pass
-
-    with locks.writer(where, "holding it"), monkeypatch.context() as patch:
-        patch.setattr(fairlock, "_Request", Interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            lock.run("waiting", lambda: acted.append(True), 5)
-    with locks.writer(where, "afterwards", seconds=5):
-        pass
-    assert not acted
-
-
-def test_who_is_interrupted_before_anybody_waits_for_it_holds_nothing(where, monkeypatch):
-    lock = locks.writer_lock(where)
-
-    def interrupt(self):
-        raise KeyboardInterrupt
-
-    with locks.writer(where, "holding it"), monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            lock.run("waiting", lambda: None, 5)
-    with locks.writer(where, "afterwards", seconds=0):
-        pass
-    assert lock.run("again", lambda: "had", 5) == "had"
-
-
-def test_a_place_in_the_queue_outlasts_a_wait_that_ran_out(where):
-    """Who asks again and again comes before who asked later, and does not starve."""
-    patient, later, order = locks.writer_lock(where), locks.writer_lock(where), []
-    with locks.writer(where, "holding it"):
-        with pytest.raises(Locked):
-            patient.run("waiting", lambda: None, 0.02)
-        one = threading.Thread(target=later.run, args=("x", lambda: order.append("later"), 10))
-        one.start()
-        until(lambda: waiting(later))
-        two = threading.Thread(target=patient.run, args=("x", lambda: order.append("first"), 10))
-        two.start()
-        until(patient._waiter._requests.qsize)
-    one.join()
-    two.join()
-    assert order == ["first", "later"]
-
-
-def test_what_went_wrong_while_nobody_wanted_the_turn_is_nobodys_failure(where, monkeypatch):
-    lock = locks.writer_lock(where)
-    with monkeypatch.context() as patch:
-        with locks.writer(where, "holding it"):
-            with pytest.raises(Locked):
-                lock.run("waiting", lambda: None, 0.02)
-
-            def fail(_):
-                raise MemoryError
-
-            patch.setattr(look, "identity", fail)
-        until(lambda: not waiting(lock))
-    assert lock.run("later", lambda: "had", 5) == "had"
-    lock.close()
-
-
-def test_who_does_not_wait_is_not_in_the_way(where):
-    lock = locks.writer_lock(where)
-    with locks.writer(where, "holding it"), pytest.raises(Locked):
-        lock.run("in a hurry", lambda: None, 0)
-    with locks.writer(where, "afterwards", seconds=0):
-        pass
-    lock.close()
 
 
 def test_an_act_that_fails_is_not_tried_without_the_lock(config, where):
