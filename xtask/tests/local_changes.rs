@@ -4,6 +4,8 @@
 use crate::support;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixListener;
 
 use support::standin::*;
 use support::{TestLab, await_some, said};
@@ -95,6 +97,28 @@ fn a_scenario_measures_the_protection_that_is_declared() {
     assert!(text.contains("PRA_JOURNAL: off -> required"), "{text}");
     let status = lab.json(&["status"]);
     assert_eq!(status["application"]["protection"], "journal");
+}
+
+#[test]
+fn a_supervisor_of_another_version_is_no_strangers_program_on_the_port() {
+    let lab = lab("version");
+    let port = up(&lab);
+    lab.configure("port = 0", &format!("port = {port}"));
+    let socket = lab.root.join(".lab/state/supervisor.sock");
+    fs::remove_file(&socket).unwrap();
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = BufReader::new(&stream).read_line(&mut String::new());
+            let _ = stream.write_all(b"{\"protocol\": 1}\n");
+        }
+    });
+    let text = said(&lab.xtask(&["preflight"]));
+    assert!(text.contains("in use by this lab"), "{text}");
+    let text = lab.fails(4, &["local", "scale", "1"]);
+    assert!(text.contains("of another version"), "{text}");
+    done(&lab, &["local", "stop"]);
+    assert_eq!(lab.processes(), Vec::<String>::new());
 }
 
 #[test]

@@ -251,10 +251,10 @@ impl Engine for LocalEngine {
         self.facts_at_rest()
     }
 
+    /// Also of a supervisor that cannot be asked, being of another version.
     fn holds_port(&self, port: u16) -> Result<bool> {
-        let facts = self.facts()?;
-        let ours = format!("http://127.0.0.1:{port}");
-        Ok(facts.running && facts.url.as_deref() == Some(&ours))
+        let wishes = Wishes::load(&self.workspace)?.unwrap_or_default();
+        Ok(client::is_alive(&self.workspace) && wishes.port == Some(port))
     }
 
     fn up(&self) -> Result<()> {

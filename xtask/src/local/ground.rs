@@ -23,7 +23,7 @@ pub struct Ground {
     pub ui: Ui,
     pub manifests: Manifests,
     /// What a replica that begins now runs.
-    pub release: Release,
+    pub release: Arc<Release>,
     pub wishes: Wishes,
     pub routes: Arc<Routes>,
     /// Of the supervisor's lock, and so of the whole folder.
@@ -83,19 +83,18 @@ impl Ground {
 pub fn restart_back_off(ends: u32) -> Duration {
     match ends {
         0 | 1 => Duration::ZERO,
-        _ => doubled(ends - 2, Duration::from_secs(300)),
+        _ => doubled(ends - 2, 300),
     }
 }
 
 /// How long a job waits after its nth failure, as Kubernetes' job controller
 /// has it: ten seconds, doubled each time up to ten minutes.
 pub fn job_back_off(failures: u32) -> Duration {
-    doubled(failures.saturating_sub(1), Duration::from_secs(600))
+    doubled(failures.saturating_sub(1), 600)
 }
 
-fn doubled(times: u32, most: Duration) -> Duration {
-    const FIRST: Duration = Duration::from_secs(10);
-    FIRST.saturating_mul(1 << times.min(16)).min(most)
+fn doubled(times: u32, most: u64) -> Duration {
+    Duration::from_secs((10 << times.min(16)).min(most))
 }
 
 /// A ground for tests: the project's manifests in a lab of its own.
@@ -122,7 +121,7 @@ pub mod testing {
         let lock = workspace.state().join("version");
         let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
         Ground {
-            release: Release::declared(&workspace, &manifests).unwrap(),
+            release: Arc::new(Release::declared(&workspace, &manifests).unwrap()),
             workspace,
             place,
             ui: Ui::quiet(),
@@ -145,15 +144,10 @@ mod tests {
 
     #[test]
     fn pauses_are_those_of_kubernetes() {
-        let seconds =
-            |of: fn(u32) -> Duration, counts: [u32; 8]| counts.map(|count| of(count).as_secs());
-        assert_eq!(
-            seconds(restart_back_off, [1, 2, 3, 4, 5, 6, 7, 99]),
-            [0, 10, 20, 40, 80, 160, 300, 300]
-        );
-        assert_eq!(
-            seconds(job_back_off, [1, 2, 3, 4, 5, 6, 7, 99]),
-            [10, 20, 40, 80, 160, 320, 600, 600]
-        );
+        let counts = [1, 2, 3, 4, 5, 6, 7, 99];
+        let restarts = counts.map(|count| restart_back_off(count).as_secs());
+        assert_eq!(restarts, [0, 10, 20, 40, 80, 160, 300, 300]);
+        let attempts = counts.map(|count| job_back_off(count).as_secs());
+        assert_eq!(attempts, [10, 20, 40, 80, 160, 320, 600, 600]);
     }
 }

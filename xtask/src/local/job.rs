@@ -171,7 +171,7 @@ impl JobRun {
     }
 
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Succeeded | State::Failed(_))
+        self.state() != JobState::Running
     }
 
     pub fn mounts(&self, claim: &str) -> bool {
@@ -179,16 +179,22 @@ impl JobRun {
         busy && self.template().claims().any(|mounted| mounted == claim)
     }
 
+    pub fn state(&self) -> JobState {
+        match &self.state {
+            State::Waiting(_) | State::Running(_) | State::BackOff { .. } => JobState::Running,
+            State::Succeeded => JobState::Succeeded,
+            State::Failed(_) => JobState::Failed,
+        }
+    }
+
     pub fn facts(&self) -> Job {
-        let (state, reason) = match &self.state {
-            State::Waiting(reason) => (JobState::Running, Some(reason.clone())),
-            State::Running(_) | State::BackOff { .. } => (JobState::Running, None),
-            State::Succeeded => (JobState::Succeeded, None),
-            State::Failed(reason) => (JobState::Failed, Some(reason.clone())),
+        let reason = match &self.state {
+            State::Waiting(reason) | State::Failed(reason) => Some(reason.clone()),
+            _ => None,
         };
         Job {
             name: self.name.clone(),
-            state,
+            state: self.state(),
             reason,
         }
     }

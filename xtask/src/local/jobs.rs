@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::cron::Schedule;
+use crate::cron::{self, Schedule};
 use crate::facts::{JobSource, JobState};
 use crate::failure::Failure;
 use crate::manifests;
@@ -81,7 +81,7 @@ impl Jobs {
 
     /// Forgets the oldest jobs of the schedule that ended so, but for that many.
     fn forget(&mut self, state: JobState, limit: usize) {
-        let ended = |job: &JobRun| job.scheduled && job.facts().state == state;
+        let ended = |job: &JobRun| job.scheduled && job.state() == state;
         let mut excess = self.iter().filter(|job| ended(job)).count();
         excess = excess.saturating_sub(limit);
         self.0.retain(|job| {
@@ -94,8 +94,9 @@ impl Jobs {
     /// Starts the scheduled run that is due.
     pub fn keep_schedule(&mut self, ground: &mut Ground, now: Duration) {
         let busy = self.iter().any(|job| job.scheduled && !job.is_done());
+        let begun = cron::minute(now) == ground.wishes.last_run;
         // Two at a time are forbidden.
-        if ground.wishes.suspended || busy {
+        if ground.wishes.suspended || busy || begun {
             return;
         }
         let spec = &ground.manifests.cron_job.spec;

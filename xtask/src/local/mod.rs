@@ -73,7 +73,7 @@ pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> 
         workspace: workspace.clone(),
         ui: ui.clone(),
         manifests,
-        release,
+        release: Arc::new(release),
         wishes,
         routes: Arc::default(),
         place: place.clone(),

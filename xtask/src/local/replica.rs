@@ -19,7 +19,7 @@ use super::release::Release;
 pub struct Replica {
     pub name: String,
     /// What its process began with.
-    release: Release,
+    release: Arc<Release>,
     state: State,
     restarts: u32,
     /// Ends in a row, without having run well in between.
@@ -51,7 +51,7 @@ impl Replica {
         let deployment = ground.manifests.deployment.name().to_owned();
         let mut replica = Self {
             name: ground.next_name(&deployment),
-            release: ground.release.clone(),
+            release: Arc::clone(&ground.release),
             state: State::Gone,
             restarts: 0,
             crashes: 0,
@@ -75,7 +75,7 @@ impl Replica {
 
     /// It runs what is declared now, and is not to be replaced.
     pub fn is_current(&self, ground: &Ground) -> bool {
-        self.release == ground.release
+        Arc::ptr_eq(&self.release, &ground.release) || self.release == ground.release
     }
 
     pub fn mounts(&self, claim: &str) -> bool {
@@ -95,7 +95,7 @@ impl Replica {
 
     fn start(&mut self, ground: &Ground) {
         // The process that begins now reads what is declared now.
-        self.release = ground.release.clone();
+        self.release = Arc::clone(&ground.release);
         if let Some(reason) = ground.obstacle(&self.release.pod) {
             ground.note(&format!("{} waits: {reason}", self.name));
             self.state = State::Waiting;
@@ -234,7 +234,8 @@ mod tests {
 
     /// A replica that runs `sleep`, with probes that have their verdict.
     fn ready(ground: &mut Ground) -> Replica {
-        ground.release.pod.containers[0].command = vec!["sleep".into(), "60".into()];
+        let release = Arc::make_mut(&mut ground.release);
+        release.pod.containers[0].command = vec!["sleep".into(), "60".into()];
         let mut replica = Replica::create(ground);
         verdict(&mut replica, ground, true, true);
         assert_eq!(ground.routes.count(), 1);

@@ -1,5 +1,7 @@
 //! What is declared in the checkout, brought into force.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use super::Supervisor;
@@ -25,7 +27,7 @@ impl Supervisor {
             wishes.suspended = suspend.unwrap_or(wishes.suspended);
         })?;
         self.ground.manifests = declared;
-        self.ground.release = release;
+        self.ground.release = Arc::new(release);
         Ok(changes)
     }
 
