@@ -138,4 +138,13 @@ fn setup_replaces_a_supervisor_of_another_build_and_none_of_its_own() {
     assert_ne!(second, first);
     setup.output().unwrap();
     assert_eq!(supervisor(&lab), second);
+
+    // Not for a port that it could not have.
+    let held = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = held.local_addr().unwrap().port();
+    lab.configure("port = 0", &format!("port = {port}"));
+    let text = said(&setup.output().unwrap());
+    assert!(text.contains(&format!("port {port} is in use")), "{text}");
+    assert_eq!(supervisor(&lab), second);
+    assert_eq!(ready(&lab).len(), 2);
 }

@@ -108,7 +108,7 @@ impl LocalEngine {
         if !self.exec.dry_run() {
             self.insist_on_python(&manifests)?;
         }
-        if !client::is_alive(&self.workspace) && self.port != 0 {
+        if self.port != 0 && !self.holds_port(self.port)? {
             local::port_is_free(&self.workspace, self.port)?;
         }
         Ok(())

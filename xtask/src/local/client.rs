@@ -143,9 +143,13 @@ fn said_since(log: &Path, position: u64) -> String {
 }
 
 /// Has the supervisor end, in whatever version it is, and waits until it and
-/// everything it started are gone. It is known by its command line: what its
-/// lock says could be anybody's number.
+/// everything it started are gone. One that does not hear is known by its command
+/// line: what its lock says could be anybody's number.
 pub fn stop(workspace: &Workspace) -> Result<()> {
+    if let Ok(stream) = connect(&paths::socket(workspace)) {
+        // Its end is the answer.
+        let _ = protocol::send(&stream, &Ask::Stop);
+    }
     let pids = strays::supervisors(&workspace.root);
     for pid in &pids {
         exec::signal_process(*pid, Signal::SIGTERM);

@@ -47,6 +47,8 @@ pub enum Ask {
         pod: String,
         hard: bool,
     },
+    /// To end, and everything that it runs with it.
+    Stop,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

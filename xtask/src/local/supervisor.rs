@@ -146,6 +146,10 @@ impl Supervisor {
                 json(())
             }
             Ask::DeleteVolume(claim) => json(self.delete_volume(&claim)?),
+            Ask::Stop => {
+                self.stop();
+                json(())
+            }
             Ask::Kill { pod, hard } => json(self.kill(&pod, hard)?),
         }
     }
