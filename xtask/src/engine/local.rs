@@ -1,13 +1,12 @@
 //! The local engine: pods are processes of this machine under a supervisor,
 //! volumes are folders of `.lab`.
 
+mod teardown;
 mod up;
-
-use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Result;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 
 use crate::check::Check;
 use crate::context::Context;
@@ -190,39 +189,6 @@ impl LocalEngine {
             ..Facts::default()
         })
     }
-
-    /// Ends the supervisor and everything it runs, or what is left of one that
-    /// was killed; the volumes stay.
-    pub fn stop(&self) -> Result<()> {
-        if client::is_alive(&self.workspace) && self.change("stop") {
-            let step = self
-                .ui
-                .step("stopping the supervisor and everything it runs");
-            client::stop(&self.workspace)?;
-            step.done("stopped");
-            return Ok(());
-        }
-        // Looked for once it is certainly gone: it may be dying just now.
-        let left = local::leftovers(&self.workspace);
-        if !left.is_empty() && self.change("stop") {
-            let step = self
-                .ui
-                .step("ending what a supervisor that was killed left behind");
-            local::end_leftovers(&self.workspace)?;
-            step.done(left.join(", "));
-        }
-        Ok(())
-    }
-
-    /// Removes a folder or file of the lab.
-    fn remove(&self, path: &Path) -> Result<()> {
-        self.workspace.insist_on_own_folder(path)?;
-        let shell = format!("rm -rf {}", quote(&path.to_string_lossy()));
-        if path.symlink_metadata().is_ok() && self.exec.change(&shell) {
-            volumes::remove_tree(path)?;
-        }
-        Ok(())
-    }
 }
 
 impl Engine for LocalEngine {
@@ -393,17 +359,6 @@ impl Engine for LocalEngine {
             let gone = |facts: Facts| facts.pods.iter().all(|one| one.name != pod);
             Ok((!hard || gone(self.facts()?)).then_some(()))
         })
-    }
-}
-
-impl Teardown for LocalEngine {
-    fn down(&self) -> Result<()> {
-        self.stop()?;
-        self.remove(&self.workspace.volumes())?;
-        for leftover in local::files(&self.workspace) {
-            self.remove(&leftover)?;
-        }
-        Ok(())
     }
 }
 

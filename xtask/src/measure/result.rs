@@ -270,9 +270,7 @@ impl Rpo {
             schedule: None,
         }
     }
-}
 
-impl Rpo {
     /// What snapshots alone lose, measured and computed, as a sentence.
     pub fn on_schedule(&self) -> Option<String> {
         let (age, schedule) = (self.backup_age_seconds?, self.schedule.as_ref()?);
