@@ -50,8 +50,7 @@ pub struct ScenarioResult {
     /// Every change that was made, as shell.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
-    /// What the engine does more simply than Kubernetes, so that the figures are not
-    /// those of a cluster.
+    /// What the engine does more simply than Kubernetes.
     #[serde(
         rename = "milder",
         skip_serializing_if = "<[Simplification]>::is_empty"
