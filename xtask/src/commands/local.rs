@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::engine::local::LocalEngine;
 use crate::facts::{JobOutcome, JobSource};
 use crate::failure::Failure;
-use crate::local::{self, strays};
+use crate::local::{self, orphans};
 use crate::wait;
 use terms::Death;
 
@@ -44,7 +44,7 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
         }
         LocalAction::Stop => {
             engine.stop()?;
-            name_strays(ctx);
+            name_orphans(ctx);
         }
     }
     if ctx.ui.json() && !ctx.exec.dry_run() {
@@ -54,9 +54,9 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
 }
 
 /// Lists processes that still run for labs whose folder is gone.
-pub fn name_strays(ctx: &Context) {
-    for stray in strays::all() {
-        let strays::Stray { what, end } = stray;
+pub fn name_orphans(ctx: &Context) {
+    for orphan in orphans::all() {
+        let orphans::Orphan { what, end } = orphan;
         let said = format!("there is {what}; it should end by itself, else: {end}");
         ctx.ui.warn(&said);
     }

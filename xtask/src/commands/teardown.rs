@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::commands::local::name_strays;
+use crate::commands::local::name_orphans;
 use crate::context::Context;
 use crate::engine;
 use crate::exec::quote_path;
@@ -52,7 +52,7 @@ pub fn run(ctx: &Context) -> Result<()> {
             .note(&format!("The copy stays: cargo xtask adopt {copy}"));
     }
     if engine.name() == EngineName::Local {
-        name_strays(ctx);
+        name_orphans(ctx);
     }
     for other in others {
         ctx.ui.note(&format!(

@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
 use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, LogSource, Simplification};
 use crate::failure::Failure;
+use crate::local::desired::DesiredState;
 use crate::local::protocol::Ask;
-use crate::local::wishes::Wishes;
 use crate::local::{self, client, launch, logs, simplifications, volumes};
 use crate::manifests::{self, declared::Manifests};
 use crate::names::{CRON_JOB, RESTORE_JOB};
@@ -78,7 +78,7 @@ impl LocalEngine {
     /// Asks for a change, of a supervisor that is started again where an
     /// earlier one was killed.
     fn request<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T> {
-        if !client::is_alive(&self.workspace) && Wishes::load(&self.workspace)?.is_some() {
+        if !client::is_alive(&self.workspace) && DesiredState::load(&self.workspace)?.is_some() {
             self.ui
                 .note("the supervisor was gone: starting it again, as it was");
             self.start()?;
@@ -180,11 +180,11 @@ impl LocalEngine {
     /// The lab as its files tell, where no supervisor runs.
     fn facts_at_rest(&self) -> Result<Facts> {
         let manifests = manifests::load(&self.workspace.root)?;
-        let wishes = Wishes::load(&self.workspace)?.unwrap_or_default();
+        let desired = DesiredState::load(&self.workspace)?.unwrap_or_default();
         Ok(Facts {
-            wanted: wishes.replicas,
+            wanted: desired.replicas,
             schedule: manifests.cron_job.spec.schedule.clone(),
-            suspended: wishes.suspended,
+            suspended: desired.suspended,
             volumes: volumes::list(&self.workspace, &manifests.claims),
             ..Facts::default()
         })
@@ -219,8 +219,8 @@ impl Engine for LocalEngine {
 
     /// Also of a supervisor that cannot be asked, being of another version.
     fn holds_port(&self, port: u16) -> Result<bool> {
-        let wishes = Wishes::load(&self.workspace)?.unwrap_or_default();
-        Ok(client::is_alive(&self.workspace) && wishes.port == Some(port))
+        let desired = DesiredState::load(&self.workspace)?.unwrap_or_default();
+        Ok(client::is_alive(&self.workspace) && desired.port == Some(port))
     }
 
     fn up(&self) -> Result<()> {

@@ -18,7 +18,7 @@ use crate::wait;
 use crate::workspace::Workspace;
 
 use super::protocol::{self, Ask, Response};
-use super::{paths, process, strays};
+use super::{orphans, paths, process};
 
 /// What a Unix socket's name can hold on every system.
 const LONGEST_NAME: usize = 100;
@@ -150,7 +150,7 @@ pub fn stop(workspace: &Workspace) -> Result<()> {
         // Its end is the answer.
         let _ = protocol::send(&stream, &Ask::Stop);
     }
-    let pids = strays::supervisors(&workspace.root);
+    let pids = orphans::supervisors(&workspace.root);
     for pid in &pids {
         exec::signal_process(*pid, Signal::SIGTERM);
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::facts::{Job, JobState};
 use crate::manifests::model::{JobSpec, PodSpec};
 
-use super::ground::{Ground, job_back_off};
 use super::process::{Ended, Process};
+use super::shared::{Shared, job_back_off};
 
 pub struct JobRun {
     pub name: String,
@@ -38,20 +38,20 @@ enum State {
 
 impl JobRun {
     pub fn begin(
-        ground: &mut Ground,
+        shared: &mut Shared,
         name: &str,
         scheduled: bool,
         mut spec: JobSpec,
         set: Vec<(String, String)>,
     ) -> Self {
-        ground.note(&format!("job {name} begins"));
+        shared.note(&format!("job {name} begins"));
         // What the API server would give the job, once for all of its attempts.
         let identity = format!("{:032x}", fastrand::u128(..));
         spec.template.spec.tell_identity(&identity);
         let mut job = Self {
             name: name.to_owned(),
             scheduled,
-            pod: ground.next_name(name),
+            pod: shared.next_name(name),
             spec,
             set,
             created: Instant::now(),
@@ -62,7 +62,7 @@ impl JobRun {
             doom: None,
             deleted: false,
         };
-        job.attempt(ground);
+        job.attempt(shared);
         job
     }
 
@@ -70,92 +70,92 @@ impl JobRun {
         &self.spec.template.spec
     }
 
-    fn attempt(&mut self, ground: &Ground) {
-        if let Some(reason) = ground.obstacle(self.template()) {
+    fn attempt(&mut self, shared: &Shared) {
+        if let Some(reason) = shared.obstacle(self.template()) {
             self.state = State::Waiting(reason);
             return;
         }
         self.attempts += 1;
-        match ground.start(&self.pod, self.template(), &self.set) {
+        match shared.start(&self.pod, self.template(), &self.set) {
             Ok(process) => self.state = State::Running(process),
-            Err(error) => self.failed(ground, &format!("could not be started: {error:#}")),
+            Err(error) => self.failed(shared, &format!("could not be started: {error:#}")),
         }
     }
 
-    fn failed(&mut self, ground: &Ground, how: &str) {
+    fn failed(&mut self, shared: &Shared, how: &str) {
         if self.attempts > self.spec.backoff_limit {
             let reason = match self.attempts {
                 1 => format!("its only attempt failed: {how}"),
                 all => format!("all {all} attempts failed (backoffLimit), the last: {how}"),
             };
-            return self.finish(ground, Err(reason));
+            return self.finish(shared, Err(reason));
         }
         let pause = job_back_off(self.attempts);
         let seconds = pause.as_secs();
-        ground.note(&format!("job {}: {how}; again in {seconds} s", self.name));
+        shared.note(&format!("job {}: {how}; again in {seconds} s", self.name));
         self.state = State::BackOff {
             until: Instant::now() + pause,
         };
     }
 
-    fn finish(&mut self, ground: &Ground, result: Result<(), String>) {
+    fn finish(&mut self, shared: &Shared, result: Result<(), String>) {
         let name = &self.name;
         self.state = match result {
             Ok(()) => {
-                ground.note(&format!("job {name} succeeded"));
+                shared.note(&format!("job {name} succeeded"));
                 State::Succeeded
             }
             Err(reason) => {
-                ground.note(&format!("job {name} failed: {reason}"));
+                shared.note(&format!("job {name} failed: {reason}"));
                 State::Failed(reason)
             }
         };
     }
 
-    fn ended(&mut self, ground: &Ground, ended: &Ended) {
-        ground.clean(&self.pod);
+    fn ended(&mut self, shared: &Shared, ended: &Ended) {
+        shared.clean(&self.pod);
         if let Some(doom) = self.doom.take() {
-            return self.finish(ground, Err(doom));
+            return self.finish(shared, Err(doom));
         }
         let how = &ended.how;
         match ended.code {
-            Some(0) => self.finish(ground, Ok(())),
+            Some(0) => self.finish(shared, Ok(())),
             Some(code) if self.spec.fails_for_good(code) => {
                 let reason = format!("another attempt would not help (podFailurePolicy): {how}");
-                self.finish(ground, Err(reason));
+                self.finish(shared, Err(reason));
             }
-            _ => self.failed(ground, how),
+            _ => self.failed(shared, how),
         }
     }
 
     /// Ends the job before its time.
-    pub fn end(&mut self, ground: &Ground, why: &str) {
+    pub fn end(&mut self, shared: &Shared, why: &str) {
         match &mut self.state {
             State::Running(process) => {
                 self.doom.get_or_insert_with(|| why.to_owned());
                 process.ask();
             }
-            State::Waiting(_) | State::BackOff { .. } => self.finish(ground, Err(why.to_owned())),
+            State::Waiting(_) | State::BackOff { .. } => self.finish(shared, Err(why.to_owned())),
             State::Succeeded | State::Failed(_) => {}
         }
     }
 
     /// Does what is due.
-    pub fn advance(&mut self, ground: &Ground) {
-        self.insist_on_deadline(ground);
+    pub fn advance(&mut self, shared: &Shared) {
+        self.insist_on_deadline(shared);
         match &mut self.state {
             State::Running(process) => {
                 if let Some(ended) = process.advance(0) {
-                    self.ended(ground, &ended);
+                    self.ended(shared, &ended);
                 }
             }
             State::BackOff { until } if *until > Instant::now() => {}
-            State::BackOff { .. } | State::Waiting(_) => self.attempt(ground),
+            State::BackOff { .. } | State::Waiting(_) => self.attempt(shared),
             State::Succeeded | State::Failed(_) => {}
         }
     }
 
-    fn insist_on_deadline(&mut self, ground: &Ground) {
+    fn insist_on_deadline(&mut self, shared: &Shared) {
         let Some(limit) = self.spec.active_deadline_seconds else {
             return;
         };
@@ -167,7 +167,7 @@ impl JobRun {
             _ => String::new(),
         };
         let why = format!("it took longer than {limit} s (activeDeadlineSeconds){waits}");
-        self.end(ground, &why);
+        self.end(shared, &why);
     }
 
     pub fn is_done(&self) -> bool {

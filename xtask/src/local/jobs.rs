@@ -9,8 +9,8 @@ use crate::facts::{JobSource, JobState};
 use crate::failure::Failure;
 use crate::manifests;
 
-use super::ground::Ground;
 use super::job::JobRun;
+use super::shared::Shared;
 
 #[derive(Default)]
 pub struct Jobs(Vec<JobRun>);
@@ -24,7 +24,7 @@ impl Jobs {
     ///
     /// # Errors
     /// What is in its way.
-    pub fn run(&mut self, ground: &mut Ground, name: &str, source: JobSource) -> Result<String> {
+    pub fn run(&mut self, shared: &mut Shared, name: &str, source: JobSource) -> Result<String> {
         let refused = |why: String| Err(Failure::usage(why).next("cargo xtask status").into());
         if !manifests::is_object_name(name) {
             let allowed = "a-z, 0-9 and -, 63 at most";
@@ -35,32 +35,32 @@ impl Jobs {
         }
         let (spec, set) = match source {
             JobSource::Backup => {
-                let template = &ground.manifests.cron_job.spec.job_template;
+                let template = &shared.manifests.cron_job.spec.job_template;
                 (template.spec.clone(), Vec::new())
             }
             JobSource::Restore { env } => {
-                let job = manifests::load_restore_job(&ground.workspace.root, &ground.manifests)?;
+                let job = manifests::load_restore_job(&shared.workspace.root, &shared.manifests)?;
                 (job.spec, env)
             }
         };
         self.0.retain(|job| job.name != name);
-        let job = JobRun::begin(ground, name, false, spec, set);
+        let job = JobRun::begin(shared, name, false, spec, set);
         let pod = job.pod.clone();
         self.0.push(job);
         Ok(pod)
     }
 
     /// Ends all jobs; they go away once they have ended.
-    pub fn delete_all(&mut self, ground: &Ground) {
-        self.end_all(ground, "it was deleted");
+    pub fn delete_all(&mut self, shared: &Shared) {
+        self.end_all(shared, "it was deleted");
         for job in &mut self.0 {
             job.deleted = true;
         }
     }
 
-    pub fn end_all(&mut self, ground: &Ground, why: &str) {
+    pub fn end_all(&mut self, shared: &Shared, why: &str) {
         for job in &mut self.0 {
-            job.end(ground, why);
+            job.end(shared, why);
         }
     }
 
@@ -69,12 +69,12 @@ impl Jobs {
     }
 
     /// Does what is due.
-    pub fn advance(&mut self, ground: &Ground) {
+    pub fn advance(&mut self, shared: &Shared) {
         for job in &mut self.0 {
-            job.advance(ground);
+            job.advance(shared);
         }
         self.0.retain(|job| !(job.deleted && job.is_done()));
-        let spec = &ground.manifests.cron_job.spec;
+        let spec = &shared.manifests.cron_job.spec;
         self.forget(JobState::Succeeded, spec.successful_jobs_history_limit);
         self.forget(JobState::Failed, spec.failed_jobs_history_limit);
     }
@@ -92,32 +92,32 @@ impl Jobs {
     }
 
     /// Starts the scheduled run that is due.
-    pub fn keep_schedule(&mut self, ground: &mut Ground, now: Duration) {
+    pub fn keep_schedule(&mut self, shared: &mut Shared, now: Duration) {
         let busy = self.iter().any(|job| job.scheduled && !job.is_done());
-        let begun = cron::minute(now) == ground.wishes.last_run;
+        let begun = cron::minute(now) == shared.desired.last_run;
         // Two at a time are forbidden.
-        if ground.wishes.suspended || busy || begun {
+        if shared.desired.suspended || busy || begun {
             return;
         }
-        let spec = &ground.manifests.cron_job.spec;
+        let spec = &shared.manifests.cron_job.spec;
         // It was checked when the manifests were read.
         let Ok(schedule) = Schedule::parse(&spec.schedule) else {
             return;
         };
-        let last = ground.wishes.last_run;
+        let last = shared.desired.last_run;
         let Some(minute) = schedule.due(last, now, spec.starting_deadline_seconds) else {
             return;
         };
         if minute < last {
-            ground.note("the clock was set back: the schedule goes on from there");
+            shared.note("the clock was set back: the schedule goes on from there");
         }
-        ground.wishes.last_run = minute;
-        let name = format!("{}-{minute}", ground.manifests.cron_job.name());
+        shared.desired.last_run = minute;
+        let name = format!("{}-{minute}", shared.manifests.cron_job.name());
         // Of the same minute, before the clock was set back.
         self.0.retain(|job| job.name != name);
-        let spec = ground.manifests.cron_job.spec.job_template.spec.clone();
+        let spec = shared.manifests.cron_job.spec.job_template.spec.clone();
         self.0
-            .push(JobRun::begin(ground, &name, true, spec, Vec::new()));
+            .push(JobRun::begin(shared, &name, true, spec, Vec::new()));
     }
 }
 
@@ -133,32 +133,32 @@ mod tests {
     use super::*;
     use std::fs;
 
-    use crate::local::ground::testing;
+    use crate::local::shared::testing;
     use crate::wait;
 
     /// A minute's beginning; the clock of these tests moves by hand.
     const NOON: u64 = 1_795_348_800;
 
     struct Clock {
-        ground: Ground,
+        shared: Shared,
         jobs: Jobs,
     }
 
     impl Clock {
         /// The project's manifests, with a backup that does `work`.
         fn new(name: &str, work: &str) -> Self {
-            let mut ground = testing::ground(name);
-            let spec = &mut ground.manifests.cron_job.spec.job_template.spec;
+            let mut shared = testing::shared(name);
+            let spec = &mut shared.manifests.cron_job.spec.job_template.spec;
             spec.template.spec.containers[0].command = vec!["sh".into(), "-c".into(), work.into()];
-            ground.wishes.last_run = NOON / 60 - 1;
+            shared.desired.last_run = NOON / 60 - 1;
             let jobs = Jobs::default();
-            Self { ground, jobs }
+            Self { shared, jobs }
         }
 
         /// How many jobs there are once the clock says NOON and `seconds`.
         fn at(&mut self, seconds: u64) -> usize {
             let now = Duration::from_secs(NOON + seconds);
-            self.jobs.keep_schedule(&mut self.ground, now);
+            self.jobs.keep_schedule(&mut self.shared, now);
             self.jobs.0.len()
         }
 
@@ -166,7 +166,7 @@ mod tests {
         /// back-off is over.
         fn let_all_end(&mut self) {
             wait::until(wait::JOB_DONE, || {
-                self.jobs.advance(&self.ground);
+                self.jobs.advance(&self.shared);
                 Ok(self.jobs.all_done().then_some(()))
             })
             .unwrap();
@@ -179,7 +179,7 @@ mod tests {
 
     impl Drop for Clock {
         fn drop(&mut self) {
-            testing::remove(&self.ground);
+            testing::remove(&self.shared);
         }
     }
 
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(clock.at(0), 1);
         assert_eq!(clock.at(1), 1, "once a minute");
         assert_eq!(clock.at(60), 1, "Forbid");
-        clock.jobs.end_all(&clock.ground, "enough");
+        clock.jobs.end_all(&clock.shared, "enough");
         clock.let_all_end();
         assert_eq!(clock.at(95), 1, "its starting deadline of 30 s is over");
         assert_eq!(clock.at(120), 2);
@@ -208,7 +208,7 @@ mod tests {
         }
         // Ten minutes later by everybody's watch, an hour earlier by the clock.
         let back = Duration::from_secs(NOON - 3600);
-        clock.jobs.keep_schedule(&mut clock.ground, back);
+        clock.jobs.keep_schedule(&mut clock.shared, back);
         let last = of_minute(NOON / 60 - 60);
         assert_eq!(clock.names().last(), Some(&last.as_str()));
         clock.let_all_end();
@@ -224,10 +224,10 @@ mod tests {
     #[test]
     fn a_suspended_schedule_begins_nothing_and_makes_up_for_the_last_run_in_time() {
         let mut clock = Clock::new("suspend", "true");
-        clock.ground.wishes.suspended = true;
+        clock.shared.desired.suspended = true;
         assert_eq!(clock.at(0), 0);
         assert_eq!(clock.at(61), 0);
-        clock.ground.wishes.suspended = false;
+        clock.shared.desired.suspended = false;
         assert_eq!(clock.at(89), 1, "the run of a minute ago, not both");
         assert_eq!(clock.at(90), 1);
     }
@@ -238,14 +238,14 @@ mod tests {
         let asked = "{name: REQUEST, valueFrom: {fieldRef: \
                      {fieldPath: \"metadata.labels['batch.kubernetes.io/controller-uid']\"}}}";
         for (minute, retries) in [(0, 1), (1, 0)] {
-            let spec = &mut clock.ground.manifests.cron_job.spec.job_template.spec;
+            let spec = &mut clock.shared.manifests.cron_job.spec.job_template.spec;
             spec.backoff_limit = retries;
             let container = &mut spec.template.spec.containers[0];
             container.env = vec![serde_norway::from_str(asked).unwrap()];
             assert_eq!(clock.at(60 * minute), 1 + minute as usize);
             clock.let_all_end();
         }
-        let seen = clock.ground.workspace.volumes().join("pra-data/seen");
+        let seen = clock.shared.workspace.volumes().join("pra-data/seen");
         let seen = fs::read_to_string(seen).unwrap();
         let seen: Vec<&str> = seen.lines().collect();
         assert_eq!(seen.len(), 3, "{seen:?}");

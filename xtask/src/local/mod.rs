@@ -3,12 +3,13 @@
 //! `teardown`, and outlives the terminal that started it.
 
 pub mod client;
+pub mod desired;
 mod forward;
-mod ground;
 mod job;
 mod jobs;
 pub mod launch;
 pub mod logs;
+pub mod orphans;
 mod paths;
 pub mod ports;
 mod probe;
@@ -16,11 +17,10 @@ mod process;
 pub mod protocol;
 mod release;
 mod replica;
+mod shared;
 pub mod simplifications;
-pub mod strays;
 mod supervisor;
 pub mod volumes;
-pub mod wishes;
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -42,10 +42,10 @@ use crate::ui::Ui;
 use crate::wait;
 use crate::workspace::Workspace;
 
-use ground::Ground;
+use desired::DesiredState;
 use release::Release;
+use shared::Shared;
 use supervisor::Supervisor;
-use wishes::Wishes;
 
 /// Runs the supervisor until it is asked to stop.
 pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> {
@@ -58,32 +58,32 @@ pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> 
     std::env::set_current_dir(workspace.state()).context("entering the state folder")?;
     let manifests = manifests::load(&workspace.root)?;
     let release = Release::declared(workspace, &manifests)?;
-    let mut wishes = Wishes::load(workspace)?.unwrap_or_else(|| Wishes {
+    let mut desired = DesiredState::load(workspace)?.unwrap_or_else(|| DesiredState {
         last_run: supervisor::this_minute(),
-        ..Wishes::default()
+        ..DesiredState::default()
     });
-    let listener = listen(config, &wishes, ui)?;
+    let listener = listen(config, &desired, ui)?;
     let address = listener.local_addr().context("reading our own port")?;
-    wishes.port = Some(address.port());
-    wishes.save(workspace)?;
+    desired.port = Some(address.port());
+    desired.save(workspace)?;
     let orphans = process::end_orphans(workspace)?;
     volumes::sweep(workspace)?;
     let place = Place::of(&lock, &paths::lock(workspace))?;
-    let ground = Ground {
+    let shared = Shared {
         workspace: workspace.clone(),
         ui: ui.clone(),
         manifests,
         release: Arc::new(release),
-        wishes,
+        desired,
         routes: Arc::default(),
         place: place.clone(),
     };
     let pid = std::process::id();
-    ground.note(&format!(
+    shared.note(&format!(
         "supervisor {pid} begins; {orphans} left-over pods ended"
     ));
-    forward::serve(listener, Arc::clone(&ground.routes)).context("starting the service")?;
-    run(workspace, Supervisor::new(ground), &ended)?;
+    forward::serve(listener, Arc::clone(&shared.routes)).context("starting the service")?;
+    run(workspace, Supervisor::new(shared), &ended)?;
     if place.holds() {
         // So that nobody tries to connect; a left-over would only be replaced.
         let _ = std::fs::remove_file(paths::socket(workspace));
@@ -163,11 +163,11 @@ fn watch_signals() -> Result<Arc<AtomicBool>> {
 
 /// The port of the service: the one of lab.toml, or any that is free, and then
 /// always the same.
-fn listen(config: &Config, wishes: &Wishes, ui: &Ui) -> Result<TcpListener> {
+fn listen(config: &Config, desired: &DesiredState, ui: &Ui) -> Result<TcpListener> {
     if config.service.port != 0 {
         return ports::take(config.service.port);
     }
-    let Some(port) = wishes.port else {
+    let Some(port) = desired.port else {
         return ports::find_free();
     };
     ports::take(port).or_else(|error| {
@@ -182,11 +182,11 @@ pub fn port_is_free(workspace: &Workspace, port: u16) -> Result<()> {
     let Err(error) = ports::take(port) else {
         return Ok(());
     };
-    if !strays::linger(workspace) {
+    if !orphans::linger(workspace) {
         return Err(error);
     }
     wait::until(wait::STRAY_GONE, || {
-        Ok((!strays::linger(workspace)).then_some(()))
+        Ok((!orphans::linger(workspace)).then_some(()))
     })?;
     ports::take(port).map(drop)
 }
@@ -214,7 +214,7 @@ pub fn files(workspace: &Workspace) -> [PathBuf; 5] {
         // The pods of the next lab have the same names.
         paths::pod_logs(workspace),
         paths::socket(workspace),
-        paths::wishes(workspace),
+        paths::desired(workspace),
         paths::lock(workspace),
     ]
 }

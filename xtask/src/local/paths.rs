@@ -17,7 +17,7 @@ pub fn socket(workspace: &Workspace) -> PathBuf {
 pub const SOCKET: &str = "supervisor.sock";
 
 /// What is wanted, for a supervisor that takes over.
-pub fn wishes(workspace: &Workspace) -> PathBuf {
+pub fn desired(workspace: &Workspace) -> PathBuf {
     workspace.state().join("supervisor.json")
 }
 

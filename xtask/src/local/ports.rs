@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::exec::quote_path;
 use crate::failure::Failure;
 
-use super::strays;
+use super::orphans;
 
 /// Below the range that Linux and macOS take for outgoing connections: a port
 /// of that range could be gone between the moment it is found free and the
@@ -36,7 +36,7 @@ pub fn find_free() -> Result<TcpListener> {
 /// What is in the way, and what to do.
 pub fn take(port: u16) -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-        let (said, way) = match (error.kind(), strays::lab_with(port)) {
+        let (said, way) = match (error.kind(), orphans::lab_with(port)) {
             (ErrorKind::AddrInUse, Some(root)) => (
                 format!("port {port} is in use by the lab of {}", root.display()),
                 format!("cargo xtask --root {} local stop, or ", quote_path(&root)),

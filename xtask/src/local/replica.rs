@@ -10,11 +10,11 @@ use crate::manifests::model::Probe;
 use crate::wait;
 
 use super::forward::Backend;
-use super::ground::{Ground, restart_back_off};
 use super::ports;
 use super::probe::Probing;
 use super::process::{Ended, Process};
 use super::release::Release;
+use super::shared::{Shared, restart_back_off};
 
 pub struct Replica {
     pub name: String,
@@ -47,17 +47,17 @@ struct Running {
 }
 
 impl Replica {
-    pub fn create(ground: &mut Ground) -> Self {
-        let deployment = ground.manifests.deployment.name().to_owned();
+    pub fn create(shared: &mut Shared) -> Self {
+        let deployment = shared.manifests.deployment.name().to_owned();
         let mut replica = Self {
-            name: ground.next_name(&deployment),
-            release: Arc::clone(&ground.release),
+            name: shared.next_name(&deployment),
+            release: Arc::clone(&shared.release),
             state: State::Gone,
             restarts: 0,
             crashes: 0,
             leaving: false,
         };
-        replica.start(ground);
+        replica.start(shared);
         replica
     }
 
@@ -74,8 +74,8 @@ impl Replica {
     }
 
     /// It runs what is declared now, and is not to be replaced.
-    pub fn is_current(&self, ground: &Ground) -> bool {
-        Arc::ptr_eq(&self.release, &ground.release) || self.release == ground.release
+    pub fn is_current(&self, shared: &Shared) -> bool {
+        Arc::ptr_eq(&self.release, &shared.release) || self.release == shared.release
     }
 
     pub fn mounts(&self, claim: &str) -> bool {
@@ -93,26 +93,26 @@ impl Replica {
         }
     }
 
-    fn start(&mut self, ground: &Ground) {
+    fn start(&mut self, shared: &Shared) {
         // The process that begins now reads what is declared now.
-        self.release = Arc::clone(&ground.release);
-        if let Some(reason) = ground.obstacle(&self.release.pod) {
-            ground.note(&format!("{} waits: {reason}", self.name));
+        self.release = Arc::clone(&shared.release);
+        if let Some(reason) = shared.obstacle(&self.release.pod) {
+            shared.note(&format!("{} waits: {reason}", self.name));
             self.state = State::Waiting;
             return;
         }
-        match self.running(ground) {
+        match self.running(shared) {
             Ok(running) => self.state = State::Running(Box::new(running)),
-            Err(error) => self.back_off(ground, &format!("could not be started: {error:#}")),
+            Err(error) => self.back_off(shared, &format!("could not be started: {error:#}")),
         }
     }
 
-    fn running(&self, ground: &Ground) -> Result<Running> {
+    fn running(&self, shared: &Shared) -> Result<Running> {
         // Free again when the replica takes it; if another program is faster,
         // the replica ends and the next attempt gets another port.
         let port = ports::find_free()?.local_addr()?.port();
         let set = [("PORT".to_owned(), port.to_string())];
-        let process = ground.start(&self.name, &self.release.pod, &set)?;
+        let process = shared.start(&self.name, &self.release.pod, &set)?;
         let container = self.release.pod.container();
         let begin = |probe: &Option<Probe>, passes| {
             let probe = probe.as_ref();
@@ -127,79 +127,79 @@ impl Replica {
         })
     }
 
-    fn back_off(&mut self, ground: &Ground, why: &str) {
+    fn back_off(&mut self, shared: &Shared, why: &str) {
         self.crashes += 1;
         self.restarts += 1;
         let pause = restart_back_off(self.crashes);
         let seconds = pause.as_secs();
-        ground.note(&format!("{} {why}; again in {seconds} s", self.name));
+        shared.note(&format!("{} {why}; again in {seconds} s", self.name));
         self.state = State::BackOff {
             until: Instant::now() + pause,
         };
     }
 
     /// No new connections from here on; then it is asked to end.
-    pub fn stop(&mut self, ground: &Ground) {
+    pub fn stop(&mut self, shared: &Shared) {
         self.leaving = true;
         if let State::Running(running) = &mut self.state {
-            running.route(ground, false);
+            running.route(shared, false);
             running.process.ask();
         } else {
-            self.remove(ground);
+            self.remove(shared);
         }
     }
 
     /// Ends it without warning, and for good. The service learns of it by that
     /// end alone: until then it sends connections there, which fail.
-    pub fn kill(&mut self, ground: &Ground) {
+    pub fn kill(&mut self, shared: &Shared) {
         self.leaving = true;
         if let State::Running(running) = &mut self.state {
             running.process.kill();
         } else {
-            self.remove(ground);
+            self.remove(shared);
         }
     }
 
-    fn remove(&mut self, ground: &Ground) {
-        ground.clean(&self.name);
+    fn remove(&mut self, shared: &Shared) {
+        shared.clean(&self.name);
         self.state = State::Gone;
     }
 
     /// Does what is due.
-    pub fn advance(&mut self, ground: &Ground) {
+    pub fn advance(&mut self, shared: &Shared) {
         match &mut self.state {
             State::Running(running) => match running.process.advance(running.backend.open()) {
-                Some(ended) => self.ended(ground, &ended),
-                None => running.heed_probes(&self.name, ground),
+                Some(ended) => self.ended(shared, &ended),
+                None => running.heed_probes(&self.name, shared),
             },
             State::BackOff { until } if *until > Instant::now() => {}
-            State::Waiting if ground.obstacle(&self.release.pod).is_some() => {}
-            State::BackOff { .. } | State::Waiting => self.start(ground),
+            State::Waiting if shared.obstacle(&self.release.pod).is_some() => {}
+            State::BackOff { .. } | State::Waiting => self.start(shared),
             State::Gone => {}
         }
     }
 
-    fn ended(&mut self, ground: &Ground, ended: &Ended) {
+    fn ended(&mut self, shared: &Shared, ended: &Ended) {
         let State::Running(running) = &mut self.state else {
             return;
         };
-        running.route(ground, false);
+        running.route(shared, false);
         if self.leaving {
-            ground.note(&format!("{} has ended", self.name));
-            return self.remove(ground);
+            shared.note(&format!("{} has ended", self.name));
+            return self.remove(shared);
         }
         if running.process.started.elapsed() >= wait::RAN_WELL {
             self.crashes = 0;
         }
-        self.back_off(ground, &format!("ended ({})", ended.how));
+        self.back_off(shared, &format!("ended ({})", ended.how));
     }
 }
 
 impl Running {
-    fn route(&mut self, ground: &Ground, routed: bool) {
+    fn route(&mut self, shared: &Shared, routed: bool) {
         match (self.routed, routed) {
-            (false, true) => ground.routes.add(&self.backend),
-            (true, false) => ground.routes.remove(&self.backend),
+            (false, true) => shared.routes.add(&self.backend),
+            (true, false) => shared.routes.remove(&self.backend),
             _ => {}
         }
         self.routed = routed;
@@ -207,21 +207,21 @@ impl Running {
 
     /// Where the liveness probe gave up on it, its process is replaced, within the
     /// same pod; it stays in the service while its readiness probe passes.
-    fn heed_probes(&mut self, name: &str, ground: &Ground) {
+    fn heed_probes(&mut self, name: &str, shared: &Shared) {
         let asked = self.process.asked();
         let passes = self.readiness.as_ref().is_some_and(Probing::passes);
         if passes != self.routed && !(passes && asked) {
-            self.route(ground, passes);
+            self.route(shared, passes);
             let now = if passes {
                 "is ready"
             } else {
                 "is not ready any more"
             };
-            ground.note(&format!("{name} {now}"));
+            shared.note(&format!("{name} {now}"));
         }
         let lives = self.liveness.as_ref().is_none_or(Probing::passes);
         if !lives && !asked {
-            ground.note(&format!("{name} does not answer its liveness probe"));
+            shared.note(&format!("{name} does not answer its liveness probe"));
             self.process.ask();
         }
     }
@@ -230,54 +230,54 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::ground::testing;
+    use crate::local::shared::testing;
 
     /// A replica that runs `sleep`, with probes that have their verdict.
-    fn ready(ground: &mut Ground) -> Replica {
-        let release = Arc::make_mut(&mut ground.release);
+    fn ready(shared: &mut Shared) -> Replica {
+        let release = Arc::make_mut(&mut shared.release);
         release.pod.containers[0].command = vec!["sleep".into(), "60".into()];
-        let mut replica = Replica::create(ground);
-        verdict(&mut replica, ground, true, true);
-        assert_eq!(ground.routes.count(), 1);
+        let mut replica = Replica::create(shared);
+        verdict(&mut replica, shared, true, true);
+        assert_eq!(shared.routes.count(), 1);
         replica
     }
 
-    fn verdict(replica: &mut Replica, ground: &Ground, ready: bool, lives: bool) {
+    fn verdict(replica: &mut Replica, shared: &Shared, ready: bool, lives: bool) {
         let State::Running(running) = &mut replica.state else {
             panic!("it does not run");
         };
         running.readiness = Some(Probing::decided(ready));
         running.liveness = Some(Probing::decided(lives));
-        replica.advance(ground);
+        replica.advance(shared);
     }
 
     #[test]
     fn who_is_killed_stays_in_the_service_until_its_end_is_noticed() {
-        let mut ground = testing::ground("killed");
-        let mut replica = ready(&mut ground);
-        replica.kill(&ground);
-        assert_eq!(ground.routes.count(), 1, "nobody was told beforehand");
+        let mut shared = testing::shared("killed");
+        let mut replica = ready(&mut shared);
+        replica.kill(&shared);
+        assert_eq!(shared.routes.count(), 1, "nobody was told beforehand");
         let gone = || {
-            replica.advance(&ground);
+            replica.advance(&shared);
             Ok(replica.is_gone().then_some(()))
         };
         wait::until(wait::ORPHANS_GONE, gone).unwrap();
-        assert_eq!(ground.routes.count(), 0);
-        testing::remove(&ground);
+        assert_eq!(shared.routes.count(), 0);
+        testing::remove(&shared);
     }
 
     #[test]
     fn who_fell_ill_stays_in_the_service_while_its_readiness_holds() {
-        let mut ground = testing::ground("ill");
+        let mut shared = testing::shared("ill");
         // It takes its time to end.
-        let mut replica = ready(&mut ground);
-        verdict(&mut replica, &ground, true, false);
+        let mut replica = ready(&mut shared);
+        verdict(&mut replica, &shared, true, false);
         assert!(replica.facts().stopping);
-        assert_eq!(ground.routes.count(), 1);
-        verdict(&mut replica, &ground, false, false);
-        assert_eq!(ground.routes.count(), 0);
-        verdict(&mut replica, &ground, true, true);
-        assert_eq!(ground.routes.count(), 0, "it is being ended");
-        testing::remove(&ground);
+        assert_eq!(shared.routes.count(), 1);
+        verdict(&mut replica, &shared, false, false);
+        assert_eq!(shared.routes.count(), 0);
+        verdict(&mut replica, &shared, true, true);
+        assert_eq!(shared.routes.count(), 0, "it is being ended");
+        testing::remove(&shared);
     }
 }

@@ -14,16 +14,16 @@ use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::wait;
 
-use super::ground::Ground;
+use super::desired::DesiredState;
 use super::job::JobRun;
 use super::jobs::{self, Jobs};
 use super::protocol::{Answer, Ask};
 use super::replica::Replica;
-use super::wishes::Wishes;
+use super::shared::Shared;
 use super::{logs, volumes};
 
 pub struct Supervisor {
-    ground: Ground,
+    shared: Shared,
     replicas: Vec<Replica>,
     jobs: Jobs,
     stopping: bool,
@@ -31,9 +31,9 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub fn new(ground: Ground) -> Self {
+    pub fn new(shared: Shared) -> Self {
         Self {
-            ground,
+            shared,
             replicas: Vec::new(),
             jobs: Jobs::default(),
             stopping: false,
@@ -46,11 +46,11 @@ impl Supervisor {
         self.end_without_a_folder();
         if !self.stopping {
             self.jobs
-                .keep_schedule(&mut self.ground, jobs::since_1970());
+                .keep_schedule(&mut self.shared, jobs::since_1970());
         }
-        self.jobs.advance(&self.ground);
+        self.jobs.advance(&self.shared);
         for replica in &mut self.replicas {
-            replica.advance(&self.ground);
+            replica.advance(&self.shared);
         }
         self.replicas.retain(|replica| !replica.is_gone());
         if !self.stopping {
@@ -62,8 +62,8 @@ impl Supervisor {
 
     /// Pods know their volumes by paths that lead nowhere now, or to another lab.
     fn end_without_a_folder(&mut self) {
-        if !self.stopping && !self.ground.place.holds() {
-            self.ground
+        if !self.stopping && !self.shared.place.holds() {
+            self.shared
                 .note("the folder of this lab is gone, or another one has its place");
             self.stop();
         }
@@ -72,14 +72,14 @@ impl Supervisor {
     /// Makes as many replicas as are wanted, of the release that is declared: a
     /// new one comes, and is ready, before an outdated one goes.
     fn reconcile(&mut self) {
-        let wanted = self.ground.wishes.replicas as usize;
+        let wanted = self.shared.desired.replicas as usize;
         let staying = self.replicas.iter().filter(|one| !one.is_leaving());
         let (current, outdated): (Vec<_>, Vec<_>) =
-            staying.partition(|one| one.is_current(&self.ground));
+            staying.partition(|one| one.is_current(&self.shared));
         let ready = current.iter().filter(|one| one.is_ready()).count();
         let (current, outdated) = (current.len(), outdated.len());
         if current < wanted && current + outdated <= wanted {
-            self.replicas.push(Replica::create(&mut self.ground));
+            self.replicas.push(Replica::create(&mut self.shared));
         }
         let kept = if outdated > 0 { ready } else { current };
         self.stop_some((kept + outdated).saturating_sub(wanted));
@@ -90,23 +90,23 @@ impl Supervisor {
     fn stop_some(&mut self, count: usize) {
         let staying = self.replicas.iter_mut().rev();
         let mut staying: Vec<_> = staying.filter(|one| !one.is_leaving()).collect();
-        staying.sort_by_key(|one| (one.is_current(&self.ground), one.is_ready()));
+        staying.sort_by_key(|one| (one.is_current(&self.shared), one.is_ready()));
         for replica in staying.into_iter().take(count) {
-            replica.stop(&self.ground);
+            replica.stop(&self.shared);
         }
     }
 
     fn keep_logs_small(&mut self) {
         let due = self.logs_seen.elapsed() >= wait::HOUSEKEEPING;
-        if !due || !self.ground.place.holds() {
+        if !due || !self.shared.place.holds() {
             return;
         }
         self.logs_seen = Instant::now();
         let replicas = self.replicas.iter().map(|replica| &replica.name);
         let jobs = self.jobs.iter().map(|job| &job.pod);
         let alive: BTreeSet<&String> = replicas.chain(jobs).collect();
-        if let Err(error) = logs::keep_small(&self.ground.workspace, &alive) {
-            self.ground.note(&format!("{error:#}"));
+        if let Err(error) = logs::keep_small(&self.shared.workspace, &alive) {
+            self.shared.note(&format!("{error:#}"));
         }
     }
 
@@ -114,13 +114,13 @@ impl Supervisor {
         if self.stopping {
             return;
         }
-        self.ground.note("stops");
+        self.shared.note("stops");
         self.stopping = true;
         let staying = self.replicas.iter_mut().filter(|one| !one.is_leaving());
         for replica in staying {
-            replica.stop(&self.ground);
+            replica.stop(&self.shared);
         }
-        self.jobs.end_all(&self.ground, "the lab was stopped");
+        self.jobs.end_all(&self.shared, "the lab was stopped");
     }
 
     pub fn answer(&mut self, ask: Ask) -> Answer {
@@ -137,12 +137,14 @@ impl Supervisor {
             Ask::Facts => json(self.facts()),
             Ask::Apply => json(self.apply()?),
             Ask::Pending => json(self.pending()?),
-            Ask::Settings => json(&self.ground.release.settings),
-            Ask::RunJob { name, source } => json(self.jobs.run(&mut self.ground, &name, source)?),
-            Ask::Scale(replicas) => json(self.wish(|wishes| wishes.replicas = replicas)?),
+            Ask::Settings => json(&self.shared.release.settings),
+            Ask::RunJob { name, source } => json(self.jobs.run(&mut self.shared, &name, source)?),
+            Ask::Scale(replicas) => {
+                json(self.change_desired(|desired| desired.replicas = replicas)?)
+            }
             Ask::Suspend(suspended) => json(self.suspend(suspended)?),
             Ask::DeleteJobs => {
-                self.jobs.delete_all(&self.ground);
+                self.jobs.delete_all(&self.shared);
                 json(())
             }
             Ask::DeleteVolume(claim) => json(self.delete_volume(&claim)?),
@@ -155,37 +157,37 @@ impl Supervisor {
     }
 
     fn facts(&self) -> Facts {
-        let ground = &self.ground;
+        let shared = &self.shared;
         let url = |port| format!("http://127.0.0.1:{port}");
         Facts {
             running: !self.stopping,
-            url: ground.wishes.port.map(url),
-            wanted: ground.wishes.replicas,
+            url: shared.desired.port.map(url),
+            wanted: shared.desired.replicas,
             pods: self.replicas.iter().map(Replica::facts).collect(),
-            schedule: ground.manifests.cron_job.spec.schedule.clone(),
-            suspended: ground.wishes.suspended,
-            volumes: volumes::list(&ground.workspace, &ground.manifests.claims),
+            schedule: shared.manifests.cron_job.spec.schedule.clone(),
+            suspended: shared.desired.suspended,
+            volumes: volumes::list(&shared.workspace, &shared.manifests.claims),
             jobs: self.jobs.iter().map(JobRun::facts).collect(),
         }
     }
 
     /// Changes what is wanted: on disk first, so that it is not forgotten.
-    fn wish(&mut self, change: impl FnOnce(&mut Wishes)) -> Result<()> {
-        let mut wishes = self.ground.wishes.clone();
-        change(&mut wishes);
-        wishes.save(&self.ground.workspace)?;
-        self.ground.wishes = wishes;
+    fn change_desired(&mut self, change: impl FnOnce(&mut DesiredState)) -> Result<()> {
+        let mut desired = self.shared.desired.clone();
+        change(&mut desired);
+        desired.save(&self.shared.workspace)?;
+        self.shared.desired = desired;
         Ok(())
     }
 
     fn suspend(&mut self, suspended: bool) -> Result<()> {
         let now = if suspended { "suspended" } else { "resumed" };
-        self.ground.note(&format!("backups are {now}"));
-        self.wish(|wishes| wishes.suspended = suspended)
+        self.shared.note(&format!("backups are {now}"));
+        self.change_desired(|desired| desired.suspended = suspended)
     }
 
     fn delete_volume(&mut self, claim: &str) -> Result<()> {
-        let claims = &self.ground.manifests.claims;
+        let claims = &self.shared.manifests.claims;
         if !claims.iter().any(|known| known == claim) {
             let known = claims.join(", ");
             let message = format!("k8s/ declares no claim {claim}; it declares {known}");
@@ -197,8 +199,8 @@ impl Supervisor {
             let next = "cargo xtask local scale 0 && cargo xtask local delete-jobs";
             return refuse(&message, next);
         }
-        if volumes::set_aside(&self.ground.workspace, claim)? {
-            self.ground.note(&format!("volume {claim} is deleted"));
+        if volumes::set_aside(&self.shared.workspace, claim)? {
+            self.shared.note(&format!("volume {claim} is deleted"));
         }
         Ok(())
     }
@@ -220,9 +222,9 @@ impl Supervisor {
             return refuse(&message, "cargo xtask status");
         };
         if hard {
-            replica.kill(&self.ground);
+            replica.kill(&self.shared);
         } else {
-            replica.stop(&self.ground);
+            replica.stop(&self.shared);
         }
         Ok(())
     }

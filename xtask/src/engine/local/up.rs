@@ -7,8 +7,8 @@ use super::{LocalEngine, OTHER_BUILD};
 use crate::engine::Engine as _;
 use crate::facts::{Facts, Pod};
 use crate::failure::Failure;
+use crate::local::desired::DesiredState;
 use crate::local::protocol::Ask;
-use crate::local::wishes::Wishes;
 use crate::local::{client, logs};
 use crate::wait;
 
@@ -57,7 +57,7 @@ impl LocalEngine {
         if !facts.running {
             return Ok(Some("it is about to end".to_owned()));
         }
-        let port = Wishes::load(&self.workspace)?.and_then(|wishes| wishes.port);
+        let port = DesiredState::load(&self.workspace)?.and_then(|desired| desired.port);
         if self.port != 0 && port != Some(self.port) {
             return Ok(Some(format!("lab.toml says port {} now", self.port)));
         }

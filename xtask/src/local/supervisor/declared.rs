@@ -14,20 +14,20 @@ impl Supervisor {
     pub(super) fn apply(&mut self) -> Result<Vec<String>> {
         let (declared, release) = self.declared()?;
         let mut changes = self.changes(&declared, &release);
-        for claim in volumes::create_missing(&self.ground.workspace, &declared.claims)? {
+        for claim in volumes::create_missing(&self.shared.workspace, &declared.claims)? {
             changes.push(format!("volume {claim} was created"));
         }
         for change in &changes {
-            self.ground.note(change);
+            self.shared.note(change);
         }
         let replicas = declared.deployment.spec.replicas;
         let suspend = declared.cron_job.spec.suspend;
-        self.wish(|wishes| {
-            wishes.replicas = replicas;
-            wishes.suspended = suspend.unwrap_or(wishes.suspended);
+        self.change_desired(|desired| {
+            desired.replicas = replicas;
+            desired.suspended = suspend.unwrap_or(desired.suspended);
         })?;
-        self.ground.manifests = declared;
-        self.ground.release = Arc::new(release);
+        self.shared.manifests = declared;
+        self.shared.release = Arc::new(release);
         Ok(changes)
     }
 
@@ -38,20 +38,20 @@ impl Supervisor {
     }
 
     fn declared(&self) -> Result<(Manifests, Release)> {
-        let workspace = &self.ground.workspace;
+        let workspace = &self.shared.workspace;
         let manifests = manifests::load(&workspace.root)?;
         let release = Release::declared(workspace, &manifests)?;
         Ok((manifests, release))
     }
 
     fn changes(&self, declared: &Manifests, release: &Release) -> Vec<String> {
-        let running = &self.ground.manifests;
-        let mut changes = self.ground.release.changes(release);
+        let running = &self.shared.manifests;
+        let mut changes = self.shared.release.changes(release);
         if running.cron_job.spec != declared.cron_job.spec {
             changes.push("the backup schedule and its job".to_owned());
         }
         let (now, wanted) = (
-            self.ground.wishes.replicas,
+            self.shared.desired.replicas,
             declared.deployment.spec.replicas,
         );
         if now != wanted {

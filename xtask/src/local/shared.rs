@@ -1,4 +1,4 @@
-//! What replicas and jobs stand on: the lab, the manifests, the service.
+//! What replicas and jobs share: the workspace, the manifests, the service.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,37 +11,37 @@ use crate::place::Place;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 
+use super::desired::DesiredState;
 use super::forward::Routes;
 use super::launch;
 use super::process::{self, Process};
 use super::release::Release;
 use super::volumes;
-use super::wishes::Wishes;
 
-pub struct Ground {
+pub struct Shared {
     pub workspace: Workspace,
     pub ui: Ui,
     pub manifests: Manifests,
     /// What a replica that begins now runs.
     pub release: Arc<Release>,
-    pub wishes: Wishes,
+    pub desired: DesiredState,
     pub routes: Arc<Routes>,
     /// Of the supervisor's lock, and so of the whole folder.
     pub place: Place,
 }
 
-impl Ground {
+impl Shared {
     /// A name that no pod of this lab has had.
     pub fn next_name(&mut self, of: &str) -> String {
-        self.wishes.serial += 1;
+        self.desired.serial += 1;
         // What lies in our place may be another lab's.
         if self.place.holds()
-            && let Err(error) = self.wishes.save(&self.workspace)
+            && let Err(error) = self.desired.save(&self.workspace)
         {
             // The pod is needed now; only a later supervisor could reuse its name.
             self.note(&format!("{error:#}"));
         }
-        format!("{of}-{}", self.wishes.serial)
+        format!("{of}-{}", self.desired.serial)
     }
 
     /// One line of the supervisor's log.
@@ -106,7 +106,7 @@ pub mod testing {
     use super::*;
     use crate::manifests;
 
-    pub fn ground(name: &str) -> Ground {
+    pub fn shared(name: &str) -> Shared {
         let root = format!("xtask-{name}-{}", std::process::id());
         let workspace = Workspace {
             root: std::env::temp_dir().join(root),
@@ -120,21 +120,21 @@ pub mod testing {
         volumes::create_missing(&workspace, &manifests.claims).unwrap();
         let lock = workspace.state().join("version");
         let place = Place::of(&fs::File::open(&lock).unwrap(), &lock).unwrap();
-        Ground {
+        Shared {
             release: Arc::new(Release::declared(&workspace, &manifests).unwrap()),
             workspace,
             place,
             ui: Ui::quiet(),
             manifests,
-            wishes: Wishes::default(),
+            desired: DesiredState::default(),
             routes: Arc::default(),
         }
     }
 
     /// With all that runs on it.
-    pub fn remove(ground: &Ground) {
-        process::end_orphans(&ground.workspace).unwrap();
-        fs::remove_dir_all(&ground.workspace.root).unwrap();
+    pub fn remove(shared: &Shared) {
+        process::end_orphans(&shared.workspace).unwrap();
+        fs::remove_dir_all(&shared.workspace.root).unwrap();
     }
 }
 

@@ -8,31 +8,31 @@ use std::path::{Path, PathBuf};
 use crate::exec::{self, Cmd};
 use crate::workspace::Workspace;
 
+use super::desired::DesiredState;
 use super::paths;
-use super::wishes::Wishes;
 
 /// How a supervisor's command line ends, and what stands before its folder.
 const WORDS: (&str, &str) = (" --root ", " local supervisor");
 
 /// A process that no folder leads to, and what a person types to end it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
+pub struct Orphan {
     pub what: String,
     pub end: String,
 }
 
 /// All of them, of this user.
-pub fn all() -> Vec<Stray> {
+pub fn all() -> Vec<Orphan> {
     let supervisors = listed().into_iter();
-    let strays = supervisors.filter(|(pid, root)| !leads_to(root, *pid));
-    let strays = strays.map(|(pid, root)| Stray {
+    let orphans = supervisors.filter(|(pid, root)| !leads_to(root, *pid));
+    let orphans = orphans.map(|(pid, root)| Orphan {
         what: format!(
             "a supervisor (process {pid}) of {}, which does not lead to it any more",
             root.display()
         ),
         end: format!("kill {pid} (or kill -9 {pid})"),
     });
-    let mut found: Vec<Stray> = strays.collect();
+    let mut found: Vec<Orphan> = orphans.collect();
     found.extend(pods());
     found
 }
@@ -55,8 +55,8 @@ pub fn linger(workspace: &Workspace) -> bool {
 pub fn lab_with(port: u16) -> Option<PathBuf> {
     let mut roots = listed().into_iter().map(|(_, root)| root);
     roots.find(|root| {
-        let wishes = Wishes::load(&Workspace { root: root.clone() });
-        wishes.is_ok_and(|wishes| wishes.is_some_and(|wishes| wishes.port == Some(port)))
+        let desired = DesiredState::load(&Workspace { root: root.clone() });
+        desired.is_ok_and(|desired| desired.is_some_and(|desired| desired.port == Some(port)))
     })
 }
 
@@ -85,9 +85,9 @@ fn leads_to(root: &Path, pid: u32) -> bool {
 
 /// Pods whose standard input is a lock that no path leads to, where the system
 /// tells (Linux).
-fn pods() -> Vec<Stray> {
+fn pods() -> Vec<Orphan> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut found: Vec<Stray> = processes
+    let mut found: Vec<Orphan> = processes
         .filter_map(|process| pod(&process.path().join("fd/0")))
         .collect();
     found.sort_by(|a, b| a.end.cmp(&b.end));
@@ -95,7 +95,7 @@ fn pods() -> Vec<Stray> {
     found
 }
 
-fn pod(stdin: &Path) -> Option<Stray> {
+fn pod(stdin: &Path) -> Option<Orphan> {
     let path = fs::read_link(stdin).ok()?;
     let lock = Path::new(path.to_str()?.strip_suffix(" (deleted)")?);
     let ours = lock.extension().is_some_and(|end| end == "lock")
@@ -103,7 +103,7 @@ fn pod(stdin: &Path) -> Option<Stray> {
     // It can be read through the process that holds it.
     let text = ours.then(|| fs::read_to_string(stdin).ok())??;
     let group: u32 = text.trim().parse().ok()?;
-    Some(Stray {
+    Some(Orphan {
         what: format!(
             "a pod (process group {group}) whose {} is gone",
             lock.display()

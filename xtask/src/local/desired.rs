@@ -1,4 +1,4 @@
-//! What is wanted of the supervisor. It is on disk, so that another one that
+//! The desired state, which the supervisor brings about. It is on disk, so that another one that
 //! takes over after a `kill -9` carries on with the same port and the same
 //! replicas.
 
@@ -16,7 +16,7 @@ use crate::cron::Minute;
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wishes {
+pub struct DesiredState {
     /// The port of the service, once one was taken.
     pub port: Option<u16>,
     pub replicas: u32,
@@ -27,10 +27,10 @@ pub struct Wishes {
     pub last_run: Minute,
 }
 
-impl Wishes {
+impl DesiredState {
     /// What the file says; `None` where no lab was ever brought up.
     pub fn load(workspace: &Workspace) -> Result<Option<Self>> {
-        let path = paths::wishes(workspace);
+        let path = paths::desired(workspace);
         if !path.exists() {
             return Ok(None);
         }
@@ -47,7 +47,7 @@ impl Wishes {
 
     pub fn save(&self, workspace: &Workspace) -> Result<()> {
         let text = serde_json::to_string(self)? + "\n";
-        write_file(&paths::wishes(workspace), &text).context(
+        write_file(&paths::desired(workspace), &text).context(
             Failure::tool("the supervisor cannot write its state")
                 .next("df -h .lab (make room, or make it writable), then the same command again"),
         )
