@@ -6,7 +6,7 @@ use crate::support;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use support::standin::*;
 use support::{TestLab, said};
@@ -75,18 +75,68 @@ fn a_teardown_goes_through_no_link() {
 fn a_supervisor_ends_whatever_its_lock_says_and_nobody_else_does() {
     let lab = lab("lock");
     let path = lab.root.join(".lab/state/supervisor.lock");
-    let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
-    for damage in ["not a number", "", "0", &bystander.id().to_string()] {
+    let mut bystander = Bystander(Command::new("sleep").arg("600").spawn().unwrap());
+    let number = bystander.0.id().to_string();
+    for damage in ["not a number", "", "0", &number] {
         up(&lab);
         fs::write(&path, damage).unwrap();
         done(&lab, &["local", "stop"]);
         assert_eq!(lab.processes(), Vec::<String>::new(), "{damage:?}");
-        let ended = bystander.try_wait().unwrap();
-        assert_eq!(ended, None, "somebody else's process was ended");
+        bystander.insist_on_life();
     }
 
-    bystander.kill().unwrap();
-    bystander.wait().unwrap();
+    // Nor is anybody whose command line looks alike.
+    up(&lab);
+    let root = lab.root.to_str().unwrap();
+    let mut alike = Command::new("sh");
+    alike.args([
+        "-c",
+        "read wait",
+        "x",
+        "--root",
+        root,
+        "local",
+        "supervisor",
+    ]);
+    let alike = alike.stdin(Stdio::piped()).spawn().unwrap();
+    let mut alike = Bystander(alike);
+    done(&lab, &["local", "stop"]);
+    alike.insist_on_life();
+
+    // One that does not hear is left alone where its lock does not name it.
+    up(&lab);
+    let socket = lab.root.join(".lab/state/supervisor.sock");
+    let pid = supervisor(&lab);
+    fs::rename(&socket, socket.with_extension("away")).unwrap();
+    for damage in ["not a number", "", &number] {
+        fs::write(&path, damage).unwrap();
+        let said = lab.fails(4, &["local", "stop"]);
+        assert!(said.contains("does not say which process it is"), "{said}");
+        assert!(said.contains("next: fuser -v "), "{said}");
+        assert!(lab.processes().len() > 1, "something was ended");
+    }
+    bystander.insist_on_life();
+    fs::write(&path, pid).unwrap();
+    done(&lab, &["local", "stop"]);
+    assert_eq!(lab.processes().len(), 1, "the look-alike alone");
+    alike.insist_on_life();
+}
+
+/// Somebody else's process, ended with the test.
+struct Bystander(Child);
+
+impl Bystander {
+    fn insist_on_life(&mut self) {
+        let ended = self.0.try_wait().unwrap();
+        assert_eq!(ended, None, "somebody else's process was ended");
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// In a namespace of its own, where mounting is allowed: it fails at the first

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::exec::{self, Cmd, quote_path};
 use crate::facts::Facts;
 use crate::failure::Failure;
-use crate::wait;
+use crate::wait::{self, Wait};
 use crate::workspace::Workspace;
 
 use super::protocol::{self, Ask, Response};
@@ -51,7 +51,7 @@ fn exchange(workspace: &Workspace, ask: &Ask) -> Result<Option<Response>> {
         }
     })?;
     protocol::send(&stream, ask)?;
-    let line = read_line(stream)?;
+    let line = read_line(stream, wait::SUPERVISOR_ANSWERS)?;
     if line.is_empty() {
         return Err(Failure::tool("the supervisor ended before it answered")
             .next("cargo xtask setup")
@@ -72,20 +72,18 @@ pub fn look(workspace: &Workspace) -> Result<(Option<Facts>, bool)> {
 }
 
 /// Reads the answer; ctrl-C and the limit end the wait, not the supervisor.
-fn read_line(stream: UnixStream) -> Result<Vec<u8>> {
+fn read_line(stream: UnixStream, limit: Wait) -> Result<Vec<u8>> {
     stream
         .set_read_timeout(Some(wait::LOOK_FOR_INTERRUPT))
         .context("limiting a read")?;
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
-    wait::until(wait::SUPERVISOR_ANSWERS, || {
-        match stream.read_until(b'\n', &mut line) {
-            Ok(_) => Ok(Some(())),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Ok(None)
-            }
-            Err(error) => Err(error).context("reading the supervisor's answer"),
+    wait::until(limit, || match stream.read_until(b'\n', &mut line) {
+        Ok(_) => Ok(Some(())),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Ok(None)
         }
+        Err(error) => Err(error).context("reading the supervisor's answer"),
     })?;
     Ok(line)
 }
@@ -143,31 +141,70 @@ fn said_since(log: &Path, position: u64) -> String {
 }
 
 /// Has the supervisor end, in whatever version it is, and waits until it and
-/// everything it started are gone. One that does not hear is known by its command
-/// line: what its lock says could be anybody's number.
+/// everything it started are gone.
+///
+/// # Errors
+/// Where it does not hear, and its lock does not say which process it is.
 pub fn stop(workspace: &Workspace) -> Result<()> {
-    if let Ok(stream) = connect(&paths::socket(workspace)) {
-        // Its end is the answer.
-        let _ = protocol::send(&stream, &Ask::Stop);
-    }
-    let pids = orphans::supervisors(&workspace.root);
-    for pid in &pids {
-        exec::signal_process(*pid, Signal::SIGTERM);
+    if !hears_of_its_end(workspace)? {
+        end_the_holder(workspace)?;
     }
     wait::until(wait::SUPERVISOR_DOWN, || {
         Ok((!is_alive(workspace)).then_some(()))
     })
-    .map_err(|error| error.context(hanging(workspace, &pids)))
+    .map_err(|error| error.context(hanging(workspace)))
 }
 
-fn hanging(workspace: &Workspace, pids: &[u32]) -> Failure {
-    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-    let end = match pids.join(" ") {
-        // One that was started by other words.
-        none if none.is_empty() => format!("fuser -k {}", quote_path(&paths::lock(workspace))),
-        pids => format!("kill -9 {pids}"),
+/// Through the socket: whoever answers there is the supervisor, whatever its lock
+/// says.
+fn hears_of_its_end(workspace: &Workspace) -> Result<bool> {
+    let Ok(stream) = connect(&paths::socket(workspace)) else {
+        return Ok(false);
     };
-    Failure::timeout("the supervisor does not end").next(format!(
-        "{end} && cargo xtask local stop, which ends what it leaves behind"
-    ))
+    let line =
+        protocol::send(&stream, &Ask::Stop).and_then(|()| read_line(stream, wait::END_HEARD));
+    wait::check_interrupt()?;
+    let response = line.map(|line| serde_json::from_slice::<Response>(&line));
+    Ok(matches!(response, Ok(Ok(response)) if response.answer.is_ok()))
+}
+
+/// By its number, for one that is starting, hangs, or is of another version.
+fn end_the_holder(workspace: &Workspace) -> Result<()> {
+    // Its lock is empty for an instant, while it starts.
+    let holder = wait::until(wait::SUPERVISOR_LOCK, || {
+        let holder = orphans::holder(workspace);
+        Ok((holder.is_some() || !is_alive(workspace)).then_some(holder))
+    });
+    wait::check_interrupt()?;
+    match holder {
+        Ok(Some(pid)) => exec::signal_process(pid, Signal::SIGTERM),
+        Ok(None) => {}
+        Err(_) => return Err(unknown(workspace).into()),
+    }
+    Ok(())
+}
+
+fn unknown(workspace: &Workspace) -> Failure {
+    let lock = paths::lock(workspace);
+    let found = format!(
+        "the supervisor runs and does not hear, and {} does not say which process it is",
+        lock.display()
+    );
+    Failure::tool(found).next(by_hand(workspace))
+}
+
+/// It was told, and does not end.
+fn hanging(workspace: &Workspace) -> Failure {
+    let next = match orphans::holder(workspace) {
+        Some(pid) => {
+            format!("kill -9 {pid} && cargo xtask local stop, which ends what it leaves behind")
+        }
+        None => by_hand(workspace),
+    };
+    Failure::timeout("the supervisor does not end").next(next)
+}
+
+fn by_hand(workspace: &Workspace) -> String {
+    let lock = quote_path(&paths::lock(workspace));
+    format!("fuser -v {lock} shows it; kill it, then cargo xtask local stop")
 }

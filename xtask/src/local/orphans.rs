@@ -37,18 +37,18 @@ pub fn all() -> Vec<Orphan> {
     found
 }
 
-/// The supervisors that were started for a folder, whether or not it leads to
-/// them still.
-pub fn supervisors(folder: &Path) -> Vec<u32> {
-    let all = listed().into_iter();
-    all.filter_map(|(pid, root)| (root == folder).then_some(pid))
-        .collect()
+/// The process that a lab's lock names, where it is a supervisor of that lab: the
+/// number in a damaged lock could be anybody's.
+pub fn holder(workspace: &Workspace) -> Option<u32> {
+    let mut all = listed().into_iter();
+    let found = all.find(|(pid, root)| *root == workspace.root && leads_to(root, *pid));
+    found.map(|(pid, _)| pid)
 }
 
 /// Whether a supervisor that the folder of a lab once had still runs.
 pub fn linger(workspace: &Workspace) -> bool {
-    let mut pids = supervisors(&workspace.root).into_iter();
-    pids.any(|pid| !leads_to(&workspace.root, pid))
+    let mut all = listed().into_iter();
+    all.any(|(pid, root)| root == workspace.root && !leads_to(&root, pid))
 }
 
 /// The lab whose service has a port.
