@@ -30,7 +30,7 @@ pub enum Ask {
     Facts,
     /// What `kubectl apply` does; what was changed, in words.
     Apply,
-    /// What is declared and not in force, in words.
+    /// What is declared and not in force everywhere yet, in words.
     Pending,
     /// The settings that a replica would begin with, by their names.
     Settings,

@@ -78,6 +78,11 @@ impl Replica {
         Arc::ptr_eq(&self.release, &shared.release) || self.release == shared.release
     }
 
+    /// What a release has that it does not run yet, in words.
+    pub fn changes(&self, release: &Release) -> Vec<String> {
+        self.release.changes(release)
+    }
+
     pub fn mounts(&self, claim: &str) -> bool {
         let idle = matches!(self.state, State::Waiting | State::Gone);
         !idle && self.release.pod.claims().any(|mounted| mounted == claim)

@@ -31,10 +31,18 @@ impl Supervisor {
         Ok(changes)
     }
 
-    /// What [`Supervisor::apply`] would change.
+    /// What [`Supervisor::apply`] would change, and what replicas that stay run
+    /// otherwise while an earlier one is still rolled out.
     pub(super) fn pending(&self) -> Result<Vec<String>> {
         let (declared, release) = self.declared()?;
-        Ok(self.changes(&declared, &release))
+        let mut changes = self.changes(&declared, &release);
+        let staying = self.replicas.iter().filter(|one| !one.is_leaving());
+        for change in staying.flat_map(|one| one.changes(&release)) {
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        Ok(changes)
     }
 
     fn declared(&self) -> Result<(Manifests, Release)> {
@@ -58,5 +66,32 @@ impl Supervisor {
             changes.push(format!("replicas: {now} -> {wanted}"));
         }
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::replica::Replica;
+    use crate::local::shared::testing;
+
+    #[test]
+    fn what_a_replica_runs_otherwise_is_pending_until_it_leaves() {
+        let mut shared = testing::shared("pending");
+        let k8s = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s");
+        std::os::unix::fs::symlink(k8s, shared.workspace.root.join("k8s")).unwrap();
+        let release = Arc::make_mut(&mut shared.release);
+        release.pod.containers[0].command = vec!["sleep".into(), "60".into()];
+        release.settings.insert("EARLIER".into(), "1".into());
+        let replica = Replica::create(&mut shared);
+        let mut supervisor = Supervisor::new(shared);
+        supervisor.replicas.push(replica);
+        let changes = ["EARLIER is gone", "the deployment's template"];
+        assert_eq!(supervisor.pending().unwrap()[..2], changes);
+        supervisor.apply().unwrap();
+        assert_eq!(supervisor.pending().unwrap(), changes, "it runs still");
+        supervisor.replicas[0].stop(&supervisor.shared);
+        assert!(supervisor.pending().unwrap().is_empty());
+        testing::remove(&supervisor.shared);
     }
 }
