@@ -148,9 +148,13 @@ fn pod(spec: &PodSpec, manifests: &Manifests) -> Check {
     volumes(spec, manifests)?;
     let words = container.command.iter().chain(&container.args);
     let values = container.env.iter().map(|variable| &variable.value);
-    words
-        .chain(values)
-        .try_for_each(|text| plain(text, container))
+    words.clone().chain(values).try_for_each(|text| {
+        let said = format!("{text:?}: variables are not expanded here");
+        ensure(!text.contains("$("), &said)
+    })?;
+    let settings = manifests.settings(spec);
+    let mut all = words.chain(settings.values());
+    all.try_for_each(|text| movable(text, container))
 }
 
 fn volumes(spec: &PodSpec, manifests: &Manifests) -> Check {
@@ -175,19 +179,19 @@ fn volumes(spec: &PodSpec, manifests: &Manifests) -> Check {
     Ok(())
 }
 
-/// What would need a shell's or a kubelet's eye to be told what it means.
-fn plain(text: &str, container: &Container) -> Check {
-    let said = format!("{text:?}: variables are not expanded here");
-    ensure(!text.contains("$("), &said)?;
+/// Where a text holds a mount path it has to be, or begin with, a path in it: no
+/// other is replaced by the folder that stands for it.
+fn movable(text: &str, container: &Container) -> Check {
     for mount in &container.volume_mounts {
         let path = &mount.mount_path;
-        let inside = text.match_indices(path.as_str()).any(|(at, _)| {
+        let elsewhere = text.match_indices(path.as_str()).any(|(at, _)| {
             let (before, after) = (&text[..at], &text[at + path.len()..]);
             let alone = !before.ends_with('/') && !before.ends_with(of_a_name);
-            at > 0 && alone && !after.starts_with(of_a_name)
+            let begins = at == 0 && (after.is_empty() || after.starts_with('/'));
+            alone && !after.starts_with(of_a_name) && !begins
         });
-        let said = format!("{text:?}: {path} can stand at the beginning of a text alone here");
-        ensure(!inside, &said)?;
+        let said = format!("{text:?}: {path} can only be, or begin, a whole text here");
+        ensure(!elsewhere, &said)?;
     }
     Ok(())
 }

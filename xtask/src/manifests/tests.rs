@@ -122,7 +122,9 @@ fn what_the_engine_would_have_to_imitate_is_refused() {
     let mut job = restore.spec;
     for (word, said) in [
         ("--to=$(PRA_DATA_DIR)", "not expanded"),
-        ("rm -rf /data", "at the beginning"),
+        ("rm -rf /data", "a whole text"),
+        ("/data:/backup", "a whole text"),
+        ("/data;ls", "a whole text"),
     ] {
         job.template.spec.containers[0].args = vec![word.to_owned()];
         assert!(checks::job(&job, &manifests).unwrap_err().contains(said));
@@ -133,6 +135,13 @@ fn what_the_engine_would_have_to_imitate_is_refused() {
     }
 
     let mut manifests = manifests;
+    let settings = manifests.config_maps[0].data.clone();
+    let url = ("X".to_owned(), "file:/data/app.db".to_owned());
+    manifests.config_maps[0].data.extend([url]);
+    let said = checks::workspace(&manifests).unwrap_err();
+    assert!(said.contains("a whole text"), "{said}");
+    manifests.config_maps[0].data = settings;
+
     let pod = &mut manifests.deployment.spec.template.spec;
     pod.containers[0]
         .env
