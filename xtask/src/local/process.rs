@@ -34,6 +34,8 @@ pub struct Process {
     /// Since when it has been asked to end.
     asked: Option<Instant>,
     told: bool,
+    /// Its first process is gone, and its number may become another's.
+    reaped: bool,
 }
 
 /// How a pod's first process ended; everything that it had started is gone.
@@ -73,6 +75,7 @@ impl Process {
             grace,
             asked: None,
             told: false,
+            reaped: false,
         })
     }
 
@@ -90,8 +93,7 @@ impl Process {
     pub fn kill(&mut self) {
         self.ask();
         self.told = true;
-        // Its number may be another's once nobody holds the lock.
-        if self.lock.by_somebody() {
+        if !self.reaped {
             exec::signal_group(self.child.id(), Signal::SIGKILL);
         }
     }
@@ -101,8 +103,12 @@ impl Process {
     pub fn advance(&mut self, busy: usize) -> Option<Ended> {
         match self.child.try_wait() {
             Ok(None) => self.carry_on(busy),
-            // What its first process left behind ends, as in a container.
-            _ if self.lock.by_somebody() => self.kill(),
+            // What its first process left behind ends, as in a container; who left
+            // its group too is out of our reach, and waited for.
+            _ if self.lock.by_somebody() => {
+                self.kill();
+                self.reaped = true;
+            }
             status => return Some(Ended::of(status)),
         }
         None
@@ -154,13 +160,19 @@ fn prepare(workspace: &Workspace, pod: &str, launch: &Launch) -> Result<File> {
         .with_context(|| format!("opening {}", path.display()))
 }
 
-/// The same program, after it has written its group into the lock file.
+/// The same program, after it has written its group into the lock file: without
+/// that nobody could find it. A full disk is no refusal of the program's (1, 2).
 fn announced(pod: &str, cmd: &Cmd) -> Cmd {
     let mut announced = cmd.clone();
     announced.program = "/bin/sh".to_owned();
-    announced.args = ["-c", r#"echo $$ >&0; exec "$@""#, pod, &cmd.program]
-        .map(str::to_owned)
-        .to_vec();
+    announced.args = [
+        "-c",
+        r#"echo $$ >&0 || exit 4; exec "$@""#,
+        pod,
+        &cmd.program,
+    ]
+    .map(str::to_owned)
+    .to_vec();
     announced.args.extend(cmd.args.iter().cloned());
     announced
 }
@@ -252,4 +264,24 @@ pub fn end_orphans(workspace: &Workspace) -> Result<usize> {
         clean(workspace, &pod);
     }
     Ok(orphans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::shared::testing;
+
+    #[test]
+    fn a_program_whose_group_cannot_be_written_down_does_not_start() {
+        let shared = testing::shared("unwritten");
+        let path = shared.workspace.state().join("version");
+        let log = File::create(shared.workspace.root.join("log")).unwrap();
+        let cmd = announced("pod", &Cmd::new("echo").args(["started"]));
+        let unwritable = Stdio::from(File::open(path).unwrap());
+        let mut child = exec::spawn(&cmd, unwritable, &log, true).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(4));
+        let said = fs::read_to_string(shared.workspace.root.join("log")).unwrap();
+        assert!(!said.contains("started"), "{said}");
+        testing::remove(&shared);
+    }
 }
