@@ -1,12 +1,12 @@
 """Counting every step that touches a file, ours and SQLite's, and acting at one of them."""
 
-import math
 import os
 import signal
 from collections.abc import Callable
 
 import apsw
 
+from pra.data import connection
 from pra.disk import files
 from pra.journal import durability
 from pra.sql import connect
@@ -14,7 +14,7 @@ from pra.sql import connect
 #: Called as observer(phase, operation, arguments); the phase is "before" or "after".
 Observer = Callable[[str, str, tuple], None]
 _BASE = "unix"
-_SLOW = durability._SLOW
+_SLOW, _BEGIN = durability._SLOW, connection.Handle.begin
 
 
 class _File(apsw.VFSFile):
@@ -67,12 +67,26 @@ class _Vfs(apsw.VFS):
         self._observer("after", "xDelete", (name, sync))
 
 
+class _Late:
+    """Does its work when that is waited for: the same steps in the same order each time.
+
+    So the journal is synced after the log, the least favourable order.
+    """
+
+    def __init__(self, work: Callable[[], None]):
+        self._work = work
+
+    def result(self) -> None:
+        """Do it now."""
+        self._work()
+
+
 def observe(observer: Observer):
     """Announce every step of this process from now on; returns what must be kept alive."""
     files.hook = observer
-    # One file is synced after the other: the same steps in the same order each time, and the
-    # journal last, the least favourable order.
-    durability._SLOW = math.inf
+    connection.Handle.begin = lambda _, work: _Late(work)
+    # All syncs but the first of a connection go there, on any disk.
+    durability._SLOW = -1.0
     _without_checksums()
     return _Vfs(observer)
 
@@ -80,6 +94,7 @@ def observe(observer: Observer):
 def stop(vfs) -> None:
     """End the announcing."""
     files.hook = None
+    connection.Handle.begin = _BEGIN
     durability._SLOW = _SLOW
     _without_checksums()
     vfs.unregister()

@@ -1,6 +1,7 @@
 """What several tests do: crash, lose a volume, look at the journal, bring a moment back."""
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -172,3 +173,26 @@ def until(holds, seconds=10):
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.001)
+
+
+@contextlib.contextmanager
+def sync_fails(ending, times=1):
+    """Let the next syncs of files whose names end so fail; collects writes and syncs of them."""
+    steps, left = [], times
+
+    def hook(phase, operation, arguments):
+        nonlocal left
+        if phase != "before" or operation not in ("write_at_once", "sync_data"):
+            return
+        if not os.readlink(f"/proc/self/fd/{arguments[0]}").endswith(ending):
+            return
+        steps.append(bytes(arguments[1]) if operation == "write_at_once" else "sync")
+        if operation == "sync_data" and left:
+            left -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    files.hook = hook
+    try:
+        yield steps
+    finally:
+        files.hook = None

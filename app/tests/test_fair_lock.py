@@ -1,5 +1,6 @@
 """A fair lock: who waits, who acts, and what is left of a wait that ran out or was interrupted."""
 
+import errno
 import os
 import signal
 import threading
@@ -46,6 +47,64 @@ def test_a_lock_that_came_while_nobody_wanted_it_is_asked_for_again(where):
             pass
         lock.acquire("waiting", seconds=5)
         lock.release()
+    lock.close()
+
+
+def test_a_lock_that_is_held_is_not_released_by_a_wait_that_ran_out_before(where, monkeypatch):
+    """Its thread can come late: then the lock is there, and somebody else's."""
+    lock, go_on = locks.writer_lock(where), threading.Event()
+    serve = lock._waiter._serve
+
+    def serve_late():
+        go_on.wait(10)
+        serve()
+
+    monkeypatch.setattr(lock._waiter, "_serve", serve_late)
+    with locks.writer(where, "holding it"), pytest.raises(Locked):
+        lock.acquire("waiting", seconds=0.02)
+    lock.acquire("again", seconds=0)
+    go_on.set()
+    until(lambda: lock._waiter._requests.empty() and not lock._waiter.using.locked())
+    with pytest.raises(Locked), locks.writer(where, "beside it", seconds=0):
+        pass
+    lock.release()
+    with locks.writer(where, "afterwards", seconds=0):
+        pass
+    lock.close()
+
+
+def test_a_wait_ends_however_short_it_is(where):
+    lock = locks.writer_lock(where)
+
+    def hurry():
+        for _ in range(3000):
+            with pytest.raises(Locked):
+                lock.run("in a hurry", lambda: None, 1e-6)
+
+    hurrying = threading.Thread(target=hurry, daemon=True)
+    with locks.writer(where, "holding it"):
+        hurrying.start()
+        hurrying.join(timeout=60)
+        assert not hurrying.is_alive()
+    assert lock.run("afterwards", lambda: "had", 5) == "had"
+    lock.close()
+
+
+def test_a_lock_that_cannot_be_released_is_had_again(where, monkeypatch):
+    lock = locks.writer_lock(where)
+    with monkeypatch.context() as patch:
+
+        def fail(_):
+            raise OSError(errno.EIO, "Input/output error")
+
+        with locks.writer(where, "holding it"):
+            with pytest.raises(Locked):
+                lock.run("waiting", lambda: None, 0.02)
+            patch.setattr(lock._files, "release", lambda: fail(0))
+        until(lambda: not waiting(lock))
+    assert lock.run("later", lambda: "had", 5) == "had"
+    with locks.writer(where, "afterwards", seconds=1):
+        pass
     lock.close()
 
 
@@ -190,13 +249,8 @@ def test_who_is_interrupted_while_it_begins_to_wait_acts_no_more(where, monkeypa
     lock, acted = locks.writer_lock(where), []
 
     class Interrupted(fairlock._Request):
-        @property
-        def answer(self):
+        def wait(self, seconds=-1):
             raise KeyboardInterrupt
-
-        @answer.setter
-        def answer(self, queue):
-            pass
 
     with locks.writer(where, "holding it"), monkeypatch.context() as patch:
         patch.setattr(fairlock, "_Request", Interrupted)

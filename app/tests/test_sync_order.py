@@ -1,11 +1,12 @@
 """How an answer waits for the disks: both of them, side by side, and nobody for another's."""
 
 import contextlib
+import math
 import os
 import threading
 
 import pytest
-from helpers import add, bring, lose_data, rows
+from helpers import add, bring, lose_data, rows, sync_fails
 
 from faults.steps import observe, stop
 from pra.disk import files
@@ -14,6 +15,8 @@ from pra.journal import durability, segments
 
 
 def test_without_another_thread_the_disks_are_waited_for_one_after_the_other(events, monkeypatch):
+    # No sync was slow yet, so there is no thread.
+    monkeypatch.setattr(durability, "_SLOW", math.inf)
     add(events, 1)
     monkeypatch.setattr(durability, "_SLOW", 0.0)
     add(events, 1)
@@ -21,8 +24,16 @@ def test_without_another_thread_the_disks_are_waited_for_one_after_the_other(eve
     def no_more(self):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", no_more)
-    assert events.add("acknowledged")["id"] == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        assert events.add("acknowledged")["id"] == 3
+    # What could not be begun then is not done now: the system tells once of what failed,
+    # and nobody would hear it.
+    with sync_fails(".seg") as steps:
+        assert events.add("the next")["id"] == 4
+    written, failed, again, synced = steps
+    assert failed == synced == "sync"
+    assert b"the next" in written and b"the next" in again
 
 
 def test_threads_that_wait_together_each_ask_the_system_themselves(events):

@@ -15,6 +15,7 @@ from helpers import (
     content,
     lose_data,
     rows,
+    sync_fails,
 )
 
 from pra.base.errors import OutcomeUnknown, Refused, StorageError
@@ -23,29 +24,6 @@ from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
 from pra.sql import connect
-
-
-@contextlib.contextmanager
-def sync_fails(ending, times=1):
-    """Let the next syncs of files whose names end so fail; collects writes and syncs of them."""
-    steps, left = [], times
-
-    def hook(phase, operation, arguments):
-        nonlocal left
-        if phase != "before" or operation not in ("write_at_once", "sync_data"):
-            return
-        if not os.readlink(f"/proc/self/fd/{arguments[0]}").endswith(ending):
-            return
-        steps.append(bytes(arguments[1]) if operation == "write_at_once" else "sync")
-        if operation == "sync_data" and left:
-            left -= 1
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    files.hook = hook
-    try:
-        yield steps
-    finally:
-        files.hook = None
 
 
 def test_what_is_found_is_written_again_before_anything_is_built_on_it(config, where, events):

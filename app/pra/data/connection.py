@@ -1,7 +1,8 @@
 """A connection to the current database, and the files that its writes sync and look at."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import apsw
 
@@ -44,14 +45,13 @@ class Handle:
         path: of that file.
         conn: the connection.
         log_name: the name of the log that the connection has open.
-        executor: a thread that syncs one file while another is synced; none until then.
     """
 
     def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
         self.of, self.conn, self.path = of, conn, path
         self.log_name = inode.Name(f"{path}-wal", look.identity(f"{path}-wal"))
         self._acknowledged: Acknowledged | None = None
-        self.executor = ThreadPoolExecutor(max_workers=1)
+        self._executor = ThreadPoolExecutor(max_workers=1)
         self._log: durability.Log | None = None
         self._segment: tuple[segments.Open, segments.Open] | None = None
 
@@ -71,6 +71,17 @@ class Handle:
             connect.use_log(self.conn)
             self._log = durability.Log(self.path)
         return self._log
+
+    def begin(self, work: Callable[[], None]) -> Future | None:
+        """Begin to sync one file in a thread while another is synced; None without a thread."""
+        try:
+            return self._executor.submit(work)
+        except RuntimeError:
+            # It has queued the work, and would do it before the next: then that finds
+            # nothing wrong with a file of which the system says once that it is.
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = ThreadPoolExecutor(max_workers=1)
+            return None
 
     def acknowledged(self, create: bool) -> Acknowledged:
         """The number of the last acknowledged transaction that only the database has.
@@ -119,6 +130,6 @@ class Handle:
         """
         if not checkpoint:
             self.conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        self.executor.shutdown(wait=False)
+        self._executor.shutdown(wait=False)
         self._log = self._segment = self._acknowledged = None
         self.conn.close(True)

@@ -126,7 +126,7 @@ class Database:
         """Wait for both disks; where one fails, see to it that the next write is safe."""
         record, log = written.record, entry.open_log()
         segment = entry.segment(record.file) if record else None
-        failed_journal, failed_log = durability.sync(segment, log, entry.executor)
+        failed_journal, failed_log = durability.sync(segment, log, entry.begin)
         if failed_log:
             self._note_failure(log)
         elif written.alone:

@@ -3,6 +3,7 @@
 The system keeps that order (``flock``), and knows no deadline for one who waits.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -54,11 +55,14 @@ class FairLock:
         Raises:
             Locked, VolumeGone, OSError: as ``run`` does.
         """
-        self._when_held(doing, lambda: None, seconds)
+        self._when_held(doing, self._waiter.keep, seconds)
 
     def release(self) -> None:
-        """Let the next one have it."""
-        self._files.release()
+        """Let the next one have it; without effect where it is not held."""
+        if self._waiter.kept:
+            with self._waiter.using:
+                self._waiter.kept = False
+                self._files.release()
 
     def close(self) -> None:
         """Release it and close the files; where its thread still waits, once it has the lock."""
@@ -86,13 +90,33 @@ class _Request:
 
     Attributes:
         doing, act: what is to be done.
-        answer: gets what the act returned, and what it raised.
     """
 
     def __init__(self, doing: str, act: Callable[[], object]):
         self.doing, self.act = doing, act
-        self.answer: queue.SimpleQueue[tuple] = queue.SimpleQueue()
-        self._decided = threading.Lock()
+        self._decided, self._answered = threading.Lock(), threading.Lock()
+        self._answered.acquire()
+        self._answer: tuple = None, None
+
+    def wait(self, seconds: float = -1) -> tuple | None:
+        """What the act returned, and what it raised; None if that takes longer.
+
+        By a lock: a queue's own limit can be lost where the clock passes it at the
+        wrong moment (CPython 3.11), and then nothing ends the wait.
+
+        Args:
+            seconds: without limit by default.
+        """
+        if not self._answered.acquire(timeout=seconds):
+            return None
+        # What was raised refers to a frame that refers to this: they would keep each other.
+        answer, self._answer = self._answer, (None, None)
+        return answer
+
+    def answer(self, result: object, error: BaseException | None) -> None:
+        """Let ``wait`` return this."""
+        self._answer = result, error
+        self._answered.release()
 
     def decide(self) -> bool:
         """Decide to do it, or to give it up; False if the other side has decided before."""
@@ -101,12 +125,12 @@ class _Request:
     def carry_out(self) -> None:
         """Act, and answer."""
         try:
-            answer = self.act(), None
+            result, raised = self.act(), None
         except BaseException as error:
-            answer = None, error
-        self.answer.put(answer)
+            result, raised = None, error
+        self.answer(result, raised)
         # What was raised refers to this frame: the two would keep each other.
-        del answer
+        del result, raised
 
 
 class _Waiter:
@@ -121,10 +145,12 @@ class _Waiter:
     Attributes:
         using: held by the thread that uses the files at the moment.
         begun: the thread runs.
+        kept: the lock is held, and stays so until it is released: whatever was asked
+            for before was given up.
     """
 
     def __init__(self, lock_files: LockFiles):
-        self.using, self.begun = threading.Lock(), False
+        self.using, self.begun, self.kept = threading.Lock(), False, False
         self._files = lock_files
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
 
@@ -141,12 +167,12 @@ class _Waiter:
                 threading.Thread(target=self._serve, daemon=True).start()
                 self.begun = True
             self._requests.put(request)
-            try:
-                result, error = request.answer.get(timeout=seconds)
-            except queue.Empty:
+            answer = request.wait(seconds)
+            if answer is None:
                 if request.decide():
-                    raise locked(doing) from None
-                result, error = request.answer.get()
+                    raise locked(doing)
+                answer = request.wait()
+            result, error = answer
         except BaseException:
             request.decide()
             raise
@@ -156,12 +182,17 @@ class _Waiter:
             raise error
         finally:
             # What was raised refers to this frame: the two would keep each other.
-            del error
+            del error, answer, request
+
+    def keep(self) -> None:
+        """Go on holding the lock; by who holds it."""
+        self.kept = True
 
     def if_idle(self, act: Callable[[], object]) -> None:
-        """Do something with the files, unless the thread uses them: it releases them itself."""
+        """Give the lock up by doing something with the files, unless the thread uses them."""
         if self.using.acquire(blocking=False):
             try:
+                self.kept = False
                 act()
             finally:
                 self.using.release()
@@ -173,8 +204,10 @@ class _Waiter:
 
     def _serve(self) -> None:
         while (request := self._requests.get()) is not None:
-            with self.using:
-                self._answer(request)
+            # Where it cannot be released, the next request finds it held.
+            with self.using, contextlib.suppress(OSError):
+                if not self.kept:
+                    self._answer(request)
             # What it holds, files for instance, is not to wait for the next one.
             del request
         with self.using:
@@ -185,7 +218,7 @@ class _Waiter:
             self._files.take(request.doing, wait=True)
         except BaseException as error:
             if request.decide():
-                request.answer.put((None, error))
+                request.answer(None, error)
             return
         wanted = self._first_wanted(request)
         if wanted is None:

@@ -8,7 +8,7 @@ the two syncs go on at the same time.
 import contextlib
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Future
 
 import apsw
 
@@ -99,23 +99,21 @@ def checkpoint(conn: apsw.Connection) -> str | None:
     return "somebody is reading what was there before" if busy else None
 
 
-def sync(segment: segments.Open | None, log: Log, executor: Executor) -> list[OSError | None]:
+def sync(
+    segment: segments.Open | None, log: Log, begin: Callable[[Callable[[], None]], Future | None]
+) -> list[OSError | None]:
     """Sync both files; returns what went wrong with the segment and with the log.
 
     Args:
-        executor: syncs the segment meanwhile, where syncs are slow.
+        begin: begins to sync the segment meanwhile, where syncs are slow; None where it cannot,
+            and then it does not do so later either.
     """
     if segment is None:
         return [None, _error_of(log.sync)]
-    if log.slow:
-        try:
-            syncing = executor.submit(segment.sync)
-        except RuntimeError:
-            # No more threads: one after the other, then.
-            pass
-        else:
-            failed_log = _error_of(log.sync)
-            return [_error_of(syncing.result), failed_log]
+    syncing = begin(segment.sync) if log.slow else None
+    if syncing:
+        failed_log = _error_of(log.sync)
+        return [_error_of(syncing.result), failed_log]
     # The disk is at both before either is waited for, without the cost of a thread.
     begun_segment, begun_log = _error_of(segment.begin), _error_of(log.begin)
     failed_log = begun_log or _error_of(log.sync)

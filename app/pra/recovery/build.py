@@ -45,7 +45,7 @@ def build(
 
 
 def catch_up(built: BuiltDatabase, goal: Goal, force: bool) -> None:
-    """Add what was written while the built was built; needs the writer lock."""
+    """Add what was written while the database was built; needs the writer lock."""
     if goal.path and goal.until is None and not built.short:
         with connect.errors(f"restoring {goal.label}"):
             _replay(built, goal, force, [], anyhow=force)
