@@ -59,8 +59,9 @@ pub trait Backups {
     /// The job that a restore runs as.
     fn restore_job(&self) -> &'static str;
 
-    /// What to restore for the moment just before the transaction that deleted most
-    /// rows, since an RFC 3339 moment (UTC) or ever. `None` where none did.
+    /// What to restore for the moment just before the transaction that touched most
+    /// rows; since an RFC 3339 moment (UTC), most of those that deleted any. `None`
+    /// where it deleted none.
     fn before_deletion(&self, since: Option<&str>) -> Result<Option<String>>;
 
     /// What [`Backups::before_deletion`] says of a transaction, for a dry run that

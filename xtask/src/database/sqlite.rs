@@ -8,7 +8,7 @@ use terms::{PointStatus, Protection};
 use super::backups::{Backups, Point, Restored, Setting, State};
 use super::seam::{Database, Foreign};
 use super::volume::Volume;
-use crate::app::{self, RestoreOptions};
+use crate::app::{self, RestoreOptions, Transaction};
 use crate::engine::Engine;
 use crate::measure::compare::Rows;
 use crate::names;
@@ -209,10 +209,7 @@ impl Backups for Sqlite<'_> {
 
     fn before_deletion(&self, since: Option<&str>) -> Result<Option<String>> {
         let largest = app::log(self.engine, true, LARGEST)?.value.transactions;
-        let found = largest
-            .into_iter()
-            .find(|one| one.deleted > 0 && since.is_none_or(|since| not_before(&one.time, since)));
-        Ok(found.map(|one| before(&one.seq.to_string())))
+        Ok(deletion(&largest, since).map(|one| before(&one.seq.to_string())))
     }
 
     fn before_some_deletion(&self) -> String {
@@ -241,6 +238,16 @@ impl Backups for Sqlite<'_> {
     }
 }
 
+/// As [`Backups::before_deletion`] chooses it.
+fn deletion<'a>(largest: &'a [Transaction], since: Option<&str>) -> Option<&'a Transaction> {
+    let deletes = |one: &&Transaction| one.deleted > 0;
+    let mut largest = largest.iter();
+    match since {
+        Some(since) => largest.find(|one| deletes(one) && not_before(&one.time, since)),
+        None => largest.next().filter(deletes),
+    }
+}
+
 /// The target just before a transaction.
 fn before(seq: &str) -> String {
     format!("before:{seq}")
@@ -257,5 +264,32 @@ fn setting(volume: Volume) -> &'static str {
     match volume {
         Volume::Data => "DATA",
         Volume::Backup => "BACKUP",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_smaller_deletion_than_the_largest_transaction_is_one_only_since_a_moment() {
+        let transaction = |seq, hour, added, deleted| Transaction {
+            seq,
+            time: format!("2026-11-29T{hour:02}:00:00.000Z"),
+            timeline: 1,
+            added,
+            changed: 0,
+            deleted,
+        };
+        let largest = [
+            transaction(3, 10, 500, 0),
+            transaction(2, 9, 0, 90),
+            transaction(4, 11, 0, 20),
+        ];
+        let seq = |since| deletion(&largest, since).map(|one| one.seq);
+        assert_eq!(seq(None), None, "the largest deletes nothing");
+        assert_eq!(deletion(&largest[1..], None).map(|one| one.seq), Some(2));
+        assert_eq!(seq(Some("2026-11-29T10:30:00Z")), Some(4));
+        assert_eq!(seq(Some("2026-11-29T12:00:00Z")), None);
     }
 }

@@ -207,14 +207,14 @@ fn kept_since(engine: &dyn Engine, left: &Unfinished) -> Result<Option<String>> 
     database::of(engine).kept_by_restore(&left.since)
 }
 
-/// Where to go back to: just before the deletion that the journal has, or, without a
-/// journal, the last point from before.
+/// Where to go back to: just before the largest transaction of the journal, or, without
+/// one, the last point from before.
 fn target(engine: &dyn Engine, journal: bool, point: &str) -> Result<String> {
     if !journal {
         return Ok(point.to_owned());
     }
     let found = database::of(engine).before_deletion(None)?;
-    found.context("no transaction of the journal deletes anything")
+    found.context("the largest transaction of the journal deletes nothing")
 }
 
 fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
