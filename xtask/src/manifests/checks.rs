@@ -121,6 +121,10 @@ pub fn job(job: &JobSpec, manifests: &Manifests) -> Check {
         spec.restart_policy == RestartPolicy::Never,
         "restartPolicy has to be Never: each attempt of a job begins in an empty pod here",
     )?;
+    ensure(
+        !job.has_empty_rule(),
+        "podFailurePolicy: onExitCodes.values is empty",
+    )?;
     pod(spec, manifests)?;
     let container = spec.container();
     ensure(
@@ -144,6 +148,12 @@ fn pod(spec: &PodSpec, manifests: &Manifests) -> Check {
         let known = manifests.config_map(name).is_some();
         let said = format!("containers[0].envFrom: there is no ConfigMap {name}");
         ensure(known, &said)?;
+    }
+    for variable in &container.env {
+        let both = variable.value_from.is_some() && !variable.value.is_empty();
+        let name = &variable.name;
+        let said = format!("containers[0].env: {name} has both value and valueFrom");
+        ensure(!both, &said)?;
     }
     volumes(spec, manifests)?;
     let words = container.command.iter().chain(&container.args);

@@ -151,6 +151,12 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// Whether there is a rule that no exit code meets.
+    pub fn has_empty_rule(&self) -> bool {
+        let mut rules = self.pod_failure_policy.rules.iter();
+        rules.any(|rule| rule.on_exit_codes.values.is_empty())
+    }
+
     /// Whether an attempt that failed with this exit code is the last.
     pub fn fails_for_good(&self, code: i32) -> bool {
         let mut rules = self.pod_failure_policy.rules.iter();
@@ -291,7 +297,13 @@ enum FieldPath {
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvFrom {
-    pub config_map_ref: Metadata,
+    pub config_map_ref: ConfigMapRef,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigMapRef {
+    pub name: String,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]

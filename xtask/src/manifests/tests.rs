@@ -85,6 +85,13 @@ fn what_no_type_knows_is_refused_by_its_path() {
             "spec.concurrencyPolicy",
             "`Forbid`",
         ),
+        (
+            deployment,
+            "configMapRef:",
+            "configMapRef:\n                labels: {}",
+            "envFrom[0].configMapRef",
+            "`labels`",
+        ),
         (restore, "FailJob", "Ignore", "rules[0].action", "`FailJob`"),
         (
             restore,
@@ -151,6 +158,23 @@ fn what_the_engine_would_have_to_imitate_is_refused() {
         said.contains("valueFrom is for the pods of a job"),
         "{said}"
     );
+}
+
+#[test]
+fn what_kubernetes_refuses_in_a_job_is_refused() {
+    let (manifests, _) = projects();
+    for (from, to, why) in [
+        ("values: [", "values: [] # [", "onExitCodes.values is empty"),
+        (
+            "valueFrom:",
+            "value: x\n              valueFrom:",
+            "both value and valueFrom",
+        ),
+    ] {
+        let found = changed("pra/50-job-restore.yaml", from, to).unwrap();
+        let said = checks::job(&found.job.unwrap().spec, &manifests).unwrap_err();
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 /// The application knows no schedule: its setting has to fit the cron job's.
