@@ -5,7 +5,9 @@ use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -135,11 +137,18 @@ fn a_volume_is_deleted_for_good_but_not_in_use_and_not_through_links() {
             .is_empty()
             .then_some(())
     });
+    // Whoever asks may be gone before it is over.
+    let socket = lab.root.join(".lab/state/supervisor.sock");
+    let mut asking = UnixStream::connect(socket).unwrap();
+    asking
+        .write_all(b"{\"delete_volume\": \"pra-data\"}\n")
+        .unwrap();
+    drop(asking);
+    await_some("one volume, and nothing of the other", || {
+        let left = fs::read_dir(lab.root.join(".lab/volumes")).unwrap();
+        (left.count() == 1).then_some(())
+    });
     done(&lab, &words);
-    assert_eq!(
-        fs::read_dir(lab.root.join(".lab/volumes")).unwrap().count(),
-        1
-    );
     assert!(outside.join("precious").exists());
 
     // Replicas wait for their volume; applying brings both back.

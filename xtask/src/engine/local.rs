@@ -282,7 +282,6 @@ impl Engine for LocalEngine {
     fn delete_volume(&self, claim: &str) -> Result<()> {
         if self.change(&format!("delete-volume {} --yes", quote(claim))) {
             self.tell(&Ask::DeleteVolume(claim.to_owned()))?;
-            volumes::sweep(&self.workspace)?;
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ use crate::wait;
 use crate::workspace::Workspace;
 
 use desired::DesiredState;
+use protocol::Ask;
 use release::Release;
 use shared::Shared;
 use supervisor::Supervisor;
@@ -94,12 +95,19 @@ pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> 
 /// Answers and advances, in turn, until everything is over.
 fn run(workspace: &Workspace, supervisor: Supervisor, ended: &AtomicBool) -> Result<()> {
     let supervisor = Arc::new(Mutex::new(supervisor));
-    let asked = Arc::clone(&supervisor);
+    let (asked, own) = (Arc::clone(&supervisor), workspace.clone());
     protocol::listen(workspace, move |ask| {
+        let deletes = matches!(ask, Ask::DeleteVolume(_));
         let mut supervisor = turn(&asked);
         let reply = supervisor.answer(ask);
         // Whoever asks for the facts next finds what was asked for under way.
         supervisor.advance();
+        drop(supervisor);
+        if deletes && reply.is_ok() {
+            // It may take long: nobody else waits for it, and no ctrl-C of who
+            // asked leaves it half done.
+            volumes::sweep(&own)?;
+        }
         reply
     })?;
     loop {

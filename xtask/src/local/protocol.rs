@@ -1,6 +1,6 @@
 //! What the supervisor can be asked through its socket: one request and one
-//! answer a connection, each a line of JSON. Every answer is given at once: who
-//! waits for what comes of it asks for the facts again.
+//! answer a connection, each a line of JSON. Every answer is given at once, but
+//! for a volume's deletion: who waits for what comes of it asks for the facts again.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -110,9 +110,12 @@ pub fn remove_tree(path: &Path) -> Result<()> {
 }
 
 /// Removes what was set aside, also by a deletion that was cut short. Links in
-/// it are removed, not followed.
+/// it are removed, not followed, and a link in the place of the volumes leads to
+/// somebody else's.
 pub fn sweep(workspace: &Workspace) -> Result<()> {
-    let Ok(entries) = fs::read_dir(workspace.volumes()) else {
+    let volumes = workspace.volumes();
+    let entries = is_volume(&volumes).then(|| fs::read_dir(volumes));
+    let Some(Ok(entries)) = entries else {
         return Ok(());
     };
     for entry in entries.flatten() {
@@ -122,4 +125,29 @@ pub fn sweep(workspace: &Workspace) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::shared::testing;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_sweep_follows_no_link_to_the_volumes_of_another_lab() {
+        let shared = testing::shared("swept");
+        let workspace = &shared.workspace;
+        let other = workspace.root.join("other");
+        set_aside(workspace, "pra-data").unwrap();
+        fs::rename(workspace.volumes(), &other).unwrap();
+        symlink(&other, workspace.volumes()).unwrap();
+        sweep(workspace).unwrap();
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 2);
+        fs::remove_file(workspace.volumes()).unwrap();
+        fs::rename(&other, workspace.volumes()).unwrap();
+        sweep(workspace).unwrap();
+        let left = fs::read_dir(workspace.volumes()).unwrap().count();
+        assert_eq!(left, 1, "what was set aside goes");
+        testing::remove(&shared);
+    }
 }
