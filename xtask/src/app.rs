@@ -52,7 +52,7 @@ pub struct Reach {
     pub to: Option<String>,
     /// Why the journal reaches no further, where it is damaged.
     pub damage: Option<String>,
-    /// Why records may be missing behind its end.
+    /// Why records may be missing after its end.
     pub doubt: Option<String>,
 }
 

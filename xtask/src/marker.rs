@@ -54,7 +54,7 @@ impl Unfinished {
         let stage = match self.stage {
             Stage::Begun => "before anything was broken",
             Stage::Struck => "in the middle of its disaster",
-            Stage::Restored => "behind its restore",
+            Stage::Restored => "after its restore",
         };
         format!(
             "scenario {} of {} was left half-way, {stage}: backups may be suspended, and the \

@@ -65,7 +65,7 @@ impl Kube {
         self.substitute_folder().unwrap_or(own)
     }
 
-    /// The same for kubectl, which follows a link where a slash is behind it.
+    /// The same for kubectl, which follows a link where a slash follows it.
     pub fn manifests_argument(&self) -> String {
         format!("{}/", self.manifests().display())
     }

@@ -95,7 +95,10 @@ impl Kube {
             GivenUp::Backup => (self.first_point()?, "cargo xtask backup --new-volume"),
         };
         if let Some(said) = trouble {
-            let failure = Failure::tool(format!("making the volume good: {}", said.trim()));
+            let failure = Failure::tool(format!(
+                "rebuilding what was on the volume: {}",
+                said.trim()
+            ));
             return Err(failure.next(next).into());
         }
         step.done(match moved {

@@ -50,7 +50,8 @@ pub struct ScenarioResult {
     /// Every change that was made, as shell.
     pub commands: Vec<String>,
     pub versions: BTreeMap<String, String>,
-    /// What the engine does more simply than Kubernetes.
+    /// What the engine does more simply than Kubernetes; by the name that documents
+    /// of earlier runs have for it.
     #[serde(
         rename = "milder",
         skip_serializing_if = "<[Simplification]>::is_empty"

@@ -35,7 +35,7 @@ pub const SCENARIO: Scenario = Scenario {
     takes: "about 10 s on the local engine, a minute and a half on k3d",
     needs: &[Capability::Url, Capability::Teardown],
     by_itself: false,
-    takes_for_good: Some("every restore point and the journal; what is written behind the copy"),
+    takes_for_good: Some("every restore point and the journal; what is written after the copy"),
     play,
     show,
     repair: REPAIR,

@@ -10,7 +10,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options go behind the first words of each command. One that has options there
+    /// Options go after the first words of each command. One that has options there
     /// says itself which lab it means, and `local` is of one engine alone.
     pub(super) fn put_into(&self, text: &str) -> String {
         let mut parts = text.split(COMMAND);
