@@ -113,16 +113,17 @@ impl LocalEngine {
         Ok(())
     }
 
-    /// How a job ended; `None` where it is not there any more.
-    fn await_job(&self, name: &str) -> Result<Option<Job>> {
-        wait::until(wait::JOB_DONE, || {
-            let jobs = self.facts()?.jobs;
-            let found = jobs.into_iter().find(|job| job.name == name);
-            let running = found
-                .as_ref()
-                .is_some_and(|job| job.state == JobState::Running);
-            Ok((!running).then_some(found))
-        })
+    fn job_named(&self, name: &str) -> Result<Option<Job>> {
+        let jobs = self.facts()?.jobs;
+        Ok(jobs.into_iter().find(|job| job.name == name))
+    }
+
+    /// Another one may have taken its name since.
+    fn job_in(&self, pod: &str) -> Result<Option<Job>> {
+        if !client::is_alive(&self.workspace) {
+            return Ok(None);
+        }
+        client::ask(&self.workspace, &Ask::Job(pod.to_owned()))
     }
 
     /// Python as a replica has it: its settings, its volumes, its folder.
@@ -291,13 +292,13 @@ impl Engine for LocalEngine {
             return Ok(None);
         }
         // A command that was interrupted leaves its job running.
-        self.await_job(name)?;
+        ended(|| self.job_named(name))?;
         let ask = Ask::RunJob {
             name: name.to_owned(),
             source: source.clone(),
         };
         let pod: String = self.request(&ask)?;
-        let job = self.await_job(name)?;
+        let job = ended(|| self.job_in(&pod))?;
         let gone = || Some("it was deleted, or the supervisor ended".to_owned());
         Ok(Some(JobOutcome {
             succeeded: job
@@ -359,6 +360,15 @@ impl Engine for LocalEngine {
             Ok((!hard || gone(self.facts()?)).then_some(()))
         })
     }
+}
+
+/// How a job ended; `None` where it is not there any more.
+fn ended(look: impl Fn() -> Result<Option<Job>>) -> Result<Option<Job>> {
+    wait::until(wait::JOB_DONE, || {
+        let found = look()?;
+        let state = found.as_ref().map(|job| job.state);
+        Ok((state != Some(JobState::Running)).then_some(found))
+    })
 }
 
 /// The words of `cargo xtask local` that run the same job.

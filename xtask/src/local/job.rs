@@ -10,8 +10,7 @@ use super::shared::{Shared, job_back_off};
 
 pub struct JobRun {
     pub name: String,
-    /// The schedule made it, and no person.
-    pub scheduled: bool,
+    pub origin: Origin,
     /// What its attempts run in, one after the other.
     pub pod: String,
     spec: JobSpec,
@@ -23,6 +22,15 @@ pub struct JobRun {
     doom: Option<String>,
     /// It goes away once it has ended.
     pub deleted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Schedule,
+    /// A person, from the cron job's template.
+    Template,
+    /// A person, from a manifest of its own.
+    Manifest,
 }
 
 enum State {
@@ -40,7 +48,7 @@ impl JobRun {
     pub fn begin(
         shared: &mut Shared,
         name: &str,
-        scheduled: bool,
+        origin: Origin,
         mut spec: JobSpec,
         set: Vec<(String, String)>,
     ) -> Self {
@@ -50,7 +58,7 @@ impl JobRun {
         spec.template.spec.tell_identity(&identity);
         let mut job = Self {
             name: name.to_owned(),
-            scheduled,
+            origin,
             pod: shared.next_name(name),
             spec,
             set,

@@ -9,7 +9,7 @@ use crate::facts::{JobSource, JobState};
 use crate::failure::Failure;
 use crate::manifests;
 
-use super::job::JobRun;
+use super::job::{JobRun, Origin};
 use super::shared::Shared;
 
 #[derive(Default)]
@@ -33,18 +33,18 @@ impl Jobs {
         if self.runs(name) {
             return refused(format!("job {name} is still running"));
         }
-        let (spec, set) = match source {
+        let (origin, spec, set) = match source {
             JobSource::Backup => {
                 let template = &shared.manifests.cron_job.spec.job_template;
-                (template.spec.clone(), Vec::new())
+                (Origin::Template, template.spec.clone(), Vec::new())
             }
             JobSource::Restore { env } => {
                 let job = manifests::load_restore_job(&shared.workspace.root, &shared.manifests)?;
-                (job.spec, env)
+                (Origin::Manifest, job.spec, env)
             }
         };
         self.0.retain(|job| job.name != name);
-        let job = JobRun::begin(shared, name, false, spec, set);
+        let job = JobRun::begin(shared, name, origin, spec, set);
         let pod = job.pod.clone();
         self.0.push(job);
         Ok(pod)
@@ -83,9 +83,9 @@ impl Jobs {
         self.forget(JobState::Failed, spec.failed_jobs_history_limit);
     }
 
-    /// Forgets the oldest jobs of the schedule that ended so, but for that many.
+    /// Forgets the oldest jobs of the cron job that ended so, but for that many.
     fn forget(&mut self, state: JobState, limit: usize) {
-        let ended = |job: &JobRun| job.scheduled && job.state() == state;
+        let ended = |job: &JobRun| job.origin != Origin::Manifest && job.state() == state;
         let mut excess = self.iter().filter(|job| ended(job)).count();
         excess = excess.saturating_sub(limit);
         self.0.retain(|job| {
@@ -97,7 +97,9 @@ impl Jobs {
 
     /// Starts the scheduled run that is due.
     pub fn keep_schedule(&mut self, shared: &mut Shared, now: Duration) {
-        let busy = self.iter().any(|job| job.scheduled && !job.is_done());
+        let busy = self
+            .iter()
+            .any(|job| job.origin == Origin::Schedule && !job.is_done());
         let begun = cron::minute(now) == shared.desired.last_run;
         // Two at a time are forbidden.
         if shared.desired.suspended || busy || begun {
@@ -124,8 +126,13 @@ impl Jobs {
         // Of the same minute, before the clock was set back.
         self.0.retain(|job| job.name != name);
         let spec = shared.manifests.cron_job.spec.job_template.spec.clone();
-        self.0
-            .push(JobRun::begin(shared, &name, true, spec, Vec::new()));
+        self.0.push(JobRun::begin(
+            shared,
+            &name,
+            Origin::Schedule,
+            spec,
+            Vec::new(),
+        ));
     }
 }
 
@@ -279,7 +286,14 @@ mod tests {
             clock.at(60 * minute);
             clock.let_all_end();
         }
-        let kept = [of_minute(NOON / 60 + 2), of_minute(NOON / 60 + 3)];
+        let mut kept = [of_minute(NOON / 60 + 2), of_minute(NOON / 60 + 3)];
+        assert_eq!(clock.names(), kept);
+        // A person's count too, as they do on a cluster.
+        let run = clock.jobs.run(&mut clock.shared, "now", JobSource::Backup);
+        run.unwrap();
+        clock.let_all_end();
+        kept.rotate_left(1);
+        kept[1] = "now".to_owned();
         assert_eq!(clock.names(), kept);
     }
 }

@@ -41,6 +41,8 @@ pub enum Ask {
         name: String,
         source: JobSource,
     },
+    /// The job that runs, or ran, in a pod; none where it is gone.
+    Job(String),
     DeleteJobs,
     DeleteVolume(String),
     Kill {

@@ -143,6 +143,10 @@ impl Supervisor {
                 json(self.change_desired(|desired| desired.replicas = replicas)?)
             }
             Ask::Suspend(suspended) => json(self.suspend(suspended)?),
+            Ask::Job(pod) => {
+                let job = self.jobs.iter().find(|job| job.pod == pod);
+                json(job.map(JobRun::facts))
+            }
             Ask::DeleteJobs => {
                 self.jobs.delete_all(&self.shared);
                 json(())
@@ -241,4 +245,33 @@ fn json(answer: impl Serialize) -> Result<Value> {
 
 fn refuse<T>(message: &str, next: &str) -> Result<T> {
     Err(Failure::usage(message).next(next).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::JobSource;
+    use crate::local::shared::testing;
+
+    #[test]
+    fn a_job_is_known_by_its_pod_and_not_by_the_next_one_of_its_name() {
+        let mut shared = testing::shared("by-pod");
+        let spec = &mut shared.manifests.cron_job.spec.job_template.spec;
+        spec.template.spec.containers[0].command = vec!["true".into()];
+        let mut supervisor = Supervisor::new(shared);
+        let pods = [(); 2].map(|()| {
+            let (name, source) = ("now".to_owned(), JobSource::Backup);
+            let pod = supervisor.answer(Ask::RunJob { name, source }).unwrap();
+            wait::until(wait::JOB_DONE, || {
+                supervisor.jobs.advance(&supervisor.shared);
+                Ok(supervisor.jobs.all_done().then_some(()))
+            })
+            .unwrap();
+            pod.as_str().unwrap().to_owned()
+        });
+        let [first, second] = pods.map(|pod| supervisor.answer(Ask::Job(pod)).unwrap());
+        assert_eq!(first, Value::Null);
+        assert_eq!(second["state"], "succeeded");
+        testing::remove(&supervisor.shared);
+    }
 }
