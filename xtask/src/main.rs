@@ -1,4 +1,13 @@
-//! `cargo xtask`: parse, load, dispatch, exit.
+//! `cargo xtask`: brings a lab up, breaks it on purpose, recovers it, and measures.
+//!
+//! [`commands`] has a module for each command. A disaster is a module of [`scenario`]; it
+//! acts on the lab through an [`engine`] (k3d, or processes of this machine) and on the data
+//! through [`database`], while [`measure`] writes as a client and compares. What any cluster
+//! needs is in [`kube`], what the local engine needs in [`local`], what the lab is made of in
+//! [`manifests`] and [`config`]. Every process is started by [`exec`], everything that is
+//! printed goes through [`ui`].
+//!
+//! `docs/architecture.md` has the layers, and says which file to open for what.
 
 mod app;
 mod check;
