@@ -1,10 +1,12 @@
 """Writes past the application: refused by the guards, found out where these are gone."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
+from conftest import pra
 from helpers import add, as_rows, bring, lose_data, rows
 
 from pra.base import settings
@@ -101,6 +103,22 @@ def test_a_snapshot_without_the_guards_is_quarantined_once(config, where, events
     assert catalogue.latest(catalogue.scan(where)).name == good.name
 
 
+def test_the_way_back_from_a_write_past_the_guards_is_the_latest_moment(environment, where, events):
+    """The journal has no transaction of it, so none to restore before."""
+    added = add(events, 5)
+    pra(environment, "backup")
+    unguard(where, DELETE)
+    refused = pra(environment, "backup", "--json")
+    (notice,) = events.status()["notices"]
+    for said in (json.loads(refused.stdout)["next"], notice["next"]):
+        assert said.startswith("python -m pra restore latest; ") and "--accept" in said
+    assert "Writes are refused until then" in notice["what"]
+    pra(environment, "restore", "latest")
+    assert rows(where) == as_rows(added)
+    pra(environment, "backup")
+    assert events.status()["notices"] == []
+
+
 @pytest.mark.parametrize("mode", ["required", "off"])
 def test_what_is_accepted_is_a_new_base_with_guards(environment, where, mode):
     config = settings.load({**environment, "PRA_JOURNAL": mode})
@@ -134,11 +152,14 @@ def test_what_a_restore_replaces_is_kept_as_it_is_and_can_be_undone(config, wher
 
 
 def test_best_effort_goes_on_and_says_so(environment, where):
-    events = SqliteEvents(settings.load({**environment, "PRA_JOURNAL": "best-effort"}))
+    config = settings.load({**environment, "PRA_JOURNAL": "best-effort"})
+    events = SqliteEvents(config)
     add(events, 3)
     unguard(where, DELETE)
     events.add("unprotected")
     assert "write guards were removed" in events.status()["unprotected"]
+    backup.run(config)
+    assert "Writes go on, without the journal" in events.status()["notices"][0]["what"]
 
 
 def test_what_best_effort_writes_meanwhile_is_kept_too(environment, where, monkeypatch):

@@ -328,7 +328,10 @@ fn what_somebody_else_changed_is_refused_until_it_is_accepted() {
     assert!(said.contains("write guards were removed"), "{said}");
     assert!(said.contains("cargo xtask backup --accept"), "{said}");
     let said = support::said(&lab.xtask(&["status"]));
-    assert!(said.contains("its write guards were removed"), "{said}");
+    assert!(said.contains("Not protected: its write guards"), "{said}");
+    assert!(said.contains("next: cargo xtask backup, which"), "{said}");
+    assert!(said.contains("next: cargo xtask restore latest"), "{said}");
+    assert!(!said.contains("Writes go on"), "{said}");
     lab.json(&["backup", "--accept"]);
     assert_eq!(lab.json(&["add", "three"])["id"], 3);
     assert_eq!(lab.curl("/count")["count"], 2);

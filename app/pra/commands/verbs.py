@@ -75,7 +75,7 @@ def _made(config: Settings, options: Options, made: "Point") -> int:
         "point": point,
         "notices": listed,
         "error": f"{point['name']} is quarantined: {point['reason']}",
-        "next": notices.after_a_loss(config),
+        "next": notices.after_a_loss(config, point["reason"]),
         "exit_code": EXIT_REFUSED,
     }
     _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")

@@ -14,6 +14,7 @@ from pra.disk import files, look, space
 from pra.journal import segments
 from pra.points import catalogue, elapsed
 from pra.points.catalogue import Point
+from pra.sql import guards
 from pra.state import volumes
 
 
@@ -38,10 +39,15 @@ def found(settings: Settings, known: list[Point]) -> list[Notice]:
     return [notice for notice in all_of_them if notice]
 
 
-def after_a_loss(settings: Settings) -> str:
-    """What to do about a suspect point."""
+def after_a_loss(settings: Settings, reason: str | None) -> str:
+    """What to do about a suspect point.
+
+    Args:
+        reason: why it is suspect.
+    """
     wanted = "or, if it is wanted: python -m pra backup --accept"
-    if settings.journal == "off":
+    # What was changed past the application is in no transaction.
+    if settings.journal == "off" or reason == guards.UNGUARDED:
         return f"python -m pra restore latest; {wanted}"
     # The latest moment has the loss in it.
     return f"python -m pra log --largest, then python -m pra restore --to-before SEQ; {wanted}"
@@ -61,10 +67,19 @@ def _quarantine(settings: Settings, known: list[Point]) -> Notice | None:
     good = f"the last good point is {last.name}" if last else "there is no good point"
     return Notice(
         f"{newest.name} is quarantined ({newest.reason}), and so is all after it until somebody"
-        f" decides; {good}. Writes go on; what led to the loss is kept meanwhile, and"
-        f" {free >> 20} MiB are left on the backup volume{tight}",
-        after_a_loss(settings),
+        f" decides; {good}. {_writes(settings, newest.reason)}; what led to the loss is kept"
+        f" meanwhile, and {free >> 20} MiB are left on the backup volume{tight}",
+        after_a_loss(settings, newest.reason),
     )
+
+
+def _writes(settings: Settings, reason: str | None) -> str:
+    """What becomes of writes until somebody decides."""
+    if reason != guards.UNGUARDED:
+        return "Writes go on"
+    if settings.journal == "best-effort":
+        return "Writes go on, without the journal"
+    return "Writes are refused until then"
 
 
 def clock_jump(known: list[Point]) -> Notice | None:

@@ -78,7 +78,9 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
     }
     if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
-        ctx.ui.say(&format!("Not protected: {why}"));
+        ctx.ui.say(&format!(
+            "Not protected: {why}\n  next: cargo xtask backup, which mends that or says what does"
+        ));
     }
     for lost in app
         .more
