@@ -338,6 +338,25 @@ fn what_somebody_else_changed_is_refused_until_it_is_accepted() {
 }
 
 #[test]
+fn suspended_backups_stay_so_and_both_say_what_resumes_them() {
+    let lab = TestLab::new("resuming");
+    lab.json(&["setup"]);
+    let told = |command: &str| support::said(&lab.xtask(&[command]));
+    assert!(!told("status").contains("suspended"));
+    lab.json(&["local", "suspend"]);
+    for command in ["status", "setup"] {
+        let said = told(command);
+        assert!(said.contains("cargo xtask local resume"), "{said}");
+    }
+    assert_eq!(lab.json(&["status"])["facts"]["suspended"], true);
+    lab.json(&["local", "resume"]);
+    for command in ["status", "setup"] {
+        let said = told(command);
+        assert!(!said.contains("suspended"), "{said}");
+    }
+}
+
+#[test]
 fn with_json_a_refusal_is_one_document_too() {
     let lab = TestLab::bare("json");
     for words in [

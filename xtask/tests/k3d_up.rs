@@ -61,6 +61,19 @@ fn nothing_is_written_into_the_lab_of_another_checkout() {
 }
 
 #[test]
+fn suspended_backups_are_resumed_by_what_status_says() {
+    let world = up("up-suspended");
+    let resuming = "kubectl --context k3d-pra -n pra patch cronjob sqlite-backup -p \
+                    '{\"spec\":{\"suspend\":false}}', which resumes them";
+    let text = said(&world.lab.xtask(&["status"]));
+    assert!(!text.contains("suspend"), "{text}");
+    let suspended = r#""spec":{"suspend":true,"schedule""#;
+    world.set("state", &STATE.replace(r#""spec":{"schedule""#, suspended));
+    let text = said(&world.lab.xtask(&["status"]));
+    assert!(text.contains(resuming), "{text}");
+}
+
+#[test]
 fn a_scenario_says_what_is_declared_and_not_in_force() {
     let world = up("up-changed");
     let shown = || {

@@ -27,6 +27,12 @@ pub fn run(ctx: &Context) -> Result<()> {
     let facts = engine.facts()?;
     let url = facts.url.as_deref().unwrap_or("no URL");
     ctx.ui.timings();
+    if facts.suspended {
+        let next = engine.resuming_backups();
+        ctx.ui.warn(&format!(
+            "backups are suspended, and stay so, since somebody may want that; {next} resumes them"
+        ));
+    }
     if ctx.ui.json() {
         return ctx.ui.document(&json!({
             "engine": engine.name(), "url": url, "ready": facts.ready(),

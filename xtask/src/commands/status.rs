@@ -40,6 +40,7 @@ pub fn run(ctx: &Context) -> Result<()> {
             "holder": holder, "left_half_way": left,
         }));
     }
+    let at_rest = holder.is_none() && left.is_none();
     if let Some(holder) = holder {
         ctx.ui.say(&format!("{holder} has the lab."));
     }
@@ -59,6 +60,14 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let rows = lines(engine.name(), &facts, app.as_ref());
     ctx.ui.table(&["", ""], &rows);
+    // A scenario resumes them, and so does whoever puts one back.
+    if facts.suspended && at_rest {
+        let next = engine.resuming_backups();
+        ctx.ui.say(&format!(
+            "Backups are suspended: there are no new restore points until somebody makes one.\n  \
+             next: {next}, which resumes them"
+        ));
+    }
     if facts.wanted == 0 {
         ctx.ui
             .say("No replica of the application is asked for: nobody is served.");

@@ -267,6 +267,10 @@ impl Engine for LocalEngine {
         Ok(())
     }
 
+    fn resuming_backups(&self) -> String {
+        "cargo xtask local resume".to_owned()
+    }
+
     fn delete_jobs(&self) -> Result<()> {
         if !self.change("delete-jobs") {
             return Ok(());

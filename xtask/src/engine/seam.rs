@@ -79,6 +79,9 @@ pub trait Engine: Sync {
     /// Suspends or resumes the backup schedule.
     fn suspend_backups(&self, suspend: bool) -> Result<()>;
 
+    /// What a person types to resume it.
+    fn resuming_backups(&self) -> String;
+
     /// Ends and removes all jobs; returns when their processes are gone.
     fn delete_jobs(&self) -> Result<()>;
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use terms::Death;
 
 use super::Kube;
-use crate::exec::{Cmd, Output, Piped};
+use crate::exec::{Cmd, Output, Piped, quote};
 use crate::facts::{Facts, LogSource};
 use crate::failure::Failure;
 use crate::names::{CRON_JOB, RESTORE_JOB};
@@ -22,6 +22,13 @@ impl Kube {
 
     pub fn suspend_backups(&self, suspend: bool) -> Result<()> {
         self.ask(kubectl::suspend(CRON_JOB, suspend))
+    }
+
+    /// What a person types for that.
+    pub fn resuming_backups(&self) -> String {
+        let words = kubectl::suspend(CRON_JOB, false);
+        let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
+        self.typed(&words.join(" "))
     }
 
     pub fn delete_jobs(&self) -> Result<()> {

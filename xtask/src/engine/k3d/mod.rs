@@ -185,6 +185,10 @@ impl Engine for K3dEngine {
         self.owned()?.kube.suspend_backups(suspend)
     }
 
+    fn resuming_backups(&self) -> String {
+        self.site.kube.resuming_backups()
+    }
+
     fn delete_jobs(&self) -> Result<()> {
         self.owned()?.kube.delete_jobs()
     }
