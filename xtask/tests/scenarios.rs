@@ -179,9 +179,16 @@ fn with_snapshots_alone_the_result_says_exactly_what_is_lost() {
         "PRA_JOURNAL: required",
         "PRA_JOURNAL: \"off\"",
     );
-    let result = lab.json(&["scenario", "2"]);
+    let output = lab.command(&["scenario", "2", "--json"]).output().unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(result["passed"], true, "{result}");
     assert_eq!(result["protection"], "snapshot");
+    let said = support::said(&output);
+    assert!(!said.contains("a journaled write"), "{said}");
+    assert!(
+        said.contains("journal checked: there is no journal"),
+        "{said}"
+    );
     let lost = result["rpo"]["lost"].as_u64().unwrap();
     assert!(lost > 0, "{result}");
     assert_eq!(result["rpo"]["snapshot_only_lost"], lost);

@@ -72,11 +72,12 @@ pub trait Backups {
     /// RFC 3339 moment (UTC).
     fn kept_by_restore(&self, since: &str) -> Result<Option<String>>;
 
-    /// Sees the next write protected.
+    /// Sees the next write protected. Returns why there was nothing to see, where the
+    /// settings want it so.
     ///
     /// # Errors
     /// It would be refused, or not be protected.
-    fn prove(&self) -> Result<()>;
+    fn prove(&self) -> Result<Option<String>>;
 
     /// The setting that asks for a protection.
     fn protection_setting(&self, protection: Protection) -> Setting;

@@ -222,8 +222,10 @@ impl Backups for Sqlite<'_> {
         Ok(self.points()?.into_iter().find(kept).map(|one| one.name))
     }
 
-    fn prove(&self) -> Result<()> {
-        app::prove(self.engine).map(drop)
+    fn prove(&self) -> Result<Option<String>> {
+        let proof = app::prove(self.engine)?;
+        let unwanted = proof.filter(|proof| proof.value.seq.is_none());
+        Ok(unwanted.map(|proof| proof.value.to_string()))
     }
 
     fn protection_setting(&self, protection: Protection) -> Setting {

@@ -122,7 +122,7 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     database.restore(&database.before_some_deletion())?;
     engine.apply()?;
     database.bring_back("SAFETY")?;
-    outage::protect(ctx, engine)
+    outage::protect(ctx, engine).map(drop)
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Result<Played> {
@@ -171,7 +171,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     )?;
     let kept = back.ended;
     run.acknowledged(ledger, kept, ACKNOWLEDGED_BETWEEN)?;
-    let protected = course.act(outage::PROTECT, outage::protect)?.ended;
+    let protected = outage::protected_again(&course)?;
     unfinished.done()?;
     Ok(Played {
         point,

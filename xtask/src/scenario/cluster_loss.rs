@@ -126,7 +126,7 @@ fn recover(
     unfinished.restored(report.safety_point.as_deref())?;
     let opened = course.act(OPEN, copy::open)?.ended;
     course.served_again(opened)?;
-    let protected = course.act(outage::PROTECT, outage::protect)?.ended;
+    let protected = outage::protected_again(&course)?;
     unfinished.done()?;
     phases.extend([
         (PhaseName::Provisioned, provisioned),

@@ -80,8 +80,18 @@ impl<'a> Course<'a> {
         what: &str,
         act: impl Fn(&Context, &dyn Engine) -> Result<T>,
     ) -> Result<Done<T>> {
+        self.act_and_tell(what, act, done)
+    }
+
+    /// As [`Course::act`]; the step ends with what is told of the outcome.
+    pub fn act_and_tell<T>(
+        &self,
+        what: &str,
+        act: impl Fn(&Context, &dyn Engine) -> Result<T>,
+        tell: impl Fn(&T) -> String,
+    ) -> Result<Done<T>> {
         self.show(what, &act)?;
-        self.carry_out(what, act)
+        self.carry_out(what, act, tell)
     }
 
     /// Carries out the disaster: who is interrupted before has nothing to restore.
@@ -93,7 +103,7 @@ impl<'a> Course<'a> {
     ) -> Result<Done<T>> {
         self.show(what, &act)?;
         mark.struck()?;
-        self.carry_out(what, act)
+        self.carry_out(what, act, done)
     }
 
     fn show<T>(&self, what: &str, act: impl Fn(&Context, &dyn Engine) -> Result<T>) -> Result<()> {
@@ -105,12 +115,13 @@ impl<'a> Course<'a> {
         &self,
         what: &str,
         act: impl Fn(&Context, &dyn Engine) -> Result<T>,
+        tell: impl Fn(&T) -> String,
     ) -> Result<Done<T>> {
         let step = self.run.ctx.ui.step(what);
         let began = self.moment(what);
         let value = act(self.run.ctx, self.engine)?;
         let ended = self.ledger.now();
-        step.done("done");
+        step.done(tell(&value));
         Ok(Done {
             value,
             began,
@@ -176,4 +187,9 @@ impl<'a> Course<'a> {
     pub fn into_moments(self) -> Vec<Moment> {
         self.moments.into_inner()
     }
+}
+
+/// What is told of a part that either fails or is done.
+fn done<T>(_: &T) -> String {
+    "done".to_owned()
 }

@@ -221,7 +221,7 @@ fn make_room_again(
         .run
         .acknowledged(course.ledger, freed, ACKNOWLEDGED_AFTER)?;
     step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
-    let protected = course.act(outage::PROTECT, outage::protect)?.ended;
+    let protected = outage::protected_again(course)?;
     Ok(Full {
         volume: claim,
         began,

@@ -75,7 +75,7 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
     engine.nodes()?.stop()?;
     engine.nodes()?.start()?;
-    outage::protect(ctx, engine)
+    outage::protect(ctx, engine).map(drop)
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
@@ -90,7 +90,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
         .act(RETURN, |_, engine| engine.nodes()?.start())?
         .ended;
     course.served_again(returned)?;
-    let protected = course.act(outage::PROTECT, outage::protect)?.ended;
+    let protected = outage::protected_again(&course)?;
     unfinished.done()?;
     phases.push((PhaseName::Provisioned, returned));
     Ok(Played {

@@ -132,7 +132,7 @@ pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine) -> Result<(
     (disaster.strike)(ctx, engine)?;
     engine.apply()?;
     (disaster.restore)(ctx, engine)?;
-    protect(ctx, engine)
+    protect(ctx, engine).map(drop)
 }
 
 fn course(
@@ -152,7 +152,7 @@ fn course(
     let report = report.context("a scenario has no dry run")?;
     unfinished.restored(report.safety_point.as_deref())?;
     course.served_again(restored.ended)?;
-    let protected = course.act(PROTECT, protect)?.ended;
+    let protected = protected_again(&course)?;
     unfinished.done()?;
     phases.extend([
         (PhaseName::Provisioned, provisioned),
@@ -189,9 +189,17 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// What most recoveries need.
 pub const BACKUP: &str = "verified backup";
 /// What ends every recovery.
-pub const PROTECT: &str = "backups resumed, new verified backup, a journaled write";
+const PROTECT: &str = "backups resumed, new verified backup, journal checked";
 
-pub fn protect(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+/// Ends a recovery: returns when what is written from then on was protected again.
+pub fn protected_again(course: &Course) -> Result<f64> {
+    let said = |unproven: &Option<String>| unproven.clone().unwrap_or_else(|| "done".to_owned());
+    let protected = course.act_and_tell(PROTECT, protect, said)?;
+    Ok(protected.ended)
+}
+
+/// Returns why no write was seen protected, where the settings want it so.
+pub fn protect(ctx: &Context, engine: &dyn Engine) -> Result<Option<String>> {
     engine.suspend_backups(false)?;
     verified_backup(ctx, engine)?;
     database::of(engine).prove()
