@@ -46,7 +46,7 @@ pub struct Options {
         default_value = "pra"
     )]
     pub workshop: Workshop,
-    /// Show each change as shell that can be pasted; change nothing
+    /// Show each change as shell that can be pasted into bash -e; change nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// One JSON document on standard output, everything else on standard error

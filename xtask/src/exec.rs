@@ -13,12 +13,14 @@ mod service;
 mod short;
 mod signal;
 mod stream;
+mod variable;
 
 pub use cmd::{Cmd, Piped, quote, quote_path};
 pub use outcome::Output;
 pub use service::{Process, build, spawn};
 pub use short::output;
 pub use signal::{signal_group, signal_process};
+pub use variable::{kept_in, variable};
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
@@ -62,6 +64,13 @@ impl Exec {
             self.lock_changes().push(shell.to_owned());
         }
         !self.dry_run
+    }
+
+    /// Shows, in a dry run alone, shell that a run has no need of.
+    pub fn show(&self, shell: &str) {
+        if self.dry_run {
+            self.ui.command(shell, true);
+        }
     }
 
     /// Every change that was carried out so far, as shell.

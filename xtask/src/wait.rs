@@ -140,10 +140,14 @@ pub const PACKER: Duration = Duration::from_secs(900);
 /// One way of an import: ten seconds as a rule.
 pub const IMPORT: Duration = Duration::from_secs(180);
 pub const PLAYBOOK: Duration = Duration::from_secs(300);
+/// For every replica to be replaced.
+pub const ROLLOUT: Duration = Duration::from_secs(120);
 /// kubectl waiting for something to be gone.
 pub const DELETION: Duration = Duration::from_secs(90);
 /// A job's deadline and some room.
 pub const JOB_LOG: Duration = Duration::from_secs(330);
+/// For a job that is over to be called complete, or not.
+pub const JOB_VERDICT: Duration = Duration::from_secs(10);
 /// A whole database on its way into a file or out of one.
 pub const COPY: Duration = Duration::from_secs(900);
 /// For Docker to stop or start the container of a node.

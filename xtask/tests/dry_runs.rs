@@ -49,6 +49,30 @@ fn standard_output_can_be_pasted_and_nothing_is_called_done() {
     assert_eq!(lab.curl("/count")["count"], 1);
 }
 
+/// The rows that are there at first come back, and what is written after the delete is
+/// kept: the pasted shell finds both by itself.
+#[test]
+fn a_pasted_bad_delete_loses_no_row() {
+    let lab = TestLab::new("dry-delete");
+    lab.json(&["add", "kept"]);
+    // The delete is to be the largest transaction.
+    lab.json(&["add", "kept too"]);
+    let output = lab.xtask(&["scenario", "4", "--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let shell = String::from_utf8(output.stdout).unwrap();
+    let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
+    let late = format!("{xtask} add 'written later'\nTARGET=");
+    let shell = shell.replacen("TARGET=", &late, 1);
+    let shell = shell.replace("cargo xtask", xtask);
+    let mut pasted = Command::new("sh");
+    pasted.args(["-exc", &shell]).env("ATELIER_ROOT", &lab.root);
+    let output = pasted.current_dir(&lab.root).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    lab.json(&["setup"]);
+    assert_eq!(lab.curl("/count")["count"], 3);
+    assert_eq!(lab.json(&["status"])["facts"]["suspended"], false);
+}
+
 #[test]
 fn what_is_missing_of_the_machine_is_no_shell() {
     let lab = TestLab::bare("dry-preflight");

@@ -94,3 +94,104 @@ fn a_scenario_says_what_is_declared_and_not_in_force() {
         "{text}"
     );
 }
+
+/// The shell that a dry run prints on this lab.
+fn shell(world: &FakeWorld, words: &[&str]) -> String {
+    let output = world.lab.xtask(&[words, &["--dry-run"]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_job_that_is_shown_takes_the_place_of_an_earlier_one_and_is_waited_for() {
+    let world = up("up-jobs");
+    let commands: [(&[&str], usize); 7] = [
+        (&["backup"], 1),
+        (&["restore", "latest"], 2),
+        (&["scenario", "2"], 3),
+        (&["scenario", "4"], 3),
+        (&["scenario", "5"], 5),
+        (&["scenario", "7"], 3),
+        (&["scenario", "9"], 2),
+    ];
+    for (words, jobs) in commands {
+        let shell = shell(&world, words);
+        let lines: Vec<&str> = shell.lines().collect();
+        let line = |number: usize| lines.get(number).copied().unwrap_or_default();
+        let mut created = 0;
+        for (number, one) in lines.iter().enumerate() {
+            let (name, after) = match () {
+                () if one.contains(" create job backup-now ") => ("backup-now", number + 1),
+                () if one.ends_with("-f - <<END") => ("sqlite-restore", number + 3),
+                () if one.contains(" create ") && one.contains("50-job-restore.yaml") => {
+                    ("sqlite-restore", number + 1)
+                }
+                () => continue,
+            };
+            created += 1;
+            let before = line(number.wrapping_sub(1));
+            let delete = format!(" delete job {name} --ignore-not-found ");
+            assert!(before.contains(&delete), "{words:?}: {before}");
+            let ended = format!("conditions[0].type}}' job/{name} --timeout=");
+            assert!(line(after).contains(&ended), "{words:?}: {shell}");
+            let complete = format!(" wait --for=condition=complete job/{name} ");
+            assert!(line(after + 2).contains(&complete), "{words:?}: {shell}");
+        }
+        assert_eq!(created, jobs, "{words:?}: {shell}");
+    }
+}
+
+#[test]
+fn what_runs_in_a_replica_is_shown_after_the_wait_for_it() {
+    let world = up("up-waits");
+    for words in [
+        &["restore", "latest"][..],
+        &["scenario", "2"],
+        &["scenario", "4"],
+    ] {
+        let shell = shell(&world, words);
+        let mut ready = false;
+        for line in shell.lines().filter(|line| line.contains("kubectl ")) {
+            assert!(
+                ready || !line.contains(" exec deployment/flask "),
+                "{words:?}: {shell}"
+            );
+            ready = line.contains(" rollout status deployment/flask --timeout=");
+        }
+    }
+    let shell = shell(&world, &["scenario", "2"]);
+    let parts = [
+        " --replicas=0",
+        " wait --for=delete pod --selector=app=flask ",
+        "pra-data",
+    ];
+    let places = parts.map(|part| {
+        shell
+            .find(part)
+            .unwrap_or_else(|| panic!("{part}: {shell}"))
+    });
+    assert!(places.is_sorted(), "{places:?} in {shell}");
+}
+
+/// Its stand-in for kubectl prints nothing that one could go back to.
+#[test]
+fn a_pasted_bad_delete_stops_where_nothing_is_found_to_go_back_to() {
+    let world = up("up-nothing-found");
+    let shell = shell(&world, &["scenario", "4"]);
+    let kubectl = Command::new("sh").args(["-nc", &shell]).output().unwrap();
+    assert!(kubectl.status.success(), "{}", said(&kubectl));
+    let mut pasted = world.lab.command(&[]);
+    let path = pasted
+        .get_envs()
+        .find(|(name, _)| *name == "PATH")
+        .unwrap()
+        .1;
+    let path = path.unwrap().to_owned();
+    pasted = Command::new("sh");
+    pasted.env("PATH", path).args(["-ec", &shell]);
+    let output = pasted.output().unwrap();
+    assert!(!output.status.success(), "{}", said(&output));
+    let calls = world.said("calls");
+    assert!(calls.contains("DELETE FROM events"), "{calls}");
+    assert!(!calls.contains("--replicas=0"), "{calls}");
+}

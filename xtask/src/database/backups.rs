@@ -64,13 +64,18 @@ pub trait Backups {
     /// where it deleted none.
     fn before_deletion(&self, since: Option<&str>) -> Result<Option<String>>;
 
-    /// What [`Backups::before_deletion`] says of a transaction, for a dry run that
-    /// has none.
-    fn before_some_deletion(&self) -> String;
+    /// In a dry run alone: shows how a shell finds what [`Backups::before_deletion`]
+    /// says, or the latest point where there is no journal, and returns the variable
+    /// that it is kept in.
+    fn show_before_deletion(&self) -> Result<String>;
 
     /// The newest point that a restore has kept of what was there before it, since an
     /// RFC 3339 moment (UTC).
     fn kept_by_restore(&self, since: &str) -> Result<Option<String>>;
+
+    /// The same as [`Backups::show_before_deletion`] for what
+    /// [`Backups::kept_by_restore`] says of the last restore.
+    fn show_kept_by_restore(&self) -> Result<String>;
 
     /// Sees the next write protected. Returns why there was nothing to see, where the
     /// settings want it so.

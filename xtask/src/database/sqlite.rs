@@ -10,6 +10,7 @@ use super::seam::{Database, Foreign};
 use super::volume::Volume;
 use crate::app::{self, RestoreOptions, Transaction};
 use crate::engine::Engine;
+use crate::exec::variable;
 use crate::measure::compare::Rows;
 use crate::names;
 
@@ -68,6 +69,26 @@ def bring_back(conn):
     for row in rows:
         conn.execute("INSERT OR IGNORE INTO events(id, ts, message) VALUES(?, ?, ?)", row)
 Database(settings.load()).write("bringing back what came after", bring_back)
+"#;
+
+/// What [`Sqlite::before_deletion`] says, for the shell of a dry run.
+const PRINT_BEFORE_LARGEST: &str = r#"from pra.base import settings
+from pra.journal import log
+config = settings.load()
+if config.journal == "off":
+    print("latest")
+else:
+    largest = log.transactions(config.layout, largest=True, limit=1)[0]
+    if not largest["deleted"]:
+        raise SystemExit("the largest transaction deletes nothing: cargo xtask restore --log --largest")
+    print("before:" + str(largest["seq"]))
+"#;
+
+/// What [`Sqlite::kept_by_restore`] says of the last restore.
+const PRINT_NEWEST_SAFETY: &str = r#"from pra.base import settings
+from pra.points import catalogue
+points = catalogue.scan(settings.load().layout)
+print(next(one.name for one in points if one.status == "safety"))
 "#;
 
 /// One byte in the middle of each: the size and the time stay as they are.
@@ -209,17 +230,23 @@ impl Backups for Sqlite<'_> {
 
     fn before_deletion(&self, since: Option<&str>) -> Result<Option<String>> {
         let largest = app::log(self.engine, true, LARGEST)?.value.transactions;
-        Ok(deletion(&largest, since).map(|one| before(&one.seq.to_string())))
+        Ok(deletion(&largest, since).map(|one| format!("before:{}", one.seq)))
     }
 
-    fn before_some_deletion(&self) -> String {
-        before("SEQ")
+    fn show_before_deletion(&self) -> Result<String> {
+        self.engine.show_python("TARGET", PRINT_BEFORE_LARGEST)?;
+        Ok(variable("TARGET"))
     }
 
     fn kept_by_restore(&self, since: &str) -> Result<Option<String>> {
         let kept =
             |one: &Point| one.status == PointStatus::Safety && not_before(&one.created, since);
         Ok(self.points()?.into_iter().find(kept).map(|one| one.name))
+    }
+
+    fn show_kept_by_restore(&self) -> Result<String> {
+        self.engine.show_python("SAFETY", PRINT_NEWEST_SAFETY)?;
+        Ok(variable("SAFETY"))
     }
 
     fn prove(&self) -> Result<Option<String>> {
@@ -248,11 +275,6 @@ fn deletion<'a>(largest: &'a [Transaction], since: Option<&str>) -> Option<&'a T
         Some(since) => largest.find(|one| deletes(one) && not_before(&one.time, since)),
         None => largest.next().filter(deletes),
     }
-}
-
-/// The target just before a transaction.
-fn before(seq: &str) -> String {
-    format!("before:{seq}")
 }
 
 /// Both RFC 3339, UTC, compared to the second.

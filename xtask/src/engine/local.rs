@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::check::Check;
 use crate::context::Context;
-use crate::exec::{Cmd, Exec, Output, Piped, quote, quote_path};
+use crate::exec::{Cmd, Exec, Output, Piped, kept_in, quote, quote_path};
 use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, LogSource, Simplification};
 use crate::failure::Failure;
 use crate::local::desired::DesiredState;
@@ -337,8 +337,12 @@ impl Engine for LocalEngine {
 
     fn python(&self, script: &str) -> Result<Option<String>> {
         let cmd = self.in_a_replica(&["-c", script])?.limit(wait::DELETION);
-        let shell = format!("cargo xtask local python {}", quote(script));
-        self.exec.change_reading(&shell, &cmd)
+        self.exec.change_reading(&python_words(script), &cmd)
+    }
+
+    fn show_python(&self, variable: &str, script: &str) -> Result<()> {
+        self.exec.show(&kept_in(variable, &python_words(script)));
+        Ok(())
     }
 
     fn insist_on_ownership(&self) -> Result<()> {
@@ -364,6 +368,11 @@ impl Engine for LocalEngine {
             Ok((!hard || gone(self.facts()?)).then_some(()))
         })
     }
+}
+
+/// The command that runs a script in a replica's place.
+fn python_words(script: &str) -> String {
+    format!("cargo xtask local python {}", quote(script))
 }
 
 /// How a job ended; `None` where it is not there any more.

@@ -112,6 +112,10 @@ pub trait Engine: Sync {
     /// printed; `None` in a dry run.
     fn python(&self, script: &str) -> Result<Option<String>>;
 
+    /// Shows, in a dry run alone, how a shell keeps in a variable what
+    /// [`Engine::python`] would print.
+    fn show_python(&self, variable: &str, script: &str) -> Result<()>;
+
     /// Its nodes.
     ///
     /// # Errors

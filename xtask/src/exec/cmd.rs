@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::environment;
+use super::{environment, variable};
 use crate::failure::Failure;
 use crate::wait;
 
@@ -168,7 +168,7 @@ impl fmt::Display for Cmd {
             write!(f, " {}", quote(arg))?;
         }
         if let Some(text) = &self.input {
-            write!(f, " <<'END'\n{}\nEND", text.trim_end())?;
+            write!(f, " {}", here_document(text.trim_end()))?;
         }
         match &self.file {
             Some(Piped::From(path)) => write!(f, " < {}", quote(&path.to_string_lossy())),
@@ -178,8 +178,24 @@ impl fmt::Display for Cmd {
     }
 }
 
+/// A text as the standard input of a command.
+fn here_document(text: &str) -> String {
+    if !variable::is_in(text) {
+        return format!("<<'END'\n{text}\nEND");
+    }
+    let escape = |c: char| match c {
+        '\\' | '$' | '`' => format!("\\{c}"),
+        c => c.to_string(),
+    };
+    let text = variable::shown(text, "", |piece| piece.chars().map(escape).collect());
+    format!("<<END\n{text}\nEND")
+}
+
 /// Quotes one word for a POSIX shell, only where it needs it.
 pub fn quote(word: &str) -> String {
+    if variable::is_in(word) {
+        return variable::shown(word, "\"", quote);
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -206,5 +222,26 @@ mod tests {
         assert_eq!(shown, r"MESSAGE='x y' echo 'it'\''s' 'a b' plain-1.0 ''");
         let pasted = output(&Cmd::new("sh").args(["-c", &shown])).unwrap();
         assert_eq!(pasted.stdout, "it's a b plain-1.0 \n");
+    }
+
+    #[test]
+    fn a_shell_variable_is_filled_where_it_is_pasted_or_stops_the_shell() {
+        let seq = variable::variable("SEQ");
+        let word = Cmd::new("echo").args([format!("it's before:{seq} $HOME")]);
+        let text = Cmd::new("cat").input(format!("{{\"a\\n$b`\": \"before:{seq}\"}}"));
+        let paste = |set: &str, shown: &Cmd| {
+            let script = format!("{set}\n{shown}\necho after");
+            output(&Cmd::new("sh").args(["-c", &script])).unwrap()
+        };
+        let filled = |shown| paste("SEQ=7", shown).stdout;
+        assert_eq!(filled(&word), "it's before:7 $HOME\nafter\n");
+        assert_eq!(filled(&text), "{\"a\\n$b`\": \"before:7\"}\nafter\n");
+        for shown in [&word, &text] {
+            let stopped = paste("set -e", shown);
+            assert!(
+                !stopped.status.success() && stopped.stdout.is_empty(),
+                "{stopped:?}"
+            );
+        }
     }
 }

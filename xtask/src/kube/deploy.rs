@@ -103,7 +103,8 @@ impl Kube {
         let step = self.ctx.ui.step(format!("rollout of the new {what}"));
         let restart = kubectl.cmd(["rollout", "restart", &deployment]);
         self.ctx.exec.run(&restart)?;
-        let status = kubectl.cmd(["rollout", "status", &deployment, "--timeout=120s"]);
+        let words = kubectl::rollout_status(self.workload.deployment, wait::ROLLOUT);
+        let status = kubectl.cmd(words);
         self.ctx.exec.run(&status.limit(wait::PLAYBOOK))?;
         step.done("every replica runs it");
         Ok(())

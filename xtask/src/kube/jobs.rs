@@ -77,15 +77,32 @@ impl Kube {
     }
 
     fn create_and_follow(&self, name: &str, create: &Cmd) -> Result<Option<JobOutcome>> {
+        let delete = self.kubectl()?.cmd(kubectl::delete_job(name));
+        if self.ctx.exec.dry_run() {
+            self.show(name, &delete, create)?;
+            return Ok(None);
+        }
         let Some(mut created) = self.change(create)? else {
             return Ok(None);
         };
         if !created.status.success() && kubectl::exists_already(&created.stderr) {
-            let delete = self.kubectl()?.cmd(kubectl::delete_job(name));
             self.ctx.exec.run(&delete.limit(wait::DELETION))?;
             created = exec::output(create)?;
         }
         self.follow(name, &uid(&created, create)?).map(Some)
+    }
+
+    /// The same as shell, which cannot ask first whether there is an earlier job,
+    /// and fails where the job fails.
+    fn show(&self, name: &str, delete: &Cmd, create: &Cmd) -> Result<()> {
+        let kubectl = self.kubectl()?;
+        let ended = kubectl.cmd(kubectl::wait_until_ended(name, wait::JOB_PROGRESS.limit));
+        let log = kubectl.cmd(kubectl::logs(&format!("job/{name}"), false));
+        let verdict = kubectl.cmd(kubectl::wait_until_complete(name, wait::JOB_VERDICT));
+        for cmd in [delete, create, &ended, &log, &verdict] {
+            self.ctx.exec.show(&cmd.to_string());
+        }
+        Ok(())
     }
 
     /// Waits for the job's end. Its log is followed while it runs: that ends

@@ -4,7 +4,7 @@ use anyhow::Result;
 use terms::Death;
 
 use super::Kube;
-use crate::exec::{Cmd, Output, Piped, quote};
+use crate::exec::{Cmd, Output, Piped, kept_in, quote};
 use crate::facts::{Facts, LogSource};
 use crate::failure::Failure;
 use crate::names::{CRON_JOB, RESTORE_JOB};
@@ -16,8 +16,16 @@ impl Kube {
         self.ask(kubectl::apply(&self.manifests_argument()))
     }
 
+    /// Does not wait, but in the shell of a dry run, whose next line may need that no
+    /// replica is left.
     pub fn scale(&self, replicas: u32) -> Result<()> {
-        self.ask(kubectl::scale(self.workload.deployment, replicas))
+        let deployment = self.workload.deployment;
+        self.ask(kubectl::scale(deployment, replicas))?;
+        if replicas == 0 {
+            let limit = wait::APP_STOPPED.limit;
+            self.show_only(kubectl::wait_until_gone(deployment, limit))?;
+        }
+        Ok(())
     }
 
     pub fn suspend_backups(&self, suspend: bool) -> Result<()> {
@@ -49,6 +57,7 @@ impl Kube {
     }
 
     pub fn kill(&self, pod: &str, death: Death) -> Result<()> {
+        self.show_only(self.all_ready())?;
         self.ask(kubectl::delete_pod(pod, death == Death::Hard))
     }
 
@@ -90,14 +99,39 @@ impl Kube {
     }
 
     pub fn python(&self, script: &str) -> Result<Option<String>> {
-        let args = kubectl::exec(&self.replica(), &["python", "-c", script]);
-        let cmd = self.kubectl()?.cmd(args).limit(wait::DELETION);
+        self.show_only(self.all_ready())?;
+        let cmd = self.python_cmd(script)?;
         self.ctx.exec.change_reading(&cmd.to_string(), &cmd)
+    }
+
+    /// As [`crate::engine::Engine::show_python`] says.
+    pub fn show_python(&self, variable: &str, script: &str) -> Result<()> {
+        self.show_only(self.all_ready())?;
+        let cmd = self.python_cmd(script)?;
+        self.ctx.exec.show(&kept_in(variable, &cmd.to_string()));
+        Ok(())
+    }
+
+    fn python_cmd(&self, script: &str) -> Result<Cmd> {
+        let args = kubectl::exec(&self.replica(), &["python", "-c", script]);
+        Ok(self.kubectl()?.cmd(args).limit(wait::DELETION))
     }
 
     /// Any replica, as kubectl names it.
     pub(super) fn replica(&self) -> String {
         format!("deployment/{}", self.workload.deployment)
+    }
+
+    fn all_ready(&self) -> Vec<String> {
+        kubectl::rollout_status(self.workload.deployment, wait::APP_READY.limit)
+    }
+
+    /// What the shell of a dry run has to wait for before its next line, where a run
+    /// looks at the lab's state instead.
+    fn show_only<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
+        let cmd = self.kubectl()?.cmd(args);
+        self.ctx.exec.show(&cmd.to_string());
+        Ok(())
     }
 
     fn ask<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {

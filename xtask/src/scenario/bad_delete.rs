@@ -118,10 +118,11 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
     let database = database::of(engine);
     database.delete_all()?;
+    let target = database.show_before_deletion()?;
     outage::stop_everything(ctx, engine)?;
-    database.restore(&database.before_some_deletion())?;
+    database.restore(&target)?;
     engine.apply()?;
-    database.bring_back("SAFETY")?;
+    database.bring_back(&database.show_kept_by_restore()?)?;
     outage::protect(ctx, engine).map(drop)
 }
 

@@ -172,7 +172,8 @@ fn fill(course: &Course, mark: &Marker, volume: Volume, url: &str) -> Result<f64
 /// A backup outside its schedule, in a replica: a job would be tried again and
 /// again.
 fn attempt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    if !ctx.exec.change("cargo xtask backup") {
+    // It may fail, and the shell that it is pasted into goes on.
+    if !ctx.exec.change("! cargo xtask backup") {
         return Ok(());
     }
     database::of(engine).back_up_once()

@@ -52,6 +52,8 @@ const DISASTER: Disaster = Disaster {
 
 fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
     if ctx.exec.dry_run() {
+        ctx.exec
+            .show("# The next restore is killed on its way: type what deletes the jobs meanwhile.");
         outage::restore_latest(ctx, engine)?;
         engine.delete_jobs()?;
         return outage::restore_latest(ctx, engine);

@@ -31,13 +31,8 @@ impl Kubectl {
 }
 
 pub fn wait_until_ready(pod: &str, limit: Duration) -> Vec<String> {
-    let limit = format!("--timeout={}s", limit.as_secs());
-    words(&[
-        "wait",
-        "--for=condition=Ready",
-        &format!("pod/{pod}"),
-        &limit,
-    ])
+    let pod = format!("pod/{pod}");
+    words(&["wait", "--for=condition=Ready", &pod, &timeout(limit)])
 }
 
 /// All that the state of the lab is read from, in one call.
@@ -131,8 +126,47 @@ pub fn delete_all_jobs() -> Vec<String> {
     words(&["delete", "jobs", "--all", "--cascade=foreground", "--wait"])
 }
 
+/// The same for one job, if there is one of that name.
 pub fn delete_job(name: &str) -> Vec<String> {
-    words(&["delete", "job", name, "--cascade=foreground", "--wait"])
+    words(&[
+        "delete",
+        "job",
+        name,
+        "--ignore-not-found",
+        "--cascade=foreground",
+        "--wait",
+    ])
+}
+
+/// A job gets its first condition when it is over, however it ended.
+pub fn wait_until_ended(job: &str, limit: Duration) -> Vec<String> {
+    wait_for("jsonpath={.status.conditions[0].type}", job, limit)
+}
+
+/// Fails where the job has.
+pub fn wait_until_complete(job: &str, limit: Duration) -> Vec<String> {
+    wait_for("condition=complete", job, limit)
+}
+
+fn wait_for(what: &str, job: &str, limit: Duration) -> Vec<String> {
+    let (what, job) = (format!("--for={what}"), format!("job/{job}"));
+    words(&["wait", &what, &job, &timeout(limit)])
+}
+
+/// Waits until no pod has this label `app` any more.
+pub fn wait_until_gone(app: &str, limit: Duration) -> Vec<String> {
+    let selector = format!("--selector=app={app}");
+    words(&["wait", "--for=delete", "pod", &selector, &timeout(limit)])
+}
+
+/// Waits until every replica is ready, and none of an earlier kind is left.
+pub fn rollout_status(deployment: &str, limit: Duration) -> Vec<String> {
+    let deployment = format!("deployment/{deployment}");
+    words(&["rollout", "status", &deployment, &timeout(limit)])
+}
+
+fn timeout(limit: Duration) -> String {
+    format!("--timeout={}s", limit.as_secs())
 }
 
 pub fn delete_claim(claim: &str) -> Vec<String> {

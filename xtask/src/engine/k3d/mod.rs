@@ -227,6 +227,10 @@ impl Engine for K3dEngine {
         self.owned()?.kube.python(script)
     }
 
+    fn show_python(&self, variable: &str, script: &str) -> Result<()> {
+        self.site.kube.show_python(variable, script)
+    }
+
     fn nodes(&self) -> Result<&dyn Nodes> {
         Ok(self)
     }

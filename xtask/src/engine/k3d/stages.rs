@@ -14,6 +14,11 @@ impl Site {
             // A script has one order.
             let cluster = self.ensure_cluster()?;
             self.images.ensure()?;
+            if cluster.is_some() {
+                let said =
+                    "# A run leaves out what is so already; the next lines change nothing then.";
+                self.ctx.exec.show(said);
+            }
             self.ensure_imported()?;
             self.kube.ensure_deployed()?;
             // One that does not exist yet is created with its ports.
