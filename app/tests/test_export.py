@@ -87,6 +87,20 @@ def test_a_copy_brings_everything_to_volumes_that_know_nothing(config, where, ev
     assert rows(layout(other)) == added[:4] + as_rows([new]), "it is protected at once"
 
 
+def test_by_hand_a_copy_is_taken_as_it_is_and_no_loss_is_told(
+    environment, config, events, tmp_path
+):
+    add(events, 5)
+    file = tmp_path / "copy.tar"
+    file.write_bytes(exported(config))
+    planned = pra(environment, "adopt", str(file), "--plan").stdout
+    assert "would be left behind, and no row that is there now would be lost" in planned
+    assert "5 rows (taken as it is)" in pra(environment, "adopt", str(file)).stdout
+    events.add("later")
+    planned = pra(environment, "adopt", str(file), "--plan").stdout
+    assert "would be left behind" in planned and "no row" not in planned
+
+
 def test_transaction_numbers_go_on_and_histories_stay_apart(config, where, events, elsewhere):
     add(events, 7)
     data = exported(config)

@@ -99,6 +99,12 @@ fn a_copy_takes_the_place_of_what_is_there_only_after_a_yes() {
     let file = beside(&lab, "tar");
     let name = file.to_str().unwrap();
     lab.json(&["export", name]);
+    let told = support::said(&lab.xtask(&["adopt", name, "--plan"]));
+    assert!(
+        told.contains("No row that is there now would be lost"),
+        "{told}"
+    );
+    assert!(!told.contains("Writes left behind"), "{told}");
     // Nothing would be lost, so nothing is asked.
     lab.json(&["adopt", name]);
 

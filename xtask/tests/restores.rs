@@ -86,6 +86,9 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
     let shown = said(&lab.xtask(&["restore", "--to-before", &seq, "--plan"]));
     let behind = format!("Writes left behind: 1, transactions {seq} to {seq};");
     assert!(shown.contains(&behind), "{shown}");
+    let shown = said(&lab.xtask(&["restore", "current", "--plan"]));
+    let taken = "start from the database on the data volume, as it is,";
+    assert!(shown.contains(taken), "{shown}");
     assert_eq!(lab.curl("/count")["count"], 3, "a plan changed something");
 
     lab.json(&["restore", "--to-before", &seq, "--yes"]);

@@ -1,20 +1,27 @@
 """The answers of a restore and of its plan, as text for people."""
 
+from pra.pitr import targets
+
 
 def restored(result: dict) -> str:
     """What a restore did."""
-    base = result["point"] or "the beginning"
     # An answer that a version before gave to the same request names no others.
     kept = [*filter(None, [result["safety_point"]]), *result.get("also_kept", [])]
     lines = [
-        f"restored {result['goal']}: {result['rows']} rows (from {base},"
-        f" {result['replayed']} transactions replayed)",
+        f"restored {result['goal']}: {result['rows']} rows ({_way(result)})",
         f"what was there before: {', '.join(kept) or 'nothing'}",
     ]
     lines += _warnings(result)
     if result["already"]:
         lines.append("an earlier attempt of this request did it; nothing was changed now")
     return "\n".join(lines)
+
+
+def _way(result: dict) -> str:
+    if result["goal"] == targets.COPY:
+        return "taken as it is"
+    base = result["point"] or "the beginning of the journal"
+    return f"from {base}, {result['replayed']} transactions replayed"
 
 
 def planned(plan: dict) -> str:
@@ -25,6 +32,8 @@ def planned(plan: dict) -> str:
         if left
         else "no transaction would be left behind"
     )
+    if left and (plan["lost"], plan["changed"]) == (0, 0):
+        behind += ", and no row that is there now would be lost"
     if plan["unreadable"]:
         against = f"what is there now cannot be compared: {plan['unreadable']}"
     else:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pra.points.archive import Copy
 
 
+#: The label of a copy that comes from elsewhere: nothing is replayed onto it.
+COPY = "the exported copy"
+
+
 class Goal(NamedTuple):
     """Where a restore is to arrive.
 

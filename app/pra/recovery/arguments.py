@@ -66,7 +66,7 @@ def undo() -> Asked:
 
 def adopt(copy: "Copy") -> Asked:
     """An exported copy."""
-    goal = Goal("the exported copy", copy=copy)
+    goal = Goal(targets.COPY, copy=copy)
     return Asked(f"{goal.label} {copy.content['sha256']}", lambda where, known: goal)
 
 

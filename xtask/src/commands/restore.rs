@@ -14,6 +14,9 @@ use crate::engine::serving;
 use crate::failure::Failure;
 use crate::protected;
 
+/// The restore point that stands for the database on the data volume, as it is.
+const CURRENT: &str = "current";
+
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if args.list {
         return list(ctx);
@@ -74,7 +77,7 @@ fn check_name(point: &str) -> Result<()> {
         .strip_prefix("app-")
         .and_then(|rest| rest.strip_suffix(".db"));
     let named = stem.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()));
-    if named || point == "latest" || point == "current" {
+    if named || point == "latest" || point == CURRENT {
         return Ok(());
     }
     Err(
@@ -196,10 +199,7 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
         return Ok(());
     }
     let plan = said.value;
-    let base = plan
-        .point
-        .as_deref()
-        .unwrap_or("the beginning of the journal");
+    let base = base(target, plan.point.as_deref());
     ctx.ui.say(&format!(
         "Restoring {target} would start from {base} and replay {} transactions: {} \
          (worked out in {:.2} s; nothing was touched).",
@@ -214,12 +214,29 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
 /// Prints the warnings of a plan.
 pub fn tell_losses(ctx: &Context, plan: &Plan) {
     warn(ctx, &plan.warnings);
-    if let Some(left) = &plan.left_behind {
-        ctx.ui.say(&format!(
-            "Writes left behind: {}, transactions {} to {}; `cargo xtask undo` would bring \
-             them back.",
-            left.transactions, left.first_seq, left.last_seq
-        ));
+    let Some(left) = &plan.left_behind else {
+        return;
+    };
+    let (count, first, last) = (left.transactions, left.first_seq, left.last_seq);
+    ctx.ui.say(&if plan.takes_something() {
+        format!(
+            "Writes left behind: {count}, transactions {first} to {last}; `cargo xtask undo` would \
+             bring them back."
+        )
+    } else {
+        format!(
+            "No row that is there now would be lost. The history from transaction {first} to {last} \
+             would be left; `cargo xtask undo` would come back to it."
+        )
+    });
+}
+
+/// What a restore starts from, which is a point as a rule.
+fn base<'a>(target: &str, point: Option<&'a str>) -> &'a str {
+    match point {
+        Some(name) => name,
+        None if target == CURRENT => "the database on the data volume, as it is,",
+        None => "the beginning of the journal",
     }
 }
 
@@ -267,7 +284,7 @@ fn summary(target: &str, report: &Document<Restored>) -> String {
         already,
         warnings: _,
     } = &report.value;
-    let base = point.as_deref().unwrap_or("the beginning of the journal");
+    let base = base(target, point.as_deref());
     let kept = match safety_point {
         Some(name) => {
             format!("What was there is kept as {name}; `cargo xtask undo` brings it back.")
