@@ -70,7 +70,12 @@ pub const RESTORE_BEGUN: Wait = wait("the restore to begin", 60, 2, "cargo xtask
 pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
 pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
 pub const JOBS_GONE: Wait = wait("the jobs to end", 60, 10, "cargo xtask status");
-pub const SUPERVISOR_ANSWERS: Wait = wait("the supervisor's answer", 60, 10, "cargo xtask status");
+pub const SUPERVISOR_ANSWERS: Wait = wait(
+    "the supervisor's answer",
+    60,
+    10,
+    "cargo xtask local stop, then cargo xtask setup",
+);
 pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
 pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
 pub const DOCKER_UP: Wait = wait("Docker to answer", 60, 500, "docker info");

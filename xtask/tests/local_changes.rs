@@ -148,3 +148,28 @@ fn setup_replaces_a_supervisor_of_another_build_and_none_of_its_own() {
     assert_eq!(supervisor(&lab), second);
     assert_eq!(ready(&lab).len(), 2);
 }
+
+/// What a restore needs at its end is read before it changes anything.
+#[test]
+fn a_restore_begins_with_no_manifest_that_cannot_be_read() {
+    let lab = TestLab::new("restore-unread");
+    lab.json(&["setup"]);
+    lab.json(&["backup"]);
+    let names = || {
+        let list = lab.json(&["restore", "--list"]);
+        let points = list["points"].as_array().unwrap();
+        points
+            .iter()
+            .map(|point| point["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    let before = names();
+    let deployment = lab.root.join("k8s/20-deployment.yaml");
+    let text = fs::read_to_string(&deployment).unwrap();
+    fs::write(&deployment, format!("{text}  x: [\n")).unwrap();
+    let said = lab.fails(2, &["restore", "latest", "--yes"]);
+    assert!(said.contains("20-deployment.yaml"), "{said}");
+    assert!(!said.contains("in place"), "{said}");
+    fs::write(&deployment, text).unwrap();
+    assert_eq!(names(), before);
+}

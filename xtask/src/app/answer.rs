@@ -75,12 +75,12 @@ pub(super) fn job_document<T: DeserializeOwned>(
         let line = document_line(&outcome.log).unwrap_or_default();
         return parse(line, verb);
     }
+    let log = match outcome.log.trim() {
+        "" => "its pod left no word, as where the disk with the logs is full",
+        log => log,
+    };
     let said = complaint(&outcome.log).unwrap_or_else(|| Complaint {
-        error: [
-            outcome.reason.as_deref().unwrap_or("the job failed"),
-            outcome.log.trim(),
-        ]
-        .join("\n"),
+        error: [outcome.reason.as_deref().unwrap_or("the job failed"), log].join("\n"),
         next: None,
         exit_code: None,
     });

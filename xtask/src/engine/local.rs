@@ -295,6 +295,10 @@ impl Engine for LocalEngine {
         if !self.change(&job_words(name, source)) {
             return Ok(None);
         }
+        if matches!(source, JobSource::Restore { .. }) {
+            // What proves it afterwards goes by them: refused before anything is changed.
+            manifests::load(&self.workspace.root)?;
+        }
         // A command that was interrupted leaves its job running.
         ended(|| self.job_named(name))?;
         let ask = Ask::RunJob {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http;
 use crate::manifests::model::Probe;
@@ -45,17 +45,19 @@ impl Probing {
     }
 }
 
-/// The first look is at once, as a kubelet's when a container has started.
+/// The first look is at once, as a kubelet's when a container has started; from one to the
+/// next is a period, however long the answer takes.
 fn look(probe: &Probe, port: u16, passes: &AtomicBool, ended: &Receiver<()>) {
     let url = format!("http://127.0.0.1:{port}{}", probe.http_get.path);
-    let mut pause = probe.initial_delay_seconds;
+    let mut pause = Duration::from_secs(probe.initial_delay_seconds);
     let mut count = Count::default();
-    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_secs(pause)) {
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
+        let begun = Instant::now();
         let answers = http::answers(&url, probe.timeout_seconds);
         if let Some(verdict) = count.verdict(probe, answers) {
             passes.store(verdict, Ordering::Relaxed);
         }
-        pause = probe.period_seconds;
+        pause = Duration::from_secs(probe.period_seconds).saturating_sub(begun.elapsed());
     }
 }
 
@@ -83,7 +85,6 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
-    use std::time::Instant;
 
     use super::*;
 
@@ -100,6 +101,20 @@ mod tests {
         drop(listener.accept().unwrap());
         assert!(first.elapsed() >= Duration::from_millis(900));
         assert!(!probing.passes());
+    }
+
+    /// One that hangs is noticed as soon as on a cluster.
+    #[test]
+    fn a_process_that_does_not_answer_is_asked_at_the_period_all_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let text = "{httpGet: {path: /, port: 80}, periodSeconds: 3, timeoutSeconds: 3}";
+        let probing = Probing::begin(&serde_norway::from_str(text).unwrap(), port, true);
+        let hanging = listener.accept().unwrap();
+        let first = Instant::now();
+        let _next = listener.accept().unwrap();
+        assert!(first.elapsed() < Duration::from_secs(5), "{probing:?}");
+        drop(hanging);
     }
 
     #[test]
