@@ -135,6 +135,12 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_job_that_left_no_word_says_why_that_can_be() {
+        let error = job_document::<Value>(&outcome(false, " \n"), "backup").unwrap_err();
+        assert!(error.to_string().contains("logs is full"), "{error}");
+    }
+
+    #[test]
     fn a_failed_job_says_what_the_package_said() {
         for (code, meaning) in [
             (1, Kind::Promise),
