@@ -52,8 +52,9 @@ const DISASTER: Disaster = Disaster {
 
 fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
     if ctx.exec.dry_run() {
-        ctx.exec
-            .show("# The next restore is killed on its way: type what deletes the jobs meanwhile.");
+        ctx.exec.show(
+            "# A run kills the first of two restores on its way; pasted, it comes to its end.",
+        );
         outage::restore_latest(ctx, engine)?;
         engine.delete_jobs()?;
         return outage::restore_latest(ctx, engine);
