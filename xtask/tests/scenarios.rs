@@ -88,7 +88,8 @@ fn beside_what_the_schedule_loses(result: &Value) {
     assert!((0.5..10.0).contains(&age), "{result}");
     let lessons = result["lessons"].to_string();
     for said in [
-        "(measured), only because",
+        "(measured): a backup had been taken on purpose",
+        "acknowledged during it counts too",
         "(computed from 60 s",
         "No person's time",
     ] {

@@ -275,9 +275,10 @@ impl Rpo {
     pub fn on_schedule(&self) -> Option<String> {
         let (age, schedule) = (self.backup_age_seconds?, self.schedule.as_ref()?);
         Some(format!(
-            "Snapshots alone would have lost {} rows, {} s worth (measured), only because a backup \
-             had been taken on purpose {age} s before. On their schedule they lose {} (computed \
-             from {} s between backups and {} rows a second).",
+            "Snapshots alone would have lost {} rows, {} s worth (measured): a backup had been \
+             taken on purpose {age} s before the disaster began, and what was acknowledged during \
+             it counts too. On their schedule they lose, up to its beginning, {} (computed from {} \
+             s between backups and {} rows a second).",
             self.snapshot_only_lost,
             self.snapshot_only_seconds,
             schedule.told(),
