@@ -142,8 +142,10 @@ fn a_client_that_stood_still_states_how_long_it_saw_nothing() {
     let lab = TestLab::new("still-client");
     lab.json(&["setup"]);
     let mut scenario = lab.spawn(&["scenario", "volume-loss"]);
-    let mark = lab.root.join(".lab/state/unfinished-scenario-local.json");
-    support::await_some("the client to write", || mark.exists().then_some(()));
+    support::await_some("the client to write", || {
+        let ledger = run(&lab)?.join("ledger.jsonl");
+        (ended(&ledger).0 > 0).then_some(())
+    });
     let signal = |name: &str| {
         let pid = scenario.id().to_string();
         assert!(

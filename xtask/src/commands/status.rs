@@ -41,14 +41,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         }));
     }
     let at_rest = holder.is_none() && left.is_none();
-    if let Some(holder) = holder {
-        ctx.ui.say(&format!("{holder} has the lab."));
-    }
-    if let Some(left) = left {
-        ctx.ui.say(&format!("Attention: {left}."));
-        ctx.ui
-            .say("  next: cargo xtask setup, which puts the lab back");
-    }
+    say_who_is_at_it(ctx, holder, left);
     if !facts.running {
         ctx.ui
             .say(&format!("The lab is down (engine: {}).", engine.name()));
@@ -80,7 +73,26 @@ pub fn run(ctx: &Context) -> Result<()> {
             ctx.ui.say(&format!("  next: {next}"));
         }
     }
-    let Some(app) = app else { return Ok(()) };
+    if let Some(app) = app {
+        say_what_it_lacks(ctx, &app);
+    }
+    Ok(())
+}
+
+/// Who has the lab, or what was left half-way in it.
+fn say_who_is_at_it(ctx: &Context, holder: Option<String>, left: Option<String>) {
+    if let Some(holder) = holder {
+        ctx.ui.say(&format!("{holder} has the lab."));
+    }
+    if let Some(left) = left {
+        ctx.ui.say(&format!("Attention: {left}."));
+        ctx.ui
+            .say("  next: cargo xtask setup, which puts the lab back");
+    }
+}
+
+/// What the application says of itself that a person has to act on.
+fn say_what_it_lacks(ctx: &Context, app: &app::Status) {
     for claim in [names::DATA_CLAIM, names::BACKUP_CLAIM] {
         if app.room(claim).is_some_and(|room| room.full) {
             ctx.ui.say(&full(claim));
@@ -91,13 +103,8 @@ pub fn run(ctx: &Context) -> Result<()> {
             "Not protected: {why}\n  next: cargo xtask backup, which mends that or says what does"
         ));
     }
-    for lost in app
-        .more
-        .get("registry")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    let registry = app.more.get("registry").and_then(Value::as_array);
+    for lost in registry.into_iter().flatten() {
         let what = lost.as_str().unwrap_or_default();
         ctx.ui.say(&format!(
             "Of two copies one is left: {what}\n  next: cargo xtask backup, which writes it again"
@@ -108,9 +115,8 @@ pub fn run(ctx: &Context) -> Result<()> {
         ctx.ui.say(&format!("{}\n  next: {next}", notice.what));
     }
     if app.needs_restore {
-        ctx.ui.say(way_back(&app));
+        ctx.ui.say(way_back(app));
     }
-    Ok(())
 }
 
 /// What a volume that ran full means, and what to do about it.
