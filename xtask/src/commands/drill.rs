@@ -139,7 +139,7 @@ impl Drill<'_> {
         for protection in self.protections() {
             self.switch(protection)?;
             for one in self.scenarios {
-                (one.show)(self.ctx, self.engine)?;
+                one.show(self.ctx, self.engine)?;
             }
         }
         protection::put_back(self.ctx, self.engine)

@@ -50,7 +50,7 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
     play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
-        return (scenario.show)(ctx, engine.as_ref());
+        return scenario.show(ctx, engine.as_ref());
     }
     ctx.ui.note(&scenario.announced(engine.name()));
     let played = play::play(ctx, engine.as_ref(), scenario, options);

@@ -44,7 +44,7 @@ pub fn run(ctx: &Context, options: RunOptions) -> Result<()> {
         if let Err(error) = scenario.insist_on(engine.name()) {
             all.not_possible.push(left(scenario, &error));
         } else if ctx.exec.dry_run() {
-            (scenario.show)(ctx, engine.as_ref())?;
+            scenario.show(ctx, engine.as_ref())?;
         } else {
             play(ctx, engine.as_ref(), scenario, options, &mut all)?;
         }

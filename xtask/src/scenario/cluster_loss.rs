@@ -19,7 +19,7 @@ use crate::measure::client::Client;
 use crate::measure::compare::Lost;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
-use crate::scenario::definition::Scenario;
+use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -36,8 +36,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url, Capability::Teardown],
     by_itself: false,
     takes_for_good: Some("every restore point and the journal; what is written after the copy"),
-    play,
-    show,
+    way: Way::Own { play, show },
     repair: REPAIR,
 };
 

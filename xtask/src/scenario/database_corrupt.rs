@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::database;
 use crate::engine::Engine;
 use crate::engine::capability::Capability;
-use crate::scenario::definition::Scenario;
+use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
 
@@ -21,8 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
-    play: |run, engine| outage::play(&DISASTER, run, engine),
-    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    way: Way::Outage(&DISASTER),
     repair: Repair::LATEST,
 };
 

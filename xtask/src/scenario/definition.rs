@@ -9,6 +9,7 @@ use crate::engine::capability::{self, Capability};
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
+use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 
@@ -27,14 +28,40 @@ pub struct Scenario {
     /// What it takes from the lab for good, even where it passes; the person is asked
     /// first.
     pub takes_for_good: Option<&'static str>,
-    pub play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
-    /// The changes of the scenario as shell, for a dry run.
-    pub show: fn(&Context, &dyn Engine) -> Result<()>,
+    pub way: Way,
     /// What puts the lab back after a run that was cut off.
     pub repair: Repair,
 }
 
+/// How a scenario goes.
+pub enum Way {
+    /// As every outage that somebody recovers from.
+    Outage(&'static Disaster),
+    /// In a way of its own.
+    Own {
+        play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
+        /// The same changes as shell, for a dry run.
+        show: fn(&Context, &dyn Engine) -> Result<()>,
+    },
+}
+
 impl Scenario {
+    /// Causes the disaster, recovers, and measures.
+    pub fn play(&self, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+        match &self.way {
+            Way::Outage(disaster) => outage::play(disaster, run, engine),
+            Way::Own { play, .. } => play(run, engine),
+        }
+    }
+
+    /// The changes of the scenario as shell, for a dry run.
+    pub fn show(&self, ctx: &Context, engine: &dyn Engine) -> Result<()> {
+        match &self.way {
+            Way::Outage(disaster) => outage::show(disaster, ctx, engine),
+            Way::Own { show, .. } => show(ctx, engine),
+        }
+    }
+
     /// The first line of output: which disaster, on which engine.
     pub fn announced(&self, engine: EngineName) -> String {
         format!("Scenario {} on {engine}, {}", self.number, self.title)

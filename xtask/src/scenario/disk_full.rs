@@ -15,7 +15,7 @@ use crate::measure::figures::milliseconds;
 use crate::measure::observed::{Outcome as Answer, Seen};
 use crate::measure::result::{Rpo, Rto, ScenarioResult};
 use crate::scenario::course::Course;
-use crate::scenario::definition::Scenario;
+use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::outage;
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -33,8 +33,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
-    play,
-    show,
+    way: Way::Own { play, show },
     repair: REPAIR,
 };
 

@@ -11,7 +11,7 @@ use crate::engine::capability::Capability;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
-use crate::scenario::definition::Scenario;
+use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -27,8 +27,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url, Capability::Nodes],
     by_itself: false,
     takes_for_good: None,
-    play,
-    show,
+    way: Way::Own { play, show },
     repair: REPAIR,
 };
 

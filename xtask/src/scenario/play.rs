@@ -33,7 +33,7 @@ pub fn play(
     options: RunOptions,
 ) -> Result<ScenarioResult> {
     let run = Run::create(ctx, scenario.name, options)?;
-    let mut result = (scenario.play)(&run, engine)?;
+    let mut result = scenario.play(&run, engine)?;
     if !scenario.by_itself {
         let said = persons_part(options.operator_delay);
         result.lessons.insert(result.lessons.len().min(1), said);

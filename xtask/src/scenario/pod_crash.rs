@@ -12,7 +12,7 @@ use crate::measure::downtime::{Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::{KillFigures, Moment, Rpo, Rto, ScenarioResult};
-use crate::scenario::definition::Scenario;
+use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
@@ -29,8 +29,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: true,
     takes_for_good: None,
-    play,
-    show,
+    way: Way::Own { play, show },
     repair: Repair::WHERE_MISSING,
 };
 

@@ -4,7 +4,7 @@
 use terms::ScenarioName;
 
 use crate::engine::capability::Capability;
-use crate::scenario::definition::Scenario;
+use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
 
@@ -18,8 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
-    play: |run, engine| outage::play(&DISASTER, run, engine),
-    show: |ctx, engine| outage::show(&DISASTER, ctx, engine),
+    way: Way::Outage(&DISASTER),
     repair: Repair::WHERE_MISSING,
 };
 
