@@ -94,13 +94,13 @@ def test_a_lock_that_cannot_be_released_is_had_again(where, monkeypatch):
     lock = locks.writer_lock(where)
     with monkeypatch.context() as patch:
 
-        def fail(_):
+        def fail():
             raise OSError(errno.EIO, "Input/output error")
 
         with locks.writer(where, "holding it"):
             with pytest.raises(Locked):
                 lock.run("waiting", lambda: None, 0.02)
-            patch.setattr(lock._files, "release", lambda: fail(0))
+            patch.setattr(lock._files, "release", fail)
         until(lambda: not waiting(lock))
     assert lock.run("later", lambda: "had", 5) == "had"
     with locks.writer(where, "afterwards", seconds=1):

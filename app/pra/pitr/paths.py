@@ -63,8 +63,10 @@ def _newest(
 def _fit(where: Layout, base: Point | Start) -> bool:
     if isinstance(base, Start):
         return True
-    sound = base.status in ("verified", "quarantined") and targets.in_journal(where, base)
-    return sound and not places.contradiction(where, _start(base))
+    if base.status == "quarantined":
+        # A journal that holds it does not contradict it.
+        return targets.in_journal(where, base)
+    return base.status == "verified" and not places.contradiction(where, _start(base))
 
 
 def _start(base: Point | Start) -> Start:
