@@ -21,6 +21,8 @@ from collections.abc import Callable
 
 import apsw
 
+from benches import lab as labs
+
 #: Between two rows, in seconds.
 EVERY = 0.01
 #: How long what was written has to arrive in the copy where nothing failed, in seconds.
@@ -64,13 +66,13 @@ class Lab:
 
     def __init__(self, program: str, folder: str):
         self.path, self.copy = f"{folder}/data/app.db", f"{folder}/copy"
-        self._program, self._url = program, f"file://{self.copy}"
+        self.program, self.url = program, f"file://{self.copy}"
         os.makedirs(f"{folder}/data")
 
     def replicate(self) -> subprocess.Popen:
         """Litestream beside the database."""
         return subprocess.Popen(
-            [self._program, "replicate", self.path, self._url],
+            [self.program, "replicate", self.path, self.url],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -80,7 +82,7 @@ class Lab:
         shutil.rmtree(os.path.dirname(self.path))
         os.makedirs(os.path.dirname(self.path))
         done = subprocess.run(
-            [self._program, "restore", "-o", self.path, self._url],
+            [self.program, "restore", "-o", self.path, self.url],
             check=False,
             capture_output=True,
             text=True,
@@ -146,36 +148,30 @@ def restore_time(lab: Lab, mib: int, runs: int) -> dict:
                 " SELECT i + 1 FROM n WHERE i < 500) SELECT hex(randomblob(1000)) FROM n"
             )
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    beside = lab.replicate()
-    time.sleep(ARRIVAL + mib / 5)
-    beside.send_signal(signal.SIGTERM)
-    beside.wait()
+    labs.run([lab.program, "replicate", "-once", lab.path, lab.url])
     resting = os.path.join(os.path.dirname(lab.copy), "resting.db")
     shutil.copyfile(lab.path, resting)
     target = f"{resting}-copy"
-    back, plain = [], []
-    for _ in range(runs):
-        plain.append(_seconds(lambda: subprocess.run(["cp", resting, target], check=True), target))
-        back.append(_seconds(lambda: _insist(lab.restore()), lab.path))
-    median = statistics.median
+    back, plain = labs.alternate(
+        runs,
+        lambda: _restored_and_synced(lab),
+        lambda: labs.run(["sh", "-c", f"cp {resting} {target} && sync {target}"]).seconds,
+    )
     return {
         "mib": mib,
-        "restore_seconds": median(back),
-        "cp_seconds": median(plain),
-        "times": round(median(back) / median(plain), 2),
+        "restore_seconds": round(back, 3),
+        "cp_seconds": round(plain, 3),
+        "times": round(back / plain, 2),
     }
 
 
-def _insist(failed: str | None) -> None:
+def _restored_and_synced(lab: Lab) -> float:
+    began = time.monotonic()
+    failed = lab.restore()
     if failed:
         raise SystemExit(failed)
-
-
-def _seconds(act: Callable[[], object], path: str) -> float:
-    began = time.monotonic()
-    act()
-    subprocess.run(["sync", path], check=True)
-    return round(time.monotonic() - began, 3)
+    subprocess.run(["sync", lab.path], check=True)
+    return time.monotonic() - began
 
 
 def main() -> None:
