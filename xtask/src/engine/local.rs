@@ -210,12 +210,11 @@ impl Engine for LocalEngine {
     }
 
     fn facts(&self) -> Result<Facts> {
-        if client::is_alive(&self.workspace)
-            && let (Some(facts), _) = client::look(&self.workspace)?
-        {
-            return Ok(facts);
+        let found = client::look(&self.workspace)?;
+        match found.and_then(|found| found.facts) {
+            Some(facts) => Ok(facts),
+            None => self.facts_at_rest(),
         }
-        self.facts_at_rest()
     }
 
     /// Also of a supervisor that cannot be asked, being of another version.
@@ -246,8 +245,8 @@ impl Engine for LocalEngine {
 
     fn pending(&self) -> Result<Vec<String>> {
         let mut pending: Vec<String> = client::ask(&self.workspace, &Ask::Pending)?;
-        let (_, ours) = client::look(&self.workspace)?;
-        if !ours {
+        let found = client::look(&self.workspace)?;
+        if found.is_some_and(|found| !found.ours) {
             pending.push(OTHER_BUILD.to_owned());
         }
         Ok(pending)

@@ -50,26 +50,69 @@ fn exchange(workspace: &Workspace, ask: &Ask) -> Result<Option<Response>> {
                 .into()),
         }
     })?;
-    protocol::send(&stream, ask)?;
-    let line = read_line(stream, wait::SUPERVISOR_ANSWERS)?;
-    if line.is_empty() {
-        return Err(Failure::tool("the supervisor ended before it answered")
-            .next("cargo xtask setup")
-            .into());
+    let line =
+        protocol::send(&stream, ask).and_then(|()| read_line(stream, wait::SUPERVISOR_ANSWERS));
+    match line {
+        Ok(line) if !line.is_empty() => Ok(serde_json::from_slice(&line).ok()),
+        Err(error) if !is_hung_up(&error) => Err(error),
+        _ => Err(ended_while_asked(workspace)),
     }
-    Ok(serde_json::from_slice(&line).ok())
 }
 
-/// What the supervisor knows (`None` where it is of another version), and
-/// whether it runs the very program that asks.
-pub fn look(workspace: &Workspace) -> Result<(Option<Facts>, bool)> {
-    let Some(response) = exchange(workspace, &Ask::Facts)? else {
-        return Ok((None, false));
-    };
-    let facts = response.answer.ok();
-    let facts = facts.and_then(|facts| serde_json::from_value(facts).ok());
-    Ok((facts, response.program == exec::build()))
+/// Whether the other side of the socket is gone.
+fn is_hung_up(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+        )
+    })
 }
+
+/// It hung up, so it ends: once this is said, its lock is free, unless that takes
+/// longer than an end may.
+fn ended_while_asked(workspace: &Workspace) -> anyhow::Error {
+    let free = wait::until(wait::SUPERVISOR_DOWN, || {
+        Ok((!is_alive(workspace)).then_some(()))
+    });
+    free.err().unwrap_or_else(|| {
+        Failure::tool("the supervisor ended before it answered")
+            .next("cargo xtask setup")
+            .into()
+    })
+}
+
+/// A supervisor as it answers.
+pub struct Look {
+    /// `None` where it is of another version.
+    pub facts: Option<Facts>,
+    /// Whether it runs the very program that asks.
+    pub ours: bool,
+}
+
+/// `None` where no supervisor runs, one that ended while it was asked included.
+pub fn look(workspace: &Workspace) -> Result<Option<Look>> {
+    if !is_alive(workspace) {
+        return Ok(None);
+    }
+    let response = match exchange(workspace, &Ask::Facts) {
+        Err(_) if !is_alive(workspace) => return Ok(None),
+        response => response?,
+    };
+    Ok(Some(response.map_or(STRANGER, |response| {
+        let facts = response.answer.ok();
+        Look {
+            facts: facts.and_then(|facts| serde_json::from_value(facts).ok()),
+            ours: response.program == exec::build(),
+        }
+    })))
+}
+
+const STRANGER: Look = Look {
+    facts: None,
+    ours: false,
+};
 
 /// Reads the answer; ctrl-C and the limit end the wait, not the supervisor.
 fn read_line(stream: UnixStream, limit: Wait) -> Result<Vec<u8>> {
@@ -207,4 +250,32 @@ fn hanging(workspace: &Workspace) -> Failure {
 fn by_hand(workspace: &Workspace) -> String {
     let lock = quote_path(&paths::lock(workspace));
     format!("fuser -v {lock} shows it; kill it, then cargo xtask local stop")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    /// As a supervisor that ends does: the connection is closed unread, and the
+    /// lock is let go of a moment later.
+    #[test]
+    fn one_that_ends_while_it_is_asked_is_gone() {
+        let root = std::env::temp_dir().join(format!("pra-client-{}", std::process::id()));
+        let workspace = Workspace { root: root.clone() };
+        workspace.create().unwrap();
+        let lock = File::create(paths::lock(&workspace)).unwrap();
+        lock.lock().unwrap();
+        let listener = UnixListener::bind(paths::socket(&workspace)).unwrap();
+        let ending = thread::spawn(move || {
+            drop(listener.accept().unwrap());
+            thread::sleep(wait::LOOK_FOR_INTERRUPT);
+            drop((listener, lock));
+        });
+        assert!(look(&workspace).unwrap().is_none());
+        ending.join().unwrap();
+        fs::remove_dir_all(root).unwrap();
+    }
 }

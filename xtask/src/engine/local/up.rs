@@ -7,9 +7,10 @@ use super::{LocalEngine, OTHER_BUILD};
 use crate::engine::Engine as _;
 use crate::facts::{Facts, Pod};
 use crate::failure::Failure;
+use crate::local::client::{self, Look};
 use crate::local::desired::DesiredState;
+use crate::local::logs;
 use crate::local::protocol::Ask;
-use crate::local::{client, logs};
 use crate::wait;
 
 /// With the pauses between them this takes some eleven seconds.
@@ -36,10 +37,10 @@ impl LocalEngine {
 
     /// Ends a supervisor that cannot serve this lab any more.
     pub(super) fn make_way(&self) -> Result<()> {
-        if !client::is_alive(&self.workspace) {
+        let Some(found) = client::look(&self.workspace)? else {
             return Ok(());
-        }
-        let Some(reason) = self.unfit()? else {
+        };
+        let Some(reason) = self.unfit(found)? else {
             self.ui.note("The supervisor is already running.");
             return Ok(());
         };
@@ -49,9 +50,8 @@ impl LocalEngine {
     }
 
     /// Why the supervisor that runs cannot stay.
-    fn unfit(&self) -> Result<Option<String>> {
-        let (facts, ours) = client::look(&self.workspace)?;
-        let Some(facts) = facts else {
+    fn unfit(&self, found: Look) -> Result<Option<String>> {
+        let Some(facts) = found.facts else {
             return Ok(Some("it is of another version".to_owned()));
         };
         if !facts.running {
@@ -61,7 +61,7 @@ impl LocalEngine {
         if self.port != 0 && port != Some(self.port) {
             return Ok(Some(format!("lab.toml says port {} now", self.port)));
         }
-        if !ours {
+        if !found.ours {
             return Ok(Some(OTHER_BUILD.to_owned()));
         }
         Ok(None)
