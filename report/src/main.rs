@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use terms::lang::{self, Lang};
 
 fn main() -> Result<()> {
+    lang::choose(Lang::of_environment(|name| std::env::var(name).ok()));
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let runs = args.next().context("usage: report RUNS [RUN…]")?;
     let drawn: Vec<Result<PathBuf>> = args.map(|run| report::run(&run)).collect();

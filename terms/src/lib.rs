@@ -1,6 +1,8 @@
 //! The names that results on disk, options and texts share: each is written here once,
 //! as it is stored, shown and typed.
 
+pub mod lang;
+
 use std::fmt;
 use std::str::FromStr;
 

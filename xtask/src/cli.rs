@@ -13,10 +13,11 @@ use crate::config::EngineChoice;
 use crate::facts::LogSource;
 use crate::ui;
 use terms::Protection;
+use terms::lang::Lang;
 
 pub use local::{JobKind, LocalAction};
 pub use values::{BenchPart, CompletedShell, TestPart, Workshop};
-use values::{engines, operator_delay, protections, text_path};
+use values::{engines, languages, operator_delay, protections, text_path};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -46,6 +47,9 @@ pub struct Options {
         default_value = "pra"
     )]
     pub workshop: Workshop,
+    /// The language of texts; `lab.toml` says it otherwise, and else the environment
+    #[arg(long, global = true, value_name = "LANG", value_parser = languages())]
+    pub lang: Option<Lang>,
     /// Show each change as shell that can be pasted into bash -e; change nothing
     #[arg(long, global = true)]
     pub dry_run: bool,

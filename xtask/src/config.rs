@@ -3,6 +3,7 @@
 
 mod check;
 mod engine;
+mod lang;
 mod objectives;
 
 use std::path::Path;
@@ -15,12 +16,15 @@ use crate::failure::Failure;
 use crate::pins::{ImageWorkshop, Images, K3d, Tools};
 use check::{Complaint, complaint, in_range, line_of};
 pub use engine::EngineChoice;
+pub use lang::LangChoice;
 pub use objectives::{Limits, Objectives};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub engine: EngineChoice,
+    #[serde(default)]
+    pub lang: LangChoice,
     pub service: Service,
     pub python: Python,
     pub client: Client,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use terms::lang;
 
 use crate::checkout;
 use crate::chosen_engines;
@@ -43,6 +44,9 @@ impl Context {
         // Commands, settings and results name it as text.
         insist_on_text(&root)?;
         let config = config::load(&root.join("lab.toml"))?;
+        if let (None, Some(fixed)) = (options.lang, config.lang.fixed()) {
+            lang::choose(fixed);
+        }
         let workspace = Workspace { root };
         workspace.check_version()?;
         let ui = if options.dry_run { ui.shown_only() } else { ui };

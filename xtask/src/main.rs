@@ -48,6 +48,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::FromArgMatches;
+use terms::lang::{self, Lang};
 
 use cli::{Cli, Command, Workshop};
 use context::Context;
@@ -55,7 +56,11 @@ use scenario::run::RunOptions;
 use ui::{OutputMode, Ui};
 
 fn main() -> ExitCode {
+    lang::choose(Lang::of_environment(|name| std::env::var(name).ok()));
     let cli = parse().unwrap_or_else(|error| wrong_use(&error));
+    if let Some(lang) = cli.options.lang {
+        lang::choose(lang);
+    }
     let ui = Ui::new(OutputMode {
         aside: !cli.options.dry_run && cli.command.fills_standard_output(),
         ..Context::output_mode(&cli.options)

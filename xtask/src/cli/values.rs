@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use terms::Protection;
+use terms::lang::Lang;
 
 use crate::config::EngineChoice;
 
@@ -81,6 +82,11 @@ pub(super) fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible>
 pub(super) fn protections() -> impl TypedValueParser<Value = Protection> {
     let words = Protection::ALL.iter().map(|one| one.word());
     PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// Parses a [`Lang`]; help and completion list the values.
+pub(super) fn languages() -> impl TypedValueParser<Value = Lang> {
+    PossibleValuesParser::new(Lang::ALL.map(Lang::tag)).try_map(|tag| tag.parse())
 }
 
 /// Parses an [`EngineChoice`]; help and completion list the values.

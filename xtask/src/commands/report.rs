@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use terms::lang;
 
 use crate::checkout;
 use crate::commands::open;
@@ -77,6 +78,7 @@ pub fn draw_if_ready(ctx: &Context, folder: &Path) -> Option<PathBuf> {
 fn arguments(ctx: &Context, cmd: Cmd, folder: &Path) -> Cmd {
     let paths = [ctx.workspace.runs(), folder.to_owned()];
     cmd.args(paths.map(|path| path.display().to_string()))
+        .env("LANGUAGE", lang::chosen().tag())
         .limit(wait::REPORT)
 }
 

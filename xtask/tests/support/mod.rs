@@ -109,6 +109,7 @@ impl TestLab {
             // The variable counts outside of every checkout.
             .current_dir("/")
             .env("ATELIER_ROOT", &self.root)
+            .env("LANGUAGE", "en")
             .env("PATH", format!("{}:{path}", self.fake_tools.display()))
             .stdin(Stdio::null());
         command
