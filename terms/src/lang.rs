@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A language that everything is said in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,19 @@ impl Both {
             Lang::English => self.en,
             Lang::French => self.fr,
         }
+    }
+}
+
+impl From<Both> for String {
+    fn from(both: Both) -> Self {
+        both.text().to_owned()
+    }
+}
+
+/// As the text: what is written down stays in the language of its time.
+impl Serialize for Both {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text())
     }
 }
 

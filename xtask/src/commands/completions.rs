@@ -85,7 +85,7 @@ fn command(options: &Options) -> clap::Command {
 
 fn scenarios_and<const N: usize>(more: [CompletionCandidate; N]) -> Vec<CompletionCandidate> {
     let all = scenario::ALL.iter();
-    all.map(|one| CompletionCandidate::new(one.name.word()).help(Some(one.title.into())))
+    all.map(|one| CompletionCandidate::new(one.name.word()).help(Some(one.title.text().into())))
         .chain(more)
         .collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::json;
+use terms::tr;
 
 use crate::commands::{report, scenario_all, setup};
 use crate::context::Context;
@@ -25,14 +26,33 @@ pub fn list(ctx: &Context) -> Result<()> {
         return ctx.ui.document(&all.collect::<Vec<_>>());
     }
     for one in scenario::ALL {
-        ctx.ui
-            .say(&format!("{}  {}: {}", one.number, one.name, one.title));
-        ctx.ui.say(&format!("   breaks: {}", one.breaks));
-        ctx.ui.say(&format!("   must hold: {}", one.holds));
-        ctx.ui.say(&format!("   takes: {}", one.takes));
+        ctx.ui.say(&tr!(
+            "{number}  {name}: {title}",
+            "{number}  {name} : {title}",
+            number = one.number,
+            name = one.name,
+            title = one.title,
+        ));
+        ctx.ui.say(&tr!(
+            "   breaks: {breaks}",
+            "   casse : {breaks}",
+            breaks = one.breaks
+        ));
+        ctx.ui.say(&tr!(
+            "   must hold: {holds}",
+            "   doit tenir : {holds}",
+            holds = one.holds
+        ));
+        ctx.ui.say(&tr!(
+            "   takes: {takes}",
+            "   durée : {takes}",
+            takes = one.takes
+        ));
         for (engine, reason) in one.not_on() {
-            ctx.ui
-                .say(&format!("   not possible on {engine}: {reason}"));
+            ctx.ui.say(&tr!(
+                "   not possible on {engine}: {reason}",
+                "   impossible sur {engine} : {reason}",
+            ));
         }
     }
     Ok(())
@@ -84,7 +104,7 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
 fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
-        row("promise", scenario.holds.to_owned()),
+        row("promise", scenario.holds.to_string()),
         row("kept", if result.passed { "yes" } else { "NO" }.to_owned()),
         row(
             "engine, protection",

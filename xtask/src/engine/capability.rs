@@ -2,7 +2,8 @@
 //! scenario says what it needs.
 
 use anyhow::Result;
-use terms::EngineName;
+use terms::lang::{Both, both};
+use terms::{EngineName, tr};
 
 use crate::failure::Failure;
 
@@ -23,7 +24,7 @@ pub enum Capability {
 #[derive(Clone, Copy, Debug)]
 pub struct Lack {
     pub what: Capability,
-    pub why: &'static str,
+    pub why: Both,
 }
 
 /// The nodes that a lab runs on.
@@ -46,35 +47,48 @@ pub trait Teardown {
 }
 
 /// Why something that needs these capabilities is not possible; `None` where it is.
-pub fn hindrance(needs: &[Capability], lacks: &'static [Lack]) -> Option<&'static str> {
+pub fn hindrance(needs: &[Capability], lacks: &'static [Lack]) -> Option<Both> {
     let found = lacks.iter().find(|lack| needs.contains(&lack.what));
     found.map(|lack| lack.why)
 }
 
 /// The refusal of something that an engine cannot do.
-pub fn refusal(who: &str, engine: EngineName, why: &str) -> Failure {
-    Failure::usage(format!("{who} is not possible on {engine}: {why}"))
+pub fn refusal(who: &str, engine: EngineName, why: Both) -> Failure {
+    Failure::usage(tr!(
+        "{who} is not possible on {engine}: {why}",
+        "{who} n'est pas possible sur {engine} : {why}",
+    ))
 }
 
 /// The same where a capability itself is asked for.
 pub fn lacking(engine: EngineName, what: Capability, lacks: &'static [Lack]) -> Failure {
     let who = match what {
-        Capability::Url => "finding the application's URL",
-        Capability::Nodes => "stopping and starting nodes",
-        Capability::Import => "importing the image",
-        Capability::Teardown => "removing the lab",
+        Capability::Url => both(
+            "finding the application's URL",
+            "trouver l'URL de l'application",
+        ),
+        Capability::Nodes => both(
+            "stopping and starting nodes",
+            "arrêter et démarrer des nœuds",
+        ),
+        Capability::Import => both("importing the image", "importer l'image"),
+        Capability::Teardown => both("removing the lab", "supprimer le lab"),
     };
-    let why = hindrance(&[what], lacks).unwrap_or("it has no means for it");
-    refusal(who, engine, why)
+    let why = hindrance(&[what], lacks).unwrap_or(both(
+        "it has no means for it",
+        "il n'a pas de quoi le faire",
+    ));
+    refusal(who.text(), engine, why)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SOMEBODY_ELSES: Both = both("it is somebody else's", "il est à quelqu'un d'autre");
     const LACKS: &[Lack] = &[Lack {
         what: Capability::Teardown,
-        why: "it is somebody else's",
+        why: SOMEBODY_ELSES,
     }];
 
     #[test]
@@ -82,7 +96,7 @@ mod tests {
         let both = [Capability::Url, Capability::Nodes];
         assert_eq!(hindrance(&both, LACKS), None);
         let all = [Capability::Url, Capability::Teardown];
-        assert_eq!(hindrance(&all, LACKS), Some("it is somebody else's"));
+        assert_eq!(hindrance(&all, LACKS), Some(SOMEBODY_ELSES));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait;
 use crate::workspace::Workspace;
+use terms::lang::both;
 use terms::{Death, EngineName};
 
 use super::capability::{Capability, Lack, Teardown};
@@ -34,11 +35,18 @@ const OTHER_BUILD: &str = "the supervisor is of another build of the program";
 const LACKS: &[Lack] = &[
     Lack {
         what: Capability::Nodes,
-        why: "its replicas are processes of this machine, so there is no node that could stop",
+        why: both(
+            "its replicas are processes of this machine, so there is no node that could stop",
+            "ses répliques sont des processus de cette machine : il n'y a pas de nœud qui puisse \
+             s'arrêter",
+        ),
     },
     Lack {
         what: Capability::Import,
-        why: "its replicas run the application from the checkout, so there is no image",
+        why: both(
+            "its replicas run the application from the checkout, so there is no image",
+            "ses répliques exécutent l'application du dépôt : il n'y a pas d'image",
+        ),
     },
 ];
 

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use terms::ScenarioName;
+use terms::lang::both;
 
 use crate::context::Context;
 use crate::database::{self, Restored};
@@ -16,10 +17,19 @@ use crate::scenario::repair::Repair;
 pub const SCENARIO: Scenario = Scenario {
     number: 5,
     name: ScenarioName::BackupPoisoned,
-    title: "the newest restore points are damaged, then the volume is lost",
-    breaks: "a byte in each of the two newest points, then the volume pra-data",
-    holds: "the last good point is found and comes back within the objectives",
-    takes: "about 10 s",
+    title: both(
+        "the newest restore points are damaged, then the volume is lost",
+        "les points de restauration les plus récents sont endommagés, puis le volume est perdu",
+    ),
+    breaks: both(
+        "a byte in each of the two newest points, then the volume pra-data",
+        "un octet dans chacun des deux points les plus récents, puis le volume pra-data",
+    ),
+    holds: both(
+        "the last good point is found and comes back within the objectives",
+        "le dernier point sain est trouvé et restauré dans les limites fixées",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -32,7 +42,11 @@ const POISONED: usize = 2;
 
 const DISASTER: Disaster = Disaster {
     prepare,
-    breaks: "a byte is changed in each of the two newest points, then pra-data is deleted",
+    breaks: both(
+        "a byte is changed in each of the two newest points, then pra-data is deleted",
+        "un octet est modifié dans chacun des deux points les plus récents, puis pra-data est \
+         supprimé",
+    ),
     strike,
     restore,
     untouched: false,

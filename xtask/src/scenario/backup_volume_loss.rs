@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use terms::ScenarioName;
+use terms::lang::both;
 
 use crate::context::Context;
 use crate::database::{self, Restored, Volume};
@@ -15,10 +16,19 @@ use crate::scenario::repair::Repair;
 pub const SCENARIO: Scenario = Scenario {
     number: 6,
     name: ScenarioName::BackupVolumeLoss,
-    title: "the volume with the restore points is lost",
-    breaks: "the volume pra-backup is deleted, with all points and the journal",
-    holds: "no row is lost, and protection is rebuilt on a new volume",
-    takes: "about 10 s",
+    title: both(
+        "the volume with the restore points is lost",
+        "le volume des points de restauration est perdu",
+    ),
+    breaks: both(
+        "the volume pra-backup is deleted, with all points and the journal",
+        "le volume pra-backup est supprimé, avec tous les points et le journal",
+    ),
+    holds: both(
+        "no row is lost, and protection is rebuilt on a new volume",
+        "aucune ligne n'est perdue et la protection est reconstruite sur un nouveau volume",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -28,7 +38,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
-    breaks: "application stopped, volume pra-backup deleted",
+    breaks: both(
+        "application stopped, volume pra-backup deleted",
+        "application arrêtée, volume pra-backup supprimé",
+    ),
     strike,
     restore: take_new_volume,
     untouched: true,

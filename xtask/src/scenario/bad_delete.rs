@@ -2,6 +2,7 @@
 //! it is found out later. No request fails before the recovery begins.
 
 use anyhow::{Context as _, Result};
+use terms::lang::{Both, both};
 use terms::{PhaseName, Protection, ScenarioName};
 
 use crate::context::Context;
@@ -25,10 +26,20 @@ use crate::wait;
 pub const SCENARIO: Scenario = Scenario {
     number: 4,
     name: ScenarioName::BadDelete,
-    title: "a DELETE without WHERE, found later",
-    breaks: "all rows are deleted through the application's own connection; writing goes on",
-    holds: "the moment just before it comes back, and what was written since is kept",
-    takes: "about 10 s",
+    title: both(
+        "a DELETE without WHERE, found later",
+        "un DELETE sans WHERE, découvert plus tard",
+    ),
+    breaks: both(
+        "all rows are deleted through the application's own connection; writing goes on",
+        "toutes les lignes sont supprimées par la connexion de l'application elle-même ; les \
+         écritures continuent",
+    ),
+    holds: both(
+        "the moment just before it comes back, and what was written since is kept",
+        "l'instant juste avant est restauré, et ce qui a été écrit depuis est conservé",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -38,7 +49,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const ACKNOWLEDGED_BETWEEN: usize = 60;
 
-const DISASTER: &str = "disaster: every row is deleted, and nobody notices";
+const DISASTER: Both = both(
+    "disaster: every row is deleted, and nobody notices",
+    "sinistre : toutes les lignes sont supprimées et personne ne le remarque",
+);
 
 /// Moments in seconds of the ledger's clock.
 struct Played {
@@ -134,7 +148,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     if !journal {
         unfinished.goes_back_to(&point)?;
     }
-    let struck = course.strike(&unfinished, DISASTER, |_, engine| {
+    let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
         database::of(engine).delete_all()
     })?;
     run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
@@ -240,8 +254,8 @@ fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
     ];
     lessons.extend(rpo.on_schedule());
     lessons.push(
-        "Look at: cargo xtask restore --log --largest; and at cargo xtask scenario foreign-delete, \
-         where the journal cannot see it."
+        "Look at: cargo xtask restore --log --largest; and at cargo xtask scenario \
+         foreign-delete, where the journal cannot see it."
             .to_owned(),
     );
     lessons

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use terms::lang::{Both, both};
 use terms::{PhaseName, ScenarioName};
 
 use crate::context::Context;
@@ -28,22 +29,44 @@ use crate::scenario::run::Run;
 pub const SCENARIO: Scenario = Scenario {
     number: 10,
     name: ScenarioName::ClusterLoss,
-    title: "everything is gone but an exported copy",
-    breaks: "the lab with both volumes, as teardown does, once a copy was exported",
-    holds: "what was acknowledged before the export began is back on a new lab, unchanged; \
-            what came after is lost, and counted",
-    takes: "about 10 s on the local engine, a minute and a half on k3d",
+    title: both(
+        "everything is gone but an exported copy",
+        "tout a disparu, sauf une copie exportée",
+    ),
+    breaks: both(
+        "the lab with both volumes, as teardown does, once a copy was exported",
+        "le lab avec ses deux volumes, comme le fait teardown, après l'export d'une copie",
+    ),
+    holds: both(
+        "what was acknowledged before the export began is back on a new lab, unchanged; what came \
+         after is lost, and counted",
+        "ce qui était acquitté avant le début de l'export est de retour, intact, dans un nouveau \
+         lab ; ce qui a suivi est perdu, et compté",
+    ),
+    takes: both(
+        "about 10 s on the local engine, a minute and a half on k3d",
+        "environ 10 s sur le moteur local, une minute et demie sur k3d",
+    ),
     needs: &[Capability::Url, Capability::Teardown],
     by_itself: false,
-    takes_for_good: Some("every restore point and the journal; what is written after the copy"),
+    takes_for_good: Some(both(
+        "every restore point and the journal; what is written after the copy",
+        "tous les points de restauration et le journal ; ce qui est écrit après la copie",
+    )),
     way: Way::Own { play, show },
     repair: REPAIR,
 };
 
-const DISASTER: &str = "disaster: the whole lab is destroyed, both volumes included";
-const REBUILD: &str = "lab built anew, serving nobody yet";
-const ADOPT: &str = "exported copy adopted";
-const OPEN: &str = "application started";
+const DISASTER: Both = both(
+    "disaster: the whole lab is destroyed, both volumes included",
+    "sinistre : tout le lab est détruit, ses deux volumes compris",
+);
+const REBUILD: Both = both(
+    "lab built anew, serving nobody yet",
+    "lab reconstruit, encore fermé aux utilisateurs",
+);
+const ADOPT: Both = both("exported copy adopted", "copie exportée adoptée");
+const OPEN: Both = both("application started", "application démarrée");
 
 fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
@@ -108,10 +131,12 @@ fn recover(
     unfinished: Marker,
     file: &Path,
 ) -> Result<(Outage, Restored)> {
-    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.teardown()?.down())?;
+    let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
+        engine.teardown()?.down()
+    })?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
-    let provisioned = course.act(REBUILD, copy::up_closed)?.ended;
+    let provisioned = course.act(REBUILD.text(), copy::up_closed)?.ended;
     // Where lab.toml leaves the port open, the new lab has another one.
     client.follow(
         &course
@@ -120,10 +145,10 @@ fn recover(
             .url
             .context("the new lab has no URL")?,
     );
-    let restored = course.act(ADOPT, |_, engine| copy::adopt(engine, file))?;
+    let restored = course.act(ADOPT.text(), |_, engine| copy::adopt(engine, file))?;
     let report = restored.value.context("a scenario has no dry run")?.value;
     unfinished.restored(report.safety_point.as_deref())?;
-    let opened = course.act(OPEN, copy::open)?.ended;
+    let opened = course.act(OPEN.text(), copy::open)?.ended;
     course.served_again(opened)?;
     let protected = outage::protected_again(&course)?;
     unfinished.done()?;
@@ -180,8 +205,8 @@ fn insist_on_the_copy(engine: &dyn Engine, copy: &Path, database_gone: bool) -> 
         Within::Other => {
             let name = copy.display();
             let said = format!(
-                "the lab has rows that are not in {name}, which it has to come back from and \
-                 has not adopted: {}",
+                "the lab has rows that are not in {name}, which it has to come back from and has \
+                 not adopted: {}",
                 plan.value.against()
             );
             let next = format!("cargo xtask adopt {}", quote_path(copy));
@@ -228,7 +253,8 @@ fn lessons(result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<Strin
         ),
         format!(
             "RPO: {} of {} acknowledged rows were lost, {} s worth: they came after the copy. The \
-             age of the newest copy is what losing a cluster costs; exporting more often lowers it.",
+             age of the newest copy is what losing a cluster costs; exporting more often lowers \
+             it.",
             rpo.lost, rpo.acknowledged, rpo.seconds
         ),
         "Look at: cargo xtask export --help, and ask where your own copies are kept.".to_owned(),

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use terms::ScenarioName;
+use terms::lang::both;
 
 use crate::context::Context;
 use crate::database;
@@ -14,10 +15,19 @@ use crate::scenario::repair::Repair;
 pub const SCENARIO: Scenario = Scenario {
     number: 3,
     name: ScenarioName::DatabaseCorrupt,
-    title: "the database's pages are overwritten in place",
-    breaks: "every page of the database file, while the application runs",
-    holds: "the damage is noticed, and the latest moment comes back within the objectives",
-    takes: "about 10 s",
+    title: both(
+        "the database's pages are overwritten in place",
+        "les pages de la base de données sont écrasées sur place",
+    ),
+    breaks: both(
+        "every page of the database file, while the application runs",
+        "toutes les pages du fichier de la base, pendant que l'application tourne",
+    ),
+    holds: both(
+        "the damage is noticed, and the latest moment comes back within the objectives",
+        "les dégâts sont remarqués et le dernier instant est restauré dans les limites fixées",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -27,7 +37,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
-    breaks: "the pages of the database are overwritten in place",
+    breaks: both(
+        "the pages of the database are overwritten in place",
+        "les pages de la base de données sont écrasées sur place",
+    ),
     strike,
     restore: outage::restore_latest,
     untouched: false,

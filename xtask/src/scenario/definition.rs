@@ -2,7 +2,8 @@
 //! an engine, and how the lab is put back where it was cut off.
 
 use anyhow::Result;
-use terms::{EngineName, ScenarioName};
+use terms::lang::Both;
+use terms::{EngineName, ScenarioName, tr};
 
 use crate::context::Context;
 use crate::engine::capability::{self, Capability};
@@ -17,17 +18,17 @@ use crate::scenario::run::Run;
 pub struct Scenario {
     pub number: u32,
     pub name: ScenarioName,
-    pub title: &'static str,
-    pub breaks: &'static str,
-    pub holds: &'static str,
-    pub takes: &'static str,
+    pub title: Both,
+    pub breaks: Both,
+    pub holds: Both,
+    pub takes: Both,
     /// What it needs of an engine, which not every one has.
     pub needs: &'static [Capability],
     /// The recovery needs no person.
     pub by_itself: bool,
     /// What it takes from the lab for good, even where it passes; the person is asked
     /// first.
-    pub takes_for_good: Option<&'static str>,
+    pub takes_for_good: Option<Both>,
     pub way: Way,
     /// What puts the lab back after a run that was cut off.
     pub repair: Repair,
@@ -64,11 +65,15 @@ impl Scenario {
 
     /// The first line of output: which disaster, on which engine.
     pub fn announced(&self, engine: EngineName) -> String {
-        format!("Scenario {} on {engine}, {}", self.number, self.title)
+        let (number, title) = (self.number, self.title);
+        tr!(
+            "Scenario {number} on {engine}, {title}",
+            "Scénario {number} sur {engine}, {title}"
+        )
     }
 
     /// The engines on which this disaster cannot be had, and why.
-    pub fn not_on(&self) -> impl Iterator<Item = (EngineName, &'static str)> {
+    pub fn not_on(&self) -> impl Iterator<Item = (EngineName, Both)> {
         let engines = EngineName::ALL.iter().copied();
         engines.filter_map(|engine| Some((engine, self.hindrance(engine)?)))
     }
@@ -82,7 +87,7 @@ impl Scenario {
         Err(refused.next("cargo xtask scenario --list").into())
     }
 
-    fn hindrance(&self, engine: EngineName) -> Option<&'static str> {
+    fn hindrance(&self, engine: EngineName) -> Option<Both> {
         capability::hindrance(self.needs, engine::lacks(engine))
     }
 
@@ -91,9 +96,12 @@ impl Scenario {
         if operator_delay.is_none() || !self.by_itself {
             return Ok(());
         }
-        let said = format!(
-            "--operator-delay means nothing for {}: it recovers by itself, nobody decides anything",
-            self.name
+        let name = self.name;
+        let said = tr!(
+            "--operator-delay means nothing for {name}: it recovers by itself, nobody decides \
+             anything",
+            "--operator-delay n'a pas de sens pour {name} : il se rétablit seul, personne n'a \
+             rien à décider",
         );
         Err(Failure::usage(said)
             .next(format!("cargo xtask scenario {}", self.name))

@@ -2,6 +2,7 @@
 //! The application is not restarted and nothing is restored.
 
 use anyhow::{Context as _, Result};
+use terms::lang::both;
 use terms::{PhaseName, Protection, ScenarioName};
 
 use crate::context::Context;
@@ -25,11 +26,21 @@ use crate::wait;
 pub const SCENARIO: Scenario = Scenario {
     number: 7,
     name: ScenarioName::DiskFull,
-    title: "both volumes run full, in turn",
-    breaks: "the room on pra-backup, then on pra-data, by an empty file as large as the volume",
-    holds: "writes without room are refused and say so, reading goes on, nothing is lost; all \
-            goes on by itself once there is room",
-    takes: "about 15 s",
+    title: both(
+        "both volumes run full, in turn",
+        "les deux volumes se remplissent, l'un après l'autre",
+    ),
+    breaks: both(
+        "the room on pra-backup, then on pra-data, by an empty file as large as the volume",
+        "la place sur pra-backup, puis sur pra-data, par un fichier vide aussi grand que le volume",
+    ),
+    holds: both(
+        "writes without room are refused and say so, reading goes on, nothing is lost; all goes \
+         on by itself once there is room",
+        "les écritures sans place sont refusées et disent pourquoi, la lecture continue, rien \
+         n'est perdu ; tout reprend seul dès qu'il y a de la place",
+    ),
+    takes: both("about 15 s", "environ 15 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -302,7 +313,8 @@ fn lessons(result: &ScenarioResult, times: String) -> Vec<String> {
             .to_owned(),
         format!(
             "RPO: {} rows were lost. A refused write is no lost one: its client was told, and can \
-             send it again. Snapshots alone would have lost nothing either: the data were never gone.",
+             send it again. Snapshots alone would have lost nothing either: the data were never \
+             gone.",
             result.rpo.lost
         ),
         "Look at: cargo xtask status while a volume is full (docs/runbook.md fills one by hand)."

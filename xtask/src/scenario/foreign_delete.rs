@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use terms::ScenarioName;
+use terms::lang::both;
 
 use crate::context::Context;
 use crate::database;
@@ -16,10 +17,20 @@ use crate::scenario::repair::Repair;
 pub const SCENARIO: Scenario = Scenario {
     number: 11,
     name: ScenarioName::ForeignDelete,
-    title: "the same DELETE typed into a foreign sqlite3, past the journal",
-    breaks: "all rows, by who removes the write guards first; without that it is refused",
-    holds: "the next write finds out and is refused; the latest moment comes back",
-    takes: "about 10 s",
+    title: both(
+        "the same DELETE typed into a foreign sqlite3, past the journal",
+        "le même DELETE tapé dans un sqlite3 étranger, à l'insu du journal",
+    ),
+    breaks: both(
+        "all rows, by who removes the write guards first; without that it is refused",
+        "toutes les lignes, par quelqu'un qui retire d'abord les gardes d'écriture ; sinon il est \
+         refusé",
+    ),
+    holds: both(
+        "the next write finds out and is refused; the latest moment comes back",
+        "l'écriture suivante s'en aperçoit et est refusée ; le dernier instant est restauré",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -29,7 +40,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
-    breaks: "a foreign sqlite3 removes the write guards and deletes every row",
+    breaks: both(
+        "a foreign sqlite3 removes the write guards and deletes every row",
+        "un sqlite3 étranger retire les gardes d'écriture et supprime toutes les lignes",
+    ),
     strike,
     restore: outage::restore_latest,
     untouched: false,

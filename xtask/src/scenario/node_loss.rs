@@ -2,6 +2,7 @@
 //! returns. Nothing is restored: what was acknowledged is on its disk.
 
 use anyhow::{Context as _, Result};
+use terms::lang::{Both, both};
 use terms::{PhaseName, ScenarioName};
 
 use crate::context::Context;
@@ -20,10 +21,19 @@ use crate::scenario::run::Run;
 pub const SCENARIO: Scenario = Scenario {
     number: 9,
     name: ScenarioName::NodeLoss,
-    title: "the node that holds the volumes stops and returns",
-    breaks: "that node, without warning; it is started again once users notice",
-    holds: "the service comes back with the node; no acknowledged row is missing",
-    takes: "about 25 s",
+    title: both(
+        "the node that holds the volumes stops and returns",
+        "le nœud qui porte les volumes s'arrête, puis revient",
+    ),
+    breaks: both(
+        "that node, without warning; it is started again once users notice",
+        "ce nœud, sans préavis ; il est redémarré dès que les utilisateurs le remarquent",
+    ),
+    holds: both(
+        "the service comes back with the node; no acknowledged row is missing",
+        "le service revient avec le nœud ; aucune ligne acquittée ne manque",
+    ),
+    takes: both("about 25 s", "environ 25 s"),
     needs: &[Capability::Url, Capability::Nodes],
     by_itself: false,
     takes_for_good: None,
@@ -31,8 +41,11 @@ pub const SCENARIO: Scenario = Scenario {
     repair: REPAIR,
 };
 
-const DISASTER: &str = "disaster: the node that holds the volumes is stopped";
-const RETURN: &str = "the node is started again";
+const DISASTER: Both = both(
+    "disaster: the node that holds the volumes is stopped",
+    "sinistre : le nœud qui porte les volumes est arrêté",
+);
+const RETURN: Both = both("the node is started again", "le nœud est redémarré");
 
 const REPAIR: Repair = Repair {
     stops_nodes: true,
@@ -82,11 +95,13 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
         Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
     let point = database::of(engine).latest_point()?;
     let point = point.context("the backup that was just made is not listed")?;
-    let struck = course.strike(&unfinished, DISASTER, |_, engine| engine.nodes()?.stop())?;
+    let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
+        engine.nodes()?.stop()
+    })?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     let returned = course
-        .act(RETURN, |_, engine| engine.nodes()?.start())?
+        .act(RETURN.text(), |_, engine| engine.nodes()?.start())?
         .ended;
     course.served_again(returned)?;
     let protected = outage::protected_again(&course)?;

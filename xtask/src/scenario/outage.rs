@@ -2,7 +2,8 @@
 //! events for all of them, from steady writing to steady writing.
 
 use anyhow::{Context as _, Result};
-use terms::{PhaseName, PointStatus, Protection};
+use terms::lang::Both;
+use terms::{PhaseName, PointStatus, Protection, tr};
 
 use crate::context::Context;
 use crate::database::{self, Restored, Volume};
@@ -24,7 +25,7 @@ pub struct Disaster {
     /// Before the client writes: what the recovery will need.
     pub prepare: fn(&Context, &dyn Engine) -> Result<()>,
     /// What breaks, in words and in deed. Afterwards the data are unreachable.
-    pub breaks: &'static str,
+    pub breaks: Both,
     pub strike: fn(&Context, &dyn Engine) -> Result<()>,
     /// Brings the data back.
     pub restore: fn(&Context, &dyn Engine) -> Result<Option<Restored>>,
@@ -142,7 +143,8 @@ fn course(
     ledger: &Ledger,
 ) -> Result<(Outage, Restored)> {
     let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
-    let words = format!("disaster: {}", disaster.breaks);
+    let breaks = disaster.breaks;
+    let words = tr!("disaster: {breaks}", "sinistre : {breaks}");
     let struck = course.strike(&unfinished, &words, disaster.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);

@@ -2,6 +2,7 @@
 //! kept.
 
 use anyhow::Result;
+use terms::tr;
 
 use crate::context::Context;
 use crate::engine::Engine;
@@ -19,9 +20,10 @@ pub fn insist_on_consent(ctx: &Context, engine: &dyn Engine, scenario: &Scenario
     if !facts.running && facts.volumes.is_empty() {
         return Ok(());
     }
-    ctx.confirm(&format!(
-        "{} takes from this lab for good: {taken}. The rest comes back from an exported copy.",
-        scenario.name
+    ctx.confirm(&tr!(
+        "{name} takes from this lab for good: {taken}. The rest comes back from an exported copy.",
+        "{name} enlève définitivement à ce lab : {taken}. Le reste revient d'une copie exportée.",
+        name = scenario.name,
     ))
 }
 

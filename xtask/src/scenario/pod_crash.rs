@@ -17,15 +17,22 @@ use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
+use terms::lang::both;
 use terms::{Death, ScenarioName};
 
 pub const SCENARIO: Scenario = Scenario {
     number: 1,
     name: ScenarioName::PodCrash,
-    title: "PCA: the pod dies",
-    breaks: "one replica is killed without warning, then one is asked to stop",
-    holds: "the service answers all along; no acknowledged row is missing",
-    takes: "about 10 s",
+    title: both("PCA: the pod dies", "PCA : le pod meurt"),
+    breaks: both(
+        "one replica is killed without warning, then one is asked to stop",
+        "une réplique est tuée sans préavis, puis une autre est priée de s'arrêter",
+    ),
+    holds: both(
+        "the service answers all along; no acknowledged row is missing",
+        "le service répond sans interruption ; aucune ligne acquittée ne manque",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: true,
     takes_for_good: None,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use terms::ScenarioName;
+use terms::lang::both;
 
 use crate::context::Context;
 use crate::database::{self, Restored};
@@ -21,10 +22,19 @@ use crate::wait;
 pub const SCENARIO: Scenario = Scenario {
     number: 8,
     name: ScenarioName::RestoreKilled,
-    title: "the restore itself is killed, then begun again",
-    breaks: "the volume pra-data, and the job that restores it",
-    holds: "the second restore brings everything back; the first left nothing half-way",
-    takes: "about 10 s",
+    title: both(
+        "the restore itself is killed, then begun again",
+        "la restauration elle-même est tuée, puis recommencée",
+    ),
+    breaks: both(
+        "the volume pra-data, and the job that restores it",
+        "le volume pra-data et le job qui le restaure",
+    ),
+    holds: both(
+        "the second restore brings everything back; the first left nothing half-way",
+        "la seconde restauration ramène tout ; la première n'a rien laissé à moitié fait",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -34,7 +44,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
-    breaks: "application stopped, volume pra-data deleted; the restore will be killed",
+    breaks: both(
+        "application stopped, volume pra-data deleted; the restore will be killed",
+        "application arrêtée, volume pra-data supprimé ; la restauration sera tuée",
+    ),
     strike: outage::lose_data_volume,
     restore: restore_twice,
     untouched: false,

@@ -2,6 +2,7 @@
 //! back from its restore points.
 
 use terms::ScenarioName;
+use terms::lang::both;
 
 use crate::engine::capability::Capability;
 use crate::scenario::definition::{Scenario, Way};
@@ -11,10 +12,16 @@ use crate::scenario::repair::Repair;
 pub const SCENARIO: Scenario = Scenario {
     number: 2,
     name: ScenarioName::VolumeLoss,
-    title: "PRA: the volume is lost",
-    breaks: "the volume pra-data is deleted with the database on it",
-    holds: "the latest verified point comes back within the objectives of lab.toml",
-    takes: "about 10 s",
+    title: both("PRA: the volume is lost", "PRA : le volume est perdu"),
+    breaks: both(
+        "the volume pra-data is deleted with the database on it",
+        "le volume pra-data est supprimé avec la base de données qu'il porte",
+    ),
+    holds: both(
+        "the latest verified point comes back within the objectives of lab.toml",
+        "le dernier point vérifié est restauré dans les limites fixées par lab.toml",
+    ),
+    takes: both("about 10 s", "environ 10 s"),
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
@@ -24,7 +31,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
-    breaks: "application stopped, volume pra-data deleted",
+    breaks: both(
+        "application stopped, volume pra-data deleted",
+        "application arrêtée, volume pra-data supprimé",
+    ),
     strike: outage::lose_data_volume,
     restore: outage::restore_latest,
     untouched: false,
