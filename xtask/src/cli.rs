@@ -168,6 +168,8 @@ pub enum Command {
         #[arg(long, hide = true, requires = "keep")]
         port: Option<u16>,
     },
+    /// The lab as after setup, in seconds: rows, restore points and journal are deleted
+    Reset,
     /// Remove the lab with its data and restore points; the results of scenarios stay
     Teardown,
     /// Lints, unit tests and end-to-end tests

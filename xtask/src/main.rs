@@ -36,6 +36,7 @@ mod pins;
 mod place;
 mod protected;
 mod provenance;
+mod reset;
 mod runs;
 mod scenario;
 mod tools;
@@ -155,6 +156,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         | Command::Import
         | Command::Deploy
         | Command::Forward { .. } => commands::stages::run(ctx, &cli.command),
+        Command::Reset => commands::reset::run(ctx),
         Command::Teardown => commands::teardown::run(ctx),
         Command::Test(args) => commands::test::run(ctx, &args),
         Command::Faults { suites, long, seed } => commands::faults::run(ctx, &suites, long, seed),

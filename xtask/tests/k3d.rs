@@ -81,6 +81,7 @@ fn from_nothing_to_nothing() {
     a_connection_to_a_pod_that_is_gone_is_not_repeated();
     hand_edits_and_new_settings_are_brought_in(&lab);
     a_changed_application_reaches_the_pods(&lab);
+    a_reset_is_as_after_setup_and_keeps_the_cluster(&lab);
     the_image_workshop_runs_beside(&lab);
 
     lab.json(&["teardown", "--yes"]);
@@ -147,6 +148,48 @@ fn scenarios_keep_their_promises(lab: &TestLab) {
     assert_eq!(must(suspended), "false");
     let rows = second["verified"]["rows"].as_u64().unwrap();
     assert!(lab.curl("/count")["count"].as_u64().unwrap() >= rows);
+}
+
+/// Killed while it deletes, it is ended by the next command; and it makes no cluster anew.
+fn a_reset_is_as_after_setup_and_keeps_the_cluster(lab: &TestLab) {
+    lab.json(&["add", "before the reset"]);
+    lab.json(&["backup"]);
+    let nodes = "docker ps --format '{{.ID}} {{.Names}}' | grep k3d-pra- | sort";
+    let (nodes_before, claim) = (
+        must(nodes),
+        "kubectl --context k3d-pra -n pra get pvc pra-data",
+    );
+    let volume = format!("{claim} -o jsonpath='{{.spec.volumeName}}'");
+    let volume_before = must(&volume);
+
+    let mut reset = lab.spawn(&["reset", "--yes"]);
+    support::await_some("the data to be deleted", || {
+        let gone = !shell(claim).status.success();
+        (gone || reset.try_wait().unwrap().is_some()).then_some(())
+    });
+    reset.kill().unwrap();
+    reset.wait().unwrap();
+    let ended = lab.json(&["reset", "--yes"]);
+    assert_eq!(ended["status"], "reset");
+
+    assert_eq!(must(nodes), nodes_before);
+    assert_ne!(must(&volume), volume_before);
+    let status = lab.json(&["status"]);
+    let (facts, app) = (&status["facts"], &status["application"]);
+    assert_eq!(status["left_half_way"], Value::Null);
+    assert_eq!(facts["suspended"], false);
+    assert_eq!(
+        (&app["count"], &app["needs_restore"]),
+        (&0.into(), &false.into())
+    );
+    assert_eq!(lab.json(&["add", "the first row"])["id"], 1);
+    assert_eq!(lab.json(&["backup"])["point"]["status"], "verified");
+    let log = lab.json(&["restore", "--log"]);
+    assert_eq!(log["transactions"][0]["timeline"], 1, "{log}");
+
+    let done = lab.json(&["reset", "--yes"]);
+    assert_eq!(done["deleted"]["rows"], 1);
+    assert_eq!(lab.curl("/count")["count"], 0);
 }
 
 fn points_are_listed_and_restored(lab: &TestLab) {

@@ -38,6 +38,8 @@ const LAYERS: &[&[&str]] = &[
     &["app"],
     &["copy", "database", "protected", "provenance"],
     &["scenario"],
+    // The lab as after setup.
+    &["reset"],
     &["commands"],
     &["main"],
 ];

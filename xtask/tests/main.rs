@@ -27,6 +27,7 @@ mod local_changes;
 mod local_engine;
 mod local_folder;
 mod local_leftovers;
+mod resets;
 mod restores;
 mod scenarios;
 mod tidy;

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::stages;
+use super::{reset, stages};
 use crate::cli::Command;
 use crate::context::Context;
 use crate::engine::k3d::docker;
@@ -26,6 +26,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
         | Command::Import
         | Command::Deploy
         | Command::Forward { .. } => stages::run(ctx, command),
+        Command::Reset => Err(reset::refuse_for_image(ctx)),
         _ => Err(Failure::usage(
             "the image workshop has setup, status, teardown and the stages, and nothing else",
         )

@@ -14,6 +14,7 @@ pub mod logs;
 pub mod open;
 pub mod preflight;
 pub mod report;
+pub mod reset;
 pub mod restore;
 pub mod runs;
 pub mod scenario;

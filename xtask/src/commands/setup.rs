@@ -13,13 +13,14 @@ use crate::failure::{self, Failure, Kind};
 use crate::manifests::substitute;
 use crate::marker::{self, Unfinished};
 use crate::names;
+use crate::reset::{self, Ended};
 use crate::scenario::{interrupted, protection};
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("setup")?;
     let engine = engine::select(ctx)?;
-    interrupted::start_nodes(ctx, engine.as_ref())?;
+    come_round(ctx, engine.as_ref())?;
     complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
         return Ok(());
@@ -80,9 +81,16 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     complete(ctx, engine)
 }
 
+/// The lab as it can be looked at: nodes that a scenario left stopped run, and a reset that
+/// was cut off is ended. Returns what became of that.
+pub fn come_round(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ended>> {
+    interrupted::start_nodes(ctx, engine)?;
+    reset::end_interrupted(ctx, engine)
+}
+
 /// Brings the lab up where it is not; whether it was.
 fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
-    interrupted::start_nodes(ctx, engine)?;
+    come_round(ctx, engine)?;
     if is_up(&engine.facts()?) {
         engine.insist_on_ownership()?;
         if !ctx.exec.dry_run() {
@@ -153,6 +161,11 @@ pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) 
 
 /// What a scenario or a drill left to be put back, in words; `None` where nothing is.
 pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
+    match reset::left_half_way(&ctx.workspace, engine.name()) {
+        Ok(None) => {}
+        Ok(Some(left)) => return Some(left),
+        Err(error) => return Some(format!("{error:#}")),
+    }
     match marker::pending(&ctx.workspace, engine.name()) {
         Ok(Some(left)) => Some(left.told()),
         Err(error) => Some(format!("{error:#}")),

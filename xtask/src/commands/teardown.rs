@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::engine;
 use crate::exec::quote_path;
 use crate::marker;
+use crate::reset;
 use crate::wait;
 use terms::EngineName;
 
@@ -38,6 +39,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
         marker::forget(&ctx.workspace, engine.name())?;
+        reset::forget(&ctx.workspace, engine.name())?;
     }
     let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();

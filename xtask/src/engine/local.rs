@@ -260,6 +260,19 @@ impl Engine for LocalEngine {
         Ok(pending)
     }
 
+    fn wake(&self) -> Result<()> {
+        if self.exec.dry_run() || DesiredState::load(&self.workspace)?.is_none() {
+            return Ok(());
+        }
+        let found = client::look(&self.workspace)?;
+        if found.is_some_and(|found| found.facts.is_some_and(|facts| facts.running)) {
+            return Ok(());
+        }
+        // Nothing of one that is about to end, or of another version, can be asked.
+        self.stop()?;
+        self.start()
+    }
+
     fn scale(&self, replicas: u32) -> Result<()> {
         if self.change(&format!("scale {replicas}")) {
             self.tell(&Ask::Scale(replicas))?;

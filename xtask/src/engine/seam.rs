@@ -73,6 +73,10 @@ pub trait Engine: Sync {
     /// change. Of a lab that is up; changes nothing.
     fn pending(&self) -> Result<Vec<String>>;
 
+    /// Has that run which the volumes are reached through, with as many replicas as it had;
+    /// nothing where the lab is gone, or runs.
+    fn wake(&self) -> Result<()>;
+
     /// Asks for so many replicas; does not wait.
     fn scale(&self, replicas: u32) -> Result<()>;
 

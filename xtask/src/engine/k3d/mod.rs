@@ -177,6 +177,16 @@ impl Engine for K3dEngine {
         self.site.pending()
     }
 
+    fn wake(&self) -> Result<()> {
+        if self.site.ctx.exec.dry_run() || self.site.is_half_deleted()? {
+            return Ok(());
+        }
+        match self.site.cluster()? {
+            Some(cluster) if !cluster.is_running() => self.site.wake(&cluster),
+            _ => Ok(()),
+        }
+    }
+
     fn scale(&self, replicas: u32) -> Result<()> {
         self.owned()?.kube.scale(replicas)
     }
