@@ -116,6 +116,8 @@ pub enum Command {
         #[arg(long)]
         plan: bool,
     },
+    /// A guided first run: what the lab is, one disaster, one restore, in five minutes
+    Tour,
     /// Cause a disaster, recover from it, measure what was lost and how long it took
     Scenario {
         /// Describe the scenarios instead

@@ -146,6 +146,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             };
             commands::scenario::run(ctx, &name.unwrap_or_default(), options)
         }
+        Command::Tour => commands::tour::run(ctx),
         Command::Drill(args) => commands::drill::run(ctx, &args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Runs { action } => commands::runs::run(ctx, &action),

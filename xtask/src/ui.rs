@@ -222,7 +222,7 @@ impl Ui {
     /// Asks a question on a terminal; true for yes. Elsewhere, with nobody to
     /// answer, false.
     pub fn ask(&self, question: &str) -> anyhow::Result<bool> {
-        if !std::io::stdin().is_terminal() {
+        if !self.has_reader() {
             return Ok(false);
         }
         self.print(|| {
@@ -230,6 +230,11 @@ impl Ui {
         });
         let answer = read_line(wait::ANSWER)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "o" | "oui"))
+    }
+
+    /// Whether somebody sits at a terminal, who can press a key.
+    pub fn has_reader(&self) -> bool {
+        std::io::stdin().is_terminal()
     }
 
     /// Waits until the reader wants to go on.

@@ -31,3 +31,4 @@ mod resets;
 mod restores;
 mod scenarios;
 mod tidy;
+mod tours;

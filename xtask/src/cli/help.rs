@@ -13,7 +13,10 @@ const GROUPS: &[(&str, &[&str])] = &[
             "prune", "logs", "reset",
         ],
     ),
-    ("Disasters", &["scenario", "drill", "report", "runs"]),
+    (
+        "Disasters",
+        &["tour", "scenario", "drill", "report", "runs"],
+    ),
     (
         "Stages of setup on k3d, one at a time",
         &["cluster", "image", "import", "deploy", "forward"],

@@ -24,3 +24,4 @@ pub mod stages;
 pub mod status;
 pub mod teardown;
 pub mod test;
+pub mod tour;

@@ -62,7 +62,15 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
     if asked == "all" {
         return scenario_all::run(ctx, options);
     }
-    let scenario = scenario::find(asked)?;
+    play_and_tell(ctx, scenario::find(asked)?, options).map(drop)
+}
+
+/// Plays one scenario and tells what came of it; `None` in a dry run.
+pub fn play_and_tell(
+    ctx: &Context,
+    scenario: &Scenario,
+    options: RunOptions,
+) -> Result<Option<ScenarioResult>> {
     let _lock = ctx.lock(&format!("scenario {}", scenario.name))?;
     let engine = engine::select(ctx)?;
     scenario.insist_on(engine.name())?;
@@ -70,7 +78,7 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
     play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
-        return scenario.show(ctx, engine.as_ref());
+        return scenario.show(ctx, engine.as_ref()).map(|()| None);
     }
     ctx.ui.note(&scenario.announced(engine.name()));
     let played = play::play(ctx, engine.as_ref(), scenario, options);
@@ -89,7 +97,7 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
         show(ctx, scenario, &result);
     }
     if result.passed {
-        return Ok(());
+        return Ok(Some(result));
     }
     Err(Failure::promise(format!(
         "{} did not hold: {}",

@@ -99,14 +99,6 @@ impl LocalEngine {
         self.request(ask)
     }
 
-    fn start(&self) -> Result<()> {
-        self.preconditions()?;
-        let step = self.ui.step("starting the supervisor");
-        client::start(&self.workspace)?;
-        step.done("it answers");
-        Ok(())
-    }
-
     /// What has to hold before anything is changed.
     fn preconditions(&self) -> Result<()> {
         let manifests = manifests::load(&self.workspace.root)?;
@@ -261,16 +253,7 @@ impl Engine for LocalEngine {
     }
 
     fn wake(&self) -> Result<()> {
-        if self.exec.dry_run() || DesiredState::load(&self.workspace)?.is_none() {
-            return Ok(());
-        }
-        let found = client::look(&self.workspace)?;
-        if found.is_some_and(|found| found.facts.is_some_and(|facts| facts.running)) {
-            return Ok(());
-        }
-        // Nothing of one that is about to end, or of another version, can be asked.
-        self.stop()?;
-        self.start()
+        self.ensure_supervisor()
     }
 
     fn scale(&self, replicas: u32) -> Result<()> {

@@ -35,6 +35,28 @@ impl LocalEngine {
         self.request(&Ask::Apply)
     }
 
+    /// A supervisor runs that can be asked, with as many replicas as there were.
+    pub(super) fn ensure_supervisor(&self) -> Result<()> {
+        if self.exec.dry_run() || DesiredState::load(&self.workspace)?.is_none() {
+            return Ok(());
+        }
+        let found = client::look(&self.workspace)?;
+        if found.is_some_and(|found| found.facts.is_some_and(|facts| facts.running)) {
+            return Ok(());
+        }
+        // Nothing of one that is about to end, or of another version, can be asked.
+        self.stop()?;
+        self.start()
+    }
+
+    pub(super) fn start(&self) -> Result<()> {
+        self.preconditions()?;
+        let step = self.ui.step("starting the supervisor");
+        client::start(&self.workspace)?;
+        step.done("it answers");
+        Ok(())
+    }
+
     /// Ends a supervisor that cannot serve this lab any more.
     pub(super) fn make_way(&self) -> Result<()> {
         let Some(found) = client::look(&self.workspace)? else {

@@ -1,0 +1,117 @@
+//! `tour`: what it says is what happened, in both languages, and it waits for who reads.
+
+use crate::support;
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{TestLab, said};
+
+/// The result of the only run that there is.
+fn only_result(lab: &TestLab) -> Value {
+    let runs = fs::read_dir(lab.root.join(".lab/runs")).unwrap();
+    let results = runs.map(|run| run.unwrap().path().join("result.json"));
+    // Beside them is the history, as a page.
+    let results: Vec<_> = results.filter(|file| file.exists()).collect();
+    assert_eq!(results.len(), 1, "{results:?}");
+    serde_json::from_slice(&fs::read(&results[0]).unwrap()).unwrap()
+}
+
+#[test]
+fn it_tells_the_figures_of_its_own_run_and_keeps_what_was_there() {
+    let lab = TestLab::new("tour");
+    lab.json(&["add", "mine"]);
+    let output = lab.xtask(&["tour"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    let result = only_result(&lab);
+    let (rto, lost) = (&result["rto"]["seconds"], &result["rpo"]["lost"]);
+    let acknowledged = &result["rpo"]["acknowledged"];
+    for part in [
+        format!("the service: {rto} s."),
+        format!("{lost} of {acknowledged} acknowledged writes"),
+        "the mistake is gone".to_owned(),
+    ] {
+        assert!(text.contains(&part), "no {part:?} in {text}");
+    }
+    // Counted by the application: mine, the tour's, the client's, and no mistake.
+    let rows = lab.curl("/count")["count"].as_u64().unwrap();
+    assert_eq!(rows, 2 + acknowledged.as_u64().unwrap());
+    let told = format!("{} rows before, {rows} after", rows + 1);
+    assert!(text.contains(&told), "no {told:?} in {text}");
+    let newest = lab.curl("/consultation").to_string();
+    assert!(!newest.contains("a mistake"), "{newest}");
+}
+
+#[test]
+fn a_program_reads_one_document_of_it() {
+    let lab = TestLab::new("tour-json");
+    let tour = lab.json(&["tour"]);
+    assert_eq!(tour["scenario"]["passed"], true, "{tour}");
+    let rows = |when: &str| tour["mistake"][when].as_u64().unwrap();
+    assert_eq!(rows("rows_before"), rows("rows_after") + 1);
+    assert_eq!(lab.curl("/count")["count"], rows("rows_after"));
+}
+
+/// On a terminal it stops three times, and goes on with Enter alone.
+#[test]
+fn on_a_terminal_it_waits_for_the_reader() {
+    const DRIVER: &str = "import os, pty, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen, answered = b'', 0
+while True:
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    seen += piece
+    if seen.count(b'[Enter]') > answered:
+        # The next part has not begun.
+        assert f'{answered + 2}/4'.encode() not in seen, seen
+        answered += 1
+        os.write(terminal, b'\\n')
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(code, answered)
+print(seen.decode())
+";
+    let lab = TestLab::new("tour-terminal");
+    let tour = lab.command(&["tour", "--lang", "fr"]);
+    let mut python = Command::new("python3");
+    python.args(["-c", DRIVER]).arg(tour.get_program());
+    python.args(tour.get_args()).current_dir("/");
+    for (name, value) in tour.get_envs() {
+        python.env(name, value.unwrap());
+    }
+    let output = python.output().unwrap();
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.starts_with("0 3\n"), "{text}");
+    let result = only_result(&lab);
+    let rto = result["rto"]["seconds"].to_string().replace('.', ",");
+    let told = format!("pour les utilisateurs : {rto} s.");
+    assert!(text.contains(&told), "no {told:?} in {text}");
+    assert!(text.contains("La visite est finie"), "{text}");
+}
+
+/// What `--dry-run` prints is the tour, typed.
+#[test]
+fn its_commands_can_be_pasted() {
+    let lab = TestLab::new("tour-pasted");
+    let output = lab.xtask(&["tour", "--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!lab.root.join(".lab/runs").exists());
+    let shell = String::from_utf8(output.stdout).unwrap();
+    let xtask = concat!("'", env!("CARGO_BIN_EXE_xtask"), "'");
+    let shell = shell.replace("cargo xtask", xtask);
+    let mut pasted = Command::new("bash");
+    pasted.args(["-exc", &shell]).env("ATELIER_ROOT", &lab.root);
+    let output = pasted.current_dir(&lab.root).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let acknowledged = only_result(&lab)["rpo"]["acknowledged"].as_u64().unwrap();
+    assert_eq!(lab.curl("/count")["count"], 1 + acknowledged);
+}
