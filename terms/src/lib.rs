@@ -63,6 +63,7 @@ words! {
         NodeLoss = "node-loss",
         ClusterLoss = "cluster-loss",
         ForeignDelete = "foreign-delete",
+        BothVolumesLoss = "both-volumes-loss",
     }
 }
 
@@ -264,7 +265,8 @@ mod tests {
         assert_eq!(
             words(&names),
             "pod-crash volume-loss database-corrupt bad-delete backup-poisoned \
-             backup-volume-loss disk-full restore-killed node-loss cluster-loss foreign-delete"
+             backup-volume-loss disk-full restore-killed node-loss cluster-loss foreign-delete \
+             both-volumes-loss"
         );
         let names: Vec<&str> = PhaseName::ALL.iter().map(|one| one.word()).collect();
         assert_eq!(

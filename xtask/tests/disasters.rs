@@ -77,6 +77,26 @@ fn every_disaster_is_recovered_from_on_the_same_lab() {
     assert!(lessons(&killed).contains("killed on its way"), "{killed}");
 }
 
+/// Only the exported copy is left; what it holds comes back, and what came later is counted.
+#[test]
+fn both_volumes_come_back_from_an_exported_copy() {
+    let lab = TestLab::new("both-volumes");
+    lab.json(&["add", "from before"]);
+    let refused = lab.fails(2, &["scenario", "both-volumes-loss"]);
+    assert!(
+        refused.contains("takes from this lab for good"),
+        "{refused}"
+    );
+    let result = lab.json(&["scenario", "both-volumes-loss", "--yes"]);
+    assert_eq!(result["passed"], true, "{result}");
+    assert_eq!(result["backups_resumed"], true);
+    support::agreed(&lab, &result);
+    let lost = result["rpo"]["lost"].as_u64().unwrap();
+    let alone = result["rpo"]["snapshot_only_lost"].as_u64().unwrap();
+    assert!(lost > 0 && lost < alone, "{result}");
+    assert_eq!(result["rpo"]["lost_from_before"], 0, "{result}");
+}
+
 /// A dry run shows the disaster as shell and does nothing of it.
 #[test]
 fn a_dry_run_shows_every_disaster_and_changes_nothing() {

@@ -57,10 +57,27 @@ pub const SCENARIO: Scenario = Scenario {
     repair: REPAIR,
 };
 
-const DISASTER: Both = both(
-    "disaster: the whole lab is destroyed, both volumes included",
-    "sinistre : tout le lab est détruit, ses deux volumes compris",
-);
+/// A loss that leaves an exported copy alone.
+pub struct Loss {
+    /// What is lost, in words and in deed.
+    pub breaks: Both,
+    pub strike: fn(&Context, &dyn Engine) -> Result<()>,
+    /// What the outage teaches, as the end of a lesson.
+    pub lesson: Both,
+}
+
+const LOSS: Loss = Loss {
+    breaks: both(
+        "disaster: the whole lab is destroyed, both volumes included",
+        "sinistre : tout le lab est détruit, ses deux volumes compris",
+    ),
+    strike: |_, engine| engine.teardown()?.down(),
+    lesson: both(
+        "A whole lab had to be built before any data could come back.",
+        "Il a fallu reconstruire tout un lab avant de pouvoir ramener les données.",
+    ),
+};
+
 const REBUILD: Both = both(
     "lab built anew, serving nobody yet",
     "lab reconstruit, encore fermé aux utilisateurs",
@@ -69,10 +86,19 @@ const ADOPT: Both = both("exported copy adopted", "copie exportée adoptée");
 const OPEN: Both = both("application started", "application démarrée");
 
 fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    play_loss(&LOSS, run, engine)
+}
+
+fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    show_loss(&LOSS, ctx, engine)
+}
+
+/// Exports a copy, causes the loss, and builds the lab around the copy.
+pub fn play_loss(loss: &Loss, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let file = run.folder.join("copy.tar");
-    let (outage, report, exported) = course(run, engine, &client, &file)?;
+    let (outage, report, exported) = course(loss, run, engine, &client, &file)?;
 
     let step = run.ctx.ui.step("rows compared with the client's ledger");
     let outcome = Outcome::compare(client, before, engine)?;
@@ -85,17 +111,17 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
     let said = format!("{missing} rows are missing that were acknowledged before the export began");
     result.break_promises((missing > 0).then_some(said));
-    result.lessons = lessons(&result, &report, &file);
+    result.lessons = lessons(loss, &result, &report, &file);
     Ok(result)
 }
 
-/// The same changes as [`play`] makes, shown only. The lab is still there, so
+/// The same changes as [`play_loss`] makes, shown only. The lab is still there, so
 /// what builds it anew is shown as the one command that does.
-fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+pub fn show_loss(loss: &Loss, ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Whole, since what is pasted may change its folder on the way.
     let file = std::path::absolute("copy.tar").context("reading the current folder")?;
     copy::export(ctx, engine, &Target::new_file(&file))?;
-    engine.teardown()?.down()?;
+    (loss.strike)(ctx, engine)?;
     let adopt = format!("cargo xtask adopt {}", quote(&file.to_string_lossy()));
     ctx.exec.change(&adopt);
     Ok(())
@@ -103,6 +129,7 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// Also returns when the export began: what was acknowledged by then has to come back.
 fn course(
+    loss: &Loss,
     run: &Run,
     engine: &dyn Engine,
     client: &Client,
@@ -116,7 +143,7 @@ fn course(
     };
     let (course, unfinished) = Course::begin(run, engine, ledger, "exported copy", export)?;
     unfinished.comes_back_from(file)?;
-    let (outage, report) = recover(course, client, unfinished, file).map_err(|error| {
+    let (outage, report) = recover(loss, course, client, unfinished, file).map_err(|error| {
         let kind = failure::kind(&error);
         let said = "the recovery was not ended; the exported copy is there";
         let next = format!("cargo xtask adopt {}", quote_path(file));
@@ -126,14 +153,13 @@ fn course(
 }
 
 fn recover(
+    loss: &Loss,
     course: Course,
     client: &Client,
     unfinished: Marker,
     file: &Path,
 ) -> Result<(Outage, Restored)> {
-    let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
-        engine.teardown()?.down()
-    })?;
+    let struck = course.strike(&unfinished, &loss.breaks.to_string(), loss.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     let provisioned = course.act(REBUILD.text(), copy::up_closed)?.ended;
@@ -177,7 +203,7 @@ fn missing(lost: &[Lost], exported: f64) -> usize {
 
 /// Sees that what is in the copy of the run is there. A lab without volumes was
 /// built around it before; see [`crate::commands::setup`].
-const REPAIR: Repair = Repair {
+pub const REPAIR: Repair = Repair {
     first: |engine, left| match &left.unfinished.copy {
         Some(copy) if left.unfinished.stage == Stage::Struck => {
             let state = database::of(engine).state(left.url)?;
@@ -236,15 +262,15 @@ impl Within {
     }
 }
 
-fn lessons(result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<String> {
+fn lessons(loss: &Loss, result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<String> {
     let rpo = &result.rpo;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     vec![
         format!(
-            "RTO: users were without service for {} s{}. A whole lab had to be built before any \
-             data could come back.",
+            "RTO: users were without service for {} s{}. {}",
             result.rto.seconds,
-            outage::most_of_it(&result.rto)
+            outage::most_of_it(&result.rto),
+            loss.lesson
         ),
         format!(
             "Both volumes were gone, and with them every snapshot and the journal: {} rows would \

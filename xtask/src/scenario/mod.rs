@@ -3,6 +3,7 @@
 mod backup_poisoned;
 mod backup_volume_loss;
 mod bad_delete;
+mod both_volumes_loss;
 mod cluster_loss;
 pub mod course;
 mod database_corrupt;
@@ -40,6 +41,7 @@ pub const ALL: &[Scenario] = &[
     node_loss::SCENARIO,
     cluster_loss::SCENARIO,
     foreign_delete::SCENARIO,
+    both_volumes_loss::SCENARIO,
 ];
 
 /// The scenario of that name.
