@@ -1,5 +1,6 @@
 //! The commands and options, as a person types them.
 
+mod guide;
 pub mod help;
 mod local;
 mod values;
@@ -15,6 +16,7 @@ use crate::ui;
 use terms::Protection;
 use terms::lang::Lang;
 
+pub use guide::GuideAction;
 pub use local::{JobKind, LocalAction};
 pub use values::{BenchPart, CompletedShell, TestPart, Workshop};
 use values::{engines, languages, operator_delay, protections, text_path};
@@ -195,6 +197,11 @@ pub enum Command {
         /// How many recoveries on k3d
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..))]
         recoveries: u8,
+    },
+    /// Keep the French guide true: figures from measurements, screenshots from a browser
+    Guide {
+        #[command(subcommand)]
+        action: GuideAction,
     },
     /// Look into the local engine, or act on its parts
     Local {

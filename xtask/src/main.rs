@@ -164,6 +164,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Bench { what, recoveries } => {
             commands::bench::run(ctx, &what, usize::from(recoveries))
         }
+        Command::Guide { action } => commands::guide::run(ctx, &action),
         Command::Local { action } => commands::local::run(ctx, action),
         // Done before the lab was looked at.
         Command::Completions { .. } => Ok(()),

@@ -7,6 +7,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use support::guide::{self, Form, Walk};
 use support::{TestLab, said};
 
 /// curl's word for a connection that was neither made nor refused in time.
@@ -338,4 +339,37 @@ fn a_lab_typed_by_hand_is_adopted() {
     lab.json(&["teardown", "--yes"]);
     assert!(lab.processes().is_empty(), "{:?}", lab.processes());
     assert!(!must("k3d cluster list -o json").contains("\"pra\""));
+}
+
+/// The commands of the French guide as printed, from nothing to nothing; its folder is a
+/// repository, as a student's is.
+fn walk_the_guide(name: &str, form: Form) {
+    insist_on_an_empty_machine();
+    let lab = a_lab(name);
+    lab.configure("port = 0", "port = 8080");
+    must(&format!(
+        "cd {} && git init -q && git add . && \
+         git -c user.name=test -c user.email=test@example.org commit -qm start",
+        lab.root.display()
+    ));
+    let walk = Walk {
+        lab: &lab,
+        form,
+        cluster: true,
+        ports: Vec::new(),
+    };
+    walk.run(&guide::blocks());
+    insist_on_an_empty_machine();
+}
+
+#[test]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+fn the_guide_works_as_printed_in_its_short_form() {
+    walk_the_guide("guide-short", Form::Short);
+}
+
+#[test]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+fn the_guide_works_as_printed_in_its_typed_form() {
+    walk_the_guide("guide-typed", Form::Typed);
 }

@@ -29,6 +29,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "test",
             "faults",
             "bench",
+            "guide",
             "local",
             "completions",
             "help",

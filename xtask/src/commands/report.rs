@@ -83,7 +83,7 @@ fn arguments(ctx: &Context, cmd: Cmd, folder: &Path) -> Cmd {
 }
 
 /// The folder of the run that was asked for, or of the newest.
-fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
+pub fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
     let runs = ctx.workspace.runs();
     if let Some(asked) = asked {
         let found = [PathBuf::from(asked), runs.join(asked)]

@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 pub mod fake_k3d;
+pub mod guide;
 pub mod standin;
 
 use std::fs;

@@ -1,0 +1,129 @@
+//! The figures of runs that the guide states, taken over into committed files with what
+//! made them: `composants.json` has one run of each disaster, `reprise.json` the spread of
+//! each protection.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Map, Value, json};
+
+use super::committed::{COMPONENTS, RECOVERY, measurements, read};
+use crate::commands::report;
+use crate::context::Context;
+use crate::measure::figures::milliseconds;
+use crate::measure::result_file;
+use crate::workspace;
+
+pub fn run(ctx: &Context, runs: &[String]) -> Result<()> {
+    let mut files = BTreeMap::new();
+    for name in runs {
+        let file = report::find(ctx, Some(name))?.join(result_file::FILE);
+        let text = fs::read_to_string(&file);
+        let text = text.with_context(|| format!("reading {}", file.display()))?;
+        let result: Value =
+            serde_json::from_str(&text).with_context(|| format!("reading the result of {name}"))?;
+        take(ctx, &mut files, &result)?;
+    }
+    for (name, value) in &files {
+        let path = measurements(&ctx.workspace.root).join(format!("{name}.json"));
+        if ctx.exec.change(&format!("# {}", path.display())) {
+            workspace::write_file(&path, &(serde_json::to_string_pretty(value)? + "\n"))?;
+        }
+        ctx.ui.say(&path.display().to_string());
+    }
+    Ok(())
+}
+
+/// Adds a result to the file that it belongs to, beside what is there.
+fn take(ctx: &Context, files: &mut BTreeMap<&str, Value>, result: &Value) -> Result<()> {
+    let Some(groups) = result["groups"].as_array() else {
+        let scenario = result["scenario"]
+            .as_str()
+            .context("a result of no scenario")?;
+        let file = file(ctx, files, COMPONENTS)?;
+        file[scenario] = component(result);
+        return Ok(());
+    };
+    for group in groups {
+        let protection = group["protection"]
+            .as_str()
+            .context("a group of no protection")?;
+        let file = file(ctx, files, RECOVERY)?;
+        file[protection] = spread(result, group);
+    }
+    Ok(())
+}
+
+/// The file of that name as it is so far.
+fn file<'a, 'b>(
+    ctx: &Context,
+    files: &'a mut BTreeMap<&'b str, Value>,
+    name: &'b str,
+) -> Result<&'a mut Value> {
+    if !files.contains_key(name) {
+        let there = read(&ctx.workspace.root, name).unwrap_or_else(|_| json!({}));
+        files.insert(name, there);
+    }
+    files.get_mut(name).context("it was just put there")
+}
+
+fn component(result: &Value) -> Value {
+    let rpo = &result["rpo"];
+    json!({
+        "provenance": provenance(result),
+        "protection": result["protection"],
+        "passed": result["passed"],
+        "acknowledged": rpo["acknowledged"],
+        "lost": rpo["lost"],
+        "snapshot_only_lost": rpo["snapshot_only_lost"],
+        "requests": result["client"]["requests"],
+        "failed": result["client"]["failed"],
+        "rto_seconds": result["rto"]["seconds"],
+    })
+}
+
+/// Minimum, median and maximum of every figure of a group.
+fn spread(result: &Value, group: &Value) -> Value {
+    let runs = group["runs"].as_array().map_or(0, Vec::len);
+    let figures = group["figures"].as_array().into_iter().flatten();
+    let figures: Map<String, Value> = figures
+        .filter_map(|figure| {
+            let name = figure["name"].as_str()?.replace("phase ", "phase_");
+            let of = |key: &str| Some(milliseconds(figure[key].as_f64()?));
+            let spread = json!({"min": of("min"), "median": of("median"), "max": of("max")});
+            Some((name, spread))
+        })
+        .collect();
+    json!({
+        "provenance": provenance(result),
+        "n": runs,
+        "cut_off": group["cut_off"],
+        "seed": result["seed"],
+        "interval_seconds": result["interval_seconds"],
+        "copies": group["copies"],
+        "unsound_copies": group["unsound_copies"],
+        "figures": figures,
+    })
+}
+
+/// When, and by what.
+fn provenance(result: &Value) -> Value {
+    let known = [
+        "commit",
+        "dirty",
+        "cores",
+        "system",
+        "kernel",
+        "docker",
+        "k3d",
+        "kubernetes",
+        "python",
+        "sqlite",
+    ];
+    let versions = known.into_iter().filter_map(|name| {
+        let value = result["versions"].get(name)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    json!({"began": result["began"], "versions": versions.collect::<Map<_, _>>()})
+}
