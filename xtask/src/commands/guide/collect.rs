@@ -87,14 +87,18 @@ fn component(result: &Value) -> Value {
 fn spread(result: &Value, group: &Value) -> Value {
     let runs = group["runs"].as_array().map_or(0, Vec::len);
     let figures = group["figures"].as_array().into_iter().flatten();
-    let figures: Map<String, Value> = figures
+    let mut figures: Map<String, Value> = figures
         .filter_map(|figure| {
             let name = figure["name"].as_str()?.replace("phase ", "phase_");
-            let of = |key: &str| Some(milliseconds(figure[key].as_f64()?));
-            let spread = json!({"min": of("min"), "median": of("median"), "max": of("max")});
-            Some((name, spread))
+            Some((name, of_figure(figure)))
         })
         .collect();
+    // Of the original workshop's way alone: what its application still took, and took again.
+    for name in ["lost_during", "lost_after"] {
+        if group[name].is_object() {
+            figures.insert(name.to_owned(), of_figure(&group[name]));
+        }
+    }
     json!({
         "provenance": provenance(result),
         "n": runs,
@@ -105,6 +109,11 @@ fn spread(result: &Value, group: &Value) -> Value {
         "unsound_copies": group["unsound_copies"],
         "figures": figures,
     })
+}
+
+fn of_figure(figure: &Value) -> Value {
+    let of = |key: &str| Some(milliseconds(figure[key].as_f64()?));
+    json!({"min": of("min"), "median": of("median"), "max": of("max")})
 }
 
 /// When, and by what.

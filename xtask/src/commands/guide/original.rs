@@ -103,8 +103,11 @@ pub fn run(ctx: &Context, count: u32, seed: Option<u64>) -> Result<()> {
         return Ok(());
     }
     let result = original.measure(engine.as_ref(), count, seed);
-    original.remove()?;
+    // Also after an interrupt: what was put beside the lab goes.
+    wait::begin_anew();
+    let removed = original.remove();
     let result = result?;
+    removed?;
     let (_, folder) = runs::create(ctx, "original")?;
     result_file::write(&folder, &result)?;
     if ctx.ui.json() {
@@ -135,7 +138,10 @@ struct Disaster {
     moment_seconds: f64,
     acknowledged: usize,
     lost: usize,
-    /// Of these, what was acknowledged after the volume was gone: by the application that
+    /// Of these, what was acknowledged while the application was being stopped: its server
+    /// does not listen to the request, and Kubernetes leads users to it until it is killed.
+    lost_during: usize,
+    /// And what was acknowledged after the volume was gone: by the application that
     /// had begun anew on an empty one, before the copy was put over it.
     lost_after: usize,
     rpo_seconds: f64,
@@ -309,17 +315,17 @@ fn figures(
         (PhaseName::Restored, times.restored),
     ];
     let rto = Rto::of(&downtime, &phases, observed.ended());
-    let after = |at: f64| at > times.gone;
+    let lost_in = |from: f64, to: f64| {
+        let at = verdict.lost.iter().filter_map(|one| one.acknowledged);
+        at.filter(|at| *at > from && *at <= to).count()
+    };
     Ok(Disaster {
         number,
         moment_seconds,
         acknowledged: requests.iter().filter(|one| one.acknowledged()).count(),
         lost: verdict.lost.len(),
-        lost_after: verdict
-            .lost
-            .iter()
-            .filter(|one| one.acknowledged.is_some_and(after))
-            .count(),
+        lost_during: lost_in(times.struck, times.gone),
+        lost_after: lost_in(times.gone, f64::INFINITY),
         rpo_seconds: milliseconds(seconds_lost(
             &verdict.lost,
             unreachable_since(requests, times.gone),
@@ -360,6 +366,7 @@ fn group(disasters: &[Disaster]) -> Value {
         "runs": disasters,
         "cut_off": 0,
         "figures": figures,
+        "lost_during": Figure::of(Quantity::Lost, &values(&|one| one.lost_during as f64)),
         "lost_after": Figure::of(Quantity::Lost, &values(&|one| one.lost_after as f64)),
         "copies": last.map(|one| one.copies),
         "unsound_copies": last.map(|one| one.unsound_copies),

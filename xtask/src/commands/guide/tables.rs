@@ -46,9 +46,14 @@ const PROTECTIONS: [(&str, &str); 3] = [
 ];
 
 /// The figures of exercise 3; those of phases are not there for every protection.
-const FIGURES: [(&str, &str); 8] = [
+const FIGURES: [(&str, &str); 10] = [
     ("rpo_seconds", "**RPO** (secondes de travail perdues)"),
     ("lost", "lignes confirmées et perdues"),
+    ("lost_during", "· dont acceptées pendant l'arrêt"),
+    (
+        "lost_after",
+        "· dont acceptées sur le volume vide, puis écrasées",
+    ),
     ("rto_seconds", "**RTO** (secondes sans service)"),
     ("phase_detected", "· dont détection"),
     ("phase_provisioned", "· dont arrêt et volumes recréés"),
