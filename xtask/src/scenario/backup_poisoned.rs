@@ -38,7 +38,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 /// How many of the newest points are damaged.
-const POISONED: usize = 2;
+pub const POISONED: usize = 2;
 
 const DISASTER: Disaster = Disaster {
     prepare,
@@ -70,14 +70,25 @@ fn prepare(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    // Another point of the schedule would be a third, good one.
-    engine.suspend_backups(true)?;
-    database::of(engine).damage_newest_points(POISONED)?;
+    damage(engine)?;
     // While replicas run: looking is no part of the outage.
     if !ctx.exec.dry_run() {
         insist_on_damage(engine)?;
     }
     outage::lose_data_volume(ctx, engine)
+}
+
+fn damage(engine: &dyn Engine) -> Result<()> {
+    // Another point of the schedule would be a third, good one.
+    engine.suspend_backups(true)?;
+    database::of(engine).damage_newest_points(POISONED)
+}
+
+#[expect(dead_code, reason = "for who breaks without recovering")]
+/// Damages the newest points, alone, and leaves the schedule suspended. Not for a dry run.
+pub fn poison(engine: &dyn Engine) -> Result<()> {
+    damage(engine)?;
+    insist_on_damage(engine)
 }
 
 /// The disaster has to have happened for its recovery to mean anything.

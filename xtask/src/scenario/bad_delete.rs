@@ -43,7 +43,11 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
-    way: Way::Own { play, show },
+    way: Way::Own {
+        play,
+        show,
+        strike: Some(strike),
+    },
     repair: REPAIR,
 };
 
@@ -129,8 +133,8 @@ fn downtime(played: &Played, failures: &[Failure], outcome: &Outcome) -> Downtim
 
 fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
+    strike(ctx, engine)?;
     let database = database::of(engine);
-    database.delete_all()?;
     let target = database.show_before_deletion()?;
     outage::stop_everything(ctx, engine)?;
     database.restore(&target)?;
@@ -148,9 +152,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     if !journal {
         unfinished.goes_back_to(&point)?;
     }
-    let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
-        database::of(engine).delete_all()
-    })?;
+    let struck = course.strike(&unfinished, DISASTER.text(), strike)?;
     run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
 
     let step = run.ctx.ui.step("the transaction that did it");
@@ -200,6 +202,10 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         report,
         moments: course.into_moments(),
     })
+}
+
+fn strike(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    database::of(engine).delete_all()
 }
 
 /// Where to go back to in a run that was cut off; `None` where it had not come to

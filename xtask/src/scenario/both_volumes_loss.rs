@@ -44,6 +44,8 @@ pub const SCENARIO: Scenario = Scenario {
             // The cron job outlives the volumes, as it was left.
             engine.suspend_backups(false)
         },
+        // Nothing is left to recover from by hand.
+        strike: None,
     },
     repair: cluster_loss::REPAIR,
 };

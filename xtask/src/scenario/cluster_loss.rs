@@ -53,7 +53,11 @@ pub const SCENARIO: Scenario = Scenario {
         "every restore point and the journal; what is written after the copy",
         "tous les points de restauration et le journal ; ce qui est écrit après la copie",
     )),
-    way: Way::Own { play, show },
+    way: Way::Own {
+        play,
+        show,
+        strike: None,
+    },
     repair: REPAIR,
 };
 

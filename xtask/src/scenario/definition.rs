@@ -43,8 +43,13 @@ pub enum Way {
         play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
         /// The same changes as shell, for a dry run.
         show: fn(&Context, &dyn Engine) -> Result<()>,
+        /// What breaks, alone; `None` where that is nothing to recover from.
+        strike: Option<Strike>,
     },
 }
+
+/// Breaks something. Afterwards users miss something until somebody recovers it.
+pub type Strike = fn(&Context, &dyn Engine) -> Result<()>;
 
 impl Scenario {
     /// Causes the disaster, recovers, and measures.
@@ -60,6 +65,16 @@ impl Scenario {
         match &self.way {
             Way::Outage(disaster) => outage::show(disaster, ctx, engine),
             Way::Own { show, .. } => show(ctx, engine),
+        }
+    }
+
+    #[expect(dead_code, reason = "for who breaks without recovering")]
+    /// What breaks in this disaster, alone, for somebody else to recover from; `None`
+    /// where the lab recovers by itself, or is gone altogether.
+    pub fn strike(&self) -> Option<Strike> {
+        match &self.way {
+            Way::Outage(disaster) => Some(disaster.strike),
+            Way::Own { strike, .. } => *strike,
         }
     }
 

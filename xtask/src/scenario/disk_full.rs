@@ -44,7 +44,11 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: false,
     takes_for_good: None,
-    way: Way::Own { play, show },
+    way: Way::Own {
+        play,
+        show,
+        strike: Some(strike),
+    },
     repair: REPAIR,
 };
 
@@ -126,6 +130,11 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         outage::protect(ctx, engine)?;
     }
     Ok(())
+}
+
+/// The volume on which the shortage shows at once.
+fn strike(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    database::of(engine).fill(Volume::Data)
 }
 
 /// Removes what fills the volumes.

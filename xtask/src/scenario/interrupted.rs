@@ -65,7 +65,7 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> 
         step.done("nothing had been broken yet");
     } else {
         copy_of(ctx, unfinished)?;
-        restored = recover(engine, unfinished, &url, &mark)?;
+        restored = recover(engine, unfinished, &url, Some(&mark))?;
         step.done("database there");
     }
     engine.suspend_backups(false)?;
@@ -79,12 +79,13 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> 
     Ok(())
 }
 
-/// Returns what was restored, where anything had to be.
-fn recover(
+/// Returns what was restored, where anything had to be; the mark, where there is one,
+/// notes how far it came.
+pub fn recover(
     engine: &dyn Engine,
     unfinished: &Unfinished,
     url: &str,
-    mark: &Marker,
+    mark: Option<&Marker>,
 ) -> Result<Option<Restored>> {
     let left = Interrupted { unfinished, url };
     let repair = &scenario::of(unfinished.scenario).repair;
@@ -97,7 +98,9 @@ fn recover(
         return Ok(None);
     };
     let safety_point = restored.safety_point.clone();
-    mark.restored(safety_point.as_deref())?;
+    if let Some(mark) = mark {
+        mark.restored(safety_point.as_deref())?;
+    }
     let unfinished = &Unfinished {
         stage: Stage::Restored,
         safety_point,
@@ -107,7 +110,7 @@ fn recover(
     Ok(Some(restored))
 }
 
-fn tell(ctx: &Context, restored: &Restored) {
+pub fn tell(ctx: &Context, restored: &Restored) {
     let rows = restored.rows;
     let kept = match &restored.safety_point {
         Some(name) => {

@@ -37,7 +37,11 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url, Capability::Nodes],
     by_itself: false,
     takes_for_good: None,
-    way: Way::Own { play, show },
+    way: Way::Own {
+        play,
+        show,
+        strike: Some(strike),
+    },
     repair: REPAIR,
 };
 
@@ -85,9 +89,13 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 /// The same changes as [`play`] makes, shown only.
 fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     outage::verified_backup(ctx, engine)?;
-    engine.nodes()?.stop()?;
+    strike(ctx, engine)?;
     engine.nodes()?.start()?;
     outage::protect(ctx, engine).map(drop)
+}
+
+fn strike(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    engine.nodes()?.stop().map(drop)
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {

@@ -36,7 +36,11 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: true,
     takes_for_good: None,
-    way: Way::Own { play, show },
+    way: Way::Own {
+        play,
+        show,
+        strike: None,
+    },
     repair: Repair::WHERE_MISSING,
 };
 

@@ -77,24 +77,9 @@ impl<'a> Run<'a> {
         Ok((steady, before))
     }
 
-    /// Fails unless every replica is ready, backups run on schedule and the
-    /// database is there.
+    /// The steady state, insisted on.
     pub fn steady_state(&self, engine: &dyn Engine) -> Result<SteadyState> {
-        let facts = engine.facts()?;
-        let url = facts.url.clone().unwrap_or_default();
-        let state = database::of(engine).state(&url)?;
-        if let Some(trouble) = unsteady(&facts, &state) {
-            return Err(
-                Failure::promise(format!("the lab is not in its steady state: {trouble}"))
-                    .next("cargo xtask status")
-                    .into(),
-            );
-        }
-        Ok(SteadyState {
-            url,
-            protection: state.protection,
-            schedule: facts.schedule,
-        })
+        steady_state(engine)
     }
 
     /// Shows what the next part will do, and waits for the reader, where a run
@@ -168,6 +153,26 @@ impl<'a> Run<'a> {
         let folder = self.folder.strip_prefix(&self.ctx.workspace.root);
         folder.unwrap_or(&self.folder).display().to_string()
     }
+}
+
+/// Fails unless every replica is ready, backups run on schedule and the database is
+/// there.
+pub fn steady_state(engine: &dyn Engine) -> Result<SteadyState> {
+    let facts = engine.facts()?;
+    let url = facts.url.clone().unwrap_or_default();
+    let state = database::of(engine).state(&url)?;
+    if let Some(trouble) = unsteady(&facts, &state) {
+        return Err(
+            Failure::promise(format!("the lab is not in its steady state: {trouble}"))
+                .next("cargo xtask status")
+                .into(),
+        );
+    }
+    Ok(SteadyState {
+        url,
+        protection: state.protection,
+        schedule: facts.schedule,
+    })
 }
 
 fn unsteady(facts: &Facts, state: &State) -> Option<String> {
