@@ -67,6 +67,53 @@ words! {
     }
 }
 
+/// What a game day is called where results name a scenario.
+pub const GAMEDAY: &str = "gameday";
+
+words! {
+    /// What a game day can break.
+    FaultName {
+        /// No replica is asked for any more.
+        Stopped = "stopped",
+        VolumeLoss = "volume-loss",
+        DatabaseCorrupt = "database-corrupt",
+        BadDelete = "bad-delete",
+        ForeignDelete = "foreign-delete",
+        BackupVolumeLoss = "backup-volume-loss",
+        /// The volume with the database runs full.
+        DataFull = "data-full",
+        /// The volume with the restore points runs full.
+        BackupFull = "backup-full",
+        NodeLoss = "node-loss",
+        /// The newest restore points are damaged.
+        BackupPoisoned = "backup-poisoned",
+    }
+}
+
+words! {
+    /// By what the moment is known at which the player of a game day had noticed.
+    NoticedBy {
+        /// The player said so.
+        Said = "said",
+        /// The first command that changes the lab.
+        Command = "command",
+        /// The first change of the lab that was seen, by whatever means.
+        Change = "change",
+        /// Nothing before the end.
+        End = "end",
+    }
+}
+
+words! {
+    /// Where the time of the runbook comes from that a game day is held against.
+    ParSource {
+        /// The runs of those scenarios that are kept.
+        Runs = "runs",
+        /// The objectives of `lab.toml`.
+        Objectives = "objectives",
+    }
+}
+
 words! {
     /// Where the pods run.
     EngineName {

@@ -1,5 +1,6 @@
 //! The commands and options, as a person types them.
 
+mod gameday;
 mod guide;
 pub mod help;
 mod local;
@@ -16,6 +17,7 @@ use crate::ui;
 use terms::Protection;
 use terms::lang::Lang;
 
+pub use gameday::{GamedayAction, GamedayArgs};
 pub use guide::GuideAction;
 pub use local::{JobKind, LocalAction};
 pub use values::{BenchPart, CompletedShell, TestPart, Workshop};
@@ -135,6 +137,14 @@ pub enum Command {
         /// time in which a person decides, a phase of the RTO
         #[arg(long, value_name = "SECONDS", value_parser = operator_delay, conflicts_with = "list")]
         operator_delay: Option<f64>,
+    },
+    /// Recover by hand, against the clock, from a disaster that is not told
+    #[command(args_conflicts_with_subcommands = true)]
+    Gameday {
+        #[command(subcommand)]
+        action: Option<GamedayAction>,
+        #[command(flatten)]
+        start: GamedayArgs,
     },
     /// Repeat disasters at random moments, and tell the spread of what they cost
     Drill(DrillArgs),

@@ -11,6 +11,7 @@ use crate::cli::Options;
 use crate::config::{self, Config};
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
+use crate::game;
 use crate::identity;
 use crate::tools::toolbox::Toolbox;
 use crate::tools::venv::Venv;
@@ -93,6 +94,19 @@ impl Context {
         shown
     }
 
+    /// The same lab, with nothing told of what is done.
+    pub fn hushed(&self) -> Self {
+        let ui = self.ui.hushed();
+        let exec = Exec::new(ui.clone(), self.workspace.logs(), self.options.dry_run);
+        let tools = &self.config.tools;
+        Self {
+            tools: Toolbox::new(tools, self.workspace.tools(), exec.clone(), ui.clone()),
+            exec,
+            ui,
+            ..self.clone()
+        }
+    }
+
     /// Takes the lab for a command that changes it; `None` in a dry run, which
     /// changes nothing.
     pub fn lock(&self, command: &str) -> Result<Option<Lock>> {
@@ -110,6 +124,7 @@ impl Context {
             ));
         }
         self.workspace.bound_logs(self.config.keep.logs())?;
+        game::note_command(&self.workspace, command);
         Ok(Some(lock))
     }
 

@@ -24,6 +24,8 @@ mod engine;
 mod exec;
 mod facts;
 mod failure;
+mod game;
+mod gameday;
 mod http;
 mod identity;
 mod kube;
@@ -51,7 +53,7 @@ use anyhow::Result;
 use clap::FromArgMatches;
 use terms::lang::{self, Lang};
 
-use cli::{Cli, Command, Workshop};
+use cli::{Cli, Command, GamedayAction, Workshop};
 use context::Context;
 use scenario::run::RunOptions;
 use ui::{OutputMode, Ui};
@@ -147,6 +149,9 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             commands::scenario::run(ctx, &name.unwrap_or_default(), options)
         }
         Command::Tour => commands::tour::run(ctx),
+        Command::Gameday { action, start } => {
+            commands::gameday::run(ctx, action.unwrap_or(GamedayAction::Start(start)))
+        }
         Command::Drill(args) => commands::drill::run(ctx, &args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Runs { action } => commands::runs::run(ctx, &action),

@@ -13,6 +13,7 @@ use crate::engine::{Engine, serving};
 use crate::exec::quote_path;
 use crate::facts::Facts;
 use crate::failure::Failure;
+use crate::game;
 use crate::manifests::substitute;
 use crate::marker;
 use crate::names::{BACKUP_CLAIM, DATA_CLAIM};
@@ -99,8 +100,9 @@ fn delete(engine: &dyn Engine, mut mark: Mark) -> Result<()> {
 fn begin_anew(engine: &dyn Engine, mark: Mark) -> Result<()> {
     let ctx = mark.ctx;
     if !ctx.exec.dry_run() {
-        // A scenario that was left half-way has nothing to come back to.
+        // A scenario or a game day that was left half-way has nothing to come back to.
         marker::forget(&ctx.workspace, engine.name())?;
+        game::forget(&ctx.workspace, engine.name())?;
     }
     forget_substitute(ctx, engine.name())?;
     let step = ctx.ui.step(tr!(

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use crate::context::Context;
 use crate::exec::quote;
 use crate::failure::Failure;
+use crate::game;
 use crate::marker;
 use crate::workspace::Workspace;
 
@@ -44,7 +46,8 @@ fn beyond(workspace: &Workspace, keep: usize) -> Result<Vec<PathBuf>> {
     all.truncate((all.len() + 1).saturating_sub(keep));
     let mut going = Vec::new();
     for folder in all {
-        if marker::needing(workspace, &folder)?.is_none() {
+        let game = game::needing(workspace, &name_of(&folder))?;
+        if marker::needing(workspace, &folder)?.is_none() && game.is_none() {
             going.push(folder);
         }
     }
@@ -85,6 +88,16 @@ pub fn name_of(folder: &Path) -> String {
 /// Refuses a run whose folder holds what a scenario has to come back from: it may
 /// be the only copy of the database.
 pub fn insist_on_unneeded(workspace: &Workspace, folder: &Path) -> Result<()> {
+    if let Some(game) = game::needing(workspace, &name_of(folder))? {
+        let said = tr!(
+            "{name} is the game day that goes on since {since}",
+            "{name} est le game day en cours depuis {since}",
+            name = name_of(folder),
+            since = game.since
+        );
+        let next = format!("cargo xtask --engine {} gameday abort", game.engine);
+        return Err(Failure::usage(said).next(next).into());
+    }
     let Some((engine, left)) = marker::needing(workspace, folder)? else {
         return Ok(());
     };

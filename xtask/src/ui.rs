@@ -96,6 +96,11 @@ impl Ui {
         }
     }
 
+    /// A printer that says nothing: for what is not to be told.
+    pub fn hushed(&self) -> Self {
+        Self::printing(self.inner.mode, true, None)
+    }
+
     /// Sets the options that commands named in messages need to mean the same lab.
     pub fn name_commands_with(&self, options: Options) {
         *self.lock_options() = options;

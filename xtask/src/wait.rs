@@ -103,6 +103,25 @@ pub const READER: Wait = wait(
     20,
     "run the same command again",
 );
+pub const GAMEDAY_CLIENT_UP: Wait = wait(
+    "the client of the game day to write",
+    60,
+    50,
+    "cargo xtask gameday abort",
+);
+pub const GAMEDAY_CLIENT_DOWN: Wait = wait(
+    "the client of the game day to end",
+    60,
+    20,
+    "cargo xtask gameday status",
+);
+pub const GAMEDAY_SYMPTOMS: Wait = wait("users to notice", 20, 100, "cargo xtask gameday status");
+pub const GAMEDAY_SERVED: Wait = wait(
+    "writes to be accepted through the URL",
+    20,
+    200,
+    "cargo xtask gameday status",
+);
 pub const LAB_LOCK: Wait = wait(
     "the other command to finish",
     600,
@@ -125,6 +144,9 @@ pub const UNDER_WAY: Duration = Duration::from_millis(500);
 /// How far a restore gets before it is killed: Python has started, and the
 /// copy has begun or not.
 pub const INTO_THE_RESTORE: Duration = Duration::from_millis(50);
+
+/// Between two looks of a game day's client at what is asked of the lab.
+pub const GAMEDAY_LOOK: Duration = Duration::from_secs(2);
 
 /// Limits of external commands, which are waits too.
 pub const SHORT_COMMAND: Duration = Duration::from_secs(20);

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     // Tools that are run; what is read and measured, whatever the lab runs on.
     &[
         "chosen_engines",
+        "game",
         "identity",
         "manifests",
         "marker",
@@ -38,8 +39,8 @@ const LAYERS: &[&[&str]] = &[
     &["app"],
     &["copy", "database", "protected", "provenance"],
     &["scenario"],
-    // The lab as after setup.
-    &["reset"],
+    // A disaster that is not told; the lab as after setup.
+    &["gameday", "reset"],
     &["commands"],
     &["main"],
 ];

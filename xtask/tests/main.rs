@@ -14,6 +14,7 @@ mod dry_runs;
 mod engines;
 mod environment;
 mod faulty_labs;
+mod gameday;
 mod guide;
 mod interrupted_scenarios;
 mod interrupts;

@@ -15,7 +15,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Disasters",
-        &["tour", "scenario", "drill", "report", "runs"],
+        &["tour", "scenario", "gameday", "drill", "report", "runs"],
     ),
     (
         "Stages of setup on k3d, one at a time",

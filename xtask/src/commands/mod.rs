@@ -8,6 +8,7 @@ mod consent;
 pub mod copy;
 pub mod drill;
 pub mod faults;
+pub mod gameday;
 pub mod guide;
 pub mod image_workshop;
 pub mod local;

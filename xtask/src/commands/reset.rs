@@ -29,6 +29,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("reset")?;
     let engine = engine::select(ctx)?;
     let engine = engine.as_ref();
+    setup::insist_on_no_game(ctx, engine)?;
     insist_on_no_copy(ctx, engine)?;
     if setup::come_round(ctx, engine)? == Some(Ended::Completed) {
         return tell(ctx, engine, None, None);

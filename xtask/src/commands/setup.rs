@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use terms::tr;
 
 use crate::commands::preflight;
 use crate::context::Context;
@@ -10,6 +11,8 @@ use crate::copy;
 use crate::engine::{self, Engine};
 use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
+use crate::game;
+use crate::gameday::orphan;
 use crate::manifests::substitute;
 use crate::marker::{self, Unfinished};
 use crate::names;
@@ -67,6 +70,7 @@ pub fn ensure_up(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// is declared. A change of k8s/, of the application or of this program that was
 /// not applied yet is applied first, and said.
 pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    insist_on_no_game(ctx, engine)?;
     if !was_up(ctx, engine)? {
         return Ok(());
     }
@@ -85,7 +89,23 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// was cut off is ended. Returns what became of that.
 pub fn come_round(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ended>> {
     interrupted::start_nodes(ctx, engine)?;
+    orphan::start_nodes(ctx, engine)?;
     reset::end_interrupted(ctx, engine)
+}
+
+/// Another disaster now would spoil both.
+pub fn insist_on_no_game(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let Some(game) = game::running(&ctx.workspace, engine.name())? else {
+        return Ok(());
+    };
+    let said = tr!(
+        "a game day goes on in this lab since {since}",
+        "un game day est en cours dans ce lab depuis {since}",
+        since = game.since
+    );
+    let next = "cargo xtask gameday status; cargo xtask gameday done ends it, cargo xtask gameday \
+                abort puts the lab back";
+    Err(Failure::usage(said).next(next).into())
 }
 
 /// Brings the lab up where it is not; whether it was.
@@ -169,12 +189,18 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
     match marker::pending(&ctx.workspace, engine.name()) {
         Ok(Some(left)) => Some(left.told()),
         Err(error) => Some(format!("{error:#}")),
-        Ok(None) => {
-            let changed = substitute::path(&ctx.workspace.root, engine.name()).exists();
-            let said = "a drill or an adoption was left half-way: what runs is not what k8s/ says";
-            changed.then(|| said.to_owned())
-        }
+        Ok(None) => match orphan::told(ctx, engine) {
+            Ok(Some(left)) => Some(left),
+            Err(error) => Some(format!("{error:#}")),
+            Ok(None) => changed_by_drill(ctx, engine),
+        },
     }
+}
+
+fn changed_by_drill(ctx: &Context, engine: &dyn Engine) -> Option<String> {
+    let changed = substitute::path(&ctx.workspace.root, engine.name()).exists();
+    let said = "a drill or an adoption was left half-way: what runs is not what k8s/ says";
+    changed.then(|| said.to_owned())
 }
 
 /// Goes through all stages; each says what is already done.
@@ -239,6 +265,7 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if let Some(unfinished) = marker::pending(&ctx.workspace, engine.name())? {
         interrupted::put_back(ctx, engine, &unfinished)?;
     }
+    orphan::put_back(ctx, engine)?;
     protection::put_back(ctx, engine)
 }
 

@@ -13,8 +13,9 @@ use crate::cron::Schedule;
 use crate::engine;
 use crate::facts::Facts;
 use crate::failure;
+use crate::game;
 use crate::names;
-use terms::EngineName;
+use terms::{EngineName, tr};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
@@ -42,6 +43,12 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let at_rest = holder.is_none() && left.is_none();
     say_who_is_at_it(ctx, holder, left);
+    if game::running(&ctx.workspace, engine.name())?.is_some() {
+        ctx.ui.say(&tr!(
+            "A game day goes on: cargo xtask gameday status",
+            "Un game day est en cours : cargo xtask gameday status"
+        ));
+    }
     if !facts.running {
         ctx.ui
             .say(&format!("The lab is down (engine: {}).", engine.name()));

@@ -10,6 +10,8 @@ use crate::commands::local::name_orphans;
 use crate::context::Context;
 use crate::engine;
 use crate::exec::quote_path;
+use crate::game;
+use crate::gameday::client;
 use crate::marker;
 use crate::reset;
 use crate::wait;
@@ -35,6 +37,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         ))?;
     }
     let copy = give_up_copy(ctx, engine.name())?;
+    end_game(ctx, engine.name())?;
     let step = ctx.ui.step("teardown");
     engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
@@ -67,6 +70,15 @@ pub fn run(ctx: &Context) -> Result<()> {
             .document(&json!({"status": "removed", "engine": engine.name()}));
     }
     Ok(())
+}
+
+/// A game day ends with its lab.
+fn end_game(ctx: &Context, engine: EngineName) -> Result<()> {
+    if ctx.exec.dry_run() {
+        return Ok(());
+    }
+    client::stop(ctx, engine)?;
+    game::forget(&ctx.workspace, engine)
 }
 
 /// The copy that the lab had to come back from, which nobody adopts after this by

@@ -223,7 +223,7 @@ fn shown(wall: SystemTime) -> String {
 }
 
 /// Negative where the wall clock was set back.
-fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
+pub(super) fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
     match to.duration_since(from) {
         Ok(passed) => passed.as_secs_f64(),
         Err(back) => -back.duration().as_secs_f64(),

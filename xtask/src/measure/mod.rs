@@ -9,6 +9,7 @@ pub mod drill;
 mod faulty_apps;
 pub mod figures;
 pub mod ledger;
+pub mod ledger_file;
 pub mod observed;
 pub mod promise;
 pub mod reader;

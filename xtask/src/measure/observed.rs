@@ -1,9 +1,9 @@
 //! What the measuring client observed: its requests, its reads, its clocks.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What came of a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The application said that the row is stored, under this id.
@@ -75,7 +75,7 @@ impl Observed {
 }
 
 /// The answer to one read.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
     Count(u64),

@@ -84,7 +84,6 @@ fn damage(engine: &dyn Engine) -> Result<()> {
     database::of(engine).damage_newest_points(POISONED)
 }
 
-#[expect(dead_code, reason = "for who breaks without recovering")]
 /// Damages the newest points, alone, and leaves the schedule suspended. Not for a dry run.
 pub fn poison(engine: &dyn Engine) -> Result<()> {
     damage(engine)?;

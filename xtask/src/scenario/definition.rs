@@ -68,7 +68,6 @@ impl Scenario {
         }
     }
 
-    #[expect(dead_code, reason = "for who breaks without recovering")]
     /// What breaks in this disaster, alone, for somebody else to recover from; `None`
     /// where the lab recovers by itself, or is gone altogether.
     pub fn strike(&self) -> Option<Strike> {

@@ -1,0 +1,108 @@
+//! What there is to learn from a game day, in words.
+
+use terms::lang::{decimal, plural};
+use terms::{NoticedBy, ParSource, tr};
+
+use super::score;
+use super::told::{GamedayResult, Told};
+
+/// What broke first, then how it was played.
+pub fn of(result: &GamedayResult) -> Vec<String> {
+    let told = &result.gameday;
+    let mut lines: Vec<String> = told.faults.iter().map(|fault| fault.what.clone()).collect();
+    lines.push(noticed(told));
+    lines.push(recovered(told));
+    lines.push(runbook(told));
+    lines.push(lost(result));
+    lines
+}
+
+fn seconds(value: f64) -> String {
+    decimal(value, 1)
+}
+
+fn noticed(told: &Told) -> String {
+    let at = seconds(told.noticed_seconds);
+    match told.noticed_by {
+        NoticedBy::Said => tr!(
+            "Noticed {at} s after the disaster (cargo xtask gameday noticed).",
+            "Constaté {at} s après le sinistre (cargo xtask gameday noticed)."
+        ),
+        NoticedBy::Command => tr!(
+            "Noticed {at} s after the disaster: that is when the first command changed the lab.",
+            "Constaté {at} s après le sinistre : c'est l'instant de la première commande qui a \
+             modifié le lab."
+        ),
+        NoticedBy::Change => tr!(
+            "Noticed {at} s after the disaster: that is when the first change of the lab was seen.",
+            "Constaté {at} s après le sinistre : c'est l'instant du premier changement observé \
+             dans le lab."
+        ),
+        NoticedBy::End => tr!(
+            "Nothing was said or changed before the end, {at} s after the disaster.",
+            "Rien n'a été signalé ni modifié avant la fin, {at} s après le sinistre."
+        ),
+    }
+}
+
+fn recovered(told: &Told) -> String {
+    let tries = told.tries;
+    match told.recovered_seconds {
+        Some(at) => tr!(
+            "Recovered and verified {at} s after the disaster, at attempt {tries} of gameday done.",
+            "Rétabli et vérifié {at} s après le sinistre, au {tries}e essai de gameday done.",
+            at = seconds(at)
+        ),
+        None => tr!(
+            "Given up: the lab was not recovered.",
+            "Abandonné : le lab n'était pas rétabli."
+        ),
+    }
+}
+
+fn runbook(told: &Told) -> String {
+    let takes = seconds(told.runbook.seconds);
+    let person = seconds(score::PERSON_SECONDS);
+    let runs = told.runbook.runs;
+    match told.runbook.source {
+        ParSource::Runs => tr!(
+            "The runbook takes {takes} s, without a person who thinks: the median RTO of {runs} \
+             run{s} of that scenario on this engine. {person} s are granted on top.",
+            "Le runbook prend {takes} s, sans personne qui réfléchisse : le RTO médian de {runs} \
+             exécution{s} de ce scénario sur ce moteur. {person} s sont accordées en plus.",
+            s = plural(runs as u64)
+        ),
+        ParSource::Objectives => tr!(
+            "The runbook is held to take {takes} s, without a person who thinks: the objective of \
+             lab.toml, since not every such scenario was played here. {person} s are granted on \
+             top.",
+            "Le runbook est censé prendre {takes} s, sans personne qui réfléchisse : l'objectif de \
+             lab.toml, car tous ces scénarios n'ont pas été joués ici. {person} s sont accordées \
+             en plus."
+        ),
+    }
+}
+
+fn lost(result: &GamedayResult) -> String {
+    let (lost, of) = (result.rpo.lost, result.rpo.acknowledged);
+    let told = &result.gameday;
+    match (lost, told.avoidable) {
+        (0, _) => tr!(
+            "RPO: no acknowledged row was lost.",
+            "RPO : aucune ligne acquittée n'a été perdue."
+        ),
+        (_, 0) => tr!(
+            "RPO: {lost} of {of} acknowledged rows were lost, none of which this way back could \
+             have kept.",
+            "RPO : {lost} lignes acquittées perdues sur {of}, dont aucune ne pouvait être gardée \
+             par cette voie de retour."
+        ),
+        (_, avoidable) => tr!(
+            "RPO: {lost} of {of} acknowledged rows were lost; {avoidable} of them, {worth} s \
+             worth, could have been kept.",
+            "RPO : {lost} lignes acquittées perdues sur {of} ; {avoidable} d'entre elles, soit \
+             {worth} s d'écritures, pouvaient être gardées.",
+            worth = seconds(told.avoidable_seconds)
+        ),
+    }
+}

@@ -1,0 +1,227 @@
+//! Reading the ledger of another process, also while that still writes it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::ledger::seconds_between;
+use super::observed::{Observed, Outcome, Read, Request, Seen};
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Line {
+    Began {
+        wall: String,
+    },
+    Sent {
+        n: usize,
+        due: f64,
+        at: f64,
+        message: String,
+    },
+    Read {
+        sent: f64,
+        at: f64,
+        seen: Seen,
+    },
+    Closed {
+        at: f64,
+        wall: String,
+    },
+    Ended {
+        n: usize,
+        at: f64,
+        outcome: Outcome,
+    },
+}
+
+/// A ledger as far as it is written.
+pub struct SoFar {
+    pub observed: Observed,
+    /// Sent and not yet answered, as requests that have no answer.
+    under_way: Vec<Request>,
+    /// Its client has ended in an orderly way.
+    pub closed: bool,
+    began: SystemTime,
+}
+
+/// What a request says that has no answer yet.
+const NO_ANSWER: &str = "no answer yet";
+
+/// # Errors
+/// It is not there, or a line of it is no line of a ledger; the last one may be cut
+/// off, since it may be being written.
+pub fn read(path: &Path) -> Result<SoFar> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("reading {}", path.display()))?;
+    parse(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+fn parse(text: &str) -> Result<SoFar> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut sent = BTreeMap::new();
+    let mut observed = Observed {
+        requests: Vec::new(),
+        reads: Vec::new(),
+        began: String::new(),
+        clock_stepped: 0.0,
+        cpu: 0.0,
+    };
+    let mut began = UNIX_EPOCH;
+    let mut closed = false;
+    for (number, line) in whole.lines().enumerate() {
+        let line: Line =
+            serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
+        match line {
+            Line::Began { wall } => {
+                began = moment(&wall)?;
+                observed.began = wall;
+            }
+            Line::Sent {
+                n,
+                due,
+                at,
+                message,
+            } => {
+                let outcome = Outcome::Failed {
+                    reason: NO_ANSWER.to_owned(),
+                };
+                let request = Request {
+                    n,
+                    message,
+                    due,
+                    sent: at,
+                    ended: f64::INFINITY,
+                    outcome,
+                };
+                sent.insert(n, request);
+            }
+            Line::Ended { n, at, outcome } => {
+                let request = sent
+                    .remove(&n)
+                    .with_context(|| format!("line {}: request {n} was never sent", number + 1))?;
+                observed.requests.push(Request {
+                    ended: at,
+                    outcome,
+                    ..request
+                });
+            }
+            Line::Read { sent, at, seen } => observed.reads.push(Read {
+                sent,
+                ended: at,
+                seen,
+            }),
+            Line::Closed { at, wall } => {
+                observed.clock_stepped = seconds_between(began, moment(&wall)?) - at;
+                closed = true;
+            }
+        }
+    }
+    anyhow::ensure!(!observed.began.is_empty(), "it has no beginning yet");
+    Ok(SoFar {
+        observed,
+        under_way: sent.into_values().collect(),
+        closed,
+        began,
+    })
+}
+
+fn moment(wall: &str) -> Result<SystemTime> {
+    humantime::parse_rfc3339(wall).with_context(|| format!("{wall:?} is no moment"))
+}
+
+impl SoFar {
+    /// A moment of the wall clock on the clock of the ledger.
+    pub fn at(&self, wall: SystemTime) -> f64 {
+        seconds_between(self.began, wall)
+    }
+
+    /// Every request as it stood at a moment: what was not answered by then may be in
+    /// the database, and has not been promised.
+    pub fn as_of(&self, at: f64) -> Vec<Request> {
+        let ended = self.observed.requests.iter().cloned();
+        let all = ended.chain(self.under_way.iter().cloned());
+        all.map(|request| {
+            if request.ended <= at {
+                return request;
+            }
+            let reason = NO_ANSWER.to_owned();
+            Request {
+                outcome: Outcome::Failed { reason },
+                ..request
+            }
+        })
+        .collect()
+    }
+
+    /// How many requests sent at or after a moment were acknowledged, and how many failed.
+    pub fn since(&self, at: f64) -> (usize, usize) {
+        let sent = self.observed.requests.iter().filter(|one| one.sent >= at);
+        let (acknowledged, failed): (Vec<_>, Vec<_>) = sent.partition(|one| one.acknowledged());
+        (acknowledged.len(), failed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::ledger::Ledger;
+
+    fn acknowledged(id: i64) -> Outcome {
+        Outcome::Acknowledged {
+            id,
+            timestamp: "t".into(),
+        }
+    }
+
+    /// Another process reads what the client writes, and both agree.
+    #[test]
+    fn a_ledger_is_read_as_it_was_written_also_before_it_is_closed() {
+        let name = format!("xtask-ledger-file-{}.jsonl", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let ledger = Ledger::create(&path).unwrap();
+        let first = ledger.sent(0, 0.0, "m0");
+        ledger.sent(1, 0.1, "m1");
+        ledger.ended(0, "m0".into(), (0.0, first), acknowledged(7));
+        ledger.read(0.2, Seen::Count(1));
+
+        let so_far = read(&path).unwrap();
+        assert!(!so_far.closed);
+        assert_eq!(so_far.observed.requests.len(), 1);
+        assert_eq!(so_far.since(0.0), (1, 0));
+        let all = so_far.as_of(f64::INFINITY);
+        assert_eq!(all.len(), 2, "also the one without an answer");
+        // An answer that came later was no promise yet.
+        let earlier = so_far.as_of(first);
+        assert!(earlier.iter().all(|one| !one.acknowledged()));
+
+        ledger.ended(1, "m1".into(), (0.1, 0.2), acknowledged(8));
+        let closed = ledger.close(0.0).unwrap();
+        let whole = read(&path).unwrap();
+        assert!(whole.closed);
+        for (read, written) in whole.observed.requests.iter().zip(&closed.requests) {
+            assert_eq!(read.outcome, written.outcome);
+            assert!((read.ended - written.ended).abs() < 1e-6);
+        }
+        assert_eq!(whole.observed.requests.len(), 2);
+        assert_eq!(whole.observed.reads[0].seen, closed.reads[0].seen);
+        assert_eq!(whole.observed.began, closed.began);
+        let later = moment(&closed.began).unwrap() + std::time::Duration::from_millis(2500);
+        assert!((whole.at(later) - 2.5).abs() < 0.001);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_is_being_written_is_left_out_and_a_damaged_one_is_told() {
+        let began = r#"{"event":"began","wall":"2026-11-30T00:00:00Z"}"#;
+        let cut = format!("{began}\n{{\"event\":\"sent\",\"n\":0");
+        assert!(parse(&cut).unwrap().as_of(9.0).is_empty());
+        let damaged = format!("{began}\nnonsense\n");
+        let error = parse(&damaged).err().unwrap();
+        assert!(format!("{error:#}").contains("line 2"), "{error:#}");
+        assert!(parse("").is_err());
+    }
+}

@@ -1,0 +1,292 @@
+//! Game days on the local engine, played by somebody who knows what users see, what the lab
+//! shows, and the commands of the README: not what broke.
+
+use crate::support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{TestLab, await_some, said};
+
+/// Plays until it is over: looks, does what anybody would, and asks whether that was all.
+fn play(lab: &TestLab) -> Value {
+    for _ in 0..8 {
+        recover(lab, &lab.json(&["gameday", "status"]));
+        let output = lab.xtask(&["gameday", "done", "--json"]);
+        let done: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
+        if done["over"] != false {
+            assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+            return done;
+        }
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(!done["broken"].as_array().unwrap().is_empty());
+    }
+    panic!("not recovered: {}", said(&lab.xtask(&["status"])));
+}
+
+fn recover(lab: &TestLab, game: &Value) {
+    let status = lab.json(&["status"]);
+    // Somebody looks for what fills a volume.
+    for volume in ["pra-data", "pra-backup"] {
+        let stray = lab.root.join(".lab/volumes").join(volume).join("ballast");
+        if stray.exists() {
+            fs::remove_file(stray).unwrap();
+        }
+    }
+    if status["facts"]["wanted"] == 0 || status["facts"]["volumes"].as_array().unwrap().len() < 2 {
+        lab.json(&["setup"]);
+    }
+    if status["facts"]["suspended"] == true {
+        lab.json(&["local", "resume"]);
+    }
+    let symptoms = &game["symptoms"];
+    let points = lab.json(&["restore", "--list"]);
+    let log = lab.json(&["restore", "--log", "--largest"]);
+    let largest = &log["transactions"][0];
+    if points["points"].as_array().unwrap().is_empty() {
+        lab.xtask(&["backup", "--new-volume"]);
+    } else if largest["deleted"].as_u64() > Some(10) {
+        let seq = largest["seq"].to_string();
+        lab.json(&["restore", "--to-before", &seq, "--yes"]);
+    } else if symptoms["writes"]["failed"].as_u64() > Some(0) {
+        // What it restores where nothing is missing is what is there.
+        lab.xtask(&["restore", "latest", "--yes"]);
+    }
+}
+
+fn judged(lab: &TestLab, result: &Value) {
+    assert_eq!(result["scenario"], "gameday");
+    assert_eq!(result["passed"], true, "{result}");
+    assert_eq!(result["backups_resumed"], true);
+    let told = &result["gameday"];
+    assert_eq!(told["avoidable"], 0, "{result}");
+    assert_eq!(told["score"]["data"], 40, "{result}");
+    let parts = ["data", "time", "noticed", "protected"];
+    let sum: u64 = parts
+        .iter()
+        .map(|part| told["score"][part].as_u64().unwrap())
+        .sum();
+    assert_eq!(told["score"]["total"], sum);
+    assert!(told["recovered_seconds"].as_f64() >= told["noticed_seconds"].as_f64());
+    support::agreed(lab, result);
+    // It is a run like others.
+    let runs = lab.json(&["runs", "list"]);
+    assert!(runs[0]["name"].as_str().unwrap().ends_with("-gameday"));
+    assert_eq!(runs[0]["passed"], true);
+    assert!(!state(lab).exists(), "it is over");
+}
+
+fn state(lab: &TestLab) -> PathBuf {
+    lab.root.join(".lab/state/gameday-local.json")
+}
+
+fn client(lab: &TestLab) -> Vec<String> {
+    let mut all = lab.processes();
+    all.retain(|line| line.contains("gameday client"));
+    all
+}
+
+/// What was said before the end does not name what broke.
+fn untold(lab: &TestLab, args: &[&str], faults: &[&str]) {
+    let output = lab.xtask(args);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for fault in faults {
+        assert!(!text.contains(fault), "{text}");
+    }
+    let sealed = fs::read_to_string(state(lab)).unwrap();
+    assert!(faults.iter().all(|fault| !sealed.contains(fault)));
+}
+
+#[test]
+fn every_single_fault_is_recovered_by_who_knows_the_symptoms_alone() {
+    let lab = TestLab::new("gameday-one");
+    lab.json(&["add", "from before"]);
+    let faults = [
+        "stopped",
+        "volume-loss",
+        "database-corrupt",
+        "bad-delete",
+        "foreign-delete",
+        "backup-volume-loss",
+        "data-full",
+    ];
+    for fault in faults {
+        let truth = lab.root.join("truth.txt");
+        let file = truth.to_str().unwrap();
+        untold(
+            &lab,
+            &["gameday", "--fault", fault, "--truth", file],
+            &[fault],
+        );
+        assert!(fs::read_to_string(&truth).unwrap().contains(fault));
+        let begun = lab.json(&["gameday", "status"]);
+        let symptoms = &begun["symptoms"];
+        let missing = symptoms["messages_now"].as_u64() < symptoms["messages_before"].as_u64();
+        let failed = symptoms["writes"]["failed"].as_u64() > Some(0);
+        assert!(failed || missing, "{fault}: {begun}");
+        let result = play(&lab);
+        assert_eq!(result["gameday"]["faults"][0]["name"], fault);
+        assert_eq!(result["gameday"]["teacher"], true);
+        judged(&lab, &result);
+        assert!(client(&lab).is_empty(), "its client has ended");
+    }
+    assert_eq!(lab.json(&["status"])["facts"]["suspended"], false);
+}
+
+#[test]
+fn two_faults_and_a_poisoned_backup_are_recovered_as_well() {
+    let lab = TestLab::new("gameday-more");
+    let games = [
+        "backup-full,volume-loss",
+        "backup-full,database-corrupt",
+        "bad-delete,stopped",
+        "backup-poisoned,volume-loss",
+    ];
+    for faults in games {
+        lab.json(&["gameday", "--fault", faults]);
+        let result = play(&lab);
+        let level = if faults.contains("poisoned") { 3 } else { 2 };
+        assert_eq!(result["gameday"]["level"], level);
+        assert_eq!(result["gameday"]["faults"].as_array().unwrap().len(), 2);
+        judged(&lab, &result);
+    }
+}
+
+#[test]
+fn a_game_is_drawn_hints_cost_and_what_is_still_broken_keeps_it_going() {
+    let lab = TestLab::new("gameday-drawn");
+    lab.json(&["setup"]);
+    untold(
+        &lab,
+        &["gameday", "--seed", "1"],
+        &["pra-data", "ballast", "DELETE"],
+    );
+    for args in [
+        &["gameday"][..],
+        &["scenario", "2"],
+        &["drill"],
+        &["reset", "--yes"],
+    ] {
+        let refused = lab.fails(2, args);
+        assert!(refused.contains("cargo xtask gameday abort"), "{refused}");
+    }
+    let name = lab.json(&["runs", "list"])[0]["name"].clone();
+    lab.fails(2, &["runs", "rm", name.as_str().unwrap(), "--yes"]);
+    let refused = lab.fails(1, &["gameday", "done"]);
+    assert!(refused.contains("Still broken: "), "{refused}");
+    for bought in 1..=3 {
+        let told = lab.json(&["gameday", "hint"]);
+        assert_eq!(told["hints"].as_array().unwrap().len(), bought);
+    }
+    lab.fails(2, &["gameday", "hint"]);
+    let french = said(&lab.xtask(&["gameday", "status", "--lang", "fr"]));
+    assert!(french.contains("Indice 3"), "{french}");
+
+    lab.json(&["gameday", "noticed", "something with the disk"]);
+    let result = play(&lab);
+    judged(&lab, &result);
+    let told = &result["gameday"];
+    assert_eq!((&told["seed"], &told["hints"]), (&1.into(), &3.into()));
+    assert_eq!(told["hint_seconds"], 420.0);
+    assert_eq!(told["noticed_by"], "said");
+    assert_eq!(told["diagnosis"], "something with the disk");
+    assert!(told["tries"].as_u64() >= Some(2));
+    assert!(told["score"]["time"].as_u64() < Some(40), "{told}");
+}
+
+/// The messages that are in the database, read past the application.
+fn count(lab: &TestLab) -> u64 {
+    lab.curl("/count")["count"].as_u64().unwrap()
+}
+
+#[test]
+fn an_aborted_game_is_put_back_and_so_is_one_whose_client_was_killed() {
+    let lab = TestLab::new("gameday-aborted");
+    lab.json(&["add", "from before"]);
+    let games = [
+        "volume-loss",
+        "bad-delete",
+        "backup-full,database-corrupt",
+        "backup-volume-loss",
+        "foreign-delete",
+    ];
+    for faults in games {
+        let before = count(&lab);
+        lab.json(&["gameday", "--fault", faults]);
+        let told = lab.json(&["gameday", "abort"]);
+        assert_eq!(told["aborted"], true);
+        assert_eq!(
+            told["faults"].as_array().unwrap().len(),
+            faults.split(',').count()
+        );
+        back(&lab, before);
+    }
+
+    let before = count(&lab);
+    lab.json(&["gameday", "--fault", "database-corrupt,stopped"]);
+    let process = client(&lab).remove(0);
+    let pid = process.split_whitespace().next().unwrap();
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    await_some("the client to be gone", || {
+        client(&lab).is_empty().then_some(())
+    });
+    let refused = lab.fails(4, &["gameday", "done"]);
+    assert!(refused.contains("gameday abort"), "{refused}");
+    let status = said(&lab.xtask(&["status"]));
+    assert!(status.contains("cargo xtask setup"), "{status}");
+    lab.json(&["setup"]);
+    back(&lab, before);
+}
+
+/// As before the game: every row is there, the client is gone, and a scenario holds.
+fn back(lab: &TestLab, before: u64) {
+    assert!(count(lab) >= before, "{} of {before} rows", count(lab));
+    assert!(client(lab).is_empty());
+    assert!(!state(lab).exists());
+    let status = lab.json(&["status"]);
+    assert_eq!(status["facts"]["suspended"], false, "{status}");
+    assert!(status["left_half_way"].is_null(), "{status}");
+    assert_eq!(lab.json(&["backup"])["point"]["status"], "verified");
+}
+
+#[test]
+fn given_up_it_is_told_scored_and_put_back() {
+    let lab = TestLab::new("gameday-given-up");
+    lab.json(&["add", "from before"]);
+    lab.json(&["gameday", "--fault", "bad-delete"]);
+    let output = lab.xtask(&["gameday", "done", "--give-up", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["passed"], false);
+    assert!(result["gameday"]["recovered_seconds"].is_null());
+    assert_eq!(result["gameday"]["score"]["time"], 0, "{result}");
+    assert!(result["rpo"]["lost"].as_u64() > Some(0));
+    back(&lab, result["rpo"]["lost"].as_u64().unwrap());
+    lab.fails(2, &["gameday", "status"]);
+    lab.fails(2, &["gameday", "abort"]);
+}
+
+#[test]
+fn what_goes_with_no_game_is_refused_before_anything_breaks() {
+    let lab = TestLab::bare("gameday-refused");
+    for args in [
+        &["gameday", "--fault", "node-loss"][..],
+        &["gameday", "--fault", "volume-loss,backup-volume-loss"],
+        &["gameday", "--dry-run"],
+        &["gameday", "status"],
+        &["gameday", "done"],
+    ] {
+        lab.fails(2, args);
+    }
+    assert!(!lab.root.join(".lab/volumes").exists(), "no lab is needed");
+}
