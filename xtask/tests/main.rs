@@ -4,6 +4,7 @@
 mod support;
 
 mod checkouts;
+mod codespace;
 mod commands;
 mod completions;
 mod copies;

@@ -60,6 +60,12 @@ pub trait Engine: Sync {
     /// Whether the lab itself has this port of the machine, up or not.
     fn holds_port(&self, port: u16) -> Result<bool>;
 
+    /// Downloads and builds what [`Engine::up`] needs, as far as that needs no lab and is
+    /// not the application's Python, which every engine's commands need.
+    fn fetch(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Brings the whole lab up, from whatever is there: infrastructure,
     /// claims, application, schedule. Says what was already done. Returns when
     /// every replica is ready.

@@ -145,6 +145,10 @@ impl Engine for K3dEngine {
         self.site.holds_port(port)
     }
 
+    fn fetch(&self) -> Result<()> {
+        self.site.fetch()
+    }
+
     fn up(&self) -> Result<()> {
         self.site.up()?;
         self.url
