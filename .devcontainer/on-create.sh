@@ -46,7 +46,7 @@ if ! command -v cargo >/dev/null; then
     online "downloading rustup" "téléchargement de rustup" \
       curl --proto '=https' --tlsv1.2 --retry 3 -sSfL -o "$folder/$(basename "$file")" "$file"
   done
-  read -r sum _ <"$folder/rustup-init.sha256"
+  sum=$(cut -d ' ' -f 1 "$folder/rustup-init.sha256")
   echo "$sum  $folder/rustup-init" | sha256sum --quiet -c -
   chmod +x "$folder/rustup-init"
   "$folder/rustup-init" -q -y --profile minimal --default-toolchain none

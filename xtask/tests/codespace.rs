@@ -99,6 +99,15 @@ fn its_ports_are_those_of_the_labs_and_each_has_a_label() {
 }
 
 #[test]
+fn what_it_opens_is_there() {
+    let container = container();
+    let opened = container["customizations"]["codespaces"]["openFiles"].as_array();
+    for file in opened.unwrap() {
+        assert!(project().join(file.as_str().unwrap()).is_file(), "{file}");
+    }
+}
+
+#[test]
 fn each_hook_is_a_script_of_its_own_that_bash_can_read() {
     let container = container();
     for (hook, script) in HOOKS {
