@@ -30,6 +30,7 @@ mod local_changes;
 mod local_engine;
 mod local_folder;
 mod local_leftovers;
+mod local_life;
 mod resets;
 mod restores;
 mod scenarios;

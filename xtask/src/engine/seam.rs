@@ -57,6 +57,11 @@ pub trait Engine: Sync {
     /// Where the engine does not answer; a lab that is down is no error.
     fn facts(&self) -> Result<Facts>;
 
+    /// Refuses to wait for a lab that is gone, where that can be told at next to no cost.
+    fn insist_on_life(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether the lab itself has this port of the machine, up or not.
     fn holds_port(&self, port: u16) -> Result<bool>;
 

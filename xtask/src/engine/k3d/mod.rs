@@ -168,7 +168,7 @@ impl Engine for K3dEngine {
             return Ok(());
         }
         let url = facts.url.context("the lab has no URL")?;
-        serving::wait_until_answered(&url)?;
+        serving::wait_until_answered(&url, || self.insist_on_life())?;
         step.done("they answer");
         Ok(())
     }
