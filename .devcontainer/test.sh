@@ -66,7 +66,7 @@ inside() {
     mount -t proc proc "$0/proc"
     mount --rbind /dev "$0/dev"
     exec chroot "$0" env -i HOME=/root USER=root TERM=dumb LANG=C.UTF-8 LANGUAGE="${TOLD:-en}" \
-      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       SSL_CERT_FILE=/host-certificates.crt CURL_CA_BUNDLE=/host-certificates.crt \
       PIP_CERT=/host-certificates.crt CARGO_HTTP_CAINFO=/host-certificates.crt \
       bash -c "cd /work/lab && $*"' "$root" "$@"
