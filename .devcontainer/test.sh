@@ -133,7 +133,7 @@ debian() {
 }
 
 ubuntu() {
-  local keys=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+  local keys="${UBUNTU_KEYS:-/usr/share/keyrings/ubuntu-archive-keyring.gpg}"
   if [ ! -f "$keys" ]; then skip "Ubuntu 24.04: needs its keys (package ubuntu-keyring)"; return; fi
   system noble "Ubuntu 24.04" "${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}" \
     --keyring="$keys" --components=main,universe

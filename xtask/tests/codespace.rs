@@ -252,6 +252,19 @@ fn a_docker_that_never_comes_up_is_an_error_with_both_ways_on() {
     assert_eq!(asked(&lab), "xtask setup --existing --yes\n");
 }
 
+/// A prebuild has done what does not change with who uses it.
+#[test]
+fn what_needs_no_lab_is_done_before_there_is_one() {
+    let lab = with_cargo("codespace-update", "");
+    lab.fake_tool("docker", "exit 1");
+    let (code, text) = run(&lab, "update-content.sh", &[("DOCKER_LIMIT", "0")]);
+    assert_eq!(code, Some(0), "{text}");
+    let asked = asked(&lab);
+    let words: Vec<&str> = asked.lines().collect();
+    let built = "build --locked --package xtask --package report";
+    assert_eq!(words, [built, "xtask preflight --download"]);
+}
+
 #[test]
 fn without_network_a_hook_fails_and_says_what_to_do() {
     let lab = with_cargo("codespace-offline", "exit 101");

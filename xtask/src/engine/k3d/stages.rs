@@ -35,7 +35,8 @@ impl Site {
         self.ctx.tools.ensure_all()?;
         if self.ctx.exec.dry_run() {
             self.images.ensure()?;
-            return self.images.ensure_here(&self.ctx.config.k3d.node_image);
+            self.images.ensure_here(&self.ctx.config.k3d.node_image)?;
+            return self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui);
         }
         std::thread::scope(|scope| {
             let image = scope.spawn(|| self.images.ensure());
