@@ -74,17 +74,9 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check this machine for all that the lab needs
-    Preflight {
-        /// Then download and build what setup needs, as far as that needs no lab
-        #[arg(long)]
-        download: bool,
-    },
+    Preflight,
     /// Bring the lab up, or to what was changed since
-    Setup {
-        /// Only what was there already, on each engine that has a lab
-        #[arg(long)]
-        existing: bool,
-    },
+    Setup,
     /// Show what runs, what is stored and how well it is protected
     Status,
     /// Write a message through the application's URL
@@ -196,6 +188,8 @@ pub enum Command {
     Teardown,
     /// Lints, unit tests and end-to-end tests
     Test(TestArgs),
+    /// Mark works against the workshops' schemes: tried on a lab of their own, with reasons
+    Check(CheckArgs),
     /// Break backup, journal and restore at every step, and show that nothing is lost
     Faults {
         /// Which suites; all where none is named
@@ -332,6 +326,17 @@ pub struct DrillArgs {
     /// Go on until a promise is broken (a soak, with several scenarios)
     #[arg(long, conflicts_with = "runs")]
     pub until_failure: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Folders of works, clones of students' forks for instance; this checkout otherwise
+    #[arg(value_name = "DIR", value_parser = text_path, value_hint = ValueHint::DirPath)]
+    pub works: Vec<PathBuf>,
+    /// Where the page for the teacher is written, with a table (CSV) and JSON beside it; under
+    /// .lab/marks otherwise
+    #[arg(long, value_name = "FILE", value_parser = text_path, value_hint = ValueHint::FilePath)]
+    pub page: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -58,6 +58,14 @@ pub fn answers(url: &str, timeout_seconds: u64) -> bool {
     answer.is_ok_and(|answer| (200..400).contains(&answer.status_code))
 }
 
+/// Whether anything answers there, of whatever status.
+pub fn responds(url: &str) -> bool {
+    minreq::get(url)
+        .with_timeout(TIMEOUT_SECONDS)
+        .send()
+        .is_ok()
+}
+
 /// The text of a page.
 ///
 /// # Errors

@@ -32,6 +32,7 @@ mod kube;
 mod local;
 mod manifests;
 mod marker;
+mod marking;
 mod measure;
 mod names;
 mod pins;
@@ -121,9 +122,8 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         return commands::image_workshop::run(ctx, &cli.command);
     }
     match cli.command {
-        Command::Preflight { download } => commands::preflight::run(ctx, download),
-        Command::Setup { existing: true } => commands::setup::existing(ctx),
-        Command::Setup { existing: false } => commands::setup::run(ctx),
+        Command::Preflight => commands::preflight::run(ctx),
+        Command::Setup => commands::setup::run(ctx),
         Command::Status => commands::status::run(ctx),
         Command::Add { message } => commands::add::run(ctx, &message),
         Command::Backup { new_volume, accept } => {
@@ -166,6 +166,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Reset => commands::reset::run(ctx),
         Command::Teardown => commands::teardown::run(ctx),
         Command::Test(args) => commands::test::run(ctx, &args),
+        Command::Check(args) => commands::check::run(ctx, &args),
         Command::Faults { suites, long, seed } => commands::faults::run(ctx, &suites, long, seed),
         Command::Bench { what, recoveries } => {
             commands::bench::run(ctx, &what, usize::from(recoveries))

@@ -76,11 +76,6 @@ pub const SUPERVISOR_ANSWERS: Wait = wait(
     10,
     "cargo xtask local stop, then cargo xtask setup",
 );
-/// For what it has at hand.
-pub const SUPERVISOR_TELLS: Wait = Wait {
-    limit: Duration::from_secs(10),
-    ..SUPERVISOR_ANSWERS
-};
 pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
 pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
 pub const DOCKER_UP: Wait = wait("Docker to answer", 60, 500, "docker info");
@@ -94,6 +89,20 @@ pub const PAGE_SHOWN: Wait = wait(
     120,
     100,
     "cargo xtask --lab image status",
+);
+pub const SCHEDULED_BACKUP: Wait = wait(
+    "a backup by the schedule itself",
+    100,
+    500,
+    "kubectl -n pra get cronjobs,jobs,pods",
+);
+pub const MARKED_JOB: Wait = wait("the job to end", 150, 300, "kubectl -n pra get jobs,pods");
+pub const NEXT_SECOND: Wait = wait("the next second", 10, 100, "date");
+pub const MARKED_APP: Wait = wait(
+    "the application that is marked to answer",
+    90,
+    200,
+    "kubectl -n pra get pods",
 );
 pub const COPY_TAKEN: Wait = wait(
     "the copy to be taken at the other end",
@@ -172,6 +181,8 @@ pub const PACKER: Duration = Duration::from_secs(900);
 /// One way of an import: ten seconds as a rule.
 pub const IMPORT: Duration = Duration::from_secs(180);
 pub const PLAYBOOK: Duration = Duration::from_secs(300);
+/// For the pods of somebody's work, whose images may have to be pulled.
+pub const MARKED_ROLLOUT: Duration = Duration::from_secs(180);
 /// For every replica to be replaced.
 pub const ROLLOUT: Duration = Duration::from_secs(120);
 /// kubectl waiting for something to be gone.

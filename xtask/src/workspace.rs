@@ -41,6 +41,16 @@ impl Workspace {
         self.home().join("runs")
     }
 
+    /// The work that is being marked, and what is copied from its lab.
+    pub fn marking(&self) -> PathBuf {
+        self.home().join("check")
+    }
+
+    /// The pages of what was marked.
+    pub fn marks(&self) -> PathBuf {
+        self.home().join("marks")
+    }
+
     /// The Python environment of the local engine.
     pub fn venv(&self) -> PathBuf {
         self.home().join("venv")

@@ -37,7 +37,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     // The application in it.
     &["app"],
-    &["copy", "database", "protected", "provenance"],
+    &["copy", "database", "marking", "protected", "provenance"],
     &["scenario"],
     // A disaster that is not told; the lab as after setup.
     &["gameday", "reset"],

@@ -4,7 +4,6 @@
 mod support;
 
 mod checkouts;
-mod codespace;
 mod commands;
 mod completions;
 mod copies;
@@ -30,7 +29,7 @@ mod local_changes;
 mod local_engine;
 mod local_folder;
 mod local_leftovers;
-mod local_life;
+mod marking;
 mod resets;
 mod restores;
 mod scenarios;

@@ -1,7 +1,6 @@
 //! The pages: self-contained HTML, without scripts or anything from the network.
 
 pub mod drill;
-mod gameday;
 pub mod history;
 pub mod run;
 

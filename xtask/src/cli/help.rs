@@ -17,6 +17,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         "Disasters",
         &["tour", "scenario", "gameday", "drill", "report", "runs"],
     ),
+    ("Teaching", &["check"]),
     (
         "Stages of setup on k3d, one at a time",
         &["cluster", "image", "import", "deploy", "forward"],

@@ -3,6 +3,7 @@
 pub mod add;
 pub mod backup;
 pub mod bench;
+pub mod check;
 pub mod completions;
 mod consent;
 pub mod copy;

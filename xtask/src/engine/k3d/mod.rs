@@ -1,6 +1,7 @@
 //! The k3d engine: the lab on a Kubernetes cluster in Docker, driven through
 //! k3d, Packer, Ansible and kubectl. What it does, a person can type.
 
+pub mod apart;
 mod checks;
 mod cluster;
 mod conntrack;
@@ -145,10 +146,6 @@ impl Engine for K3dEngine {
         self.site.holds_port(port)
     }
 
-    fn fetch(&self) -> Result<()> {
-        self.site.fetch()
-    }
-
     fn up(&self) -> Result<()> {
         self.site.up()?;
         self.url
@@ -168,7 +165,7 @@ impl Engine for K3dEngine {
             return Ok(());
         }
         let url = facts.url.context("the lab has no URL")?;
-        serving::wait_until_answered(&url, || self.insist_on_life())?;
+        serving::wait_until_answered(&url)?;
         step.done("they answer");
         Ok(())
     }

@@ -1,0 +1,121 @@
+//! `check`: marks works against the workshops' own schemes, each on a lab of its own.
+
+mod work;
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use terms::{EngineName, tr};
+
+use crate::cli::CheckArgs;
+use crate::context::Context;
+use crate::engine;
+use crate::marking::marked::Marked;
+use crate::marking::show;
+use crate::wait;
+use crate::workspace;
+use work::Marking;
+
+pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
+    let engine = engine::select(ctx)?.name();
+    let works = works(ctx, args)?;
+    consent(ctx, &works, engine)?;
+    if ctx.exec.dry_run() {
+        for work in &works {
+            show_plan(ctx, work, engine);
+        }
+        return Ok(());
+    }
+    let _lock = ctx.lock("check")?;
+    let mut all = Vec::new();
+    for work in &works {
+        let shown = work.display();
+        ctx.ui
+            .note(&tr!("Marking {shown} …", "Notation de {shown} …"));
+        all.push(Marking::begin(ctx, work, engine)?.mark()?);
+        wait::check_interrupt()?;
+    }
+    tell(ctx, args, &all)
+}
+
+/// The works that were named; this checkout otherwise.
+fn works(ctx: &Context, args: &CheckArgs) -> Result<Vec<PathBuf>> {
+    if args.works.is_empty() {
+        return Ok(vec![work::find(&ctx.workspace.root)?]);
+    }
+    let named = args.works.iter();
+    named.map(|work| work::find(work)).collect()
+}
+
+/// What is handed in is somebody's program: it is run only where that is wanted.
+fn consent(ctx: &Context, works: &[PathBuf], engine: EngineName) -> Result<()> {
+    let ours = work::find(&ctx.workspace.root)?;
+    let others = works.iter().filter(|work| **work != ours).count();
+    if others == 0 || engine != EngineName::K3d {
+        return Ok(());
+    }
+    ctx.confirm(&tr!(
+        "{others} works of others are built with their Packer templates and deployed with their \
+         Ansible playbooks, which run on this machine with your rights (scripts and Makefiles are \
+         read, and not run).",
+        "{others} travaux d'autres personnes sont construits par leurs modèles Packer et déployés \
+         par leurs playbooks Ansible, qui s'exécutent sur cette machine avec vos droits (les \
+         scripts et Makefile sont lus, et non exécutés)."
+    ))
+}
+
+fn show_plan(ctx: &Context, work: &std::path::Path, engine: EngineName) {
+    let shown = crate::exec::quote_path(work);
+    let lines = [
+        tr!(
+            "# {shown}: cloned into .lab/check, its history and texts read",
+            "# {shown} : cloné dans .lab/check, son historique et ses textes lus"
+        ),
+        tr!(
+            "# a lab of its own on {engine}, used, broken, restored, and removed",
+            "# un lab à lui sur {engine}, utilisé, cassé, restauré, puis retiré"
+        ),
+    ];
+    for line in lines {
+        ctx.exec.show(&line);
+    }
+}
+
+/// The sheets on the terminal, the page, the table, the document.
+fn tell(ctx: &Context, args: &CheckArgs, all: &[Marked]) -> Result<()> {
+    let folder = ctx.workspace.marks();
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let stamp = stamp.replace(':', "-");
+    let page = args.page.clone();
+    let page = page.unwrap_or_else(|| folder.join(format!("{stamp}.html")));
+    let csv = page.with_extension("csv");
+    let document = json!({"page": page, "csv": csv, "works": all});
+    workspace::write_file(&page, &show::page::page(all))?;
+    workspace::write_file(&csv, &show::csv(all))?;
+    let text = serde_json::to_string_pretty(&document).context("spelling out the marking")?;
+    workspace::write_file(&page.with_extension("json"), &text)?;
+    for marked in all {
+        for line in show::lines(marked) {
+            ctx.ui.say(&line);
+        }
+        ctx.ui.say("");
+    }
+    if all.len() > 1 {
+        let head = show::head();
+        let head: Vec<&str> = head.iter().map(String::as_str).collect();
+        let rows: Vec<Vec<String>> = all.iter().map(show::row).collect();
+        ctx.ui.table(&head, &rows);
+    }
+    let (page, csv) = (page.display(), csv.display());
+    ctx.ui.say(&tr!(
+        "For the teacher: {page} (table: {csv})",
+        "Pour l'enseignant : {page} (tableau : {csv})"
+    ));
+    if ctx.ui.json() {
+        return ctx.ui.document(&document);
+    }
+    Ok(())
+}

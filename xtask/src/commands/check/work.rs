@@ -1,0 +1,227 @@
+//! One work: copied, read, tried, judged.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use terms::{EngineName, tr};
+
+use crate::context::Context;
+use crate::failure::{Failure, Kind, kind};
+use crate::marking::facts::LabFacts;
+use crate::marking::labs::cluster::ClusterLab;
+use crate::marking::labs::local::{self, LocalLab};
+use crate::marking::marked::Marked;
+use crate::marking::observe::database::Reader;
+use crate::marking::repository::history::{self, History};
+use crate::marking::repository::layout::Layout;
+use crate::marking::repository::readme::{self, Readme};
+use crate::marking::repository::{Handed, hand_in};
+use crate::marking::sheet::{Open, Section, Total};
+use crate::marking::{judge, observe};
+use crate::tools::python;
+use crate::wait;
+use crate::workspace;
+
+/// A work on its way to its mark.
+pub struct Marking<'a> {
+    ctx: &'a Context,
+    engine: EngineName,
+    handed: Handed,
+    layout: Layout,
+    history: Option<History>,
+    readme: Readme,
+    /// Folders of ours, for this work alone.
+    scratch: PathBuf,
+}
+
+/// The folder of a work.
+pub fn find(named: &Path) -> Result<PathBuf> {
+    named.canonicalize().map_err(|error| {
+        let shown = named.display();
+        Failure::usage(tr!(
+            "{shown} cannot be read: {error}",
+            "{shown} ne peut pas être lu : {error}"
+        ))
+        .next("cargo xtask check --help")
+        .into()
+    })
+}
+
+impl<'a> Marking<'a> {
+    /// Copies the work and reads what it is.
+    pub fn begin(ctx: &'a Context, work: &Path, engine: EngineName) -> Result<Self> {
+        let scratch = ctx.workspace.marking();
+        ctx.workspace.insist_on_own_folder(&scratch.join("repo"))?;
+        clear(&scratch)?;
+        let handed = hand_in(&ctx.exec, work, &scratch.join("repo"))?;
+        let layout = Layout::read(&handed.copy);
+        let history = match handed.commit {
+            Some(_) => Some(history::read(&ctx.exec, &handed.copy)?),
+            None => None,
+        };
+        let original = history
+            .as_ref()
+            .and_then(|history| history.base.as_deref())
+            .and_then(|base| readme::at(&ctx.exec, &handed.copy, base));
+        let readme = readme::read(&layout, &original.unwrap_or_default());
+        Ok(Self {
+            ctx,
+            engine,
+            handed,
+            layout,
+            history,
+            readme,
+            scratch,
+        })
+    }
+
+    pub fn mark(self) -> Result<Marked> {
+        let facts = self.facts()?;
+        let mut sections = vec![judge::texts::exercises(&self.readme)];
+        sections.extend(judge::lab(&facts, judge::texts::runbook(&self.readme)));
+        sections.push(judge::texts::readme(&self.readme, 3.0));
+        sections.push(judge::texts::process(self.history.as_ref()));
+        let place = facts.place.clone();
+        let mut remarks = self.remarks();
+        remarks.extend(facts.remarks.iter().cloned());
+        self.marked("pra", place, sections, remarks, json!(facts))
+    }
+
+    /// What was observed. A lab that does not come up is the work's affair, and what
+    /// this machine lacks is not.
+    fn facts(&self) -> Result<LabFacts> {
+        let observed = match self.engine {
+            EngineName::Local => self.on_the_local_engine(),
+            EngineName::K3d => self.on_a_cluster(),
+        };
+        observed.or_else(|error| {
+            wait::check_interrupt()?;
+            let said = format!("{error:#}");
+            self.ctx.ui.note(&said);
+            let mut facts = LabFacts {
+                place: self.engine.to_string(),
+                not_deployed: Some(said.chars().take(600).collect()),
+                ..LabFacts::default()
+            };
+            if kind(&error) == Kind::Preflight {
+                facts.place = said.clone();
+                facts.beyond = judge::all_of_the_lab()
+                    .map(|name| (name, said.clone()))
+                    .collect();
+            }
+            Ok(facts)
+        })
+    }
+
+    fn on_a_cluster(&self) -> Result<LabFacts> {
+        let (ctx, root) = (self.ctx, &self.handed.copy);
+        let mut lab = ClusterLab::up(ctx, root, &self.scratch, self.layout.clone())?;
+        let mut facts = self.observe(&mut lab)?;
+        facts.remarks.extend(lab.deployed().remarks());
+        Ok(facts)
+    }
+
+    fn on_the_local_engine(&self) -> Result<LabFacts> {
+        self.insist_on_what_is_ours()?;
+        let root = &self.handed.copy;
+        local::insist_on_our_layout(root)?;
+        self.share_packages(root)?;
+        let lab_toml = root.join("lab.toml");
+        let text = std::fs::read_to_string(&lab_toml).context("reading lab.toml of the copy")?;
+        workspace::write_file(&lab_toml, &local::settings(&text)?)?;
+        let step = self.ctx.ui.step(tr!("a lab of its own", "un lab à lui"));
+        let mut lab = LocalLab::up(&self.ctx.exec, root, self.layout.clone())?;
+        step.done("✓");
+        self.observe(&mut lab)
+    }
+
+    /// A process of the local engine has the rights of whoever marks, and no container
+    /// around it.
+    fn insist_on_what_is_ours(&self) -> Result<()> {
+        let root = self.ctx.workspace.root.canonicalize();
+        if root.is_ok_and(|root| root == self.handed.named) {
+            return Ok(());
+        }
+        Err(Failure::preflight(tr!(
+            "a work of somebody else is tried in containers alone, on k3d",
+            "le travail de quelqu'un d'autre n'est essayé que dans des conteneurs, sur k3d"
+        ))
+        .next("cargo xtask check --engine k3d DIR")
+        .into())
+    }
+
+    /// The packages of this checkout, where the copy wants the same.
+    fn share_packages(&self, root: &Path) -> Result<()> {
+        let wanted = std::fs::read(root.join("app/requirements.txt")).unwrap_or_default();
+        let venv = self.ctx.venv();
+        venv.ensure(&self.ctx.exec, &self.ctx.ui)?;
+        let ours = std::fs::read(&venv.lock).unwrap_or_default();
+        if wanted != ours {
+            return Ok(());
+        }
+        std::fs::create_dir_all(root.join(".lab")).context("making the copy's .lab")?;
+        std::os::unix::fs::symlink(self.ctx.workspace.venv(), root.join(".lab/venv"))
+            .context("sharing the Python packages")
+    }
+
+    fn observe(&self, lab: &mut dyn crate::marking::labs::lab::Lab) -> Result<LabFacts> {
+        let reader = Reader {
+            exec: &self.ctx.exec,
+            python: python::any()?,
+        };
+        let folder = self.scratch.join("copies");
+        observe::observe(lab, &self.ctx.ui, reader, &folder)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.handed.uncommitted > 0 {
+            let uncommitted = self.handed.uncommitted;
+            remarks.push(tr!(
+                "{uncommitted} changed files are not committed, and were not marked",
+                "{uncommitted} fichiers modifiés ne sont pas dans un commit, et n'ont pas été notés"
+            ));
+        }
+        remarks
+    }
+
+    fn marked(
+        &self,
+        lab: &'static str,
+        place: String,
+        sections: Vec<Section>,
+        remarks: Vec<String>,
+        facts: serde_json::Value,
+    ) -> Result<Marked> {
+        clear(&self.scratch)?;
+        let marked = Marked {
+            work: self.handed.named.display().to_string(),
+            lab,
+            commit: self.handed.commit.clone(),
+            at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            place,
+            technical: Total::default(),
+            open: Open::default(),
+            untried: 0.0,
+            sections,
+            remarks,
+            history: self.history.clone(),
+            readme: self.readme.clone(),
+            facts,
+        };
+        Ok(marked.summed())
+    }
+}
+
+/// Removes what an earlier marking left, and makes the folder anew.
+fn clear(scratch: &Path) -> Result<()> {
+    let removed = std::fs::remove_dir_all(scratch);
+    if let Err(error) = removed
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("removing {}", scratch.display()));
+    }
+    std::fs::create_dir_all(scratch).with_context(|| format!("creating {}", scratch.display()))
+}
