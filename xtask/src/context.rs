@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use terms::lang;
+use terms::{lang, tr};
 
 use crate::checkout;
 use crate::chosen_engines;
@@ -167,14 +167,19 @@ impl Context {
         if self.options.yes || self.exec.dry_run() {
             return Ok(());
         }
-        if self.ui.ask(&format!("{what} Go on? [y/N] "))? {
+        let question = tr!("{what} Go on? [y/N] ", "{what} Continuer ? [o/N] ");
+        if self.ui.ask(&question)? {
             return Ok(());
         }
-        Err(
-            Failure::usage(format!("nothing was done without a yes: {what}"))
-                .next("add --yes to the same command")
-                .into(),
-        )
+        let said = tr!(
+            "nothing was done without a yes: {what}",
+            "rien n'a été fait, faute d'un oui : {what}"
+        );
+        let next = tr!(
+            "add --yes to the same command",
+            "la même commande, avec --yes"
+        );
+        Err(Failure::usage(said).next(next).into())
     }
 }
 

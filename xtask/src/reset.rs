@@ -154,14 +154,14 @@ pub fn end_interrupted(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ende
         Stage::Begun => {
             ctx.ui.note(&tr!(
                 "The reset of {since} was interrupted before anything was deleted: it is taken back.",
-                "La réinitialisation de {since} a été interrompue avant toute suppression : elle est annulée."
+                "La réinitialisation du {since} a été interrompue avant toute suppression : elle est annulée."
             ));
             take_back(engine, mark).map(|()| Some(Ended::TakenBack))
         }
         Stage::Deleting if facts.wanted > 0 || !facts.pods.is_empty() => {
             ctx.ui.warn(&tr!(
                 "the reset of {since} was interrupted, and somebody has started the application since: the lab is left as it is. cargo xtask status says what it has; cargo xtask reset begins again",
-                "la réinitialisation de {since} a été interrompue, et quelqu'un a relancé l'application depuis : le lab reste tel quel. cargo xtask status dit ce qu'il contient ; cargo xtask reset recommence"
+                "la réinitialisation du {since} a été interrompue, et quelqu'un a relancé l'application depuis : le lab reste tel quel. cargo xtask status dit ce qu'il contient ; cargo xtask reset recommence"
             ));
             engine.suspend_backups(mark.left.suspended)?;
             mark.done().map(|()| None)
@@ -169,7 +169,7 @@ pub fn end_interrupted(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ende
         Stage::Deleting | Stage::Deleted => {
             ctx.ui.note(&tr!(
                 "The reset of {since} was interrupted: going on with it.",
-                "La réinitialisation de {since} a été interrompue : elle reprend."
+                "La réinitialisation du {since} a été interrompue : elle reprend."
             ));
             let go_on = match mark.left.stage {
                 Stage::Deleted => begin_anew,
@@ -197,11 +197,11 @@ pub fn left_half_way(workspace: &Workspace, engine: EngineName) -> Result<Option
         match left.stage {
             Stage::Begun => tr!(
                 "a reset of {since} was left half-way, before anything was deleted",
-                "une réinitialisation du {since} est restée en plan, avant toute suppression"
+                "une réinitialisation du {since} est restée inachevée, avant toute suppression"
             ),
             _ => tr!(
                 "a reset of {since} was left half-way: what the volumes held is deleted, or about to be",
-                "une réinitialisation du {since} est restée en plan : le contenu des volumes est supprimé, ou sur le point de l'être"
+                "une réinitialisation du {since} est restée inachevée : le contenu des volumes est supprimé, ou sur le point de l'être"
             ),
         }
     };

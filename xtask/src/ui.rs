@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use indicatif::MultiProgress;
 use serde::Serialize;
 use serde_json::json;
+use terms::tr;
 
 use crate::failure::{self, Failure, Kind};
 use crate::wait;
@@ -247,17 +248,26 @@ impl Ui {
     /// # Errors
     /// Interrupted, also where nobody can say so: standard input has ended.
     pub fn wait_for_reader(&self) -> anyhow::Result<()> {
+        let told = tr!(
+            "[Enter] goes on, ctrl-C stops: ",
+            "[Entrée] pour continuer, ctrl-C pour arrêter : "
+        );
         self.print(|| {
-            let _ = write!(std::io::stderr(), "[Enter] goes on, ctrl-C stops: ");
+            let _ = write!(std::io::stderr(), "{told}");
         });
         if !read_line(wait::READER)?.is_empty() {
             return Ok(());
         }
-        let said = "nobody can press Enter: standard input has ended";
-        self.warn(said);
-        Err(Failure::new(Kind::Interrupted, said)
-            .next("the same command on a terminal, or without --step")
-            .into())
+        let said = tr!(
+            "nobody can press Enter: standard input has ended",
+            "personne ne peut appuyer sur Entrée : l'entrée standard est fermée"
+        );
+        self.warn(&said);
+        let next = tr!(
+            "the same command on a terminal, or without --step",
+            "la même commande dans un terminal, ou sans --step"
+        );
+        Err(Failure::new(Kind::Interrupted, said).next(next).into())
     }
 
     /// A table, as wide as the terminal at most, without a heading where all

@@ -70,7 +70,7 @@ while True:
     if not piece:
         break
     seen += piece
-    if seen.count(b'[Enter]') > answered:
+    if seen.decode(errors='ignore').count('[Entrée]') > answered:
         # The next part has not begun.
         assert f'{answered + 2}/4'.encode() not in seen, seen
         answered += 1

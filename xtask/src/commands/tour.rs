@@ -97,7 +97,7 @@ fn look(ctx: &Context) -> Result<()> {
     }
     typed(ctx, "cargo xtask status");
     status::run(ctx)?;
-    say(ctx, &texts::lab());
+    say(ctx, &texts::lab(state(ctx)?.protection));
     pause(ctx)
 }
 

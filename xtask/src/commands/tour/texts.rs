@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use terms::lang::{decimal, plural};
-use terms::tr;
+use terms::{Protection, tr};
 
 use crate::app::Status;
 use crate::cli;
@@ -35,15 +35,27 @@ Les lignes déjà présentes restent. Chaque ligne après un $ est une commande 
     )
 }
 
-pub fn lab() -> String {
+pub fn lab(protection: Protection) -> String {
+    let second = match protection {
+        Protection::Journal => tr!(
+            "A second volume, pra-backup, protects it in two ways: a snapshot each minute, which counts as a
+restore point once it has been verified, and a journal, which has each write before it is acknowledged.",
+            "Un second volume, pra-backup, la protège de deux façons : un instantané chaque minute, qui devient
+un point de restauration une fois vérifié, et un journal, qui reçoit chaque écriture avant son acquittement."
+        ),
+        Protection::Snapshot => tr!(
+            "A second volume, pra-backup, protects it: it gets a snapshot each minute, which counts as a restore
+point once it has been verified. The journal, which would have each write as well, is switched off here.",
+            "Un second volume, pra-backup, la protège : il reçoit chaque minute un instantané, qui devient un point
+de restauration une fois vérifié. Le journal, qui recevrait aussi chaque écriture, est coupé ici."
+        ),
+    };
     tr!(
         "An application writes messages into a SQLite database on one volume, pra-data; the replicas above
-serve it. A second volume, pra-backup, protects it in two ways: a snapshot each minute, which counts as a
-restore point once it has been verified, and a journal, which has each write before it is acknowledged.
+serve it. {second}
 They are two volumes so that losing one does not mean losing both.",
         "Une application écrit des messages dans une base SQLite, sur un volume, pra-data ; les réplicas ci-dessus
-la servent. Un second volume, pra-backup, la protège de deux façons : un instantané chaque minute, qui devient
-un point de restauration une fois vérifié, et un journal, qui reçoit chaque écriture avant son acquittement.
+la servent. {second}
 Il y a deux volumes pour que la perte de l'un n'entraîne pas celle de l'autre."
     )
 }
@@ -93,6 +105,7 @@ reprise d'activité), et ce qui est revenu est comparé à ce que le client s'es
 pub fn after_the_disaster(result: &ScenarioResult) -> String {
     let (rpo, rto) = (&result.rpo, decimal(result.rto.seconds, 3));
     let (lost, acknowledged) = (rpo.lost, rpo.acknowledged);
+    let s = plural(lost as u64);
     let (alone, worth) = (
         rpo.snapshot_only_lost,
         decimal(rpo.snapshot_only_seconds, 3),
@@ -100,11 +113,11 @@ pub fn after_the_disaster(result: &ScenarioResult) -> String {
     tr!(
         "Two figures to keep of this run. RTO, how long users went without the service: {rto} s.
 RPO, what was lost: {lost} of {acknowledged} acknowledged writes. With snapshots alone it would have been {alone}
-({worth} s worth), and the snapshot was a moment old; on its schedule it can be a minute old.
+({worth} s of writes), and that snapshot was a moment old; on its schedule it can be a minute old.
 cargo xtask report --open shows the run as a page, second by second.",
         "Deux chiffres à retenir de cet essai. RTO, la durée sans service pour les utilisateurs : {rto} s.
-RPO, ce qui a été perdu : {lost} écriture(s) acquittée(s) sur {acknowledged}. Avec les seuls instantanés, c'eût été {alone}
-(soit {worth} s), et l'instantané venait d'être pris ; avec la seule planification, il peut avoir une minute.
+RPO, ce qui a été perdu : {lost} écriture{s} acquittée{s} sur {acknowledged}. Avec des instantanés seuls, ce serait {alone}
+(soit {worth} s d'écritures), alors que l'instantané venait d'être pris ; à son rythme, il peut avoir une minute.
 cargo xtask report --open montre l'essai sur une page, seconde par seconde."
     )
 }
@@ -113,7 +126,7 @@ pub fn before_the_mistake() -> String {
     tr!(
         "4/4 A mistake: nothing broke, but somebody wrote what should not be there. No volume has to be lost
 for a restore: the journal numbers each transaction, and the moment just before one can be brought back.",
-        "4/4 Une erreur : rien n'est cassé, mais quelqu'un a écrit ce qu'il ne fallait pas. Nul besoin de perdre un
+        "4/4 Une erreur : rien n'est cassé, mais quelqu'un a écrit ce qu'il ne fallait pas. Inutile de perdre un
 volume pour restaurer : le journal numérote chaque transaction, et l'instant juste avant peut être ramené."
     )
 }
