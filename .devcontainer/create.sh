@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# What a new Codespace runs once: Rust where it is missing, then the lab. The
-# default image has Docker, Python and Git. A second run finds everything done.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# What a new Codespace runs, in its order: for a plain Debian or Ubuntu, which has no hooks.
+# A second run finds everything done.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
+for hook in on-create update-content post-create; do
+  bash ".devcontainer/$hook.sh"
+done
 if ! command -v cargo >/dev/null; then
-  curl --proto '=https' --tlsv1.2 --retry 3 -sSf https://sh.rustup.rs |
-    sh -s -- -y --profile minimal --default-toolchain none
-  # shellcheck source=/dev/null
-  . "$HOME/.cargo/env"
+  say "In this shell, first: . ~/.cargo/env" "Dans ce terminal, d'abord : . ~/.cargo/env"
 fi
-cargo xtask setup --yes

@@ -1,6 +1,10 @@
 //! The documents that a run leaves behind: `result.json` of a scenario or of a
 //! drill. Fields that an older run does not have are simply not shown.
 
+mod gameday;
+
+pub use gameday::Gameday;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +48,7 @@ pub struct Scenario {
     pub simplifications: Vec<Simplification>,
     pub lessons: Vec<String>,
     pub draw: Option<Draw>,
+    pub gameday: Option<Gameday>,
 }
 
 /// How a drill came by the moment of the disaster.

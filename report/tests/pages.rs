@@ -277,3 +277,45 @@ fn one_result_that_cannot_be_read_does_not_stop_the_others() {
     }
     assert!(left_out.contains("of another format"), "{history}");
 }
+
+/// A game day is a run like others, with what broke and its score.
+#[test]
+fn a_game_day_tells_what_broke_and_its_score() {
+    let runs = runs("gameday");
+    let mut game = result(true, 0, 42.5);
+    game["scenario"] = json!("gameday");
+    game["gameday"] = json!({
+        "level": 3, "teacher": true, "seed": 7,
+        "faults": [{"name": "backup-poisoned", "what": "two <points> are damaged"},
+                   {"name": "meteor", "what": "of another version"}],
+        "noticed_seconds": 12.5, "noticed_by": "change", "diagnosis": "the <disk>",
+        "recovered_seconds": 61.25, "tries": 2, "hints": 1, "hint_seconds": 60.0,
+        "runbook": {"seconds": 4.5, "source": "runs", "runs": 3},
+        "avoidable": 0, "avoidable_seconds": 0.0,
+        "score": {"data": 40, "time": 40, "noticed": 10, "protected": 10, "total": 100},
+    });
+    let name = "2026-11-22T05-54-33-000Z-gameday";
+    let folder = keep(&runs, name, &game, Some(&ledger(700, 10.0, 20.0..62.0)));
+    let page = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+    check_page(&page);
+    for wanted in [
+        "Game day, level 3",
+        "backup-poisoned",
+        "two &lt;points&gt; are damaged",
+        "the &lt;disk&gt;",
+        "61.25",
+        "the median of 3 runs",
+    ] {
+        assert!(page.contains(wanted), "{wanted} is not in the page");
+    }
+    assert!(!page.contains("Snapshots alone, measured"));
+    let history = fs::read_to_string(report::history(&runs).unwrap()).unwrap();
+    check_page(&history);
+    for wanted in [
+        "Game days, newest first",
+        "backup-poisoned, meteor",
+        ">100<",
+    ] {
+        assert!(history.contains(wanted), "{wanted} is not in the history");
+    }
+}

@@ -74,9 +74,17 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check this machine for all that the lab needs
-    Preflight,
+    Preflight {
+        /// Then download and build what setup needs, as far as that needs no lab
+        #[arg(long)]
+        download: bool,
+    },
     /// Bring the lab up, or to what was changed since
-    Setup,
+    Setup {
+        /// Only what was there already, on each engine that has a lab
+        #[arg(long)]
+        existing: bool,
+    },
     /// Show what runs, what is stored and how well it is protected
     Status,
     /// Write a message through the application's URL

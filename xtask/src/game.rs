@@ -5,7 +5,7 @@ mod seal;
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -92,8 +92,8 @@ impl Game {
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn truth(&self) -> Result<Truth> {
-        seal::open(&self.sealed).context("opening the seal of the game day")
+    pub fn truth(&self, workspace: &Workspace) -> Result<Truth> {
+        seal::open(&self.sealed).map_err(|error| damaged(&file(workspace, self.engine), &error))
     }
 
     /// Keeps the game as it is now, with what is not told.
@@ -169,15 +169,18 @@ pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Game>
         return Ok(None);
     };
     let game: Result<Game, _> = serde_json::from_str(&text);
-    game.map(Some).map_err(|error| {
-        let said = tr!(
-            "what is kept of a game day is damaged: {path}: {error}",
-            "ce qui est conservé d'un game day est endommagé : {path} : {error}",
-            path = path.display()
-        );
-        let next = format!("rm {} && cargo xtask status", quote_path(&path));
-        Failure::usage(said).next(next).into()
-    })
+    game.map(Some)
+        .map_err(|error| damaged(&path, &error.into()))
+}
+
+fn damaged(path: &Path, error: &anyhow::Error) -> anyhow::Error {
+    let said = tr!(
+        "what is kept of a game day is damaged: {path}: {error}",
+        "ce qui est conservé d'un game day est endommagé : {path} : {error}",
+        path = path.display()
+    );
+    let next = format!("rm {} && cargo xtask status", quote_path(path));
+    Failure::usage(said).next(next).into()
 }
 
 /// Whether its client writes: the lock is held exactly as long.
@@ -259,7 +262,10 @@ mod tests {
         let text = fs::read_to_string(file(&workspace, EngineName::Local)).unwrap();
         assert!(!text.contains("volume"), "{text}");
         let kept = pending(&workspace, EngineName::Local).unwrap().unwrap();
-        assert_eq!(kept.truth().unwrap().faults, [FaultName::VolumeLoss]);
+        assert_eq!(
+            kept.truth(&workspace).unwrap().faults,
+            [FaultName::VolumeLoss]
+        );
         assert!(
             pending(&workspace, EngineName::K3d).unwrap().is_none(),
             "another lab"

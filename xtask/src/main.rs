@@ -122,8 +122,9 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         return commands::image_workshop::run(ctx, &cli.command);
     }
     match cli.command {
-        Command::Preflight => commands::preflight::run(ctx),
-        Command::Setup => commands::setup::run(ctx),
+        Command::Preflight { download } => commands::preflight::run(ctx, download),
+        Command::Setup { existing: true } => commands::setup::existing(ctx),
+        Command::Setup { existing: false } => commands::setup::run(ctx),
         Command::Status => commands::status::run(ctx),
         Command::Add { message } => commands::add::run(ctx, &message),
         Command::Backup { new_volume, accept } => {

@@ -76,6 +76,11 @@ pub const SUPERVISOR_ANSWERS: Wait = wait(
     10,
     "cargo xtask local stop, then cargo xtask setup",
 );
+/// For what it has at hand.
+pub const SUPERVISOR_TELLS: Wait = Wait {
+    limit: Duration::from_secs(10),
+    ..SUPERVISOR_ANSWERS
+};
 pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
 pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
 pub const DOCKER_UP: Wait = wait("Docker to answer", 60, 500, "docker info");

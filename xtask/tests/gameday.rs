@@ -198,7 +198,6 @@ fn a_game_is_drawn_hints_cost_and_what_is_still_broken_keeps_it_going() {
     assert!(told["score"]["time"].as_u64() < Some(40), "{told}");
 }
 
-/// The messages that are in the database, read past the application.
 fn count(lab: &TestLab) -> u64 {
     lab.curl("/count")["count"].as_u64().unwrap()
 }
@@ -248,9 +247,56 @@ fn an_aborted_game_is_put_back_and_so_is_one_whose_client_was_killed() {
     back(&lab, before);
 }
 
+#[test]
+fn one_that_is_interrupted_while_it_begins_leaves_nothing_broken() {
+    let lab = TestLab::new("gameday-interrupted");
+    lab.json(&["add", "from before"]);
+    let mut begun = lab.spawn(&["gameday", "--fault", "volume-loss"]);
+    let log = lab.root.join("spawned.log");
+    let at = "the game day begins";
+    await_some(at, || {
+        fs::read_to_string(&log).unwrap().contains(at).then_some(())
+    });
+    let pid = begun.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let code = begun.wait().unwrap().code();
+    assert_eq!(code, Some(130), "{}", fs::read_to_string(&log).unwrap());
+    back(&lab, 1);
+
+    // A machine that restarts ends the client, the lab, and all else.
+    lab.json(&["gameday", "--fault", "bad-delete"]);
+    let folder = lab.json(&["runs", "list"])[0]["name"].clone();
+    let process = client(&lab).remove(0);
+    let pid = process.split_whitespace().next().unwrap();
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    lab.json(&["local", "stop"]);
+    // Also where somebody has removed what it had measured.
+    let folder = lab.root.join(".lab/runs").join(folder.as_str().unwrap());
+    fs::remove_file(folder.join("before.jsonl")).unwrap();
+    lab.json(&["setup"]);
+    back(&lab, 1);
+    fs::write(state(&lab), "{").unwrap();
+    let damaged = lab.fails(2, &["gameday", "status"]);
+    assert!(damaged.contains("rm "), "{damaged}");
+    fs::remove_file(state(&lab)).unwrap();
+}
+
 /// As before the game: every row is there, the client is gone, and a scenario holds.
 fn back(lab: &TestLab, before: u64) {
     assert!(count(lab) >= before, "{} of {before} rows", count(lab));
+    assert!(support::present(lab).contains("from before"));
     assert!(client(lab).is_empty());
     assert!(!state(lab).exists());
     let status = lab.json(&["status"]);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{TestLab, await_some, said};
+use support::{TestLab, await_some, present, said};
 
 fn mark(lab: &TestLab) -> PathBuf {
     lab.root.join(".lab/state/unfinished-scenario-local.json")
@@ -61,22 +61,6 @@ fn acknowledged(lab: &TestLab) -> Vec<String> {
         }
     }
     kept
-}
-
-/// Every message of the database, read past the application.
-fn present(lab: &TestLab) -> BTreeSet<String> {
-    const READ: &str = "import json, sqlite3, sys\n\
-        with sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True) as there:\n\
-        \x20   rows = there.execute('SELECT message FROM events')\n\
-        \x20   print(json.dumps([message for (message,) in rows]))";
-    let database = lab.root.join(".lab/volumes/pra-data/app.db");
-    let output = Command::new("python3")
-        .args(["-c", READ])
-        .arg(database)
-        .output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn without_journal(lab: &TestLab) {

@@ -83,6 +83,7 @@ fn from_nothing_to_nothing() {
     hand_edits_and_new_settings_are_brought_in(&lab);
     a_changed_application_reaches_the_pods(&lab);
     a_reset_is_as_after_setup_and_keeps_the_cluster(&lab);
+    what_was_stopped_with_its_codespace_comes_back(&lab);
     the_image_workshop_runs_beside(&lab);
 
     lab.json(&["teardown", "--yes"]);
@@ -191,6 +192,14 @@ fn a_reset_is_as_after_setup_and_keeps_the_cluster(lab: &TestLab) {
     let done = lab.json(&["reset", "--yes"]);
     assert_eq!(done["deleted"]["rows"], 1);
     assert_eq!(lab.curl("/count")["count"], 0);
+}
+
+fn what_was_stopped_with_its_codespace_comes_back(lab: &TestLab) {
+    lab.json(&["add", "before the stop"]);
+    must("k3d cluster stop pra");
+    let back = lab.json(&["setup", "--existing"]);
+    assert_eq!(back[0]["engine"], "k3d", "{back}");
+    assert_eq!(lab.curl("/consultation")[0]["message"], "before the stop");
 }
 
 fn points_are_listed_and_restored(lab: &TestLab) {

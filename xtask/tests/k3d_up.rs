@@ -36,6 +36,28 @@ fn up(name: &str) -> FakeWorld {
 }
 
 #[test]
+fn what_setup_needs_is_fetched_without_a_cluster() {
+    let world = FakeWorld::new("up-fetch");
+    world.hook(
+        "docker",
+        "case \"$*\" in 'image inspect rancher/'*) exit 1;; esac",
+    );
+    let shown = world.lab.xtask(&["preflight", "--download", "--dry-run"]);
+    let shell = String::from_utf8(shown.stdout.clone()).unwrap();
+    assert!(shown.status.success(), "{}", said(&shown));
+    for part in [
+        "docker pull --quiet rancher/k3s:",
+        "packer build",
+        "-m venv",
+        "ansible/requirements.txt",
+    ] {
+        assert!(shell.contains(part), "no {part:?} in {shell}");
+    }
+    assert!(!shell.contains("cluster create"), "{shell}");
+    assert_eq!(world.calls("docker pull") + world.calls("packer build"), 0);
+}
+
+#[test]
 fn nothing_is_written_into_the_lab_of_another_checkout() {
     let world = up("up-foreign");
     let root = world.lab.root.with_extension("clone");
@@ -49,7 +71,12 @@ fn nothing_is_written_into_the_lab_of_another_checkout() {
     assert!(copied.unwrap().success());
     fs::remove_dir_all(root.join(".lab")).unwrap();
     let clone: TestLab = world.lab.elsewhere(root);
-    for args in [&["add", "a row"][..], &["restore", "--list"], &["backup"]] {
+    for args in [
+        &["add", "a row"][..],
+        &["restore", "--list"],
+        &["backup"],
+        &["reset", "--yes"],
+    ] {
         let text = clone.fails(2, args);
         assert!(text.contains("the lab of another checkout"), "{text}");
     }

@@ -4,6 +4,7 @@
 mod support;
 
 mod checkouts;
+mod codespace;
 mod commands;
 mod completions;
 mod copies;
@@ -29,6 +30,7 @@ mod local_changes;
 mod local_engine;
 mod local_folder;
 mod local_leftovers;
+mod local_life;
 mod marking;
 mod resets;
 mod restores;

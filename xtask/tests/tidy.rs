@@ -267,20 +267,3 @@ fn the_readme_names_every_command() {
     }
     assert!(checked > 20, "the help lists only {checked} commands");
 }
-
-/// A Codespace shows the ports that the labs answer on.
-#[test]
-fn a_codespace_forwards_the_ports_of_the_labs() {
-    let container: serde_json::Value =
-        serde_json::from_str(&text(Path::new(".devcontainer/devcontainer.json"))).unwrap();
-    let forwarded = container["forwardPorts"].as_array().unwrap();
-    let forwarded: Vec<_> = forwarded.iter().map(|port| port.as_i64()).collect();
-    let lab: toml::Table = text(Path::new("lab.toml")).parse().unwrap();
-    let port = |table: &str, key: &str| lab[table][key].as_integer();
-    let stated = [
-        port("service", "port"),
-        port("image_lab", "mario_port"),
-        port("image_lab", "nginx_port"),
-    ];
-    assert_eq!(forwarded, stated);
-}

@@ -4,7 +4,7 @@ use anyhow::Result;
 use maud::{Markup, html};
 use terms::{EngineName, Protection, Read, ScenarioName};
 
-use super::{Cell, number, page, table, text, time};
+use super::{Cell, gameday, number, page, table, text, time};
 use crate::model::{Document, Folder, Scenario, Unreadable};
 use crate::plot::{Words, seconds, trend};
 
@@ -27,6 +27,7 @@ pub fn render(folders: &[Folder], unreadable: &[Unreadable]) -> Result<String> {
         p { (folders.len()) " results." }
         (left_out(unreadable))
         (drills(folders))
+        (gameday::listed(&scenarios, link))
         h2 { "Runs, newest first" }
         (runs(&scenarios))
         h2 { "Trend" }

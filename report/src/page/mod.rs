@@ -1,6 +1,7 @@
 //! The pages: self-contained HTML, without scripts or anything from the network.
 
 pub mod drill;
+mod gameday;
 pub mod history;
 pub mod run;
 

@@ -4,8 +4,8 @@ use anyhow::Result;
 use maud::{Markup, html};
 
 use super::{
-    Cell, doubts, folded, number, objectives, origin, page, simplifications, table, text, time,
-    verdict,
+    Cell, doubts, folded, gameday, number, objectives, origin, page, simplifications, table, text,
+    time, verdict,
 };
 use crate::bins::Bins;
 use crate::ledger::Ledger;
@@ -29,6 +29,7 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
             p { "Draw " (draw.number) " of a drill: the disaster came "
                 (seconds(draw.moment_seconds)) " s after the backup." }
         }
+        @if let Some(gameday) = &scenario.gameday { (gameday::section(gameday)) }
         (figures(scenario))
         @if !scenario.lessons.is_empty() {
             h2 { "What happened" }
@@ -73,15 +74,18 @@ fn figures(scenario: &Scenario) -> Markup {
                     }
                 }
             } }
-            div { dt { "Snapshots alone, measured" } dd {
-                (rpo.snapshot_only_lost)
-                small {
-                    "rows would be lost, " (seconds(rpo.snapshot_only_seconds)) " s worth"
-                    @if let Some(age) = rpo.backup_age_seconds {
-                        "; a backup had been taken on purpose " (seconds(age)) " s before"
+            // A game day measures nothing of them.
+            @if scenario.gameday.is_none() {
+                div { dt { "Snapshots alone, measured" } dd {
+                    (rpo.snapshot_only_lost)
+                    small {
+                        "rows would be lost, " (seconds(rpo.snapshot_only_seconds)) " s worth"
+                        @if let Some(age) = rpo.backup_age_seconds {
+                            "; a backup had been taken on purpose " (seconds(age)) " s before"
+                        }
                     }
-                }
-            } }
+                } }
+            }
             @if let Some(schedule) = &rpo.schedule {
                 div { dt { "Snapshots alone, computed" } dd {
                     (schedule.expected.lost)

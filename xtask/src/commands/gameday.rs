@@ -150,7 +150,7 @@ fn noticed(ctx: &Context, diagnosis: Option<String>) -> Result<()> {
 fn hint(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
     let game = current(ctx, engine.as_ref())?;
-    let all = hints::of(&game.truth()?.faults);
+    let all = hints::of(&game.truth(&ctx.workspace)?.faults);
     let bought = shown::hints_bought(ctx, &game);
     if bought == all.len() {
         let said = tr!("there is no further hint", "il n'y a plus d'indice");
@@ -166,7 +166,7 @@ fn done(ctx: &Context, give_up: bool) -> Result<()> {
     let engine = engine::select(ctx)?;
     let engine = engine.as_ref();
     let game = current(ctx, engine)?;
-    let truth = game.truth()?;
+    let truth = game.truth(&ctx.workspace)?;
     let at = game::now();
     let step = ctx.ui.step(tr!(
         "state, service, rows and protection are verified",
@@ -227,7 +227,7 @@ fn abort(ctx: &Context) -> Result<()> {
         let said = tr!("no game day goes on", "aucun game day n'est en cours");
         Failure::usage(said).next("cargo xtask gameday")
     })?;
-    let truth: Truth = game.truth()?;
+    let truth: Truth = game.truth(&ctx.workspace)?;
     end(ctx, engine)?;
     shown::aborted(ctx, &truth)
 }

@@ -18,7 +18,7 @@ const PAGE: &str = "packer/nginx/index.html";
 pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     let site = Site::new(ctx, Blueprint::image_workshop(ctx));
     match command {
-        Command::Setup => setup(ctx, &site),
+        Command::Setup { existing: false } => setup(ctx, &site),
         Command::Status => status(ctx, &site),
         Command::Teardown => teardown(ctx, &site),
         Command::Cluster

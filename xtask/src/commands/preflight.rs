@@ -20,7 +20,7 @@ const NEEDED_MIB: u64 = 500;
 const NEEDED_FILES: u64 = 10_000;
 
 /// The command: shows the table whatever it says.
-pub fn run(ctx: &Context) -> Result<()> {
+pub fn run(ctx: &Context, download: bool) -> Result<()> {
     let engine = engine::select(ctx)?;
     let checks = all(ctx, engine.as_ref());
     if ctx.ui.json() {
@@ -28,7 +28,14 @@ pub fn run(ctx: &Context) -> Result<()> {
     } else {
         show(ctx, &checks);
     }
-    fail_on(&checks)
+    fail_on(&checks)?;
+    if !download {
+        return Ok(());
+    }
+    let _lock = ctx.lock("preflight --download")?;
+    // The local engine is at hand on every machine, whichever is chosen.
+    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    engine.fetch()
 }
 
 /// Shows the table only when something is missing.

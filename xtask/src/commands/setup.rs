@@ -2,10 +2,12 @@
 //! [`bring_up`].
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use terms::tr;
 
+use crate::chosen_engines;
 use crate::commands::preflight;
+use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::copy;
 use crate::engine::{self, Engine};
@@ -21,12 +23,51 @@ use crate::scenario::{interrupted, protection};
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
+    match set_up(ctx)? {
+        Some(document) if ctx.ui.json() => ctx.ui.document(&document),
+        _ => Ok(()),
+    }
+}
+
+/// `setup --existing`: brings back what was there, after this machine was stopped.
+pub fn existing(ctx: &Context) -> Result<()> {
+    let asked = ctx.options.engine.and_then(EngineChoice::named);
+    let mut engines = chosen_engines::engines(&ctx.workspace);
+    engines.retain(|engine| asked.is_none_or(|asked| asked == *engine));
+    if engines.is_empty() {
+        ctx.ui.note(&tr!(
+            "There is no lab to bring back. cargo xtask setup makes one.",
+            "Il n'y a pas de lab à ramener. cargo xtask setup en crée un."
+        ));
+    }
+    let mut documents = Vec::new();
+    let mut failed = None;
+    for engine in engines {
+        let mut one = ctx.clone();
+        one.options.engine = Some(EngineChoice::Named(engine));
+        match set_up(&one) {
+            Ok(document) => documents.extend(document),
+            Err(error) if failed.is_none() && failure::kind(&error) != Kind::Interrupted => {
+                failed = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None if ctx.ui.json() && !ctx.exec.dry_run() => ctx.ui.document(&documents),
+        None => Ok(()),
+    }
+}
+
+/// Brings a lab up and tells of it; `None` in a dry run.
+fn set_up(ctx: &Context) -> Result<Option<Value>> {
     let _lock = ctx.lock("setup")?;
     let engine = engine::select(ctx)?;
     come_round(ctx, engine.as_ref())?;
     complete(ctx, engine.as_ref())?;
     if ctx.exec.dry_run() {
-        return Ok(());
+        return Ok(None);
     }
     let facts = engine.facts()?;
     let url = facts.url.as_deref().unwrap_or("no URL");
@@ -37,10 +78,9 @@ pub fn run(ctx: &Context) -> Result<()> {
             "backups are suspended, and stay so, since somebody may want that; {next} resumes them"
         ));
     }
+    let document = json!({"engine": engine.name(), "url": url, "ready": facts.ready()});
     if ctx.ui.json() {
-        return ctx.ui.document(&json!({
-            "engine": engine.name(), "url": url, "ready": facts.ready(),
-        }));
+        return Ok(Some(document));
     }
     ctx.ui.say(&format!(
         "The lab is up on the {} engine: {url} ({} replicas ready)",
@@ -48,7 +88,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         facts.ready()
     ));
     ctx.ui.say("  next: cargo xtask scenario 2");
-    Ok(())
+    Ok(Some(document))
 }
 
 /// The lab's engine with the lab up, for a command that needs it. Does only

@@ -217,6 +217,10 @@ impl Engine for LocalEngine {
         }
     }
 
+    fn insist_on_life(&self) -> Result<()> {
+        client::insist_on_life(&self.workspace)
+    }
+
     /// Also of a supervisor that cannot be asked, being of another version.
     fn holds_port(&self, port: u16) -> Result<bool> {
         let desired = DesiredState::load(&self.workspace)?.unwrap_or_default();

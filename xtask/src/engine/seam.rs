@@ -57,8 +57,19 @@ pub trait Engine: Sync {
     /// Where the engine does not answer; a lab that is down is no error.
     fn facts(&self) -> Result<Facts>;
 
+    /// Refuses to wait for a lab that is gone, where that can be told at next to no cost.
+    fn insist_on_life(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether the lab itself has this port of the machine, up or not.
     fn holds_port(&self, port: u16) -> Result<bool>;
+
+    /// Downloads and builds what [`Engine::up`] needs, as far as that needs no lab and is
+    /// not the application's Python, which every engine's commands need.
+    fn fetch(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Brings the whole lab up, from whatever is there: infrastructure,
     /// claims, application, schedule. Says what was already done. Returns when

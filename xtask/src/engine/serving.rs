@@ -15,20 +15,22 @@ const ANSWERS_IN_A_ROW: u32 = 10;
 /// answers; returns the lab as it is then.
 pub fn wait_until_ready(engine: &dyn Engine) -> Result<Facts> {
     let (facts, url) = wait::until(wait::APP_READY, || {
+        engine.insist_on_life()?;
         let facts = engine.facts()?;
         let ready = facts.wanted > 0 && facts.ready() >= facts.wanted as usize;
         let url = facts.url.clone().filter(|_| ready);
         Ok(url.map(|url| (facts, url)))
     })?;
-    wait_until_answered(&url)?;
+    wait_until_answered(&url, || engine.insist_on_life())?;
     Ok(facts)
 }
 
 /// Waits until every replica answers through the service, which learns of ready and of
 /// dead replicas later than the engine does.
-pub fn wait_until_answered(url: &str) -> Result<()> {
+pub fn wait_until_answered(url: &str, insist_on_life: impl Fn() -> Result<()>) -> Result<()> {
     let mut in_a_row = 0;
     wait::until(wait::APP_SERVES, || {
+        insist_on_life()?;
         let answered = http::get_ok(url, "/health", &[]).is_ok();
         in_a_row = if answered { in_a_row + 1 } else { 0 };
         Ok((in_a_row >= ANSWERS_IN_A_ROW).then_some(()))
@@ -67,7 +69,7 @@ mod tests {
     #[test]
     fn one_answer_among_failures_is_no_service_yet() {
         let (url, service) = service(&[1, 3, 12]);
-        wait_until_answered(&url).unwrap();
+        wait_until_answered(&url, || Ok(())).unwrap();
         // Nobody answers that one.
         http::get(&url, "/enough", &[]).unwrap_err();
         assert_eq!(service.join().unwrap(), 12 + ANSWERS_IN_A_ROW);

@@ -50,7 +50,7 @@ fn recovered(told: &Told) -> String {
     match told.recovered_seconds {
         Some(at) => tr!(
             "Recovered and verified {at} s after the disaster, at attempt {tries} of gameday done.",
-            "Rétabli et vérifié {at} s après le sinistre, au {tries}e essai de gameday done.",
+            "Rétabli et vérifié {at} s après le sinistre, à l'essai n° {tries} de gameday done.",
             at = seconds(at)
         ),
         None => tr!(

@@ -14,7 +14,7 @@ use super::put_back as game_put_back;
 /// Starts a node that it has left stopped.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     match game::orphaned(&ctx.workspace, engine.name())? {
-        Some(game) => game_put_back::start_nodes(engine, &game.truth()?),
+        Some(game) => game_put_back::start_nodes(engine, &game.truth(&ctx.workspace)?),
         None => Ok(()),
     }
 }
@@ -46,6 +46,6 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    game_put_back::put_back(ctx, engine, &game, &game.truth()?)?;
+    game_put_back::put_back(ctx, engine, &game, &game.truth(&ctx.workspace)?)?;
     game::forget(&ctx.workspace, engine.name())
 }

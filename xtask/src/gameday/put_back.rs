@@ -126,8 +126,21 @@ fn bring_back_missing(
 
 /// What the database lacks of what was promised, in words.
 fn missing(ctx: &Context, engine: &dyn Engine, game: &Game, truth: &Truth) -> Result<Vec<String>> {
-    let before = verify::before(ctx, game)?;
-    let so_far = ledger_file::read(&game.ledger(&ctx.workspace))?;
+    let kept = verify::before(ctx, game).and_then(|before| {
+        let so_far = ledger_file::read(&game.ledger(&ctx.workspace))?;
+        Ok((before, so_far))
+    });
+    let (before, so_far) = match kept {
+        Ok(kept) => kept,
+        Err(error) => {
+            // The lab has to come back all the same: a new point tells most of it.
+            ctx.ui.warn(&tr!(
+                "no row can be compared: {error:#}",
+                "aucune ligne ne peut être comparée : {error:#}"
+            ));
+            return Ok(Vec::new());
+        }
+    };
     let excuse = Excuse::of(game, truth, &so_far)?;
     let after = database::of(engine).dump()?;
     let requests = so_far.as_of(so_far.at(SystemTime::now()));

@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 
 use crate::exec::{self, Cmd, quote_path};
 use crate::facts::Facts;
-use crate::failure::Failure;
+use crate::failure::{self, Failure, Kind};
 use crate::wait::{self, Wait};
 use crate::workspace::Workspace;
+use terms::tr;
 
 use super::protocol::{self, Ask, Response};
 use super::{orphans, paths, process};
@@ -26,6 +27,23 @@ const LONGEST_NAME: usize = 100;
 /// Whether a supervisor lives: the lock is held exactly as long.
 pub fn is_alive(workspace: &Workspace) -> bool {
     process::is_held(&paths::lock(workspace))
+}
+
+/// # Errors
+/// No supervisor runs.
+pub fn insist_on_life(workspace: &Workspace) -> Result<()> {
+    if is_alive(workspace) {
+        return Ok(());
+    }
+    let said = tr!(
+        "the supervisor is gone, and the lab with it",
+        "le superviseur a disparu, et le lab avec lui"
+    );
+    let next = tr!(
+        "cargo xtask setup, which starts it again; what it said last is in .lab/logs/supervisor.log",
+        "cargo xtask setup, qui le relance ; ses derniers mots sont dans .lab/logs/supervisor.log"
+    );
+    Err(Failure::tool(said).next(next).into())
 }
 
 /// Asks, and returns the answer.
@@ -50,13 +68,29 @@ fn exchange(workspace: &Workspace, ask: &Ask) -> Result<Option<Response>> {
                 .into()),
         }
     })?;
-    let line =
-        protocol::send(&stream, ask).and_then(|()| read_line(stream, wait::SUPERVISOR_ANSWERS));
+    let limit = match ask {
+        Ask::Facts => wait::SUPERVISOR_TELLS,
+        _ => wait::SUPERVISOR_ANSWERS,
+    };
+    let line = protocol::send(&stream, ask).and_then(|()| read_line(stream, limit));
     match line {
+        Err(error) if failure::kind(&error) == Kind::Timeout => Err(silent(workspace, error)),
         Ok(line) if !line.is_empty() => Ok(serde_json::from_slice(&line).ok()),
         Err(error) if !is_hung_up(&error) => Err(error),
         _ => Err(ended_while_asked(workspace)),
     }
+}
+
+/// It lives and says nothing: the system knows whether somebody stopped it.
+fn silent(workspace: &Workspace, error: anyhow::Error) -> anyhow::Error {
+    let Some(pid) = orphans::holder(workspace).filter(|pid| orphans::is_stopped(*pid)) else {
+        return error;
+    };
+    let said = tr!(
+        "the supervisor (process {pid}) is stopped, as by SIGSTOP or ctrl-Z",
+        "le superviseur (processus {pid}) est suspendu, comme par SIGSTOP ou ctrl-Z"
+    );
+    error.context(Failure::timeout(said).next(format!("kill -CONT {pid}")))
 }
 
 /// Whether the other side of the socket is gone.

@@ -153,7 +153,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         unfinished.goes_back_to(&point)?;
     }
     let struck = course.strike(&unfinished, DISASTER.text(), strike)?;
-    run.acknowledged(ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
+    run.acknowledged(engine, ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
 
     let step = run.ctx.ui.step("the transaction that did it");
     let target = target(engine, journal, &point)?;
@@ -186,7 +186,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         },
     )?;
     let kept = back.ended;
-    run.acknowledged(ledger, kept, ACKNOWLEDGED_BETWEEN)?;
+    run.acknowledged(engine, ledger, kept, ACKNOWLEDGED_BETWEEN)?;
     let protected = outage::protected_again(&course)?;
     unfinished.done()?;
     Ok(Played {

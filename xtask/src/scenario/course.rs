@@ -56,7 +56,7 @@ impl<'a> Course<'a> {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;
         }
-        run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
+        run.acknowledged(engine, ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
         step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
         let step = ui.step(what);
         let began = ledger.now();
@@ -168,7 +168,7 @@ impl<'a> Course<'a> {
     pub fn served_again(&self, since: f64) -> Result<()> {
         let step = self.run.ctx.ui.step("service back through the URL");
         self.run
-            .acknowledged(self.ledger, since, ACKNOWLEDGED_AFTER)?;
+            .acknowledged(self.engine, self.ledger, since, ACKNOWLEDGED_AFTER)?;
         serving::wait_until_ready(self.engine)?;
         step.done("writes are acknowledged again");
         Ok(())

@@ -239,7 +239,7 @@ fn make_room_again(
     let step = course.run.ctx.ui.step("writes go on by themselves");
     course
         .run
-        .acknowledged(course.ledger, freed, ACKNOWLEDGED_AFTER)?;
+        .acknowledged(course.engine, course.ledger, freed, ACKNOWLEDGED_AFTER)?;
     step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
     let protected = outage::protected_again(course)?;
     Ok(Full {

@@ -181,6 +181,7 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     let database = database::of(engine);
     wait::until(wait::PODS_EXIST, || {
+        engine.insist_on_life()?;
         let facts = engine.facts()?;
         let mut volumes = Volume::ALL.iter();
         let there = volumes.all(|volume| facts.has_volume(database.claim(*volume)));

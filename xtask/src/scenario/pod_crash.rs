@@ -62,7 +62,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();
-    run.acknowledged(ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
+    run.acknowledged(engine, ledger, 0.0, ACKNOWLEDGED_BETWEEN)?;
     if run.options.draw.is_some() {
         run.wait_for_the_moment(Instant::now())?;
     }
@@ -149,7 +149,7 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
     })?;
     let replaced = ledger.now();
     step.done("replaced, and ready");
-    run.acknowledged(ledger, replaced, ACKNOWLEDGED_BETWEEN)?;
+    run.acknowledged(engine, ledger, replaced, ACKNOWLEDGED_BETWEEN)?;
     Ok(Killed {
         pod,
         how: death,

@@ -138,8 +138,15 @@ impl<'a> Run<'a> {
     }
 
     /// Waits until the client had that many acknowledgements since a moment.
-    pub fn acknowledged(&self, ledger: &Ledger, since: f64, count: usize) -> Result<()> {
+    pub fn acknowledged(
+        &self,
+        engine: &dyn Engine,
+        ledger: &Ledger,
+        since: f64,
+        count: usize,
+    ) -> Result<()> {
         wait::until(wait::APP_SERVES, || {
+            engine.insist_on_life()?;
             Ok((ledger.acknowledged_since(since) >= count).then_some(()))
         })
         .map_err(|error| match ledger.last_refusal() {

@@ -10,6 +10,7 @@ pub mod fork;
 pub mod guide;
 pub mod standin;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -246,6 +247,22 @@ pub fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// Every message of the database, read past the application.
+pub fn present(lab: &TestLab) -> BTreeSet<String> {
+    const READ: &str = "import json, sqlite3, sys\n\
+        with sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True) as there:\n\
+        \x20   rows = there.execute('SELECT message FROM events')\n\
+        \x20   print(json.dumps([message for (message,) in rows]))";
+    let database = lab.root.join(".lab/volumes/pra-data/app.db");
+    let output = Command::new("python3")
+        .args(["-c", READ])
+        .arg(database)
+        .output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Looks until `probe` has something: on a machine that has other things to do, for two minutes.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use serde_json::json;
-use terms::lang::{Both, both, decimal};
+use terms::lang::{Both, both, decimal, plural};
 use terms::{FaultName, tr};
 
 use crate::context::Context;
@@ -81,7 +81,7 @@ pub fn state(ctx: &Context, game: &Game) -> Result<()> {
     let hints: Vec<Both> = match bought {
         // Nobody opens the seal for nothing.
         0 => Vec::new(),
-        _ => hints::of(&game.truth()?.faults)[..bought].to_vec(),
+        _ => hints::of(&game.truth(&ctx.workspace)?.faults)[..bought].to_vec(),
     };
     let clock = seconds_since(game.struck.as_deref().unwrap_or(&game.since));
     let price = score::hint_seconds(bought);
@@ -94,8 +94,9 @@ pub fn state(ctx: &Context, game: &Game) -> Result<()> {
     }
     let (clock, paid) = (decimal(clock, 0), decimal(price, 0));
     ctx.ui.say(&tr!(
-        "Clock: {clock} s since the disaster, and {paid} s for {bought} hints.",
-        "Horloge : {clock} s depuis le sinistre, et {paid} s pour {bought} indices."
+        "Clock: {clock} s since the disaster, and {paid} s for {bought} hint{s}.",
+        "Horloge : {clock} s depuis le sinistre, et {paid} s pour {bought} indice{s}.",
+        s = plural(bought as u64)
     ));
     let window = decimal(symptoms.window_seconds, 0);
     ctx.ui.say(&tr!(
@@ -132,8 +133,8 @@ pub fn hint(ctx: &Context, game: &Game, number: usize, all: &[Both]) -> Result<(
     let price = decimal(price, 0);
     let left = all.len() - number - 1;
     ctx.ui.say(&tr!(
-        "It costs {price} s; {left} hints are left.",
-        "Il coûte {price} s ; il reste {left} indices."
+        "It costs {price} s; hints left: {left}.",
+        "Il coûte {price} s ; indices restants : {left}."
     ));
     Ok(())
 }

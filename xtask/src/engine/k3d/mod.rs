@@ -146,6 +146,10 @@ impl Engine for K3dEngine {
         self.site.holds_port(port)
     }
 
+    fn fetch(&self) -> Result<()> {
+        self.site.fetch()
+    }
+
     fn up(&self) -> Result<()> {
         self.site.up()?;
         self.url
@@ -165,7 +169,7 @@ impl Engine for K3dEngine {
             return Ok(());
         }
         let url = facts.url.context("the lab has no URL")?;
-        serving::wait_until_answered(&url)?;
+        serving::wait_until_answered(&url, || self.insist_on_life())?;
         step.done("they answer");
         Ok(())
     }

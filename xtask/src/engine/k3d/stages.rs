@@ -30,6 +30,24 @@ impl Site {
         }
     }
 
+    /// What a first [`Site::up`] downloads and builds beside the cluster, and its nodes' image.
+    pub fn fetch(&self) -> Result<()> {
+        self.ctx.tools.ensure_all()?;
+        if self.ctx.exec.dry_run() {
+            self.images.ensure()?;
+            self.images.ensure_here(&self.ctx.config.k3d.node_image)?;
+            return self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui);
+        }
+        std::thread::scope(|scope| {
+            let image = scope.spawn(|| self.images.ensure());
+            let nodes = scope.spawn(|| self.images.ensure_here(&self.ctx.config.k3d.node_image));
+            let venv = self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui);
+            wait::join(nodes)?;
+            wait::join(image)?;
+            venv
+        })
+    }
+
     /// Neither the image nor Ansible's packages need the cluster.
     fn create_all(&self) -> Result<()> {
         let cluster = std::thread::scope(|scope| {

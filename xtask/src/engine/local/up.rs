@@ -93,6 +93,7 @@ impl LocalEngine {
         let step = self.ui.step("waiting for the application");
         let before = self.facts()?;
         let facts = wait::until(wait::APP_READY, || {
+            self.insist_on_life()?;
             let facts = self.facts()?;
             self.insist_on_progress(&before, &facts)?;
             let ready = facts.ready() >= facts.wanted as usize;

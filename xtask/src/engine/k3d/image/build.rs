@@ -95,8 +95,26 @@ impl Images {
     }
 
     fn has_base(&self) -> Result<bool> {
-        let cmd = Cmd::new("docker").args(["image", "inspect", &self.recipe.base]);
+        self.is_here(&self.recipe.base)
+    }
+
+    /// Whether Docker has an image.
+    fn is_here(&self, image: &str) -> Result<bool> {
+        let cmd = Cmd::new("docker").args(["image", "inspect", image]);
         Ok(self.ctx.exec.probe(&cmd)?.status.success())
+    }
+
+    /// Pulls an image that Docker does not have.
+    pub fn ensure_here(&self, image: &str) -> Result<()> {
+        if self.is_here(image)? {
+            return Ok(());
+        }
+        let step = self.ctx.ui.step(format!("image {image}"));
+        let pull = Cmd::new("docker").args(["pull", "--quiet", image]);
+        let pulled = self.ctx.exec.run(&pull.limit(wait::CLUSTER));
+        pulled.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
+        step.done("pulled");
+        Ok(())
     }
 
     /// Removes the image that lost its tag to the new one.
