@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{TestLab, project, said};
+use super::{TestLab, copy, copy_files, project, said};
 
 const MARK: &str = "@@block ";
 /// More than all blocks take on a cluster, in seconds.
@@ -100,6 +100,18 @@ pub fn parse(page: &str, text: &str) -> Vec<Block> {
     }
     assert!(open.is_none(), "{page}: a block has no end");
     blocks
+}
+
+/// Puts the guide with its measurements into a lab's folder.
+pub fn copy_into(lab: &TestLab) {
+    copy_files(
+        &project().join("docs/atelier"),
+        &lab.root.join("docs/atelier"),
+    );
+    copy(
+        &project().join("README.fr.md"),
+        &lab.root.join("README.fr.md"),
+    );
 }
 
 /// What is wrong with how the blocks are marked.

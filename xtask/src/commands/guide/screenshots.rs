@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use terms::lang::{Lang, speaking};
 use terms::tr;
 
 use super::committed::measurements;
@@ -38,7 +39,8 @@ pub fn run(ctx: &Context) -> Result<()> {
         Failure::usage(said).next("cargo xtask setup")
     })?;
     let run = report::find(ctx, None)?;
-    report::draw(ctx, &run)?;
+    // The guide's language, whatever the person's is.
+    speaking(Lang::French, || report::draw(ctx, &run))?;
     let page = std::path::absolute(run.join(report::PAGE)).context("reading the current folder")?;
     let folder = measurements(&ctx.workspace.root).with_file_name("captures");
     for (name, path, size) in PAGES {

@@ -76,7 +76,7 @@ pub fn components(measured: &Value) -> Result<String> {
     let head = [
         "on détruit",
         "lignes perdues",
-        "avec la dernière sauvegarde seule",
+        "sans le journal, ou sans la copie",
         "confirmées pendant la mesure",
         "requêtes en échec",
         "service absent (s)",
@@ -90,7 +90,7 @@ pub fn components(measured: &Value) -> Result<String> {
         let run = &measured[name];
         anyhow::ensure!(run.is_object(), "{name} was not measured");
         let of = |key: &str| number(&run[key]).with_context(|| format!("{name}: {key}"));
-        let restores = ["volume-loss"].contains(&name);
+        let restores = ["volume-loss", "both-volumes-loss", "cluster-loss"].contains(&name);
         lines.push(row([
             what.to_owned(),
             of("lost")?,
@@ -162,7 +162,7 @@ pub fn provenance(measured: &Value) -> Result<String> {
     }
     let sentences = said.iter().map(|(sentence, names)| {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        format!("{} : {sentence}", names.join(", "))
+        format!("- {} : {sentence}", names.join(", "))
     });
     Ok(sentences.collect::<Vec<_>>().join("\n"))
 }
