@@ -76,6 +76,7 @@ fn the_short_form_works_as_printed() {
         cluster: false,
         ports: vec![(8080, port)],
     };
+    guide::copy_into(&lab);
     walk.run(&guide::blocks());
     assert!(lab.processes().is_empty(), "{:?}", lab.processes());
 }

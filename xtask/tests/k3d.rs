@@ -356,6 +356,7 @@ fn walk_the_guide(name: &str, form: Form) {
     insist_on_an_empty_machine();
     let lab = a_lab(name);
     lab.configure("port = 0", "port = 8080");
+    guide::copy_into(&lab);
     must(&format!(
         "cd {} && git init -q && git add . && \
          git -c user.name=test -c user.email=test@example.org commit -qm start",

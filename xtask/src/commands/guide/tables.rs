@@ -118,6 +118,14 @@ pub fn recovery(measured: &Value) -> Result<String> {
         format!("| médiane (min – max) | {} |", heads.join(" | ")),
         "|---|---|---|---|".to_owned(),
     ];
+    let failed = PROTECTIONS.map(|(name, _)| {
+        let of = |key: &str| &measured[name][key];
+        format!("{} sur {}", of("failed_recoveries"), of("n"))
+    });
+    lines.push(format!(
+        "| **reprises manquées** | {} |",
+        failed.join(" | ")
+    ));
     for (figure, what) in FIGURES {
         let mut cells = vec![what.to_owned()];
         for (protection, _) in PROTECTIONS {
