@@ -44,8 +44,10 @@ fn recover(lab: &TestLab, game: &Value) {
     }
     let symptoms = &game["symptoms"];
     let points = lab.json(&["restore", "--list"]);
-    let log = lab.json(&["restore", "--log", "--largest"]);
-    let largest = &log["transactions"][0];
+    let largest = match status["application"]["protection"] == "snapshot" {
+        true => Value::Null,
+        false => lab.json(&["restore", "--log", "--largest"])["transactions"][0].clone(),
+    };
     if points["points"].as_array().unwrap().is_empty() {
         lab.xtask(&["backup", "--new-volume"]);
     } else if largest["deleted"].as_u64() > Some(10) {
@@ -303,6 +305,57 @@ fn back(lab: &TestLab, before: u64) {
     assert_eq!(status["facts"]["suspended"], false, "{status}");
     assert!(status["left_half_way"].is_null(), "{status}");
     assert_eq!(lab.json(&["backup"])["point"]["status"], "verified");
+}
+
+#[test]
+fn rows_that_could_have_been_kept_are_missed_and_cost_points() {
+    let lab = TestLab::new("gameday-lossy");
+    lab.json(&["add", "from before"]);
+    let old = lab.json(&["backup"])["point"]["name"].clone();
+    lab.json(&["add", "also from before"]);
+    lab.json(&["gameday", "--fault", "database-corrupt"]);
+    lab.json(&["restore", old.as_str().unwrap(), "--yes"]);
+    let output = lab.xtask(&["gameday", "done", "--json"]);
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        done["broken"][0]
+            .as_str()
+            .unwrap()
+            .contains("could be had back")
+    );
+    let output = lab.xtask(&["gameday", "done", "--give-up", "--json"]);
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{result}");
+    let told = &result["gameday"];
+    assert!(told["avoidable"].as_u64() >= Some(20), "{result}");
+    assert!(told["score"]["data"].as_u64() < Some(40), "{told}");
+    assert_eq!(result["rpo"]["lost_from_before"], 1);
+    back(&lab, 2);
+    assert!(support::present(&lab).contains("also from before"));
+}
+
+/// Without the journal what came after the last snapshot cannot be kept, and is no fault of
+/// the player's.
+#[test]
+fn what_no_snapshot_had_is_not_held_against_the_player() {
+    let lab = TestLab::new("gameday-snapshots");
+    let setting = ["PRA_JOURNAL: required", "PRA_JOURNAL: \"off\""];
+    lab.edit("k8s/05-config.yaml", setting[0], setting[1]);
+    lab.json(&["add", "from before"]);
+    for fault in ["volume-loss", "bad-delete"] {
+        lab.json(&["gameday", "--fault", fault]);
+        if fault == "bad-delete" {
+            let points = lab.json(&["restore", "--list"]);
+            // The newest one that has the rows; nobody takes one after the deletion.
+            let latest = points["latest"].as_str().unwrap();
+            lab.json(&["restore", latest, "--yes"]);
+        }
+        let result = play(&lab);
+        assert_eq!(result["protection"], "snapshot");
+        assert!(result["rpo"]["lost"].as_u64() > Some(0), "{result}");
+        judged(&lab, &result);
+    }
+    assert!(support::present(&lab).contains("from before"));
 }
 
 #[test]
