@@ -78,7 +78,7 @@ system() {
   shift 3
   if [ "$(id -u)" -ne 0 ]; then skip "$name: needs root"; return; fi
   if ! command -v mmdebstrap >/dev/null; then skip "$name: needs mmdebstrap"; return; fi
-  if ! mmdebstrap --variant=minbase "$@" "$suite" "$root" "$mirror" >"$log" 2>&1; then
+  if ! mmdebstrap --variant=minbase --include=apt "$@" "$suite" "$root" "$mirror" >"$log" 2>&1; then
     tail -n 5 "$log"
     skip "$name: $mirror gives no system"
     return
