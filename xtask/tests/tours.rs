@@ -54,6 +54,30 @@ fn a_program_reads_one_document_of_it() {
     assert_eq!(lab.curl("/count")["count"], rows("rows_after"));
 }
 
+/// As in the original workshop: there is no way back but to a restore point.
+#[test]
+fn without_a_journal_it_says_so_and_goes_back_to_a_point() {
+    let lab = TestLab::new("tour-snapshots");
+    lab.edit(
+        "k8s/05-config.yaml",
+        "PRA_JOURNAL: required",
+        "PRA_JOURNAL: \"off\"",
+    );
+    let output = lab.xtask(&["tour"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("is switched off here"), "{text}");
+    assert!(text.contains("$ cargo xtask restore latest"), "{text}");
+    assert!(
+        !text.contains("the journal numbers each transaction"),
+        "{text}"
+    );
+    let lost = only_result(&lab)["rpo"]["lost"].as_u64().unwrap();
+    assert!(text.contains(&format!("was lost: {lost} of ")), "{text}");
+    let newest = lab.curl("/consultation").to_string();
+    assert!(!newest.contains("a mistake"), "{newest}");
+}
+
 /// On a terminal it stops three times, and goes on with Enter alone.
 #[test]
 fn on_a_terminal_it_waits_for_the_reader() {

@@ -121,7 +121,7 @@ fn destroy(ctx: &Context) -> Result<ScenarioResult> {
 
 fn take_a_mistake_back(ctx: &Context) -> Result<Undone> {
     let protection = state(ctx)?.protection;
-    say(ctx, &texts::before_the_mistake());
+    say(ctx, &texts::before_the_mistake(protection));
     let args = match protection {
         Protection::Journal => {
             added(ctx, &texts::mistake())?;

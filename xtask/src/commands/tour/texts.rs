@@ -122,12 +122,22 @@ cargo xtask report --open montre l'essai sur une page, seconde par seconde."
     )
 }
 
-pub fn before_the_mistake() -> String {
+pub fn before_the_mistake(protection: Protection) -> String {
+    let way = match protection {
+        Protection::Journal => tr!(
+            "the journal numbers each transaction, and the moment just before one can be brought back.",
+            "le journal numérote chaque transaction, et l'instant juste avant peut être ramené."
+        ),
+        Protection::Snapshot => tr!(
+            "without the journal, a restore point that was taken before can be brought back.",
+            "sans le journal, un point de restauration pris avant peut être ramené."
+        ),
+    };
     tr!(
         "4/4 A mistake: nothing broke, but somebody wrote what should not be there. No volume has to be lost
-for a restore: the journal numbers each transaction, and the moment just before one can be brought back.",
+for a restore: {way}",
         "4/4 Une erreur : rien n'est cassé, mais quelqu'un a écrit ce qu'il ne fallait pas. Inutile de perdre un
-volume pour restaurer : le journal numérote chaque transaction, et l'instant juste avant peut être ramené."
+volume pour restaurer : {way}"
     )
 }
 
