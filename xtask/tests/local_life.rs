@@ -81,4 +81,10 @@ fn a_supervisor_that_is_stopped_is_named_with_what_continues_it() {
         "{text}"
     );
     assert_eq!(lab.json(&["status"])["application"]["count"], 1);
+
+    signal(&frozen, "-STOP");
+    let start = Instant::now();
+    lab.json(&["local", "stop"]);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert_eq!(lab.processes(), Vec::<String>::new());
 }

@@ -254,7 +254,13 @@ fn end_the_holder(workspace: &Workspace) -> Result<()> {
     });
     wait::check_interrupt()?;
     match holder {
-        Ok(Some(pid)) => exec::signal_process(pid, Signal::SIGTERM),
+        Ok(Some(pid)) => {
+            exec::signal_process(pid, Signal::SIGTERM);
+            if orphans::is_stopped(pid) {
+                // Or it would not hear of it.
+                exec::signal_process(pid, Signal::SIGCONT);
+            }
+        }
         Ok(None) => {}
         Err(_) => return Err(unknown(workspace).into()),
     }
