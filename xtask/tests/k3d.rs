@@ -52,6 +52,10 @@ fn a_lab(name: &str) -> TestLab {
 
 /// Refuses to run over somebody's lab.
 fn insist_on_an_empty_machine() {
+    insist_on_none_of(&["pra", "lab", FOREIGN]);
+}
+
+fn insist_on_none_of(ours: &[&str]) {
     let clusters: Value = serde_json::from_str(&must("k3d cluster list -o json")).unwrap();
     let names: Vec<&str> = clusters
         .as_array()
@@ -59,9 +63,9 @@ fn insist_on_an_empty_machine() {
         .flatten()
         .filter_map(|one| one["name"].as_str())
         .collect();
-    for name in ["pra", "lab", FOREIGN] {
+    for name in ours {
         assert!(
-            !names.contains(&name),
+            !names.contains(name),
             "there is a cluster {name}: cargo xtask teardown, or k3d cluster delete {name}"
         );
     }
@@ -353,7 +357,7 @@ fn a_lab_typed_by_hand_is_adopted() {
 /// The commands of the French guide as printed, from nothing to nothing; its folder is a
 /// repository, as a student's is.
 fn walk_the_guide(name: &str, form: Form) {
-    insist_on_an_empty_machine();
+    insist_on_none_of(&["pra", "lab"]);
     let lab = a_lab(name);
     lab.configure("port = 0", "port = 8080");
     guide::copy_into(&lab);
@@ -369,7 +373,7 @@ fn walk_the_guide(name: &str, form: Form) {
         ports: Vec::new(),
     };
     walk.run(&guide::blocks());
-    insist_on_an_empty_machine();
+    insist_on_none_of(&["pra", "lab"]);
 }
 
 #[test]
