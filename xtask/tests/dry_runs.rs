@@ -21,6 +21,8 @@ fn standard_output_can_be_pasted_and_nothing_is_called_done() {
         &["undo"],
         &["backup"],
         &["prune"],
+        &["reset"],
+        &["tour"],
         &["adopt", &copy],
         &["scenario", "cluster-loss"],
         &["drill", "--protection", "snapshot,journal"],
