@@ -99,7 +99,7 @@ words! {
         Command = "command",
         /// The first change of the lab that was seen, by whatever means.
         Change = "change",
-        /// Nothing before the end.
+        /// Nothing before the first verification that was asked for.
         End = "end",
     }
 }

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::failure::{self, Failure};
 
+/// What is said of an answer that is none of the application's.
+pub const NOT_JSON: &str = " with a body that is not JSON";
+
 /// Longer than any answer of a healthy application, in whole seconds.
 const TIMEOUT_SECONDS: u64 = 5;
 
@@ -40,7 +43,7 @@ pub fn get(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Answer> {
     let response = send(request)?;
     let status = response.status_code;
     let body = serde_json::from_slice(response.as_bytes())
-        .with_context(|| format!("HTTP {status} with a body that is not JSON"))?;
+        .with_context(|| format!("HTTP {status}{NOT_JSON}"))?;
     Ok(Answer { status, body })
 }
 

@@ -68,7 +68,10 @@ fn noticed_by(by: &Read<NoticedBy>) -> String {
             "the first change of the lab that was seen",
             "premier changement observé dans le lab",
         ),
-        NoticedBy::End => both("not before the end", "pas avant la fin"),
+        NoticedBy::End => both(
+            "at the latest: the first gameday done",
+            "au plus tard : le premier gameday done",
+        ),
     };
     said.to_string()
 }

@@ -39,8 +39,10 @@ fn noticed(told: &Told) -> String {
              dans le lab."
         ),
         NoticedBy::End => tr!(
-            "Nothing was said or changed before the end, {at} s after the disaster.",
-            "Rien n'a été signalé ni modifié avant la fin, {at} s après le sinistre."
+            "Noticed {at} s after the disaster at the latest: gameday done was typed, and no change \
+             of the lab was seen before.",
+            "Constaté {at} s après le sinistre au plus tard : gameday done a été tapé, et aucun \
+             changement du lab n'avait été observé avant."
         ),
     }
 }

@@ -24,8 +24,14 @@ pub fn noticed(events: &[Event], struck: &str, end: &str) -> (SystemTime, Notice
         (None, change) => change.map(|at| (at, NoticedBy::Change)),
     };
     let said = said.map(|at| (at, NoticedBy::Said));
-    let end = (parse(end).unwrap_or(SystemTime::UNIX_EPOCH), NoticedBy::End);
-    said.or(acted).unwrap_or(end)
+    // Who has it verified takes it for recovered.
+    let tried = first(|what| matches!(what, What::Tried { .. })).or_else(|| parse(end));
+    let tried = (tried.unwrap_or(SystemTime::UNIX_EPOCH), NoticedBy::End);
+    match acted {
+        Some(acted) if acted.0 <= tried.0 => said.or(Some(acted)),
+        _ => said,
+    }
+    .unwrap_or(tried)
 }
 
 fn parse(wall: &str) -> Option<SystemTime> {
@@ -92,6 +98,8 @@ mod tests {
         assert_eq!(when(&events), (22, NoticedBy::Change));
         events.remove(3);
         assert_eq!(when(&events), (25, NoticedBy::Command));
+        events.insert(3, at(24, What::Tried { broken: 1 }));
+        assert_eq!(when(&events), (24, NoticedBy::End));
         events.push(at(30, What::Noticed { said: None }));
         assert_eq!(when(&events), (30, NoticedBy::Said));
     }

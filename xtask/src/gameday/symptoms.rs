@@ -4,6 +4,7 @@ use serde::Serialize;
 use terms::lang::{both, plural};
 use terms::tr;
 
+use crate::http;
 use crate::measure::ledger_file::SoFar;
 use crate::measure::observed::{Outcome, Seen};
 
@@ -108,9 +109,18 @@ impl Tried {
             }
         }
         let most = counted.iter().max_by_key(|(_, count)| *count);
-        tried.answer = most.map(|(answer, _)| answer.chars().take(READ_OF_AN_ANSWER).collect());
+        tried.answer = most.map(|(answer, _)| as_users_read(answer));
         tried
     }
+}
+
+/// Without what only a program stumbles over.
+fn as_users_read(answer: &str) -> String {
+    let read = answer.split(http::NOT_JSON).next();
+    read.unwrap_or(answer)
+        .chars()
+        .take(READ_OF_AN_ANSWER)
+        .collect()
 }
 
 fn tell(of: &Tried, what: &str) -> String {
@@ -220,6 +230,15 @@ mod tests {
         );
         let quiet = Symptoms::of(&so_far, None, struck + 0.2);
         assert_eq!(quiet.messages_before, Some(40));
+    }
+
+    #[test]
+    fn an_answer_is_told_as_a_browser_shows_it() {
+        assert_eq!(
+            as_users_read(&format!("HTTP 503{}: EOF", http::NOT_JSON)),
+            "HTTP 503"
+        );
+        assert_eq!(as_users_read(&"x".repeat(900)).len(), READ_OF_AN_ANSWER);
     }
 
     #[test]
