@@ -345,6 +345,17 @@ pub struct CheckArgs {
     /// .lab/marks otherwise
     #[arg(long, value_name = "FILE", value_parser = text_path, value_hint = ValueHint::FilePath)]
     pub page: Option<PathBuf>,
+    /// The last commit of the workshop itself, from which the forks went on; found by who made
+    /// the first commit otherwise
+    #[arg(long, value_name = "COMMIT", value_parser = commit)]
+    pub base: Option<String>,
+}
+
+fn commit(text: &str) -> Result<String, &'static str> {
+    let hash = text.len() >= 7 && text.len() <= 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+    let lower = text.to_ascii_lowercase();
+    hash.then_some(lower)
+        .ok_or("it has to be the hash of a commit, seven digits at least")
 }
 
 #[derive(Args, Debug)]

@@ -118,7 +118,8 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         };
     }
     let ctx = &Context::load(cli.options, ui.clone())?;
-    if ctx.options.workshop == Workshop::Image {
+    let marked = matches!(cli.command, Command::Check(_));
+    if ctx.options.workshop == Workshop::Image && !marked {
         return commands::image_workshop::run(ctx, &cli.command);
     }
     match cli.command {

@@ -102,6 +102,7 @@ pub const SCHEDULED_BACKUP: Wait = wait(
     "kubectl -n pra get cronjobs,jobs,pods",
 );
 pub const MARKED_JOB: Wait = wait("the job to end", 150, 300, "kubectl -n pra get jobs,pods");
+pub const MARKED_PAGE: Wait = wait("the changed page", 20, 500, "kubectl get pods -A");
 pub const NEXT_SECOND: Wait = wait("the next second", 10, 100, "date");
 pub const MARKED_APP: Wait = wait(
     "the application that is marked to answer",

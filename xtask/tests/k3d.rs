@@ -1,6 +1,8 @@
 //! The lab on a real cluster, from nothing to nothing. Takes minutes and the
 //! cluster names `pra` and `lab` of the machine: `cargo xtask test --only cluster`.
 
+#[path = "k3d_marking_real.rs"]
+mod marking;
 mod support;
 
 use std::fs;

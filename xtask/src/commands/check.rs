@@ -34,7 +34,7 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
         let shown = work.display();
         ctx.ui
             .note(&tr!("Marking {shown} …", "Notation de {shown} …"));
-        all.push(Marking::begin(ctx, work, engine)?.mark()?);
+        all.push(Marking::begin(ctx, work, engine, args.base.as_deref())?.mark()?);
         wait::check_interrupt()?;
     }
     tell(ctx, args, &all)

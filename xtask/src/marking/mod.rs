@@ -9,6 +9,7 @@ pub mod judge;
 pub mod labs;
 pub mod marked;
 pub mod observe;
+pub mod page_facts;
 pub mod repository;
 pub mod sheet;
 pub mod show;

@@ -13,7 +13,12 @@ pub struct Fork {
 impl Fork {
     /// The work that is right.
     pub fn new(root: &Path) -> Self {
-        copy_files(&project().join("xtask/tests/data/fork"), root);
+        Self::of("fork", root)
+    }
+
+    /// One of the works of `tests/data`.
+    pub fn of(data: &str, root: &Path) -> Self {
+        copy_files(&project().join("xtask/tests/data").join(data), root);
         let fork = Self {
             root: root.to_path_buf(),
         };

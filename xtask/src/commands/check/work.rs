@@ -7,13 +7,16 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use terms::{EngineName, tr};
 
+use crate::cli::Workshop;
 use crate::context::Context;
 use crate::failure::{Failure, Kind, kind};
 use crate::marking::facts::LabFacts;
 use crate::marking::labs::cluster::ClusterLab;
 use crate::marking::labs::local::{self, LocalLab};
+use crate::marking::labs::page;
 use crate::marking::marked::Marked;
 use crate::marking::observe::database::Reader;
+use crate::marking::page_facts::PageFacts;
 use crate::marking::repository::history::{self, History};
 use crate::marking::repository::layout::Layout;
 use crate::marking::repository::readme::{self, Readme};
@@ -51,14 +54,19 @@ pub fn find(named: &Path) -> Result<PathBuf> {
 
 impl<'a> Marking<'a> {
     /// Copies the work and reads what it is.
-    pub fn begin(ctx: &'a Context, work: &Path, engine: EngineName) -> Result<Self> {
+    pub fn begin(
+        ctx: &'a Context,
+        work: &Path,
+        engine: EngineName,
+        base: Option<&str>,
+    ) -> Result<Self> {
         let scratch = ctx.workspace.marking();
         ctx.workspace.insist_on_own_folder(&scratch.join("repo"))?;
         clear(&scratch)?;
         let handed = hand_in(&ctx.exec, work, &scratch.join("repo"))?;
         let layout = Layout::read(&handed.copy);
         let history = match handed.commit {
-            Some(_) => Some(history::read(&ctx.exec, &handed.copy)?),
+            Some(_) => Some(history::read(&ctx.exec, &handed.copy, base)?),
             None => None,
         };
         let original = history
@@ -78,6 +86,43 @@ impl<'a> Marking<'a> {
     }
 
     pub fn mark(self) -> Result<Marked> {
+        match self.ctx.options.workshop {
+            Workshop::Pra => self.mark_recovery(),
+            Workshop::Image => self.mark_page(),
+        }
+    }
+
+    fn mark_page(self) -> Result<Marked> {
+        let facts = self.page_facts()?;
+        let mut sections = judge::page::lab(&facts);
+        sections.push(judge::texts::readme(&self.readme, 4.0));
+        sections.push(judge::texts::process(self.history.as_ref()));
+        let place = facts.place.clone();
+        self.marked("image", place, sections, self.remarks(), json!(facts))
+    }
+
+    /// What this machine lacks is not the work's affair.
+    fn page_facts(&self) -> Result<PageFacts> {
+        let untried = |why: String| PageFacts {
+            place: why.clone(),
+            untried: Some(why),
+            ..PageFacts::default()
+        };
+        if self.engine != EngineName::K3d {
+            return Ok(untried(tr!(
+                "this workshop has a cluster, which needs k3d",
+                "cet atelier a un cluster, donc besoin de k3d"
+            )));
+        }
+        let observed = page::observe(self.ctx, &self.handed.copy, &self.scratch, &self.layout);
+        observed.or_else(|error| {
+            wait::check_interrupt()?;
+            self.ctx.ui.note(&format!("{error:#}"));
+            Ok(untried(format!("{error:#}")))
+        })
+    }
+
+    fn mark_recovery(self) -> Result<Marked> {
         let facts = self.facts()?;
         let mut sections = vec![judge::texts::exercises(&self.readme)];
         sections.extend(judge::lab(&facts, judge::texts::runbook(&self.readme)));

@@ -1,6 +1,7 @@
 //! From facts to points with reasons: pure functions, so that each rule has its test.
 
 mod backups;
+pub mod page;
 mod restores;
 mod status;
 pub mod texts;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use terms::tr;
 
+use super::database::Rows;
 use super::ledger::Ledger;
 use super::observation::Observation;
 use crate::marking::facts::{BackupFacts, BrokenSource, CopyFacts, LabFacts};
@@ -107,7 +108,11 @@ impl Observation<'_> {
                 copy.missing = 0;
                 continue;
             }
-            let rows = self.copy(&copy.file)?;
+            let rows = self.copy(&copy.file).unwrap_or_else(|error| Rows {
+                unsound: Some(format!("{error:#}")),
+                ..Rows::default()
+            });
+            wait::check_interrupt()?;
             let expected = match copy.by_schedule {
                 true => {
                     let born = self.born.get(&copy.file).copied();

@@ -90,12 +90,21 @@ impl Observation<'_> {
 
     fn look(&mut self) -> Result<Look> {
         let url = self.url()?;
-        let rows = self.rows()?.rows;
+        let rows = self.rows()?;
+        if let Some(why) = rows.unsound {
+            anyhow::bail!(
+                "{}",
+                tr!(
+                    "the database cannot be read: {why}",
+                    "la base ne peut pas être lue : {why}"
+                )
+            );
+        }
         let answer = http::get(&url, "/status", &[]);
         let listing = self.list()?;
         let newest = self.newest(&listing);
         let mut look = Look {
-            rows,
+            rows: rows.rows,
             age: newest.as_ref().map(|(_, born)| listing.now - born),
             newest: newest.map(|(name, _)| name),
             ..Look::default()

@@ -44,8 +44,9 @@ pub struct History {
 const FIELD: char = '\u{1f}';
 const RECORD: char = '\u{1e}';
 
-/// Reads the history of the copy, which is whole.
-pub fn read(exec: &Exec, copy: &Path) -> Result<History> {
+/// Reads the history of the copy, which is whole; the workshop's part ends with `base`,
+/// where that is said and there.
+pub fn read(exec: &Exec, copy: &Path, base: Option<&str>) -> Result<History> {
     let format = "--format=%x1e%H%x1f%aN%x1f%at%x1f%s%x1f";
     let log = git(
         copy,
@@ -59,7 +60,7 @@ pub fn read(exec: &Exec, copy: &Path) -> Result<History> {
         ],
     );
     let said = exec.read(&log.limit(CLONE))?;
-    Ok(of(&parse(&said)))
+    Ok(of(&parse(&said), base))
 }
 
 /// What `git log` says in the format above, oldest first.
@@ -86,17 +87,23 @@ fn changed_lines(stat: &str) -> u64 {
     numbers.sum()
 }
 
-/// The workshop's own commits come first, by whoever made the very first; what another
-/// makes after them is the student's. Where nobody else is, the first commit is the
-/// template and the rest is the student's.
-fn of(commits: &[Commit]) -> History {
-    let Some(first) = commits.first() else {
-        return History::default();
-    };
+/// Where the student's commits begin. The workshop's come first, by whoever made the very
+/// first; what another makes after them is the student's. Where nobody else is, the first
+/// commit is the template and the rest is the student's; one commit alone is all there is.
+fn beginning(commits: &[Commit], base: Option<&str>) -> usize {
+    let is_base = |commit: &Commit| base.is_some_and(|base| commit.hash.starts_with(base));
+    if let Some(at) = commits.iter().position(is_base) {
+        return at + 1;
+    }
+    let first = commits.first().map(|commit| &commit.author);
     let others = commits
         .iter()
-        .position(|commit| commit.author != first.author);
-    let begins = others.unwrap_or(1).min(commits.len());
+        .position(|commit| Some(&commit.author) != first);
+    others.unwrap_or(usize::from(commits.len() > 1))
+}
+
+fn of(commits: &[Commit], base: Option<&str>) -> History {
+    let begins = beginning(commits, base);
     let own = &commits[begins..];
     let mut by: BTreeMap<&str, usize> = BTreeMap::new();
     for commit in own {
@@ -121,7 +128,7 @@ fn of(commits: &[Commit]) -> History {
     told.dedup();
     History {
         commits: commits.len(),
-        base: Some(commits[begins - 1].hash.clone()),
+        base: commits[..begins].last().map(|commit| commit.hash.clone()),
         own: own.len(),
         authors,
         first: own.iter().map(|commit| commit.at).min(),
@@ -177,7 +184,7 @@ mod tests {
             commit("student", 190_000, "Update README.md", 60),
             commit("friend", 190_100, "Fix the age of the backup", 10),
         ];
-        let history = of(&all);
+        let history = of(&all, None);
         assert_eq!((history.commits, history.own, history.days), (5, 3, 2));
         assert_eq!(history.base.as_deref(), Some("10"));
         assert_eq!(history.authors[0], ("student".to_owned(), 2));
@@ -191,9 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_that_nobody_worked_on_has_no_commit_of_its_own() {
-        let all = [commit("teacher", 0, "first", 9)];
-        assert_eq!((of(&all).own, of(&[]).own), (0, 0));
+    fn a_base_that_is_named_ends_the_workshops_part() {
+        let all = [0, 10, 20].map(|at| commit("one", at, "a subject of its own", 9));
+        assert_eq!(of(&all, None).own, 2);
+        assert_eq!(of(&all, Some("20")).own, 0);
+        // Another history than the one that was named.
+        assert_eq!(of(&all, Some("99")).own, 2);
+    }
+
+    #[test]
+    fn one_commit_alone_is_all_there_is() {
+        let all = [commit("student", 0, "first", 9)];
+        let history = of(&all, None);
+        assert_eq!((history.own, history.base), (1, None));
+        assert_eq!(of(&[], None).own, 0);
     }
 
     #[test]

@@ -56,7 +56,9 @@ pub fn read(layout: &Layout, original: &str) -> Readme {
     };
     let others = layout.texts.iter().filter(|text| {
         let lower = text.path.to_lowercase();
-        lower.ends_with(".md") && text.path != readme.path && !lower.starts_with(".github")
+        let beside = ["tests", "test", ".github", "node_modules"];
+        let beside = lower.split('/').any(|part| beside.contains(&part));
+        lower.ends_with(".md") && text.path != readme.path && !beside
     });
     for (main, text) in std::iter::once((true, readme)).chain(others.map(|text| (false, text))) {
         let words = parts(&text.text, &theirs, &mut read);

@@ -1,18 +1,13 @@
-//! From the repository to the cluster: the image by its Packer template, the objects by
-//! its playbook, or by kubectl where that fails.
+//! How the first workshop comes onto its cluster, and again after a loss.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
-use terms::tr;
+use anyhow::Result;
 
 use super::site::{ASKED, ClusterLab};
-use crate::context::Context;
-use crate::engine::k3d::apart::Apart;
-use crate::marking::repository::layout::{Layout, Text, pod_spec, repository};
-use crate::tools::toolbox::Tool;
-use crate::tools::{ansible, packer};
+use crate::marking::labs::building::{build, manifests, play, short};
 use crate::wait;
+
+/// Where the workshop has its playbook.
+const PLAYBOOKS: &[&str] = &["ansible/playbook.yml", "ansible/deploy.yml"];
 
 impl ClusterLab {
     pub(super) fn deploy(&mut self) -> Result<()> {
@@ -24,7 +19,7 @@ impl ClusterLab {
                 self.deployed.no_image = Some(short(&error));
             }
         }
-        let playbook = play(&self.ctx, &self.apart, &self.root, &self.layout);
+        let playbook = play(&self.ctx, &self.apart, &self.root, &self.layout, PLAYBOOKS);
         match playbook {
             Ok(path) => self.deployed.playbook = Some(path),
             Err(error) => {
@@ -54,167 +49,7 @@ impl ClusterLab {
     pub(super) fn apply_again(&self) -> Result<()> {
         match manifests(&self.layout).is_empty() {
             false => self.apply(),
-            true => play(&self.ctx, &self.apart, &self.root, &self.layout).map(drop),
+            true => play(&self.ctx, &self.apart, &self.root, &self.layout, PLAYBOOKS).map(drop),
         }
-    }
-}
-
-/// The last lines of an error, which has the output of a tool in it.
-fn short(error: &anyhow::Error) -> String {
-    let said = format!("{error:#}");
-    let skip = said.chars().count().saturating_sub(500);
-    said.chars().skip(skip).collect()
-}
-
-/// The files of objects that stay: no jobs, and no restore.
-pub fn manifests(layout: &Layout) -> Vec<String> {
-    let usual = |path: &str| path.starts_with("k8s/");
-    let has_usual = layout.objects.iter().any(|object| usual(&object.path));
-    let mut files: Vec<String> = Vec::new();
-    for object in &layout.objects {
-        let path = &object.path;
-        let job = object.value["kind"] == "Job" || path.starts_with("pra/");
-        let elsewhere = has_usual && !usual(path);
-        if !job && !elsewhere && !files.contains(path) {
-            files.push(path.clone());
-        }
-    }
-    files
-}
-
-/// The images that the objects of the work ask for.
-pub fn wanted(layout: &Layout) -> Vec<String> {
-    let mut images = Vec::new();
-    for object in &layout.objects {
-        let containers = pod_spec(&object.value)["containers"].as_array();
-        for container in containers.into_iter().flatten() {
-            let image = container["image"].as_str().unwrap_or_default().to_owned();
-            if !image.is_empty() && !images.contains(&image) {
-                images.push(image);
-            }
-        }
-    }
-    images
-}
-
-/// Builds by the template; returns those images of the manifests that are of it.
-fn build(ctx: &Context, apart: &mut Apart, root: &Path, layout: &Layout) -> Result<Vec<String>> {
-    let wanted = wanted(layout);
-    let of = |text: &Text| -> Vec<String> {
-        let named = |image: &&String| text.text.contains(repository(image));
-        wanted.iter().filter(named).cloned().collect()
-    };
-    let templates = layout.templates();
-    let found = templates.into_iter().find(|text| !of(text).is_empty());
-    let template = found.with_context(|| {
-        tr!(
-            "there is no Packer template of an image that the manifests name",
-            "aucun modèle Packer ne porte une image que nomment les manifestes"
-        )
-    })?;
-    let images = of(template);
-    apart.keep_tags(images.iter().map(String::as_str))?;
-    let path = &template.path;
-    let step = ctx.ui.step(format!("packer build {path}"));
-    let program = ctx.tools.program(Tool::Packer)?;
-    let (from, folder) = working_folder(root, template);
-    let init = packer::cmd(&program, ["init", &folder]).cwd(&from);
-    ctx.exec.run(&init)?;
-    let mut args = vec!["build".to_owned(), "-color=false".to_owned()];
-    let tag = images[0].rsplit_once(':').map_or("latest", |(_, tag)| tag);
-    if template.text.contains("variable \"image_tag\"") {
-        args.extend(["-var".to_owned(), format!("image_tag={tag}")]);
-    }
-    args.push(folder);
-    ctx.exec.run(&packer::cmd(&program, args).cwd(&from))?;
-    step.done("✓");
-    for image in &images {
-        let built = apart.image_id(image)?;
-        built.with_context(|| tr!("{image} was not built", "{image} n'a pas été construite"))?;
-        let step = ctx.ui.step(format!("k3d image import {image}"));
-        apart.import(image)?;
-        step.done("✓");
-    }
-    Ok(images)
-}
-
-/// From where a template is built: paths in it that are relative start there. The
-/// folder of the template, or the root, whichever has what it names.
-fn working_folder(root: &Path, template: &Text) -> (PathBuf, String) {
-    let beside = Path::new(&template.path).parent().unwrap_or(Path::new(""));
-    let named: Vec<&str> = sources(&template.text);
-    let has = |folder: &Path| named.iter().all(|source| folder.join(source).exists());
-    let own = root.join(beside);
-    if has(&own) || !has(root) {
-        return (own, ".".to_owned());
-    }
-    let folder = beside.to_string_lossy().into_owned();
-    let folder = if folder.is_empty() {
-        ".".to_owned()
-    } else {
-        folder
-    };
-    (root.to_path_buf(), folder)
-}
-
-/// The relative paths that a template copies from.
-fn sources(template: &str) -> Vec<&str> {
-    let lines = template.lines().map(str::trim);
-    let values = lines.filter_map(|line| {
-        let rest = line
-            .strip_prefix("source")?
-            .trim_start()
-            .strip_prefix('=')?;
-        rest.trim().strip_prefix('"')?.split('"').next()
-    });
-    values
-        .filter(|value| !value.contains("${") && !value.contains("github.com"))
-        .collect()
-}
-
-/// Runs the playbook; its path.
-fn play(ctx: &Context, apart: &Apart, root: &Path, layout: &Layout) -> Result<String> {
-    let playbook = layout.playbook(&["ansible/playbook.yml", "ansible/deploy.yml"]);
-    let playbook = playbook.with_context(|| tr!("there is none", "il n'y en a pas"))?;
-    ctx.ansible().ensure(&ctx.exec, &ctx.ui)?;
-    let path = &playbook.path;
-    let step = ctx.ui.step(format!("ansible-playbook {path}"));
-    let venv = ctx.ansible();
-    let program = venv.bin("ansible-playbook");
-    let context = format!("k3d-{}", apart.name);
-    let home = ctx.workspace.marking().join("ansible-home");
-    let python = venv.python().to_string_lossy().into_owned();
-    let cmd = ansible::playbook(program, &root.join(path), &context, None, &home)
-        .args(["-e", &format!("cluster_name={}", apart.name)])
-        .args(["-e", &format!("ansible_python_interpreter={python}")])
-        .envs(&apart.environment())
-        .cwd(root);
-    ctx.exec.run(&cmd)?;
-    step.done("✓");
-    Ok(path.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_template_is_built_from_where_its_sources_are() {
-        let root = std::env::temp_dir().join(format!("xtask-sources-{}", std::process::id()));
-        std::fs::create_dir_all(root.join("packer")).unwrap();
-        std::fs::create_dir_all(root.join("app")).unwrap();
-        let template = |path: &str, source: &str| Text {
-            path: path.to_owned(),
-            text: format!("  source  = \"github.com/hashicorp/docker\"\n  source = \"{source}\"\n"),
-        };
-        let of = |path: &str, source: &str| working_folder(&root, &template(path, source));
-        assert_eq!(of("packer.pkr.hcl", "app/"), (root.clone(), ".".into()));
-        assert_eq!(
-            of("packer/x.pkr.hcl", "app/"),
-            (root.clone(), "packer".into())
-        );
-        let inside = root.join("packer");
-        assert_eq!(of("packer/x.pkr.hcl", "../app"), (inside, ".".into()));
-        std::fs::remove_dir_all(&root).unwrap();
     }
 }

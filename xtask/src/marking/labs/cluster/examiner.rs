@@ -88,11 +88,16 @@ impl ClusterLab {
     }
 
     pub(super) fn fetch_file(&self, path: &str, into: &Path) -> Result<()> {
+        File::create(into).context("making a file for a copy")?;
         let file = Piped::Into(into.to_path_buf());
         let cmd = self.at_volumes(["head", "-c", LARGEST, path]).file(file);
         let output = self.ctx.exec.stream(&cmd.limit(wait::COPY))?;
-        let said = output.map(|output| output.stderr).unwrap_or_default();
-        ensure!(into.exists(), "{path} could not be fetched: {said}");
+        let output = output.context("a dry run fetches nothing")?;
+        let said = output.stderr.trim();
+        ensure!(
+            output.status.success(),
+            "{path} could not be fetched: {said}"
+        );
         Ok(())
     }
 
@@ -100,6 +105,7 @@ impl ClusterLab {
     pub(super) fn fetch_data(&self, into: &Path) -> Result<PathBuf> {
         let archive = into.join("data.tar");
         let script = format!("tar -C /data -cf - . | head -c {LARGEST}");
+        File::create(&archive).context("making a file for a copy")?;
         let file = Piped::Into(archive.clone());
         let cmd = self.at_volumes(["sh", "-c", &script]).file(file);
         self.ctx.exec.stream(&cmd.limit(wait::COPY))?;
