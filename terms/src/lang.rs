@@ -99,6 +99,11 @@ pub const fn both(en: &'static str, fr: &'static str) -> Both {
 }
 
 impl Both {
+    /// A word that is the same in both languages.
+    pub const fn same(word: &'static str) -> Self {
+        both(word, word)
+    }
+
     /// The text in the language that is chosen.
     pub fn text(self) -> &'static str {
         match chosen() {
@@ -139,20 +144,74 @@ macro_rules! tr {
     };
 }
 
-/// A number with so many places at most, in the language that is chosen: `4.785`, `4,785`.
-pub fn decimal(number: f64, places: usize) -> String {
+/// A number with exactly so many places, in the language that is chosen: `4.50`, `4,50`.
+pub fn fixed(number: f64, places: usize) -> String {
     let text = format!("{number:.places$}");
-    let text = match text.split_once('.') {
-        Some((whole, part)) => match part.trim_end_matches('0') {
-            "" => whole.to_owned(),
-            part => format!("{whole}.{part}"),
-        },
-        None => text,
-    };
     match chosen() {
         Lang::English => text,
         Lang::French => text.replace('.', ","),
     }
+}
+
+/// The same with so many places at most: `4.5`, `4,5`.
+pub fn decimal(number: f64, places: usize) -> String {
+    let text = fixed(number, places);
+    if places == 0 {
+        return text;
+    }
+    let text = text.trim_end_matches('0').trim_end_matches(['.', ',']);
+    // Zero has no sign.
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A figure of a result, which has thousandths at most: `4.785`, `4,785`.
+pub fn number(figure: f64) -> String {
+    decimal(figure, 3)
+}
+
+/// A moment in RFC 3339 and UTC as it is read: in English unchanged, in French
+/// `29/11/2026 23:48:15 UTC`. What is to be typed back stays as it is typed.
+pub fn moment(rfc3339: &str) -> String {
+    match chosen() {
+        Lang::English => rfc3339.to_owned(),
+        Lang::French => in_french(rfc3339).unwrap_or_else(|| rfc3339.to_owned()),
+    }
+}
+
+fn in_french(rfc3339: &str) -> Option<String> {
+    let (date, time) = rfc3339.split_once('T')?;
+    let time = time
+        .strip_suffix('Z')
+        .or_else(|| time.strip_suffix("+00:00"))?;
+    let mut parts = date.splitn(3, '-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(format!(
+        "{day}/{month}/{year} {} UTC",
+        time.replace('.', ",")
+    ))
+}
+
+/// A length of time by its two largest units, as it is said: `1 h 5 min`.
+pub fn duration(seconds: u64) -> String {
+    const UNITS: [(u64, Both); 4] = [
+        (86_400, both("d", "j")),
+        (3_600, Both::same("h")),
+        (60, Both::same("min")),
+        (1, Both::same("s")),
+    ];
+    let first = UNITS.iter().position(|(unit, _)| seconds >= *unit);
+    let first = first.unwrap_or(UNITS.len() - 1);
+    let (unit, name) = UNITS[first];
+    let mut said = format!("{} {name}", seconds / unit);
+    let rest = seconds % unit;
+    if let Some((smaller, name)) = UNITS.get(first + 1).filter(|(smaller, _)| rest >= *smaller) {
+        said.push_str(&format!(" {} {name}", rest / smaller));
+    }
+    said
 }
 
 /// `s` where there are several, as English and French count them: French has one row from
@@ -211,5 +270,23 @@ mod tests {
         });
         assert_eq!((plural(0), plural(1), plural(2)), ("s", "", "s"));
         assert_eq!(decimal(-3.0, 1), "-3");
+        assert_eq!(decimal(-0.0001, 3), "0");
+        assert_eq!(
+            (decimal(100.0, 0), decimal(100.0, 3)),
+            ("100".into(), "100".into())
+        );
+    }
+
+    #[test]
+    fn dates_and_lengths_of_time_follow_the_language() {
+        let told = || [moment("2026-11-29T23:48:15.240Z"), duration(93_784)];
+        assert_eq!(told(), ["2026-11-29T23:48:15.240Z", "1 d 2 h"]);
+        speaking(Lang::French, || {
+            assert_eq!(told(), ["29/11/2026 23:48:15,240 UTC", "1 j 2 h"]);
+            assert_eq!(moment("by-hand"), "by-hand");
+            assert_eq!(fixed(0.5, 2), "0,50");
+        });
+        let said = [0, 59, 60, 61, 3_600, 3_605].map(duration);
+        assert_eq!(said, ["0 s", "59 s", "1 min", "1 min 1 s", "1 h", "1 h"]);
     }
 }

@@ -9,12 +9,33 @@ use std::str::FromStr;
 use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use lang::{Both, both};
+
 /// With fewer values than this the 95th percentile is the maximum, and is not stated.
 pub const LEAST_FOR_P95: usize = 20;
 
-/// An enum whose variants have one spelling each, for serde, `Display` and `FromStr`.
+/// What is shown to people where results, options and commands have a word.
+pub trait Labelled {
+    /// In the language that is chosen; in English it is the word itself.
+    fn label(&self) -> String;
+}
+
+/// A word in English and in French, which may have none of its own.
+macro_rules! label {
+    ($word:literal) => {
+        Both::same($word)
+    };
+    ($word:literal, $french:literal) => {
+        both($word, $french)
+    };
+}
+
+/// An enum whose variants have one spelling each, for serde, `Display` and `FromStr`, and
+/// a French label beside it.
 macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$note:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$about:meta])* $name:ident {
+        $($(#[$note:meta])* $variant:ident = $word:literal $(| $label:literal)?),+ $(,)?
+    }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name {
@@ -28,6 +49,15 @@ macro_rules! words {
                 match self {
                     $(Self::$variant => $word),+
                 }
+            }
+        }
+
+        impl Labelled for $name {
+            fn label(&self) -> String {
+                let label = match self {
+                    $(Self::$variant => label!($word $(, $label)?)),+
+                };
+                label.into()
             }
         }
 
@@ -52,18 +82,18 @@ macro_rules! words {
 words! {
     /// A disaster.
     ScenarioName {
-        PodCrash = "pod-crash",
-        VolumeLoss = "volume-loss",
-        DatabaseCorrupt = "database-corrupt",
-        BadDelete = "bad-delete",
-        BackupPoisoned = "backup-poisoned",
-        BackupVolumeLoss = "backup-volume-loss",
-        DiskFull = "disk-full",
-        RestoreKilled = "restore-killed",
-        NodeLoss = "node-loss",
-        ClusterLoss = "cluster-loss",
-        ForeignDelete = "foreign-delete",
-        BothVolumesLoss = "both-volumes-loss",
+        PodCrash = "pod-crash" | "mort d'un pod",
+        VolumeLoss = "volume-loss" | "perte du volume",
+        DatabaseCorrupt = "database-corrupt" | "base corrompue",
+        BadDelete = "bad-delete" | "suppression malheureuse",
+        BackupPoisoned = "backup-poisoned" | "sauvegardes endommagées",
+        BackupVolumeLoss = "backup-volume-loss" | "perte du volume de sauvegarde",
+        DiskFull = "disk-full" | "volumes pleins",
+        RestoreKilled = "restore-killed" | "restauration tuée",
+        NodeLoss = "node-loss" | "perte du nœud",
+        ClusterLoss = "cluster-loss" | "perte du cluster",
+        ForeignDelete = "foreign-delete" | "suppression étrangère",
+        BothVolumesLoss = "both-volumes-loss" | "perte des deux volumes",
     }
 }
 
@@ -136,7 +166,7 @@ words! {
     /// How the data are protected, as `/status` says it.
     Protection {
         /// Snapshots alone, as in the original workshop.
-        Snapshot = "snapshot",
+        Snapshot = "snapshot" | "instantanés",
         /// Snapshots, and each transaction in the journal before its commit.
         Journal = "journal",
     }
@@ -146,26 +176,26 @@ words! {
     /// A part of the time without service.
     PhaseName {
         /// Until the first failed request was noticed.
-        Detected = "detected",
+        Detected = "detected" | "détection",
         /// Until a person had decided what to do.
-        Decided = "decided",
+        Decided = "decided" | "décision",
         /// Until volumes and replicas existed again.
-        Provisioned = "provisioned",
+        Provisioned = "provisioned" | "reconstruction",
         /// Until there was room again.
-        Freed = "freed",
+        Freed = "freed" | "libération",
         /// Until the data were back.
-        Restored = "restored",
+        Restored = "restored" | "restauration",
         /// Until writes were acknowledged and really there.
-        Serving = "serving",
+        Serving = "serving" | "remise en service",
     }
 }
 
 words! {
     /// A limit of `lab.toml`.
     ObjectiveName {
-        RpoRows = "rpo_rows",
-        RpoSeconds = "rpo_seconds",
-        RtoSeconds = "rto_seconds",
+        RpoRows = "rpo_rows" | "RPO (lignes)",
+        RpoSeconds = "rpo_seconds" | "RPO (s)",
+        RtoSeconds = "rto_seconds" | "RTO (s)",
     }
 }
 
@@ -173,30 +203,30 @@ words! {
     /// How a replica is made to die.
     Death {
         /// No warning: its processes are killed.
-        Hard = "hard",
+        Hard = "hard" | "brutale",
         /// Asked to stop, as a node being drained does.
-        Graceful = "graceful",
+        Graceful = "graceful" | "ordonnée",
     }
 }
 
 words! {
     /// What a restore point is good for.
     PointStatus {
-        Verified = "verified",
-        Quarantined = "quarantined",
-        Foreign = "foreign",
-        Damaged = "damaged",
+        Verified = "verified" | "vérifié",
+        Quarantined = "quarantined" | "en quarantaine",
+        Foreign = "foreign" | "étranger",
+        Damaged = "damaged" | "endommagé",
         /// Kept by a restore, of what was there before it.
-        Safety = "safety",
+        Safety = "safety" | "de sécurité",
     }
 }
 
 words! {
     /// What a figure of a drill is counted in.
     Unit {
-        Rows = "rows",
+        Rows = "rows" | "lignes",
         Seconds = "s",
-        Requests = "requests",
+        Requests = "requests" | "requêtes",
     }
 }
 
@@ -229,6 +259,23 @@ impl Quantity {
             Self::Failed => Unit::Requests,
             _ => Unit::Seconds,
         }
+    }
+}
+
+impl Labelled for Quantity {
+    fn label(&self) -> String {
+        let label = match self {
+            Self::Phase(phase) => {
+                let phase = phase.label();
+                return tr!("phase {phase}", "phase de {phase}");
+            }
+            Self::Lost => both("lost", "perte"),
+            Self::RpoSeconds => both("rpo_seconds", "RPO"),
+            Self::RtoSeconds => both("rto_seconds", "RTO"),
+            Self::Failed => both("failed", "échecs"),
+            Self::ProtectedSeconds => both("protected_seconds", "de nouveau protégé"),
+        };
+        label.into()
     }
 }
 
@@ -300,9 +347,40 @@ impl<T: fmt::Display> fmt::Display for Read<T> {
     }
 }
 
+impl<T: Labelled> Labelled for Read<T> {
+    fn label(&self) -> String {
+        match self {
+            Self::Known(known) => known.label(),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lang::{Lang, speaking};
+
+    #[test]
+    fn a_label_follows_the_language_and_a_word_does_not() {
+        let phase = PhaseName::Restored;
+        let quantity = Quantity::Phase(phase);
+        assert_eq!(
+            (phase.label(), quantity.label()),
+            ("restored".into(), "phase restored".into())
+        );
+        for quantity in Quantity::PLAIN.map(|(one, _)| one) {
+            assert_eq!(quantity.label(), quantity.to_string());
+        }
+        speaking(Lang::French, || {
+            assert_eq!(
+                (phase.label(), phase.to_string()),
+                ("restauration".into(), "restored".into())
+            );
+            let unknown: Read<PhaseName> = Read::Other("dreamt".into());
+            assert_eq!(unknown.label(), "dreamt");
+        });
+    }
 
     /// Results on disk have these names; a change would orphan them.
     #[test]

@@ -11,7 +11,8 @@ use std::fmt;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use terms::{PointStatus, Protection, Read};
+use terms::lang::both;
+use terms::{PointStatus, Protection, Read, tr};
 
 use crate::context::Context;
 use crate::engine::Engine;
@@ -105,13 +106,19 @@ impl Plan {
     pub fn against(&self) -> String {
         let rows = self.rows;
         match (self.lost, self.changed, self.gained) {
-            (Some(lost), Some(changed), Some(gained)) => format!(
+            (Some(lost), Some(changed), Some(gained)) => tr!(
                 "{rows} rows; of what is there now {lost} would be lost and {changed} changed, \
-                 {gained} gained"
+                 {gained} gained",
+                "{rows} lignes ; de ce qui est là, perdues : {lost}, modifiées : {changed}, \
+                 gagnées : {gained}",
             ),
-            _ => format!(
-                "{rows} rows; what is there now cannot be compared ({})",
-                self.unreadable.as_deref().unwrap_or("it cannot be read")
+            _ => tr!(
+                "{rows} rows; what is there now cannot be compared ({why})",
+                "{rows} lignes ; ce qui est là ne peut pas être comparé ({why})",
+                why = self
+                    .unreadable
+                    .as_deref()
+                    .unwrap_or(both("it cannot be read", "c'est illisible").text()),
             ),
         }
     }
@@ -151,8 +158,15 @@ pub struct Proof {
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.seq {
-            Some(seq) => write!(f, "the journal took a write, transaction {seq}"),
-            None => f.write_str("there is no journal, as PRA_JOURNAL wants it"),
+            Some(seq) => f.write_str(&tr!(
+                "the journal took a write, transaction {seq}",
+                "le journal a pris une écriture, la transaction {seq}",
+            )),
+            None => both(
+                "there is no journal, as PRA_JOURNAL wants it",
+                "il n'y a pas de journal, comme le veut PRA_JOURNAL",
+            )
+            .fmt(f),
         }
     }
 }

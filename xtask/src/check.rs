@@ -5,6 +5,7 @@ pub mod disk;
 
 use anyhow::Result;
 use serde::Serialize;
+use terms::lang::both;
 
 use crate::failure;
 
@@ -19,6 +20,21 @@ pub struct Check {
 }
 
 impl Check {
+    /// What people read for its name.
+    pub fn label(&self) -> &'static str {
+        let french = match self.name {
+            "disk" => "disque",
+            "files" => "fichiers",
+            "folder" => "dossier",
+            "memory" => "mémoire",
+            "docker disk" => "disque de Docker",
+            "environment" => "environnement",
+            "context" => "contexte",
+            other => other,
+        };
+        both(self.name, french).text()
+    }
+
     pub fn from(name: &'static str, found: Result<String>) -> Self {
         match found {
             Ok(found) => Self {

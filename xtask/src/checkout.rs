@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use crate::failure::Failure;
 
@@ -32,7 +33,14 @@ pub fn find(named: Option<PathBuf>) -> Result<PathBuf> {
     }
     let here = std::env::current_dir().context("reading the current folder");
     let here = here.and_then(|dir| Ok(dir.canonicalize()?)).context(
-        Failure::usage("the current folder is gone").next("cd into a checkout of the project"),
+        Failure::usage(tr!(
+            "the current folder is gone",
+            "le dossier courant a disparu"
+        ))
+        .next(tr!(
+            "cd into a checkout of the project",
+            "allez (cd) dans un dépôt du projet",
+        )),
     )?;
     // Set for good by some line of a shell's start-up, it is easily forgotten.
     if let Some(set) = std::env::var_os(VARIABLE).filter(|set| !set.is_empty()) {
@@ -49,7 +57,12 @@ pub fn find(named: Option<PathBuf>) -> Result<PathBuf> {
 fn resolve(named: &Path) -> Result<PathBuf> {
     let found = named.canonicalize();
     let found = found.with_context(|| format!("finding the lab's folder {}", named.display()));
-    found.map_err(|error| error.context(Failure::usage("the lab has no folder")))
+    found.map_err(|error| {
+        error.context(Failure::usage(tr!(
+            "the lab has no folder",
+            "le lab n'a pas de dossier",
+        )))
+    })
 }
 
 /// The checkout of the variable, which a person who stands in another one has
@@ -96,9 +109,16 @@ fn choose(here: &Path, package: Option<OsString>, built: Option<PathBuf>) -> Res
         (Some(around), _) => around.to_owned(),
         (None, Some(run)) => run,
         (None, None) => {
-            let said = format!("{} is in no checkout of the project", here.display());
+            let said = tr!(
+                "{folder} is in no checkout of the project",
+                "{folder} n'est dans aucun dépôt du projet",
+                folder = here.display(),
+            );
             return Err(Failure::usage(said)
-                .next("cd into one (it has lab.toml, k8s/, pra/ and app/)")
+                .next(tr!(
+                    "cd into one (it has lab.toml, k8s/, pra/ and app/)",
+                    "allez (cd) dans l'un d'eux (il contient lab.toml, k8s/, pra/ et app/)",
+                ))
                 .into());
         }
     };

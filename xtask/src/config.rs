@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use terms::tr;
 use toml::Spanned;
 
 use crate::failure::Failure;
@@ -110,7 +111,10 @@ pub fn load(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("reading {}", path.display()))
         .map_err(|error| {
-            let failure = Failure::usage("the lab has no readable configuration");
+            let failure = Failure::usage(tr!(
+                "the lab has no readable configuration",
+                "le lab n'a pas de configuration lisible",
+            ));
             error.context(failure.next("git restore lab.toml"))
         })?;
     parse(&text, path)
@@ -118,15 +122,27 @@ pub fn load(path: &Path) -> Result<Config> {
 
 fn parse(text: &str, path: &Path) -> Result<Config> {
     let name = path.display();
-    let fix = format!("correct {name} and run the same command again");
+    let fix = tr!(
+        "correct {name} and run the same command again",
+        "corrigez {name} et relancez la même commande",
+    );
     let config: Config = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = error.to_string();
-        Failure::usage(format!("{name}, line {line}: {}", message.trim_end())).next(&fix)
+        Failure::usage(tr!(
+            "{name}, line {line}: {said}",
+            "{name}, ligne {line} : {said}",
+            said = message.trim_end(),
+        ))
+        .next(&fix)
     })?;
     config.check().map_err(|(offset, complaint)| {
         let line = line_of(text, offset);
-        Failure::usage(format!("{name}, line {line}: {complaint}")).next(&fix)
+        Failure::usage(tr!(
+            "{name}, line {line}: {complaint}",
+            "{name}, ligne {line} : {complaint}",
+        ))
+        .next(&fix)
     })?;
     Ok(config)
 }

@@ -114,13 +114,18 @@ impl Context {
             return Ok(None);
         }
         let lock = self.workspace.lock(command, |holder| {
-            self.ui
-                .note(&format!("Waiting for {holder}, which has the lab."));
+            self.ui.note(&tr!(
+                "Waiting for {holder}, which has the lab.",
+                "Attente de {holder}, qui occupe le lab.",
+            ));
         })?;
         if let Some(original) = identity::disown(&self.workspace)? {
-            self.ui.note(&format!(
-                "This folder is a copy of {}: it is a lab of its own, and no cluster is its.",
-                original.display()
+            self.ui.note(&tr!(
+                "This folder is a copy of {original}: it is a lab of its own, and no cluster is \
+                 its.",
+                "Ce dossier est une copie de {original} : c'est un lab à part, et aucun cluster \
+                 n'est à lui.",
+                original = original.display(),
             ));
         }
         self.workspace.bound_logs(self.config.keep.logs())?;
@@ -190,9 +195,13 @@ pub fn insist_on_text(path: &Path) -> Result<()> {
     if path.to_str().is_some() {
         return Ok(());
     }
-    Err(
-        Failure::usage(format!("the path {path:?} is not UTF-8 text"))
-            .next("rename or move what is named so, then the same command again")
-            .into(),
-    )
+    Err(Failure::usage(tr!(
+        "the path {path:?} is not UTF-8 text",
+        "le chemin {path:?} n'est pas du texte UTF-8",
+    ))
+    .next(tr!(
+        "rename or move what is named so, then the same command again",
+        "renommez ou déplacez ce qui porte ce nom, puis relancez la même commande",
+    ))
+    .into())
 }

@@ -3,6 +3,8 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use terms::lang::{Both, both};
+use terms::tr;
 
 /// The lab as it stands. Read-only: asking changes nothing.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -66,6 +68,16 @@ pub enum JobState {
     Failed,
 }
 
+impl JobState {
+    pub fn label(self) -> Both {
+        match self {
+            Self::Running => both("running", "en cours"),
+            Self::Succeeded => both("succeeded", "réussi"),
+            Self::Failed => both("failed", "échoué"),
+        }
+    }
+}
+
 /// What a job is made from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -100,14 +112,20 @@ pub enum LogSource {
 /// Something that an engine does more simply than Kubernetes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Simplification {
-    pub what: &'static str,
-    pub here: &'static str,
-    pub on_a_cluster: &'static str,
+    pub what: Both,
+    pub here: Both,
+    pub on_a_cluster: Both,
 }
 
 /// The list in short; `None` where there is nothing to say.
 pub fn said_of(simplifications: &[Simplification]) -> Option<String> {
-    let what: Vec<&str> = simplifications.iter().map(|one| one.what).collect();
-    let said = || format!("{} (how: the page of cargo xtask report)", what.join(", "));
+    let what: Vec<&str> = simplifications.iter().map(|one| one.what.text()).collect();
+    let said = || {
+        tr!(
+            "{what} (how: the page of cargo xtask report)",
+            "{what} (comment : la page de cargo xtask report)",
+            what = what.join(", "),
+        )
+    };
     (!what.is_empty()).then(said)
 }

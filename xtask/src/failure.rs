@@ -1,6 +1,7 @@
 //! What went wrong, in the terms of the exit codes that scripts rely on.
 
 use std::fmt;
+use terms::tr;
 
 /// Why a command failed. The number is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +72,10 @@ impl Failure {
     }
 
     pub fn interrupted() -> Self {
-        Self::new(Kind::Interrupted, "interrupted")
-            .next("run the same command again: it carries on from what is already done")
+        Self::new(Kind::Interrupted, tr!("interrupted", "interrompu")).next(tr!(
+            "run the same command again: it carries on from what is already done",
+            "relancez la même commande : elle reprend là où elle en était",
+        ))
     }
 
     /// The command (or the act) that comes next for the person who reads this.

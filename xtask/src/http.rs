@@ -3,6 +3,8 @@
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
+use terms::lang::both;
+use terms::tr;
 
 use crate::failure::{self, Failure};
 
@@ -26,8 +28,14 @@ impl Answer {
 
     /// What the application says went wrong.
     pub fn complaint(&self) -> String {
-        let said = self.body["error"].as_str().unwrap_or("no reason given");
-        format!("HTTP {}: {said}", self.status)
+        let said = self.body["error"]
+            .as_str()
+            .unwrap_or(both("no reason given", "aucune raison donnée").text());
+        tr!(
+            "HTTP {status}: {said}",
+            "HTTP {status} : {said}",
+            status = self.status
+        )
     }
 }
 
@@ -77,7 +85,13 @@ pub fn page(url: &str) -> Result<String> {
     let request = minreq::get(url).with_timeout(TIMEOUT_SECONDS);
     let response = send(request).with_context(|| format!("asking {url}"))?;
     let status = response.status_code;
-    anyhow::ensure!(status == 200, "{url} answered HTTP {status}");
+    anyhow::ensure!(
+        status == 200,
+        tr!(
+            "{url} answered HTTP {status}",
+            "{url} a répondu HTTP {status}",
+        )
+    );
     Ok(response
         .as_str()
         .context("a page that is not text")?
@@ -87,13 +101,22 @@ pub fn page(url: &str) -> Result<String> {
 /// Asks for a path and insists on 200.
 pub fn get_ok(url: &str, path: &str, params: &[(&str, &str)]) -> Result<Value> {
     let answer = get(url, path, params)
-        .with_context(|| format!("asking {url}{path}"))
+        .with_context(|| tr!("asking {url}{path}", "requête à {url}{path}"))
         .map_err(|error| {
-            error
-                .context(Failure::tool("the application did not answer").next("cargo xtask status"))
+            error.context(
+                Failure::tool(tr!(
+                    "the application did not answer",
+                    "l'application n'a pas répondu",
+                ))
+                .next("cargo xtask status"),
+            )
         })?;
     if !answer.ok() {
-        let said = format!("{url}{path} answered {}", answer.complaint());
+        let said = tr!(
+            "{url}{path} answered {said}",
+            "{url}{path} a répondu {said}",
+            said = answer.complaint(),
+        );
         let next = answer.body["next"].as_str().map(failure::typed);
         let next = next.unwrap_or_else(|| "cargo xtask status".to_owned());
         let failure = if (400..500).contains(&answer.status) {

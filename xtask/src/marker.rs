@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::exec::quote_path;
-use terms::{EngineName, ScenarioName};
+use terms::lang::{both, moment};
+use terms::{EngineName, ScenarioName, tr};
 
 use crate::failure::Failure;
 use crate::workspace::{self, Workspace};
@@ -52,14 +53,17 @@ impl Unfinished {
     /// What was left, and how far it had come.
     pub fn told(&self) -> String {
         let stage = match self.stage {
-            Stage::Begun => "before anything was broken",
-            Stage::Struck => "in the middle of its disaster",
-            Stage::Restored => "after its restore",
+            Stage::Begun => both("before anything was broken", "avant que rien ne soit cassé"),
+            Stage::Struck => both("in the middle of its disaster", "au milieu de son sinistre"),
+            Stage::Restored => both("after its restore", "après sa restauration"),
         };
-        format!(
-            "scenario {} of {} was left half-way, {stage}: backups may be suspended, and the \
-             application stopped",
-            self.scenario, self.since
+        tr!(
+            "scenario {name} of {since} was left half-way, {stage}: backups may be suspended, and \
+             the application stopped",
+            "le scénario {name} de {since} est resté à mi-chemin, {stage} : les sauvegardes \
+             peuvent être suspendues et l'application arrêtée",
+            name = self.scenario,
+            since = moment(&self.since),
         )
     }
 

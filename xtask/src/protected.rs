@@ -2,6 +2,8 @@
 //! write.
 
 use anyhow::Result;
+use terms::lang::both;
+use terms::{Labelled, tr};
 
 use crate::app::{self, Document, Proof, Taken};
 use crate::context::Context;
@@ -19,14 +21,24 @@ pub struct Protected {
 /// # Errors
 /// One of the two cannot be had.
 pub fn again(ctx: &Context, engine: &dyn Engine) -> Result<Option<Protected>> {
-    let step = ctx.ui.step("new backup");
+    let step = ctx.ui.step(tr!("new backup", "nouvelle sauvegarde"));
     let backup = app::backup(engine)?;
-    step.done(if backup.is_some() { "taken" } else { "shown" });
-    let step = ctx.ui.step("proof that writes are journaled");
+    step.done(
+        if backup.is_some() {
+            both("taken", "prise")
+        } else {
+            both("shown", "montré")
+        }
+        .text(),
+    );
+    let step = ctx.ui.step(tr!(
+        "proof that writes are journaled",
+        "preuve que les écritures sont journalisées",
+    ));
     let proof = app::prove(engine)?;
     step.done(match &proof {
         Some(proof) => proof.value.to_string(),
-        None => "shown".to_owned(),
+        None => both("shown", "montré").into(),
     });
     Ok(backup
         .zip(proof)
@@ -42,9 +54,12 @@ impl Protected {
 
     pub fn words(&self) -> String {
         let point = &self.backup.value.point;
-        format!(
-            "Protected again: {} is {}; {}.",
-            point.name, point.status, self.proof.value
+        tr!(
+            "Protected again: {name} is {status}; {proof}.",
+            "De nouveau protégé : {name} est {status} ; {proof}.",
+            name = point.name,
+            status = point.status.label(),
+            proof = self.proof.value,
         )
     }
 }

@@ -31,9 +31,10 @@ fn bound(ctx: &Context) -> Result<()> {
     let keep = ctx.config.keep.runs();
     for folder in beyond(&ctx.workspace, keep)? {
         remove(ctx, &folder)?;
-        ctx.ui.note(&format!(
-            "{} was removed: lab.toml keeps {keep} runs",
-            name_of(&folder)
+        ctx.ui.note(&tr!(
+            "{name} was removed: lab.toml keeps {keep} runs",
+            "{name} a été supprimée : lab.toml garde {keep} exécutions",
+            name = name_of(&folder),
         ));
     }
     Ok(())

@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use indicatif::MultiProgress;
 use serde::Serialize;
 use serde_json::json;
+use terms::lang::{both, fixed};
 use terms::tr;
 
 use crate::failure::{self, Failure, Kind};
@@ -152,7 +153,7 @@ impl Ui {
 
     /// A warning.
     pub fn warn(&self, line: &str) {
-        self.err(&self.typed(&format!("warning: {line}")));
+        self.err(&self.typed(&tr!("warning: {line}", "attention : {line}")));
     }
 
     /// The one document of `--json`.
@@ -206,9 +207,9 @@ impl Ui {
     /// An error, its causes and the command that comes next, with `--json` also
     /// as the document.
     pub fn error(&self, error: &anyhow::Error) {
-        self.note(&format!("error: {error:#}"));
+        self.note(&tr!("error: {error:#}", "erreur : {error:#}"));
         if let Some(next) = failure::next(error) {
-            self.note(&format!("  next: {next}"));
+            self.note(&tr!("  next: {next}", "  ensuite : {next}"));
         }
         self.complain(error);
     }
@@ -291,11 +292,18 @@ impl Ui {
         }
         let mut rows: Vec<Vec<String>> = timings
             .iter()
-            .map(|(what, took)| vec![what.clone(), format!("{:.2}", took.as_secs_f64())])
+            .map(|(what, took)| vec![what.clone(), fixed(took.as_secs_f64(), 2)])
             .collect();
-        rows.push(vec!["in all".into(), format!("{:.2}", self.elapsed())]);
+        rows.push(vec![tr!("in all", "en tout"), fixed(self.elapsed(), 2)]);
         let width = width(&console::Term::stderr());
-        for line in table::lines(&["what", "seconds"], &rows, width) {
+        for line in table::lines(
+            &[
+                both("what", "quoi").text(),
+                both("seconds", "secondes").text(),
+            ],
+            &rows,
+            width,
+        ) {
             self.err(&line);
         }
     }

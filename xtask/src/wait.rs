@@ -1,6 +1,8 @@
 //! Every wait of the lab: what is waited for, how long at most, how often we
 //! look. A wait ends at once on ctrl-C.
 
+mod named;
+
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,153 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::failure::Failure;
 
-/// A named wait.
-#[derive(Clone, Copy, Debug)]
-pub struct Wait {
-    /// What is waited for, as in "waiting for …".
-    pub what: &'static str,
-    pub limit: Duration,
-    pub every: Duration,
-    /// The command to type when the wait ran out.
-    pub next: &'static str,
-}
-
-const fn wait(what: &'static str, seconds: u64, every_ms: u64, next: &'static str) -> Wait {
-    Wait {
-        what,
-        limit: Duration::from_secs(seconds),
-        every: Duration::from_millis(every_ms),
-        next,
-    }
-}
-
-pub const SUPERVISOR_UP: Wait = wait(
-    "the supervisor to answer",
-    10,
-    10,
-    "cargo xtask local stop && cargo xtask setup",
-);
-pub const SUPERVISOR_DOWN: Wait = wait("the supervisor to end", 60, 20, "cargo xtask status");
-pub const STRAY_GONE: Wait = wait(
-    "the supervisor of a folder that is gone to end",
-    45,
-    20,
-    "cargo xtask local stop, which names it",
-);
-pub const ORPHANS_GONE: Wait = wait("left-over processes to end", 15, 20, "cargo xtask status");
-pub const APP_READY: Wait = wait("the application to be ready", 90, 15, "cargo xtask status");
-pub const APP_SERVES: Wait = wait(
-    "a verified answer through the URL",
-    90,
-    5,
-    "cargo xtask status",
-);
-pub const APP_STOPPED: Wait = wait("the application to stop", 60, 10, "cargo xtask status");
-pub const FAILURE_NOTICED: Wait = wait(
-    "the client to notice the outage",
-    30,
-    2,
-    "cargo xtask status",
-);
-pub const VOLUME_FULL: Wait = wait(
-    "a write to be refused by the full volume",
-    180,
-    2,
-    "cargo xtask status",
-);
-pub const PODS_EXIST: Wait = wait("volume and replicas to exist", 60, 5, "cargo xtask status");
-pub const RESTORE_BEGUN: Wait = wait("the restore to begin", 60, 2, "cargo xtask status");
-pub const REPLICA_BACK: Wait = wait("the replica to be replaced", 90, 15, "cargo xtask status");
-pub const JOB_DONE: Wait = wait("the job to end", 330, 10, "cargo xtask status");
-pub const JOBS_GONE: Wait = wait("the jobs to end", 60, 10, "cargo xtask status");
-pub const SUPERVISOR_ANSWERS: Wait = wait(
-    "the supervisor's answer",
-    60,
-    10,
-    "cargo xtask local stop, then cargo xtask setup",
-);
-/// For what it has at hand.
-pub const SUPERVISOR_TELLS: Wait = Wait {
-    limit: Duration::from_secs(10),
-    ..SUPERVISOR_ANSWERS
-};
-pub const END_HEARD: Wait = wait("the supervisor to hear", 5, 10, "cargo xtask status");
-pub const SUPERVISOR_LOCK: Wait = wait("the supervisor's lock", 1, 5, "cargo xtask status");
-pub const DOCKER_UP: Wait = wait("Docker to answer", 60, 500, "docker info");
-pub const API_UP: Wait = wait("the cluster to answer", 120, 300, "cargo xtask setup");
-pub const FORWARD_UP: Wait = wait("the forward to begin", 15, 50, "cargo xtask forward");
-pub const FORWARD_DOWN: Wait = wait("the forward to end", 15, 20, "cargo xtask status");
-pub const JOB_PROGRESS: Wait = wait("the job to end", 330, 60, "cargo xtask status");
-pub const NODES_READY: Wait = wait("every node to be ready", 180, 200, "kubectl get nodes");
-pub const PAGE_SHOWN: Wait = wait(
-    "the new page to be served",
-    120,
-    100,
-    "cargo xtask --lab image status",
-);
-pub const SCHEDULED_BACKUP: Wait = wait(
-    "a backup by the schedule itself",
-    100,
-    500,
-    "kubectl -n pra get cronjobs,jobs,pods",
-);
-pub const MARKED_JOB: Wait = wait("the job to end", 150, 300, "kubectl -n pra get jobs,pods");
-pub const MARKED_PAGE: Wait = wait("the changed page", 20, 500, "kubectl get pods -A");
-pub const NEXT_SECOND: Wait = wait("the next second", 10, 100, "date");
-pub const MARKED_APP: Wait = wait(
-    "the application that is marked to answer",
-    90,
-    200,
-    "kubectl -n pra get pods",
-);
-pub const COPY_TAKEN: Wait = wait(
-    "the copy to be taken at the other end",
-    900,
-    10,
-    "cargo xtask export FILE",
-);
-pub const ANSWER: Wait = wait("an answer", 600, 20, "add --yes to the same command");
-pub const READER: Wait = wait(
-    "the reader to go on",
-    86_400,
-    20,
-    "run the same command again",
-);
-pub const GAMEDAY_CLIENT_UP: Wait = wait(
-    "the client of the game day to write",
-    60,
-    50,
-    "cargo xtask gameday abort",
-);
-pub const GAMEDAY_CLIENT_DOWN: Wait = wait(
-    "the client of the game day to end",
-    60,
-    20,
-    "cargo xtask gameday status",
-);
-pub const GAMEDAY_SYMPTOMS: Wait = wait("users to notice", 20, 100, "cargo xtask gameday status");
-pub const GAMEDAY_SERVED: Wait = wait(
-    "writes to be accepted through the URL",
-    20,
-    200,
-    "cargo xtask gameday status",
-);
-pub const LAB_LOCK: Wait = wait(
-    "the other command to finish",
-    600,
-    100,
-    "cargo xtask status",
-);
-
-impl Wait {
-    /// The error of a wait that is over.
-    pub fn ran_out(&self) -> anyhow::Error {
-        let limit = self.limit.as_secs();
-        Failure::timeout(format!("waited {limit} s for {}, in vain", self.what))
-            .next(self.next)
-            .into()
-    }
-}
+pub use named::*;
 
 /// Longer than a request takes that was sent before a disaster.
 pub const UNDER_WAY: Duration = Duration::from_millis(500);
@@ -330,12 +186,13 @@ pub fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T
 mod tests {
     use super::*;
     use crate::failure::{Kind, kind};
+    use terms::lang::Both;
 
     const SHORT: Wait = Wait {
-        what: "nothing",
+        what: Both::same("nothing"),
         limit: Duration::from_millis(5),
         every: Duration::from_millis(1),
-        next: "cargo xtask status",
+        next: Both::same("cargo xtask status"),
     };
 
     #[test]

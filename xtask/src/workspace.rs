@@ -6,6 +6,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use terms::lang::both;
+use terms::tr;
 
 use crate::exec::{quote, quote_path};
 use crate::failure::Failure;
@@ -167,8 +169,11 @@ impl Workspace {
                 opened.with_context(|| format!("opening {}", path.display()))
             })
             .context(
-                Failure::preflight("the lab's folder cannot be written")
-                    .next("cargo xtask preflight"),
+                Failure::preflight(tr!(
+                    "the lab's folder cannot be written",
+                    "le dossier du lab n'est pas accessible en écriture",
+                ))
+                .next("cargo xtask preflight"),
             )?;
         if file.try_lock().is_err() {
             on_wait(&name_of_holder(&mut file, &path)?);
@@ -189,7 +194,9 @@ fn name_of_holder(lock: &mut File, path: &Path) -> Result<String> {
         .with_context(|| format!("reading {}", path.display()))?;
     // One that began this instant has not said its name yet.
     let holder = Some(holder.trim()).filter(|holder| !holder.is_empty());
-    Ok(holder.unwrap_or("another command").to_owned())
+    Ok(holder
+        .unwrap_or(both("another command", "une autre commande").text())
+        .to_owned())
 }
 
 /// Held while a command changes the lab; the kernel lets go of it with the

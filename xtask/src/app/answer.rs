@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, de::DeserializeOwned};
+use terms::lang::both;
+use terms::tr;
 
 use crate::exec::Output;
 use crate::facts::JobOutcome;
@@ -54,7 +56,14 @@ pub(super) struct Complaint {
 impl Complaint {
     pub fn into_failure(self, verb: &str) -> Failure {
         let kind = self.exit_code.map_or(Kind::Tool, Kind::of_pra);
-        let failure = Failure::new(kind, format!("`pra {verb}` failed: {}", self.error));
+        let failure = Failure::new(
+            kind,
+            tr!(
+                "`pra {verb}` failed: {said}",
+                "`pra {verb}` a échoué : {said}",
+                said = self.error,
+            ),
+        );
         failure.next(
             self.next
                 .map_or_else(|| "cargo xtask status".into(), |next| failure::typed(&next)),
@@ -76,11 +85,22 @@ pub(super) fn job_document<T: DeserializeOwned>(
         return parse(line, verb);
     }
     let log = match outcome.log.trim() {
-        "" => "its pod left no word, as where the disk with the logs is full",
+        "" => both(
+            "its pod left no word, as where the disk with the logs is full",
+            "son pod n'a laissé aucun message, comme quand le disque des journaux est plein",
+        )
+        .text(),
         log => log,
     };
     let said = complaint(&outcome.log).unwrap_or_else(|| Complaint {
-        error: [outcome.reason.as_deref().unwrap_or("the job failed"), log].join("\n"),
+        error: [
+            outcome
+                .reason
+                .as_deref()
+                .unwrap_or(both("the job failed", "le job a échoué").text()),
+            log,
+        ]
+        .join("\n"),
         next: None,
         exit_code: None,
     });
@@ -96,7 +116,13 @@ fn document_line(text: &str) -> Option<&str> {
 /// Reads a document of the package.
 pub fn parse<T: DeserializeOwned>(text: &str, verb: &str) -> Result<Document<T>> {
     let text = text.trim();
-    anyhow::ensure!(!text.is_empty(), "`pra {verb}` ended without an answer");
+    anyhow::ensure!(
+        !text.is_empty(),
+        tr!(
+            "`pra {verb}` ended without an answer",
+            "`pra {verb}` s'est terminé sans réponse",
+        )
+    );
     let value = serde_json::from_str(text)
         .with_context(|| format!("reading the answer of `pra {verb}`"))?;
     Ok(Document {

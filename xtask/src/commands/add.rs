@@ -1,6 +1,8 @@
 //! `add`: write a message as a user does.
 
 use anyhow::Result;
+use terms::lang::moment;
+use terms::tr;
 
 use crate::commands::setup;
 use crate::context::Context;
@@ -23,10 +25,11 @@ pub fn run(ctx: &Context, message: &str) -> Result<()> {
     if ctx.ui.json() {
         return ctx.ui.document(&added);
     }
-    ctx.ui.say(&format!(
-        "Added as row {} at {}",
-        added["id"],
-        added["timestamp"].as_str().unwrap_or_default()
+    ctx.ui.say(&tr!(
+        "Added as row {id} at {time}",
+        "Ajouté : ligne {id}, {time}",
+        id = added["id"],
+        time = moment(added["timestamp"].as_str().unwrap_or_default()),
     ));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `backup`: take a restore point now, outside the schedule.
 
 use anyhow::Result;
+use terms::{Labelled, tr};
 
 use crate::app;
 use crate::commands::setup;
@@ -10,7 +11,7 @@ use crate::context::Context;
 pub fn run(ctx: &Context, option: Option<&str>) -> Result<()> {
     let _lock = ctx.lock("backup")?;
     let engine = setup::bring_up(ctx)?;
-    let step = ctx.ui.step("backup");
+    let step = ctx.ui.step(tr!("backup", "point de restauration"));
     let taken = match option {
         None => app::backup(engine.as_ref())?,
         Some(option) => {
@@ -20,21 +21,22 @@ pub fn run(ctx: &Context, option: Option<&str>) -> Result<()> {
         }
     };
     let Some(said) = taken else {
-        step.done("shown");
+        step.done(tr!("shown", "montré"));
         return Ok(());
     };
     let point = &said.value.point;
-    step.done(point.status.to_string());
+    step.done(point.status.label());
     if ctx.ui.json() {
         ctx.ui.raw(&said.text);
         return Ok(());
     }
-    ctx.ui.say(&format!(
-        "{}: {} rows, {} bytes, {}",
-        point.name,
-        point.rows.unwrap_or_default(),
-        point.bytes,
-        point.status
+    ctx.ui.say(&tr!(
+        "{name}: {rows} rows, {bytes} bytes, {status}",
+        "{name} : {status} ; lignes : {rows} ; octets : {bytes}",
+        name = point.name,
+        rows = point.rows.unwrap_or_default(),
+        bytes = point.bytes,
+        status = point.status.label(),
     ));
     Ok(())
 }

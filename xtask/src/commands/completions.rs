@@ -8,6 +8,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
 use clap_complete::engine::{self as completion, ArgValueCandidates, CompletionCandidate};
+use terms::tr;
 
 use crate::cli::{self, CompletedShell, Options};
 use crate::context::Context;
@@ -67,7 +68,9 @@ fn command(options: &Options) -> clap::Command {
     let asked = options.clone();
     let points = ArgValueCandidates::new(move || points(&asked));
     let with_all = || {
-        let all = CompletionCandidate::new("all").help(Some("One after the other".into()));
+        let all = CompletionCandidate::new("all").help(Some(
+            tr!("One after the other", "L'un après l'autre").into(),
+        ));
         scenarios_and([all])
     };
     let command = cli::help::command();

@@ -1,6 +1,7 @@
 //! The question before a restore or an adoption that takes rows away.
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use crate::app::{self, Document, Plan};
 use crate::context::Context;
@@ -23,7 +24,10 @@ pub fn insist(
     if ctx.options.yes || ctx.exec.dry_run() {
         return Ok(());
     }
-    let url = engine.facts()?.url.context("the lab has no URL")?;
+    let url = engine
+        .facts()?
+        .url
+        .context(tr!("the lab has no URL", "le lab n'a pas d'URL"))?;
     // Where the application does not answer there is more reason to ask.
     if app::status(&url).is_ok_and(|status| status.needs_restore) {
         return Ok(());
@@ -37,8 +41,9 @@ pub fn insist(
     for warning in &plan.warnings {
         ctx.ui.warn(warning);
     }
-    ctx.confirm(&format!(
-        "{doing}: {}. What is there is kept: `cargo xtask undo` brings it back.",
-        plan.against()
+    ctx.confirm(&tr!(
+        "{doing}: {against}. What is there is kept: `cargo xtask undo` brings it back.",
+        "{doing} : {against}. Ce qui est là est conservé : `cargo xtask undo` le ramène.",
+        against = plan.against(),
     ))
 }

@@ -2,10 +2,12 @@
 //! database.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Result;
 use serde_json::json;
+use terms::lang::{both, duration};
+use terms::tr;
 
 use crate::app::{Document, Restored};
 use crate::commands::restore::{tell_losses, warn};
@@ -24,7 +26,7 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
     let step = ctx.ui.step("export");
     let copy = copy::export(ctx, engine.as_ref(), &target)?;
     let Some(copy) = copy else {
-        step.done("shown");
+        step.done(tr!("shown", "montré"));
         return Ok(());
     };
     step.done(target.proven());
@@ -37,26 +39,43 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
             "timeline": copy.position.timeline, "seq": copy.position.seq,
         }));
     }
-    ctx.ui.say(&format!(
-        "Exported {} rows to {name}: {} bytes, SHA-256 {}.",
-        copy.rows, copy.file.bytes, copy.file.sha256
+    ctx.ui.say(&tr!(
+        "Exported {rows} rows to {name}: {bytes} bytes, SHA-256 {sha256}.",
+        "{rows} lignes exportées dans {name} : {bytes} octets, SHA-256 {sha256}.",
+        rows = copy.rows,
+        bytes = copy.file.bytes,
+        sha256 = copy.file.sha256,
     ));
-    ctx.ui.say(&format!(
-        "Everything that was acknowledged before {} is in it. Whoever can read it has the data; \
-         it survives this machine only on another one.",
-        copy.created
+    ctx.ui.say(&tr!(
+        "Everything that was acknowledged before {time} is in it. Whoever can read it has the \
+         data; it survives this machine only on another one.",
+        "Tout ce qui était acquitté avant {time} y est. Qui peut la lire a les données ; elle ne \
+         survit à cette machine que sur une autre.",
+        time = copy.created,
     ));
     if matches!(target, Target::File { .. }) {
-        let next = format!("  next: cargo xtask adopt {}", quote_path(file));
+        let next = tr!(
+            "  next: cargo xtask adopt {file}",
+            "  ensuite : cargo xtask adopt {file}",
+            file = quote_path(file),
+        );
         ctx.ui.say(&next);
     }
     Ok(())
 }
 
 pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
-    let step = ctx.ui.step(format!("check of {}", file.display()));
+    let step = ctx.ui.step(tr!(
+        "check of {file}",
+        "contrôle de {file}",
+        file = file.display()
+    ));
     let copy = copy::check(ctx, file)?;
-    step.found(format!("whole, {} rows", copy.value.rows));
+    step.found(tr!(
+        "whole, {rows} rows",
+        "entière, {rows} lignes",
+        rows = copy.value.rows
+    ));
     let _lock = ctx.lock("adopt")?;
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
@@ -88,10 +107,11 @@ fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
         ctx.ui.raw(&said.text);
         return Ok(());
     }
-    ctx.ui.say(&format!(
-        "Adopting {}: {}. Nothing was touched.",
-        file.display(),
-        said.value.against()
+    ctx.ui.say(&tr!(
+        "Adopting {file}: {against}. Nothing was touched.",
+        "Adopter {file} : {against}. Rien n'a été touché.",
+        file = file.display(),
+        against = said.value.against(),
     ));
     tell_losses(ctx, &said.value);
     Ok(())
@@ -103,22 +123,27 @@ fn onto_a_new_lab(
     engine: &dyn Engine,
     file: &Path,
 ) -> Result<Option<Document<Restored>>> {
-    ctx.ui
-        .note("There is no lab: building one, which serves nobody before the copy is in place.");
+    ctx.ui.note(both(
+        "There is no lab: building one, which serves nobody before the copy is in place.",
+        "Il n'y a pas de lab : il est construit, et ne sert personne avant que la copie soit en \
+         place.",
+    ).text());
     setup::bring_up_closed(ctx, engine)?;
     let restored = take_in(ctx, engine, file)?;
-    let step = ctx.ui.step("application serves");
+    let step = ctx
+        .ui
+        .step(tr!("application serves", "service de l'application"));
     copy::open(ctx, engine)?;
     if !ctx.exec.dry_run() {
         // A scenario that was cut off has nothing left to put back.
         marker::forget(&ctx.workspace, engine.name())?;
     }
-    step.done("ready");
+    step.done(tr!("ready", "prête"));
     Ok(restored)
 }
 
 fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Document<Restored>>> {
-    let doing = format!("Adopting {}", file.display());
+    let doing = tr!("Adopting {file}", "Adopter {file}", file = file.display());
     consent::insist(ctx, engine, &doing, || copy::plan(engine, file))?;
     let restored = take_in(ctx, engine, file)?;
     if restored.is_some() {
@@ -142,11 +167,15 @@ fn decided(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Document<Restored>>> {
-    let step = ctx.ui.step(format!("adopting {}", file.display()));
+    let step = ctx.ui.step(tr!(
+        "adopting {file}",
+        "adoption de {file}",
+        file = file.display()
+    ));
     let restored = copy::adopt(engine, file)?;
     step.done(match &restored {
-        Some(_) => "verified and in place",
-        None => "shown",
+        Some(_) => tr!("verified and in place", "vérifiée et en place"),
+        None => tr!("shown", "montré"),
     });
     Ok(restored)
 }
@@ -170,16 +199,20 @@ fn tell(
     }
     let kept = match &restored.value.safety_point {
         Some(name) => {
-            format!("What was there is kept as {name}; `cargo xtask undo` brings it back.")
+            tr!(
+                "What was there is kept as {name}; `cargo xtask undo` brings it back.",
+                "Ce qui était là est conservé sous le nom {name} ; `cargo xtask undo` le ramène.",
+            )
         }
-        None => "Nothing was there before.".to_owned(),
+        None => tr!("Nothing was there before.", "Il n'y avait rien avant."),
     };
-    ctx.ui.say(&format!(
-        "Adopted {}: {} rows, as of {} ({} ago). {kept}",
-        file.display(),
-        restored.value.rows,
-        copy.value.created,
-        age(&copy.value)
+    ctx.ui.say(&tr!(
+        "Adopted {file}: {rows} rows, as of {time} ({age} ago). {kept}",
+        "{file} adoptée : {rows} lignes, état de {time} (il y a {age}). {kept}",
+        file = file.display(),
+        rows = restored.value.rows,
+        time = copy.value.created,
+        age = age(&copy.value),
     ));
     warn(ctx, &restored.value.warnings);
     ctx.ui.say(&protected.words());
@@ -190,5 +223,5 @@ fn tell(
 fn age(copy: &Copy) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let age = now.unwrap_or_default().as_secs_f64() - copy.created_time;
-    humantime::format_duration(Duration::from_secs(age.max(0.0) as u64)).to_string()
+    duration(age.max(0.0) as u64)
 }

@@ -2,7 +2,8 @@
 //! and RTO with the objectives.
 
 use anyhow::Result;
-use terms::Protection;
+use terms::lang::fixed;
+use terms::{Protection, tr};
 
 use crate::app;
 use crate::cli::DrillArgs;
@@ -47,8 +48,9 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     }
     let schedule = schedule::interval(&engine.facts()?.schedule);
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
-    ctx.ui.note(&format!(
-        "Seed {seed}: the same moments again with --seed {seed}"
+    ctx.ui.note(&tr!(
+        "Seed {seed}: the same moments again with --seed {seed}",
+        "Graine {seed} : les mêmes instants de nouveau avec --seed {seed}",
     ));
     let plan = Plan {
         seed,
@@ -78,19 +80,23 @@ fn insist_on_sense(args: &DrillArgs) -> Result<()> {
     if args.interval.as_ref().is_none_or(sensible) {
         return Ok(());
     }
-    Err(
-        Failure::usage("--interval has to be from 1 to 86400 seconds")
-            .next("cargo xtask drill --help")
-            .into(),
-    )
+    Err(Failure::usage(tr!(
+        "--interval has to be from 1 to 86400 seconds",
+        "--interval doit être de 1 à 86400 secondes",
+    ))
+    .next("cargo xtask drill --help")
+    .into())
 }
 
 /// What is asked for, or what lies between two backups of the lab's schedule.
 fn interval(args: &DrillArgs, schedule: Option<f64>) -> Result<f64> {
     args.interval.or(schedule).ok_or_else(|| {
-        Failure::usage("the schedule of the backups does not say how far apart they are")
-            .next("cargo xtask drill --interval SECONDS")
-            .into()
+        Failure::usage(tr!(
+            "the schedule of the backups does not say how far apart they are",
+            "le calendrier des sauvegardes ne dit pas leur écart",
+        ))
+        .next("cargo xtask drill --interval SECONDS")
+        .into()
     })
 }
 
@@ -101,7 +107,8 @@ fn keep_what_there_is(ctx: &Context, mut result: DrillResult, error: &anyhow::Er
     result.cut_off = Some(format!("{error:#}"));
     result.failed = failure::kind(error) != Kind::Interrupted;
     if let Err(late) = finish(ctx, result) {
-        ctx.ui.warn(&format!("until then: {late:#}"));
+        ctx.ui
+            .warn(&tr!("until then: {late:#}", "d'ici là : {late:#}"));
     }
 }
 
@@ -211,10 +218,11 @@ impl Drill<'_> {
         draw: Draw,
         group: &mut Group,
     ) -> Result<bool> {
-        let moment = draw.moment_seconds;
-        self.ctx.ui.note(&format!(
-            "Run {number} of {}: {moment:.1} s after its backup or its steady state",
-            scenario.name
+        let shown = fixed(draw.moment_seconds, 1);
+        self.ctx.ui.note(&tr!(
+            "Run {number} of {name}: {shown} s after its backup or its steady state",
+            "Exécution {number} de {name} : {shown} s après sa sauvegarde ou son état stable",
+            name = scenario.name,
         ));
         let options = RunOptions {
             step: false,
@@ -225,7 +233,7 @@ impl Drill<'_> {
         group.cut_off += 1;
         let run = play::play(self.ctx, self.engine, scenario, options)?;
         group.cut_off -= 1;
-        group.add(DrillRun::new(&run, number, moment), &run);
+        group.add(DrillRun::new(&run, number, draw.moment_seconds), &run);
         Ok(run.passed)
     }
 }
@@ -238,7 +246,10 @@ fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     let kept = match report::draw(ctx, &folder) {
         Ok(()) => folder.join(report::PAGE),
         Err(error) => {
-            ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
+            ctx.ui.warn(&tr!(
+                "the page was not drawn: {error:#}",
+                "la page n'a pas été dessinée : {error:#}",
+            ));
             folder.join(result_file::FILE)
         }
     };
@@ -246,13 +257,21 @@ fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
         ctx.ui.document(&result)?;
     } else {
         tell(ctx, &result);
-        ctx.ui.say(&format!("Kept in {}", kept.display()));
+        ctx.ui.say(&tr!(
+            "Kept in {folder}",
+            "Conservé dans {folder}",
+            folder = kept.display()
+        ));
     }
     if result.passed {
         return Ok(());
     }
     Err(Failure::promise(result.missed.join("; "))
-        .next(format!("look into {}", quote_path(&kept)))
+        .next(tr!(
+            "look into {folder}",
+            "regardez dans {folder}",
+            folder = quote_path(&kept)
+        ))
         .into())
 }
 
@@ -285,10 +304,16 @@ fn tell(ctx: &Context, result: &DrillResult) {
         ctx.ui.say(line);
     }
     if let Some(said) = facts::said_of(result.simplifications) {
-        ctx.ui.say(&format!("Simpler than a cluster: {said}"));
+        ctx.ui.say(&tr!(
+            "Simpler than a cluster: {said}",
+            "Plus simple qu'un cluster : {said}"
+        ));
     }
     if let Some(why) = &result.cut_off {
-        ctx.ui.warn(&format!("the drill was cut off: {why}"));
+        ctx.ui.warn(&tr!(
+            "the drill was cut off: {why}",
+            "l'exercice a été interrompu : {why}"
+        ));
     }
     for doubt in &result.doubts {
         ctx.ui.warn(doubt);

@@ -3,6 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use terms::lang::both;
+use terms::tr;
 
 use super::{reset, stages};
 use crate::cli::Command;
@@ -27,9 +29,10 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
         | Command::Deploy
         | Command::Forward { .. } => stages::run(ctx, command),
         Command::Reset => Err(reset::refuse_for_image(ctx)),
-        _ => Err(Failure::usage(
+        _ => Err(Failure::usage(tr!(
             "the image workshop has setup, status, teardown and the stages, and nothing else",
-        )
+            "l'atelier de l'image a setup, status, teardown et les étapes, et rien d'autre",
+        ))
         .next("cargo xtask --lab image setup")
         .into()),
     }
@@ -42,27 +45,34 @@ fn setup(ctx: &Context, site: &Site) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
-    let step = ctx.ui.step("the page that is served");
+    let step = ctx
+        .ui
+        .step(tr!("the page that is served", "la page servie"));
     let urls = urls(site)?;
     let wanted = own_page(site)?;
     wait::until(wait::PAGE_SHOWN, || {
         let served = http::page(&urls.nginx).ok();
         Ok(served.filter(|page| *page == wanted).map(drop))
     })?;
-    step.done(format!("exactly {PAGE}"));
+    step.done(tr!("exactly {PAGE}", "exactement {PAGE}"));
     let step = ctx.ui.step("Mario");
     wait::until(wait::PAGE_SHOWN, || Ok(http::page(&urls.mario).ok()))?;
-    step.done("answers");
+    step.done(tr!("answers", "répond"));
     ctx.ui.timings();
     if ctx.ui.json() {
         return ctx
             .ui
             .document(&json!({"nginx": urls.nginx, "mario": urls.mario, "verified": true}));
     }
-    ctx.ui.say(&format!("Your page: {}", urls.nginx));
+    ctx.ui.say(&tr!(
+        "Your page: {url}",
+        "Votre page : {url}",
+        url = urls.nginx
+    ));
     ctx.ui.say(&format!("Mario:     {}", urls.mario));
-    ctx.ui.say(&format!(
-        "  next: edit {PAGE}, then cargo xtask --lab image setup"
+    ctx.ui.say(&tr!(
+        "  next: edit {PAGE}, then cargo xtask --lab image setup",
+        "  ensuite : modifiez {PAGE}, puis cargo xtask --lab image setup",
     ));
     Ok(())
 }
@@ -88,8 +98,20 @@ fn status(ctx: &Context, site: &Site) -> Result<()> {
         }));
     }
     let Some(urls) = urls else {
-        ctx.ui.say("The image workshop is down.");
-        ctx.ui.say("  next: cargo xtask --lab image setup");
+        ctx.ui.say(
+            both(
+                "The image workshop is down.",
+                "L'atelier de l'image est arrêté.",
+            )
+            .text(),
+        );
+        ctx.ui.say(
+            both(
+                "  next: cargo xtask --lab image setup",
+                "  ensuite : cargo xtask --lab image setup",
+            )
+            .text(),
+        );
         return Ok(());
     };
     let said = |good: bool, yes: &str, no: &str| if good { yes.into() } else { String::from(no) };
@@ -99,14 +121,22 @@ fn status(ctx: &Context, site: &Site) -> Result<()> {
             urls.nginx,
             said(
                 own,
-                "serves exactly index.html",
-                "does not serve index.html as it is now",
+                both("serves exactly index.html", "sert exactement index.html").text(),
+                both(
+                    "does not serve index.html as it is now",
+                    "ne sert pas index.html tel qu'il est maintenant",
+                )
+                .text(),
             ),
         ],
         vec![
             "mario".to_owned(),
             urls.mario,
-            said(mario, "answers", "does not answer"),
+            said(
+                mario,
+                both("answers", "répond").text(),
+                both("does not answer", "ne répond pas").text(),
+            ),
         ],
     ];
     ctx.ui.table(&["", "", ""], &rows);
@@ -117,14 +147,20 @@ fn teardown(ctx: &Context, site: &Site) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
     let exists = site.cluster()?.is_some();
     if exists {
-        ctx.confirm("This deletes the cluster lab and the image made for it.")?;
+        ctx.confirm(
+            both(
+                "This deletes the cluster lab and the image made for it.",
+                "Ceci supprime le cluster lab et l'image faite pour lui.",
+            )
+            .text(),
+        )?;
     }
-    let step = ctx.ui.step("teardown");
+    let step = ctx.ui.step(tr!("teardown", "démontage"));
     site.remove()?;
     if exists {
-        step.done("removed");
+        step.done(tr!("removed", "supprimé"));
     } else {
-        step.found("nothing was there");
+        step.found(tr!("nothing was there", "il n'y avait rien"));
     }
     if ctx.ui.json() && !ctx.exec.dry_run() {
         return ctx
@@ -145,7 +181,12 @@ fn urls(site: &Site) -> Result<Urls> {
         let mut all = site.kube.workload.ports.iter().zip(&urls);
         let found = all.find(|(port, _)| port.service == service);
         let url = found.and_then(|(_, url)| url.clone());
-        url.with_context(|| format!("{service} is reached on no port"))
+        url.with_context(|| {
+            tr!(
+                "{service} is reached on no port",
+                "{service} n'est joignable sur aucun port",
+            )
+        })
     };
     Ok(Urls {
         mario: of("mario")?,

@@ -11,7 +11,7 @@ use crate::facts::{JobOutcome, JobSource};
 use crate::failure::Failure;
 use crate::local::{self, orphans};
 use crate::wait;
-use terms::Death;
+use terms::{Death, tr};
 
 pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
     match action {
@@ -29,7 +29,10 @@ pub fn run(ctx: &Context, action: LocalAction) -> Result<()> {
         LocalAction::Apply => engine.apply_and_say()?,
         LocalAction::DeleteJobs => engine.delete_jobs()?,
         LocalAction::DeleteVolume { claim } => {
-            ctx.confirm(&format!("This deletes everything on {claim}."))?;
+            ctx.confirm(&tr!(
+                "This deletes everything on {claim}.",
+                "Ceci supprime tout ce qui est sur {claim}.",
+            ))?;
             engine.delete_volume(&claim)?;
         }
         LocalAction::Job { kind, name, env } => return job(ctx, &engine, kind, name, env),

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use terms::tr;
 
 use crate::commands::setup;
 use crate::context::Context;
@@ -17,7 +18,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         .exec
         .dry_run()
         .then(|| "http://127.0.0.1:8080".to_owned()));
-    let url = url.context("the lab has no URL")?;
+    let url = url.context(tr!("the lab has no URL", "le lab n'a pas d'URL"))?;
     if !ctx.exec.dry_run() {
         if ctx.ui.json() {
             ctx.ui.document(&json!({"url": url}))?;
@@ -41,7 +42,13 @@ pub fn in_browser(ctx: &Context, what: &str) -> Result<()> {
     ctx.exec
         .run(&Cmd::new(opener).args([what]))
         .map_err(|error| {
-            let failure = Failure::preflight("no browser could be opened");
-            error.context(failure.next(format!("open it by hand: {what}")))
+            let failure = Failure::preflight(tr!(
+                "no browser could be opened",
+                "aucun navigateur n'a pu être ouvert",
+            ));
+            error.context(failure.next(tr!(
+                "open it by hand: {what}",
+                "ouvrez-la à la main : {what}",
+            )))
         })
 }

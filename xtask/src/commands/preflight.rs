@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use terms::lang::{Both, both};
+use terms::tr;
 
 use crate::check::Check;
 use crate::check::disk::{self, Disk};
@@ -54,11 +56,19 @@ fn fail_on(checks: &[Check]) -> Result<()> {
     };
     let said: Vec<String> = failed
         .iter()
-        .map(|check| format!("{}: {}", check.name, check.found))
+        .map(|check| {
+            tr!(
+                "{name}: {found}",
+                "{name} : {found}",
+                name = check.label(),
+                found = check.found,
+            )
+        })
         .collect();
-    let failure = Failure::preflight(format!(
-        "this machine is not ready for the lab:\n    {}",
-        said.join("\n    ")
+    let failure = Failure::preflight(tr!(
+        "this machine is not ready for the lab:\n    {failed}",
+        "cette machine n'est pas prête pour le lab :\n    {failed}",
+        failed = said.join("\n    "),
     ));
     Err(match &first.next {
         Some(next) => failure.next(next).into(),
@@ -71,14 +81,27 @@ fn show(ctx: &Context, checks: &[Check]) {
         .iter()
         .map(|check| {
             vec![
-                if check.ok { "ok" } else { "FAILED" }.to_owned(),
-                check.name.to_owned(),
+                if check.ok {
+                    Both::same("ok")
+                } else {
+                    both("FAILED", "ÉCHEC")
+                }
+                .into(),
+                check.label().to_owned(),
                 check.found.replace('\n', " "),
                 check.next.clone().unwrap_or_default(),
             ]
         })
         .collect();
-    ctx.ui.table(&["", "check", "found", "repair"], &rows);
+    ctx.ui.table(
+        &[
+            "",
+            both("check", "contrôle").text(),
+            both("found", "trouvé").text(),
+            both("repair", "réparer").text(),
+        ],
+        &rows,
+    );
 }
 
 fn all(ctx: &Context, engine: &dyn Engine) -> Vec<Check> {
@@ -102,46 +125,60 @@ fn all(ctx: &Context, engine: &dyn Engine) -> Vec<Check> {
 fn python_will_do(ctx: &Context) -> Result<String> {
     let python = python::find(&ctx.exec, ctx.config.python.minimum())?;
     let (version, path) = (python.facts.version(), python.path.display());
-    Ok(format!("{version} at {path}"))
+    Ok(tr!("{version} at {path}", "{version} dans {path}"))
 }
 
 /// A port counts as free where our own lab holds it.
 fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
     let port = ctx.config.service.port;
     if port == 0 {
-        return Ok("any free one".into());
+        return Ok(tr!("any free one", "n'importe lequel de libre"));
     }
     if engine.holds_port(port)? {
-        return Ok(format!("{port}, in use by this lab"));
+        return Ok(tr!(
+            "{port}, in use by this lab",
+            "{port}, utilisé par ce lab"
+        ));
     }
-    local::port_is_free(&ctx.workspace, port).map(|()| format!("{port} is free"))
+    local::port_is_free(&ctx.workspace, port).map(|()| tr!("{port} is free", "{port} est libre"))
 }
 
 fn disk_has_room(ctx: &Context) -> Result<String> {
     let free = Disk::at(&ctx.exec, &ctx.workspace.root)?.free;
     if free >= NEEDED_MIB {
-        return Ok(format!("{free} MiB free"));
+        return Ok(tr!("{free} MiB free", "{free} Mio libres"));
     }
-    Err(Failure::preflight(format!(
-        "{free} MiB free, {NEEDED_MIB} MiB needed for the lab's volumes and packages"
+    Err(Failure::preflight(tr!(
+        "{free} MiB free, {NEEDED_MIB} MiB needed for the lab's volumes and packages",
+        "{free} Mio libres, il faut {NEEDED_MIB} Mio pour les volumes et les paquets du lab",
     ))
-    .next(format!(
-        "df -h {} and free some space",
-        quote_path(&ctx.workspace.root)
+    .next(tr!(
+        "df -h {place} and free some space",
+        "df -h {place} et libérez de la place",
+        place = quote_path(&ctx.workspace.root),
     ))
     .into())
 }
 
 fn disk_has_room_for_files(ctx: &Context) -> Result<String> {
     match disk::files_left(&ctx.workspace.root)? {
-        None => Ok("as many as there is space for".to_owned()),
-        Some(left) if left >= NEEDED_FILES => Ok(format!("{left} more can be made")),
-        Some(left) => Err(Failure::preflight(format!(
-            "the file system has room for {left} more files (inodes), {NEEDED_FILES} are needed"
+        None => Ok(tr!(
+            "as many as there is space for",
+            "autant qu'il y a de place"
+        )),
+        Some(left) if left >= NEEDED_FILES => Ok(tr!(
+            "{left} more can be made",
+            "{left} peuvent encore être créés",
+        )),
+        Some(left) => Err(Failure::preflight(tr!(
+            "the file system has room for {left} more files (inodes), {NEEDED_FILES} are needed",
+            "le système de fichiers a de la place pour {left} fichiers (inodes), il en faut \
+             {NEEDED_FILES}",
         ))
-        .next(format!(
-            "df -i {} and remove files",
-            quote_path(&ctx.workspace.root)
+        .next(tr!(
+            "df -i {place} and remove files",
+            "df -i {place} et supprimez des fichiers",
+            place = quote_path(&ctx.workspace.root),
         ))
         .into()),
     }
@@ -171,13 +208,22 @@ fn folder_is_writable(ctx: &Context) -> Result<String> {
     for place in &places {
         let shown = place.display();
         nix::unistd::access(place, nix::unistd::AccessFlags::W_OK).map_err(|error| {
-            Failure::preflight(format!("{shown} is not writable: {error}")).next(format!(
-                "ls -ld {} and give yourself the right to write there",
-                quote_path(place)
+            Failure::preflight(tr!(
+                "{shown} is not writable: {error}",
+                "{shown} n'est pas accessible en écriture : {error}",
+            ))
+            .next(tr!(
+                "ls -ld {place} and give yourself the right to write there",
+                "ls -ld {place} et donnez-vous le droit d'y écrire",
+                place = quote_path(place),
             ))
         })?;
     }
-    Ok(format!("{} is writable", places[0].display()))
+    Ok(tr!(
+        "{place} is writable",
+        "{place} est accessible en écriture",
+        place = places[0].display(),
+    ))
 }
 
 /// Environment variables that could change what tools do, and what is done about them.
@@ -185,11 +231,18 @@ fn environment() -> Vec<Check> {
     let mut checks = Vec::new();
     let left_out = environment::left_out();
     if !left_out.is_empty() {
-        let said = format!("left out of what is run: {}", left_out.join(", "));
+        let said = tr!(
+            "left out of what is run: {names}",
+            "retirées de ce qui est exécuté : {names}",
+            names = left_out.join(", "),
+        );
         checks.push(Check::from("environment", Ok(said)));
     }
     if let Some(name) = environment::proxy() {
-        let said = format!("{name} is used for downloads; this machine is asked directly");
+        let said = tr!(
+            "{name} is used for downloads; this machine is asked directly",
+            "{name} sert aux téléchargements ; cette machine est interrogée directement",
+        );
         checks.push(Check::from("proxy", Ok(said)));
     }
     checks

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use terms::lang;
+use terms::{lang, tr};
 
 use crate::checkout;
 use crate::commands::open;
@@ -32,19 +32,27 @@ pub fn run(ctx: &Context, asked: Option<&str>, in_browser: bool) -> Result<()> {
             .ui
             .document(&json!({"page": page, "junit": junit, "history": history}));
     }
-    ctx.ui.say(&format!("This run:  {}", page.display()));
-    ctx.ui.say(&format!("All runs:  {}", history.display()));
+    ctx.ui.say(&tr!(
+        "This run:  {page}",
+        "Cette exécution :  {page}",
+        page = page.display()
+    ));
+    ctx.ui.say(&tr!(
+        "All runs:  {page}",
+        "Toutes :           {page}",
+        page = history.display()
+    ));
     Ok(())
 }
 
 /// Builds the program where it is not built, and draws.
 pub fn draw(ctx: &Context, folder: &Path) -> Result<()> {
-    let step = ctx.ui.step("drawing the report");
+    let step = ctx.ui.step(tr!("drawing the report", "dessin du rapport"));
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let words = ["run", "--quiet", "--locked", "--package", "report", "--"];
     let cmd = Cmd::new(cargo).args(words).cwd(sources(ctx));
     ctx.exec.run(&arguments(ctx, cmd, folder))?;
-    step.done("drawn");
+    step.done(tr!("drawn", "dessiné"));
     Ok(())
 }
 
@@ -69,7 +77,10 @@ pub fn draw_if_ready(ctx: &Context, folder: &Path) -> Option<PathBuf> {
     match ctx.exec.run(&arguments(ctx, cmd, folder)) {
         Ok(()) => Some(folder.join(PAGE)),
         Err(error) => {
-            ctx.ui.warn(&format!("the page was not drawn: {error:#}"));
+            ctx.ui.warn(&tr!(
+                "the page was not drawn: {error:#}",
+                "la page n'a pas été dessinée : {error:#}",
+            ));
             None
         }
     }
@@ -90,9 +101,12 @@ pub fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
             .into_iter()
             .find(|folder| folder.join(result_file::FILE).exists());
         return found.ok_or_else(|| {
-            Failure::usage(format!("there is no result of a run {asked:?}"))
-                .next("cargo xtask runs list")
-                .into()
+            Failure::usage(tr!(
+                "there is no result of a run {asked:?}",
+                "il n'y a pas de résultat d'une exécution {asked:?}",
+            ))
+            .next("cargo xtask runs list")
+            .into()
         });
     }
     let entries = std::fs::read_dir(&runs);
@@ -106,10 +120,17 @@ pub fn find(ctx: &Context, asked: Option<&str>) -> Result<PathBuf> {
             return Ok(folder);
         }
         let shown = folder.join(result_file::FILE);
-        let said = format!("{} cannot be read: it is left out", shown.display());
+        let said = tr!(
+            "{file} cannot be read: it is left out",
+            "{file} est illisible : il est laissé de côté",
+            file = shown.display(),
+        );
         ctx.ui.warn(&said);
     }
-    Err(Failure::usage("nothing has been run yet")
-        .next("cargo xtask scenario 2")
-        .into())
+    Err(Failure::usage(tr!(
+        "nothing has been run yet",
+        "rien n'a encore été exécuté"
+    ))
+    .next("cargo xtask scenario 2")
+    .into())
 }

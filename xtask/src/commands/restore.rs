@@ -1,12 +1,14 @@
 //! `restore`, `undo`, `prune`: the restore points and the journal, listed;
 //! a moment brought back, or planned; old points removed.
 
-use std::time::Duration;
+mod list;
 
 use anyhow::Result;
 use serde::Deserialize;
+use terms::lang::{both, fixed};
+use terms::tr;
 
-use crate::app::{self, Document, Plan, Point, RestoreOptions, Restored};
+use crate::app::{self, Document, Plan, RestoreOptions, Restored};
 use crate::cli::RestoreArgs;
 use crate::commands::{consent, setup};
 use crate::context::Context;
@@ -19,10 +21,10 @@ const CURRENT: &str = "current";
 
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if args.list {
-        return list(ctx);
+        return list::points(ctx);
     }
     if args.log {
-        return log(ctx, args.largest, args.limit);
+        return list::transactions(ctx, args.largest, args.limit);
     }
     let target = target(args, |moment| in_utc(ctx, moment))?;
     if args.plan {
@@ -80,111 +82,12 @@ fn check_name(point: &str) -> Result<()> {
     if named || point == "latest" || point == CURRENT {
         return Ok(());
     }
-    Err(
-        Failure::usage(format!("{point:?} cannot be the name of a restore point"))
-            .next("cargo xtask restore --list")
-            .into(),
-    )
-}
-
-fn list(ctx: &Context) -> Result<()> {
-    let engine = setup::for_reading(ctx, "restore --list")?;
-    if ctx.exec.dry_run() {
-        return Ok(());
-    }
-    if ctx.ui.json() {
-        ctx.ui.raw(&app::points_as_text(engine.as_ref())?);
-        return Ok(());
-    }
-    let points = app::points(engine.as_ref())?;
-    if points.points.is_empty() {
-        ctx.ui
-            .say("There is no restore point yet. next: cargo xtask backup");
-        return Ok(());
-    }
-    let rows: Vec<Vec<String>> = points.points.iter().map(row).collect();
-    let headers = [
-        "point",
-        "time (UTC)",
-        "age",
-        "rows",
-        "bytes",
-        "state",
-        "why",
-    ];
-    ctx.ui.table(&headers, &rows);
-    match &points.latest {
-        Some(latest) => ctx.ui.say(&format!("latest verified: {latest}")),
-        None => ctx
-            .ui
-            .say("No point is verified: `restore latest` would refuse."),
-    }
-    let Some(reach) = points.journal else {
-        return Ok(());
-    };
-    if let (Some(from), Some(to)) = (reach.from, reach.to) {
-        ctx.ui.say(&format!(
-            "the journal reaches any moment from {from} to {to}"
-        ));
-    }
-    if let Some(damage) = reach.damage {
-        ctx.ui.warn(&format!("the journal is damaged: {damage}"));
-    }
-    if let Some(doubt) = reach.doubt {
-        ctx.ui
-            .warn(&format!("the journal's end is in doubt: {doubt}"));
-    }
-    Ok(())
-}
-
-fn row(point: &Point) -> Vec<String> {
-    let age = Duration::from_secs(point.age_seconds.max(0.0) as u64);
-    vec![
-        point.name.clone(),
-        point.created.clone(),
-        humantime::format_duration(age).to_string(),
-        point
-            .rows
-            .map_or_else(|| "?".to_owned(), |rows| rows.to_string()),
-        point.bytes.to_string(),
-        point.status.to_string(),
-        point.reason.clone().unwrap_or_default(),
-    ]
-}
-
-fn log(ctx: &Context, largest: bool, limit: u32) -> Result<()> {
-    let engine = setup::for_reading(ctx, "restore --log")?;
-    if ctx.exec.dry_run() {
-        return Ok(());
-    }
-    let said = app::log(engine.as_ref(), largest, limit)?;
-    if ctx.ui.json() {
-        ctx.ui.raw(&said.text);
-        return Ok(());
-    }
-    let rows: Vec<Vec<String>> = said
-        .value
-        .transactions
-        .iter()
-        .map(|one| {
-            let counts = [one.timeline, one.added, one.changed, one.deleted];
-            let mut row = vec![one.seq.to_string(), one.time.clone()];
-            row.extend(counts.map(|count| count.to_string()));
-            row
-        })
-        .collect();
-    let headers = [
-        "transaction",
-        "time (UTC)",
-        "timeline",
-        "added",
-        "changed",
-        "deleted",
-    ];
-    ctx.ui.table(&headers, &rows);
-    ctx.ui
-        .say("  next: cargo xtask restore --to-before TRANSACTION --plan");
-    Ok(())
+    Err(Failure::usage(tr!(
+        "{point:?} cannot be the name of a restore point",
+        "{point:?} ne peut pas être le nom d'un point de restauration",
+    ))
+    .next("cargo xtask restore --list")
+    .into())
 }
 
 fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
@@ -200,12 +103,14 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
     }
     let plan = said.value;
     let base = base(target, plan.point.as_deref());
-    ctx.ui.say(&format!(
-        "Restoring {target} would start from {base} and replay {} transactions: {} \
-         (worked out in {:.2} s; nothing was touched).",
-        plan.replayed,
-        plan.against(),
-        plan.seconds
+    ctx.ui.say(&tr!(
+        "Restoring {target} would start from {base} and replay {replayed} transactions: {against} \
+         (worked out in {seconds} s; nothing was touched).",
+        "Une restauration ({target}) partirait de {base} et rejouerait {replayed} transactions : \
+         {against} (calculé en {seconds} s ; rien n'a été touché).",
+        replayed = plan.replayed,
+        against = plan.against(),
+        seconds = fixed(plan.seconds, 2),
     ));
     tell_losses(ctx, &plan);
     Ok(())
@@ -219,14 +124,18 @@ pub fn tell_losses(ctx: &Context, plan: &Plan) {
     };
     let (count, first, last) = (left.transactions, left.first_seq, left.last_seq);
     ctx.ui.say(&if plan.takes_something() {
-        format!(
-            "Writes left behind: {count}, transactions {first} to {last}; `cargo xtask undo` would \
-             bring them back."
+        tr!(
+            "Writes left behind: {count}, transactions {first} to {last}; `cargo xtask undo` \
+             would bring them back.",
+            "Écritures laissées de côté : {count}, transactions {first} à {last} ; `cargo xtask \
+             undo` les ramènerait.",
         )
     } else {
-        format!(
-            "No row that is there now would be lost. The history from transaction {first} to {last} \
-             would be left; `cargo xtask undo` would come back to it."
+        tr!(
+            "No row that is there now would be lost. The history from transaction {first} to \
+             {last} would be left; `cargo xtask undo` would come back to it.",
+            "Aucune ligne présente ne serait perdue. L'historique des transactions {first} à \
+             {last} serait quitté ; `cargo xtask undo` y reviendrait.",
         )
     });
 }
@@ -235,23 +144,32 @@ pub fn tell_losses(ctx: &Context, plan: &Plan) {
 fn base<'a>(target: &str, point: Option<&'a str>) -> &'a str {
     match point {
         Some(name) => name,
-        None if target == CURRENT => "the database on the data volume, as it is,",
-        None => "the beginning of the journal",
+        None if target == CURRENT => both(
+            "the database on the data volume, as it is,",
+            "la base du volume de données, telle qu'elle est,",
+        )
+        .text(),
+        None => both("the beginning of the journal", "le début du journal").text(),
     }
 }
 
 fn bring_back(ctx: &Context, command: &str, target: &str, options: RestoreOptions) -> Result<()> {
     let _lock = ctx.lock(command)?;
     let engine = setup::bring_up(ctx)?;
-    consent::insist(ctx, engine.as_ref(), &format!("Restoring {target}"), || {
-        app::plan(engine.as_ref(), target, options.force).map(Some)
-    })?;
-    let step = ctx.ui.step(format!("restore {target}"));
+    consent::insist(
+        ctx,
+        engine.as_ref(),
+        &tr!("Restoring {target}", "Restauration ({target})"),
+        || app::plan(engine.as_ref(), target, options.force).map(Some),
+    )?;
+    let step = ctx
+        .ui
+        .step(tr!("restore {target}", "restauration ({target})"));
     let report = app::restore(engine.as_ref(), target, options)?;
     if report.is_some() {
         serving::wait_until_ready(engine.as_ref())?;
     }
-    step.done("verified and in place");
+    step.done(tr!("verified and in place", "vérifiée et en place"));
     let protected = protected::again(ctx, engine.as_ref())?;
     let (Some(report), Some(protected)) = (report, protected) else {
         return Ok(());
@@ -287,17 +205,26 @@ fn summary(target: &str, report: &Document<Restored>) -> String {
     let base = base(target, point.as_deref());
     let kept = match safety_point {
         Some(name) => {
-            format!("What was there is kept as {name}; `cargo xtask undo` brings it back.")
+            tr!(
+                "What was there is kept as {name}; `cargo xtask undo` brings it back.",
+                "Ce qui était là est conservé sous le nom {name} ; `cargo xtask undo` le ramène.",
+            )
         }
-        None => "Nothing was there before.".to_owned(),
+        None => tr!("Nothing was there before.", "Il n'y avait rien avant."),
     };
     let again = if *already {
-        " An earlier attempt of the job did it; the last one changed nothing."
+        both(
+            " An earlier attempt of the job did it; the last one changed nothing.",
+            " Une tentative antérieure du job l'avait faite ; la dernière n'a rien changé.",
+        )
+        .text()
     } else {
         ""
     };
-    format!(
-        "Restored {target}: {rows} rows, from {base} and {replayed} transactions. {kept}{again}"
+    tr!(
+        "Restored {target}: {rows} rows, from {base} and {replayed} transactions. {kept}{again}",
+        "Restauré ({target}) : {rows} lignes, à partir de {base} ; transactions rejouées : \
+         {replayed}. {kept}{again}",
     )
 }
 
@@ -315,11 +242,15 @@ pub fn prune(ctx: &Context) -> Result<()> {
         ctx.ui.say(name);
     }
     let done = if dry_run {
-        "would be removed"
+        both("would be removed", "points seraient supprimés")
     } else {
-        "removed"
+        both("removed", "points supprimés")
     };
-    ctx.ui.say(&format!("{} points {done}", removed.len()));
+    ctx.ui.say(&tr!(
+        "{count} points {done}",
+        "{count} {done}",
+        count = removed.len()
+    ));
     Ok(())
 }
 

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use terms::lang::{Both, both, number};
+use terms::tr;
 
 use crate::cli::RunsAction;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::measure::promise::yes_or_no;
 use crate::measure::result_file;
 use crate::runs::{self, name_of};
 
@@ -51,21 +54,26 @@ fn list(ctx: &Context) -> Result<()> {
         return ctx.ui.document(&lines);
     }
     if lines.is_empty() {
-        ctx.ui
-            .say("Nothing has been run yet. next: cargo xtask scenario 2");
+        ctx.ui.say(
+            both(
+                "Nothing has been run yet. next: cargo xtask scenario 2",
+                "Rien n'a encore été exécuté. ensuite : cargo xtask scenario 2",
+            )
+            .text(),
+        );
         return Ok(());
     }
     let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
     let headers = [
-        "run",
-        "engine",
-        "protection",
-        "kept",
-        "lost",
-        "RTO (s)",
-        "KiB",
+        both("run", "exécution"),
+        both("engine", "moteur"),
+        Both::same("protection"),
+        both("kept", "tenu"),
+        both("lost", "perdues"),
+        Both::same("RTO (s)"),
+        both("KiB", "Kio"),
     ];
-    ctx.ui.table(&headers, &rows);
+    ctx.ui.table(&headers.map(Both::text), &rows);
     Ok(())
 }
 
@@ -89,18 +97,23 @@ fn row(line: &Line) -> Vec<String> {
     } = &line.result;
     let figure = |of: &Option<Value>, key: &str| {
         let value = of.as_ref().and_then(|of| of.get(key));
-        value.map_or_else(|| "-".to_owned(), Value::to_string)
+        value.map_or_else(
+            || "-".to_owned(),
+            |value| match value.as_f64() {
+                Some(figure) => number(figure),
+                None => value.to_string(),
+            },
+        )
     };
     let kept = match passed {
-        Some(true) => "yes",
-        Some(false) => "NO",
-        None => "no result",
+        Some(kept) => yes_or_no(*kept),
+        None => tr!("no result", "pas de résultat"),
     };
     vec![
         line.name.clone(),
         engine.clone().unwrap_or_else(|| "-".to_owned()),
         protection.clone().unwrap_or_else(|| "-".to_owned()),
-        kept.to_owned(),
+        kept,
         figure(rpo, "lost"),
         figure(rto, "seconds"),
         line.bytes.div_ceil(1024).to_string(),
@@ -118,15 +131,17 @@ fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
             .collect::<Result<_>>()?,
     };
     if doomed.is_empty() {
-        ctx.ui.note("There is nothing to remove.");
+        ctx.ui
+            .note(both("There is nothing to remove.", "Il n'y a rien à supprimer.").text());
         return Ok(());
     }
     for folder in &doomed {
         runs::insist_on_unneeded(&ctx.workspace, folder)?;
     }
-    ctx.confirm(&format!(
-        "This deletes {} runs with their results and ledgers.",
-        doomed.len()
+    ctx.confirm(&tr!(
+        "This deletes {count} runs with their results and ledgers.",
+        "Ceci supprime {count} exécutions avec leurs résultats et leurs registres.",
+        count = doomed.len(),
     ))?;
     for folder in &doomed {
         runs::remove(ctx, folder)?;
@@ -141,9 +156,12 @@ fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
 fn named(all: &[PathBuf], name: &str) -> Result<PathBuf> {
     let found = all.iter().find(|folder| name_of(folder) == name);
     found.cloned().ok_or_else(|| {
-        Failure::usage(format!("there is no run {name:?}"))
-            .next("cargo xtask runs list")
-            .into()
+        Failure::usage(tr!(
+            "there is no run {name:?}",
+            "il n'y a pas d'exécution {name:?}"
+        ))
+        .next("cargo xtask runs list")
+        .into()
     })
 }
 

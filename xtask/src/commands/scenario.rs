@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::json;
+use terms::Labelled;
+use terms::lang::{Both, both, number};
 use terms::tr;
 
 use crate::commands::{report, scenario_all, setup};
@@ -12,6 +14,7 @@ use crate::engine;
 use crate::exec::quote;
 use crate::facts;
 use crate::failure::Failure;
+use crate::measure::promise::yes_or_no;
 use crate::measure::result::{Rpo, ScenarioResult};
 use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, play};
@@ -84,11 +87,16 @@ pub fn play_and_tell(
     let played = play::play(ctx, engine.as_ref(), scenario, options);
     let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
     if let Some(page) = report::draw_if_ready(ctx, &ctx.workspace.root.join(&result.run)) {
-        ctx.ui
-            .note(&format!("The page of this run: {}", page.display()));
+        ctx.ui.note(&tr!(
+            "The page of this run: {page}",
+            "La page de cette exécution : {page}",
+            page = page.display(),
+        ));
     } else {
-        ctx.ui
-            .note("cargo xtask report draws the page of this run.");
+        ctx.ui.note(&tr!(
+            "cargo xtask report draws the page of this run.",
+            "cargo xtask report dessine la page de cette exécution.",
+        ));
     }
     ctx.ui.timings();
     if ctx.ui.json() {
@@ -99,83 +107,118 @@ pub fn play_and_tell(
     if result.passed {
         return Ok(Some(result));
     }
-    Err(Failure::promise(format!(
-        "{} did not hold: {}",
-        scenario.name,
-        result.broken_in_words()
+    Err(Failure::promise(tr!(
+        "{name} did not hold: {broken}",
+        "{name} n'a pas tenu : {broken}",
+        name = scenario.name,
+        broken = result.broken_in_words(),
     ))
-    .next(format!("look into {}", quote(&result.run)))
+    .next(tr!(
+        "look into {run}",
+        "regardez dans {run}",
+        run = quote(&result.run)
+    ))
     .into())
 }
 
 /// What happened, in words and figures that a person can check.
 fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let row = |name: Both, value: String| vec![name.into(), value];
     let mut rows = vec![
-        row("promise", scenario.holds.to_string()),
-        row("kept", if result.passed { "yes" } else { "NO" }.to_owned()),
+        row(both("promise", "promesse"), scenario.holds.to_string()),
+        row(both("kept", "tenue"), yes_or_no(result.passed)),
         row(
-            "engine, protection",
-            format!("{}, {}", result.engine, result.protection),
+            both("engine, protection", "moteur, protection"),
+            format!("{}, {}", result.engine.label(), result.protection.label()),
         ),
-        row("RPO", lost(&result.rpo)),
+        row(Both::same("RPO"), lost(&result.rpo)),
     ];
     rows.extend(snapshots_alone(&result.rpo).map(|(name, value)| row(name, value)));
     if !result.rpo.lost_ids.is_empty() {
-        rows.push(row("lost rows", ranges(&result.rpo.lost_ids)));
+        rows.push(row(
+            both("lost rows", "lignes perdues"),
+            ranges(&result.rpo.lost_ids),
+        ));
     }
     let phases: Vec<String> = result
         .rto
         .phases
         .iter()
-        .map(|phase| format!("{} {} s", phase.name, phase.seconds))
+        .map(|phase| format!("{} {} s", phase.name.label(), number(phase.seconds)))
         .collect();
     let detail = if phases.is_empty() {
         String::new()
     } else {
         format!(" ({})", phases.join(", "))
     };
-    let at_least = if result.rto.open { "at least " } else { "" };
+    let at_least = if result.rto.open {
+        both("at least ", "au moins ").text()
+    } else {
+        ""
+    };
     rows.push(row(
-        "RTO",
-        format!("{at_least}{} s{detail}", result.rto.seconds),
+        Both::same("RTO"),
+        format!("{at_least}{} s{detail}", number(result.rto.seconds)),
     ));
     for kill in &result.kills {
-        rows.push(row(
-            &format!("{} end of {}", kill.how, kill.pod),
-            format!(
-                "{} requests failed, replaced after {} s",
-                kill.failed, kill.replaced_seconds
+        rows.push(vec![
+            tr!(
+                "{how} end of {pod}",
+                "fin {how} de {pod}",
+                how = kill.how.label(),
+                pod = kill.pod,
             ),
-        ));
+            tr!(
+                "{failed} requests failed, replaced after {seconds} s",
+                "requêtes en échec : {failed} ; remplacée après {seconds} s",
+                failed = kill.failed,
+                seconds = number(kill.replaced_seconds),
+            ),
+        ]);
     }
     let client = &result.client;
     rows.push(row(
-        "client",
-        format!(
-            "{} requests, {} failed, longest gap between acknowledgements {} s; an outage \
-             shorter than {} s can go unseen",
-            client.requests, client.failed, client.longest_gap_seconds, client.resolution_seconds
+        Both::same("client"),
+        tr!(
+            "{requests} requests, {failed} failed, longest gap between acknowledgements {gap} s; \
+             an outage shorter than {resolution} s can go unseen",
+            "{requests} requêtes, en échec : {failed} ; plus long intervalle entre deux \
+             acquittements : {gap} s ; une panne de moins de {resolution} s peut passer inaperçue",
+            requests = client.requests,
+            failed = client.failed,
+            gap = number(client.longest_gap_seconds),
+            resolution = number(client.resolution_seconds),
         ),
     ));
     let verified = &result.verified;
     rows.push(row(
-        "rows compared",
-        format!(
-            "{} present, {} phantom, {} changed, {} in doubt",
-            verified.rows, verified.phantom, verified.changed, verified.in_doubt
+        both("rows compared", "lignes comparées"),
+        tr!(
+            "{rows} present, {phantom} phantom, {changed} changed, {doubt} in doubt",
+            "présentes : {rows} ; fantômes : {phantom} ; modifiées : {changed} ; douteuses : \
+             {doubt}",
+            rows = verified.rows,
+            phantom = verified.phantom,
+            changed = verified.changed,
+            doubt = verified.in_doubt,
         ),
     ));
-    if let Some(seconds) = result.protected_seconds {
+    if let Some(seconds) = result.protected_seconds.map(number) {
         rows.push(row(
-            "protected again",
-            format!("{seconds} s after the first failed request"),
+            both("protected again", "de nouveau protégé"),
+            tr!(
+                "{seconds} s after the first failed request",
+                "{seconds} s après la première requête en échec",
+            ),
         ));
     }
     if let Some(said) = facts::said_of(result.simplifications) {
-        rows.push(row("simpler than a cluster", said));
+        rows.push(row(
+            both("simpler than a cluster", "plus simple qu'un cluster"),
+            said,
+        ));
     }
-    rows.push(row("kept in", result.run.clone()));
+    rows.push(row(both("kept in", "conservé dans"), result.run.clone()));
     ctx.ui.table(&["", ""], &rows);
     for line in &result.lessons {
         ctx.ui.say(line);
@@ -187,20 +230,30 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
 
 /// What snapshots alone lose: as measured a moment after a backup that was taken
 /// on purpose, and as computed for their schedule.
-fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (&'static str, String)> {
+fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (Both, String)> {
     let measured = (rpo.snapshot_only_lost > 0).then(|| {
         let age = rpo.backup_age_seconds.map_or_else(String::new, |age| {
-            format!("; a backup had been taken on purpose {age} s before")
+            let age = number(age);
+            tr!(
+                "; a backup had been taken on purpose {age} s before",
+                " ; une sauvegarde avait été prise exprès {age} s avant",
+            )
         });
-        let value = format!(
-            "measured: {} rows, {} s worth{age}",
-            rpo.snapshot_only_lost, rpo.snapshot_only_seconds
+        let value = tr!(
+            "measured: {lost} rows, {seconds} s worth{age}",
+            "mesuré : {lost} lignes, soit {seconds} s d'écritures{age}",
+            lost = rpo.snapshot_only_lost,
+            seconds = number(rpo.snapshot_only_seconds),
         );
-        ("snapshots alone", value)
+        (both("snapshots alone", "instantanés seuls"), value)
     });
     let computed = rpo.schedule.as_ref().map(|schedule| {
-        let value = format!("computed: {}", schedule.told());
-        ("on their schedule", value)
+        let value = tr!(
+            "computed: {told}",
+            "calculé : {told}",
+            told = schedule.told()
+        );
+        (both("on their schedule", "selon leur calendrier"), value)
     });
     measured.into_iter().chain(computed)
 }
@@ -209,14 +262,23 @@ fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (&'static str, String)> {
 /// has them.
 fn lost(rpo: &Rpo) -> String {
     let of_run = rpo.lost - rpo.lost_from_before;
-    let mut said = format!("{of_run} of {} acknowledged rows lost", rpo.acknowledged);
+    let mut said = tr!(
+        "{of_run} of {acknowledged} acknowledged rows lost",
+        "lignes acquittées perdues : {of_run} sur {acknowledged}",
+        acknowledged = rpo.acknowledged,
+    );
     if rpo.lost_from_before > 0 {
-        said.push_str(&format!(
-            ", and {} from before the run",
-            rpo.lost_from_before
+        said.push_str(&tr!(
+            ", and {before} from before the run",
+            ", et {before} d'avant l'exécution",
+            before = rpo.lost_from_before,
         ));
     }
-    format!("{said}, {} s worth", rpo.seconds)
+    tr!(
+        "{said}, {seconds} s worth",
+        "{said}, soit {seconds} s d'écritures",
+        seconds = number(rpo.seconds),
+    )
 }
 
 /// Ids as ranges: 12-48, 50.

@@ -2,12 +2,14 @@
 
 use anyhow::Result;
 use serde::Serialize;
-use terms::ScenarioName;
+use terms::lang::{Both, both, number};
+use terms::{ScenarioName, tr};
 
 use crate::commands::setup;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::failure::{self, Failure, Kind};
+use crate::measure::promise::yes_or_no;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, play};
@@ -106,44 +108,59 @@ fn finish(ctx: &Context, mut all: All) -> Result<()> {
 /// to run.
 fn judge(broken: &[&str], failed: &[&str]) -> Result<()> {
     if !broken.is_empty() {
-        let said = format!("promises were broken in {}", broken.join(", "));
+        let said = tr!(
+            "promises were broken in {names}",
+            "des promesses n'ont pas été tenues : {names}",
+            names = broken.join(", "),
+        );
         return Err(Failure::promise(said).next("cargo xtask runs list").into());
     }
     let Some(first) = failed.first() else {
         return Ok(());
     };
-    let said = format!("not played to the end: {}", failed.join(", "));
+    let said = tr!(
+        "not played to the end: {names}",
+        "pas joués jusqu'au bout : {names}",
+        names = failed.join(", "),
+    );
     let next = format!("cargo xtask scenario {first}");
     Err(Failure::tool(said).next(next).into())
 }
+
+const HEADERS: [Both; 5] = [
+    both("scenario", "scénario"),
+    both("kept", "tenu"),
+    both("lost", "perdues"),
+    Both::same("RTO (s)"),
+    both("why", "pourquoi"),
+];
 
 fn tell(ctx: &Context, all: &All) {
     let played = all.results.iter().map(|result| {
         vec![
             result.scenario.to_string(),
-            if result.passed { "yes" } else { "NO" }.to_owned(),
+            yes_or_no(result.passed),
             result.rpo.lost.to_string(),
-            result.rto.seconds.to_string(),
+            number(result.rto.seconds),
             result.broken_in_words(),
         ]
     });
-    let without = |kept: &'static str| {
+    let without = |kept: Both| {
         move |one: &NotPlayed| {
             let reason = one.reason.clone();
             vec![
                 one.scenario.to_string(),
-                kept.to_owned(),
+                kept.into(),
                 String::new(),
                 String::new(),
                 reason,
             ]
         }
     };
-    let failed = all.failed.iter().map(without("failed"));
-    let impossible = all.not_possible.iter().map(without("-"));
+    let failed = all.failed.iter().map(without(both("failed", "échec")));
+    let impossible = all.not_possible.iter().map(without(Both::same("-")));
     let rows: Vec<_> = played.chain(failed).chain(impossible).collect();
-    ctx.ui
-        .table(&["scenario", "kept", "lost", "RTO (s)", "why"], &rows);
+    ctx.ui.table(&HEADERS.map(Both::text), &rows);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use terms::lang::both;
 use terms::tr;
 
 use crate::chosen_engines;
@@ -74,20 +75,29 @@ fn set_up(ctx: &Context) -> Result<Option<Value>> {
     ctx.ui.timings();
     if facts.suspended {
         let next = engine.resuming_backups();
-        ctx.ui.warn(&format!(
-            "backups are suspended, and stay so, since somebody may want that; {next} resumes them"
+        ctx.ui.warn(&tr!(
+            "backups are suspended, and stay so, since somebody may want that; {next} resumes them",
+            "les sauvegardes sont suspendues et le restent, puisque quelqu'un peut le vouloir ; \
+             {next} les reprend",
         ));
     }
     let document = json!({"engine": engine.name(), "url": url, "ready": facts.ready()});
     if ctx.ui.json() {
         return Ok(Some(document));
     }
-    ctx.ui.say(&format!(
-        "The lab is up on the {} engine: {url} ({} replicas ready)",
-        engine.name(),
-        facts.ready()
+    ctx.ui.say(&tr!(
+        "The lab is up on the {engine} engine: {url} ({ready} replicas ready)",
+        "Le lab tourne sur le moteur {engine} : {url} ({ready} répliques prêtes)",
+        engine = engine.name(),
+        ready = facts.ready(),
     ));
-    ctx.ui.say("  next: cargo xtask scenario 2");
+    ctx.ui.say(
+        both(
+            "  next: cargo xtask scenario 2",
+            "  ensuite : cargo xtask scenario 2",
+        )
+        .text(),
+    );
     Ok(Some(document))
 }
 
@@ -119,8 +129,9 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         return Ok(());
     }
     let pending = pending.join("; ");
-    ctx.ui.note(&format!(
-        "The lab does not run what is declared, which is applied first: {pending}."
+    ctx.ui.note(&tr!(
+        "The lab does not run what is declared, which is applied first: {pending}.",
+        "Le lab n'exécute pas ce qui est déclaré, qui est d'abord appliqué : {pending}.",
     ));
     complete(ctx, engine)
 }
@@ -159,7 +170,13 @@ fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
         put_back(ctx, engine)?;
         return Ok(true);
     }
-    ctx.ui.note("The lab is not up: bringing it up.");
+    ctx.ui.note(
+        both(
+            "The lab is not up: bringing it up.",
+            "Le lab ne tourne pas : il est démarré.",
+        )
+        .text(),
+    );
     complete(ctx, engine)?;
     Ok(false)
 }
@@ -183,8 +200,10 @@ pub fn for_reading(ctx: &Context, command: &str) -> Result<Box<dyn Engine>> {
         return Ok(engine);
     }
     if let Some(holder) = ctx.workspace.holder()? {
-        return Err(Failure::tool(format!(
-            "there are no restore points to look at now: {holder} has the lab"
+        return Err(Failure::tool(tr!(
+            "there are no restore points to look at now: {holder} has the lab",
+            "il n'y a pas de points de restauration à regarder pour l'instant : {holder} occupe \
+             le lab",
         ))
         .next("cargo xtask status")
         .into());
@@ -201,19 +220,35 @@ pub fn put_back_after(ctx: &Context, engine: &dyn Engine, error: anyhow::Error) 
         return error;
     };
     if failure::kind(&error) != Kind::Interrupted {
-        ctx.ui
-            .warn(&format!("{left}. cargo xtask setup puts the lab back."));
+        ctx.ui.warn(&tr!(
+            "{left}. cargo xtask setup puts the lab back.",
+            "{left}. cargo xtask setup remet le lab en état.",
+        ));
         return error;
     }
     wait::begin_anew();
-    ctx.ui
-        .note("Interrupted: the lab is put back; ctrl-C leaves that to the next command.");
+    ctx.ui.note(
+        both(
+            "Interrupted: the lab is put back; ctrl-C leaves that to the next command.",
+            "Interrompu : le lab est remis en état ; ctrl-C laisse cela à la commande suivante.",
+        )
+        .text(),
+    );
     match ensure_up(ctx, engine) {
-        Ok(()) => Failure::new(Kind::Interrupted, "interrupted; the lab was put back")
-            .next("cargo xtask status")
-            .into(),
+        Ok(()) => Failure::new(
+            Kind::Interrupted,
+            tr!(
+                "interrupted; the lab was put back",
+                "interrompu ; le lab a été remis en état",
+            ),
+        )
+        .next("cargo xtask status")
+        .into(),
         Err(late) => {
-            ctx.ui.warn(&format!("the lab was not put back: {late:#}"));
+            ctx.ui.warn(&tr!(
+                "the lab was not put back: {late:#}",
+                "le lab n'a pas été remis en état : {late:#}",
+            ));
             error
         }
     }
@@ -239,8 +274,12 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
 
 fn changed_by_drill(ctx: &Context, engine: &dyn Engine) -> Option<String> {
     let changed = substitute::path(&ctx.workspace.root, engine.name()).exists();
-    let said = "a drill or an adoption was left half-way: what runs is not what k8s/ says";
-    changed.then(|| said.to_owned())
+    let said = tr!(
+        "a drill or an adoption was left half-way: what runs is not what k8s/ says",
+        "un exercice ou une adoption est resté à mi-chemin : ce qui tourne n'est pas ce que dit \
+         k8s/",
+    );
+    changed.then_some(said)
 }
 
 /// Goes through all stages; each says what is already done.
@@ -248,9 +287,12 @@ fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let pending = marker::pending(&ctx.workspace, engine.name())?;
     let gone = up(ctx, engine, pending.as_ref())?;
     if gone && let Some(Unfinished { copy: None, .. }) = pending {
-        ctx.ui.warn(
-            "the lab that a scenario was interrupted in is gone with its volumes: this is a new one",
-        );
+        ctx.ui.warn(both(
+            "the lab that a scenario was interrupted in is gone with its volumes: this is a new \
+             one",
+            "le lab où un scénario a été interrompu a disparu avec ses volumes : celui-ci est \
+             nouveau",
+        ).text());
     }
     put_back(ctx, engine)
 }
@@ -292,8 +334,9 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if ctx.exec.dry_run()
         && let Some(holder) = ctx.workspace.holder()?
     {
-        ctx.ui.note(&format!(
-            "{holder} has the lab: what follows is shown for when that has ended."
+        ctx.ui.note(&tr!(
+            "{holder} has the lab: what follows is shown for when that has ended.",
+            "{holder} occupe le lab : ce qui suit est montré pour quand ce sera terminé.",
         ));
         return Ok(());
     }
@@ -315,9 +358,10 @@ fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> R
         Some(unfinished) => interrupted::copy_of(ctx, unfinished)?.zip(Some(unfinished)),
         None => None,
     };
-    let step = ctx
-        .ui
-        .step("application started, after an interrupted adoption");
+    let step = ctx.ui.step(tr!(
+        "application started, after an interrupted adoption",
+        "application démarrée, après une adoption interrompue",
+    ));
     match copy {
         Some((copy, unfinished)) => {
             let adopted = copy::adopt(engine, copy)?;
@@ -327,13 +371,15 @@ fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> R
                     .restored(kept.as_deref())?;
             }
         }
-        None => ctx.ui.warn(
-            "the lab was being built around an exported copy, which is not in it yet: \
+        None => ctx.ui.warn(both(
+            "the lab was being built around an exported copy, which is not in it yet: cargo xtask \
+             adopt FILE",
+            "le lab était en construction autour d'une copie exportée, qui n'y est pas encore : \
              cargo xtask adopt FILE",
-        ),
+        ).text()),
     }
     copy::open(ctx, engine)?;
-    step.done("ready");
+    step.done(tr!("ready", "prête"));
     Ok(())
 }
 

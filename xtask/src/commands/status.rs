@@ -15,7 +15,8 @@ use crate::facts::Facts;
 use crate::failure;
 use crate::game;
 use crate::names;
-use terms::{EngineName, tr};
+use terms::lang::{Both, both, fixed, moment};
+use terms::{EngineName, Labelled, tr};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
@@ -50,9 +51,13 @@ pub fn run(ctx: &Context) -> Result<()> {
         ));
     }
     if !facts.running {
+        ctx.ui.say(&tr!(
+            "The lab is down (engine: {engine}).",
+            "Le lab est arrêté (moteur : {engine}).",
+            engine = engine.name(),
+        ));
         ctx.ui
-            .say(&format!("The lab is down (engine: {}).", engine.name()));
-        ctx.ui.say("  next: cargo xtask setup");
+            .say(both("  next: cargo xtask setup", "  ensuite : cargo xtask setup").text());
         return Ok(());
     }
     if let Err(error) = engine.insist_on_ownership() {
@@ -63,21 +68,31 @@ pub fn run(ctx: &Context) -> Result<()> {
     // A scenario resumes them, and so does whoever puts one back.
     if facts.suspended && at_rest {
         let next = engine.resuming_backups();
-        ctx.ui.say(&format!(
+        ctx.ui.say(&tr!(
             "Backups are suspended: there are no new restore points until somebody makes one.\n  \
-             next: {next}, which resumes them"
+             next: {next}, which resumes them",
+            "Les sauvegardes sont suspendues : il n'y a pas de nouveau point de restauration tant \
+             que personne n'en fait un.\n  ensuite : {next}, qui les reprend",
         ));
     }
     if facts.wanted == 0 {
+        ctx.ui.say(
+            both(
+                "No replica of the application is asked for: nobody is served.",
+                "Aucune réplique de l'application n'est demandée : personne n'est servi.",
+            )
+            .text(),
+        );
         ctx.ui
-            .say("No replica of the application is asked for: nobody is served.");
-        ctx.ui.say("  next: cargo xtask setup");
+            .say(both("  next: cargo xtask setup", "  ensuite : cargo xtask setup").text());
     }
     if let Some(error) = trouble {
-        ctx.ui
-            .say(&format!("The application is in trouble: {error:#}"));
+        ctx.ui.say(&tr!(
+            "The application is in trouble: {error:#}",
+            "L'application a un problème : {error:#}",
+        ));
         if let Some(next) = failure::next(&error) {
-            ctx.ui.say(&format!("  next: {next}"));
+            ctx.ui.say(&tr!("  next: {next}", "  ensuite : {next}"));
         }
     }
     if let Some(app) = app {
@@ -89,12 +104,19 @@ pub fn run(ctx: &Context) -> Result<()> {
 /// Who has the lab, or what was left half-way in it.
 fn say_who_is_at_it(ctx: &Context, holder: Option<String>, left: Option<String>) {
     if let Some(holder) = holder {
-        ctx.ui.say(&format!("{holder} has the lab."));
+        ctx.ui
+            .say(&tr!("{holder} has the lab.", "{holder} occupe le lab."));
     }
     if let Some(left) = left {
-        ctx.ui.say(&format!("Attention: {left}."));
         ctx.ui
-            .say("  next: cargo xtask setup, which puts the lab back");
+            .say(&tr!("Attention: {left}.", "Attention : {left}."));
+        ctx.ui.say(
+            both(
+                "  next: cargo xtask setup, which puts the lab back",
+                "  ensuite : cargo xtask setup, qui remet le lab en état",
+            )
+            .text(),
+        );
     }
 }
 
@@ -106,98 +128,152 @@ fn say_what_it_lacks(ctx: &Context, app: &app::Status) {
         }
     }
     if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
-        ctx.ui.say(&format!(
-            "Not protected: {why}\n  next: cargo xtask backup, which mends that or says what does"
+        ctx.ui.say(&tr!(
+            "Not protected: {why}\n  next: cargo xtask backup, which mends that or says what does",
+            "Non protégé : {why}\n  ensuite : cargo xtask backup, qui y remédie ou dit comment",
         ));
     }
     let registry = app.more.get("registry").and_then(Value::as_array);
     for lost in registry.into_iter().flatten() {
         let what = lost.as_str().unwrap_or_default();
-        ctx.ui.say(&format!(
-            "Of two copies one is left: {what}\n  next: cargo xtask backup, which writes it again"
+        ctx.ui.say(&tr!(
+            "Of two copies one is left: {what}\n  next: cargo xtask backup, which writes it again",
+            "De deux copies il en reste une : {what}\n  ensuite : cargo xtask backup, qui l'écrit \
+             de nouveau",
         ));
     }
     for notice in &app.notices {
         let next = failure::typed(&notice.next);
-        ctx.ui.say(&format!("{}\n  next: {next}", notice.what));
+        ctx.ui.say(&tr!(
+            "{what}\n  next: {next}",
+            "{what}\n  ensuite : {next}",
+            what = notice.what,
+        ));
     }
     if app.needs_restore {
-        ctx.ui.say(way_back(app));
+        ctx.ui.say(way_back(app).text());
     }
 }
 
 /// What a volume that ran full means, and what to do about it.
 fn full(claim: &str) -> String {
     let (lost, next) = if claim == names::DATA_CLAIM {
-        ("writes are refused", "")
+        (
+            both("writes are refused", "les écritures sont refusées"),
+            Both::same(""),
+        )
     } else {
         (
-            "backups fail, and writes are refused once the journal has used up the room it has",
-            "cargo xtask prune, or ",
+            both(
+                "backups fail, and writes are refused once the journal has used up the room it has",
+                "les sauvegardes échouent, et les écritures sont refusées une fois que le journal \
+                 a épuisé sa place",
+            ),
+            both("cargo xtask prune, or ", "cargo xtask prune, ou "),
         )
     };
-    format!(
+    tr!(
         "{claim} is full: {lost}. Reading goes on.\n  next: {next}remove what does not belong \
-         there (docs/runbook.md, \"Looking into the volumes\")"
+         there (docs/runbook.md, \"Looking into the volumes\")",
+        "{claim} est plein : {lost}. La lecture continue.\n  ensuite : {next}supprimez ce qui n'a \
+         rien à y faire (docs/runbook.md, \"Looking into the volumes\")",
     )
 }
 
 /// What to do about a database that is gone.
-fn way_back(app: &app::Status) -> &'static str {
+fn way_back(app: &app::Status) -> Both {
     if app.more.get("points").and_then(Value::as_u64) == Some(0) {
-        return "Both volumes are empty: nothing is left to restore from. \
-                next: cargo xtask teardown && cargo xtask setup";
+        return both(
+            "Both volumes are empty: nothing is left to restore from. next: cargo xtask teardown \
+             && cargo xtask setup",
+            "Les deux volumes sont vides : il ne reste rien à restaurer. ensuite : cargo xtask \
+             teardown && cargo xtask setup",
+        );
     }
-    "The database is gone. next: cargo xtask restore latest"
+    both(
+        "The database is gone. next: cargo xtask restore latest",
+        "La base de données a disparu. ensuite : cargo xtask restore latest",
+    )
 }
 
 fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
     let mut rows = vec![
-        row("engine", engine.word()),
-        row("url", facts.url.as_deref().unwrap_or("none")),
+        row(both("engine", "moteur"), &engine.label()),
         row(
-            "replicas",
-            &format!("{} of {} ready", facts.ready(), facts.wanted),
+            Both::same("url"),
+            facts
+                .url
+                .as_deref()
+                .unwrap_or(both("none", "aucune").text()),
+        ),
+        row(
+            both("replicas", "répliques"),
+            &tr!(
+                "{ready} of {wanted} ready",
+                "{ready} prêtes sur {wanted}",
+                ready = facts.ready(),
+                wanted = facts.wanted,
+            ),
         ),
     ];
     for pod in &facts.pods {
         let state = match (pod.stopping, pod.ready) {
-            (true, _) => "stopping",
-            (false, true) => "ready",
-            (false, false) => "not ready",
+            (true, _) => both("stopping", "en cours d'arrêt"),
+            (false, true) => both("ready", "prête"),
+            (false, false) => both("not ready", "pas prête"),
         };
         rows.push(row(
-            "",
-            &format!("{}: {state}, {} restarts", pod.name, pod.restarts),
+            Both::same(""),
+            &tr!(
+                "{name}: {state}, {restarts} restarts",
+                "{name} : {state}, redémarrages : {restarts}",
+                name = pod.name,
+                restarts = pod.restarts,
+            ),
         ));
     }
-    let suspended = if facts.suspended { ", SUSPENDED" } else { "" };
+    let suspended = match facts.suspended {
+        true => both(", SUSPENDED", ", SUSPENDUES").text(),
+        false => "",
+    };
     let late = app.and_then(|app| overdue(facts, app));
-    let late = late.map_or_else(String::new, |late| format!(", OVERDUE: {late}"));
+    let late = late.map_or_else(String::new, |late| {
+        tr!(", OVERDUE: {late}", ", EN RETARD : {late}")
+    });
     rows.push(row(
-        "backups",
+        both("backups", "sauvegardes"),
         &format!("{} (UTC){suspended}{late}", facts.schedule),
     ));
     if let Some(app) = app {
-        rows.push(row("protection", app.protection.word()));
-        let count = app
-            .count
-            .map_or_else(|| "cannot be counted".to_owned(), |count| count.to_string());
-        rows.push(row("rows", &count));
+        rows.push(row(Both::same("protection"), &app.protection.label()));
+        let count = app.count.map_or_else(
+            || tr!("cannot be counted", "impossible à compter"),
+            |count| count.to_string(),
+        );
+        rows.push(row(both("rows", "lignes"), &count));
         let last = match (&app.last_backup_file, app.backup_age_seconds) {
-            (Some(file), Some(age)) => format!("{file}, {age:.0} s ago"),
-            _ => "none yet".to_owned(),
+            (Some(file), Some(age)) => {
+                let age = fixed(age, 0);
+                tr!("{file}, {age} s ago", "{file}, il y a {age} s")
+            }
+            _ => tr!("none yet", "aucune"),
         };
-        rows.push(row("last backup", &last));
+        rows.push(row(both("last backup", "dernière sauvegarde"), &last));
     }
     for volume in &facts.volumes {
         let room = app.and_then(|app| app.room(&volume.claim));
         let used = room.map_or_else(String::new, used);
-        rows.push(row(&volume.claim, &format!("{}{used}", volume.place)));
+        rows.push(vec![
+            volume.claim.clone(),
+            format!("{}{used}", volume.place),
+        ]);
     }
     for job in &facts.jobs {
-        let state = format!("{:?}", job.state).to_lowercase();
-        rows.push(row("job", &format!("{}: {state}", job.name)));
+        let state = job.state.label();
+        rows.push(row(
+            Both::same("job"),
+            &tr!("{name}: {state}", "{name} : {state}", name = job.name),
+        ));
     }
     rows
 }
@@ -210,23 +286,32 @@ fn overdue(facts: &Facts, app: &app::Status) -> Option<String> {
         .ok()?;
     let newest = now.checked_sub(Duration::try_from_secs_f64(app.backup_age_seconds?).ok()?)?;
     let missed = Duration::from_secs(schedule.missed(newest, now)? * 60);
-    let missed = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + missed);
-    Some(format!(
-        "the run of {missed} brought no verified point, nor did a later one"
+    let missed = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + missed).to_string();
+    let missed = moment(&missed);
+    Some(tr!(
+        "the run of {missed} brought no verified point, nor did a later one",
+        "l'exécution de {missed} n'a donné aucun point vérifié, aucune suivante non plus",
     ))
 }
 
 /// How full a volume is.
 fn used(room: &app::Room) -> String {
-    let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+    let mib = |bytes: u64| fixed(bytes as f64 / f64::from(1 << 20), 1);
     let of = room.size.map_or_else(
-        || format!("{} free", mib(room.free)),
-        |size| format!("of {}", mib(size)),
+        || tr!("{free} free", "{free} libres", free = mib(room.free)),
+        |size| tr!("of {size}", "sur {size}", size = mib(size)),
     );
-    let full = if room.full { ", FULL" } else { "" };
-    format!(", {} MiB used {of}{full}", mib(room.used))
+    let full = match room.full {
+        true => both(", FULL", ", PLEIN").text(),
+        false => "",
+    };
+    tr!(
+        ", {used} MiB used {of}{full}",
+        ", {used} Mio utilisés {of}{full}",
+        used = mib(room.used)
+    )
 }
 
-fn row(name: &str, value: &str) -> Vec<String> {
-    vec![name.to_owned(), value.to_owned()]
+fn row(name: Both, value: &str) -> Vec<String> {
+    vec![name.into(), value.to_owned()]
 }

@@ -15,7 +15,7 @@ use crate::gameday::client;
 use crate::marker;
 use crate::reset;
 use crate::wait;
-use terms::EngineName;
+use terms::{EngineName, tr};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
@@ -30,15 +30,17 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
     };
     if anything {
-        ctx.confirm(&format!(
-            "This deletes the database and all restore points of the lab of {} ({}).",
-            ctx.workspace.root.display(),
-            engine.name()
+        ctx.confirm(&tr!(
+            "This deletes the database and all restore points of the lab of {folder} ({engine}).",
+            "Ceci supprime la base de données et tous les points de restauration du lab de \
+             {folder} ({engine}).",
+            folder = ctx.workspace.root.display(),
+            engine = engine.name(),
         ))?;
     }
     let copy = give_up_copy(ctx, engine.name())?;
     end_game(ctx, engine.name())?;
-    let step = ctx.ui.step("teardown");
+    let step = ctx.ui.step(tr!("teardown", "démontage"));
     engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
         marker::forget(&ctx.workspace, engine.name())?;
@@ -47,21 +49,24 @@ pub fn run(ctx: &Context) -> Result<()> {
     let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
     if removed {
-        step.done("removed");
+        step.done(tr!("removed", "supprimé"));
     } else {
-        step.found("nothing was there");
+        step.found(tr!("nothing was there", "il n'y avait rien"));
     }
     if let Some(copy) = copy {
         let copy = quote_path(&copy);
-        ctx.ui
-            .note(&format!("The copy stays: cargo xtask adopt {copy}"));
+        ctx.ui.note(&tr!(
+            "The copy stays: cargo xtask adopt {copy}",
+            "La copie reste : cargo xtask adopt {copy}",
+        ));
     }
     if engine.name() == EngineName::Local {
         name_orphans(ctx);
     }
     for other in others {
-        ctx.ui.note(&format!(
-            "The lab on the {other} engine is left as it is: cargo xtask --engine {other} teardown"
+        ctx.ui.note(&tr!(
+            "The lab on the {other} engine is left as it is: cargo xtask --engine {other} teardown",
+            "Le lab du moteur {other} est laissé tel quel : cargo xtask --engine {other} teardown",
         ));
     }
     if ctx.ui.json() && !ctx.exec.dry_run() {
@@ -89,10 +94,12 @@ fn give_up_copy(ctx: &Context, engine: EngineName) -> Result<Option<PathBuf>> {
     let Some(copy) = pending.and_then(|one| one.copy).filter(|one| one.exists()) else {
         return Ok(None);
     };
-    ctx.confirm(&format!(
-        "A scenario was interrupted, and the lab has to come back from {}: cargo xtask setup does \
-         that. A teardown gives it up.",
-        copy.display()
+    ctx.confirm(&tr!(
+        "A scenario was interrupted, and the lab has to come back from {copy}: cargo xtask setup \
+         does that. A teardown gives it up.",
+        "Un scénario a été interrompu, et le lab doit revenir de {copy} : cargo xtask setup le \
+         fait. Un démontage y renonce.",
+        copy = copy.display(),
     ))?;
     Ok(Some(copy))
 }

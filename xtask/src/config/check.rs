@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
+use terms::tr;
 
 use toml::Spanned;
 
@@ -19,16 +20,22 @@ where
     if allowed.contains(value.get_ref()) {
         return Ok(());
     }
-    let allowed = format!("a number from {:?} to {:?}", allowed.start(), allowed.end());
+    let allowed = tr!(
+        "a number from {first:?} to {last:?}",
+        "un nombre de {first:?} à {last:?}",
+        first = allowed.start(),
+        last = allowed.end(),
+    );
     Err(complaint(key, value, &allowed))
 }
 
 pub fn complaint<T: Debug>(key: &str, value: &Spanned<T>, allowed: &str) -> Complaint {
     (
         value.span().start,
-        format!(
-            "{key} = {:?} is not possible; allowed: {allowed}",
-            value.get_ref()
+        tr!(
+            "{key} = {value:?} is not possible; allowed: {allowed}",
+            "{key} = {value:?} n'est pas possible ; permis : {allowed}",
+            value = value.get_ref(),
         ),
     )
 }

@@ -1,6 +1,7 @@
 //! The local engine: pods are processes of this machine under a supervisor,
 //! volumes are folders of `.lab`.
 
+mod lacks;
 mod teardown;
 mod up;
 
@@ -22,38 +23,27 @@ use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait;
 use crate::workspace::Workspace;
-use terms::lang::both;
-use terms::{Death, EngineName};
+use terms::lang::{Both, both};
+use terms::{Death, EngineName, tr};
 
-use super::capability::{Capability, Lack, Teardown};
+use super::capability::{Lack, Teardown};
 use super::seam::{Engine, Entry, no_logs};
 
 /// Why a supervisor is replaced that a build has overtaken.
-const OTHER_BUILD: &str = "the supervisor is of another build of the program";
-
-/// What processes of this machine cannot stand for.
-const LACKS: &[Lack] = &[
-    Lack {
-        what: Capability::Nodes,
-        why: both(
-            "its replicas are processes of this machine, so there is no node that could stop",
-            "ses répliques sont des processus de cette machine : il n'y a pas de nœud qui puisse \
-             s'arrêter",
-        ),
-    },
-    Lack {
-        what: Capability::Import,
-        why: both(
-            "its replicas run the application from the checkout, so there is no image",
-            "ses répliques exécutent l'application du dépôt : il n'y a pas d'image",
-        ),
-    },
-];
+const OTHER_BUILD: Both = both(
+    "the supervisor is of another build of the program",
+    "le superviseur vient d'une autre version du programme",
+);
 
 pub const ENTRY: Entry = Entry {
     name: EngineName::Local,
-    lacks: LACKS,
-    suits: |_| Some("no Docker daemon answers"),
+    lacks: lacks::LACKS,
+    suits: |_| {
+        Some(both(
+            "no Docker daemon answers",
+            "aucun démon Docker ne répond",
+        ))
+    },
     new: |ctx| Box::new(LocalEngine::new(ctx)),
 };
 
@@ -87,8 +77,13 @@ impl LocalEngine {
     /// earlier one was killed.
     fn request<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T> {
         if !client::is_alive(&self.workspace) && DesiredState::load(&self.workspace)?.is_some() {
-            self.ui
-                .note("the supervisor was gone: starting it again, as it was");
+            self.ui.note(
+                both(
+                    "the supervisor was gone: starting it again, as it was",
+                    "le superviseur avait disparu : il est redémarré, tel qu'il était",
+                )
+                .text(),
+            );
             self.start()?;
         }
         client::ask(&self.workspace, ask)
@@ -160,11 +155,12 @@ impl LocalEngine {
             return Ok(());
         }
         let shown = app.display();
-        Err(
-            Failure::usage(format!("the application is missing: {shown} has no pra/"))
-                .next(format!("git checkout -- {}", quote_path(&app)))
-                .into(),
-        )
+        Err(Failure::usage(tr!(
+            "the application is missing: {shown} has no pra/",
+            "l'application manque : {shown} n'a pas de pra/",
+        ))
+        .next(format!("git checkout -- {}", quote_path(&app)))
+        .into())
     }
 
     fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
@@ -172,7 +168,10 @@ impl LocalEngine {
         let needed = manifests.replica().container().command[0] == "python";
         if needed && !python.exists() {
             let python = python.display();
-            let said = format!("the application's Python is missing: {python}");
+            let said = tr!(
+                "the application's Python is missing: {python}",
+                "le Python de l'application manque : {python}",
+            );
             return Err(Failure::preflight(said).next("cargo xtask setup").into());
         }
         Ok(())
@@ -202,7 +201,7 @@ impl Engine for LocalEngine {
     }
 
     fn lacks(&self) -> &'static [Lack] {
-        LACKS
+        lacks::LACKS
     }
 
     fn simplifications(&self) -> &'static [Simplification] {
@@ -251,7 +250,7 @@ impl Engine for LocalEngine {
         let mut pending: Vec<String> = client::ask(&self.workspace, &Ask::Pending)?;
         let found = client::look(&self.workspace)?;
         if found.is_some_and(|found| !found.ours) {
-            pending.push(OTHER_BUILD.to_owned());
+            pending.push(OTHER_BUILD.into());
         }
         Ok(pending)
     }
@@ -314,7 +313,12 @@ impl Engine for LocalEngine {
         };
         let pod: String = self.request(&ask)?;
         let job = ended(|| self.job_in(&pod))?;
-        let gone = || Some("it was deleted, or the supervisor ended".to_owned());
+        let gone = || {
+            Some(tr!(
+                "it was deleted, or the supervisor ended",
+                "il a été supprimé, ou le superviseur s'est arrêté",
+            ))
+        };
         Ok(Some(JobOutcome {
             succeeded: job
                 .as_ref()

@@ -8,7 +8,7 @@ mod seam;
 pub mod serving;
 
 use anyhow::{Context as _, Result};
-use terms::EngineName;
+use terms::{EngineName, tr};
 
 use crate::chosen_engines;
 use crate::context::Context;
@@ -46,8 +46,11 @@ fn suitable(ctx: &Context) -> Result<&'static Entry> {
         .iter()
         .filter_map(|entry| Some((entry, (entry.suits)(ctx)?)));
     let (entry, why) = suitable.next().context("no engine suits this machine")?;
-    ctx.ui
-        .note(&format!("Engine: {}, since {why}.", entry.name));
+    ctx.ui.note(&tr!(
+        "Engine: {engine}, since {why}.",
+        "Moteur : {engine}, car {why}.",
+        engine = entry.name,
+    ));
     Ok(entry)
 }
 

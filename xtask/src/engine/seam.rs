@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use terms::{Death, EngineName};
+use terms::lang::Both;
+use terms::{Death, EngineName, tr};
 
 use super::capability::{self, Capability, Lack, Nodes, Teardown};
 use crate::check::Check;
@@ -15,9 +16,12 @@ use crate::failure::Failure;
 
 /// The error where there is no log to show.
 pub(super) fn no_logs() -> anyhow::Error {
-    Failure::usage("nothing of that kind has run yet")
-        .next("cargo xtask status")
-        .into()
+    Failure::usage(tr!(
+        "nothing of that kind has run yet",
+        "rien de ce genre n'a encore tourné"
+    ))
+    .next("cargo xtask status")
+    .into()
 }
 
 /// An engine in the list of all, before there is a lab on it.
@@ -26,7 +30,7 @@ pub struct Entry {
     pub lacks: &'static [Lack],
     /// Why `--engine auto` takes it on this machine, if none before it in the list
     /// was taken; `None` where it does not.
-    pub suits: fn(&Context) -> Option<&'static str>,
+    pub suits: fn(&Context) -> Option<Both>,
     pub new: fn(&Context) -> Box<dyn Engine>,
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terms::tr;
 
 use anyhow::{Context, Result};
 
@@ -144,9 +145,17 @@ impl Cmd {
     pub(super) fn not_started(&self, error: std::io::Error) -> anyhow::Error {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let failure = if missing {
-            Failure::preflight(format!("`{}` was not found", self.program))
+            Failure::preflight(tr!(
+                "`{program}` was not found",
+                "`{program}` est introuvable",
+                program = self.program,
+            ))
         } else {
-            Failure::tool(format!("`{}` could not be started: {error}", self.name()))
+            Failure::tool(tr!(
+                "`{program}` could not be started: {error}",
+                "`{program}` n'a pas pu être lancé : {error}",
+                program = self.name(),
+            ))
         };
         failure.next("cargo xtask preflight").into()
     }

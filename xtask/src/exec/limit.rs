@@ -3,6 +3,7 @@
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
+use terms::tr;
 
 use anyhow::{Result, bail};
 use nix::sys::signal::Signal;
@@ -31,12 +32,13 @@ pub(super) fn supervise(
         if late || wait::interrupted() {
             end_group(group, &mut try_wait)?;
             wait::check_interrupt()?;
-            return Err(Failure::timeout(format!(
-                "`{}` did not end within {} s and was stopped",
-                cmd.name(),
-                cmd.limit.as_secs()
+            return Err(Failure::timeout(tr!(
+                "`{program}` did not end within {seconds} s and was stopped",
+                "`{program}` ne s'est pas terminé en {seconds} s et a été arrêté",
+                program = cmd.name(),
+                seconds = cmd.limit.as_secs(),
             ))
-            .next(format!("try it by hand: {cmd}"))
+            .next(tr!("try it by hand: {cmd}", "essayez à la main : {cmd}"))
             .into());
         }
         std::thread::sleep(pause);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitStatus;
+use terms::tr;
 
 use anyhow::Result;
 
@@ -35,7 +36,11 @@ pub(super) fn insist(cmd: &Cmd, status: ExitStatus, log: Option<&Path>) -> Resul
     let said = log.map(|log| tail(log, 12)).unwrap_or_default();
     let mut failure = failure(cmd, status, &said, &cmd.to_string());
     if let Some(log) = log {
-        let whole = format!("\n  its whole output: {}", log.display());
+        let whole = tr!(
+            "\n  its whole output: {log}",
+            "\n  toute sa sortie : {log}",
+            log = log.display(),
+        );
         failure.message.push_str(&whole);
     }
     Err(failure.into())
@@ -47,7 +52,10 @@ fn failure(cmd: &Cmd, status: ExitStatus, said: &str, shell: &str) -> Failure {
         message.push_str(":\n    ");
         message.push_str(&said.replace('\n', "\n    "));
     }
-    Failure::tool(message).next(format!("try it by hand: {shell}"))
+    Failure::tool(message).next(tr!(
+        "try it by hand: {shell}",
+        "essayez à la main : {shell}"
+    ))
 }
 
 /// The last lines of a log.

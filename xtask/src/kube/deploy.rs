@@ -2,6 +2,7 @@
 //! checkout, brought there by Ansible, and runs what they say.
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use super::Kube;
 use crate::failure::Failure;
@@ -27,7 +28,11 @@ impl Kube {
         let shown = folder
             .strip_prefix(&self.ctx.workspace.root)
             .unwrap_or(&folder);
-        let said = format!("the cluster holds what {}/ says", shown.display());
+        let said = tr!(
+            "the cluster holds what {folder}/ says",
+            "le cluster contient ce que dit {folder}/",
+            folder = shown.display(),
+        );
         self.ctx.ui.note(&said);
     }
 
@@ -35,10 +40,11 @@ impl Kube {
     pub fn deploy(&self) -> Result<()> {
         let venv = self.ctx.ansible();
         venv.ensure(&self.ctx.exec, &self.ctx.ui)?;
-        let step = self
-            .ctx
-            .ui
-            .step(format!("playbook {}", self.workload.playbook));
+        let step = self.ctx.ui.step(tr!(
+            "playbook {name}",
+            "playbook {name}",
+            name = self.workload.playbook
+        ));
         let playbook = self.path(self.workload.playbook);
         let program = venv.bin("ansible-playbook");
         let context = &self.context;
@@ -47,9 +53,11 @@ impl Kube {
         let cmd = ansible::playbook(program, &playbook, context, other.as_deref(), &home);
         self.ctx.exec.run(&cmd).map_err(|error| {
             let look = self.typed("get pods,events");
-            error.context(Failure::tool("deploying with Ansible").next(look))
+            error.context(
+                Failure::tool(tr!("deploying with Ansible", "déploiement avec Ansible")).next(look),
+            )
         })?;
-        step.done("applied, and available");
+        step.done(tr!("applied, and available", "appliqué, et disponible"));
         Ok(())
     }
 
@@ -100,13 +108,16 @@ impl Kube {
         };
         let kubectl = self.kubectl()?;
         let deployment = format!("deployment/{}", self.workload.deployment);
-        let step = self.ctx.ui.step(format!("rollout of the new {what}"));
+        let step = self
+            .ctx
+            .ui
+            .step(tr!("rollout of the new {what}", "déploiement : {what}"));
         let restart = kubectl.cmd(["rollout", "restart", &deployment]);
         self.ctx.exec.run(&restart)?;
         let words = kubectl::rollout_status(self.workload.deployment, wait::ROLLOUT);
         let status = kubectl.cmd(words);
         self.ctx.exec.run(&status.limit(wait::PLAYBOOK))?;
-        step.done("every replica runs it");
+        step.done(tr!("every replica runs it", "chaque réplique l'exécute"));
         Ok(())
     }
 }

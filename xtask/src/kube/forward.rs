@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use terms::tr;
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
@@ -29,7 +30,11 @@ impl Kube {
         if !self.ctx.exec.change(&shell) {
             return Ok(());
         }
-        let step = self.ctx.ui.step(format!("forward to {}", port.service));
+        let step = self.ctx.ui.step(tr!(
+            "forward to {service}",
+            "redirection vers {service}",
+            service = port.service,
+        ));
         self.ctx.workspace.create()?;
         let log = self
             .ctx
@@ -48,7 +53,10 @@ impl Kube {
             .args(["--lab", &self.ctx.options.workshop.word()]);
         exec::spawn(&keeper, Stdio::null(), &log, false)?;
         wait::until(wait::FORWARD_UP, || Ok(self.kept_port(port)))?;
-        step.done(format!("kept alive on port {host}"));
+        step.done(tr!(
+            "kept alive on port {host}",
+            "maintenue sur le port {host}"
+        ));
         Ok(())
     }
 

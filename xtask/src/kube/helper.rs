@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use terms::tr;
 
 use super::Kube;
 use crate::failure::Failure;
@@ -14,20 +15,25 @@ impl Kube {
     pub fn with_helper<T>(&self, act: impl FnOnce(&str) -> Result<T>) -> Result<T> {
         let name = format!("pra-copy-{}", std::process::id());
         let pod = helper(self.restore_manifest()?, &name);
-        self.ctx
-            .ui
-            .note(&format!("no replica runs: the pod {name} does this"));
+        self.ctx.ui.note(&tr!(
+            "no replica runs: the pod {name} does this",
+            "aucune réplique ne tourne : le pod {name} s'en charge",
+        ));
         let kubectl = self.kubectl()?;
         let create = kubectl.cmd(kubectl::create("-")).input(pod.to_string());
         if let Some(created) = self.change(&create)?
             && !created.status.success()
         {
             let said = created.stderr.trim();
-            return Err(
-                Failure::tool(format!("the pod {name} could not be created: {said}"))
-                    .next(format!("try it by hand: {create}"))
-                    .into(),
-            );
+            return Err(Failure::tool(tr!(
+                "the pod {name} could not be created: {said}",
+                "le pod {name} n'a pas pu être créé : {said}",
+            ))
+            .next(tr!(
+                "try it by hand: {create}",
+                "essayez à la main : {create}"
+            ))
+            .into());
         }
         let ready = kubectl.cmd(kubectl::wait_until_ready(&name, wait::HELPER_READY));
         let result = self

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use terms::tr;
 
 use super::Kube;
 use crate::exec::{self, Cmd, Output};
@@ -118,7 +119,9 @@ impl Kube {
                     if why.is_some() && why != complaint {
                         complaint = why;
                         let why = complaint.as_deref().unwrap_or_default();
-                        self.ctx.ui.note(&format!("{name} waits: {why}"));
+                        self.ctx
+                            .ui
+                            .note(&tr!("{name} waits: {why}", "{name} attend : {why}"));
                     }
                     Ok(None)
                 }
@@ -171,11 +174,15 @@ impl From<JobOutcome> for Output {
 fn uid(created: &Output, create: &Cmd) -> Result<String> {
     if !created.status.success() {
         let said = created.stderr.trim();
-        return Err(
-            Failure::tool(format!("the job could not be created: {said}"))
-                .next(format!("try it by hand: {create}"))
-                .into(),
-        );
+        return Err(Failure::tool(tr!(
+            "the job could not be created: {said}",
+            "le job n'a pas pu être créé : {said}",
+        ))
+        .next(tr!(
+            "try it by hand: {create}",
+            "essayez à la main : {create}"
+        ))
+        .into());
     }
     let job: Value = serde_json::from_str(&created.stdout).context("reading the created job")?;
     let uid = job["metadata"]["uid"].as_str();

@@ -10,15 +10,15 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
+use terms::{lang, tr};
 
 use crate::exec::{self, Cmd, quote_path};
 use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
 use crate::wait::{self, Wait};
 use crate::workspace::Workspace;
-use terms::tr;
 
-use super::protocol::{self, Ask, Response};
+use super::protocol::{self, Ask, Request, Response};
 use super::{orphans, paths, process};
 
 /// What a Unix socket's name can hold on every system.
@@ -40,7 +40,8 @@ pub fn insist_on_life(workspace: &Workspace) -> Result<()> {
         "le superviseur a disparu, et le lab avec lui"
     );
     let next = tr!(
-        "cargo xtask setup, which starts it again; what it said last is in .lab/logs/supervisor.log",
+        "cargo xtask setup, which starts it again; what it said last is in \
+         .lab/logs/supervisor.log",
         "cargo xtask setup, qui le relance ; ses derniers mots sont dans .lab/logs/supervisor.log"
     );
     Err(Failure::tool(said).next(next).into())
@@ -63,16 +64,23 @@ fn exchange(workspace: &Workspace, ask: &Ask) -> Result<Option<Response>> {
             Ok(stream) => Ok(Some(stream)),
             // It is about to listen, or about to end.
             Err(_) if is_alive(workspace) => Ok(None),
-            Err(_) => Err(Failure::tool("the lab is down: no supervisor runs")
-                .next("cargo xtask setup")
-                .into()),
+            Err(_) => Err(Failure::tool(tr!(
+                "the lab is down: no supervisor runs",
+                "le lab est arrêté : aucun superviseur ne tourne",
+            ))
+            .next("cargo xtask setup")
+            .into()),
         }
     })?;
     let limit = match ask {
         Ask::Facts => wait::SUPERVISOR_TELLS,
         _ => wait::SUPERVISOR_ANSWERS,
     };
-    let line = protocol::send(&stream, ask).and_then(|()| read_line(stream, limit));
+    let request = Request {
+        lang: lang::chosen(),
+        ask,
+    };
+    let line = protocol::send(&stream, &request).and_then(|()| read_line(stream, limit));
     match line {
         Err(error) if failure::kind(&error) == Kind::Timeout => Err(silent(workspace, error)),
         Ok(line) if !line.is_empty() => Ok(serde_json::from_slice(&line).ok()),
@@ -111,9 +119,12 @@ fn ended_while_asked(workspace: &Workspace) -> anyhow::Error {
         Ok((!is_alive(workspace)).then_some(()))
     });
     free.err().unwrap_or_else(|| {
-        Failure::tool("the supervisor ended before it answered")
-            .next("cargo xtask setup")
-            .into()
+        Failure::tool(tr!(
+            "the supervisor ended before it answered",
+            "le superviseur s'est arrêté avant de répondre",
+        ))
+        .next("cargo xtask setup")
+        .into()
     })
 }
 
@@ -202,7 +213,10 @@ pub fn start(workspace: &Workspace) -> Result<()> {
         let ended = child.try_wait().context("looking after the supervisor")?;
         if ended.is_some() && !is_alive(workspace) {
             let said = said_since(&path, before);
-            let told = format!("the supervisor ended while it started:\n{said}");
+            let told = tr!(
+                "the supervisor ended while it started:\n{said}",
+                "le superviseur s'est arrêté pendant son démarrage :\n{said}",
+            );
             let next = format!("less {}", quote_path(&path));
             return Err(Failure::tool(told).next(next).into());
         }
@@ -284,7 +298,11 @@ fn hanging(workspace: &Workspace) -> Failure {
         }
         None => by_hand(workspace),
     };
-    Failure::timeout("the supervisor does not end").next(next)
+    Failure::timeout(tr!(
+        "the supervisor does not end",
+        "le superviseur ne s'arrête pas",
+    ))
+    .next(next)
 }
 
 fn by_hand(workspace: &Workspace) -> String {

@@ -1,6 +1,7 @@
 //! One run of a job: attempts with back-off, within a deadline.
 
 use std::time::{Duration, Instant};
+use terms::tr;
 
 use crate::facts::{Job, JobState};
 use crate::manifests::model::{JobSpec, PodSpec};
@@ -93,8 +94,14 @@ impl JobRun {
     fn failed(&mut self, shared: &Shared, how: &str) {
         if self.attempts > self.spec.backoff_limit {
             let reason = match self.attempts {
-                1 => format!("its only attempt failed: {how}"),
-                all => format!("all {all} attempts failed (backoffLimit), the last: {how}"),
+                1 => tr!(
+                    "its only attempt failed: {how}",
+                    "sa seule tentative a échoué : {how}"
+                ),
+                all => tr!(
+                    "all {all} attempts failed (backoffLimit), the last: {how}",
+                    "les {all} tentatives ont échoué (backoffLimit), la dernière : {how}",
+                ),
             };
             return self.finish(shared, Err(reason));
         }
@@ -129,7 +136,10 @@ impl JobRun {
         match ended.code {
             Some(0) => self.finish(shared, Ok(())),
             Some(code) if self.spec.fails_for_good(code) => {
-                let reason = format!("another attempt would not help (podFailurePolicy): {how}");
+                let reason = tr!(
+                    "another attempt would not help (podFailurePolicy): {how}",
+                    "une autre tentative n'aiderait pas (podFailurePolicy) : {how}",
+                );
                 self.finish(shared, Err(reason));
             }
             _ => self.failed(shared, how),

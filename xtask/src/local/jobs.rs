@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use terms::tr;
 
 use crate::cron::{self, Schedule};
 use crate::facts::{JobSource, JobState};
@@ -28,10 +29,16 @@ impl Jobs {
         let refused = |why: String| Err(Failure::usage(why).next("cargo xtask status").into());
         if !manifests::is_object_name(name) {
             let allowed = "a-z, 0-9 and -, 63 at most";
-            return refused(format!("{name:?} cannot be a job's name: {allowed}"));
+            return refused(tr!(
+                "{name:?} cannot be a job's name: {allowed}",
+                "{name:?} ne peut pas être le nom d'un job : {allowed}",
+            ));
         }
         if self.runs(name) {
-            return refused(format!("job {name} is still running"));
+            return refused(tr!(
+                "job {name} is still running",
+                "le job {name} tourne encore"
+            ));
         }
         let (origin, spec, set) = match source {
             JobSource::Backup => {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
+use terms::tr;
 
 use crate::exec::quote_path;
 use crate::failure::Failure;
@@ -38,19 +39,36 @@ pub fn take(port: u16) -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         let (said, way) = match (error.kind(), orphans::lab_with(port)) {
             (ErrorKind::AddrInUse, Some(root)) => (
-                format!("port {port} is in use by the lab of {}", root.display()),
-                format!("cargo xtask --root {} local stop, or ", quote_path(&root)),
+                tr!(
+                    "port {port} is in use by the lab of {folder}",
+                    "le port {port} est utilisé par le lab de {folder}",
+                    folder = root.display(),
+                ),
+                tr!(
+                    "cargo xtask --root {folder} local stop, or ",
+                    "cargo xtask --root {folder} local stop, ou ",
+                    folder = quote_path(&root),
+                ),
             ),
             (ErrorKind::AddrInUse, None) => (
-                format!("port {port} is in use"),
-                format!("end the program that lsof -i :{port} names, or "),
+                tr!("port {port} is in use", "le port {port} est utilisé"),
+                tr!(
+                    "end the program that lsof -i :{port} names, or ",
+                    "arrêtez le programme que nomme lsof -i :{port}, ou ",
+                ),
             ),
             _ => (
-                format!("port {port} cannot be taken: {error}"),
+                tr!(
+                    "port {port} cannot be taken: {error}",
+                    "le port {port} ne peut pas être pris : {error}",
+                ),
                 String::new(),
             ),
         };
-        let next = format!("{way}change service.port in lab.toml (0 takes any free one)");
+        let next = tr!(
+            "{way}change service.port in lab.toml (0 takes any free one)",
+            "{way}changez service.port dans lab.toml (0 en prend un libre)",
+        );
         Failure::preflight(said).next(next).into()
     })
 }

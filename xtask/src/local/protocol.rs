@@ -11,6 +11,8 @@ use std::thread;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use terms::lang::{self, Lang};
+use terms::tr;
 
 use crate::exec;
 use crate::facts::JobSource;
@@ -22,6 +24,13 @@ use super::paths;
 
 /// Longer requests come from nobody of ours.
 const LONGEST_REQUEST: u64 = 1 << 20;
+
+/// One request: what is asked, in the language of who asks.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Request<A> {
+    pub lang: Lang,
+    pub ask: A,
+}
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,8 +105,14 @@ impl From<Problem> for Failure {
 
 /// Requests or answers that one side does not understand.
 pub fn stranger() -> Failure {
-    Failure::tool("the supervisor is of another version of the lab")
-        .next("cargo xtask setup (replaces it)")
+    Failure::tool(tr!(
+        "the supervisor is of another version of the lab",
+        "le superviseur est d'une autre version du lab",
+    ))
+    .next(tr!(
+        "cargo xtask setup (replaces it)",
+        "cargo xtask setup (le remplace)"
+    ))
 }
 
 /// Writes one message.
@@ -134,10 +149,13 @@ fn serve(stream: &UnixStream, answer: &impl Fn(Ask) -> Answer) -> Result<()> {
     stream.set_read_timeout(Some(wait::REQUEST_SENT))?;
     let mut line = String::new();
     BufReader::new(stream.take(LONGEST_REQUEST)).read_line(&mut line)?;
+    let request: Result<Request<Ask>, _> = serde_json::from_str(&line);
     let response = Response {
         program: exec::build().to_owned(),
-        answer: serde_json::from_str(&line)
-            .map_or_else(|_| Err(anyhow::Error::from(stranger()).into()), answer),
+        answer: match request {
+            Ok(Request { lang, ask }) => lang::speaking(lang, || answer(ask)),
+            Err(_) => Err(anyhow::Error::from(stranger()).into()),
+        },
     };
     send(stream, &response)
 }

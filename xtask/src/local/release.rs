@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
@@ -38,14 +39,14 @@ impl Release {
                 (before != after).then(|| format!("{name}: {before} -> {after}"))
             }
             (None, Some(after)) => Some(format!("{name}: {after}")),
-            (_, None) => Some(format!("{name} is gone")),
+            (_, None) => Some(tr!("{name} is gone", "{name} a disparu")),
         };
         let mut changes: Vec<String> = names.into_iter().filter_map(change).collect();
         if self.code != other.code {
-            changes.push("the application's code".to_owned());
+            changes.push(tr!("the application's code", "le code de l'application"));
         }
         if self.pod != other.pod {
-            changes.push("the deployment's template".to_owned());
+            changes.push(tr!("the deployment's template", "le modèle du déploiement"));
         }
         changes
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use terms::tr;
 
 use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
@@ -64,8 +65,9 @@ impl Shared {
         let missing = pod
             .claims()
             .find(|claim| !volumes::is_volume(&self.workspace.volumes().join(claim)))?;
-        Some(format!(
-            "volume {missing} does not exist (cargo xtask local apply creates it)"
+        Some(tr!(
+            "volume {missing} does not exist (cargo xtask local apply creates it)",
+            "le volume {missing} n'existe pas (cargo xtask local apply le crée)",
         ))
     }
 

@@ -8,6 +8,8 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
+use terms::lang::both;
+use terms::tr;
 
 use crate::cron;
 use crate::facts::Facts;
@@ -131,7 +133,14 @@ impl Supervisor {
     fn done(&mut self, ask: Ask) -> Result<Value> {
         self.end_without_a_folder();
         if self.stopping && !matches!(ask, Ask::Facts) {
-            return refuse("the supervisor is about to end", "cargo xtask setup");
+            return refuse(
+                both(
+                    "the supervisor is about to end",
+                    "le superviseur est sur le point de s'arrêter",
+                )
+                .text(),
+                "cargo xtask setup",
+            );
         }
         match ask {
             Ask::Facts => json(self.facts()),
@@ -194,12 +203,19 @@ impl Supervisor {
         let claims = &self.shared.manifests.claims;
         if !claims.iter().any(|known| known == claim) {
             let known = claims.join(", ");
-            let message = format!("k8s/ declares no claim {claim}; it declares {known}");
+            let message = tr!(
+                "k8s/ declares no claim {claim}; it declares {known}",
+                "k8s/ ne déclare aucune demande de volume {claim} ; il déclare {known}",
+            );
             return refuse(&message, "cargo xtask status");
         }
         let users = self.users(claim);
         if !users.is_empty() {
-            let message = format!("volume {claim} is in use by {}", users.join(", "));
+            let message = tr!(
+                "volume {claim} is in use by {users}",
+                "le volume {claim} est utilisé par {users}",
+                users = users.join(", "),
+            );
             let next = "cargo xtask local scale 0 && cargo xtask local delete-jobs";
             return refuse(&message, next);
         }
@@ -222,7 +238,11 @@ impl Supervisor {
         let mut replicas = self.replicas.iter_mut();
         let Some(replica) = replicas.find(|replica| replica.name == pod) else {
             let known: Vec<&str> = self.replicas.iter().map(|one| one.name.as_str()).collect();
-            let message = format!("there is no pod {pod}; there are: {}", known.join(", "));
+            let message = tr!(
+                "there is no pod {pod}; there are: {pods}",
+                "il n'y a pas de pod {pod} ; il y a : {pods}",
+                pods = known.join(", "),
+            );
             return refuse(&message, "cargo xtask status");
         };
         if hard {

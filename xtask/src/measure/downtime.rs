@@ -2,6 +2,7 @@
 
 use super::compare::Rows;
 use super::observed::{Observed, Outcome, Request};
+use terms::tr;
 
 /// A request that failed, in seconds of the ledger's clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,7 +49,10 @@ impl Failures {
     pub fn doubt(&self) -> Option<String> {
         let count = self.before.len();
         (count > 0).then(|| {
-            format!("{count} requests failed before the disaster: the state was not a steady one")
+            tr!(
+                "{count} requests failed before the disaster: the state was not a steady one",
+                "{count} requêtes ont échoué avant le sinistre : l'état n'était pas stable",
+            )
         })
     }
 }

@@ -1,6 +1,8 @@
 //! What the measuring client saw, and how far its figures can be trusted.
 
 use std::time::UNIX_EPOCH;
+use terms::lang::number;
+use terms::tr;
 
 use serde::Serialize;
 
@@ -53,28 +55,40 @@ impl ClientFigures {
         let mut doubts = Vec::new();
         let period = 1.0 / f64::from(rate);
         if self.resolution_seconds > COARSE_PERIODS * period {
-            doubts.push(format!(
-                "the client sent nothing for {} s: an outage as short as that can have gone unseen",
-                self.resolution_seconds
+            doubts.push(tr!(
+                "the client sent nothing for {seconds} s: an outage as short as that can have \
+                 gone unseen",
+                "le client n'a rien envoyé pendant {seconds} s : une panne aussi courte a pu \
+                 passer inaperçue",
+                seconds = number(self.resolution_seconds),
             ));
         }
         if self.late * 100 > self.requests {
-            doubts.push(format!(
-                "{} of {} requests were sent late: this machine was too busy for {rate} a second",
-                self.late, self.requests
+            doubts.push(tr!(
+                "{late} of {requests} requests were sent late: this machine was too busy for \
+                 {rate} a second",
+                "{late} requêtes sur {requests} ont été envoyées en retard : cette machine était \
+                 trop occupée pour {rate} par seconde",
+                late = self.late,
+                requests = self.requests,
             ));
         }
         if self.clock_stepped_seconds.abs() > CLOCK_TOLERANCE {
-            doubts.push(format!(
-                "the clocks came apart by {} s: one was set, or the machine slept",
-                self.clock_stepped_seconds
+            doubts.push(tr!(
+                "the clocks came apart by {seconds} s: one was set, or the machine slept",
+                "les horloges se sont écartées de {seconds} s : l'une a été réglée, ou la machine \
+                 a dormi",
+                seconds = number(self.clock_stepped_seconds),
             ));
         }
         if self.application_clock_seconds > CLOCK_TOLERANCE {
-            doubts.push(format!(
-                "the application's clock and the client's came apart by {} s at least: the times \
-                 of rows, of restore points and of restore --to are off by as much",
-                self.application_clock_seconds
+            doubts.push(tr!(
+                "the application's clock and the client's came apart by {seconds} s at least: the \
+                 times of rows, of restore points and of restore --to are off by as much",
+                "les horloges de l'application et du client se sont écartées d'au moins {seconds} \
+                 s : les heures des lignes, des points de restauration et de restore --to sont \
+                 fausses d'autant",
+                seconds = number(self.application_clock_seconds),
             ));
         }
         doubts

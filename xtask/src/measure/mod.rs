@@ -15,5 +15,6 @@ pub mod promise;
 pub mod reader;
 pub mod result;
 pub mod result_file;
+pub mod rto;
 pub mod schedule;
 pub mod statistics;

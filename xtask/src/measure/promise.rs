@@ -1,6 +1,9 @@
 //! Losses that break a promise under every protection: snapshots may lose only what
 //! came after the restored point.
 
+use terms::lang::both;
+use terms::tr;
+
 use super::compare::{Lost, Rows};
 
 /// A restore point that could be restored, and what it holds.
@@ -27,29 +30,49 @@ pub fn broken(lost: &[Lost], points: &[Held], recovered: f64) -> Broken {
     let since = |one: &Lost| one.sent.is_some_and(|sent| sent >= recovered);
     let holds = |point: &Held, one: &Lost| point.rows.get(&one.id) == Some(&one.row);
     let count = |which: &dyn Fn(&Lost) -> bool| lost.iter().filter(|one| which(one)).count();
+    let before = count(&from_before);
+    let after = count(&since);
     let mut found = vec![
         (
-            count(&from_before),
-            "are missing that were there before the run".to_owned(),
+            before,
+            tr!(
+                "{before} rows are missing that were there before the run",
+                "il manque {before} lignes présentes avant l'exécution",
+            ),
         ),
         (
-            count(&since),
-            "are missing that were written after the recovery".to_owned(),
+            after,
+            tr!(
+                "{after} rows are missing that were written after the recovery",
+                "il manque {after} lignes écrites après la reprise",
+            ),
         ),
     ];
     found.extend(points.iter().map(|point| {
-        let what = format!("are missing that the verified point {} holds", point.name);
-        (count(&|one| holds(point, one)), what)
+        let (rows, point) = (count(&|one| holds(point, one)), &point.name);
+        let said = tr!(
+            "{rows} rows are missing that the verified point {point} holds",
+            "il manque {rows} lignes que contient le point vérifié {point}",
+        );
+        (rows, said)
     }));
     let any =
         |one: &Lost| from_before(one) || since(one) || points.iter().any(|point| holds(point, one));
     let found = found.into_iter().filter(|(rows, _)| *rows > 0);
     Broken {
         rows: count(&any),
-        said: found
-            .map(|(rows, what)| format!("{rows} rows {what}"))
-            .collect(),
+        said: found.map(|(_, said)| said).collect(),
     }
+}
+
+/// Whether a promise was kept; who skims a table must not miss that it was not.
+pub fn yes_or_no(kept: bool) -> String {
+    if kept {
+        both("yes", "oui")
+    } else {
+        both("NO", "NON")
+    }
+    .into()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! vanishes and no count decreases.
 
 use serde_json::Value;
+use terms::lang::number;
+use terms::tr;
 
 use crate::http::{self, Answer};
 use crate::measure::observed::{Outcome, Read, Request, Seen};
@@ -59,18 +61,22 @@ fn in_one_stretch(reads: &[&Read], requests: &[Request], since: f64) -> Vec<Stri
     let mut highest = 0;
     for read in reads {
         match &read.seen {
-            Seen::Count(count) if *count < highest => found.push(format!(
-                "at {:.3} s the count went back from {highest} to {count}",
-                read.ended
+            Seen::Count(count) if *count < highest => found.push(tr!(
+                "at {at} s the count went back from {highest} to {count}",
+                "à {at} s le compte est revenu de {highest} à {count}",
+                at = number(read.ended),
             )),
             Seen::Count(count) => highest = *count,
             Seen::Newest(ids) => {
                 let vanished = vanished(read, ids, requests, since);
                 if let Some(first) = vanished.first() {
-                    found.push(format!(
-                        "at {:.3} s {} acknowledged rows could not be read, the first is {first}",
-                        read.ended,
-                        vanished.len()
+                    found.push(tr!(
+                        "at {at} s {rows} acknowledged rows could not be read, the first is \
+                         {first}",
+                        "à {at} s {rows} lignes acquittées étaient illisibles, la première est \
+                         {first}",
+                        at = number(read.ended),
+                        rows = vanished.len(),
                     ));
                 }
             }
@@ -135,7 +141,7 @@ mod tests {
         ];
         assert_eq!(contradictions(&reads, &[], None).len(), 3);
         let found = contradictions(&reads, &[], Some((2.5, 5.0)));
-        assert_eq!(found, ["at 2.010 s the count went back from 10 to 9"]);
+        assert_eq!(found, ["at 2.01 s the count went back from 10 to 9"]);
     }
 
     #[test]

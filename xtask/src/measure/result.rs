@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use terms::{Death, EngineName, ObjectiveName, PhaseName, Protection, ScenarioName};
+use terms::lang::number;
+use terms::{Death, EngineName, ObjectiveName, Protection, ScenarioName, tr};
 
 use crate::config::Limits;
 use crate::facts::Simplification;
 
 use super::compare::{Lost, Verdict, seconds_lost};
-use super::downtime::Downtime;
 use super::figures::{ClientFigures, milliseconds};
 use super::observed::Request;
+pub use super::rto::{Phase, Rto, persons_part};
 use super::schedule::ScheduleLoss;
 
 #[derive(Debug, Serialize)]
@@ -64,7 +65,11 @@ pub struct ScenarioResult {
 impl ScenarioResult {
     /// Where nothing is restored, nothing may be lost, whatever protects the lab.
     pub fn insist_on_no_loss(&mut self) {
-        let said = format!("{} acknowledged rows are missing", self.rpo.lost);
+        let said = tr!(
+            "{lost} acknowledged rows are missing",
+            "il manque {lost} lignes acquittées",
+            lost = self.rpo.lost,
+        );
         self.break_promises((self.rpo.lost > 0).then_some(said));
         self.rpo.lost_unexcused = self.rpo.lost;
     }
@@ -134,18 +139,25 @@ impl Objective {
 
     /// Why it is missed, in words.
     pub fn missed(&self) -> Option<String> {
-        let Self {
-            limit, measured, ..
-        } = self;
+        let (limit, measured) = (number(self.limit), number(self.measured));
         let said = match self.name {
             ObjectiveName::RpoRows => {
-                format!("{measured} acknowledged rows are lost; the objective is {limit}")
+                tr!(
+                    "{measured} acknowledged rows are lost; the objective is {limit}",
+                    "{measured} lignes acquittées sont perdues ; l'objectif est {limit}",
+                )
             }
             ObjectiveName::RpoSeconds => {
-                format!("{measured} s of acknowledged writes are lost; the objective is {limit} s")
+                tr!(
+                    "{measured} s of acknowledged writes are lost; the objective is {limit} s",
+                    "{measured} s d'écritures acquittées sont perdues ; l'objectif est {limit} s",
+                )
             }
             ObjectiveName::RtoSeconds => {
-                format!("the service was away for {measured} s; the objective is {limit} s")
+                tr!(
+                    "the service was away for {measured} s; the objective is {limit} s",
+                    "le service a été absent pendant {measured} s ; l'objectif est {limit} s",
+                )
             }
         };
         (!self.met).then_some(said)
@@ -202,28 +214,6 @@ pub struct Rpo {
     pub schedule: Option<ScheduleLoss>,
 }
 
-/// How long the service was away, as its client saw it.
-#[derive(Debug, Serialize)]
-pub struct Rto {
-    /// From the first failed request to the first verified success.
-    pub seconds: f64,
-    /// When that first request was sent, on the ledger's clock.
-    pub began: Option<f64>,
-    /// How long the recovery was put off for a person who decides; without it,
-    /// no such time is in the figure.
-    pub operator_delay_seconds: Option<f64>,
-    pub phases: Vec<Phase>,
-    /// The service was not back when the client ended: it is longer than that.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub open: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Phase {
-    pub name: PhaseName,
-    pub seconds: f64,
-}
-
 #[derive(Debug, Serialize)]
 pub struct Verified {
     pub rows: usize,
@@ -273,70 +263,23 @@ impl Rpo {
 
     /// What snapshots alone lose, measured and computed, as a sentence.
     pub fn on_schedule(&self) -> Option<String> {
-        let (age, schedule) = (self.backup_age_seconds?, self.schedule.as_ref()?);
-        Some(format!(
-            "Snapshots alone would have lost {} rows, {} s worth (measured): a backup had been \
-             taken on purpose {age} s before the disaster began, and what was acknowledged during \
-             it counts too. On their schedule they lose, up to its beginning, {} (computed from {} \
-             s between backups and {} rows a second).",
-            self.snapshot_only_lost,
-            self.snapshot_only_seconds,
-            schedule.told(),
-            schedule.interval_seconds,
-            schedule.rate
+        let (age, schedule) = (number(self.backup_age_seconds?), self.schedule.as_ref()?);
+        Some(tr!(
+            "Snapshots alone would have lost {lost} rows, {seconds} s worth (measured): a backup \
+             had been taken on purpose {age} s before the disaster began, and what was \
+             acknowledged during it counts too. On their schedule they lose, up to its beginning, \
+             {told} (computed from {interval} s between backups and {rate} rows a second).",
+            "Les seuls instantanés auraient perdu {lost} lignes, soit {seconds} s d'écritures \
+             (mesuré) : une sauvegarde avait été prise exprès {age} s avant le début du sinistre, \
+             et ce qui a été acquitté pendant celui-ci compte aussi. Selon leur calendrier ils \
+             perdent, jusqu'à ce début, {told} (calculé à partir de {interval} s entre deux \
+             sauvegardes et de {rate} lignes par seconde).",
+            lost = self.snapshot_only_lost,
+            seconds = number(self.snapshot_only_seconds),
+            told = schedule.told(),
+            interval = number(schedule.interval_seconds),
+            rate = number(schedule.rate),
         ))
-    }
-}
-
-impl Rto {
-    /// Phases from the moments at which they ended, the first of which began
-    /// with `start` and the last of which is the end of it all: where the end
-    /// of one was noticed only after that, its time stops there. A phase that
-    /// ended before the one before it took no time of its own.
-    pub fn new(start: f64, ends: &[(PhaseName, f64)]) -> Self {
-        let last = ends.last().map_or(start, |(_, end)| *end);
-        let mut from = start;
-        let mut phases = Vec::new();
-        for (name, end) in ends {
-            let end = end.min(last).max(from);
-            phases.push(Phase {
-                name: *name,
-                seconds: milliseconds(end - from),
-            });
-            from = end;
-        }
-        Self {
-            seconds: milliseconds(from - start),
-            began: (!phases.is_empty()).then_some(milliseconds(start)),
-            operator_delay_seconds: None,
-            phases,
-            open: false,
-        }
-    }
-
-    /// Of a downtime, with the phases between its detection and its end; to the
-    /// end of the client where the service was not back by then.
-    pub fn of(downtime: &Downtime, between: &[(PhaseName, f64)], client_ended: f64) -> Self {
-        let mut phases = vec![(PhaseName::Detected, downtime.detected)];
-        phases.extend(between);
-        phases.push((PhaseName::Serving, downtime.back.unwrap_or(client_ended)));
-        Self {
-            open: downtime.back.is_none(),
-            ..Self::new(downtime.began, &phases)
-        }
-    }
-}
-
-/// What an RTO has to do with the time that people take, as a sentence.
-pub fn persons_part(operator_delay: Option<f64>) -> String {
-    match operator_delay {
-        Some(seconds) => format!(
-            "{seconds} s of each RTO stand for a person who decides (--operator-delay): the phase \
-             \"decided\"."
-        ),
-        None => "No person's time is in an RTO here: the recovery began as soon as the program \
-                 had noticed. --operator-delay SECONDS waits as long as people take to decide."
-            .to_owned(),
     }
 }
 
@@ -383,20 +326,5 @@ mod tests {
             held(&infinite, Protection::Journal),
             [(ObjectiveName::RpoSeconds, true)]
         );
-    }
-
-    #[test]
-    fn the_phases_add_up_to_the_rto() {
-        let rto = Rto::new(
-            10.0,
-            &[
-                (PhaseName::Detected, 10.2),
-                (PhaseName::Restored, 10.1),
-                (PhaseName::Serving, 11.0),
-            ],
-        );
-        let seconds: Vec<f64> = rto.phases.iter().map(|phase| phase.seconds).collect();
-        assert_eq!(seconds, [0.2, 0.0, 0.8]);
-        assert_eq!(rto.seconds, 1.0);
     }
 }

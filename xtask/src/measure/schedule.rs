@@ -5,6 +5,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use terms::lang::number;
+use terms::tr;
 
 use crate::cron::{self, Minute, Schedule};
 
@@ -70,17 +72,29 @@ impl ScheduleLoss {
 
     /// In words, after "Snapshots alone lose".
     pub fn told(&self) -> String {
-        let one = |loss: &Loss| format!("{} rows, {} s worth", loss.lost, loss.seconds);
+        let one = |loss: &Loss| {
+            tr!(
+                "{lost} rows, {seconds} s worth",
+                "{lost} lignes, soit {seconds} s d'écritures",
+                lost = loss.lost,
+                seconds = number(loss.seconds),
+            )
+        };
         let here = self
             .at_this_moment
             .as_ref()
             .map_or_else(String::new, |here| {
-                format!("; {} at the moment of this disaster", one(here))
+                tr!(
+                    "; {loss} at the moment of this disaster",
+                    " ; {loss} au moment de ce sinistre",
+                    loss = one(here),
+                )
             });
-        format!(
-            "{} on average, {} at worst{here}",
-            one(&self.expected),
-            one(&self.worst)
+        tr!(
+            "{expected} on average, {worst} at worst{here}",
+            "{expected} en moyenne, {worst} au pire{here}",
+            expected = one(&self.expected),
+            worst = one(&self.worst),
         )
     }
 }

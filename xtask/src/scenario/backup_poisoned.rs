@@ -2,8 +2,8 @@
 //! the database is lost.
 
 use anyhow::Result;
-use terms::ScenarioName;
 use terms::lang::both;
+use terms::{ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database::{self, Restored};
@@ -52,11 +52,17 @@ const DISASTER: Disaster = Disaster {
     untouched: false,
     points_lost: POISONED,
     lesson: |_, report| {
-        format!(
-            "Both newest points were found damaged and passed over for {}. With snapshots alone \
-             each of them costs one more interval of the schedule; the journal goes on from the \
-             older point as well.",
-            report.point.as_deref().unwrap_or("an older one")
+        tr!(
+            "Both newest points were found damaged and passed over for {point}. With snapshots \
+             alone each of them costs one more interval of the schedule; the journal goes on from \
+             the older point as well.",
+            "Les deux points les plus récents ont été reconnus comme endommagés et écartés au \
+             profit de {point}. Avec les seuls instantanés, chacun d'eux coûte un intervalle de \
+             plus du calendrier ; le journal, lui, repart aussi bien du point plus ancien.",
+            point = report
+                .point
+                .as_deref()
+                .unwrap_or(both("an older one", "un plus ancien").text()),
         )
     },
 };
@@ -96,7 +102,10 @@ fn insist_on_damage(engine: &dyn Engine) -> Result<()> {
     let newest = database.points()?.into_iter().take(POISONED);
     for name in newest.map(|point| point.name) {
         if database.is_sound(&name)? {
-            let said = format!("{name} was damaged, and its verification found nothing");
+            let said = tr!(
+                "{name} was damaged, and its verification found nothing",
+                "{name} a été endommagé, et sa vérification n'a rien trouvé",
+            );
             return Err(Failure::promise(said)
                 .next("cargo xtask restore --list")
                 .into());
@@ -112,7 +121,10 @@ fn restore(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
         return Ok(restored);
     };
     if !database::of(engine).is_sound(point)? {
-        let said = format!("the damaged point {point} was restored");
+        let said = tr!(
+            "the damaged point {point} was restored",
+            "le point endommagé {point} a été restauré",
+        );
         return Err(Failure::promise(said).next("cargo xtask undo").into());
     }
     Ok(restored)

@@ -2,8 +2,8 @@
 //! database is whole; what has to be rebuilt is its protection.
 
 use anyhow::Result;
-use terms::ScenarioName;
-use terms::lang::both;
+use terms::lang::{both, number};
+use terms::{ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database::{self, Restored, Volume};
@@ -47,11 +47,15 @@ const DISASTER: Disaster = Disaster {
     untouched: true,
     points_lost: 0,
     lesson: |result, _| {
-        format!(
-            "The database was whole all along, and yet writes were refused for {} s: with the \
-             journal, a write that cannot be protected is not acknowledged. All earlier restore \
-             points are gone, and with them every moment that one could have gone back to.",
-            result.rto.seconds
+        tr!(
+            "The database was whole all along, and yet writes were refused for {seconds} s: with \
+             the journal, a write that cannot be protected is not acknowledged. All earlier \
+             restore points are gone, and with them every moment that one could have gone back to.",
+            "La base de données est restée intacte, et pourtant les écritures ont été refusées \
+             pendant {seconds} s : avec le journal, une écriture qui ne peut pas être protégée \
+             n'est pas acquittée. Tous les points de restauration antérieurs ont disparu, et avec \
+             eux tous les instants auxquels on aurait pu revenir.",
+            seconds = number(result.rto.seconds),
         )
     },
 };

@@ -2,8 +2,8 @@
 //! it is found out later. No request fails before the recovery begins.
 
 use anyhow::{Context as _, Result};
-use terms::lang::{Both, both};
-use terms::{PhaseName, Protection, ScenarioName};
+use terms::lang::{Both, both, number};
+use terms::{PhaseName, Protection, ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database::{self, Restored};
@@ -93,11 +93,18 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let journal = steady.protection == Protection::Journal;
     let played = course(run, engine, client.ledger(), journal)?;
 
-    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let step = run.ctx.ui.step(tr!(
+        "rows compared with the client's ledger",
+        "lignes comparées au registre du client",
+    ));
     let mut outcome = Outcome::compare(client, before, engine)?;
     outcome.read_point(&played.point, engine)?;
     let snapshot_only = outcome.snapshot_only(played.deleted);
-    step.done(format!("{} rows", outcome.after.len()));
+    step.done(tr!(
+        "{rows} rows",
+        "{rows} lignes",
+        rows = outcome.after.len()
+    ));
     run.steady_state(engine)?;
 
     let failures = Failures::new(&outcome.observed, &[played.deleted]);
@@ -144,8 +151,13 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Result<Played> {
-    let (course, unfinished) =
-        Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
+    let (course, unfinished) = Course::begin(
+        run,
+        engine,
+        ledger,
+        outage::BACKUP.text(),
+        outage::verified_backup,
+    )?;
     let point = database::of(engine).latest_point()?;
     let point = point.context("the backup that was just made is not listed")?;
 
@@ -155,16 +167,23 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let struck = course.strike(&unfinished, DISASTER.text(), strike)?;
     run.acknowledged(engine, ledger, ledger.now(), ACKNOWLEDGED_BETWEEN)?;
 
-    let step = run.ctx.ui.step("the transaction that did it");
+    let step = run.ctx.ui.step(tr!(
+        "the transaction that did it",
+        "la transaction responsable"
+    ));
     let target = target(engine, journal, &point)?;
     let found = ledger.now();
-    course.moment("found");
+    course.moment(both("found", "trouvée").text());
     step.done(&target);
     let decided = course.decided(found)?;
 
     // What is written from now on would have to be brought back as well.
     let done = course.act(
-        "application stopped, restore to just before it",
+        both(
+            "application stopped, restore to just before it",
+            "application arrêtée, restauration à l'instant juste avant",
+        )
+        .text(),
         |ctx, engine| {
             outage::stop_everything(ctx, engine)?;
             database::of(engine).restore(&target)
@@ -176,7 +195,11 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let safety = safety.context("the restore kept nothing of what was there")?;
     unfinished.restored(Some(safety))?;
     let back = course.act(
-        "application back, with what came after the delete",
+        both(
+            "application back, with what came after the delete",
+            "application de retour, avec ce qui a suivi la suppression",
+        )
+        .text(),
         |ctx, engine| {
             engine.apply()?;
             if !ctx.exec.dry_run() {
@@ -240,29 +263,40 @@ fn target(engine: &dyn Engine, journal: bool, point: &str) -> Result<String> {
 fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
     let rpo = &result.rpo;
     let mut lessons = vec![
-        format!(
+        tr!(
             "Every row was deleted through the application, which went on writing. No write \
-             failed: only readers could see it. Their rows were away for {} s.",
-            result.rto.seconds
+             failed: only readers could see it. Their rows were away for {seconds} s.",
+            "Toutes les lignes ont été supprimées par l'application, qui a continué d'écrire. \
+             Aucune écriture n'a échoué : seuls les lecteurs pouvaient le voir. Leurs lignes ont \
+             été absentes pendant {seconds} s.",
+            seconds = number(result.rto.seconds),
         ),
-        format!(
+        tr!(
             "The journal lists each transaction, the largest first, so the one that did it is \
-             found and the moment before it restored: {} rows. What was written since came back \
-             from {}, which the restore had kept.",
-            played.report.rows,
-            played.report.safety_point.as_deref().unwrap_or_default()
+             found and the moment before it restored: {rows} rows. What was written since came \
+             back from {kept}, which the restore had kept.",
+            "Le journal liste chaque transaction, la plus grosse d'abord : la transaction \
+             responsable est trouvée, et l'instant qui la précède restauré : {rows} lignes. Ce \
+             qui a été écrit depuis est revenu de {kept}, que la restauration avait conservé.",
+            rows = played.report.rows,
+            kept = played.report.safety_point.as_deref().unwrap_or_default(),
         ),
-        format!(
-            "RPO: {} rows were lost. Snapshots alone would have lost everything since {}, whose \
-             replacement by a newer, empty one the poison guard refuses.",
-            rpo.lost, played.point
+        tr!(
+            "RPO: {lost} rows were lost. Snapshots alone would have lost everything since \
+             {point}, whose replacement by a newer, empty one the poison guard refuses.",
+            "RPO : lignes perdues : {lost}. Les seuls instantanés auraient perdu tout ce qui a \
+             suivi {point}, dont le remplacement par un point plus récent et vide est refusé par \
+             la garde contre l'empoisonnement.",
+            lost = rpo.lost,
+            point = played.point,
         ),
     ];
     lessons.extend(rpo.on_schedule());
-    lessons.push(
+    lessons.push(tr!(
         "Look at: cargo xtask restore --log --largest; and at cargo xtask scenario \
-         foreign-delete, where the journal cannot see it."
-            .to_owned(),
-    );
+         foreign-delete, where the journal cannot see it.",
+        "À regarder : cargo xtask restore --log --largest ; et cargo xtask scenario \
+         foreign-delete, que le journal ne peut pas voir.",
+    ));
     lessons
 }

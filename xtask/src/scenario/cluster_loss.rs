@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use terms::lang::{Both, both};
-use terms::{PhaseName, ScenarioName};
+use terms::lang::{Both, both, number};
+use terms::{PhaseName, ScenarioName, tr};
 
 use crate::context::Context;
 use crate::copy::{self, Plan, Target};
@@ -104,16 +104,26 @@ pub fn play_loss(loss: &Loss, run: &Run, engine: &dyn Engine) -> Result<Scenario
     let file = run.folder.join("copy.tar");
     let (outage, report, exported) = course(loss, run, engine, &client, &file)?;
 
-    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let step = run.ctx.ui.step(tr!(
+        "rows compared with the client's ledger",
+        "lignes comparées au registre du client",
+    ));
     let outcome = Outcome::compare(client, before, engine)?;
-    step.done(format!("{} rows", outcome.after.len()));
+    step.done(tr!(
+        "{rows} rows",
+        "{rows} lignes",
+        rows = outcome.after.len()
+    ));
     run.steady_state(engine)?;
 
     // Snapshots and journal went with the cluster.
     let without_copy = outcome.snapshot_only(outage.gone);
     let missing = missing(&outcome.verdict.lost, exported);
     let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
-    let said = format!("{missing} rows are missing that were acknowledged before the export began");
+    let said = tr!(
+        "{missing} rows are missing that were acknowledged before the export began",
+        "il manque {missing} lignes qui étaient acquittées avant le début de l'export",
+    );
     result.break_promises((missing > 0).then_some(said));
     result.lessons = lessons(loss, &result, &report, &file);
     Ok(result)
@@ -145,11 +155,20 @@ fn course(
         exported.set(ledger.now());
         copy::export(ctx, engine, &Target::new_file(file)).map(|_| ())
     };
-    let (course, unfinished) = Course::begin(run, engine, ledger, "exported copy", export)?;
+    let (course, unfinished) = Course::begin(
+        run,
+        engine,
+        ledger,
+        both("exported copy", "copie exportée").text(),
+        export,
+    )?;
     unfinished.comes_back_from(file)?;
     let (outage, report) = recover(loss, course, client, unfinished, file).map_err(|error| {
         let kind = failure::kind(&error);
-        let said = "the recovery was not ended; the exported copy is there";
+        let said = tr!(
+            "the recovery was not ended; the exported copy is there",
+            "la reprise n'est pas terminée ; la copie exportée est là",
+        );
         let next = format!("cargo xtask adopt {}", quote_path(file));
         error.context(Failure::new(kind, said).next(next))
     })?;
@@ -234,10 +253,12 @@ fn insist_on_the_copy(engine: &dyn Engine, copy: &Path, database_gone: bool) -> 
         Within::Nothing => copy::adopt(engine, copy).map(drop),
         Within::Other => {
             let name = copy.display();
-            let said = format!(
+            let said = tr!(
                 "the lab has rows that are not in {name}, which it has to come back from and has \
-                 not adopted: {}",
-                plan.value.against()
+                 not adopted: {against}",
+                "le lab a des lignes qui ne sont pas dans {name}, dont il doit revenir et qu'il \
+                 n'a pas adoptée : {against}",
+                against = plan.value.against(),
             );
             let next = format!("cargo xtask adopt {}", quote_path(copy));
             Err(Failure::usage(said).next(next).into())
@@ -270,24 +291,38 @@ fn lessons(loss: &Loss, result: &ScenarioResult, report: &Restored, file: &Path)
     let rpo = &result.rpo;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     vec![
-        format!(
-            "RTO: users were without service for {} s{}. {}",
-            result.rto.seconds,
-            outage::most_of_it(&result.rto),
-            loss.lesson
+        tr!(
+            "RTO: users were without service for {seconds} s{most}. {lesson}",
+            "RTO : les utilisateurs ont été privés de service pendant {seconds} s{most}. {lesson}",
+            seconds = number(result.rto.seconds),
+            most = outage::most_of_it(&result.rto),
+            lesson = loss.lesson,
         ),
-        format!(
-            "Both volumes were gone, and with them every snapshot and the journal: {} rows would \
-             have been lost without a copy elsewhere. {} came back from {name}.",
-            rpo.snapshot_only_lost, report.rows
+        tr!(
+            "Both volumes were gone, and with them every snapshot and the journal: {lost} rows \
+             would have been lost without a copy elsewhere. {rows} came back from {name}.",
+            "Les deux volumes avaient disparu, et avec eux tous les instantanés et le journal : \
+             {lost} lignes auraient été perdues sans une copie ailleurs. {rows} sont revenues de \
+             {name}.",
+            lost = rpo.snapshot_only_lost,
+            rows = report.rows,
         ),
-        format!(
-            "RPO: {} of {} acknowledged rows were lost, {} s worth: they came after the copy. The \
-             age of the newest copy is what losing a cluster costs; exporting more often lowers \
-             it.",
-            rpo.lost, rpo.acknowledged, rpo.seconds
+        tr!(
+            "RPO: {lost} of {acknowledged} acknowledged rows were lost, {seconds} s worth: they \
+             came after the copy. The age of the newest copy is what losing a cluster costs; \
+             exporting more often lowers it.",
+            "RPO : {lost} lignes acquittées sur {acknowledged} ont été perdues, soit {seconds} s \
+             d'écritures : elles sont arrivées après la copie. Perdre un cluster coûte l'âge de \
+             la copie la plus récente ; exporter plus souvent le réduit.",
+            lost = rpo.lost,
+            acknowledged = rpo.acknowledged,
+            seconds = number(rpo.seconds),
         ),
-        "Look at: cargo xtask export --help, and ask where your own copies are kept.".to_owned(),
+        tr!(
+            "Look at: cargo xtask export --help, and ask where your own copies are kept.",
+            "À regarder : cargo xtask export --help ; et demandez-vous où sont conservées vos \
+             propres copies.",
+        ),
     ]
 }
 

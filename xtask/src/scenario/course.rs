@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use terms::PhaseName;
+use terms::lang::number;
+use terms::{PhaseName, tr};
 
 use crate::context::Context;
 use crate::engine::{Engine, serving};
@@ -50,19 +51,22 @@ impl<'a> Course<'a> {
         prepare: impl Fn(&Context, &dyn Engine) -> Result<()>,
     ) -> Result<(Self, Marker)> {
         let ui = &run.ctx.ui;
-        let step = ui.step("the client writes");
+        let step = ui.step(tr!("the client writes", "le client écrit"));
         let unfinished = marker::begin(&run.ctx.workspace, engine.name(), run.scenario)?;
         if run.options.draw.is_some() {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;
         }
         run.acknowledged(engine, ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
-        step.done(format!("{ACKNOWLEDGED_BEFORE} acknowledged"));
+        step.done(tr!(
+            "{ACKNOWLEDGED_BEFORE} acknowledged",
+            "{ACKNOWLEDGED_BEFORE} acquittées"
+        ));
         let step = ui.step(what);
         let began = ledger.now();
         prepare(run.ctx, engine)?;
         let prepared = (ledger.now(), ledger.now() - began);
-        step.done("taken");
+        step.done(tr!("taken", "prise"));
         run.wait_for_the_moment(Instant::now())?;
         let course = Self {
             run,
@@ -154,23 +158,33 @@ impl<'a> Course<'a> {
         let Some(delay) = self.run.options.operator_delay else {
             return Ok(None);
         };
-        let words = format!("a person decides, {delay} s");
+        let shown = number(delay);
+        let words = tr!(
+            "a person decides, {shown} s",
+            "une personne décide, {shown} s"
+        );
         let step = self.run.ctx.ui.step(&words);
         self.moment(&words);
         // The disaster may have gone on after users noticed it.
         let left = (noticed + delay - self.ledger.now()).max(0.0);
         wait::pause(Duration::from_secs_f64(left))?;
-        step.done("the recovery begins");
+        step.done(tr!("the recovery begins", "la reprise commence"));
         Ok(Some((PhaseName::Decided, self.ledger.now())))
     }
 
     /// Waits until users are served again, by every replica.
     pub fn served_again(&self, since: f64) -> Result<()> {
-        let step = self.run.ctx.ui.step("service back through the URL");
+        let step = self.run.ctx.ui.step(tr!(
+            "service back through the URL",
+            "service de retour par l'URL",
+        ));
         self.run
             .acknowledged(self.engine, self.ledger, since, ACKNOWLEDGED_AFTER)?;
         serving::wait_until_ready(self.engine)?;
-        step.done("writes are acknowledged again");
+        step.done(tr!(
+            "writes are acknowledged again",
+            "les écritures sont de nouveau acquittées",
+        ));
         Ok(())
     }
 
@@ -191,5 +205,5 @@ impl<'a> Course<'a> {
 
 /// What is told of a part that either fails or is done.
 fn done<T>(_: &T) -> String {
-    "done".to_owned()
+    tr!("done", "fait")
 }

@@ -1,8 +1,8 @@
 //! Scenario 3: a disk, or a stray program, writes into the database's file.
 
 use anyhow::Result;
-use terms::ScenarioName;
 use terms::lang::both;
+use terms::{ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database;
@@ -46,11 +46,17 @@ const DISASTER: Disaster = Disaster {
     untouched: false,
     points_lost: 0,
     lesson: |_, report| {
-        format!(
-            "The damaged file was replaced while the application ran, and kept as {}. A copy of \
-             the volume made meanwhile would have held the damage too: it is the check of every \
-             point that tells a backup from a copy.",
-            report.safety_point.as_deref().unwrap_or("a safety point")
+        tr!(
+            "The damaged file was replaced while the application ran, and kept as {kept}. A copy \
+             of the volume made meanwhile would have held the damage too: it is the check of \
+             every point that tells a backup from a copy.",
+            "Le fichier endommagé a été remplacé pendant que l'application tournait, et conservé \
+             sous le nom {kept}. Une copie du volume faite entre-temps aurait contenu les mêmes \
+             dégâts : c'est le contrôle de chaque point qui distingue une sauvegarde d'une copie.",
+            kept = report
+                .safety_point
+                .as_deref()
+                .unwrap_or(both("a safety point", "un point de sécurité").text()),
         )
     },
 };

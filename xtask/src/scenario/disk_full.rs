@@ -2,8 +2,8 @@
 //! The application is not restarted and nothing is restored.
 
 use anyhow::{Context as _, Result};
-use terms::lang::both;
-use terms::{PhaseName, Protection, ScenarioName};
+use terms::lang::{both, number};
+use terms::{PhaseName, Protection, ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database::{self, Volume};
@@ -85,7 +85,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         run,
         engine,
         client.ledger(),
-        outage::BACKUP,
+        outage::BACKUP.text(),
         outage::verified_backup,
     )?;
     let journal = steady.protection == Protection::Journal;
@@ -96,9 +96,16 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let moments = course.into_moments();
     unfinished.done()?;
 
-    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let step = run.ctx.ui.step(tr!(
+        "rows compared with the client's ledger",
+        "lignes comparées au registre du client",
+    ));
     let outcome = Outcome::compare(client, before, engine)?;
-    step.done(format!("{} rows", outcome.after.len()));
+    step.done(tr!(
+        "{rows} rows",
+        "{rows} lignes",
+        rows = outcome.after.len()
+    ));
     run.steady_state(engine)?;
 
     let failures = Failures::new(&outcome.observed, &full.each_ref().map(|one| one.began));
@@ -151,7 +158,11 @@ const REPAIR: Repair = Repair {
 /// up its room, and without a journal not at all.
 fn fill_backup(course: &Course, mark: &Marker, url: &str, journal: bool) -> Result<Full> {
     let began = fill(course, mark, Volume::Backup, url)?;
-    let step = course.run.ctx.ui.step("a backup is tried");
+    let step = course
+        .run
+        .ctx
+        .ui
+        .step(tr!("a backup is tried", "une sauvegarde est tentée"));
     let said = refused_backup(course)?;
     step.done(said);
     let decided = if journal {
@@ -165,9 +176,16 @@ fn fill_backup(course: &Course, mark: &Marker, url: &str, journal: bool) -> Resu
 /// Writes are refused at once; a backup needs no room there.
 fn fill_data(course: &Course, mark: &Marker, url: &str) -> Result<Full> {
     let began = fill(course, mark, Volume::Data, url)?;
-    let step = course.run.ctx.ui.step("a backup is tried");
+    let step = course
+        .run
+        .ctx
+        .ui
+        .step(tr!("a backup is tried", "une sauvegarde est tentée"));
     attempt(course.run.ctx, course.engine)?;
-    step.done("taken: it needs no room there");
+    step.done(tr!(
+        "taken: it needs no room there",
+        "prise : elle n'a pas besoin de place à cet endroit",
+    ));
     let decided = await_refusal(course, began)?;
     make_room_again(course, Volume::Data, began, decided)
 }
@@ -176,15 +194,24 @@ fn fill_data(course: &Course, mark: &Marker, url: &str) -> Result<Full> {
 fn fill(course: &Course, mark: &Marker, volume: Volume, url: &str) -> Result<f64> {
     let database = database::of(course.engine);
     let claim = database.claim(volume);
-    let words = format!("disaster: {claim} runs full");
+    let words = tr!(
+        "disaster: {claim} runs full",
+        "sinistre : {claim} se remplit"
+    );
     let filled = course.strike(mark, &words, |_, engine| database::of(engine).fill(volume))?;
     let began = filled.began;
     if database.state(url)?.full.contains(&volume) {
         return Ok(began);
     }
     let setting = database.size_setting(volume);
-    let said = format!("{claim} did not run full: {setting} sets it no size");
-    let next = format!("state {setting} in k8s/05-config.yaml, then: cargo xtask setup");
+    let said = tr!(
+        "{claim} did not run full: {setting} sets it no size",
+        "{claim} ne s'est pas rempli : {setting} ne lui fixe aucune taille",
+    );
+    let next = tr!(
+        "state {setting} in k8s/05-config.yaml, then: cargo xtask setup",
+        "indiquez {setting} dans k8s/05-config.yaml, puis : cargo xtask setup",
+    );
     Err(Failure::usage(said).next(next).into())
 }
 
@@ -201,23 +228,25 @@ fn attempt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// What the backup says that finds no room; it has to fail.
 fn refused_backup(course: &Course) -> Result<String> {
     match attempt(course.run.ctx, course.engine) {
-        Err(error) if error.to_string().contains(NO_ROOM) => Ok("refused, and says why".into()),
+        Err(error) if error.to_string().contains(NO_ROOM) => {
+            Ok(tr!("refused, and says why", "refusée, et dit pourquoi"))
+        }
         Err(error) => Err(error),
-        Ok(()) => Err(
-            Failure::promise("a backup was reported although its volume is full")
-                .next("cargo xtask restore --list")
-                .into(),
-        ),
+        Ok(()) => Err(Failure::promise(tr!(
+            "a backup was reported although its volume is full",
+            "une sauvegarde a été annoncée alors que son volume est plein",
+        ))
+        .next("cargo xtask restore --list")
+        .into()),
     }
 }
 
 /// Returns when somebody had decided what to do about it, where that is asked for.
 fn await_refusal(course: &Course, full: f64) -> Result<Option<(PhaseName, f64)>> {
-    let step = course
-        .run
-        .ctx
-        .ui
-        .step("writing on until a write is refused");
+    let step = course.run.ctx.ui.step(tr!(
+        "writing on until a write is refused",
+        "écriture jusqu'au premier refus"
+    ));
     let refused = || Ok(course.ledger.first_refusal(full));
     step.done(wait::until(wait::VOLUME_FULL, refused)?);
     course.decided(course.ledger.now())
@@ -232,15 +261,21 @@ fn make_room_again(
     decided: Option<(PhaseName, f64)>,
 ) -> Result<Full> {
     let claim = database::of(course.engine).claim(volume);
-    let words = format!("{claim} has room again");
+    let words = tr!("{claim} has room again", "{claim} a de nouveau de la place");
     let freed = course
         .act(&words, |_, engine| database::of(engine).make_room(volume))?
         .ended;
-    let step = course.run.ctx.ui.step("writes go on by themselves");
+    let step = course.run.ctx.ui.step(tr!(
+        "writes go on by themselves",
+        "les écritures reprennent d'elles-mêmes",
+    ));
     course
         .run
         .acknowledged(course.engine, course.ledger, freed, ACKNOWLEDGED_AFTER)?;
-    step.done(format!("{ACKNOWLEDGED_AFTER} acknowledged"));
+    step.done(tr!(
+        "{ACKNOWLEDGED_AFTER} acknowledged",
+        "{ACKNOWLEDGED_AFTER} acquittées"
+    ));
     let protected = outage::protected_again(course)?;
     Ok(Full {
         volume: claim,
@@ -281,8 +316,9 @@ fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
     let reasons: Vec<&String> = reasons.collect();
     if let Some(first) = reasons.first() {
         let count = reasons.len();
-        found.push(format!(
-            "{count} writes failed without naming the full volume, the first: {first}"
+        found.push(tr!(
+            "{count} writes failed without naming the full volume, the first: {first}",
+            "{count} écritures ont échoué sans nommer le volume plein, la première : {first}",
         ));
     }
     let reads = outcome
@@ -295,7 +331,11 @@ fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
         });
     let reads: Vec<&String> = reads.collect();
     if let Some(first) = reads.first() {
-        found.push(format!("{} reads failed, the first: {first}", reads.len()));
+        found.push(tr!(
+            "{count} reads failed, the first: {first}",
+            "{count} lectures ont échoué, la première : {first}",
+            count = reads.len(),
+        ));
     }
     result.break_promises(found);
     result.insist_on_no_loss();
@@ -303,30 +343,62 @@ fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
 
 fn lesson_of_times(refusals: &[Refusal]) -> String {
     let each = refusals.iter();
-    let each = each.map(|one| format!("{} s for {}", one.rto.seconds, one.volume));
+    let each = each.map(|one| {
+        tr!(
+            "{seconds} s for {volume}",
+            "{seconds} s pour {volume}",
+            seconds = number(one.rto.seconds),
+            volume = one.volume,
+        )
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 
 fn lessons(result: &ScenarioResult, times: String) -> Vec<String> {
     let backup = if result.protection == Protection::Journal {
-        "When pra-backup is full, a backup fails at once. Writes go on for a while: the journal \
-         takes its room a MiB ahead. Then they are refused, since nothing would protect them."
+        tr!(
+            "When pra-backup is full, a backup fails at once. Writes go on for a while: the \
+             journal takes its room a MiB ahead. Then they are refused, since nothing would \
+             protect them.",
+            "Quand pra-backup est plein, une sauvegarde échoue aussitôt. Les écritures continuent \
+             un moment : le journal réserve sa place un Mio à l'avance. Puis elles sont refusées, \
+             puisque plus rien ne les protégerait.",
+        )
     } else {
-        "When pra-backup is full, backups fail while writes go on: each of them is unprotected, \
-         and only the age of the last backup in cargo xtask status tells."
+        tr!(
+            "When pra-backup is full, backups fail while writes go on: each of them is \
+             unprotected, and only the age of the last backup in cargo xtask status tells.",
+            "Quand pra-backup est plein, les sauvegardes échouent tandis que les écritures \
+             continuent : aucune n'est protégée, et seul l'âge de la dernière sauvegarde dans \
+             cargo xtask status le montre.",
+        )
     };
     vec![
-        format!("RTO: writes were refused until there was room again: {times}. Reading went on."),
-        backup.to_owned(),
-        "When pra-data is full, each write is refused and says so; a backup still succeeds."
-            .to_owned(),
-        format!(
-            "RPO: {} rows were lost. A refused write is no lost one: its client was told, and can \
-             send it again. Snapshots alone would have lost nothing either: the data were never \
-             gone.",
-            result.rpo.lost
+        tr!(
+            "RTO: writes were refused until there was room again: {times}. Reading went on.",
+            "RTO : les écritures ont été refusées jusqu'à ce qu'il y ait de nouveau de la place : \
+             {times}. La lecture a continué.",
         ),
-        "Look at: cargo xtask status while a volume is full (docs/runbook.md fills one by hand)."
-            .to_owned(),
+        backup.to_owned(),
+        tr!(
+            "When pra-data is full, each write is refused and says so; a backup still succeeds.",
+            "Quand pra-data est plein, chaque écriture est refusée et le dit ; une sauvegarde \
+             réussit encore.",
+        ),
+        tr!(
+            "RPO: {lost} rows were lost. A refused write is no lost one: its client was told, and \
+             can send it again. Snapshots alone would have lost nothing either: the data were \
+             never gone.",
+            "RPO : lignes perdues : {lost}. Une écriture refusée n'est pas perdue : son client en \
+             a été averti et peut la renvoyer. Les seuls instantanés n'auraient rien perdu non \
+             plus : les données n'ont jamais disparu.",
+            lost = result.rpo.lost,
+        ),
+        tr!(
+            "Look at: cargo xtask status while a volume is full (docs/runbook.md fills one by \
+             hand).",
+            "À regarder : cargo xtask status pendant qu'un volume est plein (docs/runbook.md en \
+             remplit un à la main).",
+        ),
     ]
 }

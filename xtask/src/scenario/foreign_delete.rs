@@ -2,8 +2,8 @@
 //! past its journal.
 
 use anyhow::Result;
-use terms::ScenarioName;
 use terms::lang::both;
+use terms::{ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database;
@@ -49,12 +49,19 @@ const DISASTER: Disaster = Disaster {
     untouched: false,
     points_lost: 0,
     lesson: |_, report| {
-        format!(
+        tr!(
             "The first DELETE was refused: triggers of the database ask for a function that only \
              the application has. Without them it went through, unseen by the journal; the next \
              write found them gone and was refused, since nothing was certain any more. What the \
-             restore replaced is kept as {}.",
-            report.safety_point.as_deref().unwrap_or("a safety point")
+             restore replaced is kept as {kept}.",
+            "Le premier DELETE a été refusé : des triggers de la base demandent une fonction que \
+             seule l'application possède. Sans eux il est passé, à l'insu du journal ; l'écriture \
+             suivante a constaté leur absence et a été refusée, puisque plus rien n'était \
+             certain. Ce que la restauration a remplacé est conservé sous le nom {kept}.",
+            kept = report
+                .safety_point
+                .as_deref()
+                .unwrap_or(both("a safety point", "un point de sécurité").text()),
         )
     },
 };
@@ -62,7 +69,11 @@ const DISASTER: Disaster = Disaster {
 fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let database = database::of(engine);
     if let Some(tried) = database.delete_all_from_outside()? {
-        ctx.ui.note(&format!("a foreign DELETE is {}", tried.said));
+        ctx.ui.note(&tr!(
+            "a foreign DELETE is {said}",
+            "un DELETE étranger : {said}",
+            said = tried.said,
+        ));
         if !tried.refused {
             return Err(unguarded(&tried.said).into());
         }
@@ -71,6 +82,9 @@ fn strike(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn unguarded(said: &str) -> Failure {
-    let said = format!("the write guards did not refuse a foreign DELETE: {said}");
+    let said = tr!(
+        "the write guards did not refuse a foreign DELETE: {said}",
+        "les gardes d'écriture n'ont pas refusé un DELETE étranger : {said}",
+    );
     Failure::promise(said).next("cargo xtask restore latest")
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
+use terms::lang::moment;
+use terms::tr;
 
 use crate::context::Context;
 use crate::copy;
@@ -31,12 +33,20 @@ pub fn copy_of<'a>(ctx: &Context, unfinished: &'a Unfinished) -> Result<Option<&
         return Ok(None);
     };
     copy::check(ctx, path).map_err(|error| {
-        let said = format!(
-            "scenario {} of {} was interrupted, and the copy that it comes back from cannot be used",
-            unfinished.scenario, unfinished.since
+        let said = tr!(
+            "scenario {name} of {since} was interrupted, and the copy that it comes back from \
+             cannot be used",
+            "le scénario {name} de {since} a été interrompu, et la copie dont il revient est \
+             inutilisable",
+            name = unfinished.scenario,
+            since = moment(&unfinished.since),
         );
-        let next = "put that copy back there, then cargo xtask setup; or another one: cargo xtask \
-                    adopt FILE; or give its rows up: cargo xtask teardown";
+        let next = tr!(
+            "put that copy back there, then cargo xtask setup; or another one: cargo xtask adopt \
+             FILE; or give its rows up: cargo xtask teardown",
+            "remettez cette copie à sa place, puis cargo xtask setup ; ou une autre : cargo xtask \
+             adopt FILE ; ou renoncez à ses lignes : cargo xtask teardown",
+        );
         error.context(Failure::usage(said).next(next))
     })?;
     Ok(Some(path))
@@ -44,17 +54,22 @@ pub fn copy_of<'a>(ctx: &Context, unfinished: &'a Unfinished) -> Result<Option<&
 
 /// Completes the recovery: restores data where they are missing, and resumes backups.
 pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> Result<()> {
-    ctx.ui.note(&format!(
-        "Scenario {} of {} was interrupted: putting the lab back.",
-        unfinished.scenario, unfinished.since
+    ctx.ui.note(&tr!(
+        "Scenario {name} of {since} was interrupted: putting the lab back.",
+        "Le scénario {name} de {since} a été interrompu : le lab est remis en état.",
+        name = unfinished.scenario,
+        since = moment(&unfinished.since),
     ));
-    let step = ctx.ui.step("repair after an interrupted scenario");
+    let step = ctx.ui.step(tr!(
+        "repair after an interrupted scenario",
+        "réparation après un scénario interrompu",
+    ));
     // A restore that it had begun may run on.
     engine.delete_jobs()?;
     engine.apply()?;
     if ctx.exec.dry_run() {
         engine.suspend_backups(false)?;
-        step.done("shown");
+        step.done(tr!("shown", "montré"));
         return Ok(());
     }
     let facts = serving::wait_until_ready(engine)?;
@@ -62,11 +77,14 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> 
     let mark = marker::again(&ctx.workspace, engine.name(), unfinished);
     let mut restored = None;
     if unfinished.stage == Stage::Begun {
-        step.done("nothing had been broken yet");
+        step.done(tr!(
+            "nothing had been broken yet",
+            "rien n'avait encore été cassé"
+        ));
     } else {
         copy_of(ctx, unfinished)?;
         restored = recover(engine, unfinished, &url, Some(&mark))?;
-        step.done("database there");
+        step.done(tr!("database there", "base de données présente"));
     }
     engine.suspend_backups(false)?;
     mark.done()?;
@@ -114,11 +132,18 @@ pub fn tell(ctx: &Context, restored: &Restored) {
     let rows = restored.rows;
     let kept = match &restored.safety_point {
         Some(name) => {
-            format!("what was there before is kept as {name}: cargo xtask restore {name}")
+            tr!(
+                "what was there before is kept as {name}: cargo xtask restore {name}",
+                "ce qui était là avant est conservé sous le nom {name} : cargo xtask restore \
+                 {name}",
+            )
         }
-        None => "nothing was there before".to_owned(),
+        None => tr!("nothing was there before", "il n'y avait rien avant"),
     };
-    ctx.ui.note(&format!("Restored {rows} rows; {kept}."));
+    ctx.ui.note(&tr!(
+        "Restored {rows} rows; {kept}.",
+        "{rows} lignes restaurées ; {kept}."
+    ));
     for warning in &restored.warnings {
         ctx.ui.warn(warning);
     }

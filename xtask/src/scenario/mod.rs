@@ -23,7 +23,7 @@ pub mod run;
 mod volume_loss;
 
 use anyhow::Result;
-use terms::ScenarioName;
+use terms::{ScenarioName, tr};
 
 use crate::failure::Failure;
 pub use definition::Scenario;
@@ -57,9 +57,15 @@ pub fn find(asked: &str) -> Result<&'static Scenario> {
         .iter()
         .find(|scenario| scenario.name.word() == asked || Some(scenario.number) == number);
     found.ok_or_else(|| {
-        let failure = Failure::usage(format!("there is no scenario {asked:?}"));
+        let failure = Failure::usage(tr!(
+            "there is no scenario {asked:?}",
+            "il n'y a pas de scénario {asked:?}",
+        ));
         let next = match nearest(asked) {
-            Some(name) => format!("did you mean {name}? cargo xtask scenario --list has them all"),
+            Some(name) => tr!(
+                "did you mean {name}? cargo xtask scenario --list has them all",
+                "vouliez-vous dire {name} ? cargo xtask scenario --list les donne tous",
+            ),
             None => "cargo xtask scenario --list".to_owned(),
         };
         failure.next(next).into()

@@ -2,8 +2,8 @@
 //! returns. Nothing is restored: what was acknowledged is on its disk.
 
 use anyhow::{Context as _, Result};
-use terms::lang::{Both, both};
-use terms::{PhaseName, ScenarioName};
+use terms::lang::{Both, both, number};
+use terms::{PhaseName, ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database;
@@ -68,10 +68,17 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let client = run.client(&steady.url)?;
     let played = course(run, engine, client.ledger())?;
 
-    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let step = run.ctx.ui.step(tr!(
+        "rows compared with the client's ledger",
+        "lignes comparées au registre du client",
+    ));
     let mut outcome = Outcome::compare(client, before, engine)?;
     outcome.read_point(&played.point, engine)?;
-    step.done(format!("{} rows", outcome.after.len()));
+    step.done(tr!(
+        "{rows} rows",
+        "{rows} lignes",
+        rows = outcome.after.len()
+    ));
     run.steady_state(engine)?;
 
     // The volume comes back with its node and nothing is restored, so with snapshots
@@ -99,8 +106,13 @@ fn strike(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
-    let (course, unfinished) =
-        Course::begin(run, engine, ledger, outage::BACKUP, outage::verified_backup)?;
+    let (course, unfinished) = Course::begin(
+        run,
+        engine,
+        ledger,
+        outage::BACKUP.text(),
+        outage::verified_backup,
+    )?;
     let point = database::of(engine).latest_point()?;
     let point = point.context("the backup that was just made is not listed")?;
     let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
@@ -132,23 +144,34 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
 fn lessons(result: &ScenarioResult, node: &str, look: &str) -> Vec<String> {
     let rpo = &result.rpo;
     let mut lessons = vec![
-        format!(
-            "RTO: users were without service for {} s, and only the node's return ended that: \
-             both volumes are folders on {node}, so no other node could run the pods.",
-            result.rto.seconds
+        tr!(
+            "RTO: users were without service for {seconds} s, and only the node's return ended \
+             that: both volumes are folders on {node}, so no other node could run the pods.",
+            "RTO : les utilisateurs ont été privés de service pendant {seconds} s, et seul le \
+             retour du nœud y a mis fin : les deux volumes sont des dossiers de {node}, donc \
+             aucun autre nœud ne pouvait exécuter les pods.",
+            seconds = number(result.rto.seconds),
         ),
-        format!(
-            "RPO: {} of {} acknowledged rows were lost. An acknowledged write was flushed to the \
-             disk, so it outlives every process; nothing had to be restored.",
-            rpo.lost, rpo.acknowledged
+        tr!(
+            "RPO: {lost} of {acknowledged} acknowledged rows were lost. An acknowledged write was \
+             flushed to the disk, so it outlives every process; nothing had to be restored.",
+            "RPO : lignes acquittées perdues : {lost} sur {acknowledged}. Une écriture acquittée \
+             a été écrite jusqu'au disque, elle survit donc à tout processus ; il n'y avait rien \
+             à restaurer.",
+            lost = rpo.lost,
+            acknowledged = rpo.acknowledged,
         ),
-        "Had the node not come back, both volumes would be gone together, and only what was \
-         brought elsewhere would be left. See scenario 10."
-            .to_owned(),
+        tr!(
+            "Had the node not come back, both volumes would be gone together, and only what was \
+             brought elsewhere would be left. See scenario 10.",
+            "Si le nœud n'était pas revenu, les deux volumes auraient disparu ensemble, et seul \
+             ce qui avait été mis ailleurs serait resté. Voir le scénario 10.",
+        ),
     ];
     lessons.extend(rpo.on_schedule());
-    lessons.push(format!(
-        "Look at: {look} (the same pods, restarted), and the page of cargo xtask report."
+    lessons.push(tr!(
+        "Look at: {look} (the same pods, restarted), and the page of cargo xtask report.",
+        "À regarder : {look} (les mêmes pods, redémarrés), et la page de cargo xtask report.",
     ));
     lessons
 }

@@ -2,8 +2,8 @@
 //! events for all of them, from steady writing to steady writing.
 
 use anyhow::{Context as _, Result};
-use terms::lang::Both;
-use terms::{PhaseName, PointStatus, Protection, tr};
+use terms::lang::{Both, both, number};
+use terms::{Labelled, PhaseName, PointStatus, Protection, tr};
 
 use crate::context::Context;
 use crate::database::{self, Restored, Volume};
@@ -100,7 +100,12 @@ pub fn most_of_it(rto: &Rto) -> String {
         .iter()
         .max_by(|a, b| a.seconds.total_cmp(&b.seconds));
     longest.map_or_else(String::new, |phase| {
-        format!("; most of it was \"{}\", {} s", phase.name, phase.seconds)
+        tr!(
+            "; most of it was \"{name}\", {seconds} s",
+            ", surtout dans la phase « {name} », {seconds} s",
+            name = phase.name.label(),
+            seconds = number(phase.seconds),
+        )
     })
 }
 
@@ -109,14 +114,21 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
     let client = run.client(&steady.url)?;
     let (outage, report) = course(disaster, run, engine, client.ledger())?;
 
-    let step = run.ctx.ui.step("rows compared with the client's ledger");
+    let step = run.ctx.ui.step(tr!(
+        "rows compared with the client's ledger",
+        "lignes comparées au registre du client",
+    ));
     let mut outcome = Outcome::compare(client, before, engine)?;
     let point = report.point.as_deref();
     let point = point.context("the restore began with no point")?;
     outcome.read_point(point, engine)?;
     outcome.read_newer_points(engine)?;
     let snapshot_only = outcome.snapshot_only(outage.gone);
-    step.done(format!("{} rows", outcome.after.len()));
+    step.done(tr!(
+        "{rows} rows",
+        "{rows} lignes",
+        rows = outcome.after.len()
+    ));
     run.steady_state(engine)?;
 
     let mut result = outage.result(run, engine, steady, &outcome, &snapshot_only)?;
@@ -142,14 +154,19 @@ fn course(
     engine: &dyn Engine,
     ledger: &Ledger,
 ) -> Result<(Outage, Restored)> {
-    let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP, disaster.prepare)?;
+    let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP.text(), disaster.prepare)?;
     let breaks = disaster.breaks;
     let words = tr!("disaster: {breaks}", "sinistre : {breaks}");
     let struck = course.strike(&unfinished, &words, disaster.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
-    let provisioned = course.act("infrastructure recreated", provision)?.ended;
-    let restored = course.act("restore", disaster.restore)?;
+    let provisioned = course
+        .act(
+            both("infrastructure recreated", "infrastructure recréée").text(),
+            provision,
+        )?
+        .ended;
+    let restored = course.act(both("restore", "restauration").text(), disaster.restore)?;
     let report = restored.value;
     let report = report.context("a scenario has no dry run")?;
     unfinished.restored(report.safety_point.as_deref())?;
@@ -190,14 +207,17 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 }
 
 /// What most recoveries need.
-pub const BACKUP: &str = "verified backup";
+pub const BACKUP: Both = both("verified backup", "sauvegarde vérifiée");
 /// What ends every recovery.
-const PROTECT: &str = "backups resumed, new verified backup, journal checked";
+const PROTECT: Both = both(
+    "backups resumed, new verified backup, journal checked",
+    "sauvegardes reprises, nouvelle sauvegarde vérifiée, journal contrôlé",
+);
 
 /// Ends a recovery: returns when what is written from then on was protected again.
 pub fn protected_again(course: &Course) -> Result<f64> {
-    let said = |unproven: &Option<String>| unproven.clone().unwrap_or_else(|| "done".to_owned());
-    let protected = course.act_and_tell(PROTECT, protect, said)?;
+    let said = |unproven: &Option<String>| unproven.clone().unwrap_or_else(|| tr!("done", "fait"));
+    let protected = course.act_and_tell(PROTECT.text(), protect, said)?;
     Ok(protected.ended)
 }
 
@@ -216,13 +236,17 @@ pub fn verified_backup(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if point.status == PointStatus::Verified {
         return Ok(());
     }
-    let reason = point.reason.as_deref().unwrap_or("no reason given");
-    let (name, status) = (point.name, point.status);
-    Err(
-        Failure::promise(format!("the new backup {name} is {status}: {reason}"))
-            .next("cargo xtask restore --list")
-            .into(),
-    )
+    let reason = point
+        .reason
+        .as_deref()
+        .unwrap_or(both("no reason given", "aucune raison donnée").text());
+    let (name, status) = (point.name, point.status.label());
+    Err(Failure::promise(tr!(
+        "the new backup {name} is {status}: {reason}",
+        "la nouvelle sauvegarde {name} est dans l'état « {status} » : {reason}",
+    ))
+    .next("cargo xtask restore --list")
+    .into())
 }
 
 /// The restore job with the latest verified point, journal included.
@@ -256,35 +280,59 @@ fn lessons(disaster: &Disaster, result: &ScenarioResult, report: &Restored) -> V
     let point = report.point.as_deref().unwrap_or_default();
     let why = match (result.protection, rpo.lost) {
         (_, 0) if disaster.untouched => {
-            format!("RPO: nothing was lost; {point} is the first point of the new protection.")
+            tr!(
+                "RPO: nothing was lost; {point} is the first point of the new protection.",
+                "RPO : rien n'a été perdu ; {point} est le premier point de la nouvelle \
+                 protection.",
+            )
         }
-        (Protection::Journal, 0) => format!(
-            "RPO: nothing was lost. Every write was on pra-backup before it was acknowledged; {} \
-             transactions were replayed onto {point}.",
-            report.replayed
+        (Protection::Journal, 0) => tr!(
+            "RPO: nothing was lost. Every write was on pra-backup before it was acknowledged; \
+             {replayed} transactions were replayed onto {point}.",
+            "RPO : rien n'a été perdu. Chaque écriture était sur pra-backup avant d'être \
+             acquittée ; {replayed} transactions ont été rejouées sur {point}.",
+            replayed = report.replayed,
         ),
-        (_, 0) => format!("RPO: nothing was lost: no write was acknowledged after {point}."),
-        (_, lost) if rpo.lost_unexcused > 0 => format!(
-            "RPO: {lost} rows were lost, and {} of them had to be kept whatever protects the lab: \
-             the recovery did not do what it says.",
-            rpo.lost_unexcused
+        (_, 0) => tr!(
+            "RPO: nothing was lost: no write was acknowledged after {point}.",
+            "RPO : rien n'a été perdu : aucune écriture n'a été acquittée après {point}.",
         ),
-        (_, lost) => format!(
-            "RPO: {lost} of {} acknowledged rows were lost, {} s worth: they came after {point}, \
-             and only a journal could have kept them.",
-            rpo.acknowledged, rpo.seconds
+        (_, lost) if rpo.lost_unexcused > 0 => tr!(
+            "RPO: {lost} rows were lost, and {unexcused} of them had to be kept whatever protects \
+             the lab: the recovery did not do what it says.",
+            "RPO : {lost} lignes ont été perdues, dont {unexcused} devaient être conservées \
+             quelle que soit la protection du lab : la reprise n'a pas fait ce qu'elle annonce.",
+            unexcused = rpo.lost_unexcused,
+        ),
+        (_, lost) => tr!(
+            "RPO: {lost} of {acknowledged} acknowledged rows were lost, {seconds} s worth: they \
+             came after {point}, and only a journal could have kept them.",
+            "RPO : {lost} lignes acquittées sur {acknowledged} ont été perdues, soit {seconds} s \
+             d'écritures : elles sont arrivées après {point}, et seul un journal aurait pu les \
+             conserver.",
+            acknowledged = rpo.acknowledged,
+            seconds = number(rpo.seconds),
         ),
     };
-    let rto = format!(
-        "RTO: users were without service for {} s{}.",
-        result.rto.seconds,
-        most_of_it(&result.rto)
+    let rto = tr!(
+        "RTO: users were without service for {seconds} s{most}.",
+        "RTO : les utilisateurs ont été privés de service pendant {seconds} s{most}.",
+        seconds = number(result.rto.seconds),
+        most = most_of_it(&result.rto),
     );
-    let look = "Look at: cargo xtask restore --list, and the page of cargo xtask report.";
+    let look = tr!(
+        "Look at: cargo xtask restore --list, and the page of cargo xtask report.",
+        "À regarder : cargo xtask restore --list, et la page de cargo xtask report.",
+    );
     let mut lessons = vec![rto, (disaster.lesson)(result, report), why];
     lessons.extend(rpo.on_schedule());
     let warned = report.warnings.iter();
-    lessons.extend(warned.map(|one| format!("The restore warned: {one}")));
+    lessons.extend(warned.map(|one| {
+        tr!(
+            "The restore warned: {one}",
+            "La restauration a averti : {one}",
+        )
+    }));
     lessons.push(look.to_owned());
     lessons
 }

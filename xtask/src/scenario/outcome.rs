@@ -1,7 +1,8 @@
 //! What came of a run, as figures: the client's ledger against the database.
 
 use anyhow::Result;
-use terms::PointStatus;
+use terms::lang::both;
+use terms::{PointStatus, tr};
 
 use crate::database;
 use crate::engine::Engine;
@@ -146,19 +147,29 @@ impl Outcome {
             run: run.shown_folder(),
         };
         if run.options.step {
-            let said = "the run paused for its reader: the times include that";
+            let said = tr!(
+                "the run paused for its reader: the times include that",
+                "l'exécution a fait des pauses pour son lecteur : les durées les comprennent",
+            );
             result.doubts.push(said.to_owned());
         }
         let missed = result.objectives.iter().filter_map(Objective::missed);
         result.broken.extend(missed.map(Broken::Objective));
         let mut broken = self.broken(outage);
         if result.rto.open {
-            let said = "requests failed until the client ended: the service was not back, and the \
-                        RTO is longer than what was seen of it";
+            let said = tr!(
+                "requests failed until the client ended: the service was not back, and the RTO is \
+                 longer than what was seen of it",
+                "des requêtes ont échoué jusqu'à la fin du client : le service n'était pas \
+                 revenu, et le RTO est plus long que ce qui en a été vu",
+            );
             broken.push(said.to_owned());
         }
         if !result.backups_resumed {
-            broken.push("backups are still suspended".to_owned());
+            broken.push(tr!(
+                "backups are still suspended",
+                "les sauvegardes sont encore suspendues",
+            ));
         }
         result.break_promises(broken);
         Ok(result)
@@ -169,11 +180,17 @@ impl Outcome {
         let found = [
             (
                 self.verdict.phantom.len(),
-                "rows are present that nobody sent",
+                both(
+                    "rows are present that nobody sent",
+                    "lignes présentes que personne n'a envoyées",
+                ),
             ),
             (
                 self.verdict.changed.len(),
-                "acknowledged rows have another content",
+                both(
+                    "acknowledged rows have another content",
+                    "lignes acquittées ont un autre contenu",
+                ),
             ),
         ];
         let broken = found.iter().filter(|(count, _)| *count > 0);
@@ -185,9 +202,10 @@ impl Outcome {
         } = &self.observed;
         let seen = reader::contradictions(reads, requests, outage);
         if let Some(first) = seen.first() {
-            broken.push(format!(
-                "readers saw {} contradictions, the first: {first}",
-                seen.len()
+            broken.push(tr!(
+                "readers saw {count} contradictions, the first: {first}",
+                "les lecteurs ont vu {count} contradictions, la première : {first}",
+                count = seen.len(),
             ));
         }
         broken

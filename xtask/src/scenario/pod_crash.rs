@@ -18,7 +18,7 @@ use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
 use terms::lang::both;
-use terms::{Death, ScenarioName};
+use terms::{Death, Labelled, ScenarioName, tr};
 
 pub const SCENARIO: Scenario = Scenario {
     number: 1,
@@ -88,8 +88,19 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
 fn moments(killed: &[Killed]) -> Vec<Moment> {
     let deaths = killed.iter().flat_map(|one| {
         [
-            (one.began, format!("{} end of {}", one.how, one.pod)),
-            (one.replaced, format!("{} is replaced", one.pod)),
+            (
+                one.began,
+                tr!(
+                    "{how} end of {pod}",
+                    "fin {how} de {pod}",
+                    how = one.how.label(),
+                    pod = one.pod,
+                ),
+            ),
+            (
+                one.replaced,
+                tr!("{pod} is replaced", "{pod} est remplacée", pod = one.pod),
+            ),
         ]
     });
     let moment = |(at, what)| Moment {
@@ -102,19 +113,31 @@ fn moments(killed: &[Killed]) -> Vec<Moment> {
 fn lessons(result: &ScenarioResult) -> Vec<String> {
     let failed: usize = result.kills.iter().map(|kill| kill.failed).sum();
     vec![
-        format!(
-            "Two replicas died; {failed} of {} requests failed. The service sends new connections \
-             to ready replicas only, and started replacements by itself.",
-            result.client.requests
+        tr!(
+            "Two replicas died; {failed} of {requests} requests failed. The service sends new \
+             connections to ready replicas only, and started replacements by itself.",
+            "Deux répliques sont mortes ; requêtes en échec : {failed} sur {requests}. Le service \
+             n'envoie de nouvelles connexions qu'aux répliques prêtes, et les remplaçantes ont \
+             démarré d'elles-mêmes.",
+            requests = result.client.requests,
         ),
-        "A replica that is asked to stop is taken out of the service first and then finishes what \
-         it has begun; one that is killed takes its unfinished requests with it."
-            .to_owned(),
-        "RPO: nothing can be lost here, with or without backups: the data are on the volume, not \
-         in the pod. That is continuity (PCA), not recovery (PRA)."
-            .to_owned(),
-        "Look at: cargo xtask status (names and restarts), and the page of cargo xtask report."
-            .to_owned(),
+        tr!(
+            "A replica that is asked to stop is taken out of the service first and then finishes \
+             what it has begun; one that is killed takes its unfinished requests with it.",
+            "Une réplique priée de s'arrêter est d'abord retirée du service, puis elle termine ce \
+             qu'elle a commencé ; une réplique tuée emporte avec elle ses requêtes inachevées.",
+        ),
+        tr!(
+            "RPO: nothing can be lost here, with or without backups: the data are on the volume, \
+             not in the pod. That is continuity (PCA), not recovery (PRA).",
+            "RPO : rien ne peut être perdu ici, avec ou sans sauvegardes : les données sont sur \
+             le volume, pas dans le pod. C'est de la continuité (PCA), pas de la reprise (PRA).",
+        ),
+        tr!(
+            "Look at: cargo xtask status (names and restarts), and the page of cargo xtask report.",
+            "À regarder : cargo xtask status (noms et redémarrages), et la page de cargo xtask \
+             report.",
+        ),
     ]
 }
 
@@ -135,7 +158,11 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
         .context("no replica is ready to be killed")?
         .name
         .clone();
-    let words = format!("{death} end of replica {pod}");
+    let how = death.label();
+    let words = tr!(
+        "{how} end of replica {pod}",
+        "fin {how} de la réplique {pod}"
+    );
     run.pause(&words, |_, engine| engine.kill(&pod, death))?;
     let step = run.ctx.ui.step(words);
     let under_way = ledger.under_way();
@@ -148,7 +175,7 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
         Ok((gone && facts.ready() >= wanted).then_some(()))
     })?;
     let replaced = ledger.now();
-    step.done("replaced, and ready");
+    step.done(tr!("replaced, and ready", "remplacée, et prête"));
     run.acknowledged(engine, ledger, replaced, ACKNOWLEDGED_BETWEEN)?;
     Ok(Killed {
         pod,
@@ -201,20 +228,25 @@ fn broken(killed: &[Killed], failures: &Failures) -> Vec<String> {
         .filter_map(|(one, failed)| {
             let late = failed.iter().filter(|failure| failure.sent > one.ended);
             match (one.how, failed.len(), late.count()) {
-                (Death::Graceful, count @ 1.., _) => Some(format!(
-                    "{count} requests failed although {} was asked to stop in an orderly way",
-                    one.pod
+                (Death::Graceful, count @ 1.., _) => Some(tr!(
+                    "{count} requests failed although {pod} was asked to stop in an orderly way",
+                    "{count} requêtes ont échoué bien que {pod} ait été priée de s'arrêter",
+                    pod = one.pod,
                 )),
-                (_, _, late @ 1..) => Some(format!(
-                    "{late} requests failed that were sent after {} had died",
-                    one.pod
+                (_, _, late @ 1..) => Some(tr!(
+                    "{late} requests failed that were sent after {pod} had died",
+                    "{late} requêtes envoyées après la mort de {pod} ont échoué",
+                    pod = one.pod,
                 )),
                 _ => None,
             }
         })
         .collect();
     if !failures.before.is_empty() {
-        broken.push("requests failed although no replica was dying".into());
+        broken.push(tr!(
+            "requests failed although no replica was dying",
+            "des requêtes ont échoué alors qu'aucune réplique ne mourait",
+        ));
     }
     broken
 }

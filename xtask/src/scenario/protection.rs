@@ -3,7 +3,7 @@
 //! the engines apply the copy while it is there.
 
 use anyhow::Result;
-use terms::Protection;
+use terms::{Protection, tr};
 
 use crate::context::Context;
 use crate::database::{self, Setting};
@@ -14,7 +14,9 @@ use crate::scenario::outage;
 
 /// Puts the lab under a protection, with a new base for it.
 pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Result<()> {
-    let step = ctx.ui.step(format!("protection: {protection}"));
+    let step = ctx
+        .ui
+        .step(tr!("protection: {protection}", "protection : {protection}"));
     let Setting { key, value } = database::of(engine).protection_setting(protection);
     if ctx
         .exec
@@ -23,7 +25,10 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
         substitute::change(&ctx.workspace.root, engine.name(), key, value)?;
     }
     restart(ctx, engine)?;
-    step.done("in force, with a new base");
+    step.done(tr!(
+        "in force, with a new base",
+        "en vigueur, avec une nouvelle base"
+    ));
     Ok(())
 }
 
@@ -33,12 +38,14 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if !copy.exists() {
         return Ok(());
     }
-    let step = ctx.ui.step("the declared protection");
+    let step = ctx
+        .ui
+        .step(tr!("the declared protection", "la protection déclarée"));
     if ctx.exec.change(&format!("rm -r {}", quote_path(&copy))) {
         substitute::remove(&ctx.workspace.root, engine.name())?;
     }
     restart(ctx, engine)?;
-    step.done("back in force");
+    step.done(tr!("back in force", "de nouveau en vigueur"));
     Ok(())
 }
 

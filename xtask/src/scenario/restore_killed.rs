@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
-use terms::ScenarioName;
 use terms::lang::both;
+use terms::{ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database::{self, Restored};
@@ -53,20 +53,25 @@ const DISASTER: Disaster = Disaster {
     untouched: false,
     points_lost: 0,
     lesson: |_, report| {
-        format!(
-            "The first restore was killed on its way, the second one brought {} rows back. What a \
-             killed restore leaves is the old database or the new one, whole: the new one is \
-             built aside, checked, and put in place in one step.",
-            report.rows
+        tr!(
+            "The first restore was killed on its way, the second one brought {rows} rows back. \
+             What a killed restore leaves is the old database or the new one, whole: the new one \
+             is built aside, checked, and put in place in one step.",
+            "La première restauration a été tuée en route, la seconde a ramené {rows} lignes. Ce \
+             que laisse une restauration tuée est l'ancienne base ou la nouvelle, entière : la \
+             nouvelle est construite à part, contrôlée, puis mise en place en une seule opération.",
+            rows = report.rows,
         )
     },
 };
 
 fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>> {
     if ctx.exec.dry_run() {
-        ctx.exec.show(
+        ctx.exec.show(both(
             "# A run kills the first of two restores on its way; pasted, it comes to its end.",
-        );
+            "# Une exécution tue en route la première de deux restaurations ; collée, elle va à \
+             son terme.",
+        ).text());
         outage::restore_latest(ctx, engine)?;
         engine.delete_jobs()?;
         return outage::restore_latest(ctx, engine);
@@ -106,11 +111,17 @@ fn insist_on_a_kill<T>(running: bool, first: Result<T>) -> Result<()> {
     match (running, first) {
         (true, Err(_)) => Ok(()),
         (_, Ok(_)) => {
-            let said = "the restore had ended before it could be killed";
+            let said = tr!(
+                "the restore had ended before it could be killed",
+                "la restauration était terminée avant de pouvoir être tuée",
+            );
             Err(Failure::tool(said).next(again).into())
         }
         (false, Err(error)) => {
-            let said = "the restore had failed by itself before it could be killed";
+            let said = tr!(
+                "the restore had failed by itself before it could be killed",
+                "la restauration avait échoué d'elle-même avant de pouvoir être tuée",
+            );
             Err(error.context(Failure::tool(said).next(again)))
         }
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use terms::{Protection, ScenarioName};
+use terms::lang::fixed;
+use terms::{Protection, ScenarioName, tr};
 
 use crate::context::Context;
 use crate::database::{self, State};
@@ -70,10 +71,13 @@ impl<'a> Run<'a> {
 
     /// The lab in its steady state, and what its database holds.
     pub fn begin(&self, engine: &dyn Engine) -> Result<(SteadyState, Rows)> {
-        let step = self.ctx.ui.step("steady state");
+        let step = self.ctx.ui.step(tr!("steady state", "état stable"));
         let steady = self.steady_state(engine)?;
         let before = database::of(engine).dump()?;
-        step.done("all replicas ready");
+        step.done(tr!(
+            "all replicas ready",
+            "toutes les répliques sont prêtes"
+        ));
         Ok((steady, before))
     }
 
@@ -93,7 +97,10 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let ui = &self.ctx.ui;
-        ui.note(&format!("Next: {what}. As shell:"));
+        ui.note(&tr!(
+            "Next: {what}. As shell:",
+            "Ensuite : {what}. En shell :"
+        ));
         let shown = self.ctx.shown_only();
         show(&shown, engine::select(&shown)?.as_ref())?;
         ui.wait_for_reader()
@@ -106,12 +113,13 @@ impl<'a> Run<'a> {
             .options
             .draw
             .map_or(SOMETHING_TO_LOSE, |draw| draw.moment_seconds);
-        let step = self
-            .ctx
-            .ui
-            .step(format!("the client writes on, {moment:.1} s"));
+        let shown = fixed(moment, 1);
+        let step = self.ctx.ui.step(tr!(
+            "the client writes on, {shown} s",
+            "le client continue d'écrire, {shown} s",
+        ));
         wait::until_moment(backup + Duration::from_secs_f64(moment))?;
-        step.done("the moment has come");
+        step.done(tr!("the moment has come", "le moment est venu"));
         Ok(())
     }
 
@@ -150,7 +158,10 @@ impl<'a> Run<'a> {
             Ok((ledger.acknowledged_since(since) >= count).then_some(()))
         })
         .map_err(|error| match ledger.last_refusal() {
-            Some(reason) => error.context(format!("the last write failed: {reason}")),
+            Some(reason) => error.context(tr!(
+                "the last write failed: {reason}",
+                "la dernière écriture a échoué : {reason}",
+            )),
             None => error,
         })
     }
@@ -169,11 +180,12 @@ pub fn steady_state(engine: &dyn Engine) -> Result<SteadyState> {
     let url = facts.url.clone().unwrap_or_default();
     let state = database::of(engine).state(&url)?;
     if let Some(trouble) = unsteady(&facts, &state) {
-        return Err(
-            Failure::promise(format!("the lab is not in its steady state: {trouble}"))
-                .next("cargo xtask status")
-                .into(),
-        );
+        return Err(Failure::promise(tr!(
+            "the lab is not in its steady state: {trouble}",
+            "le lab n'est pas dans son état stable : {trouble}",
+        ))
+        .next("cargo xtask status")
+        .into());
     }
     Ok(SteadyState {
         url,
@@ -185,13 +197,22 @@ pub fn steady_state(engine: &dyn Engine) -> Result<SteadyState> {
 fn unsteady(facts: &Facts, state: &State) -> Option<String> {
     if facts.ready() < facts.wanted as usize || facts.wanted == 0 {
         let (ready, wanted) = (facts.ready(), facts.wanted);
-        return Some(format!("{ready} of {wanted} replicas are ready"));
+        return Some(tr!(
+            "{ready} of {wanted} replicas are ready",
+            "{ready} répliques sur {wanted} sont prêtes",
+        ));
     }
     if facts.suspended {
-        return Some("backups are suspended".into());
+        return Some(tr!(
+            "backups are suspended",
+            "les sauvegardes sont suspendues"
+        ));
     }
     if state.needs_restore {
-        return Some("the database is gone and waits for a restore".into());
+        return Some(tr!(
+            "the database is gone and waits for a restore",
+            "la base de données a disparu et attend une restauration",
+        ));
     }
     None
 }

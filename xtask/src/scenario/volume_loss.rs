@@ -1,8 +1,8 @@
 //! Scenario 2, PRA: the volume with the database is deleted, and the lab comes
 //! back from its restore points.
 
-use terms::ScenarioName;
 use terms::lang::both;
+use terms::{ScenarioName, tr};
 
 use crate::engine::capability::Capability;
 use crate::scenario::definition::{Scenario, Way};
@@ -40,10 +40,12 @@ const DISASTER: Disaster = Disaster {
     untouched: false,
     points_lost: 0,
     lesson: |_, report| {
-        format!(
-            "The volume with the database was deleted; {} rows came back from pra-backup, which \
-             is a volume of its own for this reason.",
-            report.rows
+        tr!(
+            "The volume with the database was deleted; {rows} rows came back from pra-backup, \
+             which is a volume of its own for this reason.",
+            "Le volume de la base de données a été supprimé ; {rows} lignes sont revenues de \
+             pra-backup, qui est un volume à part pour cette raison.",
+            rows = report.rows,
         )
     },
 };

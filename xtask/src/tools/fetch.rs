@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terms::tr;
 
 use anyhow::{Context as _, Result};
 
@@ -57,11 +58,17 @@ impl Fetcher<'_> {
         let found = hash(self.exec, &part)?;
         if !found.eq_ignore_ascii_case(sha256) {
             let _ = fs::remove_file(&part);
-            return Err(Failure::preflight(format!(
-                "{url} has the wrong checksum: SHA-256 {found} instead of {sha256}; \
-                 it was thrown away"
+            return Err(Failure::preflight(tr!(
+                "{url} has the wrong checksum: SHA-256 {found} instead of {sha256}; it was thrown \
+                 away",
+                "{url} n'a pas la bonne somme de contrôle : SHA-256 {found} au lieu de {sha256} ; \
+                 le fichier a été jeté",
             ))
-            .next("run the same command again; if it persists, check the mirror or proxy in use")
+            .next(tr!(
+                "run the same command again; if it persists, check the mirror or proxy in use",
+                "relancez la même commande ; si cela persiste, vérifiez le miroir ou le proxy \
+                 utilisé",
+            ))
             .into());
         }
         File::open(&part)
@@ -104,14 +111,17 @@ impl Fetcher<'_> {
                 status => format!("HTTP {status} {}", output.stderr.trim()),
             };
         }
-        Err(Failure::preflight(format!(
-            "downloading {url} failed {} times, at last with: {last}",
-            self.tries
+        Err(Failure::preflight(tr!(
+            "downloading {url} failed {count} times, at last with: {last}",
+            "le téléchargement de {url} a échoué {count} fois, enfin avec : {last}",
+            count = self.tries,
         ))
-        .next(
-            "check the network or the proxy (HTTPS_PROXY), or name a mirror in lab.toml, \
-             and run the same command again: it goes on where it stopped",
-        )
+        .next(tr!(
+            "check the network or the proxy (HTTPS_PROXY), or name a mirror in lab.toml, and run \
+             the same command again: it goes on where it stopped",
+            "vérifiez le réseau ou le proxy (HTTPS_PROXY), ou nommez un miroir dans lab.toml, et \
+             relancez la même commande : elle reprend là où elle s'est arrêtée",
+        ))
         .into())
     }
 }
@@ -122,9 +132,15 @@ fn refused(url: &str, status: u32, said: &str) -> anyhow::Error {
     } else {
         said.to_owned()
     };
-    Failure::preflight(format!("{url} cannot be downloaded: {why}"))
-        .next("check the version and the mirror in lab.toml")
-        .into()
+    Failure::preflight(tr!(
+        "{url} cannot be downloaded: {why}",
+        "{url} ne peut pas être téléchargé : {why}",
+    ))
+    .next(tr!(
+        "check the version and the mirror in lab.toml",
+        "vérifiez la version et le miroir dans lab.toml",
+    ))
+    .into()
 }
 
 /// One try. The status is printed, so that a busy server (429) can be told

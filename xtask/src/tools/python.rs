@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use terms::lang::both;
+use terms::tr;
 
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
@@ -75,18 +77,34 @@ fn by_name(minimum: (u32, u32)) -> impl Iterator<Item = String> {
 }
 
 fn missing() -> anyhow::Error {
-    Failure::preflight("`python3` was not found on PATH")
-        .next(install_hint())
-        .into()
+    Failure::preflight(tr!(
+        "`python3` was not found on PATH",
+        "`python3` est introuvable dans le PATH",
+    ))
+    .next(install_hint())
+    .into()
 }
 
 fn will_do(exec: &Exec, path: PathBuf, minimum: (u32, u32)) -> Result<Python> {
     let facts = ask(exec, &path)?;
-    let shown = format!("{} at {}", facts.version(), path.display());
+    let shown = tr!(
+        "{version} at {path}",
+        "{version} dans {path}",
+        version = facts.version(),
+        path = path.display(),
+    );
     let lacks = if !facts.at_least(minimum) {
-        format!("is older than {}.{}", minimum.0, minimum.1)
+        tr!(
+            "is older than {major}.{minor}",
+            "est plus ancien que {major}.{minor}",
+            major = minimum.0,
+            minor = minimum.1,
+        )
     } else if !facts.venv {
-        "cannot make virtual environments".to_owned()
+        tr!(
+            "cannot make virtual environments",
+            "ne peut pas créer d'environnements virtuels"
+        )
     } else {
         return Ok(Python { path, facts });
     };
@@ -100,7 +118,12 @@ pub fn install_hint() -> &'static str {
     if cfg!(target_os = "macos") {
         "brew install python"
     } else {
-        "sudo apt-get install python3 python3-venv (or your system's packages of these names)"
+        both(
+            "sudo apt-get install python3 python3-venv (or your system's packages of these names)",
+            "sudo apt-get install python3 python3-venv (ou les paquets de ces noms sur votre \
+             système)",
+        )
+        .text()
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use terms::tr;
 
 use anyhow::{Context as _, Result};
 
@@ -127,15 +128,31 @@ impl Toolbox {
     /// Looks on PATH, then among the downloads.
     pub fn find(&self, tool: Tool) -> Result<Found> {
         let pinned = self.pinned(tool)?;
-        let mut why = format!("{} is not on PATH", tool.name());
+        let mut why = tr!(
+            "{tool} is not on PATH",
+            "{tool} n'est pas dans le PATH",
+            tool = tool.name(),
+        );
         if let Ok(path) = which::which(tool.name()) {
             match self.version_of(tool, tool.name()) {
                 Some(version) if tool.will_do(version, pinned) => {
                     let program = tool.name().to_owned();
                     return Ok(Found::Ready { program, version });
                 }
-                Some(version) => why = format!("{} is {version}, not {pinned}", path.display()),
-                None => why = format!("{} does not say its version", path.display()),
+                Some(version) => {
+                    why = tr!(
+                        "{tool} is {version}, not {pinned}",
+                        "{tool} est en {version}, pas en {pinned}",
+                        tool = path.display(),
+                    )
+                }
+                None => {
+                    why = tr!(
+                        "{tool} does not say its version",
+                        "{tool} ne dit pas sa version",
+                        tool = path.display(),
+                    )
+                }
             }
         }
         let own = self.place(tool, pinned);
@@ -206,7 +223,10 @@ impl Toolbox {
             .into());
         }
         self.remember(tool, &program);
-        step.done(format!("downloaded, checksum from {source}"));
+        step.done(tr!(
+            "downloaded, checksum from {source}",
+            "téléchargé, somme de contrôle de {source}",
+        ));
         Ok(())
     }
 
@@ -273,9 +293,15 @@ impl Toolbox {
 
 fn platform() -> Result<Platform> {
     Platform::here().ok_or_else(|| {
-        Failure::preflight("the tools are not published for this kind of machine")
-            .next("put k3d, kubectl and packer of the versions in lab.toml on PATH")
-            .into()
+        Failure::preflight(tr!(
+            "the tools are not published for this kind of machine",
+            "les outils ne sont pas publiés pour ce type de machine",
+        ))
+        .next(tr!(
+            "put k3d, kubectl and packer of the versions in lab.toml on PATH",
+            "mettez k3d, kubectl et packer dans les versions de lab.toml dans le PATH",
+        ))
+        .into()
     })
 }
 

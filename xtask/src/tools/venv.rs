@@ -1,6 +1,8 @@
 //! The virtual environments, with exactly the locked packages.
 
 use std::path::{Path, PathBuf};
+use terms::lang::both;
+use terms::tr;
 
 use anyhow::{Context as _, Result};
 
@@ -83,7 +85,7 @@ impl Venv {
         if self.is_current()? {
             return Ok(());
         }
-        let step = ui.step("Python packages");
+        let step = ui.step(tr!("Python packages", "paquets Python"));
         // Made anew: what is in it is of another lock file, or of no use.
         let create = Cmd::new(python::find(exec, self.minimum)?.path.to_string_lossy())
             .args(["-m", "venv", "--clear"])
@@ -91,7 +93,11 @@ impl Venv {
             .limit(wait::VENV_INSTALL);
         exec.run(&create).map_err(|error| {
             error.context(
-                Failure::preflight("creating the virtual environment").next(python::install_hint()),
+                Failure::preflight(tr!(
+                    "creating the virtual environment",
+                    "création de l'environnement virtuel",
+                ))
+                .next(python::install_hint()),
             )
         })?;
         let install = self.interpreter(install_args(&self.dir, &self.lock, self.compile));
@@ -105,7 +111,7 @@ impl Venv {
             workspace::write_file(&self.stamp(), &text)
                 .context("marking the packages as installed")?;
         }
-        step.done("installed, by hash");
+        step.done(tr!("installed, by hash", "installés, par empreinte"));
         Ok(())
     }
 
@@ -132,11 +138,16 @@ impl Venv {
         });
         found.map_err(|error| {
             error.context(
-                Failure::preflight("the Python packages were installed and cannot be imported")
-                    .next(
-                        "look for target, prefix, root or user in what \
-                         `python3 -m pip config list` says, then the same command again",
-                    ),
+                Failure::preflight(tr!(
+                    "the Python packages were installed and cannot be imported",
+                    "les paquets Python ont été installés et ne peuvent pas être importés",
+                ))
+                .next(tr!(
+                    "look for target, prefix, root or user in what `python3 -m pip config list` \
+                     says, then the same command again",
+                    "cherchez target, prefix, root ou user dans ce que dit `python3 -m pip config \
+                     list`, puis relancez la même commande",
+                )),
             )
         })
     }
@@ -173,14 +184,26 @@ fn install_args(dir: &Path, lock: &Path, compile: bool) -> Vec<String> {
 const KNOWN_ERRORS: &[KnownError] = &[
     KnownError {
         said: &["No space left on device"],
-        plain: "the disk is full: the Python packages do not fit",
-        next: "df -h . and free some space, then run the same command again",
+        plain: both(
+            "the disk is full: the Python packages do not fit",
+            "le disque est plein : les paquets Python n'y tiennent pas",
+        ),
+        next: both(
+            "df -h . and free some space, then run the same command again",
+            "df -h . et libérez de la place, puis relancez la même commande",
+        ),
     },
     known_errors::OTHER_HASH,
     KnownError {
         said: &["No matching distribution", "onnection"],
-        plain: "the Python packages could not be fetched: no network?",
-        next: "check the connection or the proxy (HTTPS_PROXY), then run the same command again",
+        plain: both(
+            "the Python packages could not be fetched: no network?",
+            "les paquets Python n'ont pas pu être téléchargés : pas de réseau ?",
+        ),
+        next: both(
+            "check the connection or the proxy (HTTPS_PROXY), then run the same command again",
+            "vérifiez la connexion ou le proxy (HTTPS_PROXY), puis relancez la même commande",
+        ),
     },
 ];
 

@@ -1,6 +1,8 @@
 //! A step that takes time, and what came of it.
 
 use std::time::{Duration, Instant};
+use terms::lang::{both, fixed};
+use terms::tr;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -29,7 +31,7 @@ impl Ui {
             bar
         });
         if bar.is_none() {
-            self.err(&format!("[{:7.2}s] {what} …", self.elapsed()));
+            self.err(&format!("[{:>7}s] {what} …", fixed(self.elapsed(), 2)));
         }
         Step {
             ui: self.clone(),
@@ -46,7 +48,7 @@ impl Step {
     /// shown only, nothing did.
     pub fn done(self, outcome: impl AsRef<str>) {
         if self.ui.shown_only {
-            self.found("shown");
+            self.found(tr!("shown", "montré"));
         } else {
             self.found(outcome);
         }
@@ -65,10 +67,12 @@ impl Step {
             bar.finish_and_clear();
         }
         let took = self.start.elapsed().as_secs_f64();
+        let colon = both(":", " :");
         self.ui.err(&format!(
-            "[{:7.2}s] {}: {outcome} ({took:.2} s)",
-            self.ui.elapsed(),
-            self.what
+            "[{:>7}s] {}{colon} {outcome} ({} s)",
+            fixed(self.ui.elapsed(), 2),
+            self.what,
+            fixed(took, 2)
         ));
     }
 }
@@ -76,7 +80,7 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         if !self.finished {
-            self.finish("not finished");
+            self.finish(both("not finished", "non terminé").text());
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the k3d engine needs of this machine.
 
 use std::path::Path;
+use terms::lang::{both, fixed};
+use terms::tr;
 
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
@@ -58,9 +60,7 @@ pub fn all(ctx: &Context) -> Vec<Check> {
     let mut missing = false;
     for tool in toolbox::ALL {
         let found = tool_will_do(ctx, tool);
-        missing |= found
-            .as_ref()
-            .is_ok_and(|said| said.contains("will be downloaded"));
+        missing |= matches!(ctx.tools.find_once(tool), Ok(Found::Missing(_)));
         checks.push(Check::from(tool.name(), found));
     }
     if missing {
@@ -79,12 +79,16 @@ pub fn all(ctx: &Context) -> Vec<Check> {
 fn recent_enough(info: &Info) -> Result<String> {
     let shown = info.shown_version();
     match info.version() {
-        Some(version) if version < OLDEST => Err(Failure::preflight(format!(
-            "Docker {shown} is older than {OLDEST}, which k3d needs"
+        Some(version) if version < OLDEST => Err(Failure::preflight(tr!(
+            "Docker {shown} is older than {OLDEST}, which k3d needs",
+            "Docker {shown} est plus ancien que {OLDEST}, qu'il faut à k3d",
         ))
-        .next("update Docker: https://docs.docker.com/engine/install/")
+        .next(tr!(
+            "update Docker: https://docs.docker.com/engine/install/",
+            "mettez Docker à jour : https://docs.docker.com/engine/install/",
+        ))
         .into()),
-        _ => Ok(format!("Docker {shown} answers")),
+        _ => Ok(tr!("Docker {shown} answers", "Docker {shown} répond")),
     }
 }
 
@@ -94,12 +98,19 @@ fn enough_memory(info: &Info) -> Result<String> {
         return Ok(format!("{mib} MiB"));
     }
     let next = if cfg!(target_os = "macos") {
-        "give Docker Desktop more memory: Settings, Resources"
+        tr!(
+            "give Docker Desktop more memory: Settings, Resources",
+            "donnez plus de mémoire à Docker Desktop : Settings, Resources",
+        )
     } else {
-        "close what uses memory, or set k3d.agents = 0 in lab.toml"
+        tr!(
+            "close what uses memory, or set k3d.agents = 0 in lab.toml",
+            "fermez ce qui prend de la mémoire, ou mettez k3d.agents = 0 dans lab.toml",
+        )
     };
-    Err(Failure::preflight(format!(
-        "Docker has {mib} MiB of memory, {NEEDED_MEMORY_MIB} MiB are needed"
+    Err(Failure::preflight(tr!(
+        "Docker has {mib} MiB of memory, {NEEDED_MEMORY_MIB} MiB are needed",
+        "Docker a {mib} Mio de mémoire, il en faut {NEEDED_MEMORY_MIB}",
     ))
     .next(next)
     .into())
@@ -110,7 +121,13 @@ fn docker_disk(ctx: &Context, info: &Info) -> Check {
     let name = "docker disk";
     let place = Path::new(&info.root);
     if !place.exists() {
-        return Check::from(name, Ok("in Docker's own machine".to_owned()));
+        return Check::from(
+            name,
+            Ok(tr!(
+                "in Docker's own machine",
+                "dans la machine propre à Docker",
+            )),
+        );
     }
     let looked = Disk::at(&ctx.exec, place).and_then(|disk| {
         Ok((
@@ -120,9 +137,11 @@ fn docker_disk(ctx: &Context, info: &Info) -> Check {
     });
     match looked {
         Ok((disk, said)) if disk.percent_free_beside(NEEDED_DISK_MIB) < IMAGES_REMOVED => {
-            let risk = format!(
+            let risk = tr!(
                 "{said}; with less than {IMAGES_REMOVED} % free, nodes remove images that no pod \
-                 runs at the moment"
+                 runs at the moment",
+                "{said} ; à moins de {IMAGES_REMOVED} % libres, les nœuds suppriment les images \
+                 qu'aucun pod n'exécute",
             );
             Check::advice(name, risk, "docker system prune".to_owned())
         }
@@ -134,20 +153,35 @@ fn enough_disk(disk: &Disk, files: Option<u64>, place: &str) -> Result<String> {
     let free = disk.free;
     let share = disk.percent_free_beside(NEEDED_DISK_MIB);
     let lacks = if free < NEEDED_DISK_MIB {
-        format!("{free} MiB free at {place}, {NEEDED_DISK_MIB} MiB are needed")
+        tr!(
+            "{free} MiB free at {place}, {NEEDED_DISK_MIB} MiB are needed",
+            "{free} Mio libres dans {place}, il en faut {NEEDED_DISK_MIB}",
+        )
     } else if share < EVICTION {
-        format!(
-            "{free} MiB of {} free at {place}: beside the {NEEDED_DISK_MIB} MiB of the lab \
-             {share:.1} % would stay, and below {EVICTION} % the nodes evict their pods",
-            disk.size
+        tr!(
+            "{free} MiB of {size} free at {place}: beside the {NEEDED_DISK_MIB} MiB of the lab \
+             {share} % would stay, and below {EVICTION} % the nodes evict their pods",
+            "{free} Mio libres sur {size} dans {place} : outre les {NEEDED_DISK_MIB} Mio du lab \
+             il resterait {share} %, et sous {EVICTION} % les nœuds expulsent leurs pods",
+            size = disk.size,
+            share = fixed(share, 1),
         )
     } else if let Some(files) = files.filter(|files| *files < NEEDED_FILES) {
-        format!("room for {files} more files (inodes) at {place}, {NEEDED_FILES} are needed")
+        tr!(
+            "room for {files} more files (inodes) at {place}, {NEEDED_FILES} are needed",
+            "place pour {files} fichiers (inodes) dans {place}, il en faut {NEEDED_FILES}",
+        )
     } else {
-        return Ok(format!("{free} MiB free at {place}"));
+        return Ok(tr!(
+            "{free} MiB free at {place}",
+            "{free} Mio libres dans {place}"
+        ));
     };
     Err(Failure::preflight(lacks)
-        .next("docker system df, and docker system prune to free space")
+        .next(tr!(
+            "docker system df, and docker system prune to free space",
+            "docker system df, et docker system prune pour libérer de la place",
+        ))
         .into())
 }
 
@@ -156,11 +190,18 @@ fn home_is_writable() -> Result<String> {
     let home = std::env::var_os("HOME").unwrap_or_default();
     let shown = Path::new(&home).display();
     match access(Path::new(&home), AccessFlags::W_OK) {
-        Ok(()) => Ok(format!("{shown} is writable")),
-        Err(error) => Err(Failure::preflight(format!(
-            "HOME is {shown}, which Packer cannot write to: {error}"
+        Ok(()) => Ok(tr!(
+            "{shown} is writable",
+            "{shown} est accessible en écriture"
+        )),
+        Err(error) => Err(Failure::preflight(tr!(
+            "HOME is {shown}, which Packer cannot write to: {error}",
+            "HOME est {shown}, où Packer ne peut pas écrire : {error}",
         ))
-        .next("export HOME=FOLDER, one of yours that can be written")
+        .next(tr!(
+            "export HOME=FOLDER, one of yours that can be written",
+            "export HOME=DOSSIER, l'un des vôtres où l'on peut écrire",
+        ))
         .into()),
     }
 }
@@ -176,8 +217,9 @@ fn locale_is_utf8(ctx: &Context) -> Result<String> {
     if output.status.success() && output.stdout.trim().eq_ignore_ascii_case("utf-8") {
         return Ok(locale.to_owned());
     }
-    Err(Failure::preflight(format!(
-        "this machine does not have the locale {locale}, which Ansible needs"
+    Err(Failure::preflight(tr!(
+        "this machine does not have the locale {locale}, which Ansible needs",
+        "cette machine n'a pas la locale {locale}, qu'il faut à Ansible",
     ))
     .next(format!("sudo localedef -i C -f UTF-8 {locale}"))
     .into())
@@ -196,11 +238,20 @@ fn inotify() -> Check {
         .map(|(name, wanted)| format!("{name}={}", wanted * 2))
         .collect();
     if repairs.is_empty() {
-        return Check::from("inotify", Ok("enough for several nodes".to_owned()));
+        return Check::from(
+            "inotify",
+            Ok(tr!(
+                "enough for several nodes",
+                "suffisant pour plusieurs nœuds",
+            )),
+        );
     }
     Check::advice(
         "inotify",
-        "low: nodes may fail with \"too many open files\" (k3s#10020)",
+        both(
+            "low: nodes may fail with \"too many open files\" (k3s#10020)",
+            "bas : des nœuds peuvent échouer avec « too many open files » (k3s#10020)",
+        ),
         format!("sudo sysctl {}", repairs.join(" ")),
     )
 }
@@ -214,10 +265,14 @@ fn tool_will_do(ctx: &Context, tool: Tool) -> Result<String> {
                 .kubernetes()
                 .filter(|_| tool == Tool::Kubectl);
             if let Some(nodes) = nodes.filter(|nodes| !toolbox::one_apart(*nodes, version)) {
-                return Err(Failure::preflight(format!(
-                    "kubectl {version} is more than one minor version from the cluster's {nodes}"
+                return Err(Failure::preflight(tr!(
+                    "kubectl {version} is more than one minor version from the cluster's {nodes}",
+                    "kubectl {version} est à plus d'une version mineure du {nodes} du cluster",
                 ))
-                .next("make tools.kubectl and k3d.node_image in lab.toml fit each other")
+                .next(tr!(
+                    "make tools.kubectl and k3d.node_image in lab.toml fit each other",
+                    "accordez tools.kubectl et k3d.node_image dans lab.toml",
+                ))
                 .into());
             }
             Ok(format!("{version} ({program})"))
@@ -225,13 +280,21 @@ fn tool_will_do(ctx: &Context, tool: Tool) -> Result<String> {
         Found::Missing(why) => {
             let pin = ctx.tools.pin(tool);
             let platform = Platform::here().ok_or_else(|| {
-                Failure::preflight(format!("{why}, and none is published for this machine")).next(
-                    format!("put {} {} on PATH", tool.name(), pin.version().get_ref()),
-                )
+                Failure::preflight(tr!(
+                    "{why}, and none is published for this machine",
+                    "{why}, et aucun n'est publié pour cette machine",
+                ))
+                .next(tr!(
+                    "put {tool} {version} on PATH",
+                    "mettez {tool} {version} dans le PATH",
+                    tool = tool.name(),
+                    version = pin.version().get_ref(),
+                ))
             })?;
-            Ok(format!(
-                "{why}: will be downloaded from {}",
-                pin.url(&platform)
+            Ok(tr!(
+                "{why}: will be downloaded from {url}",
+                "{why} : sera téléchargé depuis {url}",
+                url = pin.url(&platform),
             ))
         }
     }
@@ -241,9 +304,15 @@ fn has_curl() -> Result<String> {
     which::which("curl")
         .map(|path| path.display().to_string())
         .map_err(|_| {
-            Failure::preflight("`curl` was not found on PATH: the tools cannot be downloaded")
-                .next("install curl, or put the tools of lab.toml on PATH")
-                .into()
+            Failure::preflight(tr!(
+                "`curl` was not found on PATH: the tools cannot be downloaded",
+                "`curl` est introuvable dans le PATH : les outils ne peuvent pas être téléchargés",
+            ))
+            .next(tr!(
+                "install curl, or put the tools of lab.toml on PATH",
+                "installez curl, ou mettez les outils de lab.toml dans le PATH",
+            ))
+            .into()
         })
 }
 
@@ -251,11 +320,20 @@ fn has_curl() -> Result<String> {
 fn cluster_is_ours(site: &Site) -> Result<String> {
     let name = site.name;
     Ok(match site.cluster()? {
-        None => format!("{name} will be created"),
-        Some(cluster) if !cluster.is_running() => format!("{name} is there and does not run"),
+        None => tr!("{name} will be created", "{name} sera créé"),
+        Some(cluster) if !cluster.is_running() => tr!(
+            "{name} is there and does not run",
+            "{name} est là et ne tourne pas",
+        ),
         Some(_) => match site.owner()? {
-            Owner::Us => format!("{name} runs and is the lab's"),
-            other => format!("{name} runs, {other}: setup asks before it takes it over"),
+            Owner::Us => tr!(
+                "{name} runs and is the lab's",
+                "{name} tourne et appartient au lab"
+            ),
+            other => tr!(
+                "{name} runs, {other}: setup asks before it takes it over",
+                "{name} tourne, {other} : setup demande avant de le reprendre",
+            ),
         },
     })
 }
@@ -268,16 +346,18 @@ fn context_is_ours(site: &Site) -> Result<String> {
     let name = &site.kube.context;
     let taken = names.lines().any(|line| line.trim() == name);
     if taken && site.cluster()?.is_none() && !site.is_half_deleted()? {
-        return Err(Failure::preflight(format!(
-            "the kubeconfig has a context {name}, but there is no such cluster"
+        return Err(Failure::preflight(tr!(
+            "the kubeconfig has a context {name}, but there is no such cluster",
+            "le kubeconfig a un contexte {name}, mais il n'y a pas de tel cluster",
         ))
-        .next(format!(
-            "kubectl config delete-context {name}, or rename it"
+        .next(tr!(
+            "kubectl config delete-context {name}, or rename it",
+            "kubectl config delete-context {name}, ou renommez-le",
         ))
         .into());
     }
     Ok(match taken {
-        true => format!("{name} leads to the cluster"),
-        false => format!("{name} is free"),
+        true => tr!("{name} leads to the cluster", "{name} mène au cluster"),
+        false => tr!("{name} is free", "{name} est libre"),
     })
 }

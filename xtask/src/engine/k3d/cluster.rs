@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use std::path::PathBuf;
+use terms::lang::{Both, both};
+use terms::tr;
 
 use super::kubeconfig;
 use super::ownership::Owner;
@@ -57,15 +59,18 @@ impl Site {
 
     pub(super) fn start(&self) -> Result<()> {
         let name = self.name;
-        let step = self.ctx.ui.step(format!("cluster {name}"));
+        let step = self.ctx.ui.step(tr!("cluster {name}", "cluster {name}"));
         let cmd = self.k3d(k3d::start(name))?.limit(wait::CLUSTER);
         self.ctx.exec.run(&cmd).map_err(|error| {
             error.context(
-                Failure::tool(format!("starting the stopped cluster {name}"))
-                    .next(format!("k3d cluster delete {name} && cargo xtask setup")),
+                Failure::tool(tr!(
+                    "starting the stopped cluster {name}",
+                    "démarrage du cluster arrêté {name}",
+                ))
+                .next(format!("k3d cluster delete {name} && cargo xtask setup")),
             )
         })?;
-        step.done("started again");
+        step.done(tr!("started again", "redémarré"));
         Ok(())
     }
 
@@ -88,14 +93,17 @@ impl Site {
             self.ctx.exec.run(&cmd)?;
             return self.shorten_conntrack(&nodes);
         }
-        let step = self.ctx.ui.step(format!("cluster {}", self.name));
+        let step = self
+            .ctx
+            .ui
+            .step(tr!("cluster {name}", "cluster {name}", name = self.name));
         self.ctx.workspace.create()?;
         workspace::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
         let created = self.ctx.exec.run(&cmd);
         created.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
         std::fs::remove_file(self.creation_mark())?;
         self.shorten_conntrack(&nodes)?;
-        step.done("created");
+        step.done(tr!("created", "créé"));
         Ok(())
     }
 
@@ -137,13 +145,17 @@ impl Site {
             false => self.creator()?,
         };
         if owner != Owner::Us {
-            self.ctx.confirm(&format!(
-                "The cluster {name} is only half there, {owner}. Delete it and create it anew?"
+            self.ctx.confirm(&tr!(
+                "The cluster {name} is only half there, {owner}. Delete it and create it anew?",
+                "Le cluster {name} n'est là qu'à moitié, {owner}. Le supprimer et le recréer ?",
             ))?;
         }
-        let step = self.ctx.ui.step(format!("half-created cluster {name}"));
+        let step = self.ctx.ui.step(tr!(
+            "half-created cluster {name}",
+            "cluster {name}, créé à moitié",
+        ));
         self.delete_cluster()?;
-        step.done("deleted");
+        step.done(tr!("deleted", "supprimé"));
         self.create_cluster()
     }
 
@@ -181,16 +193,26 @@ pub(super) fn not_answering(cluster: &Cluster, said: &str) -> Failure {
     // kubectl says the same once for each of its tries.
     let said = said.lines().last().unwrap_or_default();
     let (lacks, next) = if cluster.has_load_balancer() {
-        ("", format!("k3d cluster stop {name} && cargo xtask setup"))
+        (
+            Both::same(""),
+            format!("k3d cluster stop {name} && cargo xtask setup"),
+        )
     } else {
         (
-            "it has no load balancer (any more), which k3d cannot make anew: ",
-            format!(
-                "k3d cluster delete {name}, which removes the volumes too, then cargo xtask setup"
+            both(
+                "it has no load balancer (any more), which k3d cannot make anew: ",
+                "il n'a pas (ou plus) de répartiteur de charge, que k3d ne sait pas recréer : ",
+            ),
+            tr!(
+                "k3d cluster delete {name}, which removes the volumes too, then cargo xtask setup",
+                "k3d cluster delete {name}, qui supprime aussi les volumes, puis cargo xtask setup",
             ),
         )
     };
-    let said = format!("the cluster {name} runs, but does not answer: {lacks}{said}");
+    let said = tr!(
+        "the cluster {name} runs, but does not answer: {lacks}{said}",
+        "le cluster {name} tourne mais ne répond pas : {lacks}{said}",
+    );
     Failure::tool(said).next(next)
 }
 
@@ -199,18 +221,32 @@ const KNOWN_ERRORS: &[KnownError] = &[
     known_errors::RATE_LIMIT,
     KnownError {
         said: &["too many open files", "inotify"],
-        plain: "the nodes ran out of inotify watches (k3s#10020)",
-        next: "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288",
+        plain: both(
+            "the nodes ran out of inotify watches (k3s#10020)",
+            "les nœuds n'ont plus d'inotify watches (k3s#10020)",
+        ),
+        next: Both::same(
+            "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288",
+        ),
     },
     KnownError {
         said: &["port is already allocated", "address already in use"],
-        plain: "a port of the cluster is taken by another program",
-        next: "set another port in lab.toml (0 takes any free one), then cargo xtask setup",
+        plain: both(
+            "a port of the cluster is taken by another program",
+            "un port du cluster est pris par un autre programme",
+        ),
+        next: both(
+            "set another port in lab.toml (0 takes any free one), then cargo xtask setup",
+            "indiquez un autre port dans lab.toml (0 en prend un libre), puis cargo xtask setup",
+        ),
     },
     KnownError {
         said: &["no space left on device"],
-        plain: "Docker's disk is full",
-        next: "docker system df, and docker system prune to free space",
+        plain: both("Docker's disk is full", "le disque de Docker est plein"),
+        next: both(
+            "docker system df, and docker system prune to free space",
+            "docker system df, et docker system prune pour libérer de la place",
+        ),
     },
 ];
 

@@ -10,6 +10,7 @@
 //! pod that runs.
 
 use anyhow::Result;
+use terms::tr;
 
 use super::site::Site;
 use crate::exec::Cmd;
@@ -58,10 +59,12 @@ impl Site {
                 continue;
             };
             if !output.status.success() {
-                self.ctx.ui.warn(&format!(
+                self.ctx.ui.warn(&tr!(
                     "{node} sends some connections to pods that are gone, for two minutes after \
-                     an outage: {}",
-                    output.stderr.trim()
+                     an outage: {why}",
+                    "{node} envoie certaines connexions à des pods disparus, pendant deux minutes \
+                     après une panne : {why}",
+                    why = output.stderr.trim(),
                 ));
             }
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use terms::tr;
 
 use super::site::Site;
 use crate::exec::Cmd;
@@ -108,9 +109,12 @@ impl Site {
     /// Ends a deletion that was cut off.
     pub(super) fn end_deletion(&self) -> Result<()> {
         let name = self.name;
-        let step = self.ctx.ui.step(format!("half-deleted cluster {name}"));
+        let step = self.ctx.ui.step(tr!(
+            "half-deleted cluster {name}",
+            "cluster {name}, supprimé à moitié",
+        ));
         self.delete_cluster()?;
-        step.done("deleted");
+        step.done(tr!("deleted", "supprimé"));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use std::path::Path;
+use terms::tr;
 
 use crate::context::Context;
 use crate::exec::Cmd;
@@ -25,25 +26,41 @@ pub fn insist(ctx: &Context) -> Result<Info> {
         return Ok(info);
     }
     if which::which("docker").is_err() {
-        return Err(Failure::preflight("`docker` was not found on PATH")
-            .next("install Docker (https://docs.docker.com/get-docker/), or use --engine local")
-            .into());
+        return Err(Failure::preflight(tr!(
+            "`docker` was not found on PATH",
+            "`docker` est introuvable dans le PATH",
+        ))
+        .next(tr!(
+            "install Docker (https://docs.docker.com/get-docker/), or use --engine local",
+            "installez Docker (https://docs.docker.com/get-docker/), ou prenez --engine local",
+        ))
+        .into());
     }
     if !may_be_starting(ctx) {
         return Err(silent().into());
     }
-    let step = ctx.ui.step("Docker is starting");
+    let step = ctx.ui.step(tr!("Docker is starting", "Docker démarre"));
     let info =
         wait::until(wait::DOCKER_UP, || Ok(info(ctx))).map_err(|error| error.context(silent()))?;
-    step.done("it answers");
+    step.done(tr!("it answers", "il répond"));
     Ok(info)
 }
 
 fn silent() -> Failure {
-    Failure::preflight("the Docker daemon does not answer").next(if cfg!(target_os = "macos") {
-        "start Docker Desktop, then run the same command again; or use --engine local"
+    Failure::preflight(tr!(
+        "the Docker daemon does not answer",
+        "le démon Docker ne répond pas",
+    ))
+    .next(if cfg!(target_os = "macos") {
+        tr!(
+            "start Docker Desktop, then run the same command again; or use --engine local",
+            "démarrez Docker Desktop, puis relancez la même commande ; ou prenez --engine local",
+        )
     } else {
-        "sudo systemctl start docker, and be in the group docker; or use --engine local"
+        tr!(
+            "sudo systemctl start docker, and be in the group docker; or use --engine local",
+            "sudo systemctl start docker, et soyez du groupe docker ; ou prenez --engine local",
+        )
     })
 }
 

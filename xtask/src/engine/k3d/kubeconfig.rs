@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
+use terms::tr;
 
 use crate::exec::quote_path;
 use crate::failure::Failure;
@@ -33,10 +34,11 @@ fn several(files: &[PathBuf], first: &Path) -> Failure {
         .iter()
         .map(|file| file.display().to_string())
         .collect();
-    Failure::preflight(format!(
-        "KUBECONFIG names {} files ({}), and k3d writes to one alone",
-        files.len(),
-        shown.join(", ")
+    Failure::preflight(tr!(
+        "KUBECONFIG names {count} files ({files}), and k3d writes to one alone",
+        "KUBECONFIG nomme {count} fichiers ({files}), et k3d n'écrit que dans un seul",
+        count = files.len(),
+        files = shown.join(", "),
     ))
     .next(format!("export KUBECONFIG={}", quote_path(first)))
 }
@@ -52,14 +54,22 @@ fn insist_on_writable(file: &Path) -> Result<()> {
         Some(format!("{}: {error}", place.display()))
     });
     let refused = match file.is_dir() {
-        true => Some(format!("{} is a folder", file.display())),
+        true => Some(tr!(
+            "{path} is a folder",
+            "{path} est un dossier",
+            path = file.display()
+        )),
         false => refused,
     };
     let Some(why) = refused else { return Ok(()) };
-    Err(Failure::preflight(format!(
-        "the kubeconfig {} cannot be written: {why}",
-        file.display()
+    Err(Failure::preflight(tr!(
+        "the kubeconfig {path} cannot be written: {why}",
+        "le kubeconfig {path} n'est pas accessible en écriture : {why}",
+        path = file.display(),
     ))
-    .next("export KUBECONFIG=FILE, one in a folder of yours that can be written")
+    .next(tr!(
+        "export KUBECONFIG=FILE, one in a folder of yours that can be written",
+        "export KUBECONFIG=FICHIER, dans l'un de vos dossiers où l'on peut écrire",
+    ))
     .into())
 }

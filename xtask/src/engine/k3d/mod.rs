@@ -33,7 +33,8 @@ use crate::tools::toolbox::{self, Found};
 use crate::wait;
 use ownership::Owner;
 use site::{Blueprint, Site};
-use terms::{Death, EngineName};
+use terms::lang::both;
+use terms::{Death, EngineName, tr};
 
 /// A cluster in Docker has every capability.
 const LACKS: &[Lack] = &[];
@@ -41,7 +42,9 @@ const LACKS: &[Lack] = &[];
 pub const ENTRY: Entry = Entry {
     name: EngineName::K3d,
     lacks: LACKS,
-    suits: |ctx| docker::info(ctx).map(|_| "a Docker daemon answers"),
+    suits: |ctx| {
+        docker::info(ctx).map(|_| both("a Docker daemon answers", "un démon Docker répond"))
+    },
     new: |ctx| Box::new(K3dEngine::new(ctx)),
 };
 
@@ -91,7 +94,11 @@ impl K3dEngine {
                 .state(wait::SHORT_COMMAND)?
                 .map_err(|said| cluster::not_answering(&cluster, &said).into());
         }
-        let place = format!("in the cluster {}, which does not run", cluster.name);
+        let place = tr!(
+            "in the cluster {name}, which does not run",
+            "dans le cluster {name}, qui ne tourne pas",
+            name = cluster.name,
+        );
         Ok(Facts {
             volumes: vec![Volume {
                 claim: "volumes".to_owned(),
@@ -159,18 +166,24 @@ impl Engine for K3dEngine {
         if self.site.ctx.exec.dry_run() {
             return Ok(());
         }
-        let step = self.site.ctx.ui.step("replicas ready");
+        let step = self
+            .site
+            .ctx
+            .ui
+            .step(tr!("replicas ready", "répliques prêtes"));
         let facts = wait::until(wait::APP_READY, || {
             let facts = self.facts()?;
             Ok((facts.ready() >= facts.wanted as usize).then_some(facts))
         })?;
         if facts.wanted == 0 {
-            step.done("none is asked for");
+            step.done(tr!("none is asked for", "aucune n'est demandée"));
             return Ok(());
         }
-        let url = facts.url.context("the lab has no URL")?;
+        let url = facts
+            .url
+            .context(tr!("the lab has no URL", "le lab n'a pas d'URL"))?;
         serving::wait_until_answered(&url, || self.insist_on_life())?;
-        step.done("they answer");
+        step.done(tr!("they answer", "elles répondent"));
         Ok(())
     }
 
@@ -224,7 +237,13 @@ impl Engine for K3dEngine {
         let facts = self.facts()?;
         let claims: Vec<String> = facts.volumes.into_iter().map(|one| one.claim).collect();
         let ui = &self.site.ctx.ui;
-        ui.note("no replica runs: a pod of its own does this");
+        ui.note(
+            both(
+                "no replica runs: a pod of its own does this",
+                "aucune réplique ne tourne : un pod à part s'en charge",
+            )
+            .text(),
+        );
         self.owned()?.kube.pra_alone(args, &claims)
     }
 

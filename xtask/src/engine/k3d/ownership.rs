@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use terms::lang::{Both, both};
+use terms::tr;
 
 use anyhow::Result;
 
@@ -34,21 +36,27 @@ pub enum Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Us => f.write_str("which is this checkout's"),
-            Self::Nobody => f.write_str("which was neither created nor adopted by the lab"),
-            Self::Unknown => f.write_str(
+            Self::Us => both("which is this checkout's", "qui est celui de ce dépôt").fmt(f),
+            Self::Nobody => both(
+                "which was neither created nor adopted by the lab",
+                "que le lab n'a ni créé ni adopté",
+            )
+            .fmt(f),
+            Self::Unknown => both(
                 "which does not answer: whether another checkout took it over is not known",
-            ),
+                "qui ne répond pas : on ne sait pas si un autre dépôt l'a repris",
+            )
+            .fmt(f),
             Self::Other(folder) => {
-                write!(
-                    f,
-                    "which is the lab of another checkout, {}",
-                    folder.display()
-                )?;
+                let shown = folder.display();
+                f.write_str(&tr!(
+                    "which is the lab of another checkout, {shown}",
+                    "qui est le lab d'un autre dépôt, {shown}",
+                ))?;
                 if folder.exists() {
                     return Ok(());
                 }
-                f.write_str(" (where there is none any more)")
+                both(" (where there is none any more)", " (où il n'y en a plus)").fmt(f)
             }
         }
     }
@@ -108,23 +116,34 @@ impl Site {
     pub fn insist_on_ownership(&self) -> Result<()> {
         let name = self.name;
         if self.cluster()?.is_none() {
-            return Err(Failure::tool(format!("there is no cluster {name}"))
-                .next("cargo xtask setup")
-                .into());
+            return Err(Failure::tool(tr!(
+                "there is no cluster {name}",
+                "il n'y a pas de cluster {name}",
+            ))
+            .next("cargo xtask setup")
+            .into());
         }
         let owner = self.owner()?;
         let there = match &owner {
             Owner::Us => return Ok(()),
             Owner::Unknown => return Err(self.cannot_be_told().into()),
             Owner::Other(folder) if folder.exists() => {
-                format!("use it from {}, or ", folder.display())
+                tr!(
+                    "use it from {folder}, or ",
+                    "utilisez-le depuis {folder}, ou ",
+                    folder = folder.display(),
+                )
             }
             _ => String::new(),
         };
-        let said = format!("the cluster {name} is there, {owner}: nothing is changed there");
+        let said = tr!(
+            "the cluster {name} is there, {owner}: nothing is changed there",
+            "le cluster {name} est là, {owner} : rien n'y est modifié",
+        );
         Err(Failure::usage(said)
-            .next(format!(
-                "{there}cargo xtask setup, which asks whether to take it over"
+            .next(tr!(
+                "{there}cargo xtask setup, which asks whether to take it over",
+                "{there}cargo xtask setup, qui demande s'il faut le reprendre",
             ))
             .into())
     }
@@ -154,12 +173,15 @@ impl Site {
     fn cannot_be_told(&self) -> Failure {
         let name = self.name;
         let owner = Owner::Unknown;
-        Failure::tool(format!(
-            "the cluster {name} is there, {owner}: nothing is changed there"
+        Failure::tool(tr!(
+            "the cluster {name} is there, {owner}: nothing is changed there",
+            "le cluster {name} est là, {owner} : rien n'y est modifié",
         ))
-        .next(format!(
-            "k3d cluster start {name}, and the same command again; where it is broken for good and \
-             nobody needs its data: k3d cluster delete {name}"
+        .next(tr!(
+            "k3d cluster start {name}, and the same command again; where it is broken for good \
+             and nobody needs its data: k3d cluster delete {name}",
+            "k3d cluster start {name}, puis la même commande ; s'il est cassé pour de bon et que \
+             personne n'a besoin de ses données : k3d cluster delete {name}",
         ))
     }
 
@@ -168,12 +190,17 @@ impl Site {
     pub(super) fn take_over(&self, owner: &Owner) -> Result<()> {
         let name = self.name;
         let theirs = match owner {
-            Owner::Other(_) => " with the data of that lab",
-            _ => "",
+            Owner::Other(_) => both(
+                " with the data of that lab",
+                " avec les données de ce lab-là",
+            ),
+            _ => Both::same(""),
         };
-        self.ctx.confirm(&format!(
+        self.ctx.confirm(&tr!(
             "There is a cluster {name}, {owner}. Adopt it? This lab would then deploy there, and \
-             its teardown would delete the cluster{theirs}."
+             its teardown would delete the cluster{theirs}.",
+            "Il y a un cluster {name}, {owner}. L'adopter ? Ce lab s'y déploierait alors, et son \
+             démontage supprimerait le cluster{theirs}.",
         ))?;
         let us = self.identity()?;
         let kubectl = self.kube.kubectl()?.within("kube-system");

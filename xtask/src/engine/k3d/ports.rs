@@ -3,6 +3,7 @@
 //! that is kept alive.
 
 use std::net::{Ipv4Addr, TcpListener};
+use terms::tr;
 
 use anyhow::Result;
 
@@ -22,9 +23,10 @@ impl Site {
             }
             if self.kube.kept_port(port).is_some() {
                 let service = port.service;
-                self.ctx
-                    .ui
-                    .note(&format!("the forward to {service} is alive"));
+                self.ctx.ui.note(&tr!(
+                    "the forward to {service} is alive",
+                    "la redirection vers {service} est en vie",
+                ));
                 continue;
             }
             let host = free_port(port.host)?;
@@ -33,7 +35,10 @@ impl Site {
                     continue;
                 };
                 wait::check_interrupt()?;
-                let said = format!("the port cannot be mapped ({error:#}): it is forwarded");
+                let said = tr!(
+                    "the port cannot be mapped ({error:#}): it is forwarded",
+                    "le port ne peut pas être publié ({error:#}) : il est redirigé",
+                );
                 self.ctx.ui.warn(&said);
             }
             self.kube.keep_forward(port, host)?;
@@ -43,10 +48,13 @@ impl Site {
 
     fn remark_on_port(&self, port: &Port, host: u16) {
         if port.host != 0 && port.host != host {
-            self.ctx.ui.warn(&format!(
-                "{} is reached on port {host}, as the cluster was created; lab.toml says {}: \
-                 that takes effect with the next cluster",
-                port.service, port.host
+            self.ctx.ui.warn(&tr!(
+                "{service} is reached on port {host}, as the cluster was created; lab.toml says \
+                 {port}: that takes effect with the next cluster",
+                "{service} est joignable sur le port {host}, comme le cluster a été créé ; \
+                 lab.toml dit {port} : cela vaudra pour le prochain cluster",
+                service = port.service,
+                port = port.host,
             ));
         }
     }
@@ -75,11 +83,18 @@ impl Site {
     }
 
     fn map_port(&self, port: &Port, host: u16) -> Result<()> {
-        let step = self.ctx.ui.step(format!("port {host} of {}", port.service));
+        let step = self.ctx.ui.step(tr!(
+            "port {host} of {service}",
+            "port {host} de {service}",
+            service = port.service,
+        ));
         let cmd = self.k3d(k3d::add_port(self.name, (host, port.node)))?;
         self.ctx.exec.run(&cmd.limit(wait::CLUSTER))?;
         self.ensure_answers()?;
-        step.done("mapped through the load balancer");
+        step.done(tr!(
+            "mapped through the load balancer",
+            "publié par le répartiteur de charge"
+        ));
         Ok(())
     }
 }
@@ -87,8 +102,14 @@ impl Site {
 /// The port itself, or any free one for 0.
 pub fn free_port(port: u16) -> Result<u16> {
     let taken = |error| {
-        Failure::preflight(format!("port {port} of this machine: {error}"))
-            .next("set another port in lab.toml (0 takes any free one)")
+        Failure::preflight(tr!(
+            "port {port} of this machine: {error}",
+            "port {port} de cette machine : {error}",
+        ))
+        .next(tr!(
+            "set another port in lab.toml (0 takes any free one)",
+            "indiquez un autre port dans lab.toml (0 en prend un libre)",
+        ))
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
     Ok(listener.local_addr()?.port())

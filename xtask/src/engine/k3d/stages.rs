@@ -1,6 +1,8 @@
 //! The stages of the setup: side by side where nothing forces an order.
 
 use anyhow::{Context as _, Result};
+use terms::lang::both;
+use terms::tr;
 
 use super::site::Site;
 use crate::tools::k3d::Cluster;
@@ -15,9 +17,12 @@ impl Site {
             let cluster = self.ensure_cluster()?;
             self.images.ensure()?;
             if cluster.is_some() {
-                let said =
-                    "# A run leaves out what is so already; the next lines change nothing then.";
-                self.ctx.exec.show(said);
+                let said = tr!(
+                    "# A run leaves out what is so already; the next lines change nothing then.",
+                    "# Une exécution omet ce qui est déjà fait ; les lignes suivantes ne changent \
+                     alors rien.",
+                );
+                self.ctx.exec.show(&said);
             }
             self.ensure_imported()?;
             self.kube.ensure_deployed()?;
@@ -130,11 +135,17 @@ impl Site {
             (wait::join(deployed), wait::join(running), image)
         });
         let said = [
-            (!deployed?, "the manifests"),
-            (running?.outdated, "the settings of the replicas"),
-            (!image?, "the application's code"),
+            (!deployed?, both("the manifests", "les manifestes")),
+            (
+                running?.outdated,
+                both("the settings of the replicas", "les réglages des répliques"),
+            ),
+            (
+                !image?,
+                both("the application's code", "le code de l'application"),
+            ),
         ];
         let pending = said.into_iter().filter(|(pending, _)| *pending);
-        Ok(pending.map(|(_, what)| what.to_owned()).collect())
+        Ok(pending.map(|(_, what)| what.into()).collect())
     }
 }

@@ -1,6 +1,7 @@
 //! Stopping a local lab, and removing it.
 
 use std::path::Path;
+use terms::tr;
 
 use anyhow::Result;
 
@@ -14,19 +15,21 @@ impl LocalEngine {
     /// was killed; the volumes stay.
     pub fn stop(&self) -> Result<()> {
         if client::is_alive(&self.workspace) && self.change("stop") {
-            let step = self
-                .ui
-                .step("stopping the supervisor and everything it runs");
+            let step = self.ui.step(tr!(
+                "stopping the supervisor and everything it runs",
+                "arrêt du superviseur et de tout ce qu'il exécute",
+            ));
             client::stop(&self.workspace)?;
-            step.done("stopped");
+            step.done(tr!("stopped", "arrêté"));
             return Ok(());
         }
         // Looked for once it is certainly gone: it may be dying just now.
         let left = local::leftovers(&self.workspace);
         if !left.is_empty() && self.change("stop") {
-            let step = self
-                .ui
-                .step("ending what a supervisor that was killed left behind");
+            let step = self.ui.step(tr!(
+                "ending what a supervisor that was killed left behind",
+                "arrêt de ce qu'un superviseur tué a laissé derrière lui",
+            ));
             local::end_leftovers(&self.workspace)?;
             step.done(left.join(", "));
         }

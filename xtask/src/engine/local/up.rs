@@ -2,6 +2,8 @@
 //! serve it.
 
 use anyhow::{Context as _, Result};
+use terms::lang::both;
+use terms::tr;
 
 use super::{LocalEngine, OTHER_BUILD};
 use crate::engine::Engine as _;
@@ -20,7 +22,8 @@ impl LocalEngine {
     /// Applies what is declared; each change is said.
     pub fn apply_and_say(&self) -> Result<()> {
         for change in self.apply_changes()? {
-            self.ui.note(&format!("Applied: {change}"));
+            self.ui
+                .note(&tr!("Applied: {change}", "Appliqué : {change}"));
         }
         Ok(())
     }
@@ -51,9 +54,11 @@ impl LocalEngine {
 
     pub(super) fn start(&self) -> Result<()> {
         self.preconditions()?;
-        let step = self.ui.step("starting the supervisor");
+        let step = self
+            .ui
+            .step(tr!("starting the supervisor", "démarrage du superviseur"));
         client::start(&self.workspace)?;
-        step.done("it answers");
+        step.done(tr!("it answers", "il répond"));
         Ok(())
     }
 
@@ -63,34 +68,53 @@ impl LocalEngine {
             return Ok(());
         };
         let Some(reason) = self.unfit(found)? else {
-            self.ui.note("The supervisor is already running.");
+            self.ui.note(
+                both(
+                    "The supervisor is already running.",
+                    "Le superviseur tourne déjà.",
+                )
+                .text(),
+            );
             return Ok(());
         };
-        self.ui
-            .note(&format!("Replacing the supervisor: {reason}."));
+        self.ui.note(&tr!(
+            "Replacing the supervisor: {reason}.",
+            "Remplacement du superviseur : {reason}.",
+        ));
         self.stop()
     }
 
     /// Why the supervisor that runs cannot stay.
     fn unfit(&self, found: Look) -> Result<Option<String>> {
         let Some(facts) = found.facts else {
-            return Ok(Some("it is of another version".to_owned()));
+            return Ok(Some(
+                both("it is of another version", "il est d'une autre version").into(),
+            ));
         };
         if !facts.running {
-            return Ok(Some("it is about to end".to_owned()));
+            return Ok(Some(
+                both("it is about to end", "il est sur le point de s'arrêter").into(),
+            ));
         }
         let port = DesiredState::load(&self.workspace)?.and_then(|desired| desired.port);
         if self.port != 0 && port != Some(self.port) {
-            return Ok(Some(format!("lab.toml says port {} now", self.port)));
+            return Ok(Some(tr!(
+                "lab.toml says port {port} now",
+                "lab.toml dit maintenant le port {port}",
+                port = self.port,
+            )));
         }
         if !found.ours {
-            return Ok(Some(OTHER_BUILD.to_owned()));
+            return Ok(Some(OTHER_BUILD.into()));
         }
         Ok(None)
     }
 
     pub(super) fn wait_until_ready(&self) -> Result<()> {
-        let step = self.ui.step("waiting for the application");
+        let step = self.ui.step(tr!(
+            "waiting for the application",
+            "attente de l'application"
+        ));
         let before = self.facts()?;
         let facts = wait::until(wait::APP_READY, || {
             self.insist_on_life()?;
@@ -103,9 +127,17 @@ impl LocalEngine {
         })
         .with_context(|| {
             let logs = self.workspace.logs().join("pods");
-            format!("what the replicas say is in {}", logs.display())
+            tr!(
+                "what the replicas say is in {folder}",
+                "ce que disent les répliques est dans {folder}",
+                folder = logs.display(),
+            )
         })?;
-        step.done(format!("{} replicas are ready", facts.ready()));
+        step.done(tr!(
+            "{count} replicas are ready",
+            "{count} répliques sont prêtes",
+            count = facts.ready(),
+        ));
         Ok(())
     }
 
@@ -122,12 +154,16 @@ impl LocalEngine {
         let said = logs::read(&self.workspace, &pod.name);
         let last: Vec<&str> = said.trim_end().lines().rev().take(8).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
-        Err(Failure::tool(format!(
-            "replica {} ends as soon as it is started; it said:\n    {}",
-            pod.name,
-            last.join("\n    ")
+        Err(Failure::tool(tr!(
+            "replica {name} ends as soon as it is started; it said:\n    {said}",
+            "la réplique {name} s'arrête dès qu'elle est démarrée ; elle a dit :\n    {said}",
+            name = pod.name,
+            said = last.join("\n    "),
         ))
-        .next("correct what it complains of, then: cargo xtask setup")
+        .next(tr!(
+            "correct what it complains of, then: cargo xtask setup",
+            "corrigez ce dont elle se plaint, puis : cargo xtask setup",
+        ))
         .into())
     }
 }

@@ -1,6 +1,7 @@
 //! What is declared in the checkout, brought into force.
 
 use std::sync::Arc;
+use terms::tr;
 
 use anyhow::Result;
 
@@ -15,7 +16,10 @@ impl Supervisor {
         let (declared, release) = self.declared()?;
         let mut changes = self.changes(&declared, &release);
         for claim in volumes::create_missing(&self.shared.workspace, &declared.claims)? {
-            changes.push(format!("volume {claim} was created"));
+            changes.push(tr!(
+                "volume {claim} was created",
+                "le volume {claim} a été créé"
+            ));
         }
         for change in &changes {
             self.shared.note(change);
@@ -56,7 +60,10 @@ impl Supervisor {
         let running = &self.shared.manifests;
         let mut changes = self.shared.release.changes(release);
         if running.cron_job.spec != declared.cron_job.spec {
-            changes.push("the backup schedule and its job".to_owned());
+            changes.push(tr!(
+                "the backup schedule and its job",
+                "le calendrier des sauvegardes et leur job",
+            ));
         }
         let (now, wanted) = (
             self.shared.desired.replicas,

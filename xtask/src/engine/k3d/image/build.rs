@@ -1,6 +1,7 @@
 //! The stage `image`: it is built from what is in the checkout.
 
 use std::collections::BTreeSet;
+use terms::tr;
 
 use anyhow::{Context as _, Result};
 
@@ -20,10 +21,12 @@ impl Images {
         let image = self.recipe.image();
         let before = self.here()?;
         if self.is_made_of_the_inputs(before.as_ref())? {
-            self.ctx.ui.note(&format!("{image} is up to date"));
+            self.ctx
+                .ui
+                .note(&tr!("{image} is up to date", "{image} est à jour"));
             return Ok(before);
         }
-        let step = self.ctx.ui.step(format!("image {image}"));
+        let step = self.ctx.ui.step(tr!("image {image}", "image {image}"));
         let folder = self.ctx.workspace.root.join(self.recipe.template);
         let packer = self.ctx.tools.program(Tool::Packer)?;
         let init = packer::cmd(&packer, packer::init(&folder));
@@ -36,7 +39,7 @@ impl Images {
         if let Some(before) = before.filter(|before| Some(before) != now.as_ref()) {
             self.forget(&before)?;
         }
-        step.done("built");
+        step.done(tr!("built", "construite"));
         Ok(now)
     }
 
@@ -58,7 +61,13 @@ impl Images {
     /// Docker does not have it.
     pub fn built(&self) -> Result<Image> {
         let here = self.here()?;
-        here.with_context(|| format!("{} is not built", self.recipe.image()))
+        here.with_context(|| {
+            tr!(
+                "{image} is not built",
+                "{image} n'est pas construite",
+                image = self.recipe.image(),
+            )
+        })
     }
 
     /// The same, where Docker has it.
@@ -128,8 +137,14 @@ impl Images {
 
 fn explain_plugin(error: anyhow::Error) -> anyhow::Error {
     error.context(
-        Failure::tool("Packer's Docker plugin could not be installed")
-            .next("check the network (it comes from github.com), then run the same command again"),
+        Failure::tool(tr!(
+            "Packer's Docker plugin could not be installed",
+            "l'extension Docker de Packer n'a pas pu être installée",
+        ))
+        .next(tr!(
+            "check the network (it comes from github.com), then run the same command again",
+            "vérifiez le réseau (elle vient de github.com), puis relancez la même commande",
+        )),
     )
 }
 

@@ -1,6 +1,8 @@
 //! The stage `import`: every node holds exactly the image that was built.
 
 use anyhow::{Context as _, Result};
+use terms::lang::both;
+use terms::tr;
 
 use super::Images;
 use crate::exec::Cmd;
@@ -59,12 +61,21 @@ impl Images {
         let image = self.recipe.image();
         let lacking = held.lacking(here).len();
         if lacking == 0 {
-            self.ctx.ui.note(&format!("every node holds this {image}"));
+            self.ctx.ui.note(&tr!(
+                "every node holds this {image}",
+                "chaque nœud a cette {image}"
+            ));
             return Ok(held);
         }
-        let step = self.ctx.ui.step(format!("import of {image}"));
+        let step = self
+            .ctx
+            .ui
+            .step(tr!("import of {image}", "import de {image}"));
         let held = self.import_somehow(&image, here, &held)?;
-        step.done(format!("{lacking} nodes lacked it"));
+        step.done(tr!(
+            "{lacking} nodes lacked it",
+            "{lacking} nœuds ne l'avaient pas"
+        ));
         Ok(held)
     }
 
@@ -79,11 +90,15 @@ impl Images {
             Err(error) => error,
         };
         for (how, words) in [
-            (Import::Archive(&archive), "by archive"),
-            (Import::Direct, "directly"),
+            (Import::Archive(&archive), both("by archive", "par archive")),
+            (Import::Direct, both("directly", "directement")),
         ] {
             wait::check_interrupt()?;
-            let said = format!("importing failed ({}): now {words}", reason(&failed));
+            let said = tr!(
+                "importing failed ({error}): now {words}",
+                "l'import a échoué ({error}) : maintenant {words}",
+                error = reason(&failed),
+            );
             self.ctx.ui.warn(&said);
             failed = match self.import_wholly(image, how, here, &nodes) {
                 Ok(held) => return Ok(held),
@@ -91,12 +106,14 @@ impl Images {
             };
         }
         Err(failed.context(
-            Failure::tool(format!(
-                "{image} could not be imported in any of three ways"
+            Failure::tool(tr!(
+                "{image} could not be imported in any of three ways",
+                "{image} n'a pu être importée d'aucune des trois façons",
             ))
-            .next(format!(
-                "k3d image import {image} -c {} says what the nodes refuse",
-                self.cluster
+            .next(tr!(
+                "k3d image import {image} -c {cluster} says what the nodes refuse",
+                "k3d image import {image} -c {cluster} dit ce que les nœuds refusent",
+                cluster = self.cluster,
             )),
         ))
     }
@@ -115,7 +132,10 @@ impl Images {
         if lacking.is_empty() {
             return Ok(held);
         }
-        let said = format!("k3d reported success, yet it is not on {lacking}");
+        let said = tr!(
+            "k3d reported success, yet it is not on {lacking}",
+            "k3d a annoncé un succès, et pourtant elle n'est pas sur {lacking}",
+        );
         Err(Failure::tool(said).into())
     }
 
