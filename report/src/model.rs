@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use terms::{
     Death, EngineName, LEAST_FOR_P95, ObjectiveName, PhaseName, Protection, Quantity, Read,
-    ScenarioName, Unit,
+    ScenarioName, Unit, tr,
 };
 
 /// What a folder under `.lab/runs/` holds.
@@ -267,8 +267,9 @@ impl Folder {
             return Ok(None);
         }
         let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("reading {}", file.display()))?;
-        let document = parse(&text).with_context(|| format!("reading {}", file.display()))?;
+            .with_context(|| tr!("reading {file}", "lecture de {file}", file = file.display()))?;
+        let document = parse(&text)
+            .with_context(|| tr!("reading {file}", "lecture de {file}", file = file.display()))?;
         let name = path.file_name().unwrap_or_default();
         Ok(Some(Self {
             name: name.to_string_lossy().into_owned(),
@@ -297,7 +298,13 @@ fn parse(text: &str) -> Result<Document> {
         .map_or(Some(0), serde_json::Value::as_u64);
     anyhow::ensure!(
         format.is_some_and(|format| format <= FORMAT),
-        "it is of another format than this program knows: draw it with the version that made it"
+        "{}",
+        tr!(
+            "it is of another format than this program knows: draw it with the version that made \
+             it",
+            "il est d'un autre format que celui de ce programme : dessinez-le avec la version qui \
+             l'a fait"
+        )
     );
     Ok(if value.get("groups").is_some() {
         Document::Drill(Box::new(serde_json::from_value(value)?))
@@ -321,10 +328,18 @@ fn from_name(name: &str) -> String {
 /// # Errors
 /// Where the folder cannot be listed.
 pub fn all(runs: &Path) -> Result<(Vec<Folder>, Vec<Unreadable>)> {
-    let entries = std::fs::read_dir(runs).with_context(|| format!("listing {}", runs.display()))?;
+    let entries = std::fs::read_dir(runs).with_context(|| {
+        tr!(
+            "listing {folder}",
+            "liste de {folder}",
+            folder = runs.display(),
+        )
+    })?;
     let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for entry in entries {
-        let path = entry.context("listing the runs")?.path();
+        let path = entry
+            .context(tr!("listing the runs", "liste des exécutions"))?
+            .path();
         if !path.is_dir() {
             continue;
         }

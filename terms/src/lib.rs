@@ -2,14 +2,16 @@
 //! as it is stored, shown and typed.
 
 pub mod lang;
+mod quantity;
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{Error, IntoDeserializer};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Serialize};
 
 use lang::{Both, both};
+pub use quantity::Quantity;
 
 /// With fewer values than this the 95th percentile is the maximum, and is not stated.
 pub const LEAST_FOR_P95: usize = 20;
@@ -227,93 +229,6 @@ words! {
         Rows = "rows" | "lignes",
         Seconds = "s",
         Requests = "requests" | "requêtes",
-    }
-}
-
-/// What a drill states the spread of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantity {
-    Lost,
-    RpoSeconds,
-    RtoSeconds,
-    Failed,
-    ProtectedSeconds,
-    Phase(PhaseName),
-}
-
-/// The prefix of a quantity that is the length of a phase.
-const PHASE: &str = "phase ";
-
-impl Quantity {
-    const PLAIN: [(Self, &str); 5] = [
-        (Self::Lost, "lost"),
-        (Self::RpoSeconds, "rpo_seconds"),
-        (Self::RtoSeconds, "rto_seconds"),
-        (Self::Failed, "failed"),
-        (Self::ProtectedSeconds, "protected_seconds"),
-    ];
-
-    pub fn unit(self) -> Unit {
-        match self {
-            Self::Lost => Unit::Rows,
-            Self::Failed => Unit::Requests,
-            _ => Unit::Seconds,
-        }
-    }
-}
-
-impl Labelled for Quantity {
-    fn label(&self) -> String {
-        let label = match self {
-            Self::Phase(phase) => {
-                let phase = phase.label();
-                return tr!("phase {phase}", "phase de {phase}");
-            }
-            Self::Lost => both("lost", "perte"),
-            Self::RpoSeconds => both("rpo_seconds", "RPO"),
-            Self::RtoSeconds => both("rto_seconds", "RTO"),
-            Self::Failed => both("failed", "échecs"),
-            Self::ProtectedSeconds => both("protected_seconds", "de nouveau protégé"),
-        };
-        label.into()
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Phase(phase) = self {
-            return write!(f, "{PHASE}{phase}");
-        }
-        let plain = Self::PLAIN.iter().find(|(one, _)| one == self);
-        f.pad(plain.map_or("", |(_, word)| word))
-    }
-}
-
-impl FromStr for Quantity {
-    type Err = serde::de::value::Error;
-
-    /// # Errors
-    /// There is no such quantity.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(phase) = text.strip_prefix(PHASE) {
-            return Ok(Self::Phase(phase.parse()?));
-        }
-        let plain = Self::PLAIN.iter().find(|(_, word)| *word == text);
-        let unknown = || Error::custom(format!("a drill has no quantity {text:?}"));
-        plain.map(|(one, _)| *one).ok_or_else(unknown)
-    }
-}
-
-impl Serialize for Quantity {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Quantity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(Error::custom)
     }
 }
 

@@ -72,13 +72,17 @@ fn agree(set: PathBuf, around: Option<&Path>) -> Result<PathBuf> {
         return Ok(set);
     };
     let shown = crate::exec::quote_path(&set);
-    Err(Failure::usage(format!(
-        "two checkouts could be meant: you are in {}, and {VARIABLE} is {}",
-        around.display(),
-        set.display()
+    Err(Failure::usage(tr!(
+        "two checkouts could be meant: you are in {here}, and {VARIABLE} is {variable}",
+        "deux dépôts sont possibles : vous êtes dans {here}, et {VARIABLE} est {variable}",
+        here = around.display(),
+        variable = set.display(),
     ))
-    .next(format!(
-        "unset {VARIABLE}, for the one you are in; or name the other: cargo xtask --root {shown} ..."
+    .next(tr!(
+        "unset {VARIABLE}, for the one you are in; or name the other: cargo xtask --root {shown} \
+         ...",
+        "unset {VARIABLE}, pour celui où vous êtes ; ou nommez l'autre : cargo xtask --root \
+         {shown} ...",
     ))
     .into())
 }
@@ -98,10 +102,13 @@ fn choose(here: &Path, package: Option<OsString>, built: Option<PathBuf>) -> Res
     let root = match (around, run) {
         (Some(around), Some(run)) if around != run => {
             return Err(refusal(
-                format!(
-                    "two checkouts could be meant: you are in {}, and cargo runs the program of {}",
-                    around.display(),
-                    run.display()
+                tr!(
+                    "two checkouts could be meant: you are in {here}, and cargo runs the program \
+                     of {built}",
+                    "deux dépôts sont possibles : vous êtes dans {here}, et cargo exécute le \
+                     programme de {built}",
+                    here = around.display(),
+                    built = run.display(),
                 ),
                 around,
             ));
@@ -125,11 +132,13 @@ fn choose(here: &Path, package: Option<OsString>, built: Option<PathBuf>) -> Res
     // One that was moved away leaves nothing that could be mistaken.
     match built.filter(|built| *built != root && is_checkout(built)) {
         Some(built) => Err(refusal(
-            format!(
-                "this program was built from {}, and the lab would be that of {}: do they share \
-                 a target folder (CARGO_TARGET_DIR)?",
-                built.display(),
-                root.display()
+            tr!(
+                "this program was built from {built}, and the lab would be that of {here}: do \
+                 they share a target folder (CARGO_TARGET_DIR)?",
+                "ce programme a été compilé depuis {built}, et le lab serait celui de {here} : \
+                 partagent-ils un dossier de compilation (CARGO_TARGET_DIR) ?",
+                built = built.display(),
+                here = root.display(),
             ),
             &root,
         )),
@@ -140,10 +149,12 @@ fn choose(here: &Path, package: Option<OsString>, built: Option<PathBuf>) -> Res
 fn refusal(said: String, here: &Path) -> anyhow::Error {
     let main = crate::exec::quote(&here.join("xtask/src/main.rs").to_string_lossy());
     Failure::usage(said)
-        .next(format!(
-            "touch {main} and run `cargo xtask` there, which builds it anew; or name the checkout: \
-             cargo xtask --root {} ...",
-            crate::exec::quote(&here.to_string_lossy())
+        .next(tr!(
+            "touch {main} and run `cargo xtask` there, which builds it anew; or name the \
+             checkout: cargo xtask --root {root} ...",
+            "touch {main} et lancez `cargo xtask` là-bas, qui le recompile ; ou nommez le dépôt : \
+             cargo xtask --root {root} ...",
+            root = crate::exec::quote(&here.to_string_lossy()),
         ))
         .into()
 }

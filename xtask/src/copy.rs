@@ -11,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use terms::tr;
 
 pub use crate::app::Plan;
 use crate::app::{self, Document, Restored};
@@ -60,20 +61,22 @@ pub struct WholeFile {
 /// It is cut off, was changed, is of another kind or of a newer format.
 pub fn check(ctx: &Context, path: &Path) -> Result<Document<Copy>> {
     if path == Path::new("-") {
-        return Err(Failure::usage(
+        return Err(Failure::usage(tr!(
             "a copy is read twice, first to check it: standard input cannot be",
-        )
+            "une copie est lue deux fois, d'abord pour la contrôler : l'entrée standard ne peut \
+             pas l'être",
+        ))
         .next("... > copy.tar && cargo xtask adopt copy.tar")
         .into());
     }
     if path.as_os_str().is_empty() {
-        return Err(unusable("no file is named".to_owned()).into());
+        return Err(unusable(tr!("no file is named", "aucun fichier n'est nommé")).into());
     }
     let name = path.display();
     let opened = File::open(path).and_then(|file| file.metadata());
     let usable = opened.map_err(|error| unusable(format!("{name}: {error}")))?;
     if !usable.is_file() {
-        return Err(unusable(format!("{name} is not a file")).into());
+        return Err(unusable(tr!("{name} is not a file", "{name} n'est pas un fichier")).into());
     }
     let cmd = app::on_this_machine(ctx, &["adopt", "--check", "--json"])?
         .args([absolute(path)?.to_string_lossy()])
@@ -88,7 +91,10 @@ pub fn check(ctx: &Context, path: &Path) -> Result<Document<Copy>> {
 }
 
 fn unusable(message: String) -> Failure {
-    Failure::usage(message).next("cargo xtask export FILE writes one")
+    Failure::usage(message).next(tr!(
+        "cargo xtask export FILE writes one",
+        "cargo xtask export FILE en écrit une",
+    ))
 }
 
 /// Writes a copy of the database as it is now, checks it, and only then hands

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use terms::tr;
 
 use crate::exec::{Exec, quote};
 use crate::failure::Failure;
@@ -121,9 +122,14 @@ fn read(path: &Path) -> Result<Option<Identity>> {
     serde_json::from_str(&text)
         .with_context(|| format!("reading {}", path.display()))
         .context(
-            Failure::usage("the identity of this checkout cannot be read").next(format!(
-                "rm {}: the lab then asks before it touches a cluster",
-                quote(&path.to_string_lossy())
+            Failure::usage(tr!(
+                "the identity of this checkout cannot be read",
+                "l'identité de ce dépôt est illisible",
+            ))
+            .next(tr!(
+                "rm {file}: the lab then asks before it touches a cluster",
+                "rm {file} : le lab demande alors avant de toucher à un cluster",
+                file = quote(&path.to_string_lossy()),
             )),
         )
         .map(Some)

@@ -176,13 +176,18 @@ fn refuse_mark_without_engine(workspace: &Workspace) -> Result<()> {
     }
     let here = |engine| quote_path(&path(workspace, engine));
     let old = quote_path(&old);
-    let said = "an older program left a scenario half-way, and did not note on which engine";
+    let said = tr!(
+        "an older program left a scenario half-way, and did not note on which engine",
+        "un programme plus ancien a laissé un scénario à mi-chemin, sans noter sur quel moteur",
+    );
     Err(Failure::usage(said)
-        .next(format!(
-            "mv {old} {} where that was the local engine, or mv {old} {} where it was k3d, and \
-             cargo xtask setup, which puts it back",
-            here(EngineName::Local),
-            here(EngineName::K3d)
+        .next(tr!(
+            "mv {old} {local} where that was the local engine, or mv {old} {k3d} where it was \
+             k3d, and cargo xtask setup, which puts it back",
+            "mv {old} {local} si c'était le moteur local, ou mv {old} {k3d} si c'était k3d, puis \
+             cargo xtask setup, qui le remet en état",
+            local = here(EngineName::Local),
+            k3d = here(EngineName::K3d),
         ))
         .into())
 }
@@ -201,8 +206,11 @@ pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Unfin
         .with_context(|| format!("reading {}", path.display()))
         .map_err(|error| {
             error.context(
-                Failure::usage("the mark of an unfinished scenario is damaged")
-                    .next(format!("rm {} && cargo xtask status", quote_path(&path))),
+                Failure::usage(tr!(
+                    "the mark of an unfinished scenario is damaged",
+                    "la marque d'un scénario inachevé est endommagée",
+                ))
+                .next(format!("rm {} && cargo xtask status", quote_path(&path))),
             )
         })?;
     follow(workspace, &mut unfinished);

@@ -90,21 +90,25 @@ impl Workspace {
         }
         let home = self.home();
         let which = match text.trim().parse::<u32>() {
-            Ok(layout) if layout < VERSION => "an older version",
-            Ok(_) => "a newer version",
-            Err(_) => "another version",
+            Ok(layout) if layout < VERSION => both("an older version", "une version plus ancienne"),
+            Ok(_) => both("a newer version", "une version plus récente"),
+            Err(_) => both("another version", "une autre version"),
         };
-        Err(Failure::usage(format!(
-            "{} was made by {which} of this program (layout {}, this one writes {VERSION}), and \
-             nothing of it is touched",
-            home.display(),
-            text.trim()
+        Err(Failure::usage(tr!(
+            "{folder} was made by {which} of this program (layout {layout}, this one writes \
+             {VERSION}), and nothing of it is touched",
+            "{folder} vient d'{which} de ce programme (disposition {layout}, celui-ci écrit \
+             {VERSION}), et rien n'y est touché",
+            folder = home.display(),
+            layout = text.trim(),
         ))
-        .next(format!(
+        .next(tr!(
             "go on, or cargo xtask teardown, with the version that made it; or put the whole lab \
-             aside: mv {0} {0}.of-{1}",
-            quote_path(&home),
-            quote(text.trim())
+             aside: mv {folder} {folder}.of-{layout}",
+            "continuez, ou cargo xtask teardown, avec la version qui l'a fait ; ou mettez tout le \
+             lab de côté : mv {folder} {folder}.of-{layout}",
+            folder = quote_path(&home),
+            layout = quote(text.trim()),
         ))
         .into())
     }
@@ -232,10 +236,12 @@ pub fn put_in_place(aside: &Path, path: &Path) -> Result<()> {
 
 /// The refusal of what should be a folder of the lab.
 pub fn not_a_folder(dir: &Path) -> Failure {
-    Failure::usage(format!(
-        "{} is not a folder of the lab (a symbolic link would lead what is written and deleted \
-         elsewhere)",
-        dir.display()
+    Failure::usage(tr!(
+        "{folder} is not a folder of the lab (a symbolic link would lead what is written and \
+         deleted elsewhere)",
+        "{folder} n'est pas un dossier du lab (un lien symbolique mènerait ailleurs ce qui est \
+         écrit et supprimé)",
+        folder = dir.display(),
     ))
     .next(format!("ls -ld {0}; mv {0} {0}.not-ours", quote_path(dir)))
 }

@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use maud::{Markup, html};
-use terms::{ObjectiveName, Quantity};
+use terms::lang::{self, Both};
+use terms::{Labelled, ObjectiveName, Quantity, tr};
 
 use super::{
-    Cell, doubts, number, objectives, origin, page, simplifications, table, text, time, verdict,
+    Cell, doubts, named, number, objectives, origin, page, promise, simplifications, table, text,
+    time, verdict,
 };
 use crate::model::{Drill, DrillRun, Figure, Folder, Group};
 use crate::plot::spread::{self, Row};
@@ -15,8 +17,8 @@ use crate::plot::{Words, seconds};
 struct Drawn {
     /// As the drill names its figures.
     figure: Quantity,
-    heading: &'static str,
-    unit: &'static str,
+    heading: Both,
+    unit: Both,
     /// As `lab.toml` names it.
     objective: ObjectiveName,
     of: fn(&DrillRun) -> f64,
@@ -25,22 +27,28 @@ struct Drawn {
 const DRAWN: [Drawn; 3] = [
     Drawn {
         figure: Quantity::Lost,
-        heading: "RPO: rows lost",
-        unit: "rows",
+        heading: lang::both("RPO: rows lost", "RPO : lignes perdues"),
+        unit: lang::both("rows", "lignes"),
         objective: ObjectiveName::RpoRows,
         of: |run| run.lost as f64,
     },
     Drawn {
         figure: Quantity::RpoSeconds,
-        heading: "RPO: seconds' worth of lost writes",
-        unit: "seconds",
+        heading: lang::both(
+            "RPO: seconds' worth of lost writes",
+            "RPO : secondes d'écritures perdues",
+        ),
+        unit: lang::both("seconds", "secondes"),
         objective: ObjectiveName::RpoSeconds,
         of: |run| run.rpo_seconds,
     },
     Drawn {
         figure: Quantity::RtoSeconds,
-        heading: "RTO: seconds without service",
-        unit: "seconds",
+        heading: lang::both(
+            "RTO: seconds without service",
+            "RTO : secondes sans service",
+        ),
+        unit: lang::both("seconds", "secondes"),
         objective: ObjectiveName::RtoSeconds,
         of: |run| run.rto_seconds,
     },
@@ -51,34 +59,56 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
     let held = || drill.groups.iter().filter(|g| !g.objectives.is_empty());
     let body = html! {
         (verdict(drill.passed))
-        p { (runs) " runs, " (folder.began()) ", seed " (drill.seed) ". " (drill.moments) }
-        @if let Some(why) = &drill.cut_off { p.doubt { "Cut off: " (why) } }
+        p { (tr!(
+            "{runs} runs, {began}, seed {seed}. {moments}",
+            "{runs} exécutions, {began}, graine {seed}. {moments}",
+            began = lang::moment(&folder.began()),
+            seed = drill.seed,
+            moments = drill.moments,
+        )) }
+        @if let Some(why) = &drill.cut_off { p.doubt { (tr!(
+            "Cut off: {why}",
+            "Interrompu : {why}",
+        )) } }
         @for missed in &drill.missed { p.broken { "✗ " (missed) } }
         (doubts(&drill.doubts))
         @if !drill.comparison.is_empty() {
-            h2 { "In short" }
+            h2 { (tr!("In short", "En bref")) }
             @for line in drill.comparison.iter().chain(&drill.notes) { p { (line) } }
         }
         @for quantity in &DRAWN { (distribution(drill, quantity)?) }
         @for group in &drill.groups { (figures(group)) }
         @if held().next().is_some() {
-            h2 { "Objectives" }
-            @for group in held() { (objectives(&format!("{}: objectives", name(group)), &group.objectives)) }
+            h2 { (tr!("Objectives", "Objectifs")) }
+            @for group in held() { (objectives(&tr!(
+                "{name}: objectives",
+                "{name} : objectifs",
+                name = name(group),
+            ), &group.objectives)) }
         }
-        h2 { "Every run" }
+        h2 { (tr!("Every run", "Toutes les exécutions")) }
         @for group in &drill.groups { (runs_table(group)) }
         (simplifications(&drill.simplifications))
         (origin(&drill.commands, &drill.versions, Some(drill.seed)))
     };
-    Ok(page("Drill", Some("../index.html"), &body))
+    Ok(page(
+        &tr!("Drill", "Exercice"),
+        Some("../index.html"),
+        &body,
+    ))
 }
 
 fn name(group: &Group) -> String {
-    format!("{}, {}, {}", group.scenario, group.protection, group.engine)
+    format!(
+        "{}, {}, {}",
+        named(&group.scenario),
+        group.protection.label(),
+        group.engine.label()
+    )
 }
 
 fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
-    let unit = quantity.unit;
+    let unit = quantity.unit.text();
     let mut rows = Vec::new();
     let mut told = Vec::new();
     let mut limits: Vec<f64> = Vec::new();
@@ -90,13 +120,14 @@ fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
         let objectives = group.objectives.iter();
         let limit = objectives.filter(|one| one.name == quantity.objective);
         limits.extend(limit.map(|one| one.limit));
-        told.push(format!(
-            "{}: median {}, from {} to {} {unit} over {} runs",
-            name(group),
-            seconds(figure.median),
-            seconds(figure.min),
-            seconds(figure.max),
-            figure.n,
+        told.push(tr!(
+            "{name}: median {median}, from {min} to {max} {unit} over {n} runs",
+            "{name} : médiane {median}, de {min} à {max} {unit} sur {n} exécutions",
+            name = name(group),
+            median = seconds(figure.median),
+            min = seconds(figure.min),
+            max = seconds(figure.max),
+            n = figure.n,
         ));
         let values = group
             .runs
@@ -118,7 +149,7 @@ fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
         limit.filter(|first| limits.len() == rows.len() && limits.iter().all(|l| l == first));
     let words = Words {
         id: &quantity.figure.to_string(),
-        title: quantity.heading,
+        title: quantity.heading.text(),
         description: &told.join(". "),
     };
     let plot = spread::plot(&rows, unit, limit, &words)?;
@@ -127,10 +158,18 @@ fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
         figure {
             (plot)
             figcaption {
-                "One dot a run, a cross where its promise was broken. Below them the median and \
-                 its confidence interval."
+                (tr!(
+                    "One dot a run, a cross where its promise was broken. Below them the median \
+                     and its confidence interval.",
+                    "Un point par exécution, une croix là où sa promesse n'a pas été tenue. \
+                     Au-dessous, la médiane et son intervalle de confiance.",
+                ))
                 @if let Some(limit) = limit {
-                    " The objective is at most " (seconds(limit)) " " (unit) "."
+                    " " (tr!(
+                        "The objective is at most {limit} {unit}.",
+                        "L'objectif est d'au plus {limit} {unit}.",
+                        limit = seconds(limit),
+                    ))
                 }
             }
         }
@@ -140,7 +179,7 @@ fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
 fn figures(group: &Group) -> Markup {
     let rows = group.figures.iter().map(|figure| {
         vec![
-            text(format!("{} ({})", figure.name, figure.unit)),
+            text(format!("{} ({})", figure.name.label(), figure.unit.label())),
             time(figure.min),
             time(figure.median),
             figure.p95().map_or_else(|| number("= max"), time),
@@ -149,16 +188,28 @@ fn figures(group: &Group) -> Markup {
         ]
     });
     let headers = [
-        "quantity",
-        "min",
-        "median",
-        "p95",
-        "max",
-        "confidence interval of the median",
+        lang::both("quantity", "grandeur"),
+        Both::same("min"),
+        lang::both("median", "médiane"),
+        Both::same("p95"),
+        Both::same("max"),
+        lang::both(
+            "confidence interval of the median",
+            "intervalle de confiance de la médiane",
+        ),
     ];
-    let mut caption = format!("{}: spread over {} runs", name(group), group.runs.len());
+    let mut caption = tr!(
+        "{name}: spread over {count} runs",
+        "{name} : dispersion sur {count} exécutions",
+        name = name(group),
+        count = group.runs.len()
+    );
     if group.cut_off > 0 {
-        caption.push_str(&format!("; {} more cut off", group.cut_off));
+        caption.push_str(&tr!(
+            "; {count} more cut off",
+            " ; {count} de plus interrompues",
+            count = group.cut_off
+        ));
     }
     html! {
         h2 { (name(group)) }
@@ -167,11 +218,12 @@ fn figures(group: &Group) -> Markup {
 }
 
 fn interval(figure: &Figure) -> String {
-    format!(
-        "{} to {} ({:.1} %)",
-        seconds(figure.median_low),
-        seconds(figure.median_high),
-        figure.coverage * 100.0
+    tr!(
+        "{low} to {high} ({share} %)",
+        "{low} à {high} ({share} %)",
+        low = seconds(figure.median_low),
+        high = seconds(figure.median_high),
+        share = lang::fixed(figure.coverage * 100.0, 1),
     )
 }
 
@@ -185,21 +237,25 @@ fn runs_table(group: &Group) -> Markup {
             number(run.lost),
             time(run.rpo_seconds),
             time(run.rto_seconds),
-            text(if run.passed { "✓ kept" } else { "✗ broken" }),
+            text(promise(run.passed)),
             Cell::Markup(html! { a href=(link) { (folder) } }),
         ]
     });
     let headers = [
-        "run",
-        "moment (s)",
-        "lost",
-        "RPO (s)",
-        "RTO (s)",
-        "promise",
-        "page",
+        lang::both("run", "exécution"),
+        lang::both("moment (s)", "instant (s)"),
+        lang::both("lost", "perdues"),
+        Both::same("RPO (s)"),
+        Both::same("RTO (s)"),
+        lang::both("promise", "promesse"),
+        Both::same("page"),
     ];
     table(
-        &format!("{}: every run", name(group)),
+        &tr!(
+            "{name}: every run",
+            "{name} : toutes les exécutions",
+            name = name(group)
+        ),
         &headers,
         rows.collect(),
     )

@@ -1,7 +1,7 @@
 //! The part of a run's page, and of the history, that only game days have.
 
 use maud::{Markup, html};
-use terms::lang::both;
+use terms::lang::{Both, both};
 use terms::{NoticedBy, ParSource, Read, tr};
 
 use super::{Cell, number, table, text, time};
@@ -96,18 +96,14 @@ fn score(gameday: &Gameday) -> Markup {
         (both("data", "données"), score.data, 40),
         (both("time", "temps"), score.time, 40),
         (both("noticing", "constat"), score.noticed, 10),
-        (both("protection", "protection"), score.protected, 10),
+        (Both::same("protection"), score.protected, 10),
         (both("in all", "total"), score.total, 100),
     ];
     let rows = rows
         .into_iter()
         .map(|(what, points, most)| vec![text(what.text()), number(points), number(most)]);
-    let caption = both("Score", "Score");
-    let headers = [
-        "",
-        both("points", "points").text(),
-        both("of", "sur").text(),
-    ];
+    let caption = Both::same("Score");
+    let headers = [Both::same(""), Both::same("points"), both("of", "sur")];
     table(caption.text(), &headers, rows.collect())
 }
 
@@ -139,13 +135,13 @@ pub fn listed(scenarios: &[(&Folder, &Scenario)], link: fn(&Folder) -> Cell) -> 
         both("recovered (s)", "rétabli (s)"),
         both("lost", "perdues"),
         both("hints", "indices"),
-        both("score", "score"),
+        Both::same("score"),
     ];
     html! {
         @if !rows.is_empty() {
             h2 { (both("Game days, newest first", "Game days, du plus récent au plus ancien")) }
             (table(both("Every game day", "Tous les game days").text(),
-                &headers.map(|header| header.text()), rows))
+                &headers, rows))
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use maud::{Markup, html};
-use terms::{EngineName, Protection, Read, ScenarioName};
+use terms::lang::{self, Both};
+use terms::{EngineName, Labelled, Protection, Read, ScenarioName, tr};
 
-use super::{Cell, gameday, number, page, table, text, time};
+use super::{Cell, gameday, named, number, page, promise, table, text, time};
 use crate::model::{Document, Folder, Scenario, Unreadable};
 use crate::plot::{Words, seconds, trend};
 
@@ -24,16 +25,16 @@ pub fn render(folders: &[Folder], unreadable: &[Unreadable]) -> Result<String> {
         trends.push(one_trend(index, kind, &scenarios)?);
     }
     let body = html! {
-        p { (folders.len()) " results." }
+        p { (tr!("{count} results.", "{count} résultats.", count = folders.len())) }
         (left_out(unreadable))
         (drills(folders))
         (gameday::listed(&scenarios, link))
-        h2 { "Runs, newest first" }
+        h2 { (tr!("Runs, newest first", "Exécutions, la plus récente d'abord")) }
         (runs(&scenarios))
-        h2 { "Trend" }
+        h2 { (tr!("Trend", "Évolution")) }
         @for trend in &trends { (trend) }
     };
-    Ok(page("All runs", None, &body))
+    Ok(page(&tr!("All runs", "Toutes les exécutions"), None, &body))
 }
 
 /// Runs that can be compared: scenario, protection, engine.
@@ -49,7 +50,7 @@ fn kind(one: &Scenario) -> Kind {
 
 fn link(folder: &Folder) -> Cell {
     let target = format!("{}/report.html", folder.name);
-    Cell::Markup(html! { a href=(target) { (folder.began()) } })
+    Cell::Markup(html! { a href=(target) { (lang::moment(&folder.began())) } })
 }
 
 /// The results that could not be read, named with the reason.
@@ -57,10 +58,17 @@ fn left_out(unreadable: &[Unreadable]) -> Markup {
     let rows = unreadable
         .iter()
         .map(|one| vec![text(one.name.clone()), text(one.why.clone())]);
+    let headers = [
+        lang::both("run", "exécution"),
+        lang::both("why", "pourquoi"),
+    ];
     html! {
         @if !unreadable.is_empty() {
-            h2 { "Results that cannot be drawn" }
-            (table("Left out below", &["run", "why"], rows.collect()))
+            h2 { (tr!(
+                "Results that cannot be drawn",
+                "Résultats qui ne peuvent pas être dessinés",
+            )) }
+            (table(&tr!("Left out below", "Laissés de côté ci-dessous"), &headers, rows.collect()))
         }
     }
 }
@@ -79,10 +87,16 @@ fn drills(folders: &[Folder]) -> Markup {
             Document::Scenario(_) => None,
         })
         .collect();
+    let headers = [
+        lang::both("began", "début"),
+        lang::both("runs", "exécutions"),
+        lang::both("seed", "graine"),
+        lang::both("objectives", "objectifs"),
+    ];
     html! {
         @if !rows.is_empty() {
-            h2 { "Drills, newest first" }
-            (table("Every drill", &["began", "runs", "seed", "objectives"], rows))
+            h2 { (tr!("Drills, newest first", "Exercices, le plus récent d'abord")) }
+            (table(&tr!("Every drill", "Tous les exercices"), &headers, rows))
         }
     }
 }
@@ -91,9 +105,9 @@ fn runs(scenarios: &[(&Folder, &Scenario)]) -> Markup {
     let rows = scenarios.iter().rev().map(|(folder, one)| {
         vec![
             link(folder),
-            text(one.scenario.to_string()),
-            text(one.engine.to_string()),
-            text(one.protection.to_string()),
+            text(named(&one.scenario)),
+            text(one.engine.label()),
+            text(one.protection.label()),
             number(one.rpo.lost),
             time(one.rto.seconds),
             number(one.client.failed),
@@ -101,20 +115,20 @@ fn runs(scenarios: &[(&Folder, &Scenario)]) -> Markup {
         ]
     });
     let headers = [
-        "began",
-        "scenario",
-        "engine",
-        "protection",
-        "lost",
-        "RTO (s)",
-        "failed requests",
-        "promise",
+        lang::both("began", "début"),
+        lang::both("scenario", "scénario"),
+        lang::both("engine", "moteur"),
+        Both::same("protection"),
+        lang::both("lost", "perdues"),
+        Both::same("RTO (s)"),
+        lang::both("failed requests", "requêtes en échec"),
+        lang::both("promise", "promesse"),
     ];
-    table("Every scenario that ended", &headers, rows.collect())
-}
-
-fn promise(kept: bool) -> &'static str {
-    if kept { "✓ kept" } else { "✗ broken" }
+    table(
+        &tr!("Every scenario that ended", "Tous les scénarios terminés"),
+        &headers,
+        rows.collect(),
+    )
 }
 
 fn one_trend(index: usize, kind: &Kind, all: &[(&Folder, &Scenario)]) -> Result<Markup> {
@@ -124,7 +138,12 @@ fn one_trend(index: usize, kind: &Kind, all: &[(&Folder, &Scenario)]) -> Result<
         .filter(|one| self::kind(one) == *kind)
         .collect();
     let (scenario, protection, engine) = kind;
-    let name = format!("{scenario}, {protection}, {engine}");
+    let name = format!(
+        "{}, {}, {}",
+        named(scenario),
+        protection.label(),
+        engine.label()
+    );
     let plot = |what: &str, id: &str, unit: &str, value: fn(&Scenario) -> f64| {
         let points: Vec<trend::Point> = same.iter().map(|one| (value(one), one.passed)).collect();
         let words = Words {
@@ -134,25 +153,45 @@ fn one_trend(index: usize, kind: &Kind, all: &[(&Folder, &Scenario)]) -> Result<
         };
         trend::plot(&points, unit, &words)
     };
-    let rto = plot("RTO", "rto", "RTO in seconds", |one| one.rto.seconds)?;
-    let rpo = plot("Rows lost", "rpo", "rows lost", |one| one.rpo.lost as f64)?;
+    let rto = plot(
+        "RTO",
+        "rto",
+        &tr!("RTO in seconds", "RTO en secondes"),
+        |one| one.rto.seconds,
+    )?;
+    let rpo = plot(
+        &tr!("Rows lost", "Lignes perdues"),
+        "rpo",
+        &tr!("rows lost", "lignes perdues"),
+        |one| one.rpo.lost as f64,
+    )?;
     Ok(html! {
         h3 { (name) }
         figure {
             (rto)
-            figcaption { "RTO, " (same.len()) " runs; a cross where the promise was broken." }
+            figcaption { (tr!(
+                "RTO, {count} runs; a cross where the promise was broken.",
+                "RTO, {count} exécutions ; une croix là où la promesse n'a pas été tenue.",
+                count = same.len(),
+            )) }
         }
-        figure { (rpo) figcaption { "Rows lost in the same runs." } }
+        figure { (rpo) figcaption { (tr!(
+            "Rows lost in the same runs.",
+            "Lignes perdues dans les mêmes exécutions.",
+        )) } }
     })
 }
 
 fn told(points: &[trend::Point], unit: &str) -> String {
     let values = || points.iter().map(|(value, _)| *value);
-    format!(
-        "{unit}: {} runs, from {} to {}, the last one {}. The table of runs has every figure.",
-        points.len(),
-        seconds(values().fold(f64::INFINITY, f64::min)),
-        seconds(values().fold(0.0, f64::max)),
-        seconds(values().next_back().unwrap_or_default()),
+    tr!(
+        "{unit}: {count} runs, from {least} to {most}, the last one {last}. The table of runs has \
+         every figure.",
+        "{unit} : {count} exécutions, de {least} à {most}, la dernière {last}. Le tableau des \
+         exécutions a tous les chiffres.",
+        count = points.len(),
+        least = seconds(values().fold(f64::INFINITY, f64::min)),
+        most = seconds(values().fold(0.0, f64::max)),
+        last = seconds(values().next_back().unwrap_or_default()),
     )
 }

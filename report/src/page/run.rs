@@ -1,11 +1,15 @@
 //! The page of one scenario.
 
+mod tiles;
+
 use anyhow::Result;
 use maud::{Markup, html};
+use terms::lang::{self, Both};
+use terms::{Labelled, tr};
 
 use super::{
-    Cell, doubts, folded, gameday, number, objectives, origin, page, simplifications, table, text,
-    time, verdict,
+    Cell, doubts, folded, gameday, named, number, objectives, origin, page, simplifications, table,
+    text, time, verdict,
 };
 use crate::bins::Bins;
 use crate::ledger::Ledger;
@@ -22,115 +26,50 @@ const REQUESTS_A_BAR: usize = 12;
 pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<String> {
     let body = html! {
         (verdict(scenario.passed))
-        p { (scenario.engine) " engine, protection: " (scenario.protection) ", " (folder.began()) }
+        p { (tr!(
+            "{engine} engine, protection: {protection}, {began}",
+            "Moteur {engine}, protection : {protection}, {began}",
+            engine = scenario.engine.label(),
+            protection = scenario.protection.label(),
+            began = lang::moment(&folder.began()),
+        )) }
         @for broken in &scenario.broken { p.broken { "✗ " (broken) } }
         (doubts(&scenario.doubts))
         @if let Some(draw) = &scenario.draw {
-            p { "Draw " (draw.number) " of a drill: the disaster came "
-                (seconds(draw.moment_seconds)) " s after the backup." }
+            p { (tr!(
+                "Draw {number} of a drill: the disaster came {moment} s after the backup.",
+                "Tirage {number} d'un exercice : le sinistre est venu {moment} s après la \
+                 sauvegarde.",
+                number = draw.number,
+                moment = seconds(draw.moment_seconds),
+            )) }
         }
         @if let Some(gameday) = &scenario.gameday { (gameday::section(gameday)) }
-        (figures(scenario))
+        (tiles::figures(scenario))
         @if !scenario.lessons.is_empty() {
-            h2 { "What happened" }
+            h2 { (tr!("What happened", "Ce qui s'est passé")) }
             @for line in &scenario.lessons { p { (line) } }
         }
         (plots(scenario, ledger)?)
         (kills(scenario))
         @if !scenario.objectives.is_empty() {
-            h2 { "Objectives" }
-            (objectives("Objectives of lab.toml against what was measured", &scenario.objectives))
+            h2 { (tr!("Objectives", "Objectifs")) }
+            (objectives(&tr!(
+                "Objectives of lab.toml against what was measured",
+                "Objectifs de lab.toml et ce qui a été mesuré",
+            ), &scenario.objectives))
         }
         (reasons(ledger))
         (simplifications(&scenario.simplifications))
         (origin(&scenario.commands, &scenario.versions, scenario.draw.as_ref().map(|one| one.seed)))
     };
-    let title = format!("{} on {}", scenario.scenario, scenario.engine);
+    let title = tr!(
+        "{scenario} on {engine}",
+        "{scenario} sur {engine}",
+        scenario = named(&scenario.scenario),
+        engine = scenario.engine.label()
+    );
     Ok(page(&title, Some("../index.html"), &body))
-}
-
-fn figures(scenario: &Scenario) -> Markup {
-    let (rpo, client) = (&scenario.rpo, &scenario.client);
-    let verified = &scenario.verified;
-    html! {
-        dl.figures {
-            div { dt { "RPO, rows lost" } dd {
-                (rpo.lost)
-                small {
-                    (rpo.lost - rpo.lost_from_before) " of " (rpo.acknowledged) " acknowledged, "
-                    @if rpo.lost_from_before > 0 {
-                        (rpo.lost_from_before) " from before the run, "
-                    }
-                    (seconds(rpo.seconds)) " s worth"
-                }
-            } }
-            div { dt { "RTO" } dd {
-                @if scenario.rto.open { "at least " }
-                (seconds(scenario.rto.seconds)) " s"
-                small {
-                    (client.failed) " of " (client.requests) " requests failed"
-                    @if let Some(delay) = scenario.rto.operator_delay_seconds {
-                        "; " (seconds(delay)) " s stand for a person who decides"
-                    }
-                }
-            } }
-            // A game day measures nothing of them.
-            @if scenario.gameday.is_none() {
-                div { dt { "Snapshots alone, measured" } dd {
-                    (rpo.snapshot_only_lost)
-                    small {
-                        "rows would be lost, " (seconds(rpo.snapshot_only_seconds)) " s worth"
-                        @if let Some(age) = rpo.backup_age_seconds {
-                            "; a backup had been taken on purpose " (seconds(age)) " s before"
-                        }
-                    }
-                } }
-            }
-            @if let Some(schedule) = &rpo.schedule {
-                div { dt { "Snapshots alone, computed" } dd {
-                    (schedule.expected.lost)
-                    small {
-                        "rows on average, " (seconds(schedule.expected.seconds)) " s worth; "
-                        (schedule.worst.lost) " rows, " (seconds(schedule.worst.seconds))
-                        " s at worst, with backups every " (seconds(schedule.interval_seconds))
-                        " s"
-                    }
-                } }
-            }
-            div { dt { "Rows verified" } dd {
-                (verified.rows)
-                small {
-                    (verified.phantom) " never sent, " (verified.changed) " changed, "
-                    (verified.in_doubt) " in doubt"
-                }
-            } }
-            @if let Some(protected) = scenario.protected_seconds {
-                div { dt { "Protected again" } dd {
-                    (seconds(protected)) " s"
-                    small { "after the first failed request; not part of the RTO" }
-                } }
-            }
-            div { dt { "Longest gap" } dd {
-                (seconds(client.longest_gap_seconds)) " s"
-                small {
-                    "between acknowledgements"
-                    @if let Some(resolution) = client.resolution_seconds {
-                        "; an outage shorter than " (seconds(resolution)) " s can go unseen"
-                    }
-                }
-            } }
-            @if let (Some(cpu), Some(late)) = (client.cpu_seconds, client.late) {
-                div { dt { "The client itself" } dd {
-                    (seconds(cpu)) " s"
-                    small {
-                        "of processor time; " (late) " requests sent late"
-                        @if let Some(reads) = client.reads { ", " (reads) " reads" }
-                        @if let Some(failed) = client.reads_failed { ", " (failed) " failed" }
-                    }
-                } }
-            }
-        }
-    }
 }
 
 /// The phases laid end to end on the ledger's clock.
@@ -141,7 +80,7 @@ fn spans(scenario: &Scenario, ledger: &Ledger) -> Vec<Span> {
     let phases = scenario.rto.phases.iter().map(|phase| {
         let to = from + phase.seconds;
         let span = Span {
-            name: phase.name.to_string(),
+            name: phase.name.label(),
             from,
             to,
         };
@@ -163,7 +102,10 @@ fn window(spans: &[Span], end: f64) -> (f64, f64) {
 
 fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
     if ledger.requests.is_empty() {
-        return Ok(html! { p { "The ledger of requests is not there: nothing to draw." } });
+        return Ok(html! { p { (tr!(
+            "The ledger of requests is not there: nothing to draw.",
+            "Le registre des requêtes n'est pas là : rien à dessiner.",
+        )) } });
     }
     let spans = spans(scenario, ledger);
     let (from, to) = window(&spans, ledger.end);
@@ -179,18 +121,26 @@ fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
         &shown,
         &Words {
             id: "timeline",
-            title: "Timeline of the disaster",
+            title: &tr!("Timeline of the disaster", "Chronologie du sinistre"),
             description: &told,
         },
     )?;
     Ok(html! {
-        h2 { "Timeline" }
+        h2 { (tr!("Timeline", "Chronologie")) }
         figure {
             (timeline)
             figcaption {
-                "To scale, " (seconds(from)) " to " (seconds(to)) " s of " (seconds(ledger.end))
-                " s. A request stands where it was due; where several fall onto one column of \
-                 the drawing, a single failure among them is enough for a mark."
+                (tr!(
+                    "To scale, {from} to {to} s of {end} s. A request stands where it was due; \
+                     where several fall onto one column of the drawing, a single failure among \
+                     them is enough for a mark.",
+                    "À l'échelle, de {from} à {to} s sur {end} s. Une requête est placée au \
+                     moment prévu ; quand plusieurs tombent sur une même colonne du dessin, un \
+                     seul échec parmi elles suffit pour une marque.",
+                    from = seconds(from),
+                    to = seconds(to),
+                    end = seconds(ledger.end),
+                ))
             }
         }
         (phases(&spans))
@@ -211,53 +161,83 @@ fn load_plots(ledger: &Ledger, from: f64, to: f64) -> Result<Markup> {
         &bins,
         &Words {
             id: "throughput",
-            title: "Throughput around the disaster",
-            description: "Acknowledged and failed requests a second; see the table below.",
+            title: &tr!("Throughput around the disaster", "Débit autour du sinistre"),
+            description: &tr!(
+                "Acknowledged and failed requests a second; see the table below.",
+                "Requêtes acquittées et en échec par seconde ; voir le tableau ci-dessous."
+            ),
         },
     )?;
     let latency = load::latency(
         &bins,
         &Words {
             id: "latency",
-            title: "Latency around the disaster",
-            description: "Fastest, median and slowest answer; see the table below.",
+            title: &tr!("Latency around the disaster", "Latence autour du sinistre"),
+            description: &tr!(
+                "Fastest, median and slowest answer; see the table below.",
+                "Réponse la plus rapide, médiane et la plus lente ; voir le tableau ci-dessous."
+            ),
         },
     )?;
     Ok(html! {
-        h2 { "Throughput" }
+        h2 { (tr!("Throughput", "Débit")) }
         figure {
             (throughput)
             figcaption {
-                "Bars of " (width) " s: acknowledged in green, failed in red in front of them."
+                (tr!(
+                    "Bars of {width} s: acknowledged in green, failed in red in front of them.",
+                    "Barres de {width} s : acquittées en vert, en échec en rouge devant elles.",
+                ))
             }
         }
-        h2 { "Latency" }
+        h2 { (tr!("Latency", "Latence")) }
         figure {
             (latency)
             figcaption {
-                "From the moment a request was due to its answer, logarithmic: each bar of "
-                (width) " s reaches from the fastest to the slowest answer, with a line at the \
-                 median. Red at the foot: requests of that moment failed."
+                (tr!(
+                    "From the moment a request was due to its answer, logarithmic: each bar of \
+                     {width} s reaches from the fastest to the slowest answer, with a line at the \
+                     median. Red at the foot: requests of that moment failed.",
+                    "Du moment prévu d'une requête à sa réponse, échelle logarithmique : chaque \
+                     barre de {width} s va de la réponse la plus rapide à la plus lente, avec un \
+                     trait à la médiane. Du rouge au pied : des requêtes de ce moment ont échoué.",
+                ))
             }
         }
-        (folded("Figures of both plots as a table", &bins_table(&bins)))
+        (folded(&tr!(
+            "Figures of both plots as a table",
+            "Chiffres des deux graphiques en tableau",
+        ), &bins_table(&bins)))
     })
 }
 
 fn told(scenario: &Scenario, spans: &[Span]) -> String {
     let (failed, all) = (scenario.client.failed, scenario.client.requests);
     let Some(first) = spans.first() else {
-        return format!("{failed} of {all} requests failed; there was no outage to draw.");
+        return tr!(
+            "{failed} of {all} requests failed; there was no outage to draw.",
+            "Requêtes en échec : {failed} sur {all} ; il n'y a pas eu de panne à dessiner."
+        );
     };
     let phases: Vec<String> = spans
         .iter()
-        .map(|span| format!("{} took {} s", span.name, seconds(span.to - span.from)))
+        .map(|span| {
+            tr!(
+                "{name} took {took} s",
+                "{name} : {took} s",
+                name = span.name,
+                took = seconds(span.to - span.from)
+            )
+        })
         .collect();
-    format!(
-        "The service was away for {} s, from {} s on: {}. {failed} of {all} requests failed.",
-        seconds(scenario.rto.seconds),
-        seconds(first.from),
-        phases.join(", "),
+    tr!(
+        "The service was away for {away} s, from {from} s on: {phases}. {failed} of {all} \
+         requests failed.",
+        "Le service a été absent {away} s, à partir de {from} s : {phases}. Requêtes en échec : \
+         {failed} sur {all}.",
+        away = seconds(scenario.rto.seconds),
+        from = seconds(first.from),
+        phases = phases.join(", "),
     )
 }
 
@@ -272,10 +252,18 @@ fn phases(spans: &[Span]) -> Markup {
             time(span.to - span.from),
         ]
     });
-    let caption = "Phases of the recovery, in seconds";
+    let caption = tr!(
+        "Phases of the recovery, in seconds",
+        "Phases de la reprise, en secondes"
+    );
+    let headers = [
+        Both::same("phase"),
+        lang::both("began at", "début à"),
+        lang::both("took", "durée"),
+    ];
     html! {
         @if !spans.is_empty() {
-            (table(caption, &["phase", "began at", "took"], rows.collect()))
+            (table(&caption, &headers, rows.collect()))
         }
     }
 }
@@ -285,9 +273,14 @@ fn moments(scenario: &Scenario) -> Markup {
         let what = text(moment.what.clone());
         vec![number(index + 1), time(moment.at), what]
     });
+    let headers = [
+        Both::same(""),
+        lang::both("second", "seconde"),
+        lang::both("what", "quoi"),
+    ];
     html! {
         @if !scenario.moments.is_empty() {
-            (table("What was done", &["", "second", "what"], rows.collect()))
+            (table(&tr!("What was done", "Ce qui a été fait"), &headers, rows.collect()))
         }
     }
 }
@@ -311,31 +304,42 @@ fn bins_table(bins: &Bins) -> Markup {
         ]
     });
     let headers = [
-        "from second",
-        "acknowledged",
-        "failed",
-        "fastest",
-        "median",
-        "slowest",
+        lang::both("from second", "dès la seconde"),
+        lang::both("acknowledged", "acquittées"),
+        lang::both("failed", "en échec"),
+        lang::both("fastest", "la plus rapide"),
+        lang::both("median", "médiane"),
+        lang::both("slowest", "la plus lente"),
     ];
-    let caption = "Requests by the moment at which they were due; latencies in seconds";
-    table(caption, &headers, rows.collect())
+    let caption = tr!(
+        "Requests by the moment at which they were due; latencies in seconds",
+        "Requêtes selon leur moment prévu ; latences en secondes"
+    );
+    table(&caption, &headers, rows.collect())
 }
 
 fn kills(scenario: &Scenario) -> Markup {
     let rows = scenario.kills.iter().map(|kill| {
         vec![
             text(kill.pod.clone()),
-            text(kill.how.to_string()),
+            text(kill.how.label()),
             number(kill.failed),
             time(kill.replaced_seconds),
         ]
     });
-    let headers = ["replica", "how", "failed requests", "replaced after (s)"];
+    let headers = [
+        lang::both("replica", "réplique"),
+        lang::both("how", "fin"),
+        lang::both("failed requests", "requêtes en échec"),
+        lang::both("replaced after (s)", "remplacée après (s)"),
+    ];
     html! {
         @if !scenario.kills.is_empty() {
-            h2 { "Replicas that were made to die" }
-            (table("Each death and what users noticed", &headers, rows.collect()))
+            h2 { (tr!("Replicas that were made to die", "Répliques que l'on a fait mourir")) }
+            (table(&tr!(
+                "Each death and what users noticed",
+                "Chaque mort et ce que les utilisateurs en ont vu",
+            ), &headers, rows.collect()))
         }
     }
 }
@@ -343,10 +347,14 @@ fn kills(scenario: &Scenario) -> Markup {
 fn reasons(ledger: &Ledger) -> Markup {
     let reasons = ledger.reasons.iter();
     let rows = reasons.map(|(reason, count)| vec![number(count), text(reason.clone())]);
+    let headers = [lang::both("times", "fois"), lang::both("reason", "raison")];
     html! {
         @if !ledger.reasons.is_empty() {
-            h2 { "Why requests failed" }
-            (table("The most frequent reasons", &["times", "reason"], rows.collect()))
+            h2 { (tr!("Why requests failed", "Pourquoi des requêtes ont échoué")) }
+            (table(&tr!(
+                "The most frequent reasons",
+                "Les raisons les plus fréquentes",
+            ), &headers, rows.collect()))
         }
     }
 }

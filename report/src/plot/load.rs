@@ -3,8 +3,9 @@
 use anyhow::Result;
 use maud::Markup;
 use plotters::prelude::*;
+use terms::lang;
 
-use super::{Area, Axis, Size, TIME, Words, axes, both, drawing, seconds};
+use super::{Area, Axis, Size, Words, axes, both, drawing, seconds, time};
 use crate::bins::{Bin, Bins};
 use crate::theme::{self, Tone};
 
@@ -27,10 +28,10 @@ fn draw_throughput(bins: &Bins, area: &Area<'_>, size: Size) -> Result<()> {
         .build_cartesian_2d(span(bins), 0.0..top)
         .map_err(drawing)?;
     let rates = Axis {
-        name: "requests a second",
+        name: lang::both("requests a second", "requêtes par seconde").text(),
         label: |value| seconds(*value),
     };
-    axes(&mut chart, size, &TIME, Some(&rates))?;
+    axes(&mut chart, size, &time(), Some(&rates))?;
     // One failure among hundreds of successes has a bar that can be seen.
     let visible = top * 0.025;
     let mut bars = |count: fn(&Bin) -> usize, tone: Tone| {
@@ -64,10 +65,10 @@ fn draw_latency(bins: &Bins, area: &Area<'_>, size: Size) -> Result<()> {
         .build_cartesian_2d(span(bins), (SHORTEST..slowest * 2.0).log_scale())
         .map_err(drawing)?;
     let waits = Axis {
-        name: "seconds to the answer",
+        name: lang::both("seconds to the answer", "secondes jusqu'à la réponse").text(),
         label: |value| seconds(*value),
     };
-    axes(&mut chart, size, &TIME, Some(&waits))?;
+    axes(&mut chart, size, &time(), Some(&waits))?;
     let answered = || bins.bins.iter().filter(|bin| bin.acknowledged > 0);
     let inside = |value: f64| value.max(SHORTEST);
     let ranges = answered().map(|bin| {

@@ -12,6 +12,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use terms::lang;
 
 use crate::theme::{self, Tone};
 
@@ -113,10 +114,16 @@ pub struct Axis<'a> {
 }
 
 /// The axis of time that the plots of a run share.
-pub const TIME: Axis<'static> = Axis {
-    name: "seconds since the client began",
-    label: |value| seconds(*value),
-};
+pub fn time() -> Axis<'static> {
+    Axis {
+        name: lang::both(
+            "seconds since the client began",
+            "secondes depuis le début du client",
+        )
+        .text(),
+        label: |value| seconds(*value),
+    }
+}
 
 /// Axes and grid in the page's colours; without `y`, none on the left.
 pub fn axes<X, Y>(
@@ -159,16 +166,8 @@ pub fn centred(style: TextStyle<'static>) -> TextStyle<'static> {
 
 /// Seconds, rounded to what is significant.
 pub fn seconds(value: f64) -> String {
-    let text = if value.abs() >= 100.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.3}")
-    };
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
+    let places = if value.abs() >= 100.0 { 0 } else { 3 };
+    lang::decimal(value, places)
 }
 
 #[cfg(test)]

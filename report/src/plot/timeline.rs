@@ -3,6 +3,7 @@
 use anyhow::Result;
 use maud::Markup;
 use plotters::prelude::*;
+use terms::lang::{self, Both};
 
 use super::{Area, Size, Words, axes, both, centred, drawing, starting};
 use crate::bins::{Bin, Bins};
@@ -28,11 +29,11 @@ pub struct Timeline<'a> {
 }
 
 /// The lanes from the top.
-const LANES: [&str; 4] = [
-    "phases of the recovery",
-    "acknowledged requests",
-    "failed requests",
-    "what was done",
+const LANES: [Both; 4] = [
+    lang::both("phases of the recovery", "phases de la reprise"),
+    lang::both("acknowledged requests", "requêtes acquittées"),
+    lang::both("failed requests", "requêtes en échec"),
+    lang::both("what was done", "ce qui a été fait"),
 ];
 /// Where a lane's bar begins and ends, below its name.
 const TOP: f64 = 0.42;
@@ -54,7 +55,7 @@ fn draw(timeline: &Timeline<'_>, area: &Area<'_>, size: Size) -> Result<()> {
         .x_label_area_size(size.font * 3)
         .build_cartesian_2d(timeline.from..timeline.to, LANES.len() as f64..0.0)
         .map_err(drawing)?;
-    axes(&mut chart, size, &super::TIME, None)?;
+    axes(&mut chart, size, &super::time(), None)?;
     for (index, phase) in timeline.phases.iter().enumerate() {
         let span = [(phase.from, phase.to)];
         bars(&mut chart, 0.0, &span, theme::phase(index))?;
@@ -69,10 +70,13 @@ fn draw(timeline: &Timeline<'_>, area: &Area<'_>, size: Size) -> Result<()> {
     bars(&mut chart, 2.0, &failed, theme::BAD)?;
 
     let style = starting(size.text(theme::INK));
-    let names = LANES
-        .iter()
-        .enumerate()
-        .map(|(lane, name)| Text::new(*name, (timeline.from, lane as f64 + 0.2), style.clone()));
+    let names = LANES.iter().enumerate().map(|(lane, name)| {
+        Text::new(
+            name.text(),
+            (timeline.from, lane as f64 + 0.2),
+            style.clone(),
+        )
+    });
     chart.draw_series(names).map_err(drawing)?;
     number_phases(&mut chart, timeline, size)?;
     mark_moments(&mut chart, timeline, size)

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use maud::Markup;
 use plotters::prelude::*;
+use terms::lang;
 
 use super::{Area, Axis, Size, Words, axes, both, drawing, seconds};
 use crate::theme;
@@ -24,7 +25,7 @@ fn draw(points: &[Point], unit: &str, area: &Area<'_>, size: Size) -> Result<()>
         .build_cartesian_2d(0.5..points.len() as f64 + 0.5, -top * 0.04..top)
         .map_err(drawing)?;
     let runs = Axis {
-        name: "run, oldest first",
+        name: lang::both("run, oldest first", "exécution, la plus ancienne d'abord").text(),
         label: |value| whole(*value),
     };
     let values = Axis {

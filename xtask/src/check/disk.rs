@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
@@ -36,8 +37,12 @@ fn parse_df(text: &str) -> Result<Disk> {
         kib.map(|kib| kib / 1024)
     };
     let found = mib(0).zip(mib(1));
-    let (size, free) = found
-        .ok_or_else(|| Failure::tool(format!("`df -Pk` said something unexpected: {text:?}")))?;
+    let (size, free) = found.ok_or_else(|| {
+        Failure::tool(tr!(
+            "`df -Pk` said something unexpected: {text:?}",
+            "`df -Pk` a dit quelque chose d'inattendu : {text:?}",
+        ))
+    })?;
     Ok(Disk { size, free })
 }
 

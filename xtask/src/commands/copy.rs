@@ -23,13 +23,13 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
     let target = Target::choose(ctx, file)?;
     let _lock = ctx.lock("export")?;
     let engine = setup::bring_up(ctx)?;
-    let step = ctx.ui.step("export");
+    let step = ctx.ui.step(tr!("export", "exportation"));
     let copy = copy::export(ctx, engine.as_ref(), &target)?;
     let Some(copy) = copy else {
         step.done(tr!("shown", "montré"));
         return Ok(());
     };
-    step.done(target.proven());
+    step.done(target.proven().text());
     let name = file.display();
     if ctx.ui.json() {
         return ctx.ui.document(&json!({

@@ -2,8 +2,8 @@
 //! and RTO with the objectives.
 
 use anyhow::Result;
-use terms::lang::fixed;
-use terms::{Protection, tr};
+use terms::lang::{Both, both, fixed};
+use terms::{Labelled, Protection, tr};
 
 use crate::app;
 use crate::cli::DrillArgs;
@@ -279,8 +279,8 @@ fn tell(ctx: &Context, result: &DrillResult) {
     for group in &result.groups {
         ctx.ui.say(&group.title());
         let rows = group.figures.iter().map(|figure| {
-            let mut row = vec![format!("{} ({})", figure.name, figure.unit)];
-            let shown = |value: f64| format!("{value:.3}");
+            let mut row = vec![format!("{} ({})", figure.name.label(), figure.unit.label())];
+            let shown = |value: f64| fixed(value, 3);
             row.extend([figure.min, figure.median].map(shown));
             row.push(figure.p95.map_or_else(|| "= max".to_owned(), shown));
             row.push(shown(figure.max));
@@ -288,17 +288,26 @@ fn tell(ctx: &Context, result: &DrillResult) {
             row.push(if figure.n == 1 {
                 "-".to_owned()
             } else {
-                format!(
-                    "{:.3} to {:.3} ({:.1} %)",
-                    figure.median_low,
-                    figure.median_high,
-                    figure.coverage * 100.0
+                tr!(
+                    "{low} to {high} ({share} %)",
+                    "{low} à {high} ({share} %)",
+                    low = shown(figure.median_low),
+                    high = shown(figure.median_high),
+                    share = fixed(figure.coverage * 100.0, 1),
                 )
             });
             row
         });
-        let headers = ["", "min", "median", "p95", "max", "interval of the median"];
-        ctx.ui.table(&headers, &rows.collect::<Vec<_>>());
+        let headers = [
+            Both::same(""),
+            Both::same("min"),
+            both("median", "médiane"),
+            Both::same("p95"),
+            Both::same("max"),
+            both("interval of the median", "intervalle de la médiane"),
+        ];
+        ctx.ui
+            .table(&headers.map(Both::text), &rows.collect::<Vec<_>>());
     }
     for line in result.comparison.iter().chain(&result.notes) {
         ctx.ui.say(line);

@@ -24,7 +24,7 @@ use crate::workspace;
 pub fn run(ctx: &Context, action: GamedayAction) -> Result<()> {
     if ctx.exec.dry_run() {
         let said = tr!(
-            "a game day has no dry run: that would tell what breaks",
+            "a game day has no --dry-run: that would tell what breaks",
             "un game day n'a pas de --dry-run : il révélerait ce qui tombe en panne"
         );
         let next = "cargo xtask scenario --list; cargo xtask scenario NAME --dry-run";

@@ -87,11 +87,12 @@ fn job(
 ) -> Result<()> {
     let (default, source) = match kind {
         JobKind::Backup if !env.is_empty() => {
-            return Err(
-                Failure::usage("the backup job takes its environment from k8s/ alone")
-                    .next("cargo xtask local job backup")
-                    .into(),
-            );
+            return Err(Failure::usage(tr!(
+                "the backup job takes its environment from k8s/ alone",
+                "le job de sauvegarde ne prend son environnement que dans k8s/",
+            ))
+            .next("cargo xtask local job backup")
+            .into());
         }
         JobKind::Backup => ("backup-now", JobSource::Backup),
         JobKind::Restore => (crate::names::RESTORE_JOB, JobSource::Restore { env }),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use terms::tr;
 
 use crate::failure::Failure;
 
@@ -34,9 +35,16 @@ impl Part {
                 Ok(Some(part)) => return Ok(part),
                 Ok(None) => {}
                 Err(error) => {
-                    let said = format!("writing {}: {error}", path.display());
+                    let said = tr!(
+                        "writing {file}: {error}",
+                        "écriture de {file} : {error}",
+                        file = path.display(),
+                    );
                     return Err(Failure::tool(said)
-                        .next("name a file in a folder of yours: cargo xtask export FILE")
+                        .next(tr!(
+                            "name a file in a folder of yours: cargo xtask export FILE",
+                            "nommez un fichier dans un dossier à vous : cargo xtask export FILE",
+                        ))
                         .into());
                 }
             }

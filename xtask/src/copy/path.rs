@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use crate::context::insist_on_text;
 use crate::failure::Failure;
@@ -13,7 +14,10 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
     let absolute = absolute
         .with_context(|| format!("finding {path:?}"))
         .map_err(|error| {
-            error.context(Failure::usage("there is no such file").next("cargo xtask export FILE"))
+            error.context(
+                Failure::usage(tr!("there is no such file", "ce fichier n'existe pas"))
+                    .next("cargo xtask export FILE"),
+            )
         })?;
     insist_on_text(&absolute)?;
     Ok(absolute)

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
+use terms::lang::{Both, both};
+use terms::tr;
 
 use anyhow::Result;
 
@@ -60,11 +62,18 @@ impl Target {
             Ok(found) if found.is_file() => {
                 let path = named.canonicalize()?;
                 let led = if named.is_symlink() {
-                    format!(" (a link to {})", path.display())
+                    tr!(
+                        " (a link to {to})",
+                        " (un lien vers {to})",
+                        to = path.display()
+                    )
                 } else {
                     String::new()
                 };
-                ctx.confirm(&format!("{name}{led} exists and would be replaced."))?;
+                ctx.confirm(&tr!(
+                    "{name}{led} exists and would be replaced.",
+                    "{name}{led} existe et serait remplacé.",
+                ))?;
                 let path = absolute(&path)?;
                 Ok(Self::File {
                     path,
@@ -72,8 +81,12 @@ impl Target {
                 })
             }
             Ok(found) if found.is_dir() => Err(refused(
-                format!("{name} is a folder"),
-                "name a file in it: cargo xtask export FILE",
+                tr!("{name} is a folder", "{name} est un dossier"),
+                both(
+                    "name a file in it: cargo xtask export FILE",
+                    "nommez un fichier dedans : cargo xtask export FILE",
+                )
+                .text(),
             )),
             Ok(found) if found.file_type().is_fifo() || found.file_type().is_char_device() => {
                 Ok(Self::Stream(absolute(named)?))
@@ -105,10 +118,13 @@ impl Target {
     }
 
     /// How far a copy was checked: what was written to a pipe cannot be read back.
-    pub fn proven(&self) -> &'static str {
+    pub fn proven(&self) -> Both {
         match self {
-            Self::File { .. } => "written, and read back whole",
-            Self::Stream(_) | Self::StandardOutput => "read whole, and then handed on",
+            Self::File { .. } => both("written, and read back whole", "écrite, et relue entière"),
+            Self::Stream(_) | Self::StandardOutput => both(
+                "read whole, and then handed on",
+                "lue entière, puis transmise",
+            ),
         }
     }
 
@@ -137,7 +153,10 @@ fn standard_output(ctx: &Context) -> Result<Target> {
     }
     if ui::standard_output_is_terminal() && !ctx.exec.dry_run() {
         return Err(refused(
-            "standard output is a terminal, and a copy is no text".to_owned(),
+            tr!(
+                "standard output is a terminal, and a copy is no text",
+                "la sortie standard est un terminal, et une copie n'est pas du texte",
+            ),
             "cargo xtask export FILE, or cargo xtask export - | ...",
         ));
     }
@@ -156,7 +175,11 @@ fn new_file(named: &Path) -> Result<Target> {
     if !folder.is_dir() {
         let next = format!("mkdir -p {}", quote_path(folder));
         return Err(refused(
-            format!("there is no folder {}", folder.display()),
+            tr!(
+                "there is no folder {folder}",
+                "il n'y a pas de dossier {folder}",
+                folder = folder.display(),
+            ),
             &next,
         ));
     }
@@ -195,8 +218,14 @@ fn pass(part: Part, open: impl FnOnce() -> io::Result<File> + Send + 'static) ->
     });
     let passed = wait::until(wait::COPY_TAKEN, || Ok(told.try_recv().ok()))?;
     passed.map_err(|error| {
-        Failure::tool(format!("handing the copy on: {error}"))
-            .next("whoever reads it has to read to its end; then the same command again")
+        Failure::tool(tr!(
+            "handing the copy on: {error}",
+            "transmission de la copie : {error}"
+        ))
+        .next(tr!(
+            "whoever reads it has to read to its end; then the same command again",
+            "celui qui la lit doit la lire jusqu'au bout ; puis la même commande",
+        ))
     })?;
     Ok(())
 }

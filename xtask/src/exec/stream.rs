@@ -5,6 +5,7 @@ use std::io::{self, PipeReader};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use terms::tr;
 
 use anyhow::{Context, Result};
 use duct::Expression;
@@ -99,10 +100,13 @@ fn make_durable(file: File) -> io::Result<()> {
 }
 
 fn held_open(cmd: &Cmd, path: &Path) -> anyhow::Error {
-    Failure::tool(format!(
-        "`{}` ended, and something that it started still holds its output: {} may lack its end",
-        cmd.name(),
-        path.display()
+    Failure::tool(tr!(
+        "`{program}` ended, and something that it started still holds its output: {file} may lack \
+         its end",
+        "`{program}` s'est terminé, et quelque chose qu'il a lancé tient encore sa sortie : la \
+         fin de {file} peut manquer",
+        program = cmd.name(),
+        file = path.display(),
     ))
     .next(format!("try it by hand: {cmd}"))
     .into()
@@ -110,7 +114,10 @@ fn held_open(cmd: &Cmd, path: &Path) -> anyhow::Error {
 
 fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
     Failure::tool(format!("writing {}: {error}", path.display()))
-        .next("make room there, or name another place, then the same command again")
+        .next(tr!(
+            "make room there, or name another place, then the same command again",
+            "faites-y de la place, ou nommez un autre endroit, puis relancez la même commande",
+        ))
         .into()
 }
 

@@ -40,11 +40,10 @@ impl Kube {
     pub fn deploy(&self) -> Result<()> {
         let venv = self.ctx.ansible();
         venv.ensure(&self.ctx.exec, &self.ctx.ui)?;
-        let step = self.ctx.ui.step(tr!(
-            "playbook {name}",
-            "playbook {name}",
-            name = self.workload.playbook
-        ));
+        let step = self
+            .ctx
+            .ui
+            .step(format!("playbook {}", self.workload.playbook));
         let playbook = self.path(self.workload.playbook);
         let program = venv.bin("ansible-playbook");
         let context = &self.context;
@@ -54,7 +53,8 @@ impl Kube {
         self.ctx.exec.run(&cmd).map_err(|error| {
             let look = self.typed("get pods,events");
             error.context(
-                Failure::tool(tr!("deploying with Ansible", "déploiement avec Ansible")).next(look),
+                Failure::tool(tr!("deploying with Ansible", "déploiement avec Ansible",))
+                    .next(look),
             )
         })?;
         step.done(tr!("applied, and available", "appliqué, et disponible"));

@@ -89,7 +89,11 @@ impl Kube {
             .iter()
             .find(|port| port.service == service);
         let port = port.ok_or_else(|| {
-            Failure::usage(format!("this lab has no service {service}")).next("cargo xtask forward")
+            Failure::usage(tr!(
+                "this lab has no service {service}",
+                "ce lab n'a pas de service {service}",
+            ))
+            .next("cargo xtask forward")
         })?;
         // A session of its own: it outlives the terminal, and its process
         // group, named in the file, can be ended as one.

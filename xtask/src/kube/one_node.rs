@@ -5,6 +5,7 @@
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use terms::tr;
 
 use super::Kube;
 use crate::facts::{JobSource, Volume};
@@ -39,7 +40,10 @@ impl Kube {
         }
         let places = running.volumes.iter().map(place).collect::<Vec<_>>();
         let places = places.join(", ");
-        let said = format!("the volumes are on two nodes, where no pod can have both: {places}");
+        let said = tr!(
+            "the volumes are on two nodes, where no pod can have both: {places}",
+            "les volumes sont sur deux nœuds, où aucun pod ne peut avoir les deux : {places}",
+        );
         self.ctx.ui.warn(&said);
         // A pod that looks into a volume takes its settings from there.
         let apply = kubectl::apply(&self.manifests_argument());
@@ -47,14 +51,19 @@ impl Kube {
         let moved = self.replaceable(&said)?;
         let (claim, question) = question(moved);
         if let Some((_, pod)) = running.users.iter().find(|(used, _)| used == claim) {
-            return Err(
-                Failure::usage(format!("{said}; the pod {pod} uses {claim}"))
-                    .next(format!(
-                        "kubectl --context {} -n {} delete pod {pod}, then cargo xtask setup",
-                        self.context, self.workload.namespace
-                    ))
-                    .into(),
-            );
+            return Err(Failure::usage(tr!(
+                "{said}; the pod {pod} uses {claim}",
+                "{said} ; le pod {pod} utilise {claim}",
+            ))
+            .next(tr!(
+                "kubectl --context {context} -n {namespace} delete pod {pod}, then cargo xtask \
+                 setup",
+                "kubectl --context {context} -n {namespace} delete pod {pod}, puis cargo xtask \
+                 setup",
+                context = self.context,
+                namespace = self.workload.namespace,
+            ))
+            .into());
         }
         self.ctx.confirm(question)?;
         let delete = self.kubectl()?.cmd(kubectl::delete_claim(claim));
@@ -75,35 +84,47 @@ impl Kube {
         if kept.points.is_empty() && kept.journal.is_none() {
             return Ok(GivenUp::Backup);
         }
-        Err(Failure::usage(format!(
-            "{said}; {BACKUP_CLAIM} holds no verified point, and is not empty: \
-             which of them to give up is not for a program to say"
+        Err(Failure::usage(tr!(
+            "{said}; {BACKUP_CLAIM} holds no verified point, and is not empty: which of them to \
+             give up is not for a program to say",
+            "{said} ; {BACKUP_CLAIM} ne contient aucun point vérifié et n'est pas vide : ce n'est \
+             pas à un programme de dire auquel renoncer",
         ))
-        .next(format!(
-            "docs/runbook.md (looking into the volumes), then kubectl --context {} -n {} \
-             delete pvc {DATA_CLAIM} or {BACKUP_CLAIM}, and cargo xtask setup",
-            self.context, self.workload.namespace
+        .next(tr!(
+            "docs/runbook.md (looking into the volumes), then kubectl --context {context} -n \
+             {namespace} delete pvc {DATA_CLAIM} or {BACKUP_CLAIM}, and cargo xtask setup",
+            "docs/runbook.md (Looking into the volumes), puis kubectl --context {context} -n \
+             {namespace} delete pvc {DATA_CLAIM} ou {BACKUP_CLAIM}, et cargo xtask setup",
+            context = self.context,
+            namespace = self.workload.namespace,
         ))
         .into())
     }
 
     /// Rebuilds what was on the deleted volume.
     pub fn restore_given_up(&self, moved: GivenUp) -> Result<()> {
-        let step = self.ctx.ui.step("both volumes on one node");
+        let step = self.ctx.ui.step(tr!(
+            "both volumes on one node",
+            "les deux volumes sur un nœud",
+        ));
         let (trouble, next) = match moved {
             GivenUp::Data => (self.restore_latest()?, "cargo xtask restore latest"),
             GivenUp::Backup => (self.first_point()?, "cargo xtask backup --new-volume"),
         };
         if let Some(said) = trouble {
-            let failure = Failure::tool(format!(
-                "rebuilding what was on the volume: {}",
-                said.trim()
+            let failure = Failure::tool(tr!(
+                "rebuilding what was on the volume: {what}",
+                "reconstruction de ce qui était sur le volume : {what}",
+                what = said.trim(),
             ));
             return Err(failure.next(next).into());
         }
         step.done(match moved {
-            GivenUp::Data => "the database is restored",
-            GivenUp::Backup => "a first point is taken",
+            GivenUp::Data => tr!(
+                "the database is restored",
+                "la base de données est restaurée"
+            ),
+            GivenUp::Backup => tr!("a first point is taken", "un premier point est pris"),
         });
         Ok(())
     }
@@ -141,7 +162,11 @@ impl Kube {
 
 fn place(volume: &Volume) -> String {
     let node = volume.place.split(':').next().unwrap_or_default();
-    format!("{} on {node}", volume.claim)
+    tr!(
+        "{claim} on {node}",
+        "{claim} sur {node}",
+        claim = volume.claim
+    )
 }
 
 /// The claim to delete, and what is asked before.

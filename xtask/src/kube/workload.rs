@@ -1,7 +1,7 @@
 //! What commands and scenarios ask of the lab's objects.
 
 use anyhow::Result;
-use terms::Death;
+use terms::{Death, tr};
 
 use super::Kube;
 use crate::exec::{Cmd, Output, Piped, kept_in, quote};
@@ -47,11 +47,16 @@ impl Kube {
     pub fn delete_claim(&self, claim: &str, facts: &Facts) -> Result<()> {
         let pod = facts.pods.first();
         if let Some(pod) = pod.filter(|_| !self.ctx.exec.dry_run()) {
-            return Err(
-                Failure::usage(format!("{claim} is in use by the pod {}", pod.name))
-                    .next("scale the deployment to 0 first")
-                    .into(),
-            );
+            return Err(Failure::usage(tr!(
+                "{claim} is in use by the pod {pod}",
+                "{claim} est utilisé par le pod {pod}",
+                pod = pod.name,
+            ))
+            .next(tr!(
+                "scale the deployment to 0 first",
+                "mettez d'abord le déploiement à 0",
+            ))
+            .into());
         }
         self.ask(kubectl::delete_claim(claim))
     }

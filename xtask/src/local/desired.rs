@@ -6,6 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use terms::tr;
 
 use crate::exec::quote_path;
 use crate::failure::Failure;
@@ -39,8 +40,11 @@ impl DesiredState {
         serde_json::from_str(&text)
             .with_context(|| format!("understanding {}", path.display()))
             .context(
-                Failure::tool("what is wanted of the supervisor cannot be read")
-                    .next(format!("rm {} && cargo xtask setup", quote_path(&path))),
+                Failure::tool(tr!(
+                    "what is wanted of the supervisor cannot be read",
+                    "ce qui est demandé au superviseur est illisible",
+                ))
+                .next(format!("rm {} && cargo xtask setup", quote_path(&path))),
             )
             .map(Some)
     }
@@ -48,8 +52,15 @@ impl DesiredState {
     pub fn save(&self, workspace: &Workspace) -> Result<()> {
         let text = serde_json::to_string(self)? + "\n";
         write_file(&paths::desired(workspace), &text).context(
-            Failure::tool("the supervisor cannot write its state")
-                .next("df -h .lab (make room, or make it writable), then the same command again"),
+            Failure::tool(tr!(
+                "the supervisor cannot write its state",
+                "le superviseur ne peut pas écrire son état",
+            ))
+            .next(tr!(
+                "df -h .lab (make room, or make it writable), then the same command again",
+                "df -h .lab (faites de la place, ou rendez-le accessible en écriture), puis \
+                 relancez la même commande",
+            )),
         )
     }
 }

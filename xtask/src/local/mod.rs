@@ -33,6 +33,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use terms::tr;
 
 use crate::config::Config;
 use crate::failure::{self, Failure};
@@ -144,9 +145,12 @@ fn take_lock(workspace: &Workspace) -> Result<File> {
         }
     })
     .map_err(|error| match failure::kind(&error) {
-        failure::Kind::Timeout => Failure::usage("another supervisor of this lab is running")
-            .next("cargo xtask status")
-            .into(),
+        failure::Kind::Timeout => Failure::usage(tr!(
+            "another supervisor of this lab is running",
+            "un autre superviseur de ce lab tourne",
+        ))
+        .next("cargo xtask status")
+        .into(),
         _ => error,
     })?;
     lock.set_len(0)

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
+use terms::tr;
 
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
@@ -256,9 +257,14 @@ pub fn end_orphans(workspace: &Workspace) -> Result<usize> {
             Ok(None)
         })
         .context(
-            Failure::timeout(format!("processes of pod {pod} do not end")).next(format!(
-                "find them and end them: fuser -v {}",
-                path.display()
+            Failure::timeout(tr!(
+                "processes of pod {pod} do not end",
+                "des processus du pod {pod} ne s'arrêtent pas",
+            ))
+            .next(tr!(
+                "find them and end them: fuser -v {folder}",
+                "trouvez-les et arrêtez-les : fuser -v {folder}",
+                folder = path.display(),
             )),
         )?;
         clean(workspace, &pod);

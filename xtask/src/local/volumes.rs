@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use terms::tr;
 
 use crate::exec::quote_path;
 use crate::facts::Volume;
@@ -70,13 +71,15 @@ pub fn set_aside(workspace: &Workspace, claim: &str) -> Result<bool> {
     let aside = volumes.join(format!("{TRASH}{claim}-{:x}", fastrand::u64(..)));
     match fs::rename(&dir, &aside) {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::ResourceBusy => Err(Failure::usage(format!(
-            "{} is a mount point, which cannot be deleted in one step",
-            dir.display()
+        Err(error) if error.kind() == ErrorKind::ResourceBusy => Err(Failure::usage(tr!(
+            "{volume} is a mount point, which cannot be deleted in one step",
+            "{volume} est un point de montage, qui ne peut pas être supprimé en une fois",
+            volume = dir.display(),
         ))
-        .next(format!(
-            "umount {}, then the same command again",
-            quote_path(&dir)
+        .next(tr!(
+            "umount {volume}, then the same command again",
+            "umount {volume}, puis relancez la même commande",
+            volume = quote_path(&dir),
         ))
         .into()),
         Err(error) => Err(error).with_context(|| format!("setting {} aside", dir.display())),
@@ -104,7 +107,10 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     };
     Err(
         Failure::tool(format!("deleting {}: {error}", path.display()))
-            .next(format!("{next}; then the same command again"))
+            .next(tr!(
+                "{next}; then the same command again",
+                "{next} ; puis relancez la même commande",
+            ))
             .into(),
     )
 }

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 pub use checks::is_object_name;
 use declared::Manifests;
 use model::{Claim, ConfigMap, CronJob, Deployment, Job, Namespace, Service};
+use terms::tr;
 
 /// Reads and checks everything in `k8s/`, or in what stands for it.
 ///
@@ -89,7 +90,13 @@ impl Documents {
         let name = file.strip_prefix(root).unwrap_or(file).display();
         let text = fs::read_to_string(file)
             .with_context(|| format!("reading {name}"))
-            .context(Failure::usage("a manifest cannot be read").next("git status k8s pra"))?;
+            .context(
+                Failure::usage(tr!(
+                    "a manifest cannot be read",
+                    "un manifeste est illisible",
+                ))
+                .next("git status k8s pra"),
+            )?;
         self.add_all(&text)
             .map_err(|complaint| unusable(&format!("{name}: {complaint}")))
     }
@@ -145,7 +152,13 @@ fn read<T: DeserializeOwned>(document: Deserializer) -> Result<T, String> {
 pub fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)
         .with_context(|| format!("reading {}", dir.display()))
-        .context(Failure::usage("the lab has no readable manifests").next("git status k8s"))?;
+        .context(
+            Failure::usage(tr!(
+                "the lab has no readable manifests",
+                "le lab n'a pas de manifestes lisibles",
+            ))
+            .next("git status k8s"),
+        )?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry
@@ -162,9 +175,11 @@ pub fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>> {
 
 fn unusable(complaint: &str) -> anyhow::Error {
     Failure::usage(complaint)
-        .next(
+        .next(tr!(
             "correct the file; what the local engine understands: xtask/src/manifests/model.rs \
              (--engine k3d takes all that Kubernetes does)",
-        )
+            "corrigez le fichier ; ce que comprend le moteur local : xtask/src/manifests/model.rs \
+             (--engine k3d accepte tout ce qu'accepte Kubernetes)",
+        ))
         .into()
 }

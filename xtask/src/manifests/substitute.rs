@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
 use crate::workspace;
-use terms::EngineName;
+use terms::{EngineName, tr};
 
 /// The lab's own declarations.
 pub const FOLDER: &str = "k8s";
@@ -91,8 +91,9 @@ fn write_copy(from: &Path, copy: &Path, key: &str, value: &str) -> Result<()> {
         workspace::write_file(&aside.join(name), &with_value(&text, key, value))?;
     }
     if changed != 1 {
-        return Err(Failure::usage(format!(
-            "{FOLDER}/ states {key} {changed} times; it has to be stated once"
+        return Err(Failure::usage(tr!(
+            "{FOLDER}/ states {key} {changed} times; it has to be stated once",
+            "{FOLDER}/ indique {key} {changed} fois ; il doit l'être une fois",
         ))
         .next(format!("git diff {FOLDER}/"))
         .into());

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use terms::{EngineName, PhaseName, Protection, Quantity, ScenarioName};
+use terms::lang::{Both, both, fixed, number, plural};
+use terms::{EngineName, Labelled, PhaseName, Protection, Quantity, ScenarioName, tr};
 
 use crate::config::Objectives;
 use crate::facts::Simplification;
@@ -128,15 +129,19 @@ impl Group {
     pub fn title(&self) -> String {
         let more = match self.cut_off {
             0 => String::new(),
-            count => format!(", and {count} cut off"),
+            count => tr!(", and {count} cut off", " ; interrompues : {count}"),
         };
-        format!(
-            "{}, {}, {}: {} run{}{more}",
+        let runs = self.runs.len();
+        let name = format!(
+            "{}, {}, {}",
             self.scenario,
-            self.protection,
-            self.engine,
-            self.runs.len(),
-            if self.runs.len() == 1 { "" } else { "s" }
+            self.protection.label(),
+            self.engine.label()
+        );
+        let s = plural(runs as u64);
+        tr!(
+            "{name}: {runs} run{s}{more}",
+            "{name} : {runs} exécution{s}{more}",
         )
     }
 
@@ -172,7 +177,11 @@ impl Group {
 
     /// How messages call a run of this group, or all of them.
     fn prefix(&self) -> String {
-        format!("{} with {}", self.scenario, self.protection)
+        let (scenario, protection) = (self.scenario, self.protection.label());
+        tr!(
+            "{scenario} with {protection}",
+            "{scenario} avec {protection}"
+        )
     }
 
     /// What limits how far the figures can be trusted.
@@ -181,13 +190,24 @@ impl Group {
         let runs = self.runs.iter();
         let doubts = runs.flat_map(|run| run.doubts.iter().map(move |one| (run.number, one)));
         let mut doubts: Vec<String> = doubts
-            .map(|(number, one)| format!("{prefix}, run {number}: {one}"))
+            .map(|(number, one)| {
+                tr!(
+                    "{prefix}, run {number}: {one}",
+                    "{prefix}, exécution {number} : {one}",
+                )
+            })
             .collect();
         if self.cut_off > 0 {
-            doubts.push(format!(
-                "{prefix}: {} begun and not ended, and in none of the figures: whoever waits no \
-                 longer cuts the slowest off",
-                counted(self.cut_off, "run was", "runs were")
+            doubts.push(tr!(
+                "{prefix}: {begun} begun and not ended, and in none of the figures: whoever waits \
+                 no longer cuts the slowest off",
+                "{prefix} : commencées et non terminées : {begun}, absentes des chiffres ; qui \
+                 n'attend plus écarte les plus lentes",
+                begun = counted(
+                    self.cut_off,
+                    both("run was", "exécution"),
+                    both("runs were", "exécutions")
+                ),
             ));
         }
         doubts
@@ -197,14 +217,24 @@ impl Group {
         let prefix = self.prefix();
         let missed = self.objectives.iter().filter_map(|objective| {
             let said = objective.missed()?;
-            Some(format!("{prefix}: {} is missed: {said}", objective.name))
+            Some(tr!(
+                "{prefix}: {name} is missed: {said}",
+                "{prefix} : {name} est manqué : {said}",
+                name = objective.name.label(),
+            ))
         });
         let mut missed: Vec<String> = missed.collect();
         let broken = self.runs.iter().filter(|run| !run.passed);
         // A run that only missed an objective is in that list already.
         let words = broken.flat_map(|run| run.broken.iter().map(move |one| (run, one)));
         let other = words.filter(|(_, one)| matches!(one, Broken::Promise(_)));
-        missed.extend(other.map(|(run, one)| format!("{prefix}, run {}: {one}", run.number)));
+        missed.extend(other.map(|(run, one)| {
+            tr!(
+                "{prefix}, run {number}: {one}",
+                "{prefix}, exécution {number} : {one}",
+                number = run.number,
+            )
+        }));
         missed
     }
 
@@ -216,18 +246,21 @@ impl Group {
             figure(Quantity::RtoSeconds)?,
         );
         let title = self.title();
-        let (rows, worth, away) = (
-            lost.median,
-            milliseconds(rpo.median),
-            milliseconds(rto.median),
-        );
+        let (rows, worth, away) = (number(lost.median), number(rpo.median), number(rto.median));
         let mut told = if lost.n == 1 {
-            format!("{title}: lost {rows} rows ({worth} s worth); RTO {away} s.")
+            tr!(
+                "{title}: lost {rows} rows ({worth} s worth); RTO {away} s.",
+                "{title} : lignes perdues : {rows} (soit {worth} s d'écritures) ; RTO {away} s.",
+            )
         } else {
-            format!(
-                "{title}: lost a median of {rows} rows ({worth} s worth), {} rows ({} s) at most; \
-                 RTO a median of {away} s, {} s at most.",
-                lost.max, rpo.max, rto.max
+            tr!(
+                "{title}: lost a median of {rows} rows ({worth} s worth), {most} rows ({seconds} \
+                 s) at most; RTO a median of {away} s, {longest} s at most.",
+                "{title} : lignes perdues : médiane {rows} (soit {worth} s d'écritures), au plus \
+                 {most} ({seconds} s) ; RTO : médiane {away} s, au plus {longest} s.",
+                most = number(lost.max),
+                seconds = number(rpo.max),
+                longest = number(rto.max),
             )
         };
         if lost.max == 0.0 {
@@ -240,22 +273,29 @@ impl Group {
     /// may have lost rows, so it counts as if it had.
     fn no_loss_so_far(&self) -> String {
         let count = self.runs.len() + self.cut_off;
-        let share = failing_share(count, self.cut_off) * 100.0;
+        let share = fixed(failing_share(count, self.cut_off) * 100.0, 1);
         let counting = match self.cut_off {
-            0 => ": ".to_owned(),
-            cut_off => format!(
-                " that ended; {} cut off and counted as if it had: ",
-                counted(cut_off, "more was", "more were")
+            0 => both(": ", " : ").into(),
+            cut_off => tr!(
+                " that ended; {more} cut off and counted as if it had: ",
+                " parmi celles qui sont terminées ; interrompues et comptées comme si : {more} ; ",
+                more = counted(
+                    cut_off,
+                    both("more was", "de plus"),
+                    both("more were", "de plus")
+                ),
             ),
         };
-        format!(
-            " No run lost a row{counting}with 95 % confidence, fewer than {share:.1} % of such \
-             disasters do."
+        tr!(
+            "No run lost a row{counting}with 95 % confidence, fewer than {share} % of such \
+             disasters do.",
+            "Aucune exécution n'a perdu de ligne{counting}avec 95 % de confiance, c'est le cas de \
+             moins de {share} % de ces sinistres.",
         )
     }
 }
 
-fn counted(count: usize, one: &str, more: &str) -> String {
+fn counted(count: usize, one: Both, more: Both) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
@@ -272,13 +312,22 @@ pub struct Plan {
 impl Plan {
     /// How the moments were drawn, and what that does to the losses.
     fn moments(&self) -> String {
-        let Self { interval, .. } = self;
-        let drawn = format!("The moments were drawn uniformly over {interval} s after a backup.");
+        let interval = number(self.interval);
+        let drawn = tr!(
+            "The moments were drawn uniformly over {interval} s after a backup.",
+            "Les instants ont été tirés uniformément sur les {interval} s qui suivent une \
+             sauvegarde.",
+        );
         match self.schedule {
-            Some(schedule) if *interval < schedule => format!(
-                "{drawn} This is shorter than the {schedule} s of the lab's own schedule, and so \
-                 are the losses with snapshots alone."
-            ),
+            Some(schedule) if self.interval < schedule => {
+                let schedule = number(schedule);
+                tr!(
+                    "{drawn} This is shorter than the {schedule} s of the lab's own schedule, and \
+                     so are the losses with snapshots alone.",
+                    "{drawn} C'est plus court que les {schedule} s du calendrier du lab, et les \
+                     pertes avec les seuls instantanés le sont d'autant.",
+                )
+            }
             _ => drawn,
         }
     }

@@ -215,11 +215,15 @@ impl Toolbox {
         let program = target.to_string_lossy().into_owned();
         if self.version_of(tool, &program) != Some(version) {
             let _ = fs::remove_file(&target);
-            return Err(Failure::preflight(format!(
-                "{url} has the right checksum but is not {} {version}",
-                tool.name()
+            return Err(Failure::preflight(tr!(
+                "{url} has the right checksum but is not {tool} {version}",
+                "{url} a la bonne somme de contrôle mais n'est pas {tool} {version}",
+                tool = tool.name(),
             ))
-            .next("check version and url in lab.toml")
+            .next(tr!(
+                "check version and url in lab.toml",
+                "vérifiez version et url dans lab.toml",
+            ))
             .into());
         }
         self.remember(tool, &program);
@@ -274,8 +278,14 @@ impl Toolbox {
         let url = pin.url(platform);
         let file = url.rsplit('/').next().unwrap_or_default();
         let sha256 = fetch::listed(&list, file).ok_or_else(|| {
-            Failure::preflight(format!("{sums} has no checksum of {file}"))
-                .next("check the mirror in lab.toml, or state the checksum there")
+            Failure::preflight(tr!(
+                "{sums} has no checksum of {file}",
+                "{sums} n'a pas de somme de contrôle de {file}",
+            ))
+            .next(tr!(
+                "check the mirror in lab.toml, or state the checksum there",
+                "vérifiez le miroir dans lab.toml, ou indiquez-y la somme de contrôle",
+            ))
         })?;
         Ok((sha256, sums))
     }

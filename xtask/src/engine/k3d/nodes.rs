@@ -1,6 +1,7 @@
 //! The nodes of the cluster, which are containers: one stops, all come back.
 
 use anyhow::{Context as _, Result};
+use terms::tr;
 
 use super::site::Site;
 use crate::exec::Cmd;
@@ -19,13 +20,17 @@ impl Site {
         let dry_run = self.ctx.exec.dry_run();
         let node = node
             .or_else(|| dry_run.then(|| "NODE".to_owned()))
-            .context("the volumes are on no node yet")?;
+            .context(tr!(
+                "the volumes are on no node yet",
+                "les volumes ne sont encore sur aucun nœud",
+            ))?;
         let cluster = self.cluster()?;
         let ours = cluster.is_some_and(|cluster| cluster.nodes().contains(&node.as_str()));
         if !ours && !dry_run {
-            return Err(Failure::usage(format!(
-                "the volumes are on {node}, which is no container of the cluster {}",
-                self.name
+            return Err(Failure::usage(tr!(
+                "the volumes are on {node}, which is no container of the cluster {cluster}",
+                "les volumes sont sur {node}, qui n'est pas un conteneur du cluster {cluster}",
+                cluster = self.name,
             ))
             .next("cargo xtask status")
             .into());
@@ -40,7 +45,9 @@ impl Site {
         if self.ctx.exec.dry_run() {
             return self.ctx.exec.run(&self.k3d(k3d::start(self.name))?);
         }
-        let cluster = self.cluster()?.context("the cluster is gone")?;
+        let cluster = self
+            .cluster()?
+            .context(tr!("the cluster is gone", "le cluster a disparu"))?;
         for node in cluster.stopped_nodes() {
             let cmd = Cmd::new("docker").args(docker::start(node));
             self.ctx.exec.run(&cmd.limit(wait::NODE_CONTAINER))?;
