@@ -178,7 +178,7 @@ pub fn provenance(measured: &Value) -> Result<String> {
 fn made_by(provenance: &Value) -> Result<String> {
     let version = |name: &str| provenance["versions"][name].as_str();
     let began = provenance["began"].as_str().context("no date")?;
-    let day = began.split('T').next().unwrap_or(began);
+    let day = day(began)?;
     let commit = version("commit").context("no commit")?;
     let dirty = match version("dirty") {
         Some("no") => String::new(),
@@ -198,6 +198,39 @@ fn made_by(provenance: &Value) -> Result<String> {
     ))
 }
 
+const MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
+/// The day of a moment in RFC 3339, as French has it.
+fn day(moment: &str) -> Result<String> {
+    let no_day = || format!("{moment} is no moment");
+    let parts = moment.split(['-', 'T']).take(3);
+    let parts: Vec<usize> = parts
+        .map(|part| part.parse().with_context(no_day))
+        .collect::<Result<_>>()?;
+    let [year, month, day] = parts[..] else {
+        anyhow::bail!(no_day());
+    };
+    let month = MONTHS.get(month.wrapping_sub(1)).with_context(no_day)?;
+    let day = match day {
+        1 => "1er".to_owned(),
+        day => day.to_string(),
+    };
+    Ok(format!("{day} {month} {year}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +242,15 @@ mod tests {
         assert_eq!(number(&json!(31.391)).unwrap(), "31,4");
         assert_eq!(number(&json!(597)).unwrap(), "597");
         assert!(number(&json!("597")).is_err());
+    }
+
+    #[test]
+    fn days_are_french() {
+        let said = day("2026-11-30T00:29:44Z").unwrap();
+        assert_eq!(said, "30 novembre 2026");
+        assert_eq!(day("2026-12-01T23:00:00Z").unwrap(), "1er décembre 2026");
+        assert!(day("2026-13-01T00:00:00Z").is_err());
+        assert!(day("hier").is_err());
     }
 
     #[test]
