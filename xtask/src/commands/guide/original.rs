@@ -3,13 +3,16 @@
 //! typed commands, one after the other. Its manifests are in `docs/atelier/origine`; they run
 //! in a namespace of their own beside the lab. The same client writes and keeps the ledger.
 
+mod cost;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 use serde_json::{Value, json};
-use terms::{EngineName, PhaseName, Quantity, tr};
+use terms::{EngineName, tr};
+
+use cost::{Disaster, Look, Times, figures, group};
 
 use crate::commands::setup;
 use crate::context::Context;
@@ -17,25 +20,18 @@ use crate::engine::k3d::site::{Blueprint, Site};
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::client::{Client, Load};
-use crate::measure::compare::{Rows, compare, parse_dump, seconds_lost};
-use crate::measure::downtime::{Downtime, Failures};
+use crate::measure::compare::{Rows, parse_dump};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
-use crate::measure::observed::Observed;
-use crate::measure::result::{Phase, Rto};
-use crate::measure::statistics::Figure;
 use crate::measure::{result_file, schedule};
 use crate::provenance;
 use crate::runs;
-use crate::scenario::outcome::unreachable_since;
 use crate::tools::kubectl::Kubectl;
 use crate::wait;
 
 const FOLDER: &str = "docs/atelier/origine";
 const NAMESPACE: &str = "origine";
 const NODE_PORT: u16 = 30090;
-/// As results have it beside the lab's own protections.
-const PROTECTION: &str = "cp";
 /// Acknowledgements before the copy, and after the recovery.
 const ACKNOWLEDGED: usize = 60;
 
@@ -131,30 +127,6 @@ struct Original<'a> {
     url: String,
 }
 
-/// One disaster.
-#[derive(Serialize)]
-struct Disaster {
-    number: u32,
-    moment_seconds: f64,
-    acknowledged: usize,
-    lost: usize,
-    /// Of these, what was acknowledged while the application was being stopped: its server
-    /// does not listen to the request, and Kubernetes leads users to it until it is killed.
-    lost_during: usize,
-    /// And what was acknowledged after the volume was gone: by the application that
-    /// had begun anew on an empty one, before the copy was put over it.
-    lost_after: usize,
-    rpo_seconds: f64,
-    rto_seconds: f64,
-    phases: Vec<Phase>,
-    requests: usize,
-    failed: usize,
-    copies: u64,
-    unsound_copies: u64,
-    /// The database cannot be read after the restore.
-    unreadable: Option<String>,
-}
-
 impl Original<'_> {
     fn measure(&self, engine: &dyn Engine, count: u32, seed: Option<u64>) -> Result<Value> {
         let began = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
@@ -178,6 +150,7 @@ impl Original<'_> {
         }
         Ok(json!({
             "began": began,
+            "passed": disasters.iter().all(|one| one.passed),
             "what": "the original workshop's way: cp each minute, restored by typed commands",
             "seed": seed,
             "interval_seconds": interval,
@@ -277,99 +250,8 @@ impl Original<'_> {
     }
 }
 
-struct Times {
-    struck: f64,
-    gone: f64,
-    provisioned: f64,
-    restored: f64,
-}
-
-struct Look {
-    copies: u64,
-    unsound: u64,
-    rows: Rows,
-    unreadable: Option<String>,
-}
-
 fn acknowledged(ledger: &Ledger, since: f64) -> Result<()> {
     wait::until(wait::APP_SERVES, || {
         Ok((ledger.acknowledged_since(since) >= ACKNOWLEDGED).then_some(()))
-    })
-}
-
-fn figures(
-    number: u32,
-    moment_seconds: f64,
-    before: &Rows,
-    observed: &Observed,
-    times: &Times,
-    seen: Look,
-) -> Result<Disaster> {
-    let requests = &observed.requests;
-    let verdict = compare(before, requests, &seen.rows);
-    let failures = Failures::new(observed, &[times.struck]);
-    let downtime = Downtime::of(&failures.of[0], observed, &seen.rows, times.gone);
-    let downtime = downtime.context("no request failed after the disaster")?;
-    let phases = [
-        (PhaseName::Provisioned, times.provisioned),
-        (PhaseName::Restored, times.restored),
-    ];
-    let rto = Rto::of(&downtime, &phases, observed.ended());
-    let lost_in = |from: f64, to: f64| {
-        let at = verdict.lost.iter().filter_map(|one| one.acknowledged);
-        at.filter(|at| *at > from && *at <= to).count()
-    };
-    Ok(Disaster {
-        number,
-        moment_seconds,
-        acknowledged: requests.iter().filter(|one| one.acknowledged()).count(),
-        lost: verdict.lost.len(),
-        lost_during: lost_in(times.struck, times.gone),
-        lost_after: lost_in(times.gone, f64::INFINITY),
-        rpo_seconds: milliseconds(seconds_lost(
-            &verdict.lost,
-            unreachable_since(requests, times.gone),
-        )),
-        rto_seconds: rto.seconds,
-        phases: rto.phases,
-        requests: requests.len(),
-        failed: requests.iter().filter(|one| !one.acknowledged()).count(),
-        copies: seen.copies,
-        unsound_copies: seen.unsound,
-        unreadable: seen.unreadable,
-    })
-}
-
-/// As a drill has it, of the same quantities.
-fn group(disasters: &[Disaster]) -> Value {
-    let values = |of: &dyn Fn(&Disaster) -> f64| -> Vec<f64> { disasters.iter().map(of).collect() };
-    let mut figures = vec![
-        Figure::of(Quantity::Lost, &values(&|one| one.lost as f64)),
-        Figure::of(Quantity::RpoSeconds, &values(&|one| one.rpo_seconds)),
-        Figure::of(Quantity::RtoSeconds, &values(&|one| one.rto_seconds)),
-        Figure::of(Quantity::Failed, &values(&|one| one.failed as f64)),
-    ];
-    for name in PhaseName::ALL {
-        let phases = disasters.iter().flat_map(|one| &one.phases);
-        let seconds: Vec<f64> = phases
-            .filter(|phase| phase.name == *name)
-            .map(|phase| phase.seconds)
-            .collect();
-        figures.push(Figure::of(Quantity::Phase(*name), &seconds));
-    }
-    let figures: Vec<Figure> = figures.into_iter().flatten().collect();
-    let last = disasters.last();
-    json!({
-        "scenario": "volume-loss",
-        "engine": EngineName::K3d,
-        "protection": PROTECTION,
-        "runs": disasters,
-        "cut_off": 0,
-        "figures": figures,
-        "lost_during": Figure::of(Quantity::Lost, &values(&|one| one.lost_during as f64)),
-        "lost_after": Figure::of(Quantity::Lost, &values(&|one| one.lost_after as f64)),
-        "copies": last.map(|one| one.copies),
-        "unsound_copies": last.map(|one| one.unsound_copies),
-        "unreadable": disasters.iter().filter(|one| one.unreadable.is_some()).count(),
     })
 }
