@@ -139,6 +139,43 @@ fn settings_and_links_of_a_repository_are_not_followed() {
 }
 
 #[test]
+fn one_that_cannot_be_read_keeps_no_other_from_its_mark() {
+    let lab = TestLab::bare("marking-several");
+    let [whole, broken] = ["whole", "broken"].map(|name| Fork::new(&lab.root.join(name)));
+    for fork in [&whole, &broken] {
+        fork.commit("student", "Hand the work in");
+    }
+    fs::remove_dir_all(broken.root.join(".git/objects")).unwrap();
+    fs::create_dir_all(broken.root.join(".git/objects")).unwrap();
+    let named = [&broken, &whole].map(|fork| fork.root.to_str().unwrap());
+    let page = lab.root.join("page.html");
+    let output = lab.xtask(&[
+        "check",
+        "--page",
+        page.to_str().unwrap(),
+        named[0],
+        named[1],
+    ]);
+    let text = fs::read_to_string(page.with_extension("json")).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let works = document["works"].as_array().unwrap();
+    let marked: Vec<&str> = works
+        .iter()
+        .filter_map(|work| work["work"].as_str())
+        .collect();
+    assert!(
+        marked.iter().any(|work| work.ends_with("whole")),
+        "{document}"
+    );
+    let not_marked = document["not_marked"].as_object().unwrap();
+    assert!(
+        not_marked.keys().any(|work| work.ends_with("broken")),
+        "{document}"
+    );
+    assert_ne!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+#[test]
 fn a_folder_that_is_none_is_told_before_anything_is_made() {
     let lab = TestLab::bare("marking-nothing");
     let said = lab.fails(2, &["check", "/nowhere/at/all"]);

@@ -2,6 +2,7 @@
 
 mod work;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -30,14 +31,29 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     }
     let _lock = ctx.lock("check")?;
     let mut all = Vec::new();
+    let mut failed = Vec::new();
     for work in &works {
         let shown = work.display();
         ctx.ui
             .note(&tr!("Marking {shown} …", "Notation de {shown} …"));
-        all.push(Marking::begin(ctx, work, engine, args.base.as_deref())?.mark()?);
-        wait::check_interrupt()?;
+        let marked = Marking::begin(ctx, work, engine, args.base.as_deref());
+        match marked.and_then(Marking::mark) {
+            Ok(marked) => all.push(marked),
+            Err(error) => {
+                wait::check_interrupt()?;
+                // One of thirty that cannot be read keeps no other from its mark.
+                ctx.ui.warn(&format!("{error:#}"));
+                failed.push((shown.to_string(), error));
+            }
+        }
     }
-    tell(ctx, args, &all)
+    if !all.is_empty() {
+        tell(ctx, args, &all, &failed)?;
+    }
+    match failed.pop() {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
 }
 
 /// The works that were named; this checkout otherwise.
@@ -84,7 +100,12 @@ fn show_plan(ctx: &Context, work: &std::path::Path, engine: EngineName) {
 }
 
 /// The sheets on the terminal, the page, the table, the document.
-fn tell(ctx: &Context, args: &CheckArgs, all: &[Marked]) -> Result<()> {
+fn tell(
+    ctx: &Context,
+    args: &CheckArgs,
+    all: &[Marked],
+    failed: &[(String, anyhow::Error)],
+) -> Result<()> {
     let folder = ctx.workspace.marks();
     std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
@@ -92,8 +113,12 @@ fn tell(ctx: &Context, args: &CheckArgs, all: &[Marked]) -> Result<()> {
     let page = args.page.clone();
     let page = page.unwrap_or_else(|| folder.join(format!("{stamp}.html")));
     let csv = page.with_extension("csv");
-    let document = json!({"page": page, "csv": csv, "works": all});
-    workspace::write_file(&page, &show::page::page(all))?;
+    let not_marked = failed
+        .iter()
+        .map(|(work, error)| (work.clone(), format!("{error:#}")));
+    let not_marked: BTreeMap<String, String> = not_marked.collect();
+    let document = json!({"page": page, "csv": csv, "works": all, "not_marked": not_marked});
+    workspace::write_file(&page, &show::page::page(all, &not_marked))?;
     workspace::write_file(&csv, &show::csv(all))?;
     let text = serde_json::to_string_pretty(&document).context("spelling out the marking")?;
     workspace::write_file(&page.with_extension("json"), &text)?;
@@ -108,6 +133,12 @@ fn tell(ctx: &Context, args: &CheckArgs, all: &[Marked]) -> Result<()> {
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
         let rows: Vec<Vec<String>> = all.iter().map(show::row).collect();
         ctx.ui.table(&head, &rows);
+    }
+    for (work, why) in &not_marked {
+        ctx.ui.say(&tr!(
+            "not marked: {work}: {why}",
+            "non noté : {work} : {why}"
+        ));
     }
     let (page, csv) = (page.display(), csv.display());
     ctx.ui.say(&tr!(

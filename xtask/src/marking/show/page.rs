@@ -1,5 +1,6 @@
 //! The page for the teacher: one file, nothing from a network.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use terms::tr;
@@ -10,8 +11,8 @@ use crate::marking::sheet::{Section, Verdict};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page of all that were marked, a table first.
-pub fn page(all: &[Marked]) -> String {
+/// The page of all that were marked, a table first, and what could not be.
+pub fn page(all: &[Marked], not_marked: &BTreeMap<String, String>) -> String {
     let title = tr!("Marking", "Notation");
     let lang = terms::lang::chosen().tag();
     let mut html = format!(
@@ -21,6 +22,13 @@ pub fn page(all: &[Marked]) -> String {
     );
     if all.len() > 1 {
         table(&mut html, all);
+    }
+    for (work, why) in not_marked {
+        let said = tr!("not marked: {work}: {why}", "non noté : {work} : {why}");
+        put(
+            &mut html,
+            format_args!("<p class=\"sum\">{}</p>\n", escape(&said)),
+        );
     }
     for (number, marked) in all.iter().enumerate() {
         work(&mut html, number, marked);
@@ -170,9 +178,10 @@ mod tests {
 
     #[test]
     fn what_a_work_says_cannot_become_a_part_of_the_page() {
-        let html = page(&[marked("<b>me</b>")]);
+        let not_marked = [("<i>".to_owned(), "gone".to_owned())].into();
+        let html = page(&[marked("<b>me</b>")], &not_marked);
         assert!(
-            !html.contains("<script") && !html.contains("<b>me"),
+            !html.contains("<script") && !html.contains("<b>me") && !html.contains("<i>"),
             "{html}"
         );
         assert!(html.contains("&lt;script&gt;"));
@@ -181,10 +190,8 @@ mod tests {
 
     #[test]
     fn several_works_have_a_table_first() {
-        assert_eq!(page(&[marked("a")]).matches("href=").count(), 0);
-        assert_eq!(
-            page(&[marked("a"), marked("b")]).matches("href=").count(),
-            2
-        );
+        let links = |all: &[Marked]| page(all, &BTreeMap::new()).matches("href=").count();
+        assert_eq!(links(&[marked("a")]), 0);
+        assert_eq!(links(&[marked("a"), marked("b")]), 2);
     }
 }
