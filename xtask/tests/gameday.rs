@@ -293,6 +293,11 @@ fn one_that_is_interrupted_while_it_begins_leaves_nothing_broken() {
     let damaged = lab.fails(2, &["gameday", "status"]);
     assert!(damaged.contains("rm "), "{damaged}");
     fs::remove_file(state(&lab)).unwrap();
+
+    // And a lab that is removed takes its game with it.
+    lab.json(&["gameday", "--fault", "stopped"]);
+    lab.json(&["teardown", "--yes"]);
+    assert!(client(&lab).is_empty() && !state(&lab).exists());
 }
 
 /// As before the game: every row is there, the client is gone, and a scenario holds.

@@ -1,6 +1,8 @@
 //! The lab on a real cluster, from nothing to nothing. Takes minutes and the
 //! cluster names `pra` and `lab` of the machine: `cargo xtask test --only cluster`.
 
+#[path = "k3d_gameday_real.rs"]
+mod gameday;
 #[path = "k3d_marking_real.rs"]
 mod marking;
 mod support;
@@ -84,6 +86,7 @@ fn from_nothing_to_nothing() {
     let lab = a_lab("cluster");
     the_pasted_script_gives_the_same_lab(&lab);
     scenarios_keep_their_promises(&lab);
+    gameday::game_days_are_recovered_with_the_tools_of_a_cluster(&lab);
     points_are_listed_and_restored(&lab);
     a_connection_to_a_pod_that_is_gone_is_not_repeated();
     hand_edits_and_new_settings_are_brought_in(&lab);
