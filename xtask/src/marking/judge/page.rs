@@ -52,9 +52,20 @@ pub fn lab(facts: &PageFacts) -> Vec<Section> {
 }
 
 fn item(facts: &PageFacts, Rule(name, title, of, tally): Rule) -> Item {
-    match &facts.untried {
-        Some(why) => not_tried(name, title, of, why.clone()),
-        None => tally.item(name, title),
+    let kept = facts.access.as_ref().filter(|access| !access.survived);
+    let script = kept.and_then(|access| access.kept_by.as_ref());
+    match (&facts.untried, script) {
+        (Some(why), _) => not_tried(name, title, of, why.clone()),
+        (None, Some(script)) if name == "access" => {
+            let why = tr!(
+                "{script} seems to start the forward again, and scripts are not run here: start \
+                 it, delete the pod, ask for the page",
+                "{script} semble relancer la redirection, et les scripts ne sont pas exécutés \
+                 ici : lancez-le, supprimez le pod, redemandez la page"
+            );
+            not_tried(name, title, of, why)
+        }
+        _ => tally.item(name, title),
     }
 }
 
@@ -172,20 +183,16 @@ fn access(facts: &PageFacts) -> Rule {
         let said = tr!("it could not come to that", "on n'a pas pu en arriver là");
         return rule("access", title, 1.0, false, said);
     };
-    let said = match (access.mapped, &access.kept_by, access.survived) {
-        (true, ..) => tr!(
+    let said = match (access.mapped, access.survived) {
+        (true, _) => tr!(
             "by a port of the cluster, which follows no pod",
             "par un port du cluster, qui ne suit aucun pod"
         ),
-        (false, Some(script), _) => tr!(
-            "by a forward that {script} starts again",
-            "par une redirection que {script} relance"
-        ),
-        (false, None, true) => tr!(
+        (false, true) => tr!(
             "the forward that was open before still leads to it",
             "la redirection ouverte avant y mène encore"
         ),
-        (false, None, false) => tr!(
+        (false, false) => tr!(
             "the only way is a `kubectl port-forward`, which died with its pod: somebody has to \
              type it again",
             "le seul chemin est un `kubectl port-forward`, mort avec son pod : quelqu'un doit le \
@@ -311,6 +318,13 @@ mod tests {
         let mut facts = right();
         facts.access = Some(Access::default());
         assert_eq!(points(&facts), 10.0);
+        // What a script would do about it is not known before somebody runs it.
+        let kept_by = Some("forward.sh".to_owned());
+        facts.access = Some(Access {
+            kept_by,
+            ..Access::default()
+        });
+        assert_eq!(untried(&lab(&facts)), 1.0);
     }
 
     #[test]

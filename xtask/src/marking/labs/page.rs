@@ -45,7 +45,8 @@ struct Served {
     deployment: String,
     service: String,
     port: u64,
-    kind: String,
+    /// The port of the nodes that leads to it.
+    node_port: Option<u64>,
 }
 
 /// Observes the work; what fails is a fact.
@@ -183,7 +184,7 @@ impl PageLab<'_> {
             deployment: text(&deployment["metadata"]["name"]),
             service: text(&service["metadata"]["name"]),
             port: service["spec"]["ports"][0]["port"].as_u64().unwrap_or(80),
-            kind: text(&service["spec"]["type"]),
+            node_port: service["spec"]["ports"][0]["nodePort"].as_u64(),
         })
     }
 
@@ -256,13 +257,12 @@ impl PageLab<'_> {
         self.await_ready(served)?;
         facts.back = wait::until(wait::MARKED_APP, || Ok(self.page(served).ok())).is_ok();
         wait::check_interrupt()?;
-        let mapped = served.kind != "ClusterIP" && self.has_line(&["k3d cluster create", " -p"]);
-        let kept_by = self.script_with(&["while", "port-forward"]);
         let alive = http::page(&url).is_ok();
+        let mapped = served.node_port.is_some_and(|port| self.maps(port));
         facts.access = Some(Access {
-            survived: facts.back && (mapped || kept_by.is_some() || alive),
+            survived: facts.back && (mapped || alive),
             mapped,
-            kept_by,
+            kept_by: self.script_with(&["while", "port-forward"]),
         });
         step.done(if alive { "✓" } else { "–" });
         Ok(())
@@ -285,11 +285,22 @@ impl PageLab<'_> {
         Ok((url, process))
     }
 
-    /// Whether a line of any text has all of these; one that maps a port when the
-    /// cluster is made, for instance.
-    fn has_line(&self, words: &[&str]) -> bool {
-        let mut lines = self.layout.texts.iter().flat_map(|text| text.text.lines());
-        lines.any(|line| words.iter().all(|word| line.contains(word)))
+    /// Whether the cluster is made, by any text of the work, with a way to this port of
+    /// its nodes, which the service really has.
+    fn maps(&self, node_port: u64) -> bool {
+        let to = format!(":{node_port}");
+        let texts = self.layout.texts.iter();
+        let joined = texts.map(|text| text.text.replace("\\\n", " "));
+        joined.into_iter().any(|text| {
+            let creations = text
+                .lines()
+                .filter(|line| line.contains("k3d cluster create"));
+            creations.flat_map(str::split_whitespace).any(|word| {
+                word.split('@')
+                    .next()
+                    .is_some_and(|port| port.ends_with(&to))
+            })
+        })
     }
 
     fn script_with(&self, words: &[&str]) -> Option<String> {
