@@ -21,7 +21,7 @@ use crate::scenario::outage;
 use crate::workspace::{self, Workspace};
 use terms::{EngineName, tr};
 
-/// A reset that has begun, and what is needed to take it back.
+/// How far a reset came.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Stage {
@@ -40,6 +40,7 @@ struct Mark<'a> {
     left: Left,
 }
 
+/// A reset that has begun, and what is needed to take it back.
 #[derive(Deserialize, Serialize)]
 struct Left {
     since: String,
