@@ -130,7 +130,10 @@ fn current(ctx: &Context, engine: &dyn Engine) -> Result<Game> {
          qui a été perdu ne peut plus être mesuré",
         since = game.since
     );
-    let next = "cargo xtask gameday abort, which puts the lab back";
+    let next = tr!(
+        "cargo xtask gameday abort, which puts the lab back",
+        "cargo xtask gameday abort, qui remet le lab en état"
+    );
     Err(Failure::tool(said).next(next).into())
 }
 
@@ -154,7 +157,10 @@ fn hint(ctx: &Context) -> Result<()> {
     let bought = shown::hints_bought(ctx, &game);
     if bought == all.len() {
         let said = tr!("there is no further hint", "il n'y a plus d'indice");
-        let next = "cargo xtask gameday status, which shows those that were bought";
+        let next = tr!(
+            "cargo xtask gameday status, which shows those that were bought",
+            "cargo xtask gameday status, qui montre ceux qui ont été achetés"
+        );
         return Err(Failure::usage(said).next(next).into());
     }
     game.note(&ctx.workspace, What::Hint)?;

@@ -154,8 +154,12 @@ pub fn insist_on_no_game(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         "un game day est en cours dans ce lab depuis {since}",
         since = game.since
     );
-    let next = "cargo xtask gameday status; cargo xtask gameday done ends it, cargo xtask gameday \
-                abort puts the lab back";
+    let next = tr!(
+        "cargo xtask gameday status; cargo xtask gameday done ends it, cargo xtask gameday abort \
+         puts the lab back",
+        "cargo xtask gameday status ; cargo xtask gameday done y met fin, cargo xtask gameday \
+         abort remet le lab en état"
+    );
     Err(Failure::usage(said).next(next).into())
 }
 

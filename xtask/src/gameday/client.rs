@@ -1,7 +1,7 @@
 //! The client of a game day: a process of its own that writes, reads and keeps the ledger
 //! while the player has the terminal. It knows nothing of what breaks.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -32,10 +32,8 @@ const STEADY: usize = 20;
 /// Starts the process; returns when it writes steadily.
 pub fn start(ctx: &Context, game: &Game) -> Result<()> {
     let path = ctx.workspace.logs().join("gameday.log");
-    let options = OpenOptions::new().create(true).append(true).clone();
-    let log = options
-        .open(&path)
-        .with_context(|| format!("opening {}", path.display()))?;
+    let log = File::options().create(true).append(true).open(&path);
+    let log = log.with_context(|| format!("opening {}", path.display()))?;
     let command = Cmd::ourselves()?
         .args(["gameday", "client", "--root"])
         .args([ctx.workspace.root.to_string_lossy()])
@@ -86,7 +84,7 @@ pub fn be(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // A session of its own: it goes on when the terminal is closed.
     nix::unistd::setsid().context("leaving the terminal")?;
     let path = game::lock(&ctx.workspace, engine.name());
-    let lock = OpenOptions::new()
+    let lock = File::options()
         .create(true)
         .truncate(false)
         .write(true)

@@ -198,7 +198,10 @@ fn fill(engine: &dyn Engine, volume: Volume) -> Result<()> {
         "{claim} ne peut pas être plein : {setting} ne lui donne pas de taille",
         claim = database.claim(volume)
     );
-    let next = format!("state {setting} in k8s/05-config.yaml, then: cargo xtask setup");
+    let next = terms::tr!(
+        "state {setting} in k8s/05-config.yaml, then: cargo xtask setup",
+        "indiquez {setting} dans k8s/05-config.yaml, puis : cargo xtask setup"
+    );
     Err(Failure::usage(said).next(next).into())
 }
 

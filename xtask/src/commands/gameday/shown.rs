@@ -152,7 +152,10 @@ pub fn goes_on(ctx: &Context, broken: &[String]) -> Result<()> {
         "the lab is not recovered, and the game day goes on",
         "le lab n'est pas rétabli, et le game day continue"
     );
-    let next = "cargo xtask gameday hint; cargo xtask gameday done --give-up ends it as it is";
+    let next = tr!(
+        "cargo xtask gameday hint; cargo xtask gameday done --give-up ends it as it is",
+        "cargo xtask gameday hint ; cargo xtask gameday done --give-up y met fin en l'état"
+    );
     Err(Failure::promise(said).next(next).into())
 }
 
