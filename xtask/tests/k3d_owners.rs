@@ -108,6 +108,29 @@ fn a_cluster_is_taken_over_only_after_a_yes_and_is_then_no_more_the_first_ones()
     clone.fails(2, &["teardown", "--engine", "k3d", "--yes"]);
 }
 
+/// As a Codespace does when it starts, with a yes that nobody has typed.
+fn brought_back(lab: &TestLab) -> String {
+    let output = lab.xtask(&["setup", "--existing", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    said(&output)
+}
+
+#[test]
+fn what_is_brought_back_is_a_lab_of_ours_that_is_there() {
+    let world = FakeWorld::new("owner-existing");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    fs::write(world.lab.root.join(".lab/state/engine"), "k3d\n").unwrap();
+    let created = world.calls("k3d cluster create");
+    let copy = copy(&world, "copy");
+    let told = brought_back(&copy);
+    assert!(told.contains("the lab of another checkout"), "{told}");
+    assert!(!world.has("adopted"));
+
+    world.forget("list");
+    brought_back(&world.lab);
+    assert_eq!(world.calls("k3d cluster create"), created);
+}
+
 /// The first checkout created the cluster, the clone took it over.
 fn taken_over(name: &str) -> (FakeWorld, TestLab) {
     let world = FakeWorld::new(name);

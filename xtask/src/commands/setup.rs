@@ -24,7 +24,9 @@ use crate::scenario::{interrupted, protection};
 use crate::wait;
 
 pub fn run(ctx: &Context) -> Result<()> {
-    match set_up(ctx)? {
+    let _lock = ctx.lock("setup")?;
+    let engine = engine::select(ctx)?;
+    match set_up(ctx, engine.as_ref())? {
         Some(document) if ctx.ui.json() => ctx.ui.document(&document),
         _ => Ok(()),
     }
@@ -46,7 +48,7 @@ pub fn existing(ctx: &Context) -> Result<()> {
     for engine in engines {
         let mut one = ctx.clone();
         one.options.engine = Some(EngineChoice::Named(engine));
-        match set_up(&one) {
+        match bring_back(&one) {
             Ok(document) => documents.extend(document),
             Err(error) if failed.is_none() && failure::kind(&error) != Kind::Interrupted => {
                 failed = Some(error);
@@ -61,12 +63,37 @@ pub fn existing(ctx: &Context) -> Result<()> {
     }
 }
 
-/// Brings a lab up and tells of it; `None` in a dry run.
-fn set_up(ctx: &Context) -> Result<Option<Value>> {
+/// Brings one lab back; `None` where none of ours is there: none is made, and none is
+/// taken over, which nobody was asked about.
+fn bring_back(ctx: &Context) -> Result<Option<Value>> {
     let _lock = ctx.lock("setup")?;
     let engine = engine::select(ctx)?;
-    come_round(ctx, engine.as_ref())?;
-    complete(ctx, engine.as_ref())?;
+    let engine = engine.as_ref();
+    // One that has to come back from a copy is there in that copy.
+    if marker::pending(&ctx.workspace, engine.name())?.is_some() {
+        return set_up(ctx, engine);
+    }
+    engine.wake()?;
+    let facts = engine.facts()?;
+    if !facts.running && facts.volumes.is_empty() {
+        ctx.ui.note(&tr!(
+            "The lab on the {engine} engine is gone: it is not made anew. cargo xtask setup does that.",
+            "Le lab du moteur {engine} n'existe plus : il n'est pas recréé. cargo xtask setup le fait.",
+            engine = engine.name(),
+        ));
+        return Ok(None);
+    }
+    if let Err(error) = engine.insist_on_ownership() {
+        ctx.ui.warn(&format!("{error:#}"));
+        return Ok(None);
+    }
+    set_up(ctx, engine)
+}
+
+/// Brings a lab up and tells of it; `None` in a dry run. The caller has the lab's lock.
+fn set_up(ctx: &Context, engine: &dyn Engine) -> Result<Option<Value>> {
+    come_round(ctx, engine)?;
+    complete(ctx, engine)?;
     if ctx.exec.dry_run() {
         return Ok(None);
     }
