@@ -124,6 +124,27 @@ fn a_script_is_named_and_not_run() {
 }
 
 #[test]
+fn a_procedure_by_hand_is_named_and_the_workshops_own_text_is_none() {
+    let with = |text: &str| {
+        let told = Text {
+            path: "README.md".to_owned(),
+            text: text.to_owned(),
+        };
+        let layout = layout(vec![job("", NEWEST), told]);
+        choice(&layout, &restore_jobs(&layout)).0
+    };
+    let files = vec!["README.md".to_owned()];
+    assert_eq!(
+        with("kubectl run … cp /backup/app-1.db /data/app.db"),
+        Choice::ByHand { files }
+    );
+    assert_eq!(
+        with("kubectl apply -f pra/50-job-restore.yaml"),
+        Choice::Nothing
+    );
+}
+
+#[test]
 fn what_removes_the_finished_job_is_told_from_the_disaster() {
     let of = |line: &str| {
         let told = Text {
