@@ -64,7 +64,7 @@ fn every_step_says_what_to_see_and_what_to_do_if_not() {
 /// On this machine, without Docker; what needs a cluster runs with the tests on k3d.
 #[test]
 fn the_short_form_works_as_printed() {
-    let lab = TestLab::new("guide");
+    let lab = TestLab::new("guide-local");
     // Known beforehand, since the guide states the address.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
