@@ -95,7 +95,7 @@ fn recent_enough(info: &Info) -> Result<String> {
 fn enough_memory(info: &Info) -> Result<String> {
     let mib = info.memory / (1 << 20);
     if mib >= NEEDED_MEMORY_MIB {
-        return Ok(format!("{mib} MiB"));
+        return Ok(tr!("{mib} MiB", "{mib} Mio"));
     }
     let next = if cfg!(target_os = "macos") {
         tr!(

@@ -122,7 +122,7 @@ impl Images {
         let pull = Cmd::new("docker").args(["pull", "--quiet", image]);
         let pulled = self.ctx.exec.run(&pull.limit(wait::CLUSTER));
         pulled.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
-        step.done("pulled");
+        step.done(tr!("pulled", "téléchargée"));
         Ok(())
     }
 
