@@ -7,8 +7,8 @@ use terms::{lang, tr};
 
 use crate::checkout;
 use crate::chosen_engines;
-use crate::cli::Options;
-use crate::config::{self, Config};
+use crate::cli::{Options, Workshop};
+use crate::config::{self, Config, EngineChoice};
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
 use crate::game;
@@ -129,7 +129,10 @@ impl Context {
             ));
         }
         self.workspace.bound_logs(self.config.keep.logs())?;
-        game::note_command(&self.workspace, command);
+        if self.options.workshop == Workshop::Pra {
+            let named = self.options.engine.and_then(EngineChoice::named);
+            game::note_command(&self.workspace, command, named);
+        }
         Ok(Some(lock))
     }
 

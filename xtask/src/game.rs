@@ -73,6 +73,9 @@ pub enum What {
     },
     /// `done` was typed, and so much was still broken.
     Tried { broken: usize },
+    /// The game is over, from a `done` that was typed at that moment on; what was still
+    /// broken, in words. What follows can be done again from here.
+    Ended { typed: String, broken: Vec<String> },
 }
 
 impl Game {
@@ -138,6 +141,16 @@ impl Game {
         lines
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
+    }
+
+    /// When the `done` was typed that ended it, and what was still broken; `None` while it
+    /// goes on.
+    pub fn ended(&self, workspace: &Workspace) -> Option<(String, Vec<String>)> {
+        let mut events = self.events(workspace).into_iter().rev();
+        events.find_map(|event| match event.what {
+            What::Ended { typed, broken } => Some((typed, broken)),
+            _ => None,
+        })
     }
 
     fn record(&self, workspace: &Workspace) -> PathBuf {
@@ -223,10 +236,12 @@ pub fn forget(workspace: &Workspace, engine: EngineName) -> Result<()> {
     Ok(())
 }
 
-/// Notes a command that takes the lab in the record of the game that goes on, if any. It
-/// is for the record alone, and stops no command.
-pub fn note_command(workspace: &Workspace, words: &str) {
-    for engine in EngineName::ALL {
+/// Notes a command that takes the lab in the record of the game that goes on, if any: on
+/// that engine, where the command names one. It is for the record alone, and stops no
+/// command.
+pub fn note_command(workspace: &Workspace, words: &str, named: Option<EngineName>) {
+    let engines = EngineName::ALL.iter();
+    for engine in engines.filter(|engine| named.is_none_or(|named| named == **engine)) {
         if let Ok(Some(game)) = running(workspace, *engine) {
             let words = words.to_owned();
             let _ = game.note(workspace, What::Command { words });

@@ -6,6 +6,7 @@ pub mod client;
 pub mod draw;
 mod excuse;
 pub mod faults;
+pub mod going_on;
 pub mod hints;
 mod lessons;
 mod noticed;

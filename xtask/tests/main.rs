@@ -17,6 +17,7 @@ mod environment;
 mod faulty_labs;
 mod french;
 mod gameday;
+mod gameday_cut_off;
 mod guide;
 mod interrupted_scenarios;
 mod interrupts;

@@ -15,7 +15,7 @@ use crate::failure::{self, Failure, Kind};
 use crate::game::{self, Game, Truth, What};
 use crate::gameday::begin::{self, Rules};
 use crate::gameday::result::{self, Ended};
-use crate::gameday::{client, draw, hints, verify};
+use crate::gameday::{client, draw, hints, orphan, verify};
 use crate::measure::result_file;
 use crate::runs;
 use crate::wait;
@@ -171,9 +171,12 @@ fn done(ctx: &Context, give_up: bool) -> Result<()> {
     let _lock = ctx.lock("gameday done")?;
     let engine = engine::select(ctx)?;
     let engine = engine.as_ref();
+    if let Some(game) = orphan::uncounted(&ctx.workspace, engine.name())? {
+        return finish(ctx, engine, &game);
+    }
     let game = current(ctx, engine)?;
     let truth = game.truth(&ctx.workspace)?;
-    let at = game::now();
+    let typed = game::now();
     let step = ctx.ui.step(tr!(
         "state, service, rows and protection are verified",
         "vérification de l'état, du service, des lignes et de la protection"
@@ -188,23 +191,25 @@ fn done(ctx: &Context, give_up: bool) -> Result<()> {
     if !broken.is_empty() && !give_up {
         return shown::goes_on(ctx, &broken);
     }
-    let ended = Ended {
-        game: &game,
-        truth: &truth,
-        at,
-        broken,
-    };
-    finish(ctx, engine, ended)
+    game.note(&ctx.workspace, What::Ended { typed, broken })?;
+    finish(ctx, engine, &game)
 }
 
-/// Counts, keeps the result, and puts back what is still broken.
-fn finish(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<()> {
-    let recovered = ended.broken.is_empty();
-    let folder = ended.game.run_folder(&ctx.workspace);
+/// Counts, keeps the result, and puts back what is still broken. Cut off, the next `done`
+/// does it.
+fn finish(ctx: &Context, engine: &dyn Engine, game: &Game) -> Result<()> {
+    let folder = game.run_folder(&ctx.workspace);
     client::stop(ctx, engine.name())?;
+    let (typed, broken) = game.ended(&ctx.workspace).context("the game goes on")?;
+    let ended = Ended {
+        game,
+        truth: &game.truth(&ctx.workspace)?,
+        at: typed,
+        broken,
+    };
     let result = result::make(ctx, engine, ended)?;
     result_file::write(&folder, &result)?;
-    if recovered {
+    if result.passed {
         game::forget(&ctx.workspace, engine.name())?;
     } else {
         setup::ensure_up(ctx, engine)?;

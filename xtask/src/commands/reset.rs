@@ -13,6 +13,7 @@ use crate::engine::{self, Engine};
 use crate::exec::quote_path;
 use crate::facts::Facts;
 use crate::failure::Failure;
+use crate::gameday::going_on;
 use crate::marker;
 use crate::reset::{self, Ended};
 use terms::lang::{decimal, plural};
@@ -29,7 +30,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("reset")?;
     let engine = engine::select(ctx)?;
     let engine = engine.as_ref();
-    setup::insist_on_no_game(ctx, engine)?;
+    going_on::insist_on_none(ctx, engine)?;
     insist_on_no_copy(ctx, engine)?;
     if setup::come_round(ctx, engine)? == Some(Ended::Completed) {
         return tell(ctx, engine, None, None);

@@ -14,8 +14,7 @@ use crate::copy;
 use crate::engine::{self, Engine};
 use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
-use crate::game;
-use crate::gameday::orphan;
+use crate::gameday::{going_on, orphan};
 use crate::manifests::substitute;
 use crate::marker::{self, Unfinished};
 use crate::names;
@@ -32,7 +31,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
 }
 
-/// `setup --existing`: brings back what was there, after this machine was stopped.
+/// Brings back what was there, after this machine was stopped.
 pub fn existing(ctx: &Context) -> Result<()> {
     let asked = ctx.options.engine.and_then(EngineChoice::named);
     let mut engines = chosen_engines::engines(&ctx.workspace);
@@ -147,7 +146,7 @@ pub fn ensure_up(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// is declared. A change of k8s/, of the application or of this program that was
 /// not applied yet is applied first, and said.
 pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    insist_on_no_game(ctx, engine)?;
+    going_on::insist_on_none(ctx, engine)?;
     if !was_up(ctx, engine)? {
         return Ok(());
     }
@@ -169,25 +168,6 @@ pub fn come_round(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ended>> {
     interrupted::start_nodes(ctx, engine)?;
     orphan::start_nodes(ctx, engine)?;
     reset::end_interrupted(ctx, engine)
-}
-
-/// Another disaster now would spoil both.
-pub fn insist_on_no_game(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let Some(game) = game::running(&ctx.workspace, engine.name())? else {
-        return Ok(());
-    };
-    let said = tr!(
-        "a game day goes on in this lab since {since}",
-        "un game day est en cours dans ce lab depuis {since}",
-        since = game.since
-    );
-    let next = tr!(
-        "cargo xtask gameday status; cargo xtask gameday done ends it, cargo xtask gameday abort \
-         puts the lab back",
-        "cargo xtask gameday status ; cargo xtask gameday done y met fin, cargo xtask gameday \
-         abort remet le lab en état"
-    );
-    Err(Failure::usage(said).next(next).into())
 }
 
 /// Brings the lab up where it is not; whether it was.

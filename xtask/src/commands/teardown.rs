@@ -39,12 +39,16 @@ pub fn run(ctx: &Context) -> Result<()> {
         ))?;
     }
     let copy = give_up_copy(ctx, engine.name())?;
-    end_game(ctx, engine.name())?;
+    if !ctx.exec.dry_run() {
+        client::stop(ctx, engine.name())?;
+    }
     let step = ctx.ui.step(tr!("teardown", "démontage"));
     engine.teardown()?.down()?;
     if !ctx.exec.dry_run() {
         marker::forget(&ctx.workspace, engine.name())?;
         reset::forget(&ctx.workspace, engine.name())?;
+        // A game day ends with its lab, and not before: it knows what is broken.
+        game::forget(&ctx.workspace, engine.name())?;
     }
     let others = engine::forget(ctx, engine.as_ref())?;
     let removed = anything || !ctx.exec.changes().is_empty();
@@ -75,15 +79,6 @@ pub fn run(ctx: &Context) -> Result<()> {
             .document(&json!({"status": "removed", "engine": engine.name()}));
     }
     Ok(())
-}
-
-/// A game day ends with its lab.
-fn end_game(ctx: &Context, engine: EngineName) -> Result<()> {
-    if ctx.exec.dry_run() {
-        return Ok(());
-    }
-    client::stop(ctx, engine)?;
-    game::forget(&ctx.workspace, engine)
 }
 
 /// The copy that the lab had to come back from, which nobody adopts after this by

@@ -27,29 +27,25 @@ pub fn noticed(events: &[Event], struck: &str, end: &str) -> (SystemTime, Notice
     // Who has it verified takes it for recovered.
     let tried = first(|what| matches!(what, What::Tried { .. })).or_else(|| parse(end));
     let tried = (tried.unwrap_or(SystemTime::UNIX_EPOCH), NoticedBy::End);
-    match acted {
-        Some(acted) if acted.0 <= tried.0 => said.or(Some(acted)),
-        _ => said,
+    match said.or(acted) {
+        Some(known) if known.0 <= tried.0 => known,
+        _ => tried,
     }
-    .unwrap_or(tried)
 }
 
 fn parse(wall: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(wall).ok()
 }
 
-/// Whether a command that takes the lab does so to recover it: a look is none, nor is a
-/// message that tries whether writing works.
+/// What recovers a lab. A look is none of it, nor is a message that tries whether writing
+/// works.
+const CHANGES: [&str; 11] = [
+    "setup", "restore", "undo", "adopt", "backup", "prune", "local", "cluster", "image", "import",
+    "deploy",
+];
+
 fn changes(words: &str) -> bool {
-    let looks = [
-        "add",
-        "gameday",
-        "restore --plan",
-        "restore --list",
-        "restore --log",
-        "runs",
-    ];
-    !looks.iter().any(|look| words.starts_with(look))
+    CHANGES.contains(&words)
 }
 
 #[cfg(test)]
@@ -87,6 +83,7 @@ mod tests {
             at(5, command("setup")),
             at(15, command("restore --plan")),
             at(16, command("add")),
+            at(17, command("open")),
         ];
         assert_eq!(
             when(&events),
@@ -96,11 +93,13 @@ mod tests {
         events.push(at(22, changed));
         events.push(at(25, command("restore")));
         assert_eq!(when(&events), (22, NoticedBy::Change));
-        events.remove(3);
+        events.remove(4);
         assert_eq!(when(&events), (25, NoticedBy::Command));
-        events.insert(3, at(24, What::Tried { broken: 1 }));
+        events.insert(4, at(24, What::Tried { broken: 1 }));
         assert_eq!(when(&events), (24, NoticedBy::End));
         events.push(at(30, What::Noticed { said: None }));
-        assert_eq!(when(&events), (30, NoticedBy::Said));
+        assert_eq!(when(&events), (24, NoticedBy::End), "said too late");
+        events.insert(1, at(14, What::Noticed { said: None }));
+        assert_eq!(when(&events), (14, NoticedBy::Said));
     }
 }

@@ -3,11 +3,13 @@
 //! that needs it.
 
 use anyhow::Result;
-use terms::tr;
+use terms::{EngineName, tr};
 
 use crate::context::Context;
 use crate::engine::Engine;
-use crate::game;
+use crate::game::{self, Game};
+use crate::measure::result_file;
+use crate::workspace::Workspace;
 
 use super::put_back as game_put_back;
 
@@ -38,6 +40,11 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let Some(game) = game::orphaned(&ctx.workspace, engine.name())? else {
         return Ok(());
     };
+    // Recovered, it needs nothing, and `done` still counts it.
+    let ended = game.ended(&ctx.workspace);
+    if ended.is_some_and(|(_, broken)| broken.is_empty()) && !is_counted(&ctx.workspace, &game) {
+        return Ok(());
+    }
     ctx.ui.note(&tr!(
         "The game day of {since} is over: the lab is put back.",
         "Le game day du {since} est terminé : le lab est remis en état.",
@@ -48,4 +55,16 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     game_put_back::put_back(ctx, engine, &game, &game.truth(&ctx.workspace)?)?;
     game::forget(&ctx.workspace, engine.name())
+}
+
+/// The game that is over and was not counted, since its end was cut off.
+pub fn uncounted(workspace: &Workspace, engine: EngineName) -> Result<Option<Game>> {
+    let game = game::orphaned(workspace, engine)?;
+    let ended = game.filter(|game| game.ended(workspace).is_some());
+    Ok(ended.filter(|game| !is_counted(workspace, game)))
+}
+
+fn is_counted(workspace: &Workspace, game: &Game) -> bool {
+    let folder = game.run_folder(workspace);
+    folder.join(result_file::FILE).exists()
 }

@@ -21,7 +21,7 @@ pub struct Par {
 }
 
 /// The part of a run's result that is read here.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Run {
     scenario: Read<ScenarioName>,
@@ -31,10 +31,18 @@ struct Run {
     rto: Rto,
 }
 
-#[derive(Default, Deserialize)]
+impl Run {
+    /// Nobody's time to decide is in it.
+    fn is_without_a_person(&self) -> bool {
+        self.rto.operator_delay_seconds.is_none()
+    }
+}
+
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Rto {
     seconds: f64,
+    operator_delay_seconds: Option<f64>,
 }
 
 impl Par {
@@ -68,11 +76,21 @@ fn sum(
         source: ParSource::Runs,
         runs: 0,
     };
-    for fault in faults {
+    // Damaged points come with a loss of their own in their scenario.
+    let poisoned = faults
+        .iter()
+        .filter(|one| **one == FaultName::BackupPoisoned);
+    let counted: Vec<&FaultName> = match poisoned.clone().count() {
+        0 => faults.iter().collect(),
+        _ => poisoned.collect(),
+    };
+    for fault in counted {
         let scenario = faults::of(*fault).scenario;
         let same = runs.iter().filter(|run| {
             let here = run.engine == engine && run.protection == protection;
-            here && run.passed && scenario.is_some_and(|name| run.scenario == name)
+            here && run.passed
+                && run.is_without_a_person()
+                && scenario.is_some_and(|name| run.scenario == name)
         });
         let mut seconds: Vec<f64> = same.map(|run| run.rto.seconds).collect();
         seconds.sort_by(f64::total_cmp);
@@ -114,6 +132,9 @@ mod tests {
             run("volume-loss", "k3d", true, 50.0),
             run("volume-loss", "local", false, 90.0),
         ];
+        let mut delayed = run("volume-loss", "local", true, 300.0);
+        delayed.rto.operator_delay_seconds = Some(299.0);
+        let runs = [&runs[..], &[delayed]].concat();
         let objectives: Objectives = toml::from_str(OBJECTIVES).unwrap();
         let here = (EngineName::Local, Protection::Journal);
         let par = sum(&runs, &objectives, here, &[FaultName::VolumeLoss]);
@@ -124,5 +145,8 @@ mod tests {
         let both = [FaultName::VolumeLoss, FaultName::Stopped];
         let par = sum(&runs, &objectives, here, &both);
         assert_eq!((par.seconds, par.source), (32.0, ParSource::Objectives));
+        let poisoned = [FaultName::BackupPoisoned, FaultName::VolumeLoss];
+        let par = sum(&runs, &objectives, here, &poisoned);
+        assert_eq!((par.seconds, par.source), (30.0, ParSource::Objectives));
     }
 }

@@ -68,6 +68,7 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
         &[(PhaseName::Decided, noticed_at)],
         observed.ended(),
     );
+    let protected = verified(&events).map(|at| ledger.at(at));
     let hints = count(&events, |what| matches!(what, What::Hint));
     let client = ClientFigures::new(observed, LOAD.rate);
     let runbook = Par::of(ctx, engine.name(), truth.protection, &truth.faults)?;
@@ -111,7 +112,7 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
         client,
         verified: Verified::new(after.len(), &verdict),
         backups_resumed: engine.facts().is_ok_and(|facts| !facts.suspended),
-        protected_seconds: recovered.then(|| milliseconds(clock.ended - downtime.began)),
+        protected_seconds: protected.map(|at| milliseconds(at - downtime.began)),
         began: observed.began.clone(),
         moments: moments(&ledger, &clock, &told, &events),
         lessons: Vec::new(),
@@ -175,6 +176,14 @@ pub fn broke(truth: &Truth) -> Vec<Broke> {
     broke.collect()
 }
 
+/// When it was verified that all is well, a new restore point included.
+fn verified(events: &[Event]) -> Option<SystemTime> {
+    let mut events = events.iter().rev();
+    let tried = events.find(|event| matches!(event.what, What::Tried { .. }))?;
+    let well = tried.what == What::Tried { broken: 0 };
+    well.then(|| humantime::parse_rfc3339(&tried.at).ok())?
+}
+
 fn count(events: &[Event], which: impl Fn(&What) -> bool) -> usize {
     events.iter().filter(|event| which(&event.what)).count()
 }
@@ -221,12 +230,13 @@ fn said(what: &What) -> Option<String> {
         What::Noticed { said } => {
             let said = said
                 .as_ref()
-                .map_or_else(String::new, |said| format!(": {said}"));
+                .map_or_else(String::new, |said| tr!(": {said}", " : {said}"));
             Some(tr!("noticed{said}", "constaté{said}"))
         }
         What::Command { words } if words.starts_with(terms::GAMEDAY) => None,
         What::Command { words } => Some(format!("cargo xtask {words}")),
         What::Changed { what, from, to } => Some(format!("{what}: {from} → {to}")),
+        What::Ended { .. } => None,
         What::Tried { broken: 0 } => Some(tr!("done: recovered", "done : rétabli")),
         What::Tried { broken } => Some(tr!(
             "done: {broken} still broken",
