@@ -119,11 +119,22 @@ fn settings_and_links_of_a_repository_are_not_followed() {
     let fork = Fork::new(&lab.root.join("fork"));
     let trap = lab.root.join("trapped");
     std::os::unix::fs::symlink("/etc/passwd", fork.root.join("SECRET.md")).unwrap();
+    fs::write(fork.root.join(".gitattributes"), "*.md filter=x\n").unwrap();
     fork.commit("teacher", "Add the workshop");
-    for setting in ["core.fsmonitor", "core.pager", "diff.external"] {
+    for setting in [
+        "core.fsmonitor",
+        "core.pager",
+        "diff.external",
+        "filter.x.clean",
+        "filter.x.smudge",
+        "filter.x.process",
+        "uploadpack.packObjectsHook",
+    ] {
         let script = format!("touch {}", trap.display());
         fork.git(&["config", setting, &script]);
     }
+    // What git would look into, and so hand to the filter.
+    fs::write(fork.root.join("README.md"), "changed\n").unwrap();
     let hook = fork.root.join(".git/hooks/post-checkout");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     fs::write(&hook, format!("#!/bin/sh\ntouch {}\n", trap.display())).unwrap();

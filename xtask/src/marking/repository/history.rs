@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::git::{CLONE, git};
+use super::git::{WHOLE, git};
 use crate::exec::Exec;
 
 /// A commit, as it stands in the history.
@@ -59,7 +59,7 @@ pub fn read(exec: &Exec, copy: &Path, base: Option<&str>) -> Result<History> {
             "HEAD",
         ],
     );
-    let said = exec.read(&log.limit(CLONE))?;
+    let said = exec.read(&log.limit(WHOLE))?;
     Ok(of(&parse(&said), base))
 }
 

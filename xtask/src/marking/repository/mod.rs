@@ -1,5 +1,5 @@
-//! What is handed in: a repository, which is untrusted text. It is cloned, so that no
-//! setting of its own is followed, and read within bounds; nothing of it is run here.
+//! What is handed in: a repository, which is untrusted text. It is copied by a git that
+//! follows no setting of it, and read within bounds; nothing of it is run here.
 
 mod git;
 pub mod history;
@@ -14,7 +14,7 @@ use terms::tr;
 
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
-use git::{CLONE, git};
+use git::{Theirs, WHOLE, git};
 
 /// More than any workshop has; what is beyond is no handed-in work.
 const MOST_FILES: usize = 5_000;
@@ -58,51 +58,42 @@ pub fn hand_in(exec: &Exec, named: &Path, copy: &Path) -> Result<Handed> {
         uncommitted: 0,
         named,
     };
-    if is_repository(exec, &handed.named)? {
-        clone(exec, &mut handed)?;
-    } else {
-        copy_files(&handed.named, copy)?;
+    match Theirs::find(&handed.named)? {
+        Some(theirs) => check_out(exec, &theirs, &mut handed)?,
+        None => copy_files(&handed.named, copy)?,
     }
     Ok(handed)
 }
 
-fn is_repository(exec: &Exec, folder: &Path) -> Result<bool> {
-    let top = exec.probe(&git(folder, ["rev-parse", "--show-toplevel"]))?;
-    let top = top
-        .status
-        .success()
-        .then(|| PathBuf::from(top.stdout.trim()));
-    let has_commit = exec.probe(&git(folder, ["rev-parse", "--verify", "-q", "HEAD"]))?;
-    let top = top.and_then(|top| top.canonicalize().ok());
-    Ok(top.as_deref() == Some(folder) && has_commit.status.success())
-}
-
-/// A clone has a configuration of its own: filters and hooks of the other one are not
-/// in it. Symbolic links become files, so that none leads out.
-fn clone(exec: &Exec, handed: &mut Handed) -> Result<()> {
+/// Symbolic links become files, so that none leads out.
+fn check_out(exec: &Exec, theirs: &Theirs, handed: &mut Handed) -> Result<()> {
     let Handed { named, copy, .. } = &*handed;
-    let url = format!("file://{}", named.display());
-    let to = copy.to_string_lossy();
-    let parent = copy.parent().unwrap_or(Path::new("/"));
-    let words = [
-        "clone",
-        "--quiet",
-        "--no-checkout",
-        "-c",
-        "core.symlinks=false",
-    ];
-    let cmd = git(parent, words).args(["-c", "core.hooksPath=/dev/null", &url, &to]);
-    exec.read(&cmd.limit(CLONE))
-        .with_context(|| format!("cloning {}", named.display()))?;
+    let copying = || format!("copying {}", named.display());
+    theirs.borrow(exec, copy).with_context(copying)?;
     let listed = exec.read(&git(copy, ["ls-tree", "-r", "-l", "HEAD"]))?;
     insist_on_bounds(&listed, named)?;
-    exec.read(&git(copy, ["checkout", "--quiet", "HEAD"]).limit(CLONE))?;
-    let commit = exec.read(&git(copy, ["rev-parse", "HEAD"]))?;
-    let status = git(named, ["status", "--porcelain", "--untracked-files=no"]);
-    let changed = exec.probe(&status)?.stdout.lines().count();
-    handed.commit = Some(commit.trim().to_owned());
-    handed.uncommitted = changed;
+    let checkout = git(copy, ["reset", "--hard", "--quiet", "HEAD"]);
+    exec.read(&checkout.limit(WHOLE)).with_context(copying)?;
+    handed.uncommitted = changed(exec, copy, named)?;
+    handed.commit = Some(theirs.head.clone());
     Ok(())
+}
+
+/// How many files of `named` are not as in the commit. Their attributes count, the programs
+/// that these name do not, and no repository inside is opened.
+fn changed(exec: &Exec, copy: &Path, named: &Path) -> Result<usize> {
+    let work_tree = format!("--work-tree={}", named.display());
+    let own = format!("--git-dir={}", copy.join(".git").display());
+    let status = [
+        &work_tree,
+        &own,
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--ignore-submodules=all",
+    ];
+    let said = exec.probe(&git(copy, status).limit(WHOLE))?;
+    Ok(said.stdout.lines().count())
 }
 
 /// The lines of `git ls-tree -r -l`: mode, type, hash, size, then the path.
