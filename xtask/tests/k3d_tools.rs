@@ -24,6 +24,25 @@ fn auto_takes_k3d_where_docker_answers_and_says_so() {
     assert!(said(&output).contains("Engine: local, since no Docker daemon answers"));
 }
 
+/// Nothing but Docker is there, as on a student's machine: k3d of another version, which
+/// will not do, is as good as none.
+#[test]
+fn before_the_first_setup_no_k3d_is_asked() {
+    let world = FakeWorld::new("fake-no-k3d");
+    world
+        .lab
+        .fake_tool("k3d", "[ \"$1\" = version ] && echo k3d version v4.0.0");
+    let checks = world.lab.xtask(&["preflight", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&checks.stdout).unwrap();
+    let all = document.as_array().unwrap();
+    let port = all.iter().find(|check| check["name"] == "port").unwrap();
+    assert_eq!(port["ok"], true, "{document}");
+
+    let output = world.lab.xtask(&["--lab", "image", "status"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("The image workshop is down"));
+}
+
 #[test]
 fn the_stages_do_what_is_missing_once() {
     let world = FakeWorld::new("fake-stages");

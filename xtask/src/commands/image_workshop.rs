@@ -78,7 +78,11 @@ fn setup(ctx: &Context, site: &Site) -> Result<()> {
 }
 
 fn status(ctx: &Context, site: &Site) -> Result<()> {
-    let cluster = site.cluster()?;
+    // Before the first setup there may be no k3d to ask.
+    let cluster = match site.has_k3d()? {
+        true => site.cluster()?,
+        false => None,
+    };
     let running = cluster.as_ref().is_some_and(|cluster| cluster.is_running());
     let urls = match running {
         true => Some(urls(site)?),

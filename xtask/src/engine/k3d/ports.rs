@@ -8,6 +8,7 @@ use terms::tr;
 use anyhow::Result;
 
 use super::site::Site;
+use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::kube::Port;
 use crate::tools::k3d::{self, Cluster};
@@ -79,7 +80,18 @@ impl Site {
     pub fn holds_port(&self, host: u16) -> Result<bool> {
         let mut ports = self.kube.workload.ports.iter();
         let kept = ports.any(|port| self.kube.kept_port(port) == Some(host));
-        Ok(kept || self.cluster()?.is_some_and(|one| one.holds_port(host)))
+        if kept || !self.has_k3d()? {
+            return Ok(kept || self.has_container_on(host)?);
+        }
+        Ok(self.cluster()?.is_some_and(|one| one.holds_port(host)))
+    }
+
+    /// As Docker says it, where there is no k3d to ask yet.
+    fn has_container_on(&self, host: u16) -> Result<bool> {
+        let ours = format!("label=k3d.cluster={}", self.name);
+        let there = format!("publish={host}");
+        let cmd = Cmd::new("docker").args(["ps", "--quiet", "--filter", &ours, "--filter", &there]);
+        Ok(!self.ctx.exec.read(&cmd)?.trim().is_empty())
     }
 
     fn map_port(&self, port: &Port, host: u16) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::kube::{Kube, Port, Workload};
 use crate::manifests::substitute;
 use crate::names;
 use crate::tools::k3d::{self, Cluster};
-use crate::tools::toolbox::Tool;
+use crate::tools::toolbox::{Found, Tool};
 use terms::EngineName;
 
 /// What a workshop is made of.
@@ -105,6 +105,12 @@ impl Site {
 
     pub fn k3d<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<Cmd> {
         Ok(Cmd::new(self.ctx.tools.program(Tool::K3d)?).args(args))
+    }
+
+    /// Whether the pinned k3d is at hand, which the first setup downloads.
+    pub fn has_k3d(&self) -> Result<bool> {
+        let found = self.ctx.tools.find_once(Tool::K3d)?;
+        Ok(matches!(found, Found::Ready { .. }))
     }
 
     /// The cluster, where there is one; running or not.
