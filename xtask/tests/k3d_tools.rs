@@ -38,6 +38,10 @@ fn before_the_first_setup_no_k3d_is_asked() {
     let port = all.iter().find(|check| check["name"] == "port").unwrap();
     assert_eq!(port["ok"], true, "{document}");
 
+    let output = world.lab.xtask(&["--dry-run", "setup"]);
+    let shown = said(&output);
+    assert!(shown.contains("k3d cluster create pra"), "{shown}");
+
     let output = world.lab.xtask(&["--lab", "image", "status"]);
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("The image workshop is down"));

@@ -115,6 +115,10 @@ impl Site {
 
     /// The cluster, where there is one; running or not.
     pub fn cluster(&self) -> Result<Option<Cluster>> {
+        if self.ctx.exec.dry_run() && !self.has_k3d()? {
+            // What would be downloaded first was only shown.
+            return Ok(None);
+        }
         let cmd = self.k3d(["cluster", "list", "-o", "json"])?;
         k3d::find(&self.ctx.exec.read(&cmd)?, self.name)
     }
