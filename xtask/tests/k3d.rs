@@ -382,7 +382,7 @@ fn walk_the_guide(name: &str, form: Form) {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster-long"]
 fn the_guide_works_as_printed_in_its_short_form() {
     walk_the_guide("guide-short", Form::Short);
 }

@@ -64,7 +64,7 @@ fn marked(lab: &TestLab, options: &[&str], works: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster-long"]
 fn works_are_marked_for_what_they_do() {
     let lab = TestLab::bare("marking-k3d");
     let forks = forks(&lab);
@@ -86,7 +86,7 @@ fn works_are_marked_for_what_they_do() {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster-long"]
 fn our_own_work_has_all_technical_points() {
     let lab = TestLab::bare("marking-k3d-own");
     let project = project().canonicalize().unwrap();
@@ -98,7 +98,7 @@ fn our_own_work_has_all_technical_points() {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster-long"]
 fn a_page_is_marked_for_what_it_does() {
     let lab = TestLab::bare("marking-k3d-page");
     let right = Fork::of("page-fork", &lab.root.join("right"));

@@ -37,6 +37,8 @@ pub enum TestPart {
     Python,
     /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
     Cluster,
+    /// What takes longest on k3d: the guide by its short commands, and works that are marked
+    ClusterLong,
 }
 
 /// The shells whose completion is known.

@@ -75,6 +75,17 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
         )],
         Part::Python => vec![("Python tests", python("pytest", "-q -n auto"))],
         Part::Cluster => cluster_checks(ctx)?,
+        Part::ClusterLong => {
+            docker::insist(ctx)?;
+            ctx.tools.ensure_all()?;
+            vec![
+                (
+                    "the French guide on a real cluster, by its short commands",
+                    on_k3d(ctx, "short_form"),
+                ),
+                ("works marked on a real cluster", on_k3d(ctx, "marking")),
+            ]
+        }
     })
 }
 
@@ -108,12 +119,6 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
         .cwd(&ctx.workspace.root);
     let program = ctx.tools.program(Tool::Packer)?;
     let packer = |words: &str| packer::cmd(&program, words.split(' ')).cwd(&ctx.workspace.root);
-    let real = |chosen: &str| {
-        let words = "test --locked --package xtask --test k3d -- --ignored --test-threads=1";
-        Cmd::new("cargo")
-            .args(words.split(' ').chain(chosen.split(' ')))
-            .cwd(&ctx.workspace.root)
-    };
     Ok(vec![
         ("lints of the playbooks", ansible),
         (
@@ -126,7 +131,21 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
             packer("validate packer/flask"),
         ),
         ("template of the page", packer("validate packer/nginx")),
-        ("the lab on a real cluster", real("--skip the_guide")),
-        ("the French guide on a real cluster", real("the_guide")),
+        (
+            "the lab on a real cluster",
+            on_k3d(ctx, "--skip the_guide --skip marking"),
+        ),
+        (
+            "the French guide on a real cluster, as it is typed",
+            on_k3d(ctx, "typed_form"),
+        ),
     ])
+}
+
+/// The tests on k3d of these names, one after the other: they share its clusters' names.
+fn on_k3d(ctx: &Context, chosen: &str) -> Cmd {
+    let words = "test --locked --package xtask --test k3d -- --ignored --test-threads=1";
+    Cmd::new("cargo")
+        .args(words.split(' ').chain(chosen.split(' ')))
+        .cwd(&ctx.workspace.root)
 }
