@@ -3,10 +3,12 @@
 use crate::support;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
-use support::{TestLab, said};
+use support::{TestLab, await_some, said};
 
 /// The result of the only run that there is.
 fn only_result(lab: &TestLab) -> Value {
@@ -52,6 +54,74 @@ fn a_program_reads_one_document_of_it() {
     let rows = |when: &str| tour["mistake"][when].as_u64().unwrap();
     assert_eq!(rows("rows_before"), rows("rows_after") + 1);
     assert_eq!(lab.curl("/count")["count"], rows("rows_after"));
+}
+
+/// Writes as another user does, until told to stop; what was acknowledged.
+fn others(url: &str, stop: &AtomicBool) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for n in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let message = format!("theirs-{n}");
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "-f", "-m", "5"]);
+        curl.arg(format!("{url}/add?message={message}"));
+        if curl.output().unwrap().status.success() {
+            acknowledged.push(message);
+        }
+    }
+    acknowledged
+}
+
+/// Plays a tour beside which somebody writes, from the moment on that it says `from`.
+fn beside_others(lab: &TestLab, from: &str) -> (ExitStatus, String, Vec<String>) {
+    lab.json(&["setup"]);
+    let url = lab.json(&["status"])["facts"]["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut tour = lab.spawn(&["tour"]);
+    let log = lab.root.join("spawned.log");
+    let told = || fs::read_to_string(&log).unwrap();
+    await_some(from, || told().contains(from).then_some(()));
+    let stop = AtomicBool::new(false);
+    let (ended, acknowledged) = thread::scope(|scope| {
+        let others = scope.spawn(|| others(&url, &stop));
+        let ended = tour.wait().unwrap();
+        stop.store(true, Ordering::Relaxed);
+        (ended, others.join().unwrap())
+    });
+    (ended, told(), acknowledged)
+}
+
+#[test]
+fn what_others_write_meanwhile_does_not_go_with_the_mistake() {
+    let lab = TestLab::new("tour-others");
+    let (ended, text, acknowledged) = beside_others(&lab, "4/4");
+    assert!(ended.success(), "{text}");
+    assert!(!acknowledged.is_empty(), "{text}");
+    let present = support::present(&lab);
+    let missing: Vec<_> = acknowledged
+        .iter()
+        .filter(|one| !present.contains(*one))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{missing:?} of {acknowledged:?}: {text}"
+    );
+    assert!(text.contains("is left where it is"), "{text}");
+    assert!(!text.contains("the mistake is gone"), "{text}");
+}
+
+#[test]
+fn what_others_write_beside_its_disaster_is_no_broken_promise() {
+    let lab = TestLab::new("tour-beside");
+    let (ended, text, acknowledged) = beside_others(&lab, "$ cargo xtask scenario");
+    assert!(!acknowledged.is_empty(), "{text}");
+    assert_eq!(ended.code(), Some(2), "{text}");
+    assert!(text.contains("somebody else wrote"), "{text}");
+    assert!(!text.contains("did not hold"), "{text}");
 }
 
 /// As in the original workshop: there is no way back but to a restore point.

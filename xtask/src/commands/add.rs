@@ -10,6 +10,11 @@ use crate::exec::quote;
 use crate::http;
 
 pub fn run(ctx: &Context, message: &str) -> Result<()> {
+    add(ctx, message).map(drop)
+}
+
+/// Returns the id of the row; `None` in a dry run.
+pub fn add(ctx: &Context, message: &str) -> Result<Option<i64>> {
     let _lock = ctx.lock("add")?;
     let engine = setup::bring_up(ctx)?;
     let facts = engine.facts()?;
@@ -19,11 +24,12 @@ pub fn run(ctx: &Context, message: &str) -> Result<()> {
         quote(&format!("message={message}"))
     );
     if !ctx.exec.change(&shell) {
-        return Ok(());
+        return Ok(None);
     }
     let added = http::get_ok(&url, "/add", &[("message", message)])?;
+    let id = added["id"].as_i64();
     if ctx.ui.json() {
-        return ctx.ui.document(&added);
+        return ctx.ui.document(&added).map(|()| id);
     }
     ctx.ui.say(&tr!(
         "Added as row {id} at {time}",
@@ -31,5 +37,5 @@ pub fn run(ctx: &Context, message: &str) -> Result<()> {
         id = added["id"],
         time = moment(added["timestamp"].as_str().unwrap_or_default()),
     ));
-    Ok(())
+    Ok(id)
 }

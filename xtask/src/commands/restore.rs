@@ -34,14 +34,14 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
         force: args.force,
         take_over: args.take_over,
     };
-    bring_back(ctx, "restore", &target, options)
+    bring_back(ctx, "restore", &target, options).map(drop)
 }
 
 pub fn undo(ctx: &Context, plan_only: bool) -> Result<()> {
     if plan_only {
         return plan(ctx, "undo", false);
     }
-    bring_back(ctx, "undo", "undo", RestoreOptions::default())
+    bring_back(ctx, "undo", "undo", RestoreOptions::default()).map(drop)
 }
 
 /// What `PRA_RESTORE_POINT` is to say. Whatever cannot be a target is refused
@@ -153,7 +153,13 @@ fn base<'a>(target: &str, point: Option<&'a str>) -> &'a str {
     }
 }
 
-fn bring_back(ctx: &Context, command: &str, target: &str, options: RestoreOptions) -> Result<()> {
+/// Asks, restores a target and tells of it; `None` in a dry run.
+pub fn bring_back(
+    ctx: &Context,
+    command: &str,
+    target: &str,
+    options: RestoreOptions,
+) -> Result<Option<Restored>> {
     let _lock = ctx.lock(command)?;
     let engine = setup::bring_up(ctx)?;
     consent::insist(
@@ -172,18 +178,18 @@ fn bring_back(ctx: &Context, command: &str, target: &str, options: RestoreOption
     step.done(tr!("verified and in place", "vérifiée et en place"));
     let protected = protected::again(ctx, engine.as_ref())?;
     let (Some(report), Some(protected)) = (report, protected) else {
-        return Ok(());
+        return Ok(None);
     };
     if ctx.ui.json() {
         let members = protected.members();
         let document = format!(r#"{{"restore":{},{members}}}"#, report.text);
         ctx.ui.raw(&document);
-        return Ok(());
+        return Ok(Some(report.value));
     }
     ctx.ui.say(&summary(target, &report));
     warn(ctx, &report.value.warnings);
     ctx.ui.say(&protected.words());
-    Ok(())
+    Ok(Some(report.value))
 }
 
 /// Prints the package's warnings.

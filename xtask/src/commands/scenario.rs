@@ -69,7 +69,21 @@ pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
 }
 
 /// Plays one scenario and tells what came of it; `None` in a dry run.
+///
+/// # Errors
+/// A promise was broken.
 pub fn play_and_tell(
+    ctx: &Context,
+    scenario: &Scenario,
+    options: RunOptions,
+) -> Result<Option<ScenarioResult>> {
+    let result = play_and_show(ctx, scenario, options)?;
+    result.iter().try_for_each(insist_it_held)?;
+    Ok(result)
+}
+
+/// The same, whatever came of it.
+pub fn play_and_show(
     ctx: &Context,
     scenario: &Scenario,
     options: RunOptions,
@@ -104,13 +118,19 @@ pub fn play_and_tell(
     } else {
         show(ctx, scenario, &result);
     }
+    Ok(Some(result))
+}
+
+/// # Errors
+/// A promise was broken.
+pub fn insist_it_held(result: &ScenarioResult) -> Result<()> {
     if result.passed {
-        return Ok(Some(result));
+        return Ok(());
     }
     Err(Failure::promise(tr!(
         "{name} did not hold: {broken}",
         "{name} n'a pas tenu : {broken}",
-        name = scenario.name,
+        name = result.scenario,
         broken = result.broken_in_words(),
     ))
     .next(tr!(

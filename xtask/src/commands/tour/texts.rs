@@ -141,14 +141,44 @@ volume pour restaurer : {way}"
     )
 }
 
-pub fn after_the_mistake(before: Option<u64>, after: Option<u64>) -> String {
-    let told = |rows: Option<u64>| rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
-    let (before, after) = (told(before), told(after));
+/// After the rows of both were compared.
+pub fn after_the_mistake(before: usize, after: usize) -> String {
     tr!(
         "{before} rows before, {after} after: the mistake is gone, and all that came before it is there. What the
 restore replaced is kept, too: cargo xtask undo would bring it back.",
         "{before} lignes avant, {after} après : l'erreur a disparu, et tout ce qui la précédait est là. Ce que la
 restauration a remplacé est conservé aussi : cargo xtask undo le ramènerait."
+    )
+}
+
+/// Somebody else's rows would have gone with it.
+pub fn mistake_left(id: i64) -> String {
+    tr!(
+        "The mistake, row {id}, is left where it is: somebody else writes into this lab, and the restore would not
+have taken that one row alone. Nothing was restored; cargo xtask restore --plan says what a restore would take.",
+        "L'erreur, la ligne {id}, reste en place : quelqu'un d'autre écrit dans ce lab, et la restauration n'aurait
+pas retiré cette seule ligne. Rien n'a été restauré ; cargo xtask restore --plan dit ce qu'une restauration retirerait."
+    )
+}
+
+/// They were written while it was being restored.
+pub fn others_gone(ids: &[i64]) -> String {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    tr!(
+        "somebody else wrote while the mistake was taken back, and their rows went with it: {ids}",
+        "quelqu'un d'autre a écrit pendant que l'erreur était annulée, et ses lignes sont parties avec : {ids}",
+        ids = ids.join(", ")
+    )
+}
+
+pub fn others_wrote(rows: usize) -> String {
+    tr!(
+        "no row was lost, but {rows} that the client of this run did not send are there: somebody else wrote \
+         meanwhile (an open page, another terminal), and the comparison cannot tell that from damage. Nobody may \
+         write beside a tour",
+        "aucune ligne n'est perdue, mais {rows} que le client de cet essai n'a pas envoyées sont là : quelqu'un \
+         d'autre a écrit pendant ce temps (une page ouverte, un autre terminal), et la comparaison ne peut pas \
+         distinguer cela d'un dégât. Personne ne doit écrire pendant une visite"
     )
 }
 
