@@ -34,6 +34,7 @@ mod local_folder;
 mod local_leftovers;
 mod local_life;
 mod marking;
+mod marking_fences;
 mod resets;
 mod restores;
 mod scenarios;

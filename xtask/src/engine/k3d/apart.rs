@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 use terms::tr;
 
+use super::fence::{Fence, WORKSHOPS, fenced_k3d, with_aliases};
 use crate::context::Context;
-use crate::exec::{Cmd, quote, quote_path};
+use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::tools::docker;
@@ -20,15 +21,15 @@ use crate::tools::toolbox::Tool;
 use crate::wait;
 use crate::workspace;
 
-/// The clusters of the workshops, as playbooks name them.
-const WORKSHOPS: [&str; 2] = ["pra", "lab"];
-
 /// The cluster, removed when this value is dropped.
 pub struct Apart {
     ctx: Context,
     pub name: String,
-    /// Where its kubeconfig and the tools of playbooks are.
-    folder: PathBuf,
+    us: Identity,
+    /// k3d was asked for it: only from then on is there anything of ours to remove.
+    asked_for: bool,
+    /// What playbooks and templates are given.
+    fence: Fence,
     kept: Vec<KeptTag>,
 }
 
@@ -45,20 +46,23 @@ impl Apart {
         ctx.tools.ensure_all()?;
         let us = Identity::ensure(&ctx.workspace, &ctx.exec)?;
         let id: String = us.id.chars().take(8).collect();
-        let apart = Self {
+        let mut apart = Self {
             ctx: ctx.clone(),
             name: format!("check-{id}"),
-            folder: folder.to_path_buf(),
+            us,
+            asked_for: false,
+            fence: Fence::at(folder),
             kept: Vec::new(),
         };
-        std::fs::create_dir_all(apart.bin()).context("making the folder of the cluster")?;
-        apart.remove_left_over(&us)?;
+        std::fs::create_dir_all(&apart.fence.bin).context("making the folder of the cluster")?;
+        apart.remove_what_is_ours()?;
         let step = ctx.ui.step(tr!(
             "cluster {name} for this marking alone",
             "cluster {name}, pour cette seule notation",
             name = apart.name
         ));
-        let create = apart.k3d(apart.creation(&us))?.limit(wait::CLUSTER);
+        let create = apart.k3d(apart.creation())?.limit(wait::CLUSTER);
+        apart.asked_for = true;
         ctx.exec.run(&create)?;
         apart.write_kubeconfig()?;
         apart.write_tools()?;
@@ -66,7 +70,8 @@ impl Apart {
         Ok(apart)
     }
 
-    fn creation(&self, us: &Identity) -> Vec<String> {
+    fn creation(&self) -> Vec<String> {
+        let us = &self.us;
         let config = &self.ctx.config.k3d;
         let labels = [
             (OWNER, us.id.clone()),
@@ -91,7 +96,7 @@ impl Apart {
     }
 
     /// What bears the name and our mark is ours; anything else is left alone.
-    fn remove_left_over(&self, us: &Identity) -> Result<()> {
+    fn remove_what_is_ours(&self) -> Result<()> {
         let list = self.k3d(["cluster", "list", "-o", "json"])?;
         if k3d::find(&self.ctx.exec.read(&list)?, &self.name)?.is_none() {
             return Ok(());
@@ -99,7 +104,7 @@ impl Apart {
         let marks = Cmd::new("docker").args(docker::labels(&self.name, OWNER, FOLDER));
         let said = self.ctx.exec.read(&marks)?;
         let name = &self.name;
-        if said.split_whitespace().next() != Some(us.id.as_str()) {
+        if said.split_whitespace().next() != Some(self.us.id.as_str()) {
             return Err(Failure::usage(tr!(
                 "the cluster {name} is there, and was not made by this checkout: nothing is \
                  changed there",
@@ -108,20 +113,8 @@ impl Apart {
             .next(format!("k3d cluster delete {name}"))
             .into());
         }
-        self.delete()
-    }
-
-    fn delete(&self) -> Result<()> {
         let delete = self.k3d(k3d::delete(&self.name))?;
         self.ctx.exec.run(&delete.limit(wait::CLUSTER))
-    }
-
-    pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.join("kubeconfig")
-    }
-
-    fn bin(&self) -> PathBuf {
-        self.folder.join("bin")
     }
 
     /// The context of k3d, and the same under the names that playbooks may state.
@@ -130,10 +123,14 @@ impl Apart {
         let text = self.ctx.exec.read(&get)?;
         let config: Value = serde_norway::from_str(&text).context("reading the kubeconfig")?;
         let config = with_aliases(config, &WORKSHOPS.map(|name| format!("k3d-{name}")));
-        let file = self.kubeconfig();
-        workspace::write_file(&file, &config.to_string())?;
+        let file = &self.fence.kubeconfig;
+        workspace::write_file(file, &config.to_string())?;
         let only_ours = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, only_ours).context("protecting the kubeconfig")
+        std::fs::set_permissions(file, only_ours).context("protecting the kubeconfig")?;
+        let usual = self.fence.home.join(".kube");
+        std::fs::create_dir_all(&usual).context("making a home for playbooks")?;
+        std::os::unix::fs::symlink(file, usual.join("config"))
+            .context("naming the kubeconfig as usual")
     }
 
     /// kubectl and Packer as they are, and a k3d that knows this cluster alone.
@@ -141,29 +138,21 @@ impl Apart {
         for tool in [Tool::Kubectl, Tool::Packer] {
             let program = self.ctx.tools.program(tool)?;
             let program = which::which(&program).unwrap_or_else(|_| PathBuf::from(&program));
-            let link = self.bin().join(tool.name());
+            let link = self.fence.bin.join(tool.name());
             std::os::unix::fs::symlink(program, link).context("naming a tool")?;
         }
         let real = self.ctx.tools.program(Tool::K3d)?;
         let real = which::which(&real).unwrap_or_else(|_| PathBuf::from(&real));
-        let script = fenced_k3d(&real, &self.name, &self.kubeconfig());
-        let file = self.bin().join("k3d");
+        let script = fenced_k3d(&real, &self.name, &self.fence.kubeconfig);
+        let file = self.fence.bin.join("k3d");
         workspace::write_file(&file, &script)?;
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
             .context("making k3d for playbooks")
     }
 
-    /// What a playbook is given, so that it meets this cluster and no other.
+    /// What Packer and playbooks are given, so that they meet this cluster and no other.
     pub fn environment(&self) -> BTreeMap<String, String> {
-        let path = std::env::var("PATH").unwrap_or_default();
-        let kubeconfig = self.kubeconfig().to_string_lossy().into_owned();
-        [
-            ("PATH", format!("{}:{path}", self.bin().display())),
-            ("K8S_AUTH_KUBECONFIG", kubeconfig.clone()),
-            ("KUBECONFIG", kubeconfig),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        self.fence.environment(|name| std::env::var(name).ok())
     }
 
     /// kubectl for this cluster, by a kubeconfig that has no other; a command of it
@@ -207,140 +196,51 @@ impl Apart {
     fn give_tags_back(&self) -> Result<()> {
         for KeptTag { image, id } in &self.kept {
             let now = self.image_id(image)?;
-            if now == *id {
-                continue;
-            }
-            if let Some(id) = id {
+            if let (Some(id), true) = (id, now != *id) {
                 let tag = Cmd::new("docker").args(["tag", id, image]);
-                self.ctx.exec.probe(&tag)?;
+                self.ctx.exec.read(&tag)?;
             }
-            // The build's image, by its name where that means nothing else again.
+            // What the build made goes by its own name, or without one; what anybody else
+            // names stays.
             let built = match (id, &now) {
-                (Some(_), Some(now)) => now,
-                _ => image,
+                (None, Some(_)) => Some(image),
+                (Some(id), Some(now)) if now != id && !self.has_name(now)? => Some(now),
+                _ => None,
             };
-            self.ctx
-                .exec
-                .probe(&Cmd::new("docker").args(["rmi", built]))?;
+            if let Some(built) = built {
+                let remove = Cmd::new("docker").args(["rmi", built]);
+                self.ctx.exec.probe(&remove)?;
+            }
         }
         Ok(())
+    }
+
+    fn has_name(&self, id: &str) -> Result<bool> {
+        let inspect = ["image", "inspect", "--format", "{{len .RepoTags}}", id];
+        let output = self.ctx.exec.probe(&Cmd::new("docker").args(inspect))?;
+        Ok(output.stdout.trim() != "0")
     }
 }
 
 impl Drop for Apart {
     fn drop(&mut self) {
+        if !self.asked_for {
+            return;
+        }
         // Also after ctrl-C, which would end this at once; its error is on its way.
         wait::begin_anew();
-        if let Err(error) = self.give_tags_back().and_then(|()| self.delete()) {
-            let name = &self.name;
+        if let Err(error) = self.give_tags_back() {
             self.ctx.ui.warn(&tr!(
-                "{error:#}; remove what is left with: k3d cluster delete {name}",
-                "{error:#} ; retirez ce qui reste par : k3d cluster delete {name}"
+                "names of images were not given back: {error:#}",
+                "des noms d'images n'ont pas été rendus : {error:#}"
             ));
         }
-    }
-}
-
-/// The contexts of the workshops' names, all leading to the one cluster.
-fn with_aliases(mut config: Value, names: &[String]) -> Value {
-    let context = config["contexts"][0]["context"].clone();
-    if let Some(contexts) = config["contexts"].as_array_mut() {
-        contexts.extend(
-            names
-                .iter()
-                .map(|name| json!({"name": name, "context": context})),
-        );
-    }
-    config
-}
-
-/// k3d for playbooks: whichever cluster they name, this one is meant; none is made,
-/// stopped or deleted.
-fn fenced_k3d(real: &Path, cluster: &str, kubeconfig: &Path) -> String {
-    let (real, config) = (quote_path(real), quote_path(kubeconfig));
-    let cluster = quote(cluster);
-    // Each as the line of the one there is; that line itself comes last.
-    let aliases = WORKSHOPS.map(|name| format!("-e 'h;s/^'{cluster}'/{name}/p;g'"));
-    let aliases = aliases.join(" ");
-    format!(
-        r#"#!/bin/sh
-# Made by cargo xtask check: whichever cluster is named, {cluster} is meant.
-case "${{1:-}} ${{2:-}}" in
-"cluster list" | "cluster ls" | "cluster get")
-    {real} cluster list {cluster} | sed {aliases} ;;
-"cluster create" | "cluster start")
-    echo "check: {cluster} is there already" ;;
-"cluster "* | "node "* | "registry "*)
-    echo "check: k3d $1 ${{2:-}} is not done in a marking" >&2
-    exit 1 ;;
-"image import" | "image load" | "images import")
-    shift 2
-    images=
-    while [ $# -gt 0 ]; do
-        case "$1" in
-        -c | --cluster | -m | --mode) shift ;;
-        -*) ;;
-        *) images="$images $1" ;;
-        esac
-        [ $# -gt 0 ] && shift
-    done
-    exec {real} image import -c {cluster} $images ;;
-"kubeconfig get") cat {config} ;;
-"kubeconfig "*) echo {config} ;;
-*) exec {real} "$@" ;;
-esac
-"#
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exec::output;
-
-    fn fenced(args: &[&str]) -> (bool, String) {
-        let script = fenced_k3d(Path::new("echo"), "check-1", Path::new("/config"));
-        let mut all = vec!["-c", script.as_str(), "k3d"];
-        all.extend(args);
-        let output = output(&Cmd::new("sh").args(all)).unwrap();
-        (output.status.success(), output.stdout)
-    }
-
-    #[test]
-    fn a_playbook_reaches_the_cluster_of_the_marking_and_no_other() {
-        let import = ["image", "import", "pra/flask-sqlite:1.0", "-c", "pra"];
-        let done = "image import -c check-1 pra/flask-sqlite:1.0\n";
-        assert_eq!(fenced(&import), (true, done.to_owned()));
-        let other = ["image", "import", "--cluster=lab", "a:1", "b:1"];
-        assert_eq!(fenced(&other).1, "image import -c check-1 a:1 b:1\n");
-        for refused in [["cluster", "delete"], ["cluster", "stop"]] {
-            assert_eq!(fenced(&refused), (false, String::new()), "{refused:?}");
+        if let Err(error) = self.remove_what_is_ours() {
+            let name = &self.name;
+            self.ctx.ui.warn(&tr!(
+                "{error:#}; see what is left: k3d cluster list {name}",
+                "{error:#} ; voyez ce qui reste : k3d cluster list {name}"
+            ));
         }
-        assert!(fenced(&["cluster", "create", "pra"]).1.contains("already"));
-        assert_eq!(fenced(&["version"]).1, "version\n");
-    }
-
-    #[test]
-    fn the_cluster_is_listed_under_the_names_of_the_workshops_too() {
-        let script = fenced_k3d(Path::new("fake"), "check-1", Path::new("/config"));
-        let script = format!("fake() {{ echo 'check-1 1/1 0/0'; }}\n{script}");
-        let listed = Cmd::new("sh").args(["-c", &script, "k3d", "cluster", "list"]);
-        let listed = output(&listed).unwrap().stdout;
-        assert_eq!(listed.lines().count(), 3, "{listed}");
-        for name in ["check-1", "pra", "lab"] {
-            assert!(
-                listed.lines().any(|line| line.starts_with(name)),
-                "{listed}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_contexts_of_the_workshops_lead_to_the_same_cluster() {
-        let one = json!({"cluster": "k3d-check-1", "user": "admin"});
-        let config = json!({"contexts": [{"name": "k3d-check-1", "context": one}]});
-        let config = with_aliases(config, &["k3d-pra".to_owned()]);
-        assert_eq!(config["contexts"][1]["name"], "k3d-pra");
-        assert_eq!(config["contexts"][1]["context"], one);
     }
 }

@@ -7,6 +7,7 @@ mod cluster;
 mod conntrack;
 mod deletion;
 pub mod docker;
+mod fence;
 mod image;
 mod kubeconfig;
 mod nodes;

@@ -88,15 +88,18 @@ pub fn build_and_import(
     let step = ctx.ui.step(format!("packer build {path}"));
     let program = ctx.tools.program(Tool::Packer)?;
     let (from, folder) = working_folder(root, template);
-    let init = packer::cmd(&program, ["init", &folder]).cwd(&from);
-    ctx.exec.run(&init)?;
+    let packer = |args: &[String]| {
+        let cmd = packer::cmd(&program, args).envs(&apart.environment());
+        ctx.exec.run(&cmd.cwd(&from))
+    };
+    packer(&["init".to_owned(), folder.clone()])?;
     let mut args = vec!["build".to_owned(), "-color=false".to_owned()];
     let tag = images.iter().find_map(|image| image.rsplit_once(':'));
     if let (Some((_, tag)), true) = (tag, template.text.contains("variable \"image_tag\"")) {
         args.extend(["-var".to_owned(), format!("image_tag={tag}")]);
     }
     args.push(folder);
-    ctx.exec.run(&packer::cmd(&program, args).cwd(&from))?;
+    packer(&args)?;
     step.done("✓");
     for image in images {
         let built = apart.image_id(image)?;
