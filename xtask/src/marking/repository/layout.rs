@@ -142,6 +142,9 @@ fn collect(root: &Path, folder: &Path, layout: &mut Layout) {
 /// The objects of a file of manifests; none of one that is no YAML, or something else.
 pub fn objects(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
+    if is_nested_too_deeply(text) {
+        return found;
+    }
     for document in serde_norway::Deserializer::from_str(text) {
         let Ok(value) = Value::deserialize(document) else {
             return found;
@@ -154,6 +157,21 @@ pub fn objects(text: &str) -> Vec<Value> {
         found.extend(items.into_iter().filter(is_object));
     }
     found
+}
+
+/// The parser takes time with the square of how deep collections are nested, and a work can
+/// hold a file that was written to stop it. Manifests are some ten levels deep.
+fn is_nested_too_deeply(text: &str) -> bool {
+    const DEEPEST: i32 = 1000;
+    let mut depth = 0;
+    text.bytes().any(|byte| {
+        depth += match byte {
+            b'{' | b'[' => 1,
+            b'}' | b']' => -1,
+            _ => 0,
+        };
+        depth > DEEPEST
+    }) || text.lines().any(|line| line.matches("- ").count() > 1000)
 }
 
 /// The specification of the pods that an object makes.
@@ -181,6 +199,16 @@ pub fn mounts(object: &Value, claim: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_file_that_was_written_to_stop_the_parser_is_no_manifest() {
+        for deep in ["a: {", "[", "- "] {
+            let text = format!("{}1", deep.repeat(100_000));
+            assert!(objects(&text).is_empty(), "{deep}");
+        }
+        let sound = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a}]}";
+        assert_eq!(objects(sound).len(), 1);
+    }
 
     #[test]
     fn the_objects_of_a_file_are_found_and_nothing_else() {
