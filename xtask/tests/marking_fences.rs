@@ -139,3 +139,48 @@ fn a_name_of_an_image_means_what_it_meant_before() {
     all.check();
     assert_eq!(all.world.calls("k3d cluster delete"), deleted + 1);
 }
+
+#[test]
+fn what_this_machine_or_a_registry_refuses_costs_no_point() {
+    let all = World::new("fences-faults");
+    let k3d = fs::read_to_string(all.world.lab.root.join("world/k3d.hook")).unwrap();
+    let of = |document: &Value| {
+        let work = &document["works"][0];
+        [&work["technical"]["of"], &work["untried"]].map(|points| points.as_f64().unwrap())
+    };
+    let fails = |command: &str, said: &str| {
+        format!("case \"$*\" in {command}*) echo '{said}' >&2; exit 1 ;; esac\n")
+    };
+    let cases = [
+        ("k3d", fails("\"cluster create\"", "timed out"), [0.0, 7.5]),
+        (
+            "packer",
+            fails("init", "dial tcp: no such host"),
+            [0.0, 7.5],
+        ),
+        (
+            "packer",
+            fails("build", "toomanyrequests: pull rate limit"),
+            [0.0, 7.5],
+        ),
+        ("k3d", fails("\"image import\"", "no node"), [0.0, 7.5]),
+        // These are the work's own.
+        ("packer", fails("build", "Unsupported argument"), [7.5, 0.0]),
+        (
+            "kubectl",
+            fails("*apply", "error parsing k8s/20.yaml"),
+            [7.5, 0.0],
+        ),
+    ];
+    for (tool, script, expected) in cases {
+        let before = if tool == "k3d" { k3d.as_str() } else { "" };
+        all.world.hook(tool, &format!("{script}{before}"));
+        let document = all.check();
+        assert_eq!(of(&document), expected, "{tool} {script}{document}");
+        assert_eq!(document["works"][0]["technical"]["points"], 0.0);
+        match tool {
+            "k3d" => all.world.hook("k3d", &k3d),
+            _ => all.world.unhook(tool),
+        }
+    }
+}

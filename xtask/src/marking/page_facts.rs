@@ -29,6 +29,8 @@ pub struct PageFacts {
     pub place: String,
     /// Why nothing could be tried, which is not the work's affair.
     pub untried: Option<String>,
+    /// Where it ended before its end, which is not the work's affair either.
+    pub stopped: Option<String>,
     pub template: Option<String>,
     pub image: Option<String>,
     /// Why the template built nothing.

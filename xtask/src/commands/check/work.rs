@@ -9,9 +9,10 @@ use terms::{EngineName, tr};
 
 use crate::cli::Workshop;
 use crate::context::Context;
-use crate::failure::{Failure, Kind, kind};
+use crate::failure::Failure;
 use crate::marking::facts::LabFacts;
 use crate::marking::labs::cluster::ClusterLab;
+use crate::marking::labs::fault::is_of_the_work;
 use crate::marking::labs::local::{self, LocalLab};
 use crate::marking::labs::page;
 use crate::marking::marked::Marked;
@@ -134,8 +135,8 @@ impl<'a> Marking<'a> {
         self.marked("pra", place, sections, remarks, json!(facts))
     }
 
-    /// What was observed. A lab that does not come up is the work's affair, and what
-    /// this machine lacks is not.
+    /// What was observed. A build, a playbook or pods that fail are the work's affair;
+    /// whatever else kept it from being tried costs no point.
     fn facts(&self) -> Result<LabFacts> {
         let observed = match self.engine {
             EngineName::Local => self.on_the_local_engine(),
@@ -150,7 +151,7 @@ impl<'a> Marking<'a> {
                 not_deployed: Some(said.chars().take(600).collect()),
                 ..LabFacts::default()
             };
-            if kind(&error) == Kind::Preflight {
+            if !is_of_the_work(&error) {
                 facts.place = said.clone();
                 facts.beyond = judge::all_of_the_lab()
                     .map(|name| (name, said.clone()))
@@ -177,7 +178,7 @@ impl<'a> Marking<'a> {
         let text = std::fs::read_to_string(&lab_toml).context("reading lab.toml of the copy")?;
         workspace::write_file(&lab_toml, &local::settings(&text)?)?;
         let step = self.ctx.ui.step(tr!("a lab of its own", "un lab à lui"));
-        let mut lab = LocalLab::up(&self.ctx.exec, root, self.layout.clone())?;
+        let mut lab = LocalLab::up(&self.ctx.exec, &self.ctx.ui, root, self.layout.clone())?;
         step.done("✓");
         self.observe(&mut lab)
     }

@@ -54,7 +54,8 @@ pub fn lab(facts: &PageFacts) -> Vec<Section> {
 fn item(facts: &PageFacts, Rule(name, title, of, tally): Rule) -> Item {
     let kept = facts.access.as_ref().filter(|access| !access.survived);
     let script = kept.and_then(|access| access.kept_by.as_ref());
-    match (&facts.untried, script) {
+    let stopped = facts.stopped.as_ref().filter(|_| !is_reached(facts, name));
+    match (facts.untried.as_ref().or(stopped), script) {
         (Some(why), _) => not_tried(name, title, of, why.clone()),
         (None, Some(script)) if name == "access" => {
             let why = tr!(
@@ -66,6 +67,16 @@ fn item(facts: &PageFacts, Rule(name, title, of, tally): Rule) -> Item {
             not_tried(name, title, of, why)
         }
         _ => tally.item(name, title),
+    }
+}
+
+/// Whether there is a fact for what this rule judges.
+fn is_reached(facts: &PageFacts, name: &str) -> bool {
+    match name {
+        "page-back" | "access" => facts.access.is_some(),
+        "again" => facts.again.is_some(),
+        "page-changes" => facts.changed.is_some(),
+        _ => true,
     }
 }
 
@@ -348,6 +359,20 @@ mod tests {
         facts.no_playbook = Some("it failed".to_owned());
         facts.again = None;
         assert_eq!(points(&facts), 8.5);
+    }
+
+    #[test]
+    fn what_was_not_reached_is_not_held_against_a_page_that_was_ready() {
+        let facts = PageFacts {
+            stopped: Some("no forward".to_owned()),
+            again: None,
+            back: false,
+            access: None,
+            changed: None,
+            ..right()
+        };
+        assert_eq!(untried(&lab(&facts)), 4.0);
+        assert_eq!(points(&facts), 7.0);
     }
 
     #[test]

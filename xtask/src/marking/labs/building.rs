@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use terms::tr;
 
+use super::fault::of_the_work;
 use crate::context::Context;
 use crate::engine::k3d::apart::Apart;
+use crate::failure::{Kind, kind};
 use crate::marking::repository::layout::{Layout, Text, pod_spec, repository};
 use crate::tools::toolbox::Tool;
 use crate::tools::{ansible, packer};
@@ -69,7 +71,8 @@ pub fn build(
             "there is no Packer template of an image that the manifests name",
             "aucun modèle Packer ne porte une image que nomment les manifestes"
         )
-    })?;
+    });
+    let template = template.map_err(of_the_work)?;
     let images = of(template);
     build_and_import(ctx, apart, root, template, &images)?;
     Ok(images)
@@ -92,23 +95,33 @@ pub fn build_and_import(
         let cmd = packer::cmd(&program, args).envs(&apart.environment());
         ctx.exec.run(&cmd.cwd(&from))
     };
-    packer(&["init".to_owned(), folder.clone()])?;
+    packer(&["init".to_owned(), folder.clone()]).map_err(of_the_build)?;
     let mut args = vec!["build".to_owned(), "-color=false".to_owned()];
     let tag = images.iter().find_map(|image| image.rsplit_once(':'));
     if let (Some((_, tag)), true) = (tag, template.text.contains("variable \"image_tag\"")) {
         args.extend(["-var".to_owned(), format!("image_tag={tag}")]);
     }
     args.push(folder);
-    packer(&args)?;
+    packer(&args).map_err(of_the_build)?;
     step.done("✓");
     for image in images {
         let built = apart.image_id(image)?;
-        built.with_context(|| tr!("{image} was not built", "{image} n'a pas été construite"))?;
+        let built =
+            built.with_context(|| tr!("{image} was not built", "{image} n'a pas été construite"));
+        built.map_err(of_the_work)?;
         let step = ctx.ui.step(format!("k3d image import {image}"));
         apart.import(image)?;
         step.done("✓");
     }
     Ok(())
+}
+
+/// One that takes too long downloads, as a rule.
+fn of_the_build(error: anyhow::Error) -> anyhow::Error {
+    match kind(&error) {
+        Kind::Timeout => error,
+        _ => of_the_work(error),
+    }
 }
 
 /// The image that a template makes, as its last step names it.
@@ -187,7 +200,8 @@ pub fn play(
     usual: &[&str],
 ) -> Result<String> {
     let playbook = layout.playbook(usual);
-    let playbook = playbook.with_context(|| tr!("there is none", "il n'y en a pas"))?;
+    let playbook = playbook.with_context(|| tr!("there is none", "il n'y en a pas"));
+    let playbook = playbook.map_err(of_the_work)?;
     ctx.ansible().ensure(&ctx.exec, &ctx.ui)?;
     let path = &playbook.path;
     let step = ctx.ui.step(format!("ansible-playbook {path}"));
@@ -201,7 +215,7 @@ pub fn play(
         .args(["-e", &format!("ansible_python_interpreter={python}")])
         .envs(&apart.environment())
         .cwd(root);
-    ctx.exec.run(&cmd)?;
+    ctx.exec.run(&cmd).map_err(of_the_work)?;
     step.done("✓");
     Ok(path.clone())
 }

@@ -9,12 +9,14 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use terms::tr;
 
+use super::fault::of_the_work;
 use super::lab::{Lab, Listed, Listing, Wish};
-use crate::exec::{Cmd, Exec};
-use crate::failure::Failure;
+use crate::exec::{Cmd, Exec, quote_path};
+use crate::failure::{Failure, Kind};
 use crate::marking::facts::{Choice, JobEnd};
 use crate::marking::repository::layout::{Layout, mounts};
 use crate::names::{BACKUP_CLAIM, DATA_CLAIM};
+use crate::ui::Ui;
 use crate::wait;
 
 const COMMAND: Duration = Duration::from_secs(360);
@@ -23,6 +25,7 @@ const HIDDEN: &str = ".app.db.hidden";
 /// A lab of its own; it is removed when this value is dropped.
 pub struct LocalLab {
     exec: Exec,
+    ui: Ui,
     root: PathBuf,
     layout: Layout,
     url: String,
@@ -30,16 +33,31 @@ pub struct LocalLab {
 
 impl LocalLab {
     /// Brings the lab of that copy up.
-    pub fn up(exec: &Exec, root: &Path, layout: Layout) -> Result<Self> {
+    pub fn up(exec: &Exec, ui: &Ui, root: &Path, layout: Layout) -> Result<Self> {
         let mut lab = Self {
             exec: exec.clone(),
+            ui: ui.clone(),
             root: root.to_path_buf(),
             layout,
             url: String::new(),
         };
-        lab.ask(&["setup"])?;
+        lab.set_up()?;
         lab.url = lab.facts()?["url"].as_str().unwrap_or_default().to_owned();
         Ok(lab)
+    }
+
+    /// What this machine lacks is told by the exit code.
+    fn set_up(&self) -> Result<()> {
+        let output = self.exec.probe(&self.cmd(&["setup"])?)?;
+        let said = output.stderr.trim().to_owned();
+        match output.status.code() {
+            Some(0) => Ok(()),
+            Some(code) if code == Kind::Preflight as i32 => Err(Failure::preflight(said).into()),
+            _ => {
+                wait::check_interrupt()?;
+                Err(of_the_work(Failure::tool(said).into()))
+            }
+        }
     }
 
     fn cmd(&self, args: &[&str]) -> Result<Cmd> {
@@ -92,11 +110,16 @@ impl Drop for LocalLab {
     fn drop(&mut self) {
         // Also after ctrl-C, which would end this at once; its error is on its way.
         wait::begin_anew();
-        let removed = self
-            .cmd(&["teardown"])
-            .and_then(|cmd| self.exec.probe(&cmd));
-        // What is left is found by the next marking, which has the folder made anew.
-        drop(removed);
+        let removed = self.cmd(&["teardown"]).and_then(|cmd| self.exec.read(&cmd));
+        if let Err(error) = removed {
+            let root = quote_path(&self.root);
+            self.ui.warn(&tr!(
+                "the lab of the marking was not removed: {error:#}; try: cargo xtask teardown \
+                 --engine local --root {root}",
+                "le lab de la notation n'a pas été retiré : {error:#} ; essayez : cargo xtask \
+                 teardown --engine local --root {root}"
+            ));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod building;
 pub mod cluster;
+pub mod fault;
 pub mod lab;
 pub mod local;
 pub mod page;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use terms::tr;
 
 use super::building::{build_and_import, made_by, manifests, play, short};
+use super::fault::{is_of_the_work, of_the_work};
 use super::page_source::{entries, source, template};
 use crate::context::Context;
 use crate::engine::k3d::apart::Apart;
@@ -71,31 +72,54 @@ pub fn observe(ctx: &Context, root: &Path, scratch: &Path, layout: &Layout) -> R
         scratch,
         layout,
     };
-    if let Err(error) = lab.course(&mut facts) {
-        wait::check_interrupt()?;
-        ctx.ui.note(&format!("{error:#}"));
-        facts.not_ready.get_or_insert(short(&error));
+    match lab.begin(&mut facts) {
+        Ok((served, template)) => {
+            if let Err(error) = lab.course(&served, template.as_ref(), &mut facts) {
+                wait::check_interrupt()?;
+                ctx.ui.note(&format!("{error:#}"));
+                facts.stopped = Some(short(&error));
+            }
+        }
+        Err(error) if is_of_the_work(&error) => {
+            ctx.ui.note(&format!("{error:#}"));
+            facts.not_ready = Some(short(&error));
+        }
+        Err(error) => return Err(error),
     }
     Ok(facts)
 }
 
 impl PageLab<'_> {
-    fn course(&mut self, facts: &mut PageFacts) -> Result<()> {
+    /// Builds and deploys, until its pods are ready.
+    fn begin(&mut self, facts: &mut PageFacts) -> Result<(Served, Option<Text>)> {
         let template = template(self.layout).cloned();
         facts.template = template.as_ref().map(|template| template.path.clone());
         facts.source = source(self.root, self.layout, template.as_ref());
         self.build(template.as_ref(), facts)?;
         self.deploy(facts)?;
         let served = self.find(facts.image.as_deref())?;
-        self.await_ready(&served)?;
-        self.look(&served, facts);
-        self.replace(&served, facts)?;
+        self.await_ready(&served).map_err(of_the_work)?;
+        Ok((served, template))
+    }
+
+    /// What is tried of a page whose pods are ready.
+    fn course(
+        &mut self,
+        served: &Served,
+        template: Option<&Text>,
+        facts: &mut PageFacts,
+    ) -> Result<()> {
+        self.look(served, facts);
+        self.replace(served, facts)?;
         if facts.playbook.is_some() && facts.no_playbook.is_none() {
             let second = play(self.ctx, &self.apart, self.root, self.layout, PLAYBOOKS);
             wait::check_interrupt()?;
-            facts.again = Some(second.is_ok());
+            facts.again = match second {
+                Err(error) if !is_of_the_work(&error) => return Err(error),
+                second => Some(second.is_ok()),
+            };
         }
-        facts.changed = Some(self.change(&served, template.as_ref(), facts)?);
+        facts.changed = Some(self.change(served, template, facts)?);
         Ok(())
     }
 
@@ -111,6 +135,7 @@ impl PageLab<'_> {
         let images = [image.clone()];
         match build_and_import(self.ctx, &mut self.apart, self.root, template, &images) {
             Ok(()) => facts.image = Some(image),
+            Err(error) if !is_of_the_work(&error) => return Err(error),
             Err(error) => {
                 wait::check_interrupt()?;
                 facts.no_image = Some(short(&error));
@@ -122,14 +147,14 @@ impl PageLab<'_> {
     fn deploy(&self, facts: &mut PageFacts) -> Result<()> {
         match play(self.ctx, &self.apart, self.root, self.layout, PLAYBOOKS) {
             Ok(path) => facts.playbook = Some(path),
+            Err(error) if !is_of_the_work(&error) => return Err(error),
             Err(error) => {
                 wait::check_interrupt()?;
                 facts.no_playbook = Some(short(&error));
                 for file in manifests(self.layout) {
                     let path = self.root.join(file);
-                    self.ctx
-                        .exec
-                        .read(&self.cmd("default", ["apply", "-f", &path.to_string_lossy()])?)?;
+                    let apply = self.cmd("default", ["apply", "-f", &path.to_string_lossy()])?;
+                    self.ctx.exec.read(&apply).map_err(of_the_work)?;
                 }
             }
         }
@@ -163,7 +188,8 @@ impl PageLab<'_> {
                 "no Deployment runs the image that Packer built",
                 "aucun Deployment n'utilise l'image que Packer a construite"
             )
-        })?;
+        });
+        let deployment = deployment.map_err(of_the_work)?;
         let labels = &deployment["spec"]["template"]["metadata"]["labels"];
         let namespace = &deployment["metadata"]["namespace"];
         let leads = |one: &&Value| {
@@ -177,7 +203,8 @@ impl PageLab<'_> {
                 "no service leads to the page",
                 "aucun service ne mène à la page"
             )
-        })?;
+        });
+        let service = service.map_err(of_the_work)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(Served {
             namespace: text(namespace),
@@ -336,6 +363,9 @@ impl PageLab<'_> {
         .and_then(|()| play(self.ctx, &self.apart, self.root, self.layout, PLAYBOOKS));
         if let Err(error) = again {
             wait::check_interrupt()?;
+            if !is_of_the_work(&error) {
+                return Err(error);
+            }
             changed.failed = Some(short(&error));
             return Ok(changed);
         }

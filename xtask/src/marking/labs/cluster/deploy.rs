@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::site::{ASKED, ClusterLab};
 use crate::marking::labs::building::{build, manifests, play, short};
+use crate::marking::labs::fault::{is_of_the_work, of_the_work};
 use crate::wait;
 
 /// Where the workshop has its playbook.
@@ -14,6 +15,7 @@ impl ClusterLab {
         let built = build(&self.ctx, &mut self.apart, &self.root, &self.layout);
         match built {
             Ok(images) => self.deployed.images = images,
+            Err(error) if !is_of_the_work(&error) => return Err(error),
             Err(error) => {
                 wait::check_interrupt()?;
                 self.deployed.no_image = Some(short(&error));
@@ -22,10 +24,11 @@ impl ClusterLab {
         let playbook = play(&self.ctx, &self.apart, &self.root, &self.layout, PLAYBOOKS);
         match playbook {
             Ok(path) => self.deployed.playbook = Some(path),
+            Err(error) if !is_of_the_work(&error) => return Err(error),
             Err(error) => {
                 wait::check_interrupt()?;
                 self.deployed.no_playbook = Some(short(&error));
-                self.apply()?;
+                self.apply().map_err(of_the_work)?;
             }
         }
         Ok(())

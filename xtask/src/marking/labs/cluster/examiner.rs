@@ -11,7 +11,7 @@ use terms::tr;
 
 use super::site::{ASKED, ClusterLab, Forward};
 use crate::exec::{Cmd, Piped, Process};
-use crate::failure::Failure;
+use crate::marking::labs::fault::of_the_work;
 use crate::marking::labs::lab::{Listed, Listing};
 use crate::marking::repository::layout::pod_spec;
 use crate::names::{BACKUP_CLAIM, DATA_CLAIM};
@@ -56,14 +56,18 @@ impl ClusterLab {
         let object = format!("pod/{POD}");
         let wait = self.cmd(["wait", "--for=condition=Ready", &object, &limit]);
         let ready = self.ctx.exec.read(&wait.limit(wait::HELPER_READY + ASKED));
-        ready.context(
-            Failure::tool(tr!(
-                "the volumes {DATA_CLAIM} and {BACKUP_CLAIM} cannot be looked at",
-                "les volumes {DATA_CLAIM} et {BACKUP_CLAIM} ne peuvent pas être examinés"
-            ))
-            .next("kubectl -n pra describe pvc"),
-        )?;
-        Ok(())
+        let Err(error) = ready else { return Ok(()) };
+        wait::check_interrupt()?;
+        let error = error.context(tr!(
+            "the volumes {DATA_CLAIM} and {BACKUP_CLAIM} cannot be looked at",
+            "les volumes {DATA_CLAIM} et {BACKUP_CLAIM} ne peuvent pas être examinés"
+        ));
+        // With both claims there, it is our own pod that does not run.
+        let claims = self.probe(["get", "persistentvolumeclaims", DATA_CLAIM, BACKUP_CLAIM])?;
+        match claims.stderr.contains("NotFound") {
+            true => Err(of_the_work(error)),
+            false => Err(error),
+        }
     }
 
     pub(super) fn end_examiner(&self) -> Result<()> {

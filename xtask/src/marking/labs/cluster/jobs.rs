@@ -8,6 +8,7 @@ use terms::tr;
 
 use super::site::ClusterLab;
 use crate::marking::facts::JobEnd;
+use crate::marking::labs::fault::why_waiting;
 use crate::marking::labs::lab::Wish;
 use crate::marking::repository::points::{self, RestoreJob};
 use crate::wait;
@@ -247,21 +248,6 @@ fn standing(job: &Value, pods: &Value) -> Standing {
     }
 }
 
-/// Why a pod has not begun: no such image, no node with its volumes.
-fn why_waiting(pods: &Value) -> Option<String> {
-    let pod = &pods["items"][0]["status"];
-    let waiting = &pod["containerStatuses"][0]["state"]["waiting"];
-    let scheduled = &pod["conditions"][0];
-    let told = [
-        (&waiting["reason"], &waiting["message"]),
-        (&scheduled["reason"], &scheduled["message"]),
-    ];
-    let (reason, message) = told.into_iter().find(|(reason, _)| reason.is_string())?;
-    let message = message.as_str().unwrap_or_default();
-    let said = format!("{}: {message}", reason.as_str()?);
-    Some(said.chars().take(300).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,12 +274,5 @@ mod tests {
         assert!(standing.failed_once && !standing.failed && !standing.succeeded);
         let done = super::standing(&job("Complete"), &pods(&ended(0), &json!({})));
         assert!(done.succeeded && !done.failed_once);
-    }
-
-    #[test]
-    fn a_pod_that_cannot_begin_says_why() {
-        let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}});
-        let said = why_waiting(&pods(&waiting, &json!({})));
-        assert_eq!(said.as_deref(), Some("ErrImagePull: not found"));
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::k3d::apart::Apart;
 use crate::exec::{Cmd, Output, Process};
 use crate::failure::Failure;
 use crate::marking::facts::Choice;
+use crate::marking::labs::fault::{of_the_work, why_waiting};
 use crate::marking::repository::layout::{Layout, mounts};
 use crate::marking::repository::points::RestoreJob;
 use crate::names::{BACKUP_CLAIM, DATA_CLAIM};
@@ -79,12 +80,11 @@ impl ClusterLab {
         };
         let name = |one: &Value| one["metadata"]["name"].as_str().map(str::to_owned);
         let Some(application) = by_claim("Deployment", DATA_CLAIM) else {
-            return Err(Failure::tool(tr!(
+            let none = Failure::tool(tr!(
                 "the work deployed no Deployment in its namespace",
                 "le travail n'a déployé aucun Deployment dans son espace de noms"
-            ))
-            .next("kubectl -n pra get all")
-            .into());
+            ));
+            return Err(of_the_work(none.into()));
         };
         self.deployment = name(application).unwrap_or_default();
         self.replicas = application["spec"]["replicas"].as_u64().unwrap_or(1);
@@ -107,14 +107,13 @@ impl ClusterLab {
         if output.status.success() {
             return Ok(());
         }
-        let pods = self.probe(["get", "pods", "-o", "wide"])?.stdout;
+        let why = why_waiting(&self.get(&["pods"])?).unwrap_or_default();
         let said = output.stderr.trim();
-        Err(Failure::tool(tr!(
-            "the pods of {object} do not become ready: {said}\n{pods}",
-            "les pods de {object} ne deviennent pas prêts : {said}\n{pods}"
-        ))
-        .next("kubectl -n pra describe pods")
-        .into())
+        let failure = Failure::tool(tr!(
+            "the pods of {object} do not become ready: {said}; {why}",
+            "les pods de {object} ne deviennent pas prêts : {said} ; {why}"
+        ));
+        Err(of_the_work(failure.into()))
     }
 
     pub(super) fn scale(&self, replicas: u64) -> Result<()> {
