@@ -209,6 +209,25 @@ pub struct Lock {
     _file: File,
 }
 
+/// # Errors
+/// Something is there already: what a person kept is not overwritten.
+pub fn insist_on_new(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let said = tr!(
+        "{path} is there already, and is not overwritten",
+        "{path} existe déjà et n'est pas remplacé",
+        path = path.display()
+    );
+    let next = tr!(
+        "choose another name, or move it away: mv {path} {path}.old",
+        "choisissez un autre nom, ou mettez-le de côté : mv {path} {path}.old",
+        path = quote_path(path)
+    );
+    Err(Failure::usage(said).next(next).into())
+}
+
 /// Writes a file whole or not at all, also where the power fails.
 pub fn write_file(path: &Path, text: &str) -> Result<()> {
     let aside = path.with_extension(format!("{}.tmp", std::process::id()));

@@ -120,6 +120,32 @@ fn one_that_is_interrupted_while_it_begins_leaves_nothing_broken() {
     assert!(client(&lab).is_empty() && !state(&lab).exists());
 }
 
+fn signal(name: &str, pid: &str) {
+    let sent = Command::new("kill").args([name, pid]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn one_whose_beginning_was_killed_has_broken_nothing_and_a_halted_client_can_be_left() {
+    let lab = TestLab::new("gameday-killed");
+    lab.json(&["add", "from before"]);
+    let mut begun = lab.spawn(&["gameday", "--fault", "volume-loss"]);
+    // It then waits until the client writes steadily, for seconds.
+    let process = await_some("the client", || client(&lab).into_iter().next());
+    begun.kill().unwrap();
+    begun.wait().unwrap();
+    let refused = lab.fails(2, &["gameday", "done"]);
+    assert!(refused.contains("nothing had been broken"), "{refused}");
+    assert!(refused.contains("gameday abort"), "{refused}");
+
+    signal("-STOP", process.split_whitespace().next().unwrap());
+    let aborted = lab.xtask(&["gameday", "abort"]);
+    let told = said(&aborted);
+    assert!(aborted.status.success(), "{told}");
+    assert!(told.contains("Nothing had been broken yet"), "{told}");
+    back(&lab, 1);
+}
+
 /// As before the game: every row is there, the client is gone, and a scenario holds.
 pub(crate) fn back(lab: &TestLab, before: u64) {
     assert!(count(lab) >= before, "{} of {before} rows", count(lab));

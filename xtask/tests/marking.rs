@@ -150,6 +150,23 @@ fn settings_and_links_of_a_repository_are_not_followed() {
 }
 
 #[test]
+fn a_page_takes_the_place_of_no_other_file() {
+    let lab = TestLab::bare("marking-page");
+    let page = lab.root.join("marks.html");
+    for there in ["html", "csv", "json"] {
+        let file = page.with_extension(there);
+        fs::write(&file, "mine").unwrap();
+        let refused = lab.fails(2, &["check", "--page", page.to_str().unwrap()]);
+        assert!(refused.contains("is not overwritten"), "{refused}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        fs::remove_file(file).unwrap();
+    }
+    let document = page.with_extension("json");
+    let refused = lab.fails(2, &["check", "--page", document.to_str().unwrap()]);
+    assert!(refused.contains("marks.html"), "{refused}");
+}
+
+#[test]
 fn one_that_cannot_be_read_keeps_no_other_from_its_mark() {
     let lab = TestLab::bare("marking-several");
     let [whole, broken] = ["whole", "broken"].map(|name| Fork::new(&lab.root.join(name)));

@@ -3,7 +3,7 @@
 mod work;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
@@ -13,14 +13,21 @@ use terms::{EngineName, tr};
 use crate::cli::CheckArgs;
 use crate::context::Context;
 use crate::engine;
+use crate::failure::Failure;
 use crate::marking::marked::Marked;
 use crate::marking::show;
 use crate::wait;
 use crate::workspace;
 use work::Marking;
 
+/// What is written beside a page: the table, and the document.
+const BESIDE: [&str; 2] = ["csv", "json"];
+
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     let engine = engine::select(ctx)?.name();
+    if let Some(page) = &args.page {
+        insist_on_new_files(page)?;
+    }
     let works = works(ctx, args)?;
     consent(ctx, &works, engine)?;
     if ctx.exec.dry_run() {
@@ -56,6 +63,25 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     }
 }
 
+/// The page, and what comes beside it: before anything is marked.
+fn insist_on_new_files(page: &Path) -> Result<()> {
+    let beside = BESIDE.map(|extension| page.with_extension(extension));
+    if beside.iter().any(|file| file == page) {
+        let said = tr!(
+            "{page} is to be a page, and the table or the document beside it would have its name",
+            "{page} doit être une page, et le tableau ou le document à côté porterait son nom",
+            page = page.display()
+        );
+        let next = crate::exec::quote_path(&page.with_extension("html"));
+        let next = format!("cargo xtask check --page {next}");
+        return Err(Failure::usage(said).next(next).into());
+    }
+    workspace::insist_on_new(page)?;
+    beside
+        .iter()
+        .try_for_each(|file| workspace::insist_on_new(file))
+}
+
 /// The works that were named; this checkout otherwise.
 fn works(ctx: &Context, args: &CheckArgs) -> Result<Vec<PathBuf>> {
     if args.works.is_empty() {
@@ -82,7 +108,7 @@ fn consent(ctx: &Context, works: &[PathBuf], engine: EngineName) -> Result<()> {
     ))
 }
 
-fn show_plan(ctx: &Context, work: &std::path::Path, engine: EngineName) {
+fn show_plan(ctx: &Context, work: &Path, engine: EngineName) {
     let shown = crate::exec::quote_path(work);
     let lines = [
         tr!(
@@ -112,7 +138,7 @@ fn tell(
     let stamp = stamp.replace(':', "-");
     let page = args.page.clone();
     let page = page.unwrap_or_else(|| folder.join(format!("{stamp}.html")));
-    let csv = page.with_extension("csv");
+    let [csv, json] = BESIDE.map(|extension| page.with_extension(extension));
     let not_marked = failed
         .iter()
         .map(|(work, error)| (work.clone(), format!("{error:#}")));
@@ -121,7 +147,7 @@ fn tell(
     workspace::write_file(&page, &show::page::page(all, &not_marked))?;
     workspace::write_file(&csv, &show::csv(all))?;
     let text = serde_json::to_string_pretty(&document).context("spelling out the marking")?;
-    workspace::write_file(&page.with_extension("json"), &text)?;
+    workspace::write_file(&json, &text)?;
     for marked in all {
         for line in show::lines(marked) {
             ctx.ui.say(&line);

@@ -42,6 +42,10 @@ pub fn run(ctx: &Context, action: GamedayAction) -> Result<()> {
 }
 
 fn start(ctx: &Context, args: &GamedayArgs) -> Result<()> {
+    // Before the lab is made, or waited for.
+    args.truth
+        .as_deref()
+        .map_or(Ok(()), workspace::insist_on_new)?;
     let _lock = ctx.lock("gameday")?;
     let engine = engine::select(ctx)?;
     let engine = engine.as_ref();
@@ -176,6 +180,7 @@ fn done(ctx: &Context, give_up: bool) -> Result<()> {
     }
     let game = current(ctx, engine)?;
     let truth = game.truth(&ctx.workspace)?;
+    insist_on_disaster(&game, &truth)?;
     let typed = game::now();
     let step = ctx.ui.step(tr!(
         "state, service, rows and protection are verified",
@@ -193,6 +198,31 @@ fn done(ctx: &Context, give_up: bool) -> Result<()> {
     }
     game.note(&ctx.workspace, What::Ended { typed, broken })?;
     finish(ctx, engine, &game)
+}
+
+/// # Errors
+/// What began the game was killed before the disaster was complete: there is nothing to count.
+fn insist_on_disaster(game: &Game, truth: &Truth) -> Result<()> {
+    if game.struck.is_some() {
+        return Ok(());
+    }
+    let said = match truth.began {
+        None => tr!(
+            "the game day of {since} was cut off while it was prepared: nothing had been broken yet",
+            "le game day du {since} a été coupé pendant sa préparation : rien n'avait encore été cassé",
+            since = game.since
+        ),
+        Some(_) => tr!(
+            "the game day of {since} was cut off in the middle of its disaster, and cannot be counted",
+            "le game day du {since} a été coupé au milieu de son sinistre, et ne peut pas être compté",
+            since = game.since
+        ),
+    };
+    let next = tr!(
+        "cargo xtask gameday abort, which puts the lab back",
+        "cargo xtask gameday abort, qui remet le lab en état"
+    );
+    Err(Failure::usage(said).next(next).into())
 }
 
 /// Counts, keeps the result, and puts back what is still broken. Cut off, the next `done`
@@ -240,5 +270,7 @@ fn abort(ctx: &Context) -> Result<()> {
     })?;
     let truth: Truth = game.truth(&ctx.workspace)?;
     end(ctx, engine)?;
+    // One that is recovered and was not counted is kept by whatever else puts a lab back.
+    game::forget(&ctx.workspace, engine.name())?;
     shown::aborted(ctx, &truth)
 }

@@ -59,14 +59,23 @@ pub fn start(ctx: &Context, game: &Game) -> Result<()> {
     })
 }
 
-/// Ends it, once everything it sent is answered.
+/// Ends it, once everything it sent is answered; without its consent where it does not.
 pub fn stop(ctx: &Context, engine: EngineName) -> Result<()> {
     let Some(pid) = pid(ctx, engine) else {
         return Ok(());
     };
+    let gone = || {
+        wait::until(wait::GAMEDAY_CLIENT_DOWN, || {
+            Ok((!game::is_running(&ctx.workspace, engine)).then_some(()))
+        })
+    };
     exec::signal_process(pid, Signal::SIGTERM);
-    wait::until(wait::GAMEDAY_CLIENT_DOWN, || {
-        Ok((!game::is_running(&ctx.workspace, engine)).then_some(()))
+    // Who was halted (ctrl-Z, SIGSTOP) hears the other signal only then.
+    exec::signal_process(pid, Signal::SIGCONT);
+    gone().or_else(|_| {
+        wait::check_interrupt()?;
+        exec::signal_process(pid, Signal::SIGKILL);
+        gone()
     })
 }
 

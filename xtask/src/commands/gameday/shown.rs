@@ -175,7 +175,10 @@ pub fn truth(names: &[FaultName]) -> Vec<String> {
 }
 
 pub fn aborted(ctx: &Context, truth: &Truth) -> Result<()> {
-    let broke = result::broke(truth);
+    let broke = match truth.began {
+        Some(_) => result::broke(truth),
+        None => Vec::new(),
+    };
     if ctx.ui.json() {
         return ctx
             .ui
@@ -185,6 +188,12 @@ pub fn aborted(ctx: &Context, truth: &Truth) -> Result<()> {
         "The game day was aborted, and the lab was put back.",
         "Le game day est abandonné, et le lab est remis en état."
     ));
+    if broke.is_empty() {
+        ctx.ui.say(&tr!(
+            "Nothing had been broken yet.",
+            "Rien n'avait encore été cassé."
+        ));
+    }
     for one in broke {
         ctx.ui.say(&one.what);
     }
