@@ -40,6 +40,9 @@ pub struct Truth {
     pub faults: Vec<FaultName>,
     pub seed: u64,
     pub protection: Protection,
+    /// Replicas that were asked for before; 0 where an older program began the game.
+    #[serde(default)]
+    pub replicas: u32,
     /// When the disaster began, RFC 3339, UTC.
     pub began: Option<String>,
     /// The restore point to go back to where there is no journal, and when it was begun.
@@ -269,6 +272,7 @@ mod tests {
             faults: vec![FaultName::VolumeLoss],
             seed: 7,
             protection: Protection::Journal,
+            replicas: 2,
             began: None,
             point: None,
             point_began: None,

@@ -73,6 +73,7 @@ fn create(
         faults: rules.faults.clone(),
         seed: rules.seed,
         protection: steady.protection,
+        replicas: engine.facts()?.wanted,
         began: None,
         point: None,
         point_began: None,

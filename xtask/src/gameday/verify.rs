@@ -30,7 +30,7 @@ pub fn broken(
     game: &Game,
     truth: &Truth,
 ) -> Result<Vec<String>> {
-    let found = state(engine)?;
+    let found = state(engine, truth)?;
     if !found.is_empty() {
         return Ok(found);
     }
@@ -43,7 +43,7 @@ pub fn broken(
 }
 
 /// What the engine and the application say of themselves.
-fn state(engine: &dyn Engine) -> Result<Vec<String>> {
+fn state(engine: &dyn Engine, truth: &Truth) -> Result<Vec<String>> {
     let facts = match engine.facts() {
         Ok(facts) => facts,
         Err(error) => {
@@ -55,13 +55,8 @@ fn state(engine: &dyn Engine) -> Result<Vec<String>> {
         }
     };
     let mut found = Vec::new();
-    let (ready, wanted) = (facts.ready(), facts.wanted);
-    if wanted == 0 || ready < wanted as usize {
-        found.push(tr!(
-            "{ready} of {wanted} replicas are ready",
-            "{ready} réplicas prêts sur {wanted} demandés"
-        ));
-    }
+    let ready = facts.ready();
+    found.extend(too_few(ready, facts.wanted, truth.replicas));
     let database = database::of(engine);
     let missing = Volume::ALL.into_iter();
     for volume in missing.filter(|one| !facts.has_volume(database.claim(*one))) {
@@ -103,6 +98,18 @@ fn state(engine: &dyn Engine) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// Fewer replicas than are asked for now, or were before the game: who asks for one alone
+/// has given up what the other was for.
+fn too_few(ready: usize, wanted: u32, before: u32) -> Option<String> {
+    let due = wanted.max(before).max(1);
+    (ready < due as usize).then(|| {
+        tr!(
+            "{ready} of {due} replicas are ready",
+            "{ready} réplicas prêts sur {due} attendus"
+        )
+    })
 }
 
 /// The client's own requests, from now on.
@@ -211,4 +218,18 @@ fn protection(ctx: &Context, engine: &dyn Engine) -> Option<String> {
         "the data are not protected: {error:#}{next}",
         "les données ne sont pas protégées : {error:#}{next}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_fewer_replicas_has_not_recovered_them() {
+        assert_eq!(too_few(2, 2, 2), None);
+        let told = too_few(1, 1, 2).unwrap();
+        assert_eq!(told, "1 of 2 replicas are ready");
+        assert!(too_few(2, 3, 2).is_some(), "asked for and not there");
+        assert!(too_few(0, 0, 0).is_some());
+    }
 }
