@@ -8,6 +8,7 @@ use crate::config::Objectives;
 use crate::context::Context;
 use crate::measure::figures::milliseconds;
 use crate::measure::result_file;
+use crate::measure::statistics;
 use crate::runs;
 
 use super::faults;
@@ -92,11 +93,10 @@ fn sum(
                 && run.is_without_a_person()
                 && scenario.is_some_and(|name| run.scenario == name)
         });
-        let mut seconds: Vec<f64> = same.map(|run| run.rto.seconds).collect();
-        seconds.sort_by(f64::total_cmp);
+        let seconds: Vec<f64> = same.map(|run| run.rto.seconds).collect();
         par.runs += seconds.len();
-        par.seconds += match seconds.get(seconds.len() / 2) {
-            Some(median) => *median,
+        par.seconds += match statistics::median(&seconds) {
+            Some(median) => median,
             None => {
                 par.source = ParSource::Objectives;
                 objectives
@@ -142,6 +142,13 @@ mod tests {
             (par.seconds, par.source, par.runs),
             (2.0, ParSource::Runs, 3)
         );
+        // Of two, halfway between them.
+        let two = [
+            run("volume-loss", "local", true, 1.771),
+            run("volume-loss", "local", true, 2.467),
+        ];
+        let par = sum(&two, &objectives, here, &[FaultName::VolumeLoss]);
+        assert_eq!((par.seconds, par.runs), (2.119, 2));
         let both = [FaultName::VolumeLoss, FaultName::Stopped];
         let par = sum(&runs, &objectives, here, &both);
         assert_eq!((par.seconds, par.source), (32.0, ParSource::Objectives));

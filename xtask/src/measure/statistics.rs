@@ -44,7 +44,7 @@ impl Figure {
             unit: name.unit(),
             n,
             min,
-            median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0,
+            median: middle(&sorted),
             p95: (n >= LEAST_FOR_P95).then(|| sorted[rank(0.95, n)]),
             max,
             median_low: sorted[k - 1],
@@ -53,6 +53,19 @@ impl Figure {
             coverage: (coverage * 10_000.0).floor() / 10_000.0,
         })
     }
+}
+
+/// `None` without values.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (!sorted.is_empty()).then(|| middle(&sorted))
+}
+
+/// Of an even number of them, halfway between the two in the middle.
+fn middle(sorted: &[f64]) -> f64 {
+    let n = sorted.len();
+    f64::midpoint(sorted[(n - 1) / 2], sorted[n / 2])
 }
 
 /// The place of a quantile among `n` sorted values: the smallest value that at
