@@ -154,6 +154,8 @@ fn a_game_day_tells_what_broke_and_its_score() {
     let runs = runs("gameday");
     let mut game = result(true, 0, 42.5);
     game["scenario"] = json!("gameday");
+    // Its client is another process.
+    game["client"] = json!({"requests": 700, "late": 3, "cpu_seconds": null, "reads": 40});
     game["gameday"] = json!({
         "level": 3, "teacher": true, "seed": 7,
         "faults": [{"name": "backup-poisoned", "what": "two <points> are damaged"},
@@ -175,9 +177,11 @@ fn a_game_day_tells_what_broke_and_its_score() {
         "the &lt;disk&gt;",
         "61.25",
         "the median of 3 runs",
+        "requests sent late, 40 reads",
     ] {
         assert!(page.contains(wanted), "{wanted} is not in the page");
     }
+    assert!(!page.contains("processor time"));
     assert!(!page.contains("Snapshots alone, measured"));
     let history = fs::read_to_string(report::history(&runs).unwrap()).unwrap();
     check_page(&history);

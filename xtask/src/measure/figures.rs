@@ -23,7 +23,7 @@ pub struct ClientFigures {
     pub reads: usize,
     pub reads_failed: usize,
     /// Processor time that the client itself used.
-    pub cpu_seconds: f64,
+    pub cpu_seconds: Option<f64>,
     /// How far wall clock and monotonic clock came apart.
     pub clock_stepped_seconds: f64,
     /// How far the application's clock and the client's came apart, at least.
@@ -44,7 +44,7 @@ impl ClientFigures {
             late: late.count(),
             reads: observed.reads.len(),
             reads_failed: observed.reads.iter().filter(|look| look.failed()).count(),
-            cpu_seconds: milliseconds(observed.cpu),
+            cpu_seconds: observed.cpu.map(milliseconds),
             clock_stepped_seconds: milliseconds(observed.clock_stepped),
             application_clock_seconds: milliseconds(clocks_apart(requests)),
         }

@@ -209,7 +209,7 @@ impl Ledger {
             reads: std::mem::take(&mut inner.reads),
             began: shown(self.wall),
             clock_stepped: seconds_between(self.wall, wall) - at,
-            cpu,
+            cpu: Some(cpu),
         })
     }
 

@@ -68,7 +68,7 @@ fn parse(text: &str) -> Result<SoFar> {
         reads: Vec::new(),
         began: String::new(),
         clock_stepped: 0.0,
-        cpu: 0.0,
+        cpu: None,
     };
     let mut began = UNIX_EPOCH;
     let mut closed = false;

@@ -48,8 +48,9 @@ pub struct Observed {
     /// How much farther the wall clock went than the monotonic one: it was set,
     /// or the machine slept.
     pub clock_stepped: f64,
-    /// Processor time of the client itself, in seconds.
-    pub cpu: f64,
+    /// Processor time of the client itself, in seconds; `None` where that was another
+    /// process, which left its ledger alone.
+    pub cpu: Option<f64>,
 }
 
 impl Observed {
@@ -69,7 +70,7 @@ impl Observed {
             reads: Vec::new(),
             began: String::new(),
             clock_stepped: 0.0,
-            cpu: 0.0,
+            cpu: None,
         }
     }
 }

@@ -190,7 +190,7 @@ mod tests {
             reads: Vec::new(),
             began: began.to_owned(),
             clock_stepped: 0.0,
-            cpu: 0.0,
+            cpu: None,
         }
     }
 

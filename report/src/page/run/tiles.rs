@@ -166,23 +166,36 @@ fn gap(client: &Client) -> Tile {
     }
 }
 
-/// What the measuring itself cost; older results do not say it.
+/// What the measuring itself cost; older results do not say it, and a client that was another
+/// process cannot be asked for its processor time.
 fn client(client: &Client) -> Option<Tile> {
-    let (cpu, late) = (client.cpu_seconds?, client.late?);
+    let late = client.late?;
     let reads = client
         .reads
         .map(|reads| tr!(", {reads} reads", ", lectures : {reads}"));
     let failed = client
         .reads_failed
         .map(|failed| tr!(", {failed} failed", ", en échec : {failed}"));
+    let (reads, failed) = (reads.unwrap_or_default(), failed.unwrap_or_default());
+    let (value, detail) = match client.cpu_seconds {
+        Some(cpu) => (
+            format!("{} s", seconds(cpu)),
+            tr!(
+                "of processor time; {late} requests sent late{reads}{failed}",
+                "de temps processeur ; requêtes envoyées en retard : {late}{reads}{failed}"
+            ),
+        ),
+        None => (
+            late.to_string(),
+            tr!(
+                "requests sent late{reads}{failed}",
+                "requêtes envoyées en retard{reads}{failed}"
+            ),
+        ),
+    };
     Some(Tile {
         name: lang::both("The client itself", "Le client lui-même"),
-        value: format!("{} s", seconds(cpu)),
-        detail: tr!(
-            "of processor time; {late} requests sent late{reads}{failed}",
-            "de temps processeur ; requêtes envoyées en retard : {late}{reads}{failed}",
-            reads = reads.unwrap_or_default(),
-            failed = failed.unwrap_or_default(),
-        ),
+        value,
+        detail,
     })
 }
