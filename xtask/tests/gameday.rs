@@ -6,7 +6,7 @@ use crate::support;
 use std::fs;
 
 use serde_json::Value;
-use support::{TestLab, said};
+use support::{TestLab, await_some, said};
 
 use crate::gameday_cut_off::{back, client, state};
 
@@ -63,6 +63,8 @@ fn judged(lab: &TestLab, result: &Value) {
     assert_eq!(result["scenario"], "gameday");
     assert_eq!(result["passed"], true, "{result}");
     assert_eq!(result["backups_resumed"], true);
+    // The client is another process.
+    assert!(result["client"]["cpu_seconds"].is_null(), "{result}");
     let told = &result["gameday"];
     assert_eq!(told["avoidable"], 0, "{result}");
     assert_eq!(told["score"]["data"], 40, "{result}");
@@ -115,6 +117,7 @@ fn every_single_fault_is_recovered_by_who_knows_the_symptoms_alone() {
             &[fault],
         );
         assert!(fs::read_to_string(&truth).unwrap().contains(fault));
+        fs::remove_file(&truth).unwrap();
         let begun = lab.json(&["gameday", "status"]);
         let symptoms = &begun["symptoms"];
         let missing = symptoms["messages_now"].as_u64() < symptoms["messages_before"].as_u64();
@@ -198,6 +201,19 @@ fn rows_that_could_have_been_kept_are_missed_and_cost_points() {
     lab.json(&["add", "also from before"]);
     lab.json(&["gameday", "--fault", "database-corrupt"]);
     lab.json(&["restore", old.as_str().unwrap(), "--yes"]);
+    lab.json(&["local", "scale", "1"]);
+    let fewer = lab.fails(1, &["gameday", "done"]);
+    assert!(fewer.contains("1 of 2 replicas are ready"), "{fewer}");
+    lab.json(&["local", "scale", "2"]);
+    await_some("both replicas", || {
+        (lab.json(&["status"])["facts"]["pods"]
+            .as_array()?
+            .iter()
+            .filter(|pod| pod["ready"] == true)
+            .count()
+            == 2)
+            .then_some(())
+    });
     let output = lab.xtask(&["gameday", "done", "--json"]);
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(
@@ -211,8 +227,10 @@ fn rows_that_could_have_been_kept_are_missed_and_cost_points() {
     assert_eq!(output.status.code(), Some(1), "{result}");
     let told = &result["gameday"];
     assert!(told["avoidable"].as_u64() >= Some(20), "{result}");
-    assert!(told["score"]["data"].as_u64() < Some(40), "{told}");
     assert_eq!(result["rpo"]["lost_from_before"], 1);
+    assert_eq!(told["rows_before"], 2);
+    // One of two rows from before costs half of them, and those of the game more.
+    assert!(told["score"]["data"].as_u64() < Some(20), "{told}");
     back(&lab, 2);
     assert!(support::present(&lab).contains("also from before"));
 }
@@ -270,5 +288,11 @@ fn what_goes_with_no_game_is_refused_before_anything_breaks() {
     ] {
         lab.fails(2, args);
     }
+    let mine = lab.root.join("mine.txt");
+    fs::write(&mine, "mine").unwrap();
+    let args = ["gameday", "--truth", mine.to_str().unwrap()];
+    let refused = lab.fails(2, &args);
+    assert!(refused.contains("is not overwritten"), "{refused}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
     assert!(!lab.root.join(".lab/volumes").exists(), "no lab is needed");
 }

@@ -86,25 +86,65 @@ fn runbook(told: &Told) -> String {
 }
 
 fn lost(result: &GamedayResult) -> String {
-    let (lost, of) = (result.rpo.lost, result.rpo.acknowledged);
-    let told = &result.gameday;
-    match (lost, told.avoidable) {
-        (0, _) => tr!(
+    let (rpo, told) = (&result.rpo, &result.gameday);
+    if rpo.lost == 0 {
+        return tr!(
             "RPO: no acknowledged row was lost.",
             "RPO : aucune ligne acquittée n'a été perdue."
-        ),
-        (_, 0) => tr!(
-            "RPO: {lost} of {of} acknowledged rows were lost, none of which this way back could \
-             have kept.",
-            "RPO : {lost} lignes acquittées perdues sur {of}, dont aucune ne pouvait être gardée \
-             par cette voie de retour."
-        ),
-        (_, avoidable) => tr!(
-            "RPO: {lost} of {of} acknowledged rows were lost; {avoidable} of them, {worth} s \
-             worth, could have been kept.",
-            "RPO : {lost} lignes acquittées perdues sur {of} ; {avoidable} d'entre elles, soit \
-             {worth} s d'écritures, pouvaient être gardées.",
-            worth = seconds(told.avoidable_seconds)
-        ),
+        );
+    }
+    let what = rows_lost(
+        (rpo.lost - rpo.lost_from_before, rpo.acknowledged),
+        (rpo.lost_from_before, told.rows_before),
+    );
+    let avoidable = told.avoidable;
+    if avoidable == 0 {
+        return tr!(
+            "{what}; none of them could have been kept by this way back.",
+            "{what} ; aucune ne pouvait être gardée par cette voie de retour."
+        );
+    }
+    let worth = seconds(told.avoidable_seconds);
+    let worth = if told.avoidable_seconds > 0.0 {
+        tr!(
+            " (those of the game: {worth} s worth of writes)",
+            " (celles du jeu : {worth} s d'écritures)"
+        )
+    } else {
+        String::new()
+    };
+    tr!(
+        "{what}; {avoidable} of them could have been kept{worth}.",
+        "{what} ; {avoidable} d'entre elles pouvaient être gardées{worth}."
+    )
+}
+
+/// The two kinds apart: so many of so many each.
+fn rows_lost((of_game, acknowledged): (usize, usize), (old, before): (usize, usize)) -> String {
+    let old = if old == 0 {
+        String::new()
+    } else {
+        tr!(
+            ", and {old} of {before} from before it",
+            ", et {old} sur {before} d'avant le jeu"
+        )
+    };
+    tr!(
+        "RPO: {of_game} of the {acknowledged} rows acknowledged in the game were lost{old}",
+        "RPO : lignes acquittées pendant le jeu et perdues : {of_game} sur {acknowledged}{old}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_from_before_are_none_of_those_acknowledged_in_the_game() {
+        assert_eq!(
+            rows_lost((30, 30), (361, 361)),
+            "RPO: 30 of the 30 rows acknowledged in the game were lost, and 361 of 361 from before it"
+        );
+        assert!(rows_lost((3, 30), (0, 361)).ends_with("were lost"));
     }
 }

@@ -61,7 +61,9 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
     let mut rpo = Rpo::new(&observed.requests, &verdict, &[], unreachable);
     let avoidable: Vec<Lost> = excuse.avoidable(&verdict.lost).cloned().collect();
     rpo.lost_unexcused = avoidable.len();
-    let avoidable_seconds = milliseconds(seconds_lost(&avoidable, unreachable));
+    let (of_game, from_before): (Vec<Lost>, Vec<Lost>) =
+        (avoidable.iter().cloned()).partition(|one| one.sent.is_some());
+    let avoidable_seconds = milliseconds(seconds_lost(&of_game, unreachable));
     let downtime = downtime(&ledger, &clock, truth, &after);
     let rto = Rto::of(
         &downtime,
@@ -81,6 +83,7 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
         hint_seconds: score::hint_seconds(hints),
         runbook_seconds: runbook.seconds,
         avoidable_seconds,
+        avoidable_share: from_before.len() as f64 / before.len().max(1) as f64,
     };
     let told = Told {
         level: game.level,
@@ -95,6 +98,7 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
         hints,
         hint_seconds: played.hint_seconds,
         runbook,
+        rows_before: before.len(),
         avoidable: avoidable.len(),
         avoidable_seconds,
         score: Score::of(&played),

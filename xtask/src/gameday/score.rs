@@ -2,7 +2,7 @@
 //!
 //! | points | for |
 //! |---|---|
-//! | 40 | the data: one point less for each second's worth of rows that were lost and could have been kept |
+//! | 40 | the data: of the rows that were lost and could have been kept, one point less for each second's worth of those written in the game, and the share of those from before it: all 40 where none of them is left |
 //! | 40 | the time: 40 × par / time, 40 at most; the time is what the player took, with what the hints cost, and par is the runbook's time and five minutes for a person |
 //! | 10 | noticing: 10 × 60 s / time until then, 10 at most |
 //! | 10 | protection: a new verified restore point, and a journal that takes writes |
@@ -33,8 +33,10 @@ pub struct Played {
     pub noticed_seconds: f64,
     pub hint_seconds: f64,
     pub runbook_seconds: f64,
-    /// What was lost and could have been kept, in seconds' worth of writes.
+    /// What was lost and could have been kept of the game's writes, in seconds' worth.
     pub avoidable_seconds: f64,
+    /// The same of the rows from before the game, as a share of them.
+    pub avoidable_share: f64,
 }
 
 /// In whole points.
@@ -50,7 +52,8 @@ pub struct Score {
 impl Score {
     pub fn of(played: &Played) -> Self {
         let points = |value: f64, most: f64| value.clamp(0.0, most).round() as u32;
-        let data = points(DATA - played.avoidable_seconds.ceil(), DATA);
+        let cost = played.avoidable_seconds.ceil() + (DATA * played.avoidable_share).ceil();
+        let data = points(DATA - cost, DATA);
         let if_recovered = |value: u32| if played.recovered { value } else { 0 };
         let taken = played.recovered_seconds + played.hint_seconds;
         let par = played.runbook_seconds + PERSON_SECONDS;
@@ -91,6 +94,7 @@ mod tests {
         hint_seconds: 0.0,
         runbook_seconds: 5.0,
         avoidable_seconds: 0.0,
+        avoidable_share: 0.0,
     };
 
     #[test]
@@ -121,6 +125,24 @@ mod tests {
             Score::of(&played).data
         };
         assert_eq!((lost(0.2), lost(12.0), lost(500.0)), (39, 28, 0));
+    }
+
+    #[test]
+    fn rows_from_before_cost_their_share() {
+        let lost = |share, seconds| {
+            let played = Played {
+                avoidable_share: share,
+                avoidable_seconds: seconds,
+                ..WELL
+            };
+            Score::of(&played).data
+        };
+        // All of them, half, and one of a thousand.
+        assert_eq!(
+            (lost(1.0, 3.0), lost(0.5, 0.0), lost(0.001, 0.0)),
+            (0, 20, 39)
+        );
+        assert_eq!(lost(0.5, 12.0), 8);
     }
 
     #[test]

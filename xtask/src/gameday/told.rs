@@ -61,7 +61,10 @@ pub struct Told {
     pub hints: usize,
     pub hint_seconds: f64,
     pub runbook: Par,
-    /// Rows that were lost and could have been kept, and their worth in seconds.
+    /// Rows that were there before the game.
+    pub rows_before: usize,
+    /// Rows that were lost and could have been kept, and what those of the game are worth in
+    /// seconds.
     pub avoidable: usize,
     pub avoidable_seconds: f64,
     pub score: Score,
