@@ -4,7 +4,7 @@
 mod seal;
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,7 +12,6 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use terms::{EngineName, FaultName, Protection, tr};
 
-use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::workspace::{self, Workspace};
 
@@ -181,8 +180,9 @@ pub fn lock(workspace: &Workspace, engine: EngineName) -> PathBuf {
 /// What is kept of it is damaged.
 pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Game>> {
     let path = file(workspace, engine);
-    let Ok(text) = fs::read_to_string(&path) else {
-        return Ok(None);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| damaged(&path, &error.into()))?,
     };
     let game: Result<Game, _> = serde_json::from_str(&text);
     game.map(Some)
@@ -195,7 +195,10 @@ fn damaged(path: &Path, error: &anyhow::Error) -> anyhow::Error {
         "ce qui est conservé d'un game day est endommagé : {path} : {error}",
         path = path.display()
     );
-    let next = format!("rm {} && cargo xtask status", quote_path(path));
+    let next = tr!(
+        "cargo xtask gameday abort, which puts back what it can",
+        "cargo xtask gameday abort, qui remet en état ce qu'il peut"
+    );
     Failure::usage(said).next(next).into()
 }
 

@@ -3,6 +3,7 @@
 
 pub mod begin;
 pub mod client;
+pub mod damaged;
 pub mod draw;
 mod excuse;
 pub mod faults;

@@ -2,6 +2,7 @@
 //! Where that was cut off (ctrl-C, a crash), the next command that needs the lab goes on
 //! with it, or takes it back as long as nothing was deleted.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -226,10 +227,13 @@ fn path(workspace: &Workspace, engine: EngineName) -> PathBuf {
 
 fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Left>> {
     let path = path(workspace, engine);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return Ok(None);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text,
     };
-    let left = serde_json::from_str(&text)
+    let left = text
+        .map_err(anyhow::Error::from)
+        .and_then(|text| Ok(serde_json::from_str(&text)?))
         .with_context(|| format!("reading {}", path.display()))
         .map_err(|error| {
             let said = tr!(

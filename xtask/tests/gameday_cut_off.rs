@@ -111,13 +111,41 @@ fn one_that_is_interrupted_while_it_begins_leaves_nothing_broken() {
     back(&lab, 1);
     fs::write(state(&lab), "{").unwrap();
     let damaged = lab.fails(2, &["gameday", "status"]);
-    assert!(damaged.contains("rm "), "{damaged}");
-    fs::remove_file(state(&lab)).unwrap();
+    assert!(damaged.contains("gameday abort"), "{damaged}");
+    lab.json(&["gameday", "abort"]);
+    back(&lab, 1);
 
     // And a lab that is removed takes its game with it.
     lab.json(&["gameday", "--fault", "stopped"]);
     lab.json(&["teardown", "--yes"]);
     assert!(client(&lab).is_empty() && !state(&lab).exists());
+}
+
+/// Without what was kept of it nothing says what broke, and the lab comes back all the same.
+#[test]
+fn one_that_cannot_be_read_any_more_is_put_back_as_far_as_that_goes() {
+    let lab = TestLab::new("gameday-damaged");
+    lab.json(&["add", "from before"]);
+    for damage in [&b"{"[..], b"\xff\xfe"] {
+        lab.json(&["gameday", "--fault", "volume-loss"]);
+        let setup = said(&lab.xtask(&["setup"]));
+        assert!(setup.contains("A game day goes on"), "{setup}");
+        assert!(!setup.contains("scenario 2"), "{setup}");
+        fs::write(state(&lab), damage).unwrap();
+        for other in [&["gameday"][..], &["gameday", "done"], &["add", "x"]] {
+            let refused = lab.fails(2, other);
+            assert!(refused.contains("gameday abort"), "{refused}");
+        }
+        let status = lab.xtask(&["status"]);
+        let told = said(&status);
+        assert!(
+            status.status.success() && told.contains("gameday abort"),
+            "{told}"
+        );
+        let aborted = lab.json(&["gameday", "abort"]);
+        assert!(aborted["faults"].is_null(), "{aborted}");
+        back(&lab, 1);
+    }
 }
 
 fn signal(name: &str, pid: &str) {

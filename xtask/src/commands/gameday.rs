@@ -15,7 +15,7 @@ use crate::failure::{self, Failure, Kind};
 use crate::game::{self, Game, Truth, What};
 use crate::gameday::begin::{self, Rules};
 use crate::gameday::result::{self, Ended};
-use crate::gameday::{client, draw, hints, orphan, verify};
+use crate::gameday::{client, damaged, draw, hints, orphan, verify};
 use crate::measure::result_file;
 use crate::runs;
 use crate::wait;
@@ -263,14 +263,21 @@ fn abort(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("gameday abort")?;
     let engine = engine::select(ctx)?;
     let engine = engine.as_ref();
-    let pending = game::pending(&ctx.workspace, engine.name())?;
-    let game = pending.with_context(|| {
-        let said = tr!("no game day goes on", "aucun game day n'est en cours");
-        Failure::usage(said).next("cargo xtask gameday")
-    })?;
-    let truth: Truth = game.truth(&ctx.workspace)?;
+    let pending = game::pending(&ctx.workspace, engine.name());
+    let truth = pending.and_then(|game| game.map(|game| game.truth(&ctx.workspace)).transpose());
+    let truth = match truth {
+        Ok(truth) => truth.with_context(|| {
+            let said = tr!("no game day goes on", "aucun game day n'est en cours");
+            Failure::usage(said).next("cargo xtask gameday")
+        })?,
+        Err(error) => {
+            ctx.ui.warn(&format!("{error:#}"));
+            damaged::put_back(ctx, engine)?;
+            return shown::aborted(ctx, None);
+        }
+    };
     end(ctx, engine)?;
     // One that is recovered and was not counted is kept by whatever else puts a lab back.
     game::forget(&ctx.workspace, engine.name())?;
-    shown::aborted(ctx, &truth)
+    shown::aborted(ctx, Some(&truth))
 }

@@ -117,13 +117,7 @@ fn set_up(ctx: &Context, engine: &dyn Engine) -> Result<Option<Value>> {
         engine = engine.name(),
         ready = facts.ready(),
     ));
-    ctx.ui.say(
-        both(
-            "  next: cargo xtask scenario 2",
-            "  ensuite : cargo xtask scenario 2",
-        )
-        .text(),
-    );
+    going_on::say_what_is_next(ctx, engine)?;
     Ok(Some(document))
 }
 
@@ -277,7 +271,10 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
         Err(error) => Some(format!("{error:#}")),
         Ok(None) => match orphan::told(ctx, engine) {
             Ok(Some(left)) => Some(left),
-            Err(error) => Some(format!("{error:#}")),
+            Err(error) => Some(match failure::next(&error) {
+                Some(next) => format!("{error:#} ({next})"),
+                None => format!("{error:#}"),
+            }),
             Ok(None) => changed_by_drill(ctx, engine),
         },
     }

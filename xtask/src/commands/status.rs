@@ -44,7 +44,8 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     let at_rest = holder.is_none() && left.is_none();
     say_who_is_at_it(ctx, holder, left);
-    if game::running(&ctx.workspace, engine.name())?.is_some() {
+    // One whose file is damaged was told of as what is left half-way.
+    if let Ok(Some(_)) = game::running(&ctx.workspace, engine.name()) {
         ctx.ui.say(&tr!(
             "A game day goes on: cargo xtask gameday status",
             "Un game day est en cours : cargo xtask gameday status"

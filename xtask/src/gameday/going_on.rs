@@ -29,6 +29,25 @@ pub fn insist_on_none(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     Err(Failure::usage(said).next(next).into())
 }
 
+/// After a setup: a scenario, where no game goes on that it would spoil.
+pub fn say_what_is_next(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    let next = match game::running(&ctx.workspace, engine.name())? {
+        None => tr!(
+            "  next: cargo xtask scenario 2",
+            "  ensuite : cargo xtask scenario 2"
+        ),
+        Some(game) => tr!(
+            "A game day goes on since {since}: more may be broken than setup looks at.\n  \
+             next: cargo xtask gameday status",
+            "Un game day est en cours depuis {since} : setup ne regarde pas tout ce qui peut être en \
+             panne.\n  ensuite : cargo xtask gameday status",
+            since = game.since
+        ),
+    };
+    ctx.ui.say(&next);
+    Ok(())
+}
+
 /// Its lab is put back by what comes next, and then nothing could be counted any more.
 fn insist_on_none_uncounted(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let Some(game) = orphan::uncounted(&ctx.workspace, engine.name())? else {

@@ -180,7 +180,7 @@ mod tests {
     /// Another process reads what the client writes, and both agree.
     #[test]
     fn a_ledger_is_read_as_it_was_written_also_before_it_is_closed() {
-        let name = format!("xtask-ledger-file-{}.jsonl", std::process::id());
+        let name = format!("xtask-ledger-of-another-{}.jsonl", std::process::id());
         let path = std::env::temp_dir().join(name);
         let ledger = Ledger::create(&path).unwrap();
         let first = ledger.sent(0, 0.0, "m0");

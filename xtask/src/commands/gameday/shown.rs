@@ -174,11 +174,12 @@ pub fn truth(names: &[FaultName]) -> Vec<String> {
     lines
 }
 
-pub fn aborted(ctx: &Context, truth: &Truth) -> Result<()> {
-    let broke = match truth.began {
+/// `None` where what broke cannot be read any more.
+pub fn aborted(ctx: &Context, truth: Option<&Truth>) -> Result<()> {
+    let broke = truth.map(|truth| match truth.began {
         Some(_) => result::broke(truth),
         None => Vec::new(),
-    };
+    });
     if ctx.ui.json() {
         return ctx
             .ui
@@ -188,6 +189,7 @@ pub fn aborted(ctx: &Context, truth: &Truth) -> Result<()> {
         "The game day was aborted, and the lab was put back.",
         "Le game day est abandonné, et le lab est remis en état."
     ));
+    let Some(broke) = broke else { return Ok(()) };
     if broke.is_empty() {
         ctx.ui.say(&tr!(
             "Nothing had been broken yet.",
