@@ -168,7 +168,7 @@ words! {
     /// How the data are protected, as `/status` says it.
     Protection {
         /// Snapshots alone, as in the original workshop.
-        Snapshot = "snapshot" | "instantanés",
+        Snapshot = "snapshot" | "points seuls",
         /// Snapshots, and each transaction in the journal before its commit.
         Journal = "journal",
     }

@@ -131,7 +131,7 @@ fn tell(
     });
     ctx.ui.say(&tr!(
         "The lab is as after setup on the {name} engine: {url} ({ready} replicas ready{took})",
-        "Le lab est comme après setup, sur le moteur {name} : {url} ({ready} réplicas prêts{took})"
+        "Le lab est comme après setup, sur le moteur {name} : {url} ({ready} répliques prêtes{took})"
     ));
     ctx.ui.say(&tr!(
         "  next: cargo xtask scenario 2",

@@ -265,7 +265,7 @@ fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (Both, String)> {
             lost = rpo.snapshot_only_lost,
             seconds = number(rpo.snapshot_only_seconds),
         );
-        (both("snapshots alone", "instantanés seuls"), value)
+        (both("snapshots alone", "points seuls"), value)
     });
     let computed = rpo.schedule.as_ref().map(|schedule| {
         let value = tr!(

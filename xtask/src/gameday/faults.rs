@@ -76,7 +76,7 @@ const ALL: &[Fault] = &[
         name: FaultName::Stopped,
         broke: both(
             "The application was scaled to zero: no replica was asked for any more.",
-            "L'application a été réduite à zéro : plus aucun réplica n'était demandé.",
+            "L'application a été réduite à zéro : plus aucune réplique n'était demandée.",
         ),
         scenario: None,
         order: 4,

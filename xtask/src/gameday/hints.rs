@@ -27,12 +27,12 @@ const STOPPED: [Both; 3] = [
     both(
         "Who answers the requests? Look at the replicas: cargo xtask status, or kubectl -n pra get \
          deployment,pods.",
-        "Qui répond aux requêtes ? Regardez les réplicas : cargo xtask status, ou kubectl -n pra \
+        "Qui répond aux requêtes ? Regardez les répliques : cargo xtask status, ou kubectl -n pra \
          get deployment,pods.",
     ),
     both(
         "No replica is asked for: the deployment was scaled to zero.",
-        "Aucun réplica n'est demandé : le déploiement a été réduit à zéro.",
+        "Aucune réplique n'est demandée : le déploiement a été réduit à zéro.",
     ),
     both(
         "cargo xtask setup, or kubectl -n pra scale deployment flask --replicas=2",
@@ -65,7 +65,7 @@ const CORRUPT: [Both; 3] = [
     both(
         "The replicas run. What does the application say of its database? cargo xtask logs, cargo \
          xtask status, or the page /status.",
-        "Les réplicas tournent. Que dit l'application de sa base de données ? cargo xtask logs, \
+        "Les répliques tournent. Que dit l'application de sa base de données ? cargo xtask logs, \
          cargo xtask status, ou la page /status.",
     ),
     both(

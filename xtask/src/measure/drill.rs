@@ -325,7 +325,7 @@ impl Plan {
                     "{drawn} This is shorter than the {schedule} s of the lab's own schedule, and \
                      so are the losses with snapshots alone.",
                     "{drawn} C'est plus court que les {schedule} s du calendrier du lab, et les \
-                     pertes avec les seuls instantanés le sont d'autant.",
+                     pertes avec les points seuls le sont d'autant.",
                 )
             }
             _ => drawn,

@@ -269,7 +269,7 @@ impl Rpo {
              had been taken on purpose {age} s before the disaster began, and what was \
              acknowledged during it counts too. On their schedule they lose, up to its beginning, \
              {told} (computed from {interval} s between backups and {rate} rows a second).",
-            "Les seuls instantanés auraient perdu {lost} lignes, soit {seconds} s d'écritures \
+            "Les points seuls auraient perdu {lost} lignes, soit {seconds} s d'écritures \
              (mesuré) : une sauvegarde avait été prise exprès {age} s avant le début du sinistre, \
              et ce qui a été acquitté pendant celui-ci compte aussi. Selon leur calendrier ils \
              perdent, jusqu'à ce début, {told} (calculé à partir de {interval} s entre deux \

@@ -57,7 +57,7 @@ const DISASTER: Disaster = Disaster {
              alone each of them costs one more interval of the schedule; the journal goes on from \
              the older point as well.",
             "Les deux points les plus récents ont été reconnus comme endommagés et écartés au \
-             profit de {point}. Avec les seuls instantanés, chacun d'eux coûte un intervalle de \
+             profit de {point}. Avec les points seuls, chacun d'eux coûte un intervalle de \
              plus du calendrier ; le journal, lui, repart aussi bien du point plus ancien.",
             point = report
                 .point

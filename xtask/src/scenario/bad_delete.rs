@@ -284,7 +284,7 @@ fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
         tr!(
             "RPO: {lost} rows were lost. Snapshots alone would have lost everything since \
              {point}, whose replacement by a newer, empty one the poison guard refuses.",
-            "RPO : lignes perdues : {lost}. Les seuls instantanés auraient perdu tout ce qui a \
+            "RPO : lignes perdues : {lost}. Les points seuls auraient perdu tout ce qui a \
              suivi {point}, dont le remplacement par un point plus récent et vide est refusé par \
              la garde contre l'empoisonnement.",
             lost = rpo.lost,

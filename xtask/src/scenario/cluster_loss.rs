@@ -301,7 +301,7 @@ fn lessons(loss: &Loss, result: &ScenarioResult, report: &Restored, file: &Path)
         tr!(
             "Both volumes were gone, and with them every snapshot and the journal: {lost} rows \
              would have been lost without a copy elsewhere. {rows} came back from {name}.",
-            "Les deux volumes avaient disparu, et avec eux tous les instantanés et le journal : \
+            "Les deux volumes avaient disparu, et avec eux tous les points et le journal : \
              {lost} lignes auraient été perdues sans une copie ailleurs. {rows} sont revenues de \
              {name}.",
             lost = rpo.snapshot_only_lost,

@@ -390,7 +390,7 @@ fn lessons(result: &ScenarioResult, times: String) -> Vec<String> {
              can send it again. Snapshots alone would have lost nothing either: the data were \
              never gone.",
             "RPO : lignes perdues : {lost}. Une écriture refusée n'est pas perdue : son client en \
-             a été averti et peut la renvoyer. Les seuls instantanés n'auraient rien perdu non \
+             a été averti et peut la renvoyer. Les points seuls n'auraient rien perdu non \
              plus : les données n'ont jamais disparu.",
             lost = result.rpo.lost,
         ),

@@ -94,7 +94,7 @@ fn measured(rpo: &Rpo) -> Tile {
         )
     });
     Tile {
-        name: lang::both("Snapshots alone, measured", "Instantanés seuls, mesuré"),
+        name: lang::both("Snapshots alone, measured", "Points seuls, mesuré"),
         value: rpo.snapshot_only_lost.to_string(),
         detail: tr!(
             "rows would be lost, {seconds} s worth{age}",
@@ -107,7 +107,7 @@ fn measured(rpo: &Rpo) -> Tile {
 
 fn computed(schedule: &Schedule) -> Tile {
     Tile {
-        name: lang::both("Snapshots alone, computed", "Instantanés seuls, calculé"),
+        name: lang::both("Snapshots alone, computed", "Points seuls, calculé"),
         value: schedule.expected.lost.to_string(),
         detail: tr!(
             "rows on average, {mean} s worth; {lost} rows, {worst} s at worst, with backups every \

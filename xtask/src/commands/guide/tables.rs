@@ -41,7 +41,7 @@ const DESTROYED: [(&str, &str, &str); 6] = [
 /// The protections of exercise 3.
 const PROTECTIONS: [(&str, &str); 3] = [
     ("cp", "`cp` chaque minute, à la main"),
-    ("snapshot", "points vérifiés"),
+    ("snapshot", "points seuls"),
     ("journal", "points et journal"),
 ];
 

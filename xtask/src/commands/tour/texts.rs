@@ -40,21 +40,21 @@ pub fn lab(protection: Protection) -> String {
         Protection::Journal => tr!(
             "A second volume, pra-backup, protects it in two ways: a snapshot each minute, which counts as a
 restore point once it has been verified, and a journal, which has each write before it is acknowledged.",
-            "Un second volume, pra-backup, la protège de deux façons : un instantané chaque minute, qui devient
-un point de restauration une fois vérifié, et un journal, qui reçoit chaque écriture avant son acquittement."
+            "Un second volume, pra-backup, la protège de deux façons : une copie chaque minute, qui devient
+un point de restauration une fois vérifiée, et un journal, qui reçoit chaque écriture avant son acquittement."
         ),
         Protection::Snapshot => tr!(
             "A second volume, pra-backup, protects it: it gets a snapshot each minute, which counts as a restore
 point once it has been verified. The journal, which would have each write as well, is switched off here.",
-            "Un second volume, pra-backup, la protège : il reçoit chaque minute un instantané, qui devient un point
-de restauration une fois vérifié. Le journal, qui recevrait aussi chaque écriture, est coupé ici."
+            "Un second volume, pra-backup, la protège : il reçoit chaque minute une copie, qui devient un point
+de restauration une fois vérifiée. Le journal, qui recevrait aussi chaque écriture, est coupé ici."
         ),
     };
     tr!(
         "An application writes messages into a SQLite database on one volume, pra-data; the replicas above
 serve it. {second}
 They are two volumes so that losing one does not mean losing both.",
-        "Une application écrit des messages dans une base SQLite, sur un volume, pra-data ; les réplicas ci-dessus
+        "Une application écrit des messages dans une base SQLite, sur un volume, pra-data ; les répliques ci-dessus
 la servent. {second}
 Il y a deux volumes pour que la perte de l'un n'entraîne pas celle de l'autre."
     )
@@ -87,7 +87,7 @@ pub fn after_a_write(status: &Status) -> String {
         "The database has {rows} row{s} now. {last}: what came after it is
 in no snapshot. How much of it a disaster would cost is the RPO; that is what the next part measures.",
         "La base a maintenant {rows} ligne{s}. {last} : ce qui est venu après
-n'est dans aucun instantané. Ce qu'un sinistre en coûterait, c'est le RPO ; la partie suivante le mesure."
+n'est dans aucun point. Ce qu'un sinistre en coûterait, c'est le RPO ; la partie suivante le mesure."
     )
 }
 
@@ -116,8 +116,8 @@ RPO, what was lost: {lost} of {acknowledged} acknowledged writes. With snapshots
 ({worth} s of writes), and that snapshot was a moment old; on its schedule it can be a minute old.
 cargo xtask report --open shows the run as a page, second by second.",
         "Deux chiffres à retenir de cet essai. RTO, la durée sans service pour les utilisateurs : {rto} s.
-RPO, ce qui a été perdu : {lost} écriture{s} acquittée{s} sur {acknowledged}. Avec des instantanés seuls, ce serait {alone}
-(soit {worth} s d'écritures), alors que l'instantané venait d'être pris ; à son rythme, il peut avoir une minute.
+RPO, ce qui a été perdu : {lost} écriture{s} acquittée{s} sur {acknowledged}. Avec les points seuls, ce serait {alone}
+(soit {worth} s d'écritures), alors que le dernier venait d'être pris ; à leur rythme, il peut dater d'une minute.
 cargo xtask report --open montre l'essai sur une page, seconde par seconde."
     )
 }
@@ -225,7 +225,7 @@ pub fn end(root: &Path) -> String {
             "scenario 1",
             tr!(
                 "the next one: a replica dies, and nobody notices (PCA)",
-                "le suivant : un réplica meurt, et personne ne le remarque (PCA)"
+                "le suivant : une réplique meurt, et personne ne le remarque (PCA)"
             ),
         ),
         (
