@@ -102,14 +102,19 @@ pub fn insist_on_unneeded(workspace: &Workspace, folder: &Path) -> Result<()> {
     let Some((engine, left)) = marker::needing(workspace, folder)? else {
         return Ok(());
     };
-    let said = format!(
-        "{} holds the copy that the lab on {engine} has to come back from: scenario {} of {} was \
-         interrupted",
-        name_of(folder),
-        left.scenario,
-        left.since
+    let said = tr!(
+        "{name} holds the copy that the lab on {engine} has to come back from: scenario {scenario} \
+         of {since} was interrupted",
+        "{name} contient la copie dont le lab sur {engine} doit revenir : le scénario {scenario} \
+         de {since} a été interrompu",
+        name = name_of(folder),
+        scenario = left.scenario,
+        since = left.since,
     );
-    let next = format!("cargo xtask --engine {engine} setup, which adopts it");
+    let next = tr!(
+        "cargo xtask --engine {engine} setup, which adopts it",
+        "cargo xtask --engine {engine} setup, qui l'adopte",
+    );
     Err(Failure::usage(said).next(next).into())
 }
 

@@ -53,8 +53,11 @@ impl Target {
         }
         if named.as_os_str().is_empty() {
             return Err(refused(
-                "the copy is given no name".to_owned(),
-                "cargo xtask export FILE, or cargo xtask export - | ...",
+                tr!("the copy is given no name", "la copie n'a pas de nom"),
+                both(
+                    "cargo xtask export FILE, or cargo xtask export - | ...",
+                    "cargo xtask export FILE, ou cargo xtask export - | ...",
+                ),
             ));
         }
         let name = named.display();
@@ -85,18 +88,26 @@ impl Target {
                 both(
                     "name a file in it: cargo xtask export FILE",
                     "nommez un fichier dedans : cargo xtask export FILE",
-                )
-                .text(),
+                ),
             )),
             Ok(found) if found.file_type().is_fifo() || found.file_type().is_char_device() => {
                 Ok(Self::Stream(absolute(named)?))
             }
             Ok(_) => Err(refused(
-                format!("{name} is neither a file nor a pipe: what it holds would be overwritten"),
-                "name a file, or hand the copy on: cargo xtask export - | ...",
+                tr!(
+                    "{name} is neither a file nor a pipe: what it holds would be overwritten",
+                    "{name} n'est ni un fichier ni un tube : son contenu serait écrasé",
+                ),
+                both(
+                    "name a file, or hand the copy on: cargo xtask export - | ...",
+                    "nommez un fichier, ou transmettez la copie : cargo xtask export - | ...",
+                ),
             )),
             Err(error) if error.kind() == io::ErrorKind::NotFound => new_file(named),
-            Err(error) => Err(refused(format!("{name}: {error}"), "name another file")),
+            Err(error) => Err(refused(
+                format!("{name}: {error}"),
+                both("name another file", "nommez un autre fichier"),
+            )),
         }
     }
 
@@ -147,8 +158,14 @@ impl Target {
 fn standard_output(ctx: &Context) -> Result<Target> {
     if ctx.ui.json() {
         return Err(refused(
-            "standard output cannot hold the copy and the document of --json".to_owned(),
-            "leave one of them out: cargo xtask export -",
+            tr!(
+                "standard output cannot hold the copy and the document of --json",
+                "la sortie standard ne peut pas contenir la copie et le document de --json",
+            ),
+            both(
+                "leave one of them out: cargo xtask export -",
+                "renoncez à l'un des deux : cargo xtask export -",
+            ),
         ));
     }
     if ui::standard_output_is_terminal() && !ctx.exec.dry_run() {
@@ -157,7 +174,10 @@ fn standard_output(ctx: &Context) -> Result<Target> {
                 "standard output is a terminal, and a copy is no text",
                 "la sortie standard est un terminal, et une copie n'est pas du texte",
             ),
-            "cargo xtask export FILE, or cargo xtask export - | ...",
+            both(
+                "cargo xtask export FILE, or cargo xtask export - | ...",
+                "cargo xtask export FILE, ou cargo xtask export - | ...",
+            ),
         ));
     }
     Ok(Target::StandardOutput)
@@ -167,8 +187,15 @@ fn new_file(named: &Path) -> Result<Target> {
     let name = named.display();
     if let Ok(to) = named.read_link() {
         return Err(refused(
-            format!("{name} is a link to {}, which is not there", to.display()),
-            "name the file itself: cargo xtask export FILE",
+            tr!(
+                "{name} is a link to {to}, which is not there",
+                "{name} est un lien vers {to}, qui n'existe pas",
+                to = to.display(),
+            ),
+            both(
+                "name the file itself: cargo xtask export FILE",
+                "nommez le fichier lui-même : cargo xtask export FILE",
+            ),
         ));
     }
     let folder = folder(named);
@@ -180,7 +207,7 @@ fn new_file(named: &Path) -> Result<Target> {
                 "il n'y a pas de dossier {folder}",
                 folder = folder.display(),
             ),
-            &next,
+            next,
         ));
     }
     Ok(Target::new_file(&absolute(named)?))
@@ -201,7 +228,10 @@ fn insist_on_the_same(path: &Path, replace: bool) -> Result<()> {
     );
     Err(refused(
         said,
-        "run the same command again, or name another file",
+        both(
+            "run the same command again, or name another file",
+            "relancez la même commande, ou nommez un autre fichier",
+        ),
     ))
 }
 
@@ -230,6 +260,6 @@ fn pass(part: Part, open: impl FnOnce() -> io::Result<File> + Send + 'static) ->
     Ok(())
 }
 
-fn refused(said: String, next: &str) -> anyhow::Error {
+fn refused(said: String, next: impl Into<String>) -> anyhow::Error {
     Failure::usage(said).next(next).into()
 }

@@ -108,17 +108,21 @@ fn held_open(cmd: &Cmd, path: &Path) -> anyhow::Error {
         program = cmd.name(),
         file = path.display(),
     ))
-    .next(format!("try it by hand: {cmd}"))
+    .next(tr!("try it by hand: {cmd}", "essayez à la main : {cmd}"))
     .into()
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
-    Failure::tool(format!("writing {}: {error}", path.display()))
-        .next(tr!(
-            "make room there, or name another place, then the same command again",
-            "faites-y de la place, ou nommez un autre endroit, puis relancez la même commande",
-        ))
-        .into()
+    Failure::tool(tr!(
+        "writing {file}: {error}",
+        "écriture de {file} : {error}",
+        file = path.display(),
+    ))
+    .next(tr!(
+        "make room there, or name another place, then the same command again",
+        "faites-y de la place, ou nommez un autre endroit, puis relancez la même commande",
+    ))
+    .into()
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ const CORRUPT: [Both; 3] = [
         "Le fichier de la base est endommagé sur place. Les points de restauration et le journal \
          ne le sont pas.",
     ),
-    both("cargo xtask restore latest", "cargo xtask restore latest"),
+    Both::same("cargo xtask restore latest"),
 ];
 
 const BAD_DELETE: [Both; 3] = [

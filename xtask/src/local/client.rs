@@ -283,9 +283,10 @@ fn end_the_holder(workspace: &Workspace) -> Result<()> {
 
 fn unknown(workspace: &Workspace) -> Failure {
     let lock = paths::lock(workspace);
-    let found = format!(
-        "the supervisor runs and does not hear, and {} does not say which process it is",
-        lock.display()
+    let found = tr!(
+        "the supervisor runs and does not hear, and {lock} does not say which process it is",
+        "le superviseur tourne et n'entend pas, et {lock} ne dit pas quel processus c'est",
+        lock = lock.display(),
     );
     Failure::tool(found).next(by_hand(workspace))
 }
@@ -293,9 +294,10 @@ fn unknown(workspace: &Workspace) -> Failure {
 /// It was told, and does not end.
 fn hanging(workspace: &Workspace) -> Failure {
     let next = match orphans::holder(workspace) {
-        Some(pid) => {
-            format!("kill -9 {pid} && cargo xtask local stop, which ends what it leaves behind")
-        }
+        Some(pid) => tr!(
+            "kill -9 {pid} && cargo xtask local stop, which ends what it leaves behind",
+            "kill -9 {pid} && cargo xtask local stop, qui arrête ce qu'il laisse derrière lui",
+        ),
         None => by_hand(workspace),
     };
     Failure::timeout(tr!(
@@ -307,7 +309,10 @@ fn hanging(workspace: &Workspace) -> Failure {
 
 fn by_hand(workspace: &Workspace) -> String {
     let lock = quote_path(&paths::lock(workspace));
-    format!("fuser -v {lock} shows it; kill it, then cargo xtask local stop")
+    tr!(
+        "fuser -v {lock} shows it; kill it, then cargo xtask local stop",
+        "fuser -v {lock} le montre ; arrêtez-le (kill), puis cargo xtask local stop",
+    )
 }
 
 #[cfg(test)]

@@ -246,12 +246,9 @@ pub fn result(ctx: &Context, result: &GamedayResult, page: Option<&Path>) -> Res
                 avoidable = told.avoidable
             ),
         ),
+        row(Both::same("RTO (client)"), seconds(result.rto.seconds)),
         row(
-            both("RTO (client)", "RTO (client)"),
-            seconds(result.rto.seconds),
-        ),
-        row(
-            both("score", "score"),
+            Both::same("score"),
             tr!(
                 "{total} of 100: data {data}/40, time {time}/40, noticing {noticed}/10, protection \
                  {protected}/10",

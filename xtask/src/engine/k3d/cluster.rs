@@ -59,7 +59,7 @@ impl Site {
 
     pub(super) fn start(&self) -> Result<()> {
         let name = self.name;
-        let step = self.ctx.ui.step(tr!("cluster {name}", "cluster {name}"));
+        let step = self.ctx.ui.step(format!("cluster {name}"));
         let cmd = self.k3d(k3d::start(name))?.limit(wait::CLUSTER);
         self.ctx.exec.run(&cmd).map_err(|error| {
             error.context(
@@ -93,10 +93,7 @@ impl Site {
             self.ctx.exec.run(&cmd)?;
             return self.shorten_conntrack(&nodes);
         }
-        let step = self
-            .ctx
-            .ui
-            .step(tr!("cluster {name}", "cluster {name}", name = self.name));
+        let step = self.ctx.ui.step(format!("cluster {}", self.name));
         self.ctx.workspace.create()?;
         workspace::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
         let created = self.ctx.exec.run(&cmd);

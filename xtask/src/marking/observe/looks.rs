@@ -18,7 +18,7 @@ const AN_HOUR: f64 = 3600.0;
 impl Observation<'_> {
     /// The routes of the workshop, each against what it is announced to do.
     pub(super) fn routes(&mut self, facts: &mut LabFacts) -> Result<()> {
-        let step = self.ui.step(tr!("routes", "routes"));
+        let step = self.ui.step("routes".to_owned());
         let url = self.url()?;
         let count = |url: &str| http::get(url, "/count", &[]).ok()?.body["count"].as_u64();
         let json = |path: &'static str| Route {

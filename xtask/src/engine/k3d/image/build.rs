@@ -26,7 +26,7 @@ impl Images {
                 .note(&tr!("{image} is up to date", "{image} est à jour"));
             return Ok(before);
         }
-        let step = self.ctx.ui.step(tr!("image {image}", "image {image}"));
+        let step = self.ctx.ui.step(format!("image {image}"));
         let folder = self.ctx.workspace.root.join(self.recipe.template);
         let packer = self.ctx.tools.program(Tool::Packer)?;
         let init = packer::cmd(&packer, packer::init(&folder));
