@@ -197,14 +197,14 @@ pub fn end(root: &Path) -> String {
             "docs/atelier",
             tr!(
                 "both workshops with their exercises, in French",
-                "les deux ateliers et leurs exercices"
+                "les pages de l'atelier : chaque étape aussi tapée à la main, avec kubectl"
             ),
         ),
         (
             "docs/runbook.md",
             tr!(
                 "the same, typed by hand with kubectl",
-                "la même chose, tapée à la main avec kubectl"
+                "la référence de l'exploitant, en anglais"
             ),
         ),
     ];
