@@ -113,10 +113,11 @@ fn a_copy_takes_the_place_of_what_is_there_only_after_a_yes() {
     assert_eq!((&plan["lost"], &plan["gained"]), (&1.into(), &0.into()));
     let told = support::said(&lab.xtask(&["adopt", name, "--plan"]));
     let left = &plan["left_behind"];
-    let named = format!(
-        "Writes left behind: {}, transactions {}",
-        left["transactions"], left["first_seq"]
+    assert_eq!(
+        (&left["transactions"], &left["first_seq"]),
+        (&1.into(), &left["last_seq"])
     );
+    let named = format!("Writes left behind: 1, transaction {};", left["first_seq"]);
     assert!(told.contains(&named), "{told}");
     let said = lab.fails(2, &["adopt", name]);
     assert!(said.contains("1 would be lost"), "{said}");

@@ -2,8 +2,8 @@
 //! and RTO with the objectives.
 
 use anyhow::Result;
-use terms::lang::{Both, both, fixed};
-use terms::{Labelled, Protection, tr};
+use terms::lang::{Both, both, fixed, number};
+use terms::{Labelled, Protection, Unit, tr};
 
 use crate::app;
 use crate::cli::DrillArgs;
@@ -280,7 +280,11 @@ fn tell(ctx: &Context, result: &DrillResult) {
         ctx.ui.say(&group.title());
         let rows = group.figures.iter().map(|figure| {
             let mut row = vec![format!("{} ({})", figure.name.label(), figure.unit.label())];
-            let shown = |value: f64| fixed(value, 3);
+            let shown = |value: f64| match figure.unit {
+                Unit::Seconds => fixed(value, 3),
+                // A count is whole; its median may lie between two.
+                Unit::Rows | Unit::Requests => number(value),
+            };
             row.extend([figure.min, figure.median].map(shown));
             row.push(figure.p95.map_or_else(|| "= max".to_owned(), shown));
             row.push(shown(figure.max));

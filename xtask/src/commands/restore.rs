@@ -5,7 +5,7 @@ mod list;
 
 use anyhow::Result;
 use serde::Deserialize;
-use terms::lang::{both, fixed};
+use terms::lang::{both, fixed, plural};
 use terms::tr;
 
 use crate::app::{self, Document, Plan, RestoreOptions, Restored};
@@ -104,11 +104,12 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
     let plan = said.value;
     let base = base(target, plan.point.as_deref());
     ctx.ui.say(&tr!(
-        "Restoring {target} would start from {base} and replay {replayed} transactions: {against} \
+        "Restoring {target} would start from {base} and replay {replayed} transaction{s}: {against} \
          (worked out in {seconds} s; nothing was touched).",
-        "Une restauration ({target}) partirait de {base} et rejouerait {replayed} transactions : \
+        "Une restauration ({target}) partirait de {base} et rejouerait {replayed} transaction{s} : \
          {against} (calculé en {seconds} s ; rien n'a été touché).",
         replayed = plan.replayed,
+        s = plural(plan.replayed as u64),
         against = plan.against(),
         seconds = fixed(plan.seconds, 2),
     ));
@@ -123,21 +124,31 @@ pub fn tell_losses(ctx: &Context, plan: &Plan) {
         return;
     };
     let (count, first, last) = (left.transactions, left.first_seq, left.last_seq);
+    let which = transactions(first, last);
     ctx.ui.say(&if plan.takes_something() {
         tr!(
-            "Writes left behind: {count}, transactions {first} to {last}; `cargo xtask undo` \
-             would bring them back.",
-            "Écritures laissées de côté : {count}, transactions {first} à {last} ; `cargo xtask \
-             undo` les ramènerait.",
+            "Writes left behind: {count}, {which}; `cargo xtask undo` would bring them back.",
+            "Écritures laissées de côté : {count}, {which} ; `cargo xtask undo` les ramènerait.",
         )
     } else {
         tr!(
-            "No row that is there now would be lost. The history from transaction {first} to \
-             {last} would be left; `cargo xtask undo` would come back to it.",
-            "Aucune ligne présente ne serait perdue. L'historique des transactions {first} à \
-             {last} serait quitté ; `cargo xtask undo` y reviendrait.",
+            "No row that is there now would be lost. The history of {which} would be left; `cargo \
+             xtask undo` would come back to it.",
+            "Aucune ligne présente ne serait perdue. L'historique ({which}) serait quitté ; `cargo \
+             xtask undo` y reviendrait.",
         )
     });
+}
+
+/// Those from one number to another, or the one.
+fn transactions(first: u64, last: u64) -> String {
+    if first == last {
+        return format!("transaction {first}");
+    }
+    tr!(
+        "transactions {first} to {last}",
+        "transactions {first} à {last}"
+    )
 }
 
 /// What a restore starts from, which is a point as a rule.
@@ -247,16 +258,19 @@ pub fn prune(ctx: &Context) -> Result<()> {
     for name in removed {
         ctx.ui.say(name);
     }
-    let done = if dry_run {
-        both("would be removed", "points seraient supprimés")
-    } else {
-        both("removed", "points supprimés")
-    };
-    ctx.ui.say(&tr!(
-        "{count} points {done}",
-        "{count} {done}",
-        count = removed.len()
-    ));
+    let count = removed.len();
+    let s = plural(count as u64);
+    ctx.ui.say(&match (dry_run, count) {
+        (false, _) => tr!("{count} point{s} removed", "{count} point{s} supprimé{s}"),
+        (true, 0 | 1) => tr!(
+            "{count} point{s} would be removed",
+            "{count} point serait supprimé",
+        ),
+        (true, _) => tr!(
+            "{count} points would be removed",
+            "{count} points seraient supprimés",
+        ),
+    });
     Ok(())
 }
 

@@ -264,6 +264,7 @@ impl Group {
             )
         };
         if lost.max == 0.0 {
+            told.push(' ');
             told.push_str(&self.no_loss_so_far());
         }
         Some(told)
