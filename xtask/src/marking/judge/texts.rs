@@ -188,6 +188,17 @@ pub fn readme(readme: &Readme, of: f64) -> Section {
 pub fn process(history: Option<&History>) -> Section {
     let (found, proposed) = match history {
         None => (vec![tr!("no repository of git", "pas de dépôt git")], None),
+        Some(history) if history.guessed => {
+            let mut found = told(history);
+            found.push(tr!(
+                "nothing is proposed: all commits are one person's, so the workshop's cannot be \
+                 told from the work's; `--base COMMIT` names the workshop's last",
+                "rien n'est proposé : tous les commits sont d'une seule personne, ceux de \
+                 l'atelier ne se distinguent donc pas de ceux du travail ; `--base COMMIT` nomme \
+                 le dernier de l'atelier",
+            ));
+            (found, None)
+        }
         Some(history) => (told(history), Some(proposal(history))),
     };
     let item = for_a_person(
@@ -319,6 +330,21 @@ mod tests {
         };
         assert_eq!(proposal(&steady), 4.0);
         assert_eq!(proposal(&History::default()), 0.0);
+    }
+
+    #[test]
+    fn nothing_is_proposed_for_commits_that_may_be_the_workshops() {
+        let proposed = |guessed| {
+            let (own, telling) = (12, 9);
+            let section = process(Some(&History {
+                own,
+                telling,
+                guessed,
+                ..History::default()
+            }));
+            open(&[section]).proposed
+        };
+        assert_eq!((proposed(true), proposed(false)), (0.0, 3.0));
     }
 
     #[test]

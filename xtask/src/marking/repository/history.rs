@@ -29,6 +29,8 @@ pub struct History {
     pub base: Option<String>,
     /// What came after it.
     pub own: usize,
+    /// Nobody else's commit and no named one says where the workshop's end.
+    pub guessed: bool,
     /// Who made those, the most frequent first.
     pub authors: Vec<(String, usize)>,
     pub first: Option<i64>,
@@ -102,6 +104,15 @@ fn beginning(commits: &[Commit], base: Option<&str>) -> usize {
     others.unwrap_or(usize::from(commits.len() > 1))
 }
 
+/// The workshop's commits end with the one that was named, or are another's.
+fn are_told_apart(commits: &[Commit], begins: usize, base: Option<&str>) -> bool {
+    let last = commits[..begins].last();
+    let is_named = |last: &Commit| base.is_some_and(|base| last.hash.starts_with(base));
+    let author = |commit: &Commit| commit.author.clone();
+    let next = commits.get(begins).map(author);
+    last.is_some_and(|last| is_named(last) || next != Some(author(last)))
+}
+
 fn of(commits: &[Commit], base: Option<&str>) -> History {
     let begins = beginning(commits, base);
     let own = &commits[begins..];
@@ -130,6 +141,7 @@ fn of(commits: &[Commit], base: Option<&str>) -> History {
         commits: commits.len(),
         base: commits[..begins].last().map(|commit| commit.hash.clone()),
         own: own.len(),
+        guessed: !own.is_empty() && !are_told_apart(commits, begins, base),
         authors,
         first: own.iter().map(|commit| commit.at).min(),
         last: own.iter().map(|commit| commit.at).max(),
@@ -189,6 +201,7 @@ mod tests {
         assert_eq!(history.base.as_deref(), Some("10"));
         assert_eq!(history.authors[0], ("student".to_owned(), 2));
         assert_eq!(history.authors.len(), 2);
+        assert!(!history.guessed);
         assert_eq!(history.telling, 2);
         assert_eq!(history.largest_share, 0.6);
         assert_eq!(
@@ -200,10 +213,12 @@ mod tests {
     #[test]
     fn a_base_that_is_named_ends_the_workshops_part() {
         let all = [0, 10, 20].map(|at| commit("one", at, "a subject of its own", 9));
-        assert_eq!(of(&all, None).own, 2);
-        assert_eq!(of(&all, Some("20")).own, 0);
+        let own = |base| (of(&all, base).own, of(&all, base).guessed);
+        assert_eq!(own(None), (2, true));
+        assert_eq!(own(Some("10")), (1, false));
+        assert_eq!(own(Some("20")), (0, false));
         // Another history than the one that was named.
-        assert_eq!(of(&all, Some("99")).own, 2);
+        assert_eq!(own(Some("99")), (2, true));
     }
 
     #[test]
@@ -211,6 +226,7 @@ mod tests {
         let all = [commit("student", 0, "first", 9)];
         let history = of(&all, None);
         assert_eq!((history.own, history.base), (1, None));
+        assert!(history.guessed);
         assert_eq!(of(&[], None).own, 0);
     }
 
