@@ -21,6 +21,29 @@ def absent_links(text: str, folder: Path) -> list[str]:
     return [link for link in links if "://" not in link and not (folder / link).exists()]
 
 
+def anchors(text: str) -> set[str]:
+    """The anchors of a text's titles, as GitHub makes them: ``Why?`` is ``why``, ``Why ?``
+    is ``why-``, and the second of two equal ones ends in ``-1``."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    made: dict[str, int] = {}
+    found = set()
+    for title in re.findall(r"^#{1,6} +(.+?)\s*$", text, flags=re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower()
+        slug = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        earlier = made.get(slug, 0)
+        made[slug] = earlier + 1
+        found.add(f"{slug}-{earlier}" if earlier else slug)
+    return found
+
+
+def absent_anchors(text: str, folder: Path) -> list[str]:
+    """The links to a title that its page does not have; one without a page is in the text."""
+    links = re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text)
+    here = [(page, anchor) for page, anchor in links if "://" not in page]
+    pages = {page: (folder / page).read_text("utf-8") if page else text for page, _ in here}
+    return [f"{page}#{anchor}" for page, anchor in here if anchor not in anchors(pages[page])]
+
+
 def absent_paths(text: str) -> list[str]:
     """The paths from the root, shown as code, at which there is nothing; NAME is any name."""
     shown = [code for code in re.findall(r"`([^`\s]+)`", text) if "/" in code]
@@ -41,6 +64,18 @@ def test_what_a_text_links_to_exists():
     assert {text.name: absent_links(text.read_text("utf-8"), text.parent) for text in TEXTS} == {
         text.name: [] for text in TEXTS
     }
+
+
+def test_the_title_that_a_text_links_to_exists():
+    assert {text.name: absent_anchors(text.read_text("utf-8"), text.parent) for text in TEXTS} == {
+        text.name: [] for text in TEXTS
+    }
+
+
+def test_a_title_has_the_anchor_that_github_makes():
+    text = "# A — `b/c` ?\n## Same\n## Same\n```sh\n# no title\n```\n### [Link](x.md), *so*\n"
+    assert anchors(text) == {"a--bc-", "same", "same-1", "link-so"}
+    assert absent_anchors("[a](#b) [c](#same)\n# Same", ROOT) == ["#b"]
 
 
 def test_a_path_that_a_text_shows_exists():
