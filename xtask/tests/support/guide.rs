@@ -182,6 +182,8 @@ impl Walk<'_> {
             .args([LIMIT, "bash", "-e", "-c", script])
             .current_dir(&self.lab.root)
             .env("ATELIER_ROOT", &self.lab.root)
+            // Whoever reads the guide reads the commands' output in French as well.
+            .env("LANGUAGE", "fr")
             .env("KUBECONFIG", self.lab.root.join("kubeconfig"))
             .env("PATH", format!("{}:{path}", self.lab.fake_tools.display()))
             .stdin(Stdio::null());
