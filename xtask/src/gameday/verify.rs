@@ -107,7 +107,7 @@ fn too_few(ready: usize, wanted: u32, before: u32) -> Option<String> {
     (ready < due as usize).then(|| {
         tr!(
             "{ready} of {due} replicas are ready",
-            "{ready} réplicas prêts sur {due} attendus"
+            "répliques prêtes : {ready} sur {due} attendues"
         )
     })
 }
