@@ -39,6 +39,9 @@ pub struct Look {
     /// The newest file of the backup volume, and its age by the volume's own clock.
     pub newest: Option<String>,
     pub age: Option<f64>,
+    /// What it may be told as: from before the request to after it, and from the end of
+    /// the copy or from its beginning.
+    pub age_between: Option<(f64, f64)>,
 }
 
 /// `/status`, several times.

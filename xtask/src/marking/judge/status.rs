@@ -169,8 +169,10 @@ pub fn age(facts: &LabFacts, of: f64) -> (String, Option<Tally>) {
 }
 
 fn tells_age(look: &Look) -> bool {
-    match (look.backup_age_seconds, look.age) {
-        (Some(told), Some(age)) => (told - age).abs() <= AGE_TOLERANCE,
+    match (look.backup_age_seconds, look.age_between) {
+        (Some(told), Some((least, most))) => {
+            told >= least - AGE_TOLERANCE && told <= most + AGE_TOLERANCE
+        }
         _ => false,
     }
 }

@@ -12,6 +12,7 @@ fn right() -> Look {
         rows: 12,
         newest: Some("app-20.db".to_owned()),
         age: Some(31.2),
+        age_between: Some((29.8, 31.2)),
     }
 }
 
@@ -63,6 +64,7 @@ fn a_status_without_the_backup_volume_has_neither_file_nor_age() {
         look.backup_age_seconds = Some(0.0);
         // Just taken: the made-up zero is close to the truth.
         look.age = Some(1.0);
+        look.age_between = Some((0.5, 1.0));
     };
     let facts = lab(|status| {
         blind(&mut status.at_first);
@@ -80,6 +82,23 @@ fn an_age_from_the_modification_time_has_half_of_its_points() {
         touched.backup_age_seconds = Some(3631.0);
     });
     assert_eq!(all(&facts), [0.5, 1.0, 1.0, 0.5]);
+}
+
+#[test]
+fn an_age_is_right_wherever_it_was_taken_on_a_slow_machine() {
+    let told = |told: f64| {
+        lab(|status| {
+            status.after_a_write.backup_age_seconds = Some(told);
+            // The request took nine seconds.
+            status.after_a_write.age_between = Some((30.0, 39.0));
+        })
+    };
+    for right in [30.0, 38.0, 28.5, 40.0] {
+        assert_eq!(points(age(&told(right), 1.0)), 1.0, "{right}");
+    }
+    for wrong in [0.0, 25.0, 45.0] {
+        assert_eq!(points(age(&told(wrong), 1.0)), 0.0, "{wrong}");
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What several rules speak in.
 
-/// Between an age that was told and the same age by the volume's clock: the requests
-/// on the way, and an age in whole seconds.
-pub const AGE_TOLERANCE: f64 = 5.0;
+/// Between an age that was told and the same age by the volume's clock: that clock, the time
+/// of the file and the age may each be in whole seconds.
+pub const AGE_TOLERANCE: f64 = 2.0;
 
 /// What the machine leaves of workshop 2: its text.
 pub const RUNBOOK: f64 = 0.5;

@@ -58,6 +58,10 @@ pub trait Lab {
 
     fn schedule(&self) -> Result<String>;
 
+    /// When the job of the schedule began that had a file by this moment, by the clock of
+    /// the volume's node; `None` where that is not known.
+    fn scheduled_at(&self, had_by: f64) -> Result<Option<f64>>;
+
     /// Stops the schedule, or lets it go on.
     fn suspend(&self, suspend: bool) -> Result<()>;
 

@@ -2,6 +2,7 @@
 //! folders, and everything else is asked of `cargo xtask` itself.
 
 use std::fs::{self, File, FileTimes};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +22,7 @@ use crate::wait;
 
 const COMMAND: Duration = Duration::from_secs(360);
 const HIDDEN: &str = ".app.db.hidden";
+const SQLITE: &[u8; 15] = b"SQLite format 3";
 
 /// A lab of its own; it is removed when this value is dropped.
 pub struct LocalLab {
@@ -123,6 +125,13 @@ impl Drop for LocalLab {
     }
 }
 
+/// Whether it begins as every database of SQLite does.
+fn is_database(file: &Path) -> bool {
+    let mut head = [0; SQLITE.len()];
+    let read = File::open(file).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *SQLITE
+}
+
 fn epoch(time: SystemTime) -> f64 {
     let since = time.duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs_f64()
@@ -153,6 +162,10 @@ impl Lab for LocalLab {
         Ok(facts["schedule"].as_str().unwrap_or_default().to_owned())
     }
 
+    fn scheduled_at(&self, _had_by: f64) -> Result<Option<f64>> {
+        Ok(None)
+    }
+
     fn suspend(&self, suspend: bool) -> Result<()> {
         let verb = if suspend { "suspend" } else { "resume" };
         self.ask(&["local", verb]).map(drop)
@@ -175,7 +188,8 @@ impl Lab for LocalLab {
             let name = entry.file_name().to_string_lossy().into_owned();
             // One that is gone since was not kept.
             let Ok(meta) = entry.metadata() else { continue };
-            if name.ends_with(".db") && !name.starts_with('.') {
+            let shown = name.ends_with(".db") && !name.starts_with('.');
+            if shown && meta.is_file() && is_database(&entry.path()) {
                 let modified = epoch(meta.modified()?);
                 files.push(Listed { name, modified });
             }

@@ -1,5 +1,6 @@
 //! Backups while users write, and one whose database is out of reach.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -14,7 +15,7 @@ use crate::wait;
 
 /// Copies beyond the schedule's own: a torn one is a matter of luck.
 const ON_PURPOSE: usize = 3;
-/// How long before its modification time a copy may have begun.
+/// How long before its modification time a copy may have begun, where no job tells.
 const COPYING: f64 = 3.0;
 
 impl Observation<'_> {
@@ -32,14 +33,26 @@ impl Observation<'_> {
         let (taken, load) = ledger.under_load(&url, || self.take(&ledger, &mut backups));
         self.ledger = ledger;
         backups.load = load;
-        let taken = taken.and_then(|()| self.examine(&mut backups));
         facts.backups = Some(backups);
         taken
     }
 
+    /// Each copy is read as soon as it is there: the next one may be the one that has it
+    /// pruned.
     fn take(&mut self, ledger: &Ledger, backups: &mut BackupFacts) -> Result<()> {
-        self.await_schedule(backups)?;
+        let scheduled = self.await_schedule(backups)?;
+        // Its job is over then, and the copy whole.
         self.lab.suspend(true)?;
+        if let Some(file) = scheduled {
+            let born = self.born.get(&file).copied().unwrap_or_default();
+            let begun = self.lab.scheduled_at(born)?;
+            let expected = ledger.until(begun.unwrap_or(born - COPYING));
+            let copy = self.examine(&file, &expected)?;
+            backups.copies.push(CopyFacts {
+                by_schedule: true,
+                ..copy
+            });
+        }
         for _ in 0..ON_PURPOSE {
             let step = self
                 .ui
@@ -47,23 +60,26 @@ impl Observation<'_> {
             // A name by the second: two of one second would be one file.
             let before = self.list()?;
             self.outlive_the_second(&before)?;
-            let acknowledged = ledger.so_far().len() as u64;
+            let acknowledged = ledger.so_far();
             let job = self.lab.run_backup()?;
             let new = self.list()?.beyond(&before);
             step.found(if job.succeeded { "✓" } else { "✗" });
-            let file = new.last().map(|file| file.name.clone());
-            backups.copies.push(CopyFacts {
-                unsound: file.is_none().then_some(job.said),
-                file: file.unwrap_or_else(|| "–".to_owned()),
-                // Counted against what the copy holds, once it is read.
-                missing: acknowledged,
-                ..CopyFacts::default()
+            backups.copies.push(match new.last() {
+                Some(file) => {
+                    self.took.insert(file.name.clone(), job.seconds);
+                    self.examine(&file.name, &acknowledged)?
+                }
+                None => CopyFacts {
+                    file: "–".to_owned(),
+                    unsound: Some(job.said),
+                    ..CopyFacts::default()
+                },
             });
         }
         Ok(())
     }
 
-    fn await_schedule(&mut self, backups: &mut BackupFacts) -> Result<()> {
+    fn await_schedule(&mut self, backups: &mut BackupFacts) -> Result<Option<String>> {
         let step = self.ui.step(tr!(
             "a backup by the schedule itself",
             "une sauvegarde par la planification elle-même"
@@ -77,19 +93,15 @@ impl Observation<'_> {
             Ok(file) => {
                 step.found(file.name.clone());
                 backups.first_after = Some(seconds);
-                backups.copies.push(CopyFacts {
-                    file: file.name,
-                    by_schedule: true,
-                    ..CopyFacts::default()
-                });
+                Ok(Some(file.name))
             }
             Err(error) => {
                 wait::check_interrupt()?;
                 step.found(format!("{error}"));
                 backups.waited = Some(seconds);
+                Ok(None)
             }
         }
-        Ok(())
     }
 
     /// Until the clock of the volume shows another second than its newest file.
@@ -101,36 +113,24 @@ impl Observation<'_> {
         })
     }
 
-    /// What each copy holds, beside what had been acknowledged before it.
-    fn examine(&mut self, backups: &mut BackupFacts) -> Result<()> {
-        for copy in &mut backups.copies {
-            if copy.unsound.is_some() {
-                copy.missing = 0;
-                continue;
-            }
-            let rows = self.copy(&copy.file).unwrap_or_else(|error| Rows {
-                unsound: Some(format!("{error:#}")),
-                ..Rows::default()
-            });
-            wait::check_interrupt()?;
-            let expected = match copy.by_schedule {
-                true => {
-                    let born = self.born.get(&copy.file).copied();
-                    self.ledger.until(born.unwrap_or_default() - COPYING)
-                }
-                false => {
-                    let all = self.ledger.in_order();
-                    all.into_iter().take(copy.missing as usize).collect()
-                }
-            };
-            copy.unsound = rows.unsound;
-            copy.rows = rows.rows;
-            copy.missing = match copy.unsound {
-                Some(_) => 0,
-                None => expected.difference(&rows.messages).count() as u64,
-            };
-        }
-        Ok(())
+    /// What a copy holds, beside what had been acknowledged before it.
+    fn examine(&mut self, file: &str, expected: &BTreeSet<String>) -> Result<CopyFacts> {
+        let rows = self.copy(file).unwrap_or_else(|error| Rows {
+            unsound: Some(format!("{error:#}")),
+            ..Rows::default()
+        });
+        wait::check_interrupt()?;
+        let missing = match rows.unsound {
+            Some(_) => 0,
+            None => expected.difference(&rows.messages).count() as u64,
+        };
+        Ok(CopyFacts {
+            file: file.to_owned(),
+            unsound: rows.unsound,
+            rows: rows.rows,
+            missing,
+            ..CopyFacts::default()
+        })
     }
 
     /// The database is put out of reach of the backup.
@@ -155,3 +155,7 @@ impl Observation<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "backups_tests.rs"]
+mod tests;

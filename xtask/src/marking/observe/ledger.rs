@@ -76,11 +76,6 @@ impl Ledger {
         before.map(|one| one.message.clone()).collect()
     }
 
-    /// All of them, in the order in which they were acknowledged.
-    pub fn in_order(&self) -> Vec<String> {
-        self.all().iter().map(|one| one.message.clone()).collect()
-    }
-
     pub fn so_far(&self) -> BTreeSet<String> {
         self.until(f64::INFINITY)
     }

@@ -100,11 +100,17 @@ impl Observation<'_> {
                 )
             );
         }
+        let before = self.list()?.now;
         let answer = http::get(&url, "/status", &[]);
         let listing = self.list()?;
         let newest = self.newest(&listing);
+        let between = newest.as_ref().map(|(name, born)| {
+            let took = self.took.get(name).copied().unwrap_or_default();
+            (before - born, listing.now - born + took)
+        });
         let mut look = Look {
             rows: rows.rows,
+            age_between: between,
             age: newest.as_ref().map(|(_, born)| listing.now - born),
             newest: newest.map(|(name, _)| name),
             ..Look::default()

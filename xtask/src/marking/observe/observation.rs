@@ -22,6 +22,8 @@ pub struct Observation<'a> {
     /// When each backup was made: its modification time when it was first seen, before
     /// anybody changed it.
     pub(super) born: BTreeMap<String, f64>,
+    /// How long the jobs of those took that were asked for.
+    pub(super) took: BTreeMap<String, f64>,
     /// What the sound copies hold.
     pub(super) copies: BTreeMap<String, Rows>,
     serial: u32,
@@ -36,6 +38,7 @@ impl<'a> Observation<'a> {
             scratch: scratch.to_path_buf(),
             ledger: Ledger::default(),
             born: BTreeMap::new(),
+            took: BTreeMap::new(),
             copies: BTreeMap::new(),
             serial: 0,
         }

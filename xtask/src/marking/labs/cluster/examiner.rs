@@ -24,8 +24,10 @@ const IMAGE: &str = "busybox";
 const LARGEST: &str = "268435456";
 const HIDDEN: &str = ".hidden-by-check";
 
+/// Regular files that begin as every database of SQLite does.
 const LIST: &str = r#"cd /backup && date +%s && for f in *; do
-[ -f "$f" ] && stat -c '%Y %n' "$f"; done; true"#;
+[ -f "$f" ] && [ ! -L "$f" ] && [ "$(head -c 15 "./$f" | tr -d '\0')" = "SQLite format 3" ] &&
+printf '%s %s\n' "$(stat -c %Y "./$f")" "$f"; done; true"#;
 
 impl ClusterLab {
     /// The pod runs, on the node of the volumes.
@@ -192,8 +194,9 @@ fn listing(said: &str) -> Listing {
     let now = lines.next().and_then(|line| line.trim().parse().ok());
     let file = |line: &str| {
         let (modified, name) = line.split_once(' ')?;
-        let beside = [".json", ".sha256", ".txt", ".log"];
-        let is_backup = !beside.iter().any(|end| name.ends_with(end)) && !name.contains('/');
+        let unfinished = [".tmp", ".part", ".partial"];
+        let odd = name.contains('/') || name.contains(char::is_control);
+        let is_backup = !odd && !unfinished.iter().any(|end| name.ends_with(end));
         let modified = modified.parse().ok()?;
         let name = name.to_owned();
         is_backup.then_some(Listed { name, modified })
@@ -209,11 +212,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_volume_is_listed_with_its_own_clock() {
-        let said = "1763719300\n1763719200 app-1763719200.db\n1763719200 app-1763719200.json\n";
-        let listing = listing(said);
-        assert_eq!(listing.now, 1_763_719_300.0);
-        assert_eq!(listing.files.len(), 1);
-        assert_eq!(listing.files[0].name, "app-1763719200.db");
+    fn the_volume_is_listed_with_its_own_clock_and_databases_alone() {
+        let folder = std::env::temp_dir().join(format!("xtask-list-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("dir.db")).unwrap();
+        let database = "SQLite format 3\0 and pages";
+        for (name, text) in [
+            ("app-1.db", database),
+            ("-n app 2.db", database),
+            ("app-3.db.tmp", database),
+            ("app-4.db", "no database"),
+            ("app-1.db.sha256", "0123  app-1.db"),
+            ("empty.db", ""),
+        ] {
+            crate::workspace::write_file(&folder.join(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink("app-1.db", folder.join("latest.db")).unwrap();
+        let script = LIST.replace("/backup", &folder.to_string_lossy());
+        let said = crate::exec::output(&Cmd::new("sh").args(["-c", &script])).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let listing = listing(&said.stdout);
+        assert!(listing.now > 1_700_000_000.0);
+        let mut names: Vec<String> = listing.files.into_iter().map(|file| file.name).collect();
+        names.sort();
+        assert_eq!(names, ["-n app 2.db", "app-1.db"], "{said:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Jobs of the work, run to their end and watched from outside.
 
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -44,6 +44,10 @@ impl ClusterLab {
         });
         // One that hangs is the work's affair.
         over.or_else(|_| wait::check_interrupt())
+    }
+
+    pub(super) fn scheduled_job_at(&self, had_by: f64) -> Result<Option<f64>> {
+        Ok(started_by(&self.get(&["jobs"])?, &self.cron_job, had_by))
     }
 
     fn await_job(&self, name: &str, start: Instant) -> Result<JobEnd> {
@@ -225,6 +229,23 @@ impl ClusterLab {
     }
 }
 
+/// The last start, up to that moment, of a job of this schedule.
+fn started_by(jobs: &Value, cron_job: &str, moment: f64) -> Option<f64> {
+    let jobs = jobs["items"].as_array()?.iter();
+    let ours = jobs.filter(|job| {
+        let owner = &job["metadata"]["ownerReferences"][0];
+        owner["kind"] == "CronJob" && owner["name"] == cron_job
+    });
+    let starts = ours.filter_map(|job| {
+        let start = humantime::parse_rfc3339(job["status"]["startTime"].as_str()?).ok()?;
+        let since = start.duration_since(UNIX_EPOCH).ok()?;
+        Some(since.as_secs_f64())
+    });
+    starts
+        .filter(|start| *start <= moment)
+        .max_by(f64::total_cmp)
+}
+
 /// A job's conditions, and what its containers have come to.
 fn standing(job: &Value, pods: &Value) -> Standing {
     let conditions = job["status"]["conditions"].as_array().into_iter().flatten();
@@ -274,5 +295,22 @@ mod tests {
         assert!(standing.failed_once && !standing.failed && !standing.succeeded);
         let done = super::standing(&job("Complete"), &pods(&ended(0), &json!({})));
         assert!(done.succeeded && !done.failed_once);
+    }
+
+    #[test]
+    fn the_job_of_a_copy_is_the_last_that_had_begun_by_then() {
+        let job = |owner: &str, start: &str| {
+            json!({"metadata": {"ownerReferences": [{"kind": "CronJob", "name": owner}]},
+                   "status": {"startTime": start}})
+        };
+        let jobs = json!({"items": [
+            job("backup", "1970-01-01T00:01:00Z"),
+            job("backup", "1970-01-01T00:02:00Z"),
+            job("other", "1970-01-01T00:02:05Z"),
+            {"metadata": {}, "status": {"startTime": "1970-01-01T00:02:06Z"}},
+            job("backup", "1970-01-01T00:03:00Z"),
+        ]});
+        assert_eq!(started_by(&jobs, "backup", 130.0), Some(120.0));
+        assert_eq!(started_by(&jobs, "backup", 30.0), None);
     }
 }

@@ -103,6 +103,10 @@ impl Lab for ClusterLab {
         Ok(schedule.unwrap_or_default().to_owned())
     }
 
+    fn scheduled_at(&self, had_by: f64) -> Result<Option<f64>> {
+        self.scheduled_job_at(had_by)
+    }
+
     fn suspend(&self, suspend: bool) -> Result<()> {
         let patch = format!("{{\"spec\":{{\"suspend\":{suspend}}}}}");
         self.read(["patch", "cronjob", &self.cron_job, "-p", &patch])?;
