@@ -154,10 +154,10 @@ restauration a remplacé est conservé aussi : cargo xtask undo le ramènerait."
 /// Somebody else's rows would have gone with it.
 pub fn mistake_left(id: i64) -> String {
     tr!(
-        "The mistake, row {id}, is left where it is: somebody else writes into this lab, and the restore would not
-have taken that one row alone. Nothing was restored; cargo xtask restore --plan says what a restore would take.",
-        "L'erreur, la ligne {id}, reste en place : quelqu'un d'autre écrit dans ce lab, et la restauration n'aurait
-pas retiré cette seule ligne. Rien n'a été restauré ; cargo xtask restore --plan dit ce qu'une restauration retirerait."
+        "The mistake, row {id}, is left where it is: the restore would not have taken that one row alone. Somebody else
+writes into this lab, or a restore point was taken in between. Nothing was restored.",
+        "L'erreur, la ligne {id}, reste en place : la restauration n'aurait pas retiré cette seule ligne. Quelqu'un
+d'autre écrit dans ce lab, ou un point de restauration a été pris entre-temps. Rien n'a été restauré."
     )
 }
 
