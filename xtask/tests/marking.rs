@@ -92,8 +92,10 @@ fn a_work_of_somebody_else_is_read_and_not_run_outside_of_containers() {
         "DATABASE =",
         "# changed, and not committed\nDATABASE =",
     );
-    let document = lab.json(&["check", fork.root.to_str().unwrap()]);
+    let document = lab.json(&["check", "--base", "0123456", fork.root.to_str().unwrap()]);
     let work = &document["works"][0];
+    let remarks = work["remarks"].to_string();
+    assert!(remarks.contains("--base 0123456"), "{remarks}");
     // Nothing was tried, and nothing is held against it.
     assert_eq!(
         (&work["technical"]["of"], &work["untried"]),

@@ -49,7 +49,7 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
             Err(error) => {
                 wait::check_interrupt()?;
                 // One of thirty that cannot be read keeps no other from its mark.
-                ctx.ui.warn(&format!("{error:#}"));
+                ctx.ui.warn(&show::harmless(&format!("{error:#}")));
                 failed.push((shown.to_string(), error));
             }
         }
@@ -99,12 +99,12 @@ fn consent(ctx: &Context, works: &[PathBuf], engine: EngineName) -> Result<()> {
         return Ok(());
     }
     ctx.confirm(&tr!(
-        "{others} works of others are built with their Packer templates and deployed with their \
-         Ansible playbooks, which run on this machine with your rights (scripts and Makefiles are \
-         read, and not run).",
-        "{others} travaux d'autres personnes sont construits par leurs modèles Packer et déployés \
-         par leurs playbooks Ansible, qui s'exécutent sur cette machine avec vos droits (les \
-         scripts et Makefile sont lus, et non exécutés)."
+        "Works of others to build with their Packer templates and to deploy with their Ansible \
+         playbooks, which run on this machine with your rights (scripts and Makefiles are read, \
+         and not run): {others}.",
+        "Travaux d'autres personnes à construire par leurs modèles Packer et à déployer par leurs \
+         playbooks Ansible, qui s'exécutent sur cette machine avec vos droits (les scripts et \
+         Makefile sont lus, et non exécutés) : {others}."
     ))
 }
 
@@ -161,6 +161,7 @@ fn tell(
         ctx.ui.table(&head, &rows);
     }
     for (work, why) in &not_marked {
+        let (work, why) = (show::harmless(work), show::harmless(why));
         ctx.ui.say(&tr!(
             "not marked: {work}: {why}",
             "non noté : {work} : {why}"

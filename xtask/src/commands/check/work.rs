@@ -23,6 +23,7 @@ use crate::marking::repository::layout::Layout;
 use crate::marking::repository::readme::{self, Readme};
 use crate::marking::repository::{Handed, hand_in};
 use crate::marking::sheet::{Open, Section, Total};
+use crate::marking::show::harmless;
 use crate::marking::{judge, observe};
 use crate::tools::python;
 use crate::wait;
@@ -36,6 +37,8 @@ pub struct Marking<'a> {
     layout: Layout,
     history: Option<History>,
     readme: Readme,
+    /// The base that was named, where the history has no such commit.
+    unknown_base: Option<String>,
     /// Folders of ours, for this work alone.
     scratch: PathBuf,
 }
@@ -70,6 +73,11 @@ impl<'a> Marking<'a> {
             Some(_) => Some(history::read(&ctx.exec, &handed.copy, base)?),
             None => None,
         };
+        let named = |history: &History| {
+            let known = history.base.as_deref().zip(base);
+            known.is_some_and(|(found, named)| found.starts_with(named))
+        };
+        let guessed = base.is_some() && !history.as_ref().is_some_and(named);
         let original = history
             .as_ref()
             .and_then(|history| history.base.as_deref())
@@ -80,6 +88,7 @@ impl<'a> Marking<'a> {
             engine,
             handed,
             layout,
+            unknown_base: base.filter(|_| guessed).map(str::to_owned),
             history,
             readme,
             scratch,
@@ -118,7 +127,7 @@ impl<'a> Marking<'a> {
         let observed = page::observe(self.ctx, &self.handed.copy, &self.scratch, &self.layout);
         observed.or_else(|error| {
             wait::check_interrupt()?;
-            self.ctx.ui.note(&format!("{error:#}"));
+            self.ctx.ui.note(&harmless(&format!("{error:#}")));
             Ok(untried(format!("{error:#}")))
         })
     }
@@ -145,7 +154,7 @@ impl<'a> Marking<'a> {
         observed.or_else(|error| {
             wait::check_interrupt()?;
             let said = format!("{error:#}");
-            self.ctx.ui.note(&said);
+            self.ctx.ui.note(&harmless(&said));
             let mut facts = LabFacts {
                 place: self.engine.to_string(),
                 not_deployed: Some(said.chars().take(600).collect()),
@@ -226,8 +235,23 @@ impl<'a> Marking<'a> {
         if self.handed.uncommitted > 0 {
             let uncommitted = self.handed.uncommitted;
             remarks.push(tr!(
-                "{uncommitted} changed files are not committed, and were not marked",
-                "{uncommitted} fichiers modifiés ne sont pas dans un commit, et n'ont pas été notés"
+                "changed files that are not committed, and were not marked: {uncommitted}",
+                "fichiers modifiés hors de tout commit, qui n'ont pas été notés : {uncommitted}"
+            ));
+        }
+        if self.handed.shallow {
+            remarks.push(tr!(
+                "the clone is shallow: older commits are not in it, and the process is judged \
+                 without them (git fetch --unshallow)",
+                "le clone est superficiel : les commits plus anciens n'y sont pas, et le \
+                 processus est jugé sans eux (git fetch --unshallow)"
+            ));
+        }
+        if let (Some(base), false) = (&self.unknown_base, self.history.is_none()) {
+            remarks.push(tr!(
+                "--base {base} is no commit of this history: where the work begins was guessed",
+                "--base {base} n'est pas un commit de cet historique : le début du travail a été \
+                 deviné"
             ));
         }
         remarks

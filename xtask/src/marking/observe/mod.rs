@@ -15,6 +15,7 @@ use anyhow::Result;
 
 use super::facts::LabFacts;
 use super::labs::lab::Lab;
+use crate::marking::show::harmless;
 use crate::ui::Ui;
 use crate::wait;
 use database::Reader;
@@ -43,7 +44,7 @@ pub fn observe(lab: &mut dyn Lab, ui: &Ui, reader: Reader, scratch: &Path) -> Re
     for step in steps {
         if let Err(error) = step(&mut observation, &mut facts) {
             wait::check_interrupt()?;
-            ui.note(&format!("{error:#}"));
+            ui.note(&harmless(&format!("{error:#}")));
             let said: String = format!("{error:#}").chars().take(400).collect();
             facts.stopped.get_or_insert(said);
         }

@@ -166,6 +166,22 @@ fn the_commit_that_is_checked_out_is_the_one_that_is_marked() {
 }
 
 #[test]
+fn a_shallow_clone_is_read_as_far_as_it_goes_and_said_to_be_one() {
+    let made = Made::new("shallow");
+    made.write("README.md", "second\n");
+    made.commit();
+    assert!(!made.hand_in().unwrap().shallow);
+    let url = format!("file://{}", made.work().display());
+    made.git(&["clone", "--quiet", "--depth=1", &url, "../clone"]);
+    let exec = Exec::new(Ui::quiet(), std::env::temp_dir(), false);
+    let copy = made.root.join("copy-shallow");
+    let clone = hand_in(&exec, &made.root.join("clone"), &copy).unwrap();
+    assert!(clone.shallow);
+    let history = crate::marking::repository::history::read(&exec, &copy, None).unwrap();
+    assert_eq!(history.commits, 1);
+}
+
+#[test]
 fn a_folder_without_a_commit_is_copied_as_it_is() {
     let made = Made::new("unborn");
     fs::remove_dir_all(made.work().join(".git")).unwrap();

@@ -30,6 +30,8 @@ pub struct Handed {
     pub commit: Option<String>,
     /// Changes that are in no commit, which are not marked.
     pub uncommitted: usize,
+    /// Its history begins in the middle.
+    pub shallow: bool,
 }
 
 /// Copies what is committed in `named` to `copy`, or the folder as it is where it is
@@ -56,6 +58,7 @@ pub fn hand_in(exec: &Exec, named: &Path, copy: &Path) -> Result<Handed> {
         copy: copy.to_path_buf(),
         commit: None,
         uncommitted: 0,
+        shallow: false,
         named,
     };
     match Theirs::find(&handed.named)? {
@@ -74,7 +77,9 @@ fn check_out(exec: &Exec, theirs: &Theirs, handed: &mut Handed) -> Result<()> {
     insist_on_bounds(&listed, named)?;
     let checkout = git(copy, ["reset", "--hard", "--quiet", "HEAD"]);
     exec.read(&checkout.limit(WHOLE)).with_context(copying)?;
+    let shallow = copy.join(".git/shallow").exists();
     handed.uncommitted = changed(exec, copy, named)?;
+    handed.shallow = shallow;
     handed.commit = Some(theirs.head.clone());
     Ok(())
 }

@@ -39,7 +39,19 @@ pub fn lines(marked: &Marked) -> Vec<String> {
     lines.push(String::new());
     lines.extend(marked.remarks.iter().map(|said| format!("· {said}")));
     lines.push(summary(marked));
-    lines
+    lines.iter().map(|line| harmless(line)).collect()
+}
+
+/// What works say (names, logs, answers), without what a terminal would obey.
+pub fn harmless(said: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() && c != '\n' {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    said.chars().map(shown).collect()
 }
 
 /// Points without a needless place.
@@ -118,7 +130,7 @@ pub fn row(marked: &Marked) -> Vec<String> {
         marked.untried,
     ];
     let numbers = numbers.into_iter().map(points);
-    std::iter::once(marked.work.clone())
+    std::iter::once(harmless(&marked.work))
         .chain(numbers)
         .collect()
 }
@@ -161,6 +173,20 @@ mod tests {
     use super::*;
     use crate::marking::sheet::{Tally, for_a_person};
     use terms::lang::{Lang, speaking};
+
+    #[test]
+    fn what_a_work_says_commands_no_terminal() {
+        let said = "\u{1b}]0;title\u{7}\u{1b}[2Jé\nsecond\u{9b}1m\r";
+        let shown = harmless(said);
+        assert!(
+            !shown.chars().any(|c| c.is_control() && c != '\n'),
+            "{shown:?}"
+        );
+        assert!(
+            shown.contains("title") && shown.contains("é\nsecond"),
+            "{shown:?}"
+        );
+    }
 
     #[test]
     fn a_proposal_stands_in_brackets_and_a_mark_does_not() {
