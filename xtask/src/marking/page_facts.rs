@@ -5,11 +5,12 @@ use serde::Serialize;
 /// How users reach the page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Access {
-    /// By a port that the cluster was made with, an ingress; otherwise by a forward.
-    pub mapped: bool,
+    /// The text that says to make the cluster with a way to the service's port.
+    pub mapped_by: Option<String>,
     /// The script that starts a forward again, where there is one.
     pub kept_by: Option<String>,
-    /// After its pod was replaced, the way that was open before still led to the page.
+    /// After its pod was replaced, the forward that was open before still led to the page:
+    /// seen here, whatever a text says.
     pub survived: bool,
 }
 

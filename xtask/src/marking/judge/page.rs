@@ -3,7 +3,7 @@
 use terms::tr;
 
 use super::words::seconds;
-use crate::marking::page_facts::PageFacts;
+use crate::marking::page_facts::{Access, PageFacts};
 use crate::marking::sheet::{Item, Section, Tally, for_a_person, not_tried};
 
 /// One rule: name, title, and the points of what was seen.
@@ -52,22 +52,37 @@ pub fn lab(facts: &PageFacts) -> Vec<Section> {
 }
 
 fn item(facts: &PageFacts, Rule(name, title, of, tally): Rule) -> Item {
-    let kept = facts.access.as_ref().filter(|access| !access.survived);
-    let script = kept.and_then(|access| access.kept_by.as_ref());
+    let claimed = facts.access.as_ref().and_then(claimed);
     let stopped = facts.stopped.as_ref().filter(|_| !is_reached(facts, name));
-    match (facts.untried.as_ref().or(stopped), script) {
+    match (facts.untried.as_ref().or(stopped), claimed) {
         (Some(why), _) => not_tried(name, title, of, why.clone()),
-        (None, Some(script)) if name == "access" => {
-            let why = tr!(
-                "{script} seems to start the forward again, and scripts are not run here: start \
-                 it, delete the pod, ask for the page",
-                "{script} semble relancer la redirection, et les scripts ne sont pas exécutés \
-                 ici : lancez-le, supprimez le pod, redemandez la page"
-            );
-            not_tried(name, title, of, why)
-        }
+        (None, Some(why)) if name == "access" => not_tried(name, title, of, why),
         _ => tally.item(name, title),
     }
+}
+
+/// What a text says of the way to the page, which nobody saw here.
+fn claimed(access: &Access) -> Option<String> {
+    if access.survived {
+        return None;
+    }
+    let mapped = access.mapped_by.as_ref().map(|text| {
+        tr!(
+            "{text} makes the cluster with a port for the page, and the cluster of the marking \
+             has none: make it so, delete the pod, ask for the page",
+            "{text} crée le cluster avec un port pour la page, et le cluster de la notation n'en \
+             a pas : créez-le ainsi, supprimez le pod, redemandez la page"
+        )
+    });
+    let kept = access.kept_by.as_ref().map(|script| {
+        tr!(
+            "{script} seems to start the forward again, and scripts are not run here: start \
+             it, delete the pod, ask for the page",
+            "{script} semble relancer la redirection, et les scripts ne sont pas exécutés \
+             ici : lancez-le, supprimez le pod, redemandez la page"
+        )
+    });
+    mapped.or(kept)
 }
 
 /// Whether there is a fact for what this rule judges.
@@ -194,16 +209,12 @@ fn access(facts: &PageFacts) -> Rule {
         let said = tr!("it could not come to that", "on n'a pas pu en arriver là");
         return rule("access", title, 1.0, false, said);
     };
-    let said = match (access.mapped, access.survived) {
-        (true, _) => tr!(
-            "by a port of the cluster, which follows no pod",
-            "par un port du cluster, qui ne suit aucun pod"
-        ),
-        (false, true) => tr!(
+    let said = match access.survived {
+        true => tr!(
             "the forward that was open before still leads to it",
             "la redirection ouverte avant y mène encore"
         ),
-        (false, false) => tr!(
+        false => tr!(
             "the only way is a `kubectl port-forward`, which died with its pod: somebody has to \
              type it again",
             "le seul chemin est un `kubectl port-forward`, mort avec son pod : quelqu'un doit le \
@@ -282,7 +293,7 @@ fn entry(facts: &PageFacts) -> Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::marking::page_facts::{Access, Changed};
+    use crate::marking::page_facts::Changed;
     use crate::marking::sheet::{Total, Verdict, total, untried};
 
     fn right() -> PageFacts {
@@ -329,13 +340,23 @@ mod tests {
         let mut facts = right();
         facts.access = Some(Access::default());
         assert_eq!(points(&facts), 10.0);
-        // What a script would do about it is not known before somebody runs it.
-        let kept_by = Some("forward.sh".to_owned());
-        facts.access = Some(Access {
-            kept_by,
-            ..Access::default()
-        });
-        assert_eq!(untried(&lab(&facts)), 1.0);
+        // What a script or a port of another cluster would do about it is not known before
+        // somebody tries: no point for it, and none lost.
+        let claims = [
+            Access {
+                kept_by: Some("forward.sh".to_owned()),
+                ..Access::default()
+            },
+            Access {
+                mapped_by: Some("README.md".to_owned()),
+                ..Access::default()
+            },
+        ];
+        for claim in claims {
+            facts.access = Some(claim);
+            assert_eq!(untried(&lab(&facts)), 1.0);
+            assert_eq!(points(&facts), 10.0);
+        }
     }
 
     #[test]

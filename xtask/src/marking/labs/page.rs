@@ -19,6 +19,7 @@ use crate::exec::{Cmd, Process};
 use crate::http;
 use crate::marking::page_facts::{Access, Changed, PageFacts};
 use crate::marking::repository::layout::{Layout, Text, pod_spec};
+use crate::marking::show::harmless;
 use crate::wait;
 use crate::workspace;
 
@@ -76,12 +77,12 @@ pub fn observe(ctx: &Context, root: &Path, scratch: &Path, layout: &Layout) -> R
         Ok((served, template)) => {
             if let Err(error) = lab.course(&served, template.as_ref(), &mut facts) {
                 wait::check_interrupt()?;
-                ctx.ui.note(&format!("{error:#}"));
+                ctx.ui.note(&harmless(&format!("{error:#}")));
                 facts.stopped = Some(short(&error));
             }
         }
         Err(error) if is_of_the_work(&error) => {
-            ctx.ui.note(&format!("{error:#}"));
+            ctx.ui.note(&harmless(&format!("{error:#}")));
             facts.not_ready = Some(short(&error));
         }
         Err(error) => return Err(error),
@@ -285,10 +286,9 @@ impl PageLab<'_> {
         facts.back = wait::until(wait::MARKED_APP, || Ok(self.page(served).ok())).is_ok();
         wait::check_interrupt()?;
         let alive = http::page(&url).is_ok();
-        let mapped = served.node_port.is_some_and(|port| self.maps(port));
         facts.access = Some(Access {
-            survived: facts.back && (mapped || alive),
-            mapped,
+            survived: facts.back && alive,
+            mapped_by: served.node_port.and_then(|port| self.says_to_map(port)),
             kept_by: self.script_with(&["while", "port-forward"]),
         });
         step.done(if alive { "✓" } else { "–" });
@@ -312,22 +312,23 @@ impl PageLab<'_> {
         Ok((url, process))
     }
 
-    /// Whether the cluster is made, by any text of the work, with a way to this port of
-    /// its nodes, which the service really has.
-    fn maps(&self, node_port: u64) -> bool {
+    /// The text that says to make the cluster with a way to this port of its nodes, which
+    /// the service really has.
+    fn says_to_map(&self, node_port: u64) -> Option<String> {
         let to = format!(":{node_port}");
-        let texts = self.layout.texts.iter();
-        let joined = texts.map(|text| text.text.replace("\\\n", " "));
-        joined.into_iter().any(|text| {
-            let creations = text
+        let mut texts = self.layout.texts.iter();
+        let found = texts.find(|text| {
+            let joined = text.text.replace("\\\n", " ");
+            let creations = joined
                 .lines()
                 .filter(|line| line.contains("k3d cluster create"));
-            creations.flat_map(str::split_whitespace).any(|word| {
-                word.split('@')
-                    .next()
-                    .is_some_and(|port| port.ends_with(&to))
+            let mut words = creations.flat_map(str::split_whitespace);
+            words.any(|word| {
+                let port = word.split('@').next();
+                port.is_some_and(|port| port.ends_with(&to))
             })
-        })
+        });
+        found.map(|text| text.path.clone())
     }
 
     fn script_with(&self, words: &[&str]) -> Option<String> {
