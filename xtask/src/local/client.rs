@@ -76,16 +76,20 @@ fn exchange(workspace: &Workspace, ask: &Ask) -> Result<Option<Response>> {
         Ask::Facts => wait::SUPERVISOR_TELLS,
         _ => wait::SUPERVISOR_ANSWERS,
     };
-    let request = Request {
-        lang: lang::chosen(),
-        ask,
-    };
-    let line = protocol::send(&stream, &request).and_then(|()| read_line(stream, limit));
+    let line = protocol::send(&stream, &request(ask)).and_then(|()| read_line(stream, limit));
     match line {
         Err(error) if failure::kind(&error) == Kind::Timeout => Err(silent(workspace, error)),
         Ok(line) if !line.is_empty() => Ok(serde_json::from_slice(&line).ok()),
         Err(error) if !is_hung_up(&error) => Err(error),
         _ => Err(ended_while_asked(workspace)),
+    }
+}
+
+/// As the supervisor expects it.
+fn request(ask: &Ask) -> Request<&Ask> {
+    Request {
+        lang: lang::chosen(),
+        ask,
     }
 }
 
@@ -252,8 +256,8 @@ fn hears_of_its_end(workspace: &Workspace) -> Result<bool> {
     let Ok(stream) = connect(&paths::socket(workspace)) else {
         return Ok(false);
     };
-    let line =
-        protocol::send(&stream, &Ask::Stop).and_then(|()| read_line(stream, wait::END_HEARD));
+    let line = protocol::send(&stream, &request(&Ask::Stop))
+        .and_then(|()| read_line(stream, wait::END_HEARD));
     wait::check_interrupt()?;
     let response = line.map(|line| serde_json::from_slice::<Response>(&line));
     Ok(matches!(response, Ok(Ok(response)) if response.answer.is_ok()))

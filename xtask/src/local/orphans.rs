@@ -60,13 +60,13 @@ pub fn lab_with(port: u16) -> Option<PathBuf> {
     })
 }
 
-/// Every supervisor of this user, with the folder that it was started for.
 /// Whether a process was stopped, and waits to be continued.
 pub fn is_stopped(pid: u32) -> bool {
     let ps = Cmd::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]);
     exec::output(&ps).is_ok_and(|output| output.stdout.trim_start().starts_with('T'))
 }
 
+/// Every supervisor of this user, with the folder that it was started for.
 fn listed() -> Vec<(u32, PathBuf)> {
     let ps = Cmd::new("ps").args(["-xww", "-o", "pid=,args="]);
     // Without the list nothing can be said.
