@@ -141,7 +141,7 @@ fn a_volume_is_deleted_for_good_but_not_in_use_and_not_through_links() {
     let socket = lab.root.join(".lab/state/supervisor.sock");
     let mut asking = UnixStream::connect(socket).unwrap();
     asking
-        .write_all(b"{\"delete_volume\": \"pra-data\"}\n")
+        .write_all(b"{\"lang\": \"en\", \"ask\": {\"delete_volume\": \"pra-data\"}}\n")
         .unwrap();
     drop(asking);
     await_some("one volume, and nothing of the other", || {
