@@ -98,8 +98,11 @@ fn from_nothing_to_nothing() {
     lab.json(&["teardown", "--yes"]);
     lab.json(&["--lab", "image", "teardown", "--yes"]);
     let after = machine();
-    for (seen, expected) in after.iter().zip(&before) {
-        assert_eq!(seen, expected);
+    for ((script, seen), (_, expected)) in after.iter().zip(&before) {
+        // With an image Docker removes the untagged ones that only it was made from.
+        let stays = |line: &&String| !line.starts_with("<none>") || seen.contains(line);
+        let expected: Vec<&String> = expected.iter().filter(stays).collect();
+        assert_eq!(seen.iter().collect::<Vec<_>>(), expected, "{script}");
     }
     must(&format!("k3d cluster delete {FOREIGN}"));
 }
