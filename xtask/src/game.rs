@@ -4,7 +4,7 @@
 mod seal;
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -180,13 +180,7 @@ pub fn lock(workspace: &Workspace, engine: EngineName) -> PathBuf {
 /// What is kept of it is damaged.
 pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Game>> {
     let path = file(workspace, engine);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|error| damaged(&path, &error.into()))?,
-    };
-    let game: Result<Game, _> = serde_json::from_str(&text);
-    game.map(Some)
-        .map_err(|error| damaged(&path, &error.into()))
+    workspace::read_state(&path).map_err(|error| damaged(&path, &error))
 }
 
 fn damaged(path: &Path, error: &anyhow::Error) -> anyhow::Error {
@@ -235,11 +229,7 @@ pub fn needing(workspace: &Workspace, folder: &str) -> Result<Option<Game>> {
 
 /// It is over.
 pub fn forget(workspace: &Workspace, engine: EngineName) -> Result<()> {
-    let path = file(workspace, engine);
-    if path.exists() {
-        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-    }
-    Ok(())
+    workspace::remove_file(&file(workspace, engine))
 }
 
 /// Notes a command that takes the lab in the record of the game that goes on, if any: on

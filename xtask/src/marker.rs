@@ -119,7 +119,8 @@ impl Marker {
     }
 
     pub fn done(self) -> Result<()> {
-        remove(&self.path)
+        let removed = std::fs::remove_file(&self.path);
+        removed.with_context(|| format!("removing {}", self.path.display()))
     }
 }
 
@@ -199,10 +200,8 @@ fn refuse_mark_without_engine(workspace: &Workspace) -> Result<()> {
 pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Unfinished>> {
     refuse_mark_without_engine(workspace)?;
     let path = path(workspace, engine);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return Ok(None);
-    };
-    let mut unfinished: Unfinished = serde_json::from_str(&text)
+    let unfinished: Result<Option<Unfinished>> = workspace::read_state(&path);
+    let mut unfinished = unfinished
         .with_context(|| format!("reading {}", path.display()))
         .map_err(|error| {
             error.context(
@@ -213,8 +212,10 @@ pub fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Unfin
                 .next(format!("rm {} && cargo xtask status", quote_path(&path))),
             )
         })?;
-    follow(workspace, &mut unfinished);
-    Ok(Some(unfinished))
+    if let Some(unfinished) = &mut unfinished {
+        follow(workspace, unfinished);
+    }
+    Ok(unfinished)
 }
 
 /// Where the checkout was moved, the copy of the run was moved with it.
@@ -233,15 +234,7 @@ fn follow(workspace: &Workspace, unfinished: &mut Unfinished) {
 
 /// Nothing is left to be put back: the lab is gone.
 pub fn forget(workspace: &Workspace, engine: EngineName) -> Result<()> {
-    let path = path(workspace, engine);
-    if path.exists() {
-        remove(&path)?;
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).with_context(|| format!("removing {}", path.display()))
+    workspace::remove_file(&path(workspace, engine))
 }
 
 #[cfg(test)]
@@ -280,6 +273,18 @@ mod tests {
         let text = r#"{"scenario":"bad-delete","since":"2026-11-28T00:00:00Z"}"#;
         std::fs::write(path(&workspace, EngineName::Local), text).unwrap();
         assert_eq!(stage(), Stage::Struck);
+        std::fs::remove_dir_all(&workspace.root).unwrap();
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_read_is_not_taken_for_none() {
+        let workspace = workspace("damaged");
+        for damage in [&b"{"[..], b"\xff\xfe"] {
+            std::fs::write(path(&workspace, EngineName::Local), damage).unwrap();
+            let error = pending(&workspace, EngineName::Local).unwrap_err();
+            assert_eq!(kind(&error), Kind::Usage);
+            assert!(next(&error).unwrap().starts_with("rm "), "{error}");
+        }
         std::fs::remove_dir_all(&workspace.root).unwrap();
     }
 

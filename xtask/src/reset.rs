@@ -2,7 +2,6 @@
 //! Where that was cut off (ctrl-C, a crash), the next command that needs the lab goes on
 //! with it, or takes it back as long as nothing was deleted.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -212,11 +211,7 @@ pub fn left_half_way(workspace: &Workspace, engine: EngineName) -> Result<Option
 
 /// No reset is left half-way: the lab is gone.
 pub fn forget(workspace: &Workspace, engine: EngineName) -> Result<()> {
-    let path = path(workspace, engine);
-    if path.exists() {
-        std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-    }
-    Ok(())
+    workspace::remove_file(&path(workspace, engine))
 }
 
 fn path(workspace: &Workspace, engine: EngineName) -> PathBuf {
@@ -227,14 +222,8 @@ fn path(workspace: &Workspace, engine: EngineName) -> PathBuf {
 
 fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Left>> {
     let path = path(workspace, engine);
-    let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        text => text,
-    };
-    let left = text
-        .map_err(anyhow::Error::from)
-        .and_then(|text| Ok(serde_json::from_str(&text)?))
-        .with_context(|| format!("reading {}", path.display()))
+    let left = workspace::read_state(&path);
+    left.with_context(|| format!("reading {}", path.display()))
         .map_err(|error| {
             let said = tr!(
                 "the mark of an unfinished reset is damaged",
@@ -242,8 +231,7 @@ fn pending(workspace: &Workspace, engine: EngineName) -> Result<Option<Left>> {
             );
             let next = format!("rm {} && cargo xtask status", quote_path(&path));
             error.context(Failure::usage(said).next(next))
-        })?;
-    Ok(Some(left))
+        })
 }
 
 impl Mark<'_> {

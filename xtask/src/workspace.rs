@@ -2,10 +2,11 @@
 //! lock that makes commands take turns.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use terms::lang::both;
 use terms::tr;
 
@@ -226,6 +227,26 @@ pub fn insist_on_new(path: &Path) -> Result<()> {
         path = quote_path(path)
     );
     Err(Failure::usage(said).next(next).into())
+}
+
+/// What a file of the lab's state holds; `None` only where it is not there.
+///
+/// # Errors
+/// It cannot be read, or is no such document; whoever asks says which file.
+pub fn read_state<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    Ok(Some(serde_json::from_str(&text)?))
+}
+
+/// Removes a file, where it is there.
+pub fn remove_file(path: &Path) -> Result<()> {
+    if path.exists() {
+        fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Writes a file whole or not at all, also where the power fails.
