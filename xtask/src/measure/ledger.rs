@@ -13,13 +13,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::observed::{Observed, Outcome, Read, Request, Seen};
 
-#[derive(Serialize)]
+/// A line of the file: borrowed where it is written, owned where it is read.
+#[derive(Deserialize, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Line<'a> {
+pub(super) enum Line<Text, Sight, End> {
     Began {
         wall: String,
     },
@@ -27,12 +28,12 @@ enum Line<'a> {
         n: usize,
         due: f64,
         at: f64,
-        message: &'a str,
+        message: Text,
     },
     Read {
         sent: f64,
         at: f64,
-        seen: &'a Seen,
+        seen: Sight,
     },
     Closed {
         at: f64,
@@ -41,7 +42,7 @@ enum Line<'a> {
     Ended {
         n: usize,
         at: f64,
-        outcome: &'a Outcome,
+        outcome: End,
     },
 }
 
@@ -232,7 +233,7 @@ pub(super) fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
 
 impl Inner {
     /// Writes one line at once; a line is never buffered.
-    fn write(&mut self, line: &Line<'_>) {
+    fn write(&mut self, line: &Line<&str, &Seen, &Outcome>) {
         let written = serde_json::to_vec(line)
             .map_err(std::io::Error::from)
             .and_then(|mut bytes| {

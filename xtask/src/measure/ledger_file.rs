@@ -5,38 +5,9 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 
-use super::ledger::seconds_between;
+use super::ledger::{Line, seconds_between};
 use super::observed::{Observed, Outcome, Read, Request, Seen};
-
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Line {
-    Began {
-        wall: String,
-    },
-    Sent {
-        n: usize,
-        due: f64,
-        at: f64,
-        message: String,
-    },
-    Read {
-        sent: f64,
-        at: f64,
-        seen: Seen,
-    },
-    Closed {
-        at: f64,
-        wall: String,
-    },
-    Ended {
-        n: usize,
-        at: f64,
-        outcome: Outcome,
-    },
-}
 
 /// A ledger as far as it is written.
 pub struct SoFar {
@@ -73,7 +44,7 @@ fn parse(text: &str) -> Result<SoFar> {
     let mut began = UNIX_EPOCH;
     let mut closed = false;
     for (number, line) in whole.lines().enumerate() {
-        let line: Line =
+        let line: Line<String, Seen, Outcome> =
             serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
         match line {
             Line::Began { wall } => {
