@@ -198,10 +198,7 @@ fn damaged(path: &Path, error: &anyhow::Error) -> anyhow::Error {
 
 /// Whether its client writes: the lock is held exactly as long.
 pub fn is_running(workspace: &Workspace, engine: EngineName) -> bool {
-    let Ok(file) = File::open(lock(workspace, engine)) else {
-        return false;
-    };
-    matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
+    File::open(lock(workspace, engine)).is_ok_and(|file| workspace::is_locked(&file))
 }
 
 /// The game that goes on, on an engine.

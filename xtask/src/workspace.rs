@@ -1,7 +1,7 @@
 //! The workspace of a checkout: its folder `.lab/` with layout and version, and the
 //! lock that makes commands take turns.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -208,6 +208,16 @@ fn name_of_holder(lock: &mut File, path: &Path) -> Result<String> {
 /// process, however that ends.
 pub struct Lock {
     _file: File,
+}
+
+/// Whether somebody holds the lock of this open file.
+pub fn is_locked(file: &File) -> bool {
+    // A shared lock, so that two who look do not see each other.
+    match file.try_lock_shared() {
+        // To be let go of at once, or nobody could take it.
+        Ok(()) => file.unlock().is_err(),
+        Err(error) => matches!(error, TryLockError::WouldBlock),
+    }
 }
 
 /// # Errors

@@ -5,7 +5,7 @@
 //! program starts, so whoever finds the lock held knows whom to end, and
 //! nobody else is ever hit.
 
-use std::fs::{self, File, TryLockError::WouldBlock};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use terms::tr;
 use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::wait;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 use super::launch::Launch;
 use super::paths;
@@ -191,12 +191,7 @@ impl Held {
     }
 
     fn by_somebody(&self) -> bool {
-        // A shared lock, so that two who look do not see each other.
-        match self.0.try_lock_shared() {
-            // To be let go of at once, or the pod could not be started again.
-            Ok(()) => self.0.unlock().is_err(),
-            Err(error) => matches!(error, WouldBlock),
-        }
+        workspace::is_locked(&self.0)
     }
 }
 
