@@ -149,14 +149,7 @@ pub fn loud(facts: &LabFacts, of: f64) -> (String, Option<Tally>) {
 mod tests {
     use super::*;
     use crate::marking::facts::{BrokenSource, JobEnd};
-    use crate::marking::sheet::Verdict;
-
-    fn points(judged: (String, Option<Tally>)) -> f64 {
-        match judged.1.unwrap().item("x", "x").verdict {
-            Verdict::Machine { points, .. } => points,
-            verdict => panic!("{verdict:?}"),
-        }
-    }
+    use crate::marking::judge::testing::points;
 
     fn lab(change: impl FnOnce(&mut BackupFacts)) -> LabFacts {
         let copy = CopyFacts {

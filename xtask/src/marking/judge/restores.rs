@@ -147,14 +147,7 @@ pub fn twice(facts: &LabFacts, of: f64) -> (String, Option<Tally>) {
 mod tests {
     use super::*;
     use crate::marking::facts::{Chosen, JobEnd, Twice};
-    use crate::marking::sheet::Verdict;
-
-    fn points(judged: (String, Option<Tally>)) -> f64 {
-        match judged.1.unwrap().item("x", "x").verdict {
-            Verdict::Machine { points, .. } => points,
-            verdict => panic!("{verdict:?}"),
-        }
-    }
+    use crate::marking::judge::testing::points;
 
     fn done() -> JobEnd {
         JobEnd {

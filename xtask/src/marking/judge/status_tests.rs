@@ -1,5 +1,6 @@
 use super::*;
 use crate::marking::facts::{Killed, Route};
+use crate::marking::judge::testing::points;
 use crate::marking::sheet::Verdict;
 
 fn right() -> Look {
@@ -33,13 +34,6 @@ fn lab(change: impl FnOnce(&mut StatusFacts)) -> LabFacts {
             rows: 12,
         }),
         ..LabFacts::default()
-    }
-}
-
-fn points(judged: (String, Option<Tally>)) -> f64 {
-    match judged.1.unwrap().item("x", "x").verdict {
-        Verdict::Machine { points, .. } => points,
-        verdict => panic!("{verdict:?}"),
     }
 }
 
