@@ -5,9 +5,9 @@ use crate::support;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::Value;
+use support::standin::signal;
 use support::{TestLab, await_some, said};
 
 pub(crate) fn state(lab: &TestLab) -> PathBuf {
@@ -51,13 +51,7 @@ fn an_aborted_game_is_put_back_and_so_is_one_whose_client_was_killed() {
     lab.json(&["gameday", "--fault", "database-corrupt,stopped"]);
     let process = client(&lab).remove(0);
     let pid = process.split_whitespace().next().unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal(pid, "-KILL");
     await_some("the client to be gone", || {
         client(&lab).is_empty().then_some(())
     });
@@ -80,13 +74,7 @@ fn one_that_is_interrupted_while_it_begins_leaves_nothing_broken() {
         fs::read_to_string(&log).unwrap().contains(at).then_some(())
     });
     let pid = begun.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal(&pid, "-INT");
     let code = begun.wait().unwrap().code();
     assert_eq!(code, Some(130), "{}", fs::read_to_string(&log).unwrap());
     back(&lab, 1);
@@ -96,13 +84,7 @@ fn one_that_is_interrupted_while_it_begins_leaves_nothing_broken() {
     let folder = lab.json(&["runs", "list"])[0]["name"].clone();
     let process = client(&lab).remove(0);
     let pid = process.split_whitespace().next().unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal(pid, "-KILL");
     lab.json(&["local", "stop"]);
     // Also where somebody has removed what it had measured.
     let folder = lab.root.join(".lab/runs").join(folder.as_str().unwrap());
@@ -148,11 +130,6 @@ fn one_that_cannot_be_read_any_more_is_put_back_as_far_as_that_goes() {
     }
 }
 
-fn signal(name: &str, pid: &str) {
-    let sent = Command::new("kill").args([name, pid]).status();
-    assert!(sent.unwrap().success());
-}
-
 #[test]
 fn one_whose_beginning_was_killed_has_broken_nothing_and_a_halted_client_can_be_left() {
     let lab = TestLab::new("gameday-killed");
@@ -166,7 +143,7 @@ fn one_whose_beginning_was_killed_has_broken_nothing_and_a_halted_client_can_be_
     assert!(refused.contains("nothing had been broken"), "{refused}");
     assert!(refused.contains("gameday abort"), "{refused}");
 
-    signal("-STOP", process.split_whitespace().next().unwrap());
+    signal(process.split_whitespace().next().unwrap(), "-STOP");
     let aborted = lab.xtask(&["gameday", "abort"]);
     let told = said(&aborted);
     assert!(aborted.status.success(), "{told}");
@@ -194,8 +171,7 @@ fn an_end_that_was_cut_off_is_counted_by_the_next_done() {
     lab.json(&["setup"]);
     let process = client(&lab).remove(0);
     let pid = process.split_whitespace().next().unwrap();
-    let ended = Command::new("kill").args(["-TERM", pid]).status();
-    assert!(ended.unwrap().success());
+    signal(pid, "-TERM");
     await_some("the client to be gone", || {
         client(&lab).is_empty().then_some(())
     });
