@@ -1,12 +1,14 @@
 """A pair of volumes to measure on, and a child process whose cost is known."""
 
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pra.base import settings
@@ -96,6 +98,23 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> Cost:
         raise RuntimeError(f"{' '.join(command)} failed ({process.returncode}): {said}")
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     return Cost(seconds, usage.ru_maxrss / unit)
+
+
+def rows_of(measure: Callable[[str], Iterator[dict]]) -> list[dict]:
+    """All rows of a measurement, each said on standard error as it comes.
+
+    Args:
+        measure: given a folder of its own, which is removed afterwards.
+    """
+    folder = tempfile.mkdtemp(prefix="pra-bench-")
+    rows = []
+    try:
+        for one in measure(folder):
+            print(json.dumps(one), file=sys.stderr, flush=True)
+            rows.append(one)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return rows
 
 
 def alternate(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from faults import steps
 from faults.scenarios import Scenario, everything
-from faults.world import Ledger, Reporter, World, check, in_child, recover
+from faults.world import Ledger, Reporter, World, check, in_child, recover, rows_of
 
 
 def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, str | None]]:
@@ -65,7 +65,7 @@ def _check_recovered(scenario: Scenario, world: World, ledger: Ledger) -> str | 
     ledger.sent.append("after the fault")
     if scenario.states is None:
         return check(world, scenario.before, ledger, None)
-    told = in_child(lambda reporter: reporter.tell("rows", world.rows()))
+    told = in_child(lambda reporter: reporter.tell("rows", rows_of(world)))
     found = [tuple(row) for row in told.values.get("rows", [])]
     rows = [row for row in found if row[2] != "after the fault"]
     if rows not in scenario.states:

@@ -23,7 +23,7 @@ def cases(folder: str, rng: random.Random, long: bool) -> Iterator[tuple[str, st
 
 def _case(scenario: Scenario, folder: str, step: int, seed: int) -> tuple[str, str | None]:
     world = scenario.template.copy(f"{folder}/case")
-    left = World(f"{folder}/left")
+    left = World(f"{folder}/left", heals=scenario.template.heals)
     name = f"{scenario.name}, power lost at step {step} (seed {seed})"
     try:
         ledger = in_child(lambda reporter: _lose_power(scenario, world, reporter, step, left, seed))

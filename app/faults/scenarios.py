@@ -1,18 +1,23 @@
 """The operations that faults are put into, each on volumes prepared for it."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from faults.world import Reporter, Rows, World, in_child
+from faults.world import Reporter, Rows, World, begin, in_child
 from pra.base import settings
-from pra.disk import copying
+from pra.disk import copying, locks
+from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
 from pra.pitr import targets
 from pra.points import archive, catalogue
 from pra.protect import backup, export, retention
 from pra.recovery import restore
-from pra.state import volumes
+from pra.sql import connect, keys
+from pra.state import jobs, volumes
 
 
 @dataclass
@@ -42,19 +47,33 @@ def everything(folder: str) -> list[Scenario]:
     older = as_rows(told["older"])
     restored = busy.copy(f"{folder}/restored")
     in_child(lambda reporter: to_before(restored, 6))
+    earlier = World.empty(f"{folder}/earlier")
+    live_before = as_rows(
+        in_child(lambda reporter: prepare_earlier(earlier, reporter)).values["live"]
+    )
     copy = f"{folder}/copy.tar"
     in_child(lambda reporter: export_to(restored, copy))
     fresh = World.empty(f"{folder}/fresh")
+    lost = busy.copy(f"{folder}/lost")
+    lost.heals = True
+    # A server was there before: it has told the volumes what it promises.
+    in_child(lambda reporter: begin(lost))
+    lost.lose_data()
     return [
         Scenario("first start", fresh, [], _start),
         Scenario("write", busy, live, _write),
+        Scenario("write with keys", busy, live, _write_with_keys),
         Scenario("write and rotate", busy, live, _write_rotating),
         Scenario("write beside others", busy, live, _write_beside),
+        Scenario("write together", busy, live, _write_together),
         Scenario("backup", busy, live, _backup),
+        Scenario("record of jobs", busy, live, _record_of_jobs, [live]),
         Scenario("restore", busy, live, lambda world, _: to_before(world, 6), [live, older]),
         Scenario("undo", restored, older, _undo, [older, live]),
         Scenario("prune", busy, live, _prune, [live]),
         Scenario("export", busy, live, _export, [live]),
+        Scenario("start on volumes of before", earlier, live_before, _upgrade),
+        Scenario("restore by itself", lost, live, lambda world, _: begin(world), [live]),
         Scenario("adopt", busy, live, lambda world, _: _adopt(world, copy), [live, older]),
     ]
 
@@ -74,6 +93,31 @@ def prepare(world: World, reporter: Reporter) -> None:
             backup.run(world.config)
     reporter.tell("live", world.rows())
     reporter.tell("older", world.rows()[:5])
+
+
+def prepare_earlier(world: World, reporter: Reporter) -> None:
+    """As a version before keys and the number of events leaves its volumes."""
+    keys.addable = lambda conn: False
+    prepare(world, reporter)
+    conn = connect.open_live(os.path.realpath(world.where.link))
+    for column in ("rows", "rows_seq", "rows_schema"):
+        conn.execute(f"ALTER TABLE pra_position DROP COLUMN {column}")
+    conn.close()
+
+
+def _upgrade(world: World, reporter: Reporter) -> None:
+    start.prepare(world.config)
+    reporter.add(SqliteEvents(world.config), "with a key", keyed=True)
+
+
+def _write_with_keys(world: World, reporter: Reporter) -> None:
+    """One comes twice, and one that nobody sends again expires."""
+    keys.KEPT = 2
+    events = SqliteEvents(world.config)
+    reporter.tell("sent", "expires")
+    events.add("expires", "expires")
+    for number in (1, 1, 2):
+        reporter.add(events, f"new {number}", keyed=True)
 
 
 def _start(world: World, reporter: Reporter) -> None:
@@ -112,9 +156,33 @@ def _write_beside(world: World, reporter: Reporter) -> None:
         durability.sync = waiting
 
 
+def _write_together(world: World, reporter: Reporter) -> None:
+    """Threads that come while another process has the writer lock become one transaction."""
+    events = SqliteEvents(world.config)
+    group = events._database.group
+    threads = [
+        threading.Thread(target=reporter.add, args=(events, f"thread {number}"))
+        for number in range(4)
+    ]
+    with locks.writer(world.where, "holding them up"):
+        for thread in threads:
+            thread.start()
+        # Where a fault ends one of them, the others are all there are.
+        while group.waiting + 1 < sum(thread.is_alive() for thread in threads):
+            time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+
+
 def _backup(world: World, reporter: Reporter) -> None:
     reporter.add(SqliteEvents(world.config), "before the backup")
     backup.run(world.config)
+
+
+def _record_of_jobs(world: World, reporter: Reporter) -> None:
+    """One run inside another, so that each half of the record is written."""
+    with jobs.recorded(world.where, "backup"), jobs.recorded(world.where, "prune"):
+        pass
 
 
 def to_before(world: World, seq: int) -> None:

@@ -23,8 +23,8 @@ from pra.journal.chain import Gap
 from pra.pitr import targets
 from pra.points import catalogue, verify
 from pra.protect import backup
-from pra.recovery import restore
-from pra.sql import connect, schema
+from pra.recovery import automatic, restore
+from pra.sql import connect, counting, schema
 from pra.state import volumes
 
 Rows = list[tuple[int, str, str]]
@@ -32,10 +32,15 @@ Rows = list[tuple[int, str, str]]
 
 @dataclass
 class World:
-    """One pair of volumes below a folder, and the journal's mode there."""
+    """One pair of volumes below a folder, and the journal's mode there.
+
+    Attributes:
+        heals: its servers restore a lost database by themselves.
+    """
 
     folder: str
     mode: str = "required"
+    heals: bool = False
 
     @property
     def config(self) -> Settings:
@@ -45,6 +50,7 @@ class World:
                 "PRA_DATA_DIR": f"{self.folder}/data",
                 "PRA_BACKUP_DIR": f"{self.folder}/backup",
                 "PRA_JOURNAL": self.mode,
+                "PRA_AUTO_RESTORE": "latest" if self.heals else "off",
             }
         )
 
@@ -63,7 +69,7 @@ class World:
     def copy(self, folder: str) -> "World":
         """The same volumes in another place."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return World(folder, self.mode)
+        return World(folder, self.mode, self.heals)
 
     def remove(self) -> None:
         """Delete both volumes."""
@@ -106,12 +112,14 @@ class Ledger:
 
     Attributes:
         sent: messages that were sent.
+        keyed: of those, the ones with a key of their own, which is the message as well.
         acknowledged: rows that were acknowledged.
         refused: messages that were refused, so must never appear.
         values: anything else, by name.
     """
 
     sent: list[str] = field(default_factory=list)
+    keyed: list[str] = field(default_factory=list)
     acknowledged: Rows = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     values: dict = field(default_factory=dict)
@@ -127,13 +135,15 @@ class Reporter:
         """Report one thing."""
         os.write(self._fd, json.dumps([kind, value]).encode() + b"\n")
 
-    def add(self, events: SqliteEvents, message: str) -> None:
-        """Add an event and report what became of it."""
+    def add(self, events: SqliteEvents, message: str, keyed: bool = False) -> None:
+        """Add an event, with its message as key if asked to, and report what became of it."""
         from pra.base.errors import OutcomeUnknown
 
         self.tell("sent", message)
+        if keyed:
+            self.tell("keyed", message)
         try:
-            added = events.add(message)
+            added = events.add(message, message if keyed else None)
         except OutcomeUnknown:
             return
         except (PraError, OSError):
@@ -174,7 +184,7 @@ def _ledger(lines) -> Ledger:
     ledger = Ledger()
     for line in lines:
         kind, value = json.loads(line)
-        if kind in ("sent", "refused"):
+        if kind in ("sent", "keyed", "refused"):
             getattr(ledger, kind).append(value)
         elif kind == "acknowledged":
             ledger.acknowledged.append(tuple(value))
@@ -183,9 +193,16 @@ def _ledger(lines) -> Ledger:
     return ledger
 
 
+def begin(world: World) -> None:
+    """What a server does before its first request."""
+    config = start.prepare(world.config)
+    if SqliteEvents(config, serving=True).lost():
+        start.bring_back(config)
+
+
 def recover(world: World) -> None:
     """What happens after a crash in any case: a start, a write, a backup."""
-    start.prepare(world.config)
+    begin(world)
     SqliteEvents(world.config).add("after the fault")
     backup.run(world.config)
 
@@ -208,15 +225,35 @@ def check(world: World, before: Rows, ledger: Ledger, states: list[Rows] | None)
     return outcome.values.get("problem", "the check itself died") or None
 
 
-def _check(world: World, before: Rows, ledger: Ledger, states, reporter: Reporter) -> None:
+def rows_of(world: World) -> Rows:
+    """Every row, once a server that heals has started on what a fault left."""
     volumes.ensure_initialised(world.where)
-    found = world.rows()
+    if world.heals:
+        _healed(world)
+    return world.rows()
+
+
+def _check(world: World, before: Rows, ledger: Ledger, states, reporter: Reporter) -> None:
+    found = rows_of(world)
     problem = _state_problem(found, before, ledger, states)
     if not problem:
         recover(world)
+        problem = _retry_problem(world, ledger)
+    if not problem:
         live = world.rows()
-        problem = _later_problem(world, found, live, ledger)
+        problem = _later_problem(world, found, live, ledger) or _retry_problem(world, ledger)
     reporter.tell("problem", problem)
+
+
+def _healed(world: World) -> None:
+    """Where an attempt was killed, the next start ends it; where it failed, a person does."""
+    begin(world)
+    if volumes.current(world.where) is None:
+        told = automatic.told(world.config, None)
+        # What a fault left may be in doubt by now: then it is not tried again either.
+        waits = told.state in ("failed", "refused")
+        assert waits and told.next, f"nobody is told what comes next: {told}"
+        world.restore_latest()
 
 
 def _state_problem(found: Rows, before: Rows, ledger: Ledger, states) -> str | None:
@@ -254,6 +291,26 @@ def _restore_across_the_fault(world: World) -> None:
         for path in files:
             os.rename(f"{path}.away", path)
         world.restore_latest()
+
+
+def _retry_problem(world: World, ledger: Ledger) -> str | None:
+    """Send what had a key once more: it is there once, and what was acknowledged is the answer."""
+    events = SqliteEvents(world.config)
+    for message in ledger.keyed:
+        answer = events.add(message, message)
+        row = answer["id"], answer["timestamp"], answer["message"]
+        # What was refused had not been added, and now it is.
+        ledger.refused = [one for one in ledger.refused if one != message]
+        found = [one for one in world.rows() if one[2] == message]
+        first = {one for one in ledger.acknowledged if one[2] == message}
+        if found != [row] or (first and (first != {row} or not answer["replayed"])):
+            return f"a retry of {message!r} was answered {answer}, after {first}; there is {found}"
+        ledger.acknowledged = [*ledger.acknowledged, *([] if first else [row])]
+    with contextlib.closing(connect.open_live(os.path.realpath(world.where.link))) as conn:
+        kept = counting.kept(conn)
+    if kept != len(world.rows()):
+        return f"the database keeps {kept} as the number of its {len(world.rows())} events"
+    return None
 
 
 def _later_problem(world: World, found: Rows, live: Rows, ledger: Ledger) -> str | None:

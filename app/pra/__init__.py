@@ -1,9 +1,9 @@
 """The workshop's application: a web front on SQLite, its backup and its recovery.
 
-The package knows files and SQLite and nothing of Kubernetes. Its parts, from the bottom
-up; each imports only from those before it, which a test keeps:
+The package knows files and SQLite, or PostgreSQL in their place, and nothing of Kubernetes.
+Its parts, from the bottom up; each imports only from those before it, which a test keeps:
 
-- ``base``: errors, the clock, settings, what lies where on the two volumes;
+- ``base``: errors, the clock, settings, tasks, what lies where on the two volumes;
 - ``disk``: files and folders, copies, locks, room; alone in touching files;
 - ``sql``: connections to SQLite, and the tables;
 - ``lineage``: the small records that say which history is here, and which of it is live;
@@ -14,6 +14,7 @@ up; each imports only from those before it, which a test keeps:
 - ``data``: reading and writing the database of the running application;
 - ``protect``: making and keeping restore points;
 - ``recovery``: bringing a moment back;
+- ``postgres``: connections to PostgreSQL, its tables and replicas; knows ``base`` alone;
 - ``events``: what the application does with its data, whichever database has it;
 - ``web``: routes, the server;
 - ``commands``: the verbs of ``python -m pra``.

@@ -10,10 +10,13 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from helpers import add, as_rows, lose_data
 
 from pra.base import settings
 from pra.disk import files
+from pra.events import start
 from pra.events.sqlite import SqliteEvents
+from pra.protect import backup
 from pra.state import volumes
 from pra.web.routes import create_app
 
@@ -60,6 +63,36 @@ def client(config, where):
     return create_app(SqliteEvents(config)).test_client()
 
 
+@pytest.fixture
+def healing(environment):
+    """The environment of a pod whose database is to come back by itself."""
+    return {**environment, "PRA_AUTO_RESTORE": "latest"}
+
+
+@pytest.fixture
+def healer(healing):
+    """The settings of that environment."""
+    return settings.load(healing)
+
+
+@pytest.fixture
+def added(config, where, events):
+    """What was acknowledged before and after the last backup."""
+    start.prepare(config)
+    found = add(events, 3)
+    backup.run(config)
+    found += add(events, 2)
+    events._database.pool.drop()
+    return found
+
+
+@pytest.fixture
+def lost(added, where):
+    """The rows that were acknowledged; the data volume is a new one since."""
+    lose_data(where)
+    return as_rows(added)
+
+
 @pytest.fixture(autouse=True)
 def _no_hook_left():
     yield
@@ -79,10 +112,86 @@ def unsynced():
         yield
 
 
+@pytest.fixture(scope="session")
+def servers():
+    """What PostgreSQL servers are copied from."""
+    # Not for each test that needs none.
+    import postgres_servers
+
+    try:
+        template = postgres_servers.Template()
+    except postgres_servers.postgres.Missing as missing:
+        pytest.skip(f"PostgreSQL cannot be run here: {missing}")
+    yield template
+    template.remove()
+
+
+@pytest.fixture(scope="session")
+def kept_pair(servers):
+    """A primary with a synchronous standby that no test breaks."""
+    with servers.pair() as pair:
+        yield pair
+
+
+@pytest.fixture
+def primary(kept_pair):
+    """That primary, with an application's database that is empty."""
+    import postgres_servers
+
+    server = kept_pair[0]
+    postgres_servers.empty(server)
+    return server
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """A browser for all tests of this process."""
+    # Not for each test that needs none.
+    import browser
+
+    program = browser.found()
+    if program is None:
+        names = ", ".join(browser.NAMES)
+        pytest.skip(f"no browser: {browser.VARIABLE} names none, and PATH has none of {names}")
+    running = browser.Browser(program, str(tmp_path_factory.mktemp("profile")))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def tab(chromium):
+    """A tab in French, as wide as a screen."""
+    opened = chromium.tab()
+    opened.look(1100)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """The folder in which pictures of the page are kept."""
+    folder = os.environ.get("PRA_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots")
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def served(environment):
+    """The address of a real server."""
+    with serving(environment) as (url, _):
+        yield url
+
+
 def pra(environment, *arguments, **options):
     """Run ``python -m pra`` to its end."""
+    return python(environment, "-m", "pra", *arguments, **options)
+
+
+def python(environment, *arguments, **options):
+    """Run Python to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "pra", *arguments],
+        [sys.executable, *arguments],
         cwd=APP,
         env={**os.environ, **environment},
         capture_output=True,
@@ -95,7 +204,10 @@ def pra(environment, *arguments, **options):
 
 @contextlib.contextmanager
 def serving(environment, how=("-m", "pra", "serve")):
-    """A real server on a free port, started by Python ``how``; yields (base URL, process)."""
+    """A real server on a free port, started by Python ``how``; yields (base URL, process).
+
+    What it said before it listened is ``process.said``.
+    """
     process = subprocess.Popen(
         [sys.executable, *how],
         cwd=APP,
@@ -112,9 +224,13 @@ def serving(environment, how=("-m", "pra", "serve")):
                 break
         else:
             raise AssertionError("the server did not start:\n" + "".join(lines))
-        # The socket listens already: a request waits until a worker takes it.
+        process.said = "".join(lines)
         urllib.request.urlopen(found[1] + "/health", timeout=60).close()
         yield found[1], process
+    except BaseException:
+        # A test that failed may have left it waiting for what now never comes.
+        process.kill()
+        raise
     finally:
         process.terminate()
         process.stderr.read()

@@ -16,7 +16,8 @@ MARK = ("format", "lineage", "id")
 POSITION = ("lineage", "timeline", "seq", "hash", "schema", "start_rows")
 COLUMNS = (
     *POSITION,
-    *("left_seq", "left_hash", "unjournaled_to", "durable_seq", "durable_hash"),
+    *("left_seq", "left_hash", "unjournaled_to", "durable_seq", "durable_hash", "rows", "rows_seq"),
+    "rows_schema",
 )
 BRANCH = ("timeline", "seq", "hash")
 TIMELINE = (

@@ -23,9 +23,27 @@ from format_reader import (
     segments,
 )
 
-EMPTY = (
-    "CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " ts TEXT NOT NULL, message TEXT NOT NULL)"
+EMPTY = """CREATE TABLE events(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  ts TEXT NOT NULL,
+  message TEXT NOT NULL
+)"""
+#: The table of keys and all that belongs to it, in the order in which it is made.
+KEYS = (
+    """CREATE TABLE idempotency_keys(
+  key TEXT PRIMARY KEY,
+  number INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  ts TEXT NOT NULL,
+  message BLOB NOT NULL
+) WITHOUT ROWID""",
+    "CREATE INDEX idempotency_keys_by_number ON idempotency_keys(number)",
+    *(
+        f"""CREATE TRIGGER idempotency_keys_guard_{event.lower()} BEFORE {event} ON idempotency_keys
+WHEN pra_writer() IS NOT 1
+BEGIN SELECT RAISE(ABORT, 'idempotency_keys is written through the application'); END"""
+        for event in ("INSERT", "UPDATE", "DELETE")
+    ),
 )
 
 
@@ -47,12 +65,12 @@ def newest(backup):
     else:
         with opened(f"{backup}/{name}") as source:
             source.backup(conn)
-    tables, triggers = schema_hash(conn), _without_triggers(conn)
+    tables, triggers = [schema_hash(conn)], _without_triggers(conn)
     for at in range(index, len(path)):
         one, limit = path[at]
         if at > index:
             place = Place(one["seq"], one["hash"])
-        place = _replay(conn, tables, segments(backup, one["number"]), place, limit)
+        place = _replay(conn, tables, triggers, segments(backup, one["number"]), place, limit)
         expect(limit in (None, place), f"timeline {one['number']} ends at {place}")
     for definition in triggers:
         conn.execute(definition)
@@ -88,7 +106,20 @@ def _base(backup, path):
     return None, 0, Place(first["seq"], first["hash"])
 
 
-def _replay(conn, tables, parts, place, limit):
+def _become(conn, tables, triggers, wanted):
+    """Add the table of keys where the records tell of it and the database lacks it."""
+    if tables[-1] == wanted:
+        return
+    for definition in triggers:
+        conn.execute(definition)
+    for definition in KEYS:
+        conn.execute(definition)
+    tables.append(schema_hash(conn))
+    expect(tables[-1] == wanted, "the records are of other tables")
+    triggers[:] = _without_triggers(conn)
+
+
+def _replay(conn, tables, triggers, parts, place, limit):
     """Apply the transactions of one timeline behind a place, up to where the path leaves it."""
     before = None
     for part in parts:
@@ -101,7 +132,7 @@ def _replay(conn, tables, parts, place, limit):
             if begun and record.kind == TRANSACTION and record.seq not in aborted:
                 if limit and record.seq > limit.seq:
                     return place
-                expect(head["schema"] == tables, f"{record.seq} is of other tables")
+                _become(conn, tables, triggers, head["schema"])
                 apply(conn, record.payload)
                 place = Place(record.seq, record.hash)
             begun = begun or place == Place(record.seq, record.hash)

@@ -110,6 +110,7 @@ class Made(Volumes):
 
     def __init__(self, folder):
         super().__init__(folder)
+        self.answers = []
         with serving(self.environment) as (url, _):
             for message in ("one", "two"):
                 urllib.request.urlopen(f"{url}/add?message={message}").close()
@@ -140,7 +141,12 @@ class Made(Volumes):
         self.restored += [self.run("restore", "latest")]
         self.write([[["DELETE FROM events WHERE id > 2 AND id % 3"]]])
         self.quarantined = self.run("backup", code=1)["point"]
-        self.write([added("behind every point")])
+        with serving(self.environment) as (url, _):
+            for text in ("behind every point", "and another", "behind every point"):
+                add = urllib.request.Request(f"{url}/add?message={text.replace(' ', '+')}")
+                add.add_header("Idempotency-Key", f'"{text}"')
+                with urllib.request.urlopen(add) as answer:
+                    self.answers.append(json.load(answer))
         self.exported = self.export()
         self.write([added("behind the export")])
         self.litter()

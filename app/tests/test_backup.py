@@ -80,7 +80,7 @@ def test_a_damaged_database_never_becomes_a_point(config, where, events):
 def test_a_database_that_lost_its_rows_is_quarantined(config, where, events, sql, said):
     add(events, 10)
     good = backup.run(config)
-    rewrite(where, sql)
+    events._database.write("testing", lambda conn: conn.execute(sql).fetchall())
     suspect = backup.run(config)
     assert suspect.status == "quarantined"
     assert said in suspect.reason

@@ -14,7 +14,7 @@ import threading
 import pytest
 from conftest import APP, pra, serving
 from helpers import add, as_rows, bring, crash_before_commit, lose_data, rewrite, rows
-from test_http import get
+from wire import get
 
 from pra.base import sealing, settings
 from pra.base.errors import DiskFull, NeedsRestore, PraError, Refused
@@ -148,9 +148,9 @@ def test_what_was_acknowledged_before_is_in_it_however_busy_the_lab(environment,
 
         def write():
             while not stop.is_set():
-                status, _, body = get(url + "/add?message=x")
-                if status == 200:
-                    acknowledged.append(body["id"])
+                said = get(url, "/add?message=x")
+                if said.status == 200:
+                    acknowledged.append(said.json["id"])
 
         writers = [threading.Thread(target=write) for _ in range(4)]
         for writer in writers:

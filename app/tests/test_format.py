@@ -12,13 +12,24 @@ import subprocess
 import sys
 import time
 
+import earlier
+import format_jobs
+import format_notes
 import format_reader as reader
 import format_replay as replay
 import pytest
 from conftest import APP
 from format_volumes import Made, Volumes, added
+from helpers import bring
 
-LOCKS = ("maintenance", "turnstile", "writer")
+from pra.base.layout import Layout
+from pra.events.sqlite import SqliteEvents
+from pra.points import catalogue
+from pra.protect import backup
+from pra.sql import connect, schema
+from pra.state import jobs, volumes
+
+LOCKS = ("jobs", "maintenance", "turnstile", "writer")
 #: Runs the reader where no package can be imported, ours included.
 ISOLATED = """
 import sys
@@ -52,13 +63,65 @@ def test_the_newest_state_rebuilt_from_base_and_records_is_the_database(made):
         assert {"notes", "tags", "sqlite_sequence"} < set(rows_of(conn))
         here = dict(zip(reader.COLUMNS, reader.position(live), strict=True))
         assert here["schema"] == reader.schema_hash(live) == reader.schema_hash(conn)
+        assert live.execute("PRAGMA schema_version").fetchone() == (here["rows_schema"],)
     assert (here["lineage"], here["timeline"]) == (reader.mark(made.data)["lineage"], timeline)
     assert reader.Place(here["seq"], here["hash"]) == place
     assert (here["left_seq"], here["left_hash"], here["unjournaled_to"]) == (None, None, None)
+    assert (here["rows"], here["rows_seq"]) == (len(made.dump()), here["seq"])
     durable = reader.Place(here["durable_seq"], here["durable_hash"])
     seen = [reader.Place(one.seq, one.hash) for _, _, one in reader.transactions(made.backup)]
     assert seen[-2:] == [durable, place]
     assert reader.points(made.backup)[base]["position"]["seq"] < place.seq
+
+
+def test_keys_of_requests_stand_beside_what_was_answered(made):
+    conn, _, _, _ = replay.newest(made.backup)
+    found = conn.execute("SELECT * FROM idempotency_keys ORDER BY number").fetchall()
+    assert made.answers[0] == made.answers[2]
+    assert found == [
+        (
+            one["message"],
+            number,
+            one["id"],
+            one["timestamp"],
+            hashlib.sha256(one["message"].encode()).digest()[:16],
+        )
+        for number, one in enumerate(made.answers[:2], start=1)
+    ]
+
+
+def test_the_page_has_the_definitions_as_they_stand_in_the_schema(where):
+    page = (APP.parent / "docs/format.md").read_text("utf-8")
+    with contextlib.closing(connect.open_live(where.link)) as conn:
+        found = conn.execute(
+            "SELECT sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB 'pra_*'"
+            " AND name NOT IN ('idempotency_keys_guard_update', 'idempotency_keys_guard_delete')"
+        ).fetchall()
+    assert len(found) == 4
+    for (sql,) in found:
+        assert sql in page
+    assert {replay.EMPTY, *replay.KEYS} > {sql for (sql,) in found}
+
+
+@pytest.mark.parametrize("without", [True, False])
+def test_the_way_from_a_version_without_keys_leads_over_their_table(config, without):
+    """From a point of before, and from the empty beginning."""
+    where = config.layout
+    with earlier.version():
+        volumes.ensure_initialised(where)
+        SqliteEvents(config).add("before")
+        point = backup.run(config)
+    bring(config)
+    SqliteEvents(config).add("with a key", "k")
+    if without:
+        catalogue.remove(where, [point.name])
+    conn, timeline, _, base = replay.newest(where.backup)
+    assert (timeline, base) == (2, None if without else point.name)
+    with contextlib.closing(connect.open_live(where.link)) as live:
+        for table in ("events", "idempotency_keys"):
+            rows = [one.execute(f"SELECT * FROM {table}").fetchall() for one in (conn, live)]
+            assert rows[0] == rows[1] and rows[0]
+        assert reader.schema_hash(conn) == schema.schema_hash(live)
 
 
 def test_every_moment_of_the_log_is_a_record(made):
@@ -114,8 +177,10 @@ def test_points_hold_the_rows_the_position_and_the_pages_that_the_page_describes
         with replay.opened(f"{made.backup}/{name}") as conn:
             rows = conn.execute("SELECT * FROM events ORDER BY id").fetchall()
             assert rows == made.dump("--point", name)
-            here = dict(zip(reader.POSITION, reader.position(conn), strict=False))
-            assert here == known[name]["position"]
+            here = dict(zip(reader.COLUMNS, reader.position(conn), strict=True))
+            assert conn.execute("PRAGMA schema_version").fetchone() == (here["rows_schema"],)
+            assert (here["rows"], here["rows_seq"]) == (len(rows), here["seq"])
+            assert {one: here[one] for one in reader.POSITION} == known[name]["position"]
             assert here["schema"] == reader.schema_hash(conn)
             issued = conn.execute("SELECT seq FROM sqlite_sequence WHERE name='events'").fetchone()
         assert (len(rows), rows[-1][0]) == (known[name]["rows"], known[name]["max_id"])
@@ -187,7 +252,7 @@ def test_segments_continue_each_other_and_say_where_they_do_not(made):
     assert (after.header["applied_seq"], after.header["applied_hash"]) == (last.seq, last.hash)
     assert rebased.header["schema"] != after.header["schema"]
     aborted = [one.seq for one in rebased.records if one.kind == reader.ABORT]
-    assert len(aborted) == 1 and made.refused == "StorageError\n"
+    assert len(aborted) == 1 and made.refused == "RuleBroken\n"
     every = [one for number in range(1, 7) for one in parts(made, number)]
     assert not any(one.fault for one in every)
     journal = made.run("points")["journal"]
@@ -218,13 +283,30 @@ def test_mode_damage_and_use_are_as_the_page_says(made):
         "next": made.refused_backup["next"],
     }
     assert reader.damage(made.backup) is None
+    seen = format_notes.data_volume(made.backup)
+    assert seen["lineage"] == reader.mark(made.data)["lineage"]
+    assert (seen["timeline"], seen["shared"]) == (1, True), "those after were restored"
+    assert (seen["below"] > 0, seen["journal"]) == (True, "required")
+    assert seen["filesystem"] == f"{os.statvfs(made.data).f_fsid:x}"
     found = os.stat(made.data)
     assert made.served
     for one in made.served:
-        assert set(one) == {"path", "root", "view"}
+        assert set(one) == {"path", "root", "view", "journal"}
+        assert one["journal"] == "required"
         assert (one["path"], one["root"]) == (made.data, [found.st_dev, found.st_ino])
     locks = {name: os.path.getsize(f"{made.backup}/.pra/locks/{name}") for name in LOCKS}
     assert locks == dict.fromkeys(os.listdir(f"{made.backup}/.pra/locks"), 0)
+
+
+def test_what_jobs_did_is_as_the_page_says(made):
+    done, running = format_jobs.record(made.backup)
+    assert running == []
+    assert {"backup", "restore"} <= set(done)
+    found = jobs.seen(Layout(made.data, made.backup)).jobs
+    assert {name: [job.runs, job.seconds] for name, job in found.items()} == {
+        name: [one["runs"], one["seconds"]] for name, one in done.items()
+    }
+    assert os.listdir(f"{made.backup}/.pra/jobs") == ["record"]
 
 
 def test_nothing_lies_on_the_volumes_that_the_page_does_not_name(made):
@@ -233,7 +315,8 @@ def test_nothing_lies_on_the_volumes_that_the_page_does_not_name(made):
     points = {name for name in os.listdir(made.backup) if name.startswith("app-")}
     assert sorted(set(os.listdir(made.backup)) - points) == [".pra", ".pra-copy"]
     assert sorted(os.listdir(f"{made.backup}/.pra")) == sorted(
-        ["journal", "locks", "mode.json", "raw", "timelines", "tmp", "use", "volume.json"]
+        ["jobs", "journal", "locks", "mode.json", "raw", "timelines", "tmp", "use", "volume.json"]
+        + ["data-volume.json"]
     )
     assert os.listdir(f"{made.backup}/.pra/tmp") == []
     for name in os.listdir(f"{made.backup}/.pra/timelines"):
@@ -276,6 +359,8 @@ def test_the_number_that_no_journal_has_lies_beside_the_database(tmp_path):
     with replay.opened(volumes.database) as conn:
         here = dict(zip(reader.COLUMNS, reader.position(conn), strict=True))
     assert (here["seq"], here["left_seq"], here["unjournaled_to"]) == (2, 0, 2)
+    # Works that are not the application's tell nothing of rows where no session watches them.
+    assert (here["rows"], here["rows_seq"]) == (None, 2)
 
 
 def test_a_copy_with_its_log_has_what_a_copy_without_it_lacks(tmp_path):

@@ -16,6 +16,7 @@ from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
 from pra.recovery import plan, restore
+from pra.sql import guards
 
 DELETE = "DELETE FROM events WHERE id <= 2"
 
@@ -108,10 +109,15 @@ def test_the_way_back_from_a_write_past_the_guards_is_the_latest_moment(environm
     added = add(events, 5)
     pra(environment, "backup")
     unguard(where, DELETE)
+    with pytest.raises(Damaged) as write:
+        events.add("not onto that")
+    (before,) = events.status()["notices"]
+    assert before["what"] == events.status()["unprotected"]
     refused = pra(environment, "backup", "--json")
     (notice,) = events.status()["notices"]
-    for said in (json.loads(refused.stdout)["next"], notice["next"]):
-        assert said.startswith("python -m pra restore latest; ") and "--accept" in said
+    # Whoever writes, looks or takes a point is told the same ways on.
+    ways = [write.value.next_step, before["next"], json.loads(refused.stdout)["next"]]
+    assert [*ways, notice["next"]] == [guards.WAYS_ON] * 4
     assert "Writes are refused until then" in notice["what"]
     pra(environment, "restore", "latest")
     assert rows(where) == as_rows(added)

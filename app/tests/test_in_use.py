@@ -66,7 +66,6 @@ def test_who_ended_holds_nothing_and_is_cleared_away(config, where, trial):
         process.wait()
         deadline = time.monotonic() + 20
         while in_use.others(trial.layout) and time.monotonic() < deadline:
-            # Its workers notice that their master is gone.
             time.sleep(0.05)
     assert in_use.others(trial.layout) == []
     backup.run(config)

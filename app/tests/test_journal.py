@@ -114,7 +114,7 @@ def test_a_commit_that_fails_for_sure_leaves_no_row_and_its_number_is_burnt(
     add(events, 1)
 
     def refuse(conn, doing):
-        raise apsw.ConstraintError("refused")
+        raise apsw.SQLError("refused")
 
     with monkeypatch.context() as patch:
         patch.setattr(transaction, "_commit", refuse)
@@ -138,7 +138,7 @@ def test_a_commit_that_fails_and_cannot_be_recorded_as_failed_is_unknown(
 
         def refuse(conn, doing):
             broken.enter_context(failing("write_at_once", errno.EIO, times))
-            raise apsw.ConstraintError("refused")
+            raise apsw.SQLError("refused")
 
         patch.setattr(transaction, "_commit", refuse)
         with pytest.raises(OutcomeUnknown):

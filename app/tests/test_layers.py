@@ -19,6 +19,7 @@ LAYERS = (
     "data",
     "protect",
     "recovery",
+    "postgres",
     "events",
     "web",
     "commands",
@@ -26,7 +27,24 @@ LAYERS = (
 )
 LINES = 300
 #: What the server may know of the rest, so that another database changes nothing in it.
-KNOWN_TO_WEB = {"base.errors", "base.settings", "events.choice", "events.interface"}
+IMPLEMENTATIONS = {"events.sqlite", "events.postgres"}
+KNOWN_TO_WEB = {
+    "base.errors",
+    "base.metrics",
+    "base.settings",
+    "base.tasks",
+    "events.choice",
+    "events.interface",
+}
+#: What is for PostgreSQL alone, and what that may know of the rest.
+OF_POSTGRES, SHARED = (
+    ("postgres.", "events.postgres"),
+    (
+        "base.",
+        "events.interface",
+        "events.figures",
+    ),
+)
 
 
 def imports_of(source: str, modules: set[str]) -> set[str]:
@@ -89,7 +107,7 @@ def bound_to_a_database(graph: dict[str, set[str]]) -> list[str]:
         for name, others in sorted(graph.items())
         for other in sorted(others)
         if (name.startswith("web.") and not (other.startswith("web.") or other in KNOWN_TO_WEB))
-        or (other == "events.sqlite" and name != "events.choice")
+        or (other in IMPLEMENTATIONS and name != "events.choice")
     ]
 
 
@@ -105,8 +123,27 @@ def test_no_part_knows_one_above_it():
 
 def test_the_server_knows_the_events_by_their_interface_alone():
     graph = graph_of(PACKAGE)
-    assert {"events.interface", "events.choice"} <= graph["web.serve"]
+    assert "events.choice" in graph["web.serve"]
+    assert "events.interface" in graph["web.routes"]
     assert bound_to_a_database(graph) == []
+
+
+def mixed(graph: dict[str, set[str]]) -> list[str]:
+    """Imports by which one database of the events would need what is for the other."""
+    return [
+        f"{name} imports {other}"
+        for name, others in sorted(graph.items())
+        for other in sorted(others)
+        if name.startswith(OF_POSTGRES) and not other.startswith((*OF_POSTGRES, *SHARED))
+    ]
+
+
+def test_one_database_needs_nothing_of_the_other():
+    graph = graph_of(PACKAGE)
+    assert "postgres.database" in graph["events.postgres"]
+    assert mixed(graph) == []
+    graph["postgres.pool"] = graph["postgres.pool"] | {"disk.files"}
+    assert mixed(graph) == ["postgres.pool imports disk.files"]
 
 
 def test_a_route_or_a_verb_that_names_a_database_is_told():

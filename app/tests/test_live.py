@@ -344,3 +344,13 @@ def test_by_command_line(environment, where, events):
     assert (done.returncode, "2 rows (from app-" in done.stdout) == (0, True), done
     assert pra({**environment, "PRA_RESTORE_POINT": "current"}, "restore").returncode == 0
     assert "nothing was changed" in pra(environment, "restore", "current", "--plan").stdout
+
+
+def test_a_connection_to_what_was_replaced_is_not_kept(config, where, events):
+    """Given back after others went on to the new database, it would hold the old one's files."""
+    add(events, 1)
+    pool = events._database.pool
+    with events._database.read("reading for long"):
+        bring(config)
+        add(events, 1)
+    assert [entry.of[1] for entry in pool._idle] == [look.identity(where.link)]

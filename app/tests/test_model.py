@@ -4,20 +4,22 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from helpers import Crash
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pra.base import settings as pra_settings
-from pra.base.errors import Refused
+from pra.base.errors import KeyReused, Refused
 from pra.base.layout import Layout
-from pra.data import transaction
+from pra.data import proof, transaction
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
 from pra.pitr import bounds, targets
 from pra.points import catalogue
 from pra.protect import backup, retention
 from pra.recovery import restore
+from pra.sql import counting, keys
 from pra.state import volumes
 
 NUMBERS = strategies.integers(0, 1000)
@@ -26,9 +28,10 @@ NUMBERS = strategies.integers(0, 1000)
 class Model(RuleBasedStateMachine):
     """The application on real volumes beside a dictionary of rows.
 
-    ``past`` holds the numbers of the transactions that led to ``rows``, ``states``
-    the rows after each transaction by its number; ``points`` holds rows and past
-    of each restore point, ``before`` those that undo brings back.
+    ``keys`` holds what was answered to each key, the oldest first. ``past`` holds the numbers
+    of the transactions that led to ``rows``, ``states`` what was there after each
+    transaction by its number; ``points`` holds that and the past of each restore point,
+    ``before`` those that undo brings back.
     """
 
     def __init__(self):
@@ -47,20 +50,24 @@ class Model(RuleBasedStateMachine):
             }
         )
         self.size, segments.SIZE = segments.SIZE, 2048
+        self.kept, keys.KEPT = keys.KEPT, 4
         volumes.ensure_initialised(self.where)
         self.events = SqliteEvents(self.config)
-        self.rows, self.highest = {}, 0
+        self.rows, self.keys, self.highest = {}, {}, 0
         self.states, self.seq, self.past = {}, 0, []
         self.points, self.before, self.lost = {}, None, False
 
     def teardown(self):
-        segments.SIZE = self.size
+        segments.SIZE, keys.KEPT = self.size, self.kept
         shutil.rmtree(self.folder)
 
     def _committed(self):
         self.seq += 1
         self.past = [*self.past, self.seq]
-        self.states[self.seq] = dict(self.rows)
+        self.states[self.seq] = self._there()
+
+    def _there(self):
+        return dict(self.rows), dict(self.keys)
 
     def _change(self, sql):
         self.events._database.write("testing", lambda conn: conn.execute(sql))
@@ -76,6 +83,33 @@ class Model(RuleBasedStateMachine):
         assert added["id"] == self.highest, "ids are never given out twice"
         self.rows[added["id"]] = text
         self._committed()
+
+    @precondition(lambda self: not self.lost)
+    @rule(key=strategies.sampled_from("abcdefgh"), text=strategies.sampled_from("xxy"))
+    def add_with_key(self, key, text):
+        first = self.keys.get(key)
+        if first and first["message"] != text:
+            with pytest.raises(KeyReused):
+                self.events.add(text, key)
+            return
+        answer = self.events.add(text, key)
+        assert answer.pop("replayed") is bool(first)
+        if first:
+            assert answer == first, "a retry gets the first answer"
+            return
+        self.highest += 1
+        assert answer["id"] == self.highest
+        self.rows[answer["id"]], self.keys[key] = text, answer
+        while len(self.keys) > keys.KEPT:
+            del self.keys[next(iter(self.keys))]
+        self._committed()
+
+    @precondition(lambda self: not self.lost)
+    @rule()
+    def prove(self):
+        seq = proof.run(self.config)["seq"]
+        self._committed()
+        assert seq == self.seq
 
     @precondition(lambda self: not self.lost and self.rows)
     @rule(number=NUMBERS)
@@ -118,7 +152,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def back_up(self):
         point = backup.run(self.config, accept=True)
-        self.points[point.name] = dict(self.rows), self.past
+        self.points[point.name] = self._there(), self.past
 
     @rule()
     def lose_the_data_volume(self):
@@ -126,16 +160,17 @@ class Model(RuleBasedStateMachine):
         os.mkdir(self.where.data)
         self.lost = True
 
-    def _restored(self, choose, rows, past):
-        before = None if self.lost else (dict(self.rows), self.past)
+    def _restored(self, choose, there, past):
+        before = None if self.lost else (self._there(), self.past)
         restore.run(self.config, choose)
         self.before, self.lost = before, False
-        self.rows, self.past = dict(rows), past
+        self.rows, self.keys = map(dict, there)
+        self.past = past
 
     @rule()
     def restore_latest(self):
         if volumes.restorable(self.where):
-            self._restored(targets.latest, self.rows, self.past)
+            self._restored(targets.latest, self._there(), self.past)
 
     @precondition(lambda self: self.points)
     @rule(number=NUMBERS)
@@ -151,11 +186,11 @@ class Model(RuleBasedStateMachine):
     def restore_to_before(self, number):
         at = number % len(self.past)
         chosen = self.past[at]
-        rows = self.states[self.past[at - 1]] if at else {}
+        there = self.states[self.past[at - 1]] if at else ({}, {})
         reached = bounds.summary(self.where, catalogue.scan(self.where))
         try:
             self._restored(
-                lambda where, _: targets.just_before(where, chosen), rows, self.past[:at]
+                lambda where, _: targets.just_before(where, chosen), there, self.past[:at]
             )
         except Refused:
             # Only what retention let go may be refused, and the listing says so.
@@ -172,12 +207,18 @@ class Model(RuleBasedStateMachine):
         retention.run(self.config, dry_run=False)
 
     @invariant()
-    def the_rows_are_the_models(self):
+    def all_is_as_the_model_says(self):
         if self.lost:
             return
         with self.events._database.read("comparing") as conn:
             found = dict(conn.execute("SELECT id, message FROM events").fetchall())
+            kept = counting.kept(conn)
+            known = conn.execute(
+                "SELECT key, event, ts FROM idempotency_keys ORDER BY number"
+            ).fetchall()
         assert found == self.rows
+        assert kept == len(self.rows) == self.events.count()
+        assert known == [(key, one["id"], one["timestamp"]) for key, one in self.keys.items()]
 
 
 TestModel = Model.TestCase

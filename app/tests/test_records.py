@@ -1,5 +1,6 @@
 """The journal's format, in bytes alone."""
 
+import json
 import random
 
 import pytest
@@ -69,3 +70,11 @@ def test_following_passes_by_no_damage():
         damaged, bit = bytearray(behind), rng.randrange(len(raw) * 8)
         damaged[bit // 8] ^= 1 << bit % 8
         assert scanning.follow(bytes(damaged), state, place) is None
+
+
+@pytest.mark.parametrize(
+    "sequences", [{}, {"events": 17}, {'é"': 3, "b": 0}, {"a": "x"}, {None: 3}, {"a": 1.5}]
+)
+def test_a_payload_has_the_counters_as_compact_json(sequences):
+    text = json.dumps(sequences, separators=(",", ":")).encode()
+    assert records.payload_of(sequences, b"changes")[4:] == text + b"changes"

@@ -9,7 +9,7 @@ import threading
 import pytest
 from conftest import pra, serving
 from helpers import add, bring, content, crash_at, failing, lose_data, overwrite, rewrite
-from test_http import get
+from wire import get
 
 from pra.base.errors import EXIT_REFUSED, Damaged, DiskFull, NeedsRestore, ReadOnly, Refused
 from pra.disk import files, look
@@ -78,7 +78,7 @@ def test_latest_skips_a_damaged_point_and_says_so(config, where, events):
 def test_a_quarantined_point_needs_force(config, where, events):
     add(events, 5)
     backup.run(config)
-    rewrite(where, "DELETE FROM events")
+    events._database.write("testing", lambda conn: conn.execute("DELETE FROM events").fetchall())
     suspect = backup.run(config)
     with pytest.raises(Refused, match="quarantined"):
         bring(config, suspect.name)
@@ -288,13 +288,13 @@ def test_two_restores_at_once_take_turns(environment, config, where, events):
 def test_running_workers_pick_up_a_restore_under_load(environment, config):
     with serving(environment) as (url, _):
         for _ in range(5):
-            get(url + "/add?message=x")
+            get(url, "/add?message=x")
         assert pra(environment, "backup").returncode == 0
         stop, statuses = threading.Event(), []
 
         def write():
             while not stop.is_set():
-                statuses.append(get(url + "/add?message=during")[0])
+                statuses.append(get(url, "/add?message=during").status)
 
         writers = [threading.Thread(target=write) for _ in range(3)]
         for writer in writers:
@@ -305,23 +305,23 @@ def test_running_workers_pick_up_a_restore_under_load(environment, config):
             writer.join()
         assert done.returncode == 0, done.stderr
         assert set(statuses) <= {200, 503}
-        before = get(url + "/count")[2]["count"]
-        assert get(url + "/add?message=after")[0] == 200
-        assert get(url + "/count")[2] == {"count": before + 1}
+        before = get(url, "/count").json["count"]
+        assert get(url, "/add?message=after").status == 200
+        assert get(url, "/count").json == {"count": before + 1}
 
 
 def test_workers_survive_the_loss_and_return_of_the_data_volume(environment, config, where):
     with serving(environment) as (url, _):
-        get(url + "/add?message=x")
+        get(url, "/add?message=x")
         assert pra(environment, "backup").returncode == 0
         lose_data(where)
-        assert get(url + "/count")[2] == {"count": 0, "needs_restore": True}
-        status, _, body = get(url + "/add?message=lost")
-        assert (status, body["needs_restore"]) == (503, True)
-        assert get(url + "/health")[0] == 200
+        assert get(url, "/count").json == {"count": 0, "needs_restore": True}
+        said = get(url, "/add?message=lost")
+        assert (said.status, said.json["needs_restore"]) == (503, True)
+        assert get(url, "/health").status == 200
         assert pra(environment, "restore", "--json").returncode == 0
-        assert get(url + "/count")[2] == {"count": 1}
-        assert get(url + "/add?message=x")[0] == 200
+        assert get(url, "/count").json == {"count": 1}
+        assert get(url, "/add?message=x").status == 200
 
 
 def test_verbs_report_failure_in_json_and_exit_code(environment, where):

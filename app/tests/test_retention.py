@@ -2,7 +2,7 @@ import errno
 import os
 
 import pytest
-from helpers import add, bring, content, failing, lose_data, rewrite, rows
+from helpers import add, bring, content, failing, lose_data, rows
 
 from pra.base import clock, settings
 from pra.base.errors import DiskFull
@@ -82,8 +82,9 @@ def test_quarantined_points_are_bounded_and_the_last_good_one_stays(small, at, w
     good = backup.run(config)
     for number in range(6):
         at(60 * number)
-        rewrite(where, f"DELETE FROM events WHERE id > {2 - number % 2}")
-        rewrite(where, f"UPDATE events SET message='{number}'")
+        lost = f"DELETE FROM events WHERE id > {2 - number % 2}"
+        for sql in (lost, f"UPDATE events SET message='{number}'"):
+            events._database.write("testing", lambda conn, sql=sql: conn.execute(sql).fetchall())
         assert backup.run(config).status == "quarantined"
     listed = catalogue.scan(where)
     assert catalogue.latest(listed) == good

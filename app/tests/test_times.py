@@ -198,3 +198,8 @@ def test_restoring_to_the_time_of_a_row_brings_that_row(config, where, events):
     moment = moments.parse(shown)
     restore.run(config, lambda where, known: by_time.at_time(where, known, moment, "--to it"))
     assert rows(where)[-1][1:] == (shown, "the one")
+
+
+@pytest.mark.parametrize("milliseconds", [0, 999, 1000, 1763719200123, 1795996097999])
+def test_a_row_shows_its_moment_to_the_millisecond(milliseconds):
+    assert clock.stamp(milliseconds) == clock.rfc3339(milliseconds / 1000, 3)

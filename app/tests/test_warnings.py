@@ -14,7 +14,6 @@ from helpers import (
     last_segment,
     lose_data,
     overwrite,
-    rewrite,
     rows,
 )
 
@@ -216,7 +215,7 @@ def test_what_was_passed_over_or_forced_is_said_in_words(environment, config, wh
         f"WARNING: {bad.name} was passed over: the file's SHA-256"
         in pra(environment, "restore").stdout
     )
-    rewrite(where, "DELETE FROM events")
+    events._database.write("testing", lambda conn: conn.execute("DELETE FROM events").fetchall())
     suspect = backup.run(config)
     assert suspect.status == "quarantined"
     done = pra(environment, "restore", suspect.name, "--force")

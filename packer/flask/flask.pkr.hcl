@@ -34,7 +34,7 @@ locals {
   # Absolute, since file() starts from here and provisioners from where you are.
   here    = abspath(path.root)
   app     = abspath("${path.root}/../../app")
-  package = sort(fileset(local.app, "pra/**/*.py"))
+  package = sort(fileset(local.app, "pra/**/*.{py,html,sql}"))
   # Everything that decides what the image holds. The label carries the hash of
   # it, so that an unchanged image is neither built nor imported again.
   inputs = concat(

@@ -60,7 +60,11 @@ fn of_scenario(scenario: &Scenario) -> Vec<Case> {
     }
     let (engine, protection) = (&scenario.engine, &scenario.protection);
     let mut cases = vec![Case {
-        name: format!("{} ({engine}, {protection})", scenario.scenario),
+        name: format!(
+            "{}{} ({engine}, {protection})",
+            scenario.scenario,
+            auto(scenario.auto)
+        ),
         seconds: scenario.rto.seconds,
         broken,
     }];
@@ -68,11 +72,20 @@ fn of_scenario(scenario: &Scenario) -> Vec<Case> {
     cases
 }
 
+/// What tells a run in which the lab restored by itself.
+fn auto(auto: bool) -> &'static str {
+    if auto { " --auto" } else { "" }
+}
+
 fn of_drill(drill: &Drill) -> Vec<Case> {
     let mut cases = Vec::new();
     for group in &drill.groups {
         let (engine, protection) = (&group.engine, &group.protection);
-        let name = format!("{} ({engine}, {protection}) ", group.scenario);
+        let name = format!(
+            "{}{} ({engine}, {protection}) ",
+            group.scenario,
+            auto(group.auto)
+        );
         for (index, run) in group.runs.iter().enumerate() {
             let broken = format!("the promise was broken: see {}", run.run);
             cases.push(Case {

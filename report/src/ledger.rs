@@ -27,8 +27,10 @@ pub struct Request {
 
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// In the order of their sending.
+    /// In the order of their first sending.
     pub requests: Vec<Request>,
+    /// Sendings that failed and were followed by others, each as a request of its moment.
+    attempts: Vec<Request>,
     /// The most frequent reasons of failures, with how often each was given.
     pub reasons: Vec<(String, usize)>,
     pub end: f64,
@@ -47,6 +49,15 @@ enum Line<'a> {
         at: f64,
         #[serde(borrow)]
         outcome: Outcome<'a>,
+        /// When the last attempt was sent, where it was not the first.
+        last_sent: Option<f64>,
+    },
+    /// A sending that failed and was followed by another.
+    Attempt {
+        sent: f64,
+        at: f64,
+        #[serde(borrow)]
+        reason: Cow<'a, str>,
     },
     #[serde(other)]
     Other,
@@ -93,7 +104,12 @@ fn parse(text: &str) -> Result<Ledger> {
                     fate: Fate::Open,
                 });
             }
-            Line::Ended { n, at, outcome } => {
+            Line::Ended {
+                n,
+                at,
+                outcome,
+                last_sent,
+            } => {
                 let place = places.get(&n);
                 let place = place.with_context(|| format!("request {n} ended unsent"))?;
                 let request = &mut ledger.requests[*place];
@@ -103,9 +119,20 @@ fn parse(text: &str) -> Result<Ledger> {
                     Outcome::Acknowledged {} => Fate::Acknowledged,
                     Outcome::Failed { reason } => {
                         *reasons.entry(reason.into_owned()).or_default() += 1;
+                        // Its earlier attempts stand at moments of their own.
+                        request.due = last_sent.unwrap_or(request.due);
                         Fate::Failed
                     }
                 };
+            }
+            Line::Attempt { sent, at, reason } => {
+                ledger.end = ledger.end.max(at);
+                ledger.attempts.push(Request {
+                    due: sent,
+                    ended: at,
+                    fate: Fate::Failed,
+                });
+                *reasons.entry(reason.into_owned()).or_default() += 1;
             }
             Line::Other => {}
         }
@@ -118,10 +145,26 @@ fn parse(text: &str) -> Result<Ledger> {
 }
 
 impl Ledger {
-    /// When the first request that failed was due.
+    /// Every write where it was due, and beside them every attempt that failed where it was
+    /// sent: an outage is there though each write was answered in the end.
+    pub fn sendings(&self) -> Vec<Request> {
+        let all = self.requests.iter().chain(&self.attempts);
+        all.copied().collect()
+    }
+
+    /// How many sendings failed.
+    pub fn failures(&self) -> usize {
+        self.failed().count()
+    }
+
+    /// When the first sending that failed was due.
     pub fn first_failure(&self) -> Option<f64> {
-        let failed = self.requests.iter().filter(|r| r.fate == Fate::Failed);
-        failed.map(|r| r.due).reduce(f64::min)
+        self.failed().map(|r| r.due).reduce(f64::min)
+    }
+
+    fn failed(&self) -> impl Iterator<Item = &Request> {
+        let all = self.requests.iter().chain(&self.attempts);
+        all.filter(|one| one.fate == Fate::Failed)
     }
 }
 
@@ -148,6 +191,30 @@ mod tests {
         assert_eq!(second.fate, Fate::Failed);
         assert_eq!(ledger.reasons, [("cut \"off\"".to_owned(), 1)]);
         assert_eq!(ledger.first_failure(), Some(0.02));
+    }
+
+    #[test]
+    fn attempts_that_were_followed_by_others_failed_at_moments_of_their_own() {
+        let attempt = r#"{"event":"attempt","n":2,"sent":0.1,"at":0.2,"reason":"refused"}"#;
+        let sent = r#"{"event":"sent","n":2,"due":0.1,"at":0.1,"message":"m2","key":"k-2"}"#;
+        let ledger = parse(&format!("{TEXT}{sent}\n{attempt}\n")).unwrap();
+        assert_eq!(ledger.requests[2].fate, Fate::Open);
+        assert!(ledger.reasons.contains(&("refused".to_owned(), 1)));
+        assert_eq!((ledger.requests.len(), ledger.sendings().len()), (3, 4));
+        assert_eq!(ledger.failures(), 2);
+        let answered = r#"{"event":"ended","n":2,"at":0.4,"last_sent":0.3,"outcome":{"acknowledged":{"id":2,"timestamp":"t"}}}"#;
+        let ledger = parse(&format!("{sent}\n{attempt}\n{answered}\n")).unwrap();
+        assert_eq!((ledger.first_failure(), ledger.failures()), (Some(0.1), 1));
+        // Its user waited from its moment on.
+        assert_eq!(
+            (ledger.requests[0].due, ledger.requests[0].ended),
+            (0.1, 0.4)
+        );
+        let given_up = r#"{"event":"ended","n":2,"at":0.4,"last_sent":0.3,"outcome":{"failed":{"reason":"refused"}}}"#;
+        let ledger = parse(&format!("{sent}\n{attempt}\n{given_up}\n")).unwrap();
+        let mut failed: Vec<f64> = ledger.failed().map(|one| one.due).collect();
+        failed.sort_by(f64::total_cmp);
+        assert_eq!(failed, [0.1, 0.3]);
     }
 
     #[test]

@@ -1,33 +1,30 @@
 //! The documents that a run leaves behind: `result.json` of a scenario or of a
 //! drill. Fields that an older run does not have are simply not shown.
 
+mod folder;
 mod gameday;
 
+pub use folder::{Document, Folder, Unreadable, all};
 pub use gameday::Gameday;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
 use serde::Deserialize;
 use terms::{
-    Death, EngineName, LEAST_FOR_P95, ObjectiveName, PhaseName, Protection, Quantity, Read,
-    ScenarioName, Unit, tr,
+    Death, EngineName, LEAST_FOR_P95, LabName, ObjectiveName, PhaseName, Protection, Quantity,
+    Read, ScenarioName, Unit,
 };
-
-/// What a folder under `.lab/runs/` holds.
-#[derive(Debug)]
-pub enum Document {
-    Scenario(Box<Scenario>),
-    Drill(Box<Drill>),
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Scenario {
     pub scenario: Read<ScenarioName>,
+    #[serde(default = "the_only_lab")]
+    pub lab: Read<LabName>,
     pub engine: Read<EngineName>,
     pub protection: Read<Protection>,
+    /// The lab restored by itself, and nobody did.
+    pub auto: bool,
     pub passed: bool,
     pub broken: Vec<String>,
     /// What limits how far the figures can be trusted.
@@ -40,6 +37,8 @@ pub struct Scenario {
     pub protected_seconds: Option<f64>,
     pub kills: Vec<Kill>,
     pub began: Option<String>,
+    /// The first alert about the disaster, where something watched the lab.
+    pub alert: Option<FirstAlert>,
     pub moments: Vec<Moment>,
     pub objectives: Vec<Objective>,
     pub commands: Vec<String>,
@@ -49,6 +48,21 @@ pub struct Scenario {
     pub lessons: Vec<String>,
     pub draw: Option<Draw>,
     pub gameday: Option<Gameday>,
+}
+
+/// Of results that do not name their lab: there was one.
+fn the_only_lab() -> Read<LabName> {
+    Read::Known(LabName::Pra)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FirstAlert {
+    pub name: String,
+    /// From the disaster until it was raised.
+    pub fired_seconds: f64,
+    /// From the recovery until it was resolved, where it was.
+    pub resolved_seconds: Option<f64>,
 }
 
 /// How a drill came by the moment of the disaster.
@@ -124,6 +138,15 @@ pub struct Client {
     pub cpu_seconds: Option<f64>,
     pub reads: Option<u64>,
     pub reads_failed: Option<u64>,
+    pub reads_again: u64,
+    pub keep_alive: bool,
+    pub retry: bool,
+    pub attempts: u64,
+    pub attempts_failed: u64,
+    pub retried: u64,
+    pub replayed: u64,
+    pub connections_opened: Option<u64>,
+    pub connections_unanswered: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -196,8 +219,11 @@ pub struct Simplification {
 #[serde(default)]
 pub struct Group {
     pub scenario: Read<ScenarioName>,
+    #[serde(default = "the_only_lab")]
+    pub lab: Read<LabName>,
     pub engine: Read<EngineName>,
     pub protection: Read<Protection>,
+    pub auto: bool,
     pub runs: Vec<DrillRun>,
     /// Runs that were begun and not ended, and are in no figure.
     pub cut_off: usize,
@@ -244,140 +270,9 @@ impl Figure {
     }
 }
 
-/// A result that is there and cannot be drawn, and why.
-#[derive(Debug)]
-pub struct Unreadable {
-    pub name: String,
-    pub why: String,
-}
-
-/// A folder with a result.
-#[derive(Debug)]
-pub struct Folder {
-    pub path: PathBuf,
-    pub name: String,
-    pub document: Document,
-}
-
-impl Folder {
-    /// Reads `result.json`; `None` where a run was cut off before it had one.
-    pub fn read(path: &Path) -> Result<Option<Self>> {
-        let file = path.join("result.json");
-        if !file.exists() {
-            return Ok(None);
-        }
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| tr!("reading {file}", "lecture de {file}", file = file.display()))?;
-        let document = parse(&text)
-            .with_context(|| tr!("reading {file}", "lecture de {file}", file = file.display()))?;
-        let name = path.file_name().unwrap_or_default();
-        Ok(Some(Self {
-            name: name.to_string_lossy().into_owned(),
-            path: path.to_owned(),
-            document,
-        }))
-    }
-
-    /// When it began: as the document says it, else as the folder is named.
-    pub fn began(&self) -> String {
-        let said = match &self.document {
-            Document::Scenario(scenario) => scenario.began.clone(),
-            Document::Drill(drill) => drill.began.clone(),
-        };
-        said.unwrap_or_else(|| from_name(&self.name))
-    }
-}
-
-/// The newest format that is understood; results from before it state none.
-const FORMAT: u64 = 1;
-
-fn parse(text: &str) -> Result<Document> {
-    let value: serde_json::Value = serde_json::from_str(text)?;
-    let format = value
-        .get("format")
-        .map_or(Some(0), serde_json::Value::as_u64);
-    anyhow::ensure!(
-        format.is_some_and(|format| format <= FORMAT),
-        "{}",
-        tr!(
-            "it is of another format than this program knows: draw it with the version that made \
-             it",
-            "il est d'un autre format que celui de ce programme : dessinez-le avec la version qui \
-             l'a fait"
-        )
-    );
-    Ok(if value.get("groups").is_some() {
-        Document::Drill(Box::new(serde_json::from_value(value)?))
-    } else {
-        Document::Scenario(Box::new(serde_json::from_value(value)?))
-    })
-}
-
-/// `2026-11-22T05-54-33-123Z-volume-loss` began at `2026-11-22T05:54:33Z`.
-fn from_name(name: &str) -> String {
-    let Some((date, rest)) = name.split_once('T') else {
-        return name.to_owned();
-    };
-    let time: Vec<&str> = rest.splitn(4, '-').take(3).collect();
-    format!("{date}T{}Z", time.join(":"))
-}
-
-/// Every result under `runs`, oldest first, and those that cannot be read: one
-/// of them says nothing of the others.
-///
-/// # Errors
-/// Where the folder cannot be listed.
-pub fn all(runs: &Path) -> Result<(Vec<Folder>, Vec<Unreadable>)> {
-    let entries = std::fs::read_dir(runs).with_context(|| {
-        tr!(
-            "listing {folder}",
-            "liste de {folder}",
-            folder = runs.display(),
-        )
-    })?;
-    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-    for entry in entries {
-        let path = entry
-            .context(tr!("listing the runs", "liste des exécutions"))?
-            .path();
-        if !path.is_dir() {
-            continue;
-        }
-        match Folder::read(&path) {
-            Ok(folder) => found.extend(folder),
-            Err(error) => unreadable.push(Unreadable::new(&path, &error)),
-        }
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    unreadable.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((found, unreadable))
-}
-
-impl Unreadable {
-    pub fn new(folder: &Path, error: &anyhow::Error) -> Self {
-        let name = folder.file_name().unwrap_or_default();
-        Self {
-            name: name.to_string_lossy().into_owned(),
-            why: format!("{error:#}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_drill_is_told_from_a_scenario() {
-        let scenario = r#"{"scenario":"pod-crash","passed":true,"rto":{"seconds":0.5}}"#;
-        let Document::Scenario(scenario) = parse(scenario).unwrap() else {
-            panic!("a drill");
-        };
-        assert_eq!((scenario.passed, scenario.rto.seconds), (true, 0.5));
-        assert_eq!(scenario.scenario, ScenarioName::PodCrash);
-        let drill = parse(r#"{"groups":[]}"#).unwrap();
-        assert!(matches!(drill, Document::Drill(_)));
-    }
 
     #[test]
     fn a_95th_percentile_of_few_runs_is_not_taken_for_one() {
@@ -388,24 +283,5 @@ mod tests {
         assert_eq!((figure(19).p95(), figure(20).p95()), (None, Some(3.0)));
         let none: Figure = serde_json::from_str(r#"{"n":2,"p95":null,"max":3.0}"#).unwrap();
         assert_eq!(none.p95(), None);
-    }
-
-    /// One result with a word that is not known here must not stop the others.
-    #[test]
-    fn a_word_of_another_version_is_shown_as_it_is() {
-        let text = r#"{"scenario":"meteor","engine":"podman","protection":"journal"}"#;
-        let Document::Scenario(scenario) = parse(text).unwrap() else {
-            panic!("a drill");
-        };
-        assert_eq!(scenario.scenario.to_string(), "meteor");
-        assert_eq!(scenario.engine.to_string(), "podman");
-        assert_eq!(scenario.protection, Protection::Journal);
-    }
-
-    #[test]
-    fn the_folder_knows_when_it_began() {
-        let name = "2026-11-22T05-54-33-123Z-drill";
-        assert_eq!(from_name(name), "2026-11-22T05:54:33Z");
-        assert_eq!(from_name("by-hand"), "by-hand");
     }
 }

@@ -206,7 +206,7 @@ fn pages_are_in_the_language_that_is_chosen_and_old_sentences_stay() {
     }
     for said in [
         "volume-loss (perte du volume) sur local",
-        "Moteur local, protection : points seuls, 22/11/2026 05:54:33 UTC",
+        "Lab pra, moteur local, protection : points seuls, 22/11/2026 05:54:33 UTC",
         "au moins 2,5 s",
         "remise en service",
         "Tirage 3 d'un exercice : le sinistre est venu 12,5 s après",

@@ -47,6 +47,166 @@ fn a_run_becomes_a_page_and_a_junit_document() {
 }
 
 #[test]
+fn a_run_of_a_lab_that_was_watched_shows_its_first_alert() {
+    let runs = runs("watched");
+    let mut watched = result(true, 0, 2.5);
+    let page = |name: &str, watched: &serde_json::Value| {
+        let folder = keep(&runs, name, watched, Some(&ledger(900, 60.0, 5.0..7.5)));
+        let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+        check_page(&html);
+        html
+    };
+    watched["alert"] = json!({"name": "NeedsRestore", "severity": "critical",
+        "fired_seconds": 6.125, "resolved_seconds": 3.25});
+    let html = page("2026-11-22T05-54-33-123Z-volume-loss", &watched);
+    assert!(html.contains("First alert"), "{html}");
+    for said in ["6.1", "NeedsRestore", "resolved 3.25 s after the recovery"] {
+        assert!(html.contains(said), "{said}: {html}");
+    }
+    watched["alert"]["resolved_seconds"] = json!(null);
+    let html = page("2026-11-22T05-55-33-123Z-volume-loss", &watched);
+    assert!(html.contains("not resolved yet"), "{html}");
+}
+
+/// There are no snapshots beside them, and the phases are the operator's.
+#[test]
+fn a_run_with_replicas_says_nothing_of_snapshots_and_has_the_phases_of_the_failover() {
+    let runs = runs("replicas");
+    let mut ha = result(true, 0, 2.5);
+    ha["lab"] = json!("ha");
+    ha["protection"] = json!("replication");
+    ha["scenario"] = json!("primary-loss");
+    ha["rpo"]["schedule"] = json!(null);
+    ha["rto"]["phases"] = json!([
+        {"name": "noticed", "seconds": 1.5}, {"name": "given-up", "seconds": 0.25},
+        {"name": "promoted", "seconds": 0.5}, {"name": "serving", "seconds": 0.25},
+    ]);
+    let name = "2026-11-22T05-54-33-123Z-primary-loss";
+    let folder = keep(&runs, name, &ha, Some(&ledger(900, 60.0, 5.0..7.5)));
+    let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+    check_page(&html);
+    assert!(!html.contains("Snapshots alone"), "{html}");
+    for said in [
+        "noticed",
+        "given-up",
+        "promoted",
+        "serving",
+        "Lab ha, local engine, protection: replication",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+    assert!(!html.contains("First alert"), "nothing watched that run");
+    // The same scenario of the other lab is another thing; older results name none.
+    let mut other = ha.clone();
+    other.as_object_mut().unwrap().remove("lab");
+    keep(&runs, "2026-11-22T05-55-33-123Z-primary-loss", &other, None);
+    let history = fs::read_to_string(report::history(&runs).unwrap()).unwrap();
+    check_page(&history);
+    for lab in ["ha", "pra"] {
+        assert!(history.contains(&format!("<td>{lab}</td>")), "{history}");
+        let trend = format!("primary-loss, {lab}, replication, local");
+        assert!(history.contains(&trend), "no {trend:?} in {history}");
+    }
+}
+
+/// And only where it was asked for: older results say nothing of either.
+#[test]
+fn how_the_client_asked_is_shown_with_what_it_took() {
+    let runs = runs("asked");
+    let mut one = result(true, 0, 2.5);
+    let page = |name: &str, result: &serde_json::Value| {
+        let folder = keep(&runs, name, result, None);
+        let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+        check_page(&html);
+        html
+    };
+    let plain = page("2026-11-22T05-54-33-123Z-volume-loss", &one);
+    assert!(!plain.contains("Connections kept") && !plain.contains("Sent again"));
+    let client = one["client"].as_object_mut().unwrap();
+    let asked = json!({"keep_alive": true, "retry": true, "connections_opened": 37, "connections_unanswered": 31,
+        "attempts": 1234, "retried": 56, "replayed": 7, "reads_again": 3});
+    client.extend(asked.as_object().unwrap().clone());
+    let html = page("2026-11-22T05-55-33-123Z-volume-loss", &one);
+    for said in [
+        "<dd>37<small>opened in all, of which never answered: 31; reads asked again on a new one: 3",
+        "<dd>56<small>of 900 writes, until each was answered: 1234 attempts; stored by an \
+         earlier one: 7",
+    ] {
+        assert!(html.contains(said), "{said}: {html}");
+    }
+}
+
+/// One outage, in which each write failed once and was answered at its second attempt.
+#[test]
+fn attempts_that_failed_are_drawn_and_told_from_writes() {
+    let runs = runs("attempts");
+    let mut text = String::new();
+    for n in 0..90_u32 {
+        let due = f64::from(n) / 10.0;
+        let sent = json!({"event": "sent", "n": n, "due": due, "at": due, "message": "m"});
+        text += &format!("{sent}\n");
+        let mut ended = json!({"event": "ended", "n": n, "at": due + 0.2,
+            "outcome": {"acknowledged": {"id": n, "timestamp": "t"}}});
+        if (40..50).contains(&n) {
+            let attempt = json!({"event": "attempt", "n": n, "sent": due, "at": due + 0.05,
+                "reason": "refused"});
+            text += &format!("{attempt}\n");
+            ended["last_sent"] = json!(due + 0.1);
+        }
+        text += &format!("{ended}\n");
+    }
+    let mut one = result(true, 0, 1.0);
+    one["client"] = json!({"requests": 90, "failed": 0, "retry": true, "attempts": 100,
+        "attempts_failed": 10, "retried": 10});
+    let folder = keep(
+        &runs,
+        "2026-11-22T05-54-33-123Z-volume-loss",
+        &one,
+        Some(&text),
+    );
+    let html = fs::read_to_string(report::run(&folder).unwrap()).unwrap();
+    check_page(&html);
+    for said in [
+        "10 of 100 attempts failed, and in the end 0 of 90 writes",
+        "Why attempts failed",
+        "The most frequent reasons, of failed attempts: 10",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+    assert!(!html.contains("failed requests") && !html.contains("failed writes"));
+    // Beside the 20 writes that were acknowledged in those two seconds.
+    assert!(html.contains("<td class=\"number\">20</td><td class=\"number\">10</td>"));
+    let red = |html: &str| html.matches("#C4232B").count();
+    let answered: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.contains("\"attempt\""))
+        .collect();
+    let answered = keep(
+        &runs,
+        "2026-11-22T05-56-33-123Z-volume-loss",
+        &one,
+        Some(&answered.join("\n")),
+    );
+    let answered = fs::read_to_string(report::run(&answered).unwrap()).unwrap();
+    // On the timeline, the throughput and the latency, each in two sizes.
+    assert!(
+        red(&html) >= red(&answered) + 6,
+        "{} {}",
+        red(&html),
+        red(&answered)
+    );
+    one["client"]["retry"] = json!(false);
+    let plain = keep(
+        &runs,
+        "2026-11-22T05-55-33-123Z-volume-loss",
+        &one,
+        Some(&text),
+    );
+    let plain = fs::read_to_string(report::run(&plain).unwrap()).unwrap();
+    assert!(plain.contains("0 of 90 writes failed") && !plain.contains("attempts failed"));
+}
+
+#[test]
 fn a_drill_and_a_history_become_pages() {
     let runs = runs("drill");
     let ledger = ledger(900, 60.0, 5.0..7.5);
@@ -177,7 +337,7 @@ fn a_game_day_tells_what_broke_and_its_score() {
         "the &lt;disk&gt;",
         "61.25",
         "the median of 3 runs",
-        "requests sent late, 40 reads",
+        "writes sent late, 40 reads",
     ] {
         assert!(page.contains(wanted), "{wanted} is not in the page");
     }

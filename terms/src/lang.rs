@@ -214,6 +214,12 @@ pub fn duration(seconds: u64) -> String {
     said
 }
 
+/// Statements in a row, parted as each language parts them.
+pub fn listed(statements: &[impl AsRef<str>]) -> String {
+    let all: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
+    all.join(both("; ", " ; ").text())
+}
+
 /// `s` where there are several, as English and French count them: French has one row from
 /// zero up to two, English one row at exactly one.
 pub fn plural(count: u64) -> &'static str {
@@ -269,6 +275,9 @@ mod tests {
             assert_eq!((plural(0), plural(1), plural(2)), ("", "", "s"));
         });
         assert_eq!((plural(0), plural(1), plural(2)), ("s", "", "s"));
+        let all = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(listed(&all), "a; b");
+        speaking(Lang::French, || assert_eq!(listed(&all), "a ; b"));
         assert_eq!(decimal(-3.0, 1), "-3");
         assert_eq!(decimal(-0.0001, 3), "0");
         assert_eq!(

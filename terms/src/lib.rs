@@ -96,6 +96,10 @@ words! {
         ClusterLoss = "cluster-loss" | "perte du cluster",
         ForeignDelete = "foreign-delete" | "suppression étrangère",
         BothVolumesLoss = "both-volumes-loss" | "perte des deux volumes",
+        PrimaryLoss = "primary-loss" | "perte du primaire",
+        ServerLoss = "server-loss" | "perte de serveurs",
+        Partition = "partition" | "coupure du réseau",
+        Drain = "drain" | "nœud vidé",
     }
 }
 
@@ -147,10 +151,33 @@ words! {
 }
 
 words! {
+    /// A lab: what runs, wherever it does.
+    LabName {
+        Pra = "pra",
+        Image = "image",
+        Ha = "ha",
+    }
+}
+
+impl LabName {
+    /// One line of help for `--lab`.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Pra => "Disaster recovery, on the cluster `pra`",
+            Self::Image => "From an image to a page, on the cluster `lab`",
+            Self::Ha => {
+                "High availability: a replicated database on three servers, the cluster `ha`"
+            }
+        }
+    }
+}
+
+words! {
     /// Where the pods run.
     EngineName {
         Local = "local",
         K3d = "k3d",
+        Kubernetes = "kubernetes",
     }
 }
 
@@ -160,6 +187,9 @@ impl EngineName {
         match self {
             Self::Local => "Processes of this machine: no Docker, no root",
             Self::K3d => "A Kubernetes cluster in Docker",
+            Self::Kubernetes => {
+                "A Kubernetes cluster that is there already: [kubernetes] in lab.toml"
+            }
         }
     }
 }
@@ -171,6 +201,8 @@ words! {
         Snapshot = "snapshot" | "points seuls",
         /// Snapshots, and each transaction in the journal before its commit.
         Journal = "journal",
+        /// Each transaction on two servers at least before it is acknowledged.
+        Replication = "replication" | "réplication",
     }
 }
 
@@ -181,6 +213,12 @@ words! {
         Detected = "detected" | "détection",
         /// Until a person had decided what to do.
         Decided = "decided" | "décision",
+        /// Until the operator of the database had noticed.
+        Noticed = "noticed" | "constat",
+        /// Until it had given the old primary up, and chosen the next one.
+        GivenUp = "given-up" | "renoncement",
+        /// Until that one took writes.
+        Promoted = "promoted" | "promotion",
         /// Until volumes and replicas existed again.
         Provisioned = "provisioned" | "reconstruction",
         /// Until there was room again.
@@ -228,6 +266,9 @@ words! {
     Unit {
         Rows = "rows" | "lignes",
         Seconds = "s",
+        Writes = "writes" | "écritures",
+        Attempts = "attempts" | "tentatives",
+        /// Of results before writes and attempts were told apart.
         Requests = "requests" | "requêtes",
     }
 }
@@ -306,14 +347,16 @@ mod tests {
             words(&names),
             "pod-crash volume-loss database-corrupt bad-delete backup-poisoned \
              backup-volume-loss disk-full restore-killed node-loss cluster-loss foreign-delete \
-             both-volumes-loss"
+             both-volumes-loss primary-loss server-loss partition drain"
         );
         let names: Vec<&str> = PhaseName::ALL.iter().map(|one| one.word()).collect();
         assert_eq!(
             words(&names),
-            "detected decided provisioned freed restored serving"
+            "detected decided noticed given-up promoted provisioned freed restored serving"
         );
         assert_eq!(written(&Protection::Journal), "\"journal\"");
+        assert_eq!(written(&Protection::Replication), "\"replication\"");
+        assert_eq!(written(&LabName::Ha), "\"ha\"");
         assert_eq!(written(&EngineName::K3d), "\"k3d\"");
         assert_eq!(written(&ObjectiveName::RpoRows), "\"rpo_rows\"");
         assert_eq!(written(&Death::Graceful), "\"graceful\"");

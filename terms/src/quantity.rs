@@ -16,6 +16,10 @@ pub enum Quantity {
     RpoSeconds,
     RtoSeconds,
     Failed,
+    /// Sendings that failed, where writes are sent again: one write can have many.
+    AttemptsFailed,
+    /// The longest time between two writes that were acknowledged.
+    LongestGapSeconds,
     ProtectedSeconds,
     Phase(PhaseName),
 }
@@ -24,18 +28,21 @@ pub enum Quantity {
 const PHASE: &str = "phase ";
 
 impl Quantity {
-    pub(crate) const PLAIN: [(Self, &str); 5] = [
+    pub(crate) const PLAIN: [(Self, &str); 7] = [
         (Self::Lost, "lost"),
         (Self::RpoSeconds, "rpo_seconds"),
         (Self::RtoSeconds, "rto_seconds"),
         (Self::Failed, "failed"),
+        (Self::AttemptsFailed, "attempts_failed"),
+        (Self::LongestGapSeconds, "longest_gap_seconds"),
         (Self::ProtectedSeconds, "protected_seconds"),
     ];
 
     pub fn unit(self) -> Unit {
         match self {
             Self::Lost => Unit::Rows,
-            Self::Failed => Unit::Requests,
+            Self::Failed => Unit::Writes,
+            Self::AttemptsFailed => Unit::Attempts,
             _ => Unit::Seconds,
         }
     }
@@ -52,6 +59,8 @@ impl Labelled for Quantity {
             Self::RpoSeconds => both("rpo_seconds", "RPO"),
             Self::RtoSeconds => both("rto_seconds", "RTO"),
             Self::Failed => both("failed", "échecs"),
+            Self::AttemptsFailed => both("attempts_failed", "échecs"),
+            Self::LongestGapSeconds => both("longest_gap_seconds", "sans écriture"),
             Self::ProtectedSeconds => both("protected_seconds", "de nouveau protégé"),
         };
         label.into()

@@ -73,6 +73,7 @@ pub struct Restored {
     pub replayed: u64,
     pub safety_point: Option<String>,
     /// An earlier attempt of the same job had done it, and this is its answer.
+    #[serde(default)]
     pub already: bool,
     /// What is known to be missing, and what may be.
     pub warnings: Vec<String>,

@@ -30,6 +30,13 @@ impl Check {
             "docker disk" => "disque de Docker",
             "environment" => "environnement",
             "context" => "contexte",
+            "namespace" => "espace de noms",
+            "rights" => "droits",
+            "storage class" => "classe de stockage",
+            "pull secret" => "secret du registre",
+            "quota" => "quotas",
+            "nodes" => "nœuds",
+            "operator" => "opérateur",
             other => other,
         };
         both(self.name, french).text()

@@ -59,7 +59,7 @@ pub fn option(
 }
 
 fn file(workspace: &Workspace) -> PathBuf {
-    workspace.state().join("engine")
+    workspace.lab_state().join("engine")
 }
 
 fn write(workspace: &Workspace, engines: &[EngineName]) -> Result<()> {

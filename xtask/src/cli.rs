@@ -1,5 +1,6 @@
 //! The commands and options, as a person types them.
 
+mod client;
 mod gameday;
 mod guide;
 pub mod help;
@@ -14,14 +15,15 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use crate::config::EngineChoice;
 use crate::facts::LogSource;
 use crate::ui;
-use terms::Protection;
 use terms::lang::Lang;
+use terms::{LabName, Protection};
 
+pub use client::ClientArgs;
 pub use gameday::{GamedayAction, GamedayArgs};
 pub use guide::GuideAction;
 pub use local::{JobKind, LocalAction};
-pub use values::{BenchPart, CompletedShell, TestPart, Workshop};
-use values::{engines, languages, operator_delay, protections, text_path};
+pub use values::{BenchPart, CompletedShell, TestPart};
+use values::{engines, labs, languages, operator_delay, protections, text_path};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 the lab ran and a promise was broken · \
 2 wrong use or configuration · 3 this machine lacks something (preflight) · 4 a tool failed · \
@@ -42,15 +44,9 @@ pub struct Options {
     /// Where the lab runs; `lab.toml` says it otherwise
     #[arg(long, global = true, value_parser = engines())]
     pub engine: Option<EngineChoice>,
-    /// Which workshop: the disaster recovery, or from an image to a page
-    #[arg(
-        long = "lab",
-        global = true,
-        value_enum,
-        value_name = "LAB",
-        default_value = "pra"
-    )]
-    pub workshop: Workshop,
+    /// Which lab: disaster recovery, from an image to a page, or high availability
+    #[arg(long, global = true, value_name = "LAB", default_value = "pra", value_parser = labs())]
+    pub lab: LabName,
     /// The language of texts; `lab.toml` says it otherwise, and else the environment
     #[arg(long, global = true, value_name = "LANG", value_parser = languages())]
     pub lang: Option<Lang>,
@@ -145,6 +141,11 @@ pub enum Command {
         /// time in which a person decides, a phase of the RTO
         #[arg(long, value_name = "SECONDS", value_parser = operator_delay, conflicts_with = "list")]
         operator_delay: Option<f64>,
+        /// Let the servers restore by themselves (PRA_AUTO_RESTORE=latest), for this run alone
+        #[arg(long, conflicts_with_all = ["list", "operator_delay"])]
+        auto: bool,
+        #[command(flatten)]
+        client: ClientArgs,
     },
     /// Recover by hand, against the clock, from a disaster that is not told
     #[command(args_conflicts_with_subcommands = true)]
@@ -156,6 +157,8 @@ pub enum Command {
     },
     /// Repeat disasters at random moments, and tell the spread of what they cost
     Drill(DrillArgs),
+    /// Be users of the lab while you do something to it by hand, and tell what they saw
+    Measure(ClientArgs),
     /// Draw the page of a run (the newest by default) and the history of all
     Report {
         /// A folder under .lab/runs/, or its name
@@ -169,19 +172,27 @@ pub enum Command {
         #[command(subcommand)]
         action: RunsAction,
     },
+    /// Watch the lab: Prometheus with rules for what a person must know, and where to look
+    Monitor {
+        /// Remove it again, with all that it has seen
+        #[arg(long)]
+        off: bool,
+    },
     /// Print what the pods wrote
     Logs(LogsArgs),
     /// Open the application in the browser
     Open,
     /// k3d, one stage: the cluster exists, runs and is the lab's
     Cluster,
-    /// k3d, one stage: the image is built from what is in the checkout
+    /// One stage: the image is built from what is in the checkout
     Image,
     /// k3d, one stage: every node holds that image
     Import,
-    /// k3d, one stage: the cluster holds the manifests, through Ansible
+    /// kubernetes, one stage: the registry has that image
+    Push,
+    /// One stage: the cluster holds the manifests, through Ansible
     Deploy,
-    /// k3d, one stage: the services are reached on ports of this machine
+    /// One stage: the services are reached as declared
     Forward {
         /// Be the process that keeps the forward to this service alive
         #[arg(long, hide = true, requires = "port")]
@@ -331,9 +342,14 @@ pub struct DrillArgs {
     /// In each run, wait so long before the recovery begins, as a person would who decides
     #[arg(long, value_name = "SECONDS", value_parser = operator_delay)]
     pub operator_delay: Option<f64>,
+    /// Play the same moments once more, and let the servers restore by themselves
+    #[arg(long, conflicts_with_all = ["operator_delay", "until_failure"])]
+    pub auto: bool,
     /// Go on until a promise is broken (a soak, with several scenarios)
     #[arg(long, conflicts_with = "runs")]
     pub until_failure: bool,
+    #[command(flatten)]
+    pub client: ClientArgs,
 }
 
 #[derive(Args, Debug)]
@@ -386,3 +402,6 @@ impl Command {
         )
     }
 }
+
+#[cfg(test)]
+mod typed_tests;

@@ -2,7 +2,9 @@
 //! is checked before anything is done.
 
 mod check;
+mod client;
 mod engine;
+mod kubernetes;
 mod lang;
 mod objectives;
 
@@ -14,9 +16,11 @@ use terms::tr;
 use toml::Spanned;
 
 use crate::failure::Failure;
-use crate::pins::{ImageWorkshop, Images, K3d, Tools};
+use crate::pins::{Ha, ImageWorkshop, Images, K3d, Monitoring, Tools};
 use check::{Complaint, complaint, in_range, line_of};
+pub use client::{Client, Mode};
 pub use engine::EngineChoice;
+pub use kubernetes::{Kubernetes, Reach};
 pub use lang::LangChoice;
 pub use objectives::{Limits, Objectives};
 
@@ -32,17 +36,27 @@ pub struct Config {
     pub objectives: Objectives,
     pub keep: Keep,
     pub k3d: K3d,
+    #[serde(default)]
+    pub kubernetes: Kubernetes,
     pub images: Images,
+    pub monitoring: Monitoring,
     #[serde(rename = "image_lab")]
     pub image_workshop: ImageWorkshop,
+    pub ha: Ha,
     pub tools: Tools,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
+    port: Spanned<u16>,
+}
+
+impl Service {
     /// TCP port on this machine; 0 takes any free one.
-    pub port: u16,
+    pub fn port(&self) -> u16 {
+        *self.port.get_ref()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -55,31 +69,6 @@ impl Python {
     /// The oldest Python that is supported, as (major, minor).
     pub fn minimum(&self) -> (u32, u32) {
         parse_minor(self.minimum.get_ref()).unwrap_or_default()
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    rate: Spanned<u32>,
-    connections: Spanned<u32>,
-    reads: Spanned<u32>,
-}
-
-impl Client {
-    /// Writes a second, whatever the answers do.
-    pub fn rate(&self) -> u32 {
-        *self.rate.get_ref()
-    }
-
-    /// Writers that are started with the client.
-    pub fn connections(&self) -> u32 {
-        *self.connections.get_ref()
-    }
-
-    /// Reads a second.
-    pub fn reads(&self) -> u32 {
-        *self.reads.get_ref()
     }
 }
 
@@ -156,6 +145,8 @@ impl Config {
         in_range("keep.logs", &self.keep.logs, 10..=1_000_000)?;
         self.objectives.check()?;
         self.pins_are_possible()?;
+        self.ports_differ()?;
+        self.kubernetes.check()?;
         let minimum = &self.python.minimum;
         if parse_minor(minimum.get_ref()).is_none() {
             return Err(complaint(
@@ -169,6 +160,30 @@ impl Config {
 }
 
 impl Config {
+    /// The labs can be there at the same time.
+    fn ports_differ(&self) -> Result<(), Complaint> {
+        let image = &self.image_workshop;
+        let of_labs = [
+            ("service.port", &self.service.port),
+            ("image_lab.mario_port", image.mario_port()),
+            ("image_lab.nginx_port", image.nginx_port()),
+            ("ha.port", self.ha.port()),
+        ];
+        let of_watching = self.monitoring.declared();
+        let ports: Vec<_> = of_labs.into_iter().chain(of_watching).collect();
+        for (n, (key, port)) in ports.iter().copied().enumerate() {
+            let mut others = ports[..n].iter();
+            let same = others.find(|(_, other)| other.get_ref() == port.get_ref());
+            // 0 is any free one.
+            let Some((other, _)) = same.filter(|_| *port.get_ref() != 0) else {
+                continue;
+            };
+            let allowed = tr!("another port than {other}", "un autre port que {other}");
+            return Err(complaint(key, port, &allowed));
+        }
+        Ok(())
+    }
+
     fn pins_are_possible(&self) -> Result<(), Complaint> {
         for (key, pin) in self.tools.pins() {
             let version = pin.version();
@@ -177,6 +192,7 @@ impl Config {
                 return Err(complaint(&key, version, "a version such as \"1.2.3\""));
             }
         }
+        self.robust_lab_is_possible()?;
         in_range("k3d.servers", self.k3d.servers(), 1..=1)?;
         in_range("k3d.agents", self.k3d.agents(), 0..=8)?;
         let mirror = self.tools.mirror();
@@ -184,6 +200,35 @@ impl Config {
         if !possible {
             let allowed = "empty, or an address such as \"https://mirror.example\"";
             return Err(complaint("tools.mirror", mirror, allowed));
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn robust_lab_is_possible(&self) -> Result<(), Complaint> {
+        let class = self.ha.storage_class();
+        let possible = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+        if !class.get_ref().chars().all(possible) {
+            let allowed = "empty, or a name that kubectl get storageclass lists";
+            return Err(complaint("ha.storage_class", class, allowed));
+        }
+        let operator = self.ha.operator();
+        if operator.parsed_version().is_none() {
+            let allowed = "a version such as \"1.2.3\"";
+            return Err(complaint(
+                "ha.operator.version",
+                operator.version(),
+                allowed,
+            ));
+        }
+        if !operator.url().get_ref().contains("{version}") {
+            let allowed = "an address with {version} in it";
+            return Err(complaint("ha.operator.url", operator.url(), allowed));
+        }
+        if !operator.is_checkable() {
+            let allowed = "64 hexadecimal digits, as sha256sum prints them";
+            return Err(complaint("ha.operator.sha256", operator.sha256(), allowed));
         }
         Ok(())
     }
@@ -204,7 +249,7 @@ pub fn example() -> Config {
 mod tests {
     use super::*;
     use crate::failure::{Kind, kind};
-    use terms::ScenarioName;
+    use terms::{LabName, ScenarioName};
 
     const GOOD: &str = include_str!("../../lab.toml");
 
@@ -250,15 +295,63 @@ mod tests {
     }
 
     #[test]
+    fn two_labs_cannot_have_the_same_port() {
+        for (from, to, key) in [
+            ("port = 8083", "port = 8080", "ha.port"),
+            ("port = 8083", "port = 8082", "ha.port"),
+            (
+                "mario_port = 8081",
+                "mario_port = 8080",
+                "image_lab.mario_port",
+            ),
+            (
+                "prometheus_port = 9090",
+                "prometheus_port = 8083",
+                "monitoring.prometheus_port",
+            ),
+            (
+                "ha_prometheus_port = 9091",
+                "ha_prometheus_port = 9090",
+                "monitoring.ha_prometheus_port",
+            ),
+        ] {
+            let line = 1 + GOOD.lines().position(|line| line == from).unwrap();
+            let said = complain(from, to);
+            assert!(said.contains(&format!("line {line}: {key} = ")), "{said}");
+            assert!(said.contains("another port than "), "{said}");
+        }
+        let any = GOOD.replace("port = 8083", "port = 0");
+        let any = any.replace("port = 8080", "port = 0");
+        assert!(parse(&any, Path::new("lab.toml")).is_ok());
+    }
+
+    #[test]
+    fn what_the_robust_lab_cannot_use_is_named() {
+        let said = complain("storage_class = \"\"", "storage_class = \"My Class\"");
+        assert!(said.contains("ha.storage_class"), "{said}");
+        let sum = example().ha.operator().sha256().get_ref().clone();
+        let said = complain(&sum, &sum[1..]);
+        assert!(said.contains("ha.operator.sha256"), "{said}");
+        let said = complain("v{version}/cnpg-{version}.yaml", "v1/cnpg-1.yaml");
+        assert!(said.contains("ha.operator.url"), "{said}");
+    }
+
+    #[test]
     fn a_scenario_can_have_an_objective_of_its_own() {
         let own = "\n[objectives.scenario.volume-loss]\nrto_seconds = 7\n";
         let config = parse(&format!("{GOOD}{own}"), Path::new("lab.toml")).unwrap();
         assert_eq!(
-            config.objectives.of(ScenarioName::VolumeLoss).rto_seconds,
+            config
+                .objectives
+                .of(LabName::Pra, ScenarioName::VolumeLoss)
+                .rto_seconds,
             7.0
         );
         assert_eq!(
-            config.objectives.of(ScenarioName::PodCrash).rto_seconds,
+            config
+                .objectives
+                .of(LabName::Pra, ScenarioName::PodCrash)
+                .rto_seconds,
             30.0
         );
         let wrong = format!("{GOOD}{}", own.replace("7", "-7"));
@@ -267,6 +360,16 @@ mod tests {
             said.to_string().contains("objectives.rto_seconds"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn each_lab_has_objectives_of_its_own() {
+        let of = |lab, name| example().objectives.of(lab, name).rto_seconds;
+        assert_eq!(of(LabName::Ha, ScenarioName::PrimaryLoss), 10.0);
+        assert_eq!(of(LabName::Ha, ScenarioName::PodCrash), 30.0);
+        assert_eq!(of(LabName::Pra, ScenarioName::VolumeLoss), 30.0);
+        let said = complain("[objectives.ha.drain]", "[objectives.ha.drained]");
+        assert!(said.contains("objectives.ha"), "{said}");
     }
 
     #[test]
@@ -290,7 +393,7 @@ mod tests {
         assert!(
             config
                 .objectives
-                .of(ScenarioName::ClusterLoss)
+                .of(LabName::Pra, ScenarioName::ClusterLoss)
                 .rpo_rows
                 .is_infinite()
         );

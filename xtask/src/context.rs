@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
-use terms::{lang, tr};
+use terms::{LabName, lang, tr};
 
 use crate::checkout;
 use crate::chosen_engines;
-use crate::cli::{Options, Workshop};
+use crate::cli::Options;
 use crate::config::{self, Config, EngineChoice};
 use crate::exec::{Exec, quote_path};
 use crate::failure::Failure;
@@ -48,7 +48,7 @@ impl Context {
         if let (None, Some(fixed)) = (options.lang, config.lang.fixed()) {
             lang::choose(fixed);
         }
-        let workspace = Workspace { root };
+        let workspace = Workspace::of(root, options.lab);
         workspace.check_version()?;
         let ui = if options.dry_run { ui.shown_only() } else { ui };
         let exec = Exec::new(ui.clone(), workspace.logs(), options.dry_run);
@@ -65,12 +65,14 @@ impl Context {
         Ok(ctx)
     }
 
-    /// Makes the commands that messages name carry `--root` and `--engine`, where they
-    /// would mean another lab without.
+    /// Makes the commands that messages name carry `--root`, `--lab` and `--engine`, where
+    /// they would mean another lab without.
     pub fn name_commands(&self) {
         let root = self.options.root.as_deref();
         self.ui.name_commands_with(ui::Options {
             root: root.map(|root| format!("--root {}", quote_path(root))),
+            // The image workshop's texts say it themselves.
+            lab: (self.options.lab == LabName::Ha).then(|| format!("--lab {}", LabName::Ha)),
             engine: chosen_engines::option(
                 &self.workspace,
                 self.config.engine,
@@ -129,7 +131,7 @@ impl Context {
             ));
         }
         self.workspace.bound_logs(self.config.keep.logs())?;
-        if self.options.workshop == Workshop::Pra {
+        if self.options.lab == LabName::Pra {
             let named = self.options.engine.and_then(EngineChoice::named);
             game::note_command(&self.workspace, command, named);
         }
@@ -149,7 +151,7 @@ impl Context {
             dir: self.workspace.venv(),
             lock: self.workspace.root.join("app/requirements.txt"),
             minimum: self.config.python.minimum(),
-            modules: &["apsw", "flask", "gunicorn"],
+            modules: &["apsw", "flask", "granian"],
             compile: true,
             script: None,
         }
@@ -167,12 +169,31 @@ impl Context {
         }
     }
 
+    /// The port of this machine that the lab's users come to, as lab.toml says it.
+    pub fn port(&self) -> u16 {
+        match self.options.lab {
+            LabName::Pra | LabName::Image => self.config.service.port(),
+            LabName::Ha => *self.config.ha.port().get_ref(),
+        }
+    }
+
     /// Asks before something is deleted or taken over.
     ///
     /// # Errors
     /// The answer is no, or there is nobody to ask and no `--yes`.
     pub fn confirm(&self, what: &str) -> Result<()> {
-        if self.options.yes || self.exec.dry_run() {
+        match self.exec.dry_run() {
+            true => Ok(()),
+            false => self.confirm_even_shown(what),
+        }
+    }
+
+    /// The same in a dry run too.
+    ///
+    /// # Errors
+    /// As those of [`Context::confirm`].
+    pub fn confirm_even_shown(&self, what: &str) -> Result<()> {
+        if self.options.yes {
             return Ok(());
         }
         let question = tr!("{what} Go on? [y/N] ", "{what} Continuer ? [o/N] ");

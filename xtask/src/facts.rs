@@ -1,6 +1,9 @@
 //! The state of a lab, as every engine reports it: replicas, volumes, jobs, and what
 //! the engine does more simply than Kubernetes. Data alone.
 
+pub mod monitoring;
+pub mod topology;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use terms::lang::{Both, both};
@@ -20,12 +23,28 @@ pub struct Facts {
     pub suspended: bool,
     pub volumes: Vec<Volume>,
     pub jobs: Vec<Job>,
+    /// Of a database that has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<Instances>,
+}
+
+/// Instances of a replicated database.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Instances {
+    pub wanted: u32,
+    pub ready: u32,
 }
 
 impl Facts {
     /// Replicas that get requests.
     pub fn ready(&self) -> usize {
         self.pods.iter().filter(|pod| pod.ready).count()
+    }
+
+    /// Every instance of the database is there, where it has several.
+    pub fn database_is_whole(&self) -> bool {
+        let whole = |one: Instances| one.wanted > 0 && one.ready >= one.wanted;
+        self.instances.is_none_or(whole)
     }
 
     pub fn has_volume(&self, claim: &str) -> bool {

@@ -109,18 +109,41 @@ pub fn next(error: &anyhow::Error) -> Option<&str> {
     find(error)?.next.as_deref()
 }
 
-/// The package's "next" as a person at this prompt types it.
+/// How a person at this prompt types a verb of the package; `after` is what follows it. `None`
+/// where that is no command here: in a lab it is run where the package is.
+fn here(verb: &str, after: &str) -> Option<&'static str> {
+    let option = after.split_whitespace().next().unwrap_or_default();
+    let known = match (verb, option) {
+        ("points", _) => "restore --list",
+        ("log", _) => "restore --log",
+        // There it takes what its environment names.
+        ("restore", "--plan" | "--force") => "restore latest",
+        ("restore", _) => "restore",
+        ("backup", _) => "backup",
+        ("prune", _) => "prune",
+        ("undo", "--force" | "--take-over") | ("adopt", "--check" | "--take-over") => return None,
+        ("undo", _) => "undo",
+        ("adopt", _) => "adopt",
+        _ => return None,
+    };
+    Some(known)
+}
+
+/// The package's "next" as a person at this prompt types it, as far as there is a command for
+/// it.
 pub fn typed(next: &str) -> String {
-    let verbs = [
-        ("python -m pra points", "cargo xtask restore --list"),
-        ("python -m pra log", "cargo xtask restore --log"),
-        ("python -m pra ", "cargo xtask "),
-    ];
-    let plain = verbs.iter().fold(next.to_owned(), |text, (theirs, ours)| {
-        text.replace(theirs, ours)
-    });
-    plain
-        .replace("--to-before", "cargo xtask restore --to-before")
+    const THEIRS: &str = "python -m pra ";
+    let mut parts = next.split(THEIRS);
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_lowercase());
+        let (verb, after) = part.split_at(end.unwrap_or(part.len()));
+        match here(verb, after) {
+            Some(ours) => said.push_str(&format!("cargo xtask {ours}{after}")),
+            None => said.push_str(&format!("{THEIRS}{part}")),
+        }
+    }
+    said.replace("--to-before", "cargo xtask restore --to-before")
         .replace("restore cargo xtask restore", "restore")
 }
 
@@ -162,23 +185,12 @@ mod tests {
 
     #[test]
     fn the_next_command_is_one_of_ours() {
-        let cases = [
-            (
-                "python -m pra points lists what there is",
-                "cargo xtask restore --list lists what there is",
-            ),
-            (
-                "restore it: python -m pra restore latest",
-                "restore it: cargo xtask restore latest",
-            ),
-            (
-                "choose by number: --to-before 2",
-                "choose by number: cargo xtask restore --to-before 2",
-            ),
-            ("GET /", "GET /"),
-        ];
+        // The page of the application tells them too, and is held to the same cases.
+        let cases = include_str!("../../app/tests/typed.json");
+        let cases: Vec<(String, String)> = serde_json::from_str(cases).unwrap();
+        assert!(!cases.is_empty());
         for (theirs, ours) in cases {
-            assert_eq!(typed(theirs), ours);
+            assert_eq!(typed(&theirs), ours);
         }
     }
 

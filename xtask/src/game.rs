@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use terms::{EngineName, FaultName, Protection, tr};
 
+use crate::config::Mode;
 use crate::failure::Failure;
 use crate::workspace::{self, Workspace};
 
@@ -26,6 +27,9 @@ pub struct Game {
     pub level: u8,
     /// Somebody chose what breaks, and knows.
     pub teacher: bool,
+    /// How its client asks.
+    #[serde(default)]
+    pub mode: Mode,
     /// When the disaster was complete, RFC 3339, UTC; from then on changes are the
     /// player's.
     pub struck: Option<String>,
@@ -88,6 +92,7 @@ impl Game {
             since: now(),
             level,
             teacher,
+            mode: Mode::default(),
             struck: None,
             sealed: String::new(),
         }
@@ -166,12 +171,12 @@ pub fn now() -> String {
 }
 
 fn file(workspace: &Workspace, engine: EngineName) -> PathBuf {
-    workspace.state().join(format!("gameday-{engine}.json"))
+    workspace.lab_state().join(format!("gameday-{engine}.json"))
 }
 
 /// The lock that its client holds as long as it writes.
 pub fn lock(workspace: &Workspace, engine: EngineName) -> PathBuf {
-    workspace.state().join(format!("gameday-{engine}.lock"))
+    workspace.lab_state().join(format!("gameday-{engine}.lock"))
 }
 
 /// The game day of the lab on an engine, whether or not its client still writes.
@@ -213,12 +218,14 @@ pub fn orphaned(workspace: &Workspace, engine: EngineName) -> Result<Option<Game
     Ok(pending.filter(|_| !is_running(workspace, engine)))
 }
 
-/// The game day, on any engine, that needs a run's folder.
+/// The game day of any lab, on any engine, that needs a run's folder.
 pub fn needing(workspace: &Workspace, folder: &str) -> Result<Option<Game>> {
-    for engine in EngineName::ALL {
-        let game = pending(workspace, *engine)?;
-        if let Some(game) = game.filter(|game| game.folder == folder) {
-            return Ok(Some(game));
+    for (_, workspace) in workspace.of_each_lab() {
+        for engine in EngineName::ALL {
+            let game = pending(&workspace, *engine)?;
+            if let Some(game) = game.filter(|game| game.folder == folder) {
+                return Ok(Some(game));
+            }
         }
     }
     Ok(None)
@@ -245,11 +252,12 @@ pub fn note_command(workspace: &Workspace, words: &str, named: Option<EngineName
 #[cfg(test)]
 mod tests {
     use super::*;
+    use terms::LabName;
 
     fn workspace(name: &str) -> Workspace {
         let root = std::env::temp_dir().join(format!("xtask-game-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
-        let workspace = Workspace { root };
+        let workspace = Workspace::at(root);
         workspace.create().unwrap();
         workspace
     }
@@ -281,6 +289,8 @@ mod tests {
         );
         assert!(needing(&workspace, "2026-gameday").unwrap().is_some());
         assert!(needing(&workspace, "another").unwrap().is_none());
+        let of_ha = Workspace::of(workspace.root.clone(), LabName::Ha);
+        assert!(needing(&of_ha, "2026-gameday").unwrap().is_some());
 
         // Nobody holds the lock: its client is gone.
         assert!(running(&workspace, EngineName::Local).unwrap().is_none());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use terms::tr;
+use terms::{LabName, tr};
 
 use crate::exec::{Exec, quote};
 use crate::failure::Failure;
@@ -74,9 +74,7 @@ impl Identity {
 
     /// The folder that this names is another one than the lab's, and has it still.
     fn is_still_elsewhere(&self, workspace: &Workspace) -> bool {
-        let there = Workspace {
-            root: self.folder.clone(),
-        };
+        let there = Workspace::at(self.folder.clone());
         let other =
             there.root != workspace.root && inode(&there.home()) != inode(&workspace.home());
         other && read(&file(&there)).is_ok_and(|one| one.is_some_and(|one| one.id == self.id))
@@ -106,13 +104,21 @@ pub fn disown(workspace: &Workspace) -> Result<Option<PathBuf>> {
     Ok(Some(original.folder))
 }
 
-/// What was begun on a cluster: its creation or deletion, a forward to it, a
-/// scenario.
+/// What was begun on a cluster: its creation, deletion or adoption, a forward to it, a
+/// scenario; and all of a lab that is on clusters alone.
 fn is_of_a_cluster(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let begins = ["creating-", "deleting-", "forward-"];
+    let begins = ["creating-", "deleting-", "adopted-", "forward-"];
     begins.iter().any(|begin| name.starts_with(begin))
-        || ["unfinished-scenario-k3d.json", "k8s-k3d"].contains(&&*name)
+        || [
+            "unfinished-scenario-k3d.json",
+            "k8s-k3d",
+            LabName::Ha.word(),
+            "unfinished-scenario-kubernetes.json",
+            "k8s-kubernetes",
+            "kubernetes",
+        ]
+        .contains(&&*name)
 }
 
 fn read(path: &Path) -> Result<Option<Identity>> {
@@ -157,9 +163,7 @@ mod tests {
         }
 
         fn workspace(&self, name: &str) -> Workspace {
-            Workspace {
-                root: self.0.join(name),
-            }
+            Workspace::at(self.0.join(name))
         }
     }
 

@@ -9,7 +9,9 @@
 //!
 //! `docs/architecture.md` has the layers, and says which file to open for what.
 
+mod alerts;
 mod app;
+mod balance;
 mod check;
 mod checkout;
 mod chosen_engines;
@@ -52,9 +54,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::FromArgMatches;
+use terms::LabName;
 use terms::lang::{self, Lang};
 
-use cli::{Cli, Command, GamedayAction, Workshop};
+use cli::{Cli, Command, GamedayAction};
 use context::Context;
 use scenario::run::RunOptions;
 use ui::{OutputMode, Ui};
@@ -119,8 +122,11 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
     }
     let ctx = &Context::load(cli.options, ui.clone())?;
     let marked = matches!(cli.command, Command::Check(_));
-    if ctx.options.workshop == Workshop::Image && !marked {
+    if ctx.options.lab == LabName::Image && !marked {
         return commands::image_workshop::run(ctx, &cli.command);
+    }
+    if ctx.options.lab == LabName::Ha {
+        commands::ha::insist_on(&cli.command)?;
     }
     match cli.command {
         Command::Preflight { download } => commands::preflight::run(ctx, download),
@@ -142,12 +148,16 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             name,
             step,
             operator_delay,
+            auto,
+            client,
             ..
         } => {
             let options = RunOptions {
                 step,
                 draw: None,
                 operator_delay,
+                auto,
+                mode: client.mode(),
             };
             commands::scenario::run(ctx, &name.unwrap_or_default(), options)
         }
@@ -156,13 +166,16 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             commands::gameday::run(ctx, action.unwrap_or(GamedayAction::Start(start)))
         }
         Command::Drill(args) => commands::drill::run(ctx, &args),
+        Command::Measure(args) => commands::measure::run(ctx, args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Runs { action } => commands::runs::run(ctx, &action),
+        Command::Monitor { off } => commands::monitor::run(ctx, off),
         Command::Logs(args) => commands::logs::run(ctx, &args),
         Command::Open => commands::open::run(ctx),
         Command::Cluster
         | Command::Image
         | Command::Import
+        | Command::Push
         | Command::Deploy
         | Command::Forward { .. } => commands::stages::run(ctx, &cli.command),
         Command::Reset => commands::reset::run(ctx),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exec::quote_path;
 use terms::lang::{both, moment};
-use terms::{EngineName, ScenarioName, tr};
+use terms::{EngineName, LabName, ScenarioName, tr};
 
 use crate::failure::Failure;
 use crate::workspace::{self, Workspace};
@@ -33,6 +33,9 @@ pub struct Unfinished {
     /// What the restore has kept of what was there.
     #[serde(default)]
     pub safety_point: Option<String>,
+    /// The node that it closes to new pods. Others may close some as well, which stay so.
+    #[serde(default)]
+    pub closed: Option<String>,
 }
 
 /// How far a scenario came. What is not broken is not restored: that would take
@@ -51,17 +54,25 @@ pub enum Stage {
 
 impl Unfinished {
     /// What was left, and how far it had come.
-    pub fn told(&self) -> String {
+    pub fn told(&self, lab: LabName) -> String {
         let stage = match self.stage {
             Stage::Begun => both("before anything was broken", "avant que rien ne soit cassé"),
             Stage::Struck => both("in the middle of its disaster", "au milieu de son sinistre"),
             Stage::Restored => both("after its restore", "après sa restauration"),
         };
+        let left = match lab {
+            LabName::Pra | LabName::Image => both(
+                "backups may be suspended, and the application stopped",
+                "les sauvegardes peuvent être suspendues et l'application arrêtée",
+            ),
+            LabName::Ha => both(
+                "nodes may be stopped, cut off or closed to new pods",
+                "des nœuds peuvent être arrêtés, coupés ou fermés aux nouveaux pods",
+            ),
+        };
         tr!(
-            "scenario {name} of {since} was left half-way, {stage}: backups may be suspended, and \
-             the application stopped",
-            "le scénario {name} de {since} est resté à mi-chemin, {stage} : les sauvegardes \
-             peuvent être suspendues et l'application arrêtée",
+            "scenario {name} of {since} was left half-way, {stage}: {left}",
+            "le scénario {name} de {since} est resté à mi-chemin, {stage} : {left}",
             name = self.scenario,
             since = moment(&self.since),
         )
@@ -88,6 +99,11 @@ impl Marker {
     /// Notes the point to go back to if the run is cut off.
     pub fn goes_back_to(&self, point: &str) -> Result<()> {
         self.note(|left| left.point = Some(point.to_owned()))
+    }
+
+    /// Notes the node to open again if the run is cut off.
+    pub fn closes(&self, node: &str) -> Result<()> {
+        self.note(|left| left.closed = Some(node.to_owned()))
     }
 
     /// From here on something may be broken.
@@ -127,7 +143,7 @@ impl Marker {
 /// Each engine has a lab of its own, and a disaster of its own in it.
 fn path(workspace: &Workspace, engine: EngineName) -> PathBuf {
     workspace
-        .state()
+        .lab_state()
         .join(format!("unfinished-scenario-{engine}.json"))
 }
 
@@ -139,6 +155,7 @@ pub fn begin(workspace: &Workspace, engine: EngineName, scenario: ScenarioName) 
         copy: None,
         point: None,
         safety_point: None,
+        closed: None,
     };
     let mark = again(workspace, engine, &unfinished);
     mark.write()?;
@@ -153,14 +170,22 @@ pub fn again(workspace: &Workspace, engine: EngineName, unfinished: &Unfinished)
     }
 }
 
-/// The scenario on any engine that was left half-way and needs this folder of a
-/// run: the only copy of its database may be in there.
-pub fn needing(workspace: &Workspace, folder: &Path) -> Result<Option<(EngineName, Unfinished)>> {
-    for engine in EngineName::ALL {
-        let left = pending(workspace, *engine)?;
-        let needs = |left: &Unfinished| left.folder() == folder.file_name();
-        if let Some(left) = left.filter(|left| left.copy.is_some() && needs(left)) {
-            return Ok(Some((*engine, left)));
+/// Who needs the folder of a run.
+pub struct Needing {
+    pub lab: LabName,
+    pub engine: EngineName,
+    pub left: Unfinished,
+}
+
+/// The scenario of any lab, on any engine, that was left half-way and needs this folder of
+/// a run: the only copy of its database may be in there.
+pub fn needing(workspace: &Workspace, folder: &Path) -> Result<Option<Needing>> {
+    let needs = |left: &Unfinished| left.copy.is_some() && left.folder() == folder.file_name();
+    for (lab, workspace) in workspace.of_each_lab() {
+        for engine in EngineName::ALL.iter().copied() {
+            if let Some(left) = pending(&workspace, engine)?.filter(needs) {
+                return Ok(Some(Needing { lab, engine, left }));
+            }
         }
     }
     Ok(None)
@@ -171,7 +196,7 @@ const WITHOUT_ENGINE: &str = "unfinished-scenario.json";
 
 /// On which engine that was is known to the person alone.
 fn refuse_mark_without_engine(workspace: &Workspace) -> Result<()> {
-    let old = workspace.state().join(WITHOUT_ENGINE);
+    let old = workspace.lab_state().join(WITHOUT_ENGINE);
     if !old.exists() {
         return Ok(());
     }
@@ -245,7 +270,7 @@ mod tests {
     fn workspace(name: &str) -> Workspace {
         let root = std::env::temp_dir().join(format!("xtask-mark-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&root);
-        let workspace = Workspace { root };
+        let workspace = Workspace::at(root);
         workspace.create().unwrap();
         workspace
     }
@@ -299,13 +324,13 @@ mod tests {
         let mark = begin(&workspace, EngineName::K3d, ScenarioName::ClusterLoss).unwrap();
         assert!(needing(&workspace, &here).unwrap().is_none());
         mark.comes_back_from(&elsewhere.join("copy.tar")).unwrap();
-        let (engine, left) = needing(&workspace, &here).unwrap().unwrap();
-        assert_eq!(engine, EngineName::K3d);
-        assert_eq!(left.copy, Some(elsewhere.join("copy.tar")));
+        let found = needing(&workspace, &here).unwrap().unwrap();
+        assert_eq!(found.engine, EngineName::K3d);
+        assert_eq!(found.left.copy, Some(elsewhere.join("copy.tar")));
         std::fs::create_dir(&here).unwrap();
         std::fs::write(here.join("copy.tar"), "").unwrap();
-        let (_, left) = needing(&workspace, &here).unwrap().unwrap();
-        assert_eq!(left.copy, Some(here.join("copy.tar")));
+        let found = needing(&workspace, &here).unwrap().unwrap();
+        assert_eq!(found.left.copy, Some(here.join("copy.tar")));
         assert!(
             needing(&workspace, &workspace.runs().join("another"))
                 .unwrap()
@@ -319,7 +344,7 @@ mod tests {
         let workspace = workspace("old");
         assert!(pending(&workspace, EngineName::Local).unwrap().is_none());
         let text = r#"{"scenario":"volume-loss","since":"2026-01-01T00:00:00Z"}"#;
-        let old = workspace.state().join(WITHOUT_ENGINE);
+        let old = workspace.lab_state().join(WITHOUT_ENGINE);
         std::fs::write(&old, text).unwrap();
         for engine in [EngineName::Local, EngineName::K3d] {
             let error = pending(&workspace, engine).unwrap_err();

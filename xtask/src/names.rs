@@ -1,6 +1,11 @@
 //! The names of k8s/ that commands and scenarios speak of. A test compares
 //! them with the manifests.
 
+/// What tells the lab's objects from others, as a label and as what selects it.
+pub const PART_OF: &str = "app.kubernetes.io/part-of=atelier-pra";
+
+/// Of ha/: the cluster of the database's instances.
+pub const DATABASE: &str = "pg";
 pub const DEPLOYMENT: &str = "flask";
 pub const CRON_JOB: &str = "sqlite-backup";
 pub const RESTORE_JOB: &str = "sqlite-restore";

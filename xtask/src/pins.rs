@@ -38,11 +38,145 @@ pub struct Images {
     pub nginx_base: String,
 }
 
+/// What watches a lab.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    prometheus_port: Spanned<u16>,
+    alertmanager_port: Spanned<u16>,
+    ha_prometheus_port: Spanned<u16>,
+    ha_alertmanager_port: Spanned<u16>,
+    pub images: MonitoringImages,
+}
+
+impl Monitoring {
+    /// TCP ports on this machine of Prometheus and Alertmanager; 0 takes any free one.
+    pub fn ports(&self) -> [u16; 2] {
+        [&self.prometheus_port, &self.alertmanager_port].map(|port| *port.get_ref())
+    }
+
+    /// Those of the lab `ha`.
+    pub fn ha_ports(&self) -> [u16; 2] {
+        [&self.ha_prometheus_port, &self.ha_alertmanager_port].map(|port| *port.get_ref())
+    }
+
+    /// Each by its key.
+    pub fn declared(&self) -> [(&'static str, &Spanned<u16>); 4] {
+        [
+            ("monitoring.prometheus_port", &self.prometheus_port),
+            ("monitoring.alertmanager_port", &self.alertmanager_port),
+            ("monitoring.ha_prometheus_port", &self.ha_prometheus_port),
+            (
+                "monitoring.ha_alertmanager_port",
+                &self.ha_alertmanager_port,
+            ),
+        ]
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitoringImages {
+    prometheus: String,
+    alertmanager: String,
+    kube_state_metrics: String,
+}
+
+impl MonitoringImages {
+    /// Each with the name that the manifests have for it.
+    pub fn all(&self) -> [(&'static str, &str); 3] {
+        [
+            ("quay.io/prometheus/prometheus", &self.prometheus),
+            ("quay.io/prometheus/alertmanager", &self.alertmanager),
+            (
+                "registry.k8s.io/kube-state-metrics/kube-state-metrics",
+                &self.kube_state_metrics,
+            ),
+        ]
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageWorkshop {
-    pub mario_port: u16,
-    pub nginx_port: u16,
+    mario_port: Spanned<u16>,
+    nginx_port: Spanned<u16>,
+}
+
+impl ImageWorkshop {
+    pub fn mario_port(&self) -> &Spanned<u16> {
+        &self.mario_port
+    }
+
+    pub fn nginx_port(&self) -> &Spanned<u16> {
+        &self.nginx_port
+    }
+}
+
+/// The robust architecture.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ha {
+    port: Spanned<u16>,
+    storage_class: Spanned<String>,
+    operator: Manifest,
+}
+
+impl Ha {
+    /// TCP port on this machine; 0 takes any free one.
+    pub fn port(&self) -> &Spanned<u16> {
+        &self.port
+    }
+
+    /// Of the database's volumes; empty for the cluster's default.
+    pub fn storage_class(&self) -> &Spanned<String> {
+        &self.storage_class
+    }
+
+    pub fn operator(&self) -> &Manifest {
+        &self.operator
+    }
+}
+
+/// The manifest of a release, which `ansible/ha.yml` downloads and checks.
+/// `{version}` stands for itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    version: Spanned<String>,
+    url: Spanned<String>,
+    sha256: Spanned<String>,
+}
+
+impl Manifest {
+    pub fn version(&self) -> &Spanned<String> {
+        &self.version
+    }
+
+    pub fn parsed_version(&self) -> Option<Version> {
+        Version::find(self.version.get_ref())
+    }
+
+    pub fn url(&self) -> &Spanned<String> {
+        &self.url
+    }
+
+    /// Where that version is.
+    pub fn address(&self) -> String {
+        self.url
+            .get_ref()
+            .replace("{version}", self.version.get_ref())
+    }
+
+    pub fn sha256(&self) -> &Spanned<String> {
+        &self.sha256
+    }
+
+    /// Whether the checksum is one.
+    pub fn is_checkable(&self) -> bool {
+        let sha256 = self.sha256.get_ref();
+        sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

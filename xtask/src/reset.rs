@@ -123,7 +123,8 @@ fn begin_anew(engine: &dyn Engine, mark: Mark) -> Result<()> {
 fn forget_substitute(ctx: &Context, engine: EngineName) -> Result<()> {
     let root = &ctx.workspace.root;
     let copy = substitute::path(root, engine);
-    if copy.exists() && ctx.exec.change(&format!("rm -r {}", quote_path(&copy))) {
+    if substitute::is_left(root, engine) && ctx.exec.change(&format!("rm -r {}", quote_path(&copy)))
+    {
         substitute::remove(root, engine)?;
     }
     Ok(())
@@ -216,7 +217,7 @@ pub fn forget(workspace: &Workspace, engine: EngineName) -> Result<()> {
 
 fn path(workspace: &Workspace, engine: EngineName) -> PathBuf {
     workspace
-        .state()
+        .lab_state()
         .join(format!("unfinished-reset-{engine}.json"))
 }
 

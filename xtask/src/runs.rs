@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::exec::quote;
 use crate::failure::Failure;
 use crate::game;
-use crate::marker;
+use crate::marker::{self, Needing};
 use crate::workspace::Workspace;
 
 /// A folder for a run of its own, and the moment in its name. The oldest beyond
@@ -99,21 +99,21 @@ pub fn insist_on_unneeded(workspace: &Workspace, folder: &Path) -> Result<()> {
         let next = format!("cargo xtask --engine {} gameday abort", game.engine);
         return Err(Failure::usage(said).next(next).into());
     }
-    let Some((engine, left)) = marker::needing(workspace, folder)? else {
+    let Some(Needing { lab, engine, left }) = marker::needing(workspace, folder)? else {
         return Ok(());
     };
     let said = tr!(
-        "{name} holds the copy that the lab on {engine} has to come back from: scenario {scenario} \
-         of {since} was interrupted",
-        "{name} contient la copie dont le lab sur {engine} doit revenir : le scénario {scenario} \
-         de {since} a été interrompu",
+        "{name} holds the copy that the lab {lab} on {engine} has to come back from: scenario \
+         {scenario} of {since} was interrupted",
+        "{name} contient la copie dont le lab {lab} sur {engine} doit revenir : le scénario \
+         {scenario} de {since} a été interrompu",
         name = name_of(folder),
         scenario = left.scenario,
         since = left.since,
     );
     let next = tr!(
-        "cargo xtask --engine {engine} setup, which adopts it",
-        "cargo xtask --engine {engine} setup, qui l'adopte",
+        "cargo xtask --lab {lab} --engine {engine} setup, which adopts it",
+        "cargo xtask --lab {lab} --engine {engine} setup, qui l'adopte",
     );
     Err(Failure::usage(said).next(next).into())
 }
@@ -132,13 +132,13 @@ pub fn remove(ctx: &Context, folder: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::failure::next;
-    use terms::{EngineName, ScenarioName};
+    use terms::{EngineName, LabName, ScenarioName};
 
     #[test]
     fn the_run_with_the_only_copy_of_a_database_stays() {
         let root = std::env::temp_dir().join(format!("xtask-runs-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
-        let workspace = Workspace { root };
+        let workspace = Workspace::at(root);
         workspace.create().unwrap();
         let run = |day: u32, what: &str| {
             let name = format!("2026-11-0{day}T08-08-59-158Z-{what}");
@@ -152,13 +152,18 @@ mod tests {
         mark.comes_back_from(&needed.join("copy.tar")).unwrap();
         assert_eq!(beyond(&workspace, 2).unwrap(), std::slice::from_ref(&old));
         insist_on_unneeded(&workspace, &old).unwrap();
-        let refused = insist_on_unneeded(&workspace, &needed).unwrap_err();
-        assert!(refused.to_string().contains(&name_of(&needed)), "{refused}");
-        assert!(
-            next(&refused)
-                .unwrap()
-                .starts_with("cargo xtask --engine k3d setup")
-        );
+        // Each lab sees the runs of all.
+        for lab in LabName::ALL {
+            let workspace = Workspace::of(workspace.root.clone(), *lab);
+            assert_eq!(beyond(&workspace, 2).unwrap(), std::slice::from_ref(&old));
+            let refused = insist_on_unneeded(&workspace, &needed).unwrap_err();
+            assert!(refused.to_string().contains(&name_of(&needed)), "{refused}");
+            assert!(
+                next(&refused)
+                    .unwrap()
+                    .starts_with("cargo xtask --lab pra --engine k3d setup")
+            );
+        }
         mark.done().unwrap();
         assert_eq!(beyond(&workspace, 2).unwrap(), [needed, old]);
         fs::remove_dir_all(&workspace.root).unwrap();

@@ -42,15 +42,27 @@ pub const CLUSTER: Duration = Duration::from_secs(600);
 pub const PACKER: Duration = Duration::from_secs(900);
 /// One way of an import: ten seconds as a rule.
 pub const IMPORT: Duration = Duration::from_secs(180);
+/// An image on its way into a registry, over any line.
+pub const PUSH: Duration = Duration::from_secs(600);
 pub const PLAYBOOK: Duration = Duration::from_secs(300);
+/// The same where the images of a database have to be pulled by three nodes first.
+pub const PLAYBOOK_OF_SERVERS: Duration = Duration::from_secs(1200);
 /// For the pods of somebody's work, whose images may have to be pulled.
 pub const MARKED_ROLLOUT: Duration = Duration::from_secs(180);
 /// For every replica to be replaced.
 pub const ROLLOUT: Duration = Duration::from_secs(120);
 /// kubectl waiting for something to be gone.
 pub const DELETION: Duration = Duration::from_secs(90);
+/// The same for a namespace with all that is in it, or all that is the lab's in one.
+pub const NAMESPACE_GONE: Duration = Duration::from_secs(300);
 /// A job's deadline and some room.
 pub const JOB_LOG: Duration = Duration::from_secs(330);
+/// For one look at where the parts of a lab are.
+pub const TOPOLOGY_LOOK: Duration = Duration::from_secs(8);
+/// For one look at what the operator of a database says of its primary.
+pub const WITNESS_LOOK: Duration = Duration::from_secs(5);
+/// For a node to be rid of its pods.
+pub const DRAINED: Duration = Duration::from_secs(180);
 /// For a job that is over to be called complete, or not.
 pub const JOB_VERDICT: Duration = Duration::from_secs(10);
 /// A whole database on its way into a file or out of one.
@@ -77,6 +89,11 @@ pub const RAN_WELL: Duration = Duration::from_secs(600);
 pub const REPLICA_CONNECTS: Duration = Duration::from_secs(2);
 /// For a client of the supervisor to say what it wants.
 pub const REQUEST_SENT: Duration = Duration::from_secs(5);
+/// Between two looks whether `measure` is to end.
+pub const MEASURED_LOOK: Duration = Duration::from_millis(200);
+/// For a write to be answered that is sent again until it is, from its moment on: a user
+/// goes away after that.
+pub const WRITE_GIVEN_UP: Duration = Duration::from_secs(30);
 /// How late ctrl-C may be noticed while an answer is awaited.
 pub const LOOK_FOR_INTERRUPT: Duration = Duration::from_millis(50);
 /// Between two looks of the supervisor at what it runs.

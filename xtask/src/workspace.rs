@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use terms::lang::both;
-use terms::tr;
+use terms::{LabName, tr};
 
 use crate::exec::{quote, quote_path};
 use crate::failure::Failure;
@@ -22,16 +22,44 @@ const VERSION: u32 = 1;
 pub struct Workspace {
     /// The checkout: `lab.toml`, `k8s/`, `pra/`, `app/`.
     pub root: PathBuf,
+    /// Which of its labs is meant.
+    lab: LabName,
 }
 
 impl Workspace {
+    /// The workspace of a checkout, for the lab of the recovery.
+    pub fn at(root: PathBuf) -> Self {
+        Self::of(root, LabName::Pra)
+    }
+
+    /// The same for one of its labs.
+    pub fn of(root: PathBuf, lab: LabName) -> Self {
+        Self { root, lab }
+    }
+
+    /// The same for each lab of the checkout: the folders of runs are those of all.
+    pub fn of_each_lab(&self) -> impl Iterator<Item = (LabName, Self)> {
+        let root = self.root.clone();
+        let labs = LabName::ALL.iter();
+        labs.map(move |lab| (*lab, Self::of(root.clone(), *lab)))
+    }
+
     pub fn home(&self) -> PathBuf {
         self.root.join(".lab")
     }
 
-    /// Small files that describe the lab as it stands.
+    /// Small files that describe the labs as they stand, and whose they are.
     pub fn state(&self) -> PathBuf {
         self.home().join("state")
+    }
+
+    /// Of those, the ones of the lab that is meant: the engines that it is on, and what
+    /// was begun in it.
+    pub fn lab_state(&self) -> PathBuf {
+        match self.lab {
+            LabName::Pra | LabName::Image => self.state(),
+            LabName::Ha => self.state().join(self.lab.word()),
+        }
     }
 
     /// One file for each external command, and those of the pods.
@@ -116,7 +144,7 @@ impl Workspace {
 
     /// Creates the folder where it is missing.
     pub fn create(&self) -> Result<()> {
-        for dir in [self.state(), self.logs(), self.runs()] {
+        for dir in [self.lab_state(), self.logs(), self.runs()] {
             fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         }
         if !self.version_file().exists() {
@@ -306,7 +334,7 @@ mod tests {
         // Left by an earlier run that was killed.
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).unwrap();
-        Workspace { root }
+        Workspace::at(root)
     }
 
     #[test]

@@ -9,13 +9,19 @@ use serde_json::Value;
 use support::TestLab;
 
 fn play(lab: &TestLab, name: &str) -> Value {
-    let result = lab.json(&["scenario", name]);
+    play_with(lab, name, &[])
+}
+
+fn play_with(lab: &TestLab, name: &str, options: &[&str]) -> Value {
+    let result = lab.json(&[&["scenario", name], options].concat());
     assert_eq!(result["scenario"], name);
     assert_eq!(result["passed"], true, "{result}");
     assert_eq!(result["backups_resumed"], true);
     assert!(result["protected_seconds"].as_f64().unwrap() > 0.0);
     assert!(result["rto"]["seconds"].as_f64().unwrap() > 0.0);
     assert!(result["lessons"].as_array().unwrap().len() >= 3);
+    // A line that was broken in the source is one sentence for its reader.
+    assert!(!lessons(&result).contains("  "), "{result}");
     // Writing went on after the backup, so snapshots alone lose something,
     // unless the database was not touched at all.
     let alone = result["rpo"]["snapshot_only_lost"].as_u64().unwrap();
@@ -153,4 +159,51 @@ fn a_disaster_that_nobody_can_cause_here_says_why() {
     assert!(!lab.root.join(".lab/volumes").exists(), "no lab is needed");
     let listed = support::said(&lab.xtask(&["scenario", "--list"]));
     assert!(listed.contains("not possible on local: "), "{listed}");
+}
+
+/// The servers restore by themselves for the runs that want that, and for no other.
+#[test]
+fn a_lost_volume_comes_back_without_anybody() {
+    let lab = TestLab::new("healing");
+    let setting = || {
+        let copy = lab.root.join(".lab/state/k8s-local");
+        assert!(
+            !copy.exists(),
+            "the declarations stand for themselves again"
+        );
+        lab.curl("/status")["auto_restore"].clone()
+    };
+    let result = play_with(&lab, "volume-loss", &["--auto"]);
+    assert_eq!(result["auto"], true);
+    let phases = result["rto"]["phases"].as_array().unwrap();
+    let names: Vec<&Value> = phases.iter().map(|phase| &phase["name"]).collect();
+    assert_eq!(names, ["detected", "provisioned", "restored", "serving"]);
+    assert!(lessons(&result).contains("With --auto nobody's time"));
+    assert_eq!(setting(), Value::Null);
+    let by_hand = play(&lab, "volume-loss");
+    assert!(by_hand.get("auto").is_none());
+    assert!(lessons(&by_hand).contains("No person's time"));
+
+    let drill = lab.json(&["drill", "--auto", "--runs", "2", "--interval", "2"]);
+    assert_eq!(drill["passed"], true, "{drill}");
+    let groups = drill["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 2);
+    assert!(groups[0].get("auto").is_none());
+    assert_eq!(groups[1]["auto"], true);
+    let runs = |group: &Value| group["runs"].as_array().unwrap().clone();
+    for (ordinary, alone) in runs(&groups[0]).iter().zip(&runs(&groups[1])) {
+        assert_eq!(ordinary["moment_seconds"], alone["moment_seconds"]);
+        assert_eq!(alone["lost"], 0, "{alone}");
+    }
+    assert_eq!(setting(), Value::Null);
+
+    for other in ["pod-crash", "all"] {
+        let said = lab.fails(2, &["scenario", other, "--auto"]);
+        assert!(said.contains("a lost data volume alone"), "{said}");
+    }
+    let said = lab.fails(2, &["drill", "--auto", "--protection", "snapshot"]);
+    assert!(said.contains("cannot be had with --auto"), "{said}");
+    let shown = support::said(&lab.xtask(&["scenario", "2", "--auto", "--dry-run"]));
+    assert!(shown.contains("PRA_AUTO_RESTORE=latest"), "{shown}");
+    assert!(!shown.contains("pra restore"), "{shown}");
 }

@@ -73,7 +73,7 @@ fn packages(folder: &Path, lock: &Path, modules: [&str; 3]) {
 import hashlib, pathlib, sys, zipfile
 folder, lock, *modules = sys.argv[1:]
 lines = []
-for package, module in zip(("apsw", "flask", "gunicorn"), modules):
+for package, module in zip(("apsw", "flask", "granian"), modules):
     path = pathlib.Path(folder, f"{package}-1.0-py3-none-any.whl")
     info = f"{package}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
@@ -104,14 +104,14 @@ fn packages_are_where_they_belong_before_they_are_called_installed() {
         setup
     };
     // As pip leaves it that was told to install elsewhere: no error, no module.
-    packages(&wheels, &lock, ["apsw", "other", "gunicorn"]);
+    packages(&wheels, &lock, ["apsw", "other", "granian"]);
     let output = setup().output().unwrap();
     let text = said(&output);
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.contains("cannot be imported"), "{text}");
     assert!(!stamp.exists());
 
-    packages(&wheels, &lock, ["apsw", "flask", "gunicorn"]);
+    packages(&wheels, &lock, ["apsw", "flask", "granian"]);
     let elsewhere = lab.root.join("elsewhere");
     let config = lab.root.join("pip.conf");
     let shown = elsewhere.display();

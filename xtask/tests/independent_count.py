@@ -7,7 +7,8 @@ own SQLite reads the file. Prints one JSON document. A row is changed where its
 id holds what nobody was promised, lost where its id holds nothing or another
 promised row. The service was away from the sending of the first request that
 failed after DISASTER, a moment of the ledger, to the first acknowledged write
-that is there and was sent when no request failed any more.
+that is there and was sent when no request failed any more; a request that was sent
+again failed each time but the last.
 """
 
 import json
@@ -27,10 +28,13 @@ with open(ledger, encoding="utf-8") as lines:
         elif entry["event"] == "ended" and "acknowledged" in entry["outcome"]:
             answer = entry["outcome"]["acknowledged"]
             acknowledged.append((answer["id"], answer["timestamp"], sent[entry["n"]]))
-            kept.append((acknowledged[-1], sending[entry["n"]], entry["at"]))
+            began = entry.get("last_sent", sending[entry["n"]])
+            kept.append((acknowledged[-1], began, entry["at"]))
         elif entry["event"] == "ended":
             failed += 1
-            failures.append((sending[entry["n"]], entry["at"]))
+            failures.append((entry.get("last_sent", sending[entry["n"]]), entry["at"]))
+        elif entry["event"] == "attempt":
+            failures.append((entry["sent"], entry["at"]))
         elif entry["event"] == "read" and "failed" in entry["seen"]:
             failures.append((entry["sent"], entry["at"]))
 

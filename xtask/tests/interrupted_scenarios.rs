@@ -109,9 +109,12 @@ fn a_copy_that_was_not_adopted_is_not_forgotten() {
         "{refused}"
     );
     let run = run.file_name().unwrap().to_str().unwrap();
-    for words in [["runs", "rm", run], ["runs", "rm", "--keep=0"]] {
-        let refused = lab.fails(2, &[&words[..], &["--yes"]].concat());
-        assert!(refused.contains(run), "{refused}");
+    for lab_meant in ["pra", "ha"] {
+        for words in [["runs", "rm", run], ["runs", "rm", "--keep=0"]] {
+            let words = [&["--lab", lab_meant], &words[..], &["--yes"]].concat();
+            let refused = lab.fails(2, &words);
+            assert!(refused.contains(run), "{refused}");
+        }
     }
     assert!(copy.exists() && mark(&lab).exists());
 

@@ -4,11 +4,10 @@
 use crate::support;
 
 use std::fs;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use support::{TestLab, await_some};
+use support::{TestLab, await_in, await_said, await_some};
 
 /// A lab with a row, whose restores take a while: a scenario can be caught
 /// without its database.
@@ -28,13 +27,6 @@ fn signal(child: &Child, name: &str) {
         .args([name, &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
-}
-
-fn await_said(log: &Path, words: &str) {
-    await_some(words, || {
-        let said = fs::read_to_string(log).unwrap();
-        said.contains(words).then_some(())
-    });
 }
 
 fn await_the_loss(lab: &TestLab) {
@@ -201,6 +193,23 @@ fn step_by_step_shows_each_part_and_goes_through() {
     support::agreed(&lab, &result);
 }
 
+/// What it had changed is the protection alone, and that is put back to the end.
+#[test]
+fn a_drill_that_is_stopped_before_its_disaster_leaves_the_declared_protection_in_force() {
+    let lab = TestLab::new("drill-stopped-early");
+    lab.json(&["add", "before the drill"]);
+    let mut drill = lab.spawn(&["drill", "--interval", "60", "--protection", "snapshot"]);
+    await_said(&lab.root.join("spawned.log"), "Run 1 of");
+    signal(&drill, "-INT");
+    assert_eq!(drill.wait().unwrap().code(), Some(130));
+    let status = lab.json(&["status"]);
+    assert_eq!(status["left_half_way"], Value::Null, "{status}");
+    assert_eq!(status["application"]["protection"], "journal", "{status}");
+    assert_eq!(status["facts"]["suspended"], false, "{status}");
+    assert_eq!(status["application"]["unprotected"], Value::Null);
+    assert_eq!(lab.json(&["add", "after the drill"])["status"], "added");
+}
+
 #[test]
 fn a_drill_that_is_stopped_keeps_what_it_has() {
     let lab = TestLab::new("drill-stopped");
@@ -223,10 +232,8 @@ fn a_drill_that_is_stopped_keeps_what_it_has() {
     let log = lab.root.join("spawned.log");
     await_said(&log, "restore: done");
     fs::write(&hold, "").unwrap();
-    await_some("the second disaster", || {
-        let said = fs::read_to_string(&log).unwrap();
-        let begun = said.contains("Run 2 of") && said.matches("disaster: ").count() >= 3;
-        begun.then_some(())
+    await_in(&log, "the second disaster", |said| {
+        said.contains("Run 2 of") && said.matches("disaster: ").count() >= 3
     });
     signal(&drill, "-INT");
     await_said(&log, "the lab is put back");

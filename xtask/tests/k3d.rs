@@ -1,8 +1,16 @@
 //! The lab on a real cluster, from nothing to nothing. Takes minutes and the
 //! cluster names `pra` and `lab` of the machine: `cargo xtask test --only cluster`.
 
+#[path = "k3d_draining.rs"]
+mod draining;
+#[path = "k3d_foreign.rs"]
+mod foreign;
+#[path = "k3d_foreign_ha.rs"]
+mod foreign_ha;
 #[path = "k3d_gameday_real.rs"]
 mod gameday;
+#[path = "k3d_ha.rs"]
+mod ha;
 #[path = "k3d_marking_real.rs"]
 mod marking;
 mod support;
@@ -38,7 +46,8 @@ fn machine() -> Vec<(&'static str, Vec<String>)> {
         "docker network ls --format '{{.Name}}'",
         "docker volume ls --format '{{.Name}}'",
         "kubectl config get-contexts -o name",
-        "kubectl config current-context",
+        // Where none is chosen, that is what has to stay so.
+        "kubectl config current-context 2>/dev/null || true",
     ];
     let seen = look.map(|script| {
         let mut lines: Vec<String> = must(script).lines().map(str::to_owned).collect();
@@ -86,6 +95,7 @@ fn from_nothing_to_nothing() {
     let lab = a_lab("cluster");
     the_pasted_script_gives_the_same_lab(&lab);
     scenarios_keep_their_promises(&lab);
+    draining::nobody_notices_that_pods_go(&lab);
     gameday::game_days_are_recovered_with_the_tools_of_a_cluster(&lab);
     points_are_listed_and_restored(&lab);
     a_connection_to_a_pod_that_is_gone_is_not_repeated();

@@ -97,7 +97,7 @@ fn a_cluster_that_runs_is_asked_again() {
     let facts = world.lab.json(&["status", "--engine", "k3d"]);
     assert_eq!(facts["facts"]["running"], true, "{facts}");
     assert_eq!(
-        world.calls("kubectl --context k3d-pra -n pra get deployments"),
+        world.calls("kubectl --context k3d-pra -n pra get deployments,"),
         2
     );
 }

@@ -275,3 +275,52 @@ fn a_forward_ends_with_the_folder_of_its_lab() {
     let kubectl = PathBuf::from("/proc").join(pid.trim());
     await_some("the end of kubectl", || (!kubectl.exists()).then_some(()));
 }
+
+/// What a person may do with a cluster of somebody else, without a yes.
+#[test]
+fn a_stopped_cluster_of_another_is_not_started_before_somebody_said_yes() {
+    let world = FakeWorld::new("owner-not-started");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    let clone = clone(&world, "clone");
+    let stop = || world.set("list", &world.whole().replace("true", "false"));
+    stop();
+    world.hook(
+        "kubectl",
+        "case \"$*\" in *configmap*|*' get '*) \
+         if grep -q false $S/list; then echo 'connection refused' >&2; exit 1; fi;; esac",
+    );
+    for words in [&["cluster"][..], &["setup", "--engine", "k3d"]] {
+        let text = clone.fails(2, words);
+        assert!(text.contains("Adopt it?"), "{text}");
+    }
+    clone.fails(2, &TEARDOWN);
+    let told = said(&clone.xtask(&["preflight", "--engine", "k3d"]));
+    assert!(told.contains("setup asks before it starts it"), "{told}");
+    assert_eq!(world.calls("k3d cluster start"), 0);
+    // One yes is enough, and from then on it is this checkout's, stopped or not.
+    let output = clone.xtask(&["cluster", "--yes"]);
+    assert!(output.status.success(), "{}", said(&output));
+    stop();
+    let output = clone.xtask(&["cluster"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(world.calls("k3d cluster start"), 2);
+}
+
+#[test]
+fn a_dry_run_asks_what_a_run_asks_before_it_shows_how_a_cluster_is_taken_over() {
+    let world = FakeWorld::new("owner-shown");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    let clone = clone(&world, "clone");
+    let text = clone.fails(2, &["cluster", "--dry-run"]);
+    assert!(text.contains("Adopt it?"), "{text}");
+    assert!(!text.contains("create configmap"), "{text}");
+    let output = clone.xtask(&["cluster", "--dry-run", "--yes"]);
+    assert!(
+        said(&output).contains("create configmap"),
+        "{}",
+        said(&output)
+    );
+    assert!(!world.has("adopted"));
+    let own = world.lab.xtask(&["cluster", "--dry-run"]);
+    assert!(own.status.success(), "{}", said(&own));
+}

@@ -58,6 +58,29 @@ fn what_setup_needs_is_fetched_without_a_cluster() {
 }
 
 #[test]
+fn which_context_is_the_current_one_is_left_as_it_was() {
+    let world = FakeWorld::new("up-context");
+    world.hook(
+        "kubectl",
+        "case \"$*\" in 'config current-context')\n\
+         cat $S/current 2>&- || { echo 'error: current-context is not set' >&2; exit 1; }; exit 0;;\n\
+         'config unset current-context') rm $S/current; exit 0;; esac",
+    );
+    // As k3d does, also with --kubeconfig-switch-context=false.
+    world.hook(
+        "k3d",
+        "case \"$*\" in 'cluster create'*) [ -e $S/current ] || echo k3d-pra > $S/current;; esac",
+    );
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    assert!(!world.has("current"), "there was none");
+    world.forget("list");
+    world.set("current", "somebody-elses");
+    assert!(world.lab.xtask(&["cluster"]).status.success());
+    assert_eq!(world.said("current"), "somebody-elses");
+    assert_eq!(world.calls("k3d cluster create"), 2);
+}
+
+#[test]
 fn nothing_is_written_into_the_lab_of_another_checkout() {
     let world = up("up-foreign");
     let root = world.lab.root.with_extension("clone");

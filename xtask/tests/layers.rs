@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     // Words and values that all others speak in.
     &["cron", "facts", "failure", "names", "place", "version"],
     &["http", "pins", "wait"],
+    &["balance"],
     // What is declared in lab.toml, and what is printed.
     &["config", "ui"],
     // The command line as a person types it, and the processes that are started.
@@ -21,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["check", "checkout", "workspace"],
     // Tools that are run; what is read and measured, whatever the lab runs on.
     &[
+        "alerts",
         "chosen_engines",
         "game",
         "identity",

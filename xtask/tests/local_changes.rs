@@ -50,8 +50,8 @@ fn settings_and_code_are_rolled_out_without_a_gap_and_only_where_they_changed() 
     let code = lab.root.join("app/pra/__init__.py");
     let text = fs::read_to_string(&code).unwrap();
     let edits: [(&str, &dyn Fn()); 2] = [
-        ("PRA_THREADS: 4 -> 5", &|| {
-            lab.edit(config, "PRA_THREADS: \"4\"", "PRA_THREADS: \"5\"");
+        ("PRA_THREADS: 16 -> 17", &|| {
+            lab.edit(config, "PRA_THREADS: \"16\"", "PRA_THREADS: \"17\"");
         }),
         ("the application's code", &|| {
             fs::write(&code, text.clone() + "# changed\n").unwrap();

@@ -7,17 +7,10 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use support::standin::{signal, supervisor};
-use support::{TestLab, await_some, said};
+use support::{TestLab, await_said, await_some, said};
 
 /// Far below what these commands waited for in vain.
 const SOON: Duration = Duration::from_secs(30);
-
-fn await_said(lab: &TestLab, words: &str) {
-    await_some(words, || {
-        let said = fs::read_to_string(lab.root.join("spawned.log")).unwrap();
-        said.contains(words).then_some(())
-    });
-}
 
 /// Kills the supervisor, and returns what the command that waits for its lab says then.
 fn left_alone(lab: &TestLab, mut waiting: Child) -> String {
@@ -36,7 +29,10 @@ fn who_waits_for_replicas_learns_that_their_supervisor_is_gone() {
     let deployment = "k8s/20-deployment.yaml";
     lab.edit(deployment, "[python, -m, pra, serve]", "[sleep, '600']");
     let setup = lab.spawn(&["setup"]);
-    await_said(&lab, "waiting for the application …");
+    await_said(
+        &lab.root.join("spawned.log"),
+        "waiting for the application …",
+    );
     await_some("the supervisor to answer", || {
         let facts = lab.xtask(&["local", "facts"]);
         said(&facts).contains("running: true").then_some(())
@@ -53,7 +49,7 @@ fn a_scenario_ends_with_the_supervisor_and_the_next_command_puts_the_lab_back() 
     lab.configure("rate = 60", "rate = 4");
     lab.json(&["add", "before"]);
     let scenario = lab.spawn(&["scenario", "2"]);
-    await_said(&lab, "the client writes …");
+    await_said(&lab.root.join("spawned.log"), "the client writes …");
     let text = left_alone(&lab, scenario);
     let gone = [
         "the supervisor is gone",

@@ -59,7 +59,7 @@ fn defects_that_are_planted_lose_their_points_and_no_others() {
     let modified = "__import__(\"os\").path.getmtime(__import__(\"os\").environ[\"PRA_BACKUP_DIR\"] \
                     + \"/\" + last.name)";
     lab.edit(
-        "app/pra/events/sqlite.py",
+        "app/pra/events/report.py",
         "clock.now() - last.epoch",
         &format!("clock.now() - {modified}"),
     );

@@ -84,7 +84,7 @@ fn a_moment_before_a_transaction_is_found_planned_restored_and_undone() {
         "{plan}"
     );
     let shown = said(&lab.xtask(&["restore", "--to-before", &seq, "--plan"]));
-    let behind = format!("Writes left behind: 1, transaction {seq};");
+    let behind = format!("Transactions left behind: 1 (transaction {seq});");
     assert!(shown.contains(&behind), "{shown}");
     let shown = said(&lab.xtask(&["restore", "current", "--plan"]));
     let taken = "start from the database on the data volume, as it is,";

@@ -133,6 +133,8 @@ fn without_a_journal_it_says_so_and_goes_back_to_a_point() {
         "PRA_JOURNAL: required",
         "PRA_JOURNAL: \"off\"",
     );
+    // A backup between the mistake and the restore would have the mistake too.
+    lab.edit("k8s/40-cronjob-backup.yaml", "* * * * *", "0 0 29 2 *");
     let output = lab.xtask(&["tour"]);
     let text = said(&output);
     assert!(output.status.success(), "{text}");

@@ -14,11 +14,18 @@ class PraError(Exception):
         doing: what was being done, as a phrase ("restoring app-1763719200.db").
         happened: what went wrong.
         next_step: what the reader can do about it.
+
+    Attributes:
+        kind: a word for programs, one of few.
+        http_status: 4xx where the client is to do otherwise, 503 where it passes, be it that
+            somebody sees to it, and 507 where there is no room.
+        retry_after: of a 503: when to ask again, in seconds; None where that could do harm.
     """
 
+    kind = "refused"
     exit_code = EXIT_REFUSED
     http_status = 503
-    retry_after: int | None = None
+    retry_after: int | None = 5
 
     def __init__(self, doing: str, happened: str, next_step: str):
         super().__init__(f"{doing}: {happened}")
@@ -32,20 +39,32 @@ class Refused(PraError):
 class Unknown(Refused):
     """There is no such point, transaction or moment: wrong use, and no broken promise."""
 
+    kind = "client"
     exit_code = EXIT_USAGE
 
 
 class NeedsRestore(Refused):
     """The data volume holds no database although restore points exist."""
 
+    kind = "needs_restore"
+
+
+class NoKeys(Refused):
+    """The database cannot remember the keys of requests, as yet: nothing was added."""
+
+    retry_after = 60
+
 
 class VolumeGone(Refused):
     """The backup volume is not mounted, or not initialised."""
+
+    kind = "volume_gone"
 
 
 class Locked(Refused):
     """Somebody else holds what is needed; trying again is reasonable."""
 
+    kind = "locked"
     exit_code = EXIT_TIMEOUT
     retry_after = 1
 
@@ -53,7 +72,7 @@ class Locked(Refused):
 class Damaged(Refused):
     """A file does not hold what it should."""
 
-    http_status = 500
+    kind = "damaged"
 
 
 class RecordLost(Damaged):
@@ -63,20 +82,35 @@ class RecordLost(Damaged):
 class UsageError(PraError):
     """Wrong use or wrong configuration."""
 
+    kind = "client"
     exit_code = EXIT_USAGE
     http_status = 400
+
+
+class KeyReused(UsageError):
+    """The key of a request was used before, for another message: nothing was added."""
+
+    http_status = 422
+
+
+class RuleBroken(Refused):
+    """A rule that somebody gave the database refused a change, and always will."""
+
+    kind = "rule"
+    http_status = 422
 
 
 class StorageError(PraError):
     """The operating system or SQLite failed to read or write."""
 
+    kind = "storage"
     exit_code = EXIT_IO
-    http_status = 500
 
 
 class DiskFull(StorageError):
     """No space is left on a volume."""
 
+    kind = "no_room"
     http_status = 507
 
 
@@ -89,12 +123,16 @@ class NoRoom(DiskFull):
 class ReadOnly(StorageError):
     """A volume cannot be written."""
 
+    kind = "read_only"
     exit_code = EXIT_REFUSED
-    http_status = 503
 
 
 class OutcomeUnknown(StorageError):
     """A COMMIT failed in a way that leaves open whether the row exists."""
+
+    kind = "unknown_outcome"
+    # Who asked again at once might write twice, unless the request has a key.
+    retry_after = None
 
 
 def no_space(error: Exception) -> bool:
@@ -114,3 +152,19 @@ def from_os_error(doing: str, error: OSError) -> StorageError:
             doing, f"{text}{where}", "make the volume writable for this user, then try again"
         )
     return StorageError(doing, f"{text}{where}", "check the volume, then try again")
+
+
+#: Every word by which errors are told apart.
+KINDS = (
+    "refused",
+    "needs_restore",
+    "volume_gone",
+    "locked",
+    "damaged",
+    "client",
+    "rule",
+    "storage",
+    "no_room",
+    "read_only",
+    "unknown_outcome",
+)

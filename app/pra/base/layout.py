@@ -21,7 +21,11 @@
     .pra-copy/                     a copy of the mark and of the timelines' records
     .pra/journal/N-FIRST.seg       the transactions of a timeline from that number on
     .pra/raw/SHA256.db-wal         the -wal of a damaged database that was kept as it was
+    .pra/jobs/record               what jobs did, and which are under way
+    .pra/jobs/HEX32                a job that is under way
     .pra/damage.json               what the last backup found wrong with the database
+    .pra/data-volume.json          what the data volume was on, as the last backup saw it
+    .pra/auto-restore.json         what became of restoring by itself
     .pra/tmp/                      files on their way to a name
 """
 
@@ -128,6 +132,30 @@ class Layout(NamedTuple):
     def damage(self) -> str:
         """What the last backup found wrong with the database."""
         return f"{self.backup}/.pra/damage.json"
+
+    @property
+    def data_volume(self) -> str:
+        """What the data volume was on, as the last backup saw it."""
+        return f"{self.backup}/.pra/data-volume.json"
+
+    @property
+    def auto_restore(self) -> str:
+        """What became of restoring by itself."""
+        return f"{self.backup}/.pra/auto-restore.json"
+
+    @property
+    def jobs(self) -> str:
+        """The folder of what jobs did."""
+        return f"{self.backup}/.pra/jobs"
+
+    @property
+    def job_record(self) -> str:
+        """What jobs did."""
+        return f"{self.jobs}/record"
+
+    def job(self, identity: str) -> str:
+        """The file of a run that is under way, which that keeps locked."""
+        return f"{self.jobs}/{identity}"
 
     @property
     def raw(self) -> str:

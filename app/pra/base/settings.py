@@ -5,17 +5,31 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pra.base import database_url
+from pra.base.database_url import DatabaseUrl
 from pra.base.errors import UsageError
 from pra.base.layout import Layout
 
 #: From the most that is promised to the least.
 JOURNAL_MODES = ("required", "best-effort", "off")
+_URL = "PRA_DATABASE_URL"
+#: What says where on volumes the events are and how they are kept there.
+_OF_VOLUMES = (
+    "PRA_DATA_DIR",
+    "PRA_BACKUP_DIR",
+    "PRA_JOURNAL",
+    "PRA_DATA_MIB",
+    "PRA_BACKUP_MIB",
+    "PRA_AUTO_RESTORE",
+)
 
 
 class Settings(NamedTuple):
     """What the environment says.
 
     Attributes:
+        database_url: the PostgreSQL that has the events, in place of the two volumes; None:
+            the volumes have them.
         data_dir: absolute path of the volume with the database.
         backup_dir: absolute path of the volume with points and journal.
         data_mib, backup_mib: sizes that the volumes are held to, in MiB; 0: as
@@ -23,7 +37,7 @@ class Settings(NamedTuple):
         journal: one of JOURNAL_MODES; ``off`` where none is given, which ``mode`` replaces
             by the one that the volumes have.
         journal_given: the environment says which.
-        workers, threads: of gunicorn.
+        threads: of the server, in which requests are answered.
         suspect_percent: a snapshot is quarantined in which this share of an earlier
             point's rows is gone or overwritten; 0 switches that off, an empty one stays suspect.
         suspect_rows: fewer rows than these are never too many.
@@ -36,7 +50,11 @@ class Settings(NamedTuple):
         keep_quarantined: how many suspect points are kept.
         keep_mib: what points and journal may fill, in MiB.
         host, port: where to listen.
+        metrics: ``/metrics`` is answered, and what it tells is counted.
+        probe_port: where ``/health`` is answered as well, apart from all clients; None: nowhere.
         restore_point: what ``restore`` takes when it is given no target.
+        auto_restore: a server that starts on an empty data volume restores the latest moment
+            by itself, where nothing about that is doubtful.
         restore_take_over: ``restore`` fills a volume without a mark also while a database
             of the backup volume is served from another.
         restore_force: ``restore`` also takes what is quarantined or has gaps.
@@ -44,13 +62,13 @@ class Settings(NamedTuple):
             restore is carried out once for each; None where it has none.
     """
 
+    database_url: DatabaseUrl | None
     data_dir: str
     backup_dir: str
     data_mib: int
     backup_mib: int
     journal: str
     journal_given: bool
-    workers: int
     threads: int
     suspect_percent: int
     suspect_rows: int
@@ -65,7 +83,10 @@ class Settings(NamedTuple):
     keep_mib: int
     host: str
     port: int
+    metrics: bool
+    probe_port: int | None
     restore_point: str
+    auto_restore: bool
     restore_force: bool
     restore_take_over: bool
     request: str | None
@@ -105,6 +126,28 @@ def _name(environ: Mapping[str, str], name: str) -> str | None:
     raise _bad(name, text, "at most 128 letters, digits, dots, dashes and underscores")
 
 
+def _database_url(environ: Mapping[str, str]) -> DatabaseUrl | None:
+    """Where PostgreSQL is; None where the volumes have the events."""
+    if _URL not in environ:
+        return None
+    given = [name for name in _OF_VOLUMES if name in environ]
+    if given:
+        raise UsageError(
+            "reading the settings",
+            f"{_URL} says that PostgreSQL has the events, and {given[0]} that volumes do",
+            f"leave {_URL} or {', '.join(given)} out",
+        )
+    try:
+        return database_url.parse(environ[_URL])
+    except ValueError as error:
+        raise UsageError(
+            "reading the settings",
+            # Never the value: it has a password.
+            f"{_URL} is no URL of PostgreSQL: {error}",
+            f"correct {_URL}; it is like postgresql://user:password@host:5432/database",
+        ) from None
+
+
 def _bad(name: str, value: str, allowed: str) -> UsageError:
     return UsageError(
         "reading the settings",
@@ -131,14 +174,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if 0 < backup_mib <= keep_mib:
         raise _bad("PRA_KEEP_MIB", str(keep_mib), f"less than PRA_BACKUP_MIB, {backup_mib}")
     return Settings(
+        database_url=_database_url(env),
         data_dir=data,
         backup_dir=backup,
         data_mib=_number(env, "PRA_DATA_MIB", 0, 0, 100_000_000),
         backup_mib=backup_mib,
         journal=_choice(env, "PRA_JOURNAL", "off", JOURNAL_MODES),
         journal_given="PRA_JOURNAL" in env,
-        workers=_number(env, "PRA_WORKERS", 2, 1, 64),
-        threads=_number(env, "PRA_THREADS", 4, 1, 256),
+        threads=_number(env, "PRA_THREADS", 16, 1, 256),
         suspect_percent=_number(env, "PRA_SUSPECT_PERCENT", 50, 0, 100),
         suspect_rows=_number(env, "PRA_SUSPECT_ROWS", 5, 1, 1_000_000_000),
         suspect_backups=_number(env, "PRA_SUSPECT_BACKUPS", 10, 1, 1000),
@@ -152,7 +195,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         keep_mib=keep_mib,
         host=env.get("HOST", "0.0.0.0"),
         port=_number(env, "PORT", 8080, 0, 65535),
+        metrics=_choice(env, "PRA_METRICS", "on", ("on", "off")) == "on",
+        probe_port=_number(env, "PRA_PROBE_PORT", 0, 0, 65535) if "PRA_PROBE_PORT" in env else None,
         restore_point=env.get("PRA_RESTORE_POINT", "latest"),
+        auto_restore=_choice(env, "PRA_AUTO_RESTORE", "off", ("latest", "off")) == "latest",
         restore_force=_choice(env, "PRA_RESTORE_FORCE", "no", ("yes", "no")) == "yes",
         restore_take_over=_choice(env, "PRA_RESTORE_TAKE_OVER", "no", ("yes", "no")) == "yes",
         request=_name(env, "PRA_REQUEST"),

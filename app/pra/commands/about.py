@@ -4,8 +4,6 @@ import os
 import re
 import sys
 
-import apsw
-
 from pra.base.settings import Settings
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -17,13 +15,34 @@ def facts(config: Settings) -> dict[str, str]:
     system = os.uname()
     known = {
         "python": ".".join(str(part) for part in sys.version_info[:3]),
+        "kernel": f"{system.sysname} {system.release} {system.machine}",
+        **(_of_volumes(config) if config.database_url is None else _of_database(config)),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _of_volumes(config: Settings) -> dict[str, str | None]:
+    import apsw
+
+    return {
         "apsw": apsw.apsw_version(),
         "sqlite": apsw.sqlite_lib_version(),
-        "kernel": f"{system.sysname} {system.release} {system.machine}",
         "file_system_data": file_system(config.layout.data),
         "file_system_backup": file_system(config.layout.backup),
     }
-    return {name: value for name, value in known.items() if value}
+
+
+def _of_database(config: Settings) -> dict[str, str | None]:
+    import psycopg
+
+    from pra.events import choice
+
+    return {
+        "psycopg": psycopg.__version__,
+        "libpq": str(psycopg.pq.version()),
+        "database": config.database_url.shown,
+        "postgresql": choice.of(config).status()["server_version"],
+    }
 
 
 def file_system(directory: str, mounts: str = _MOUNTS) -> str | None:

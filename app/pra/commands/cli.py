@@ -37,9 +37,28 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(config: settings.Settings, options: argparse.Namespace) -> int:
-    from pra.commands import verbs
+    if options.verb in _ANYWHERE:
+        from pra.commands import anywhere as verbs
+    else:
+        _refuse_without_volumes(config, options.verb)
+        from pra.commands import verbs
 
-    return getattr(verbs, options.verb)(config, options)
+    act = getattr(verbs, options.verb)
+    if options.verb in _ANYWHERE:
+        return act(config, options)
+    from pra.commands import recorded
+
+    return recorded.run(config, options, act) if recorded.wanted(options) else act(config, options)
+
+
+def _refuse_without_volumes(config: settings.Settings, verb: str) -> None:
+    if config.database_url is not None:
+        raise UsageError(
+            f"python -m pra {verb}",
+            "the events are in PostgreSQL (PRA_DATABASE_URL), and this is for those on volumes",
+            "python -m pra status tells of replicas and archive; moments are brought back by"
+            " PostgreSQL's own backups and archived write-ahead log",
+        )
 
 
 class _Help(argparse.HelpFormatter):
@@ -167,6 +186,18 @@ def _define(one: argparse.ArgumentParser) -> None:
     one.add_argument("sql", metavar="SQL", help="such as 'CREATE TABLE ...', in one transaction")
 
 
+def _migrate(one: argparse.ArgumentParser) -> None:
+    _json_only(one)
+    one.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="how long it may take in all, also to wait for a database that is away (0: 60 s, and"
+        " one that is away is not waited for)",
+    )
+
+
 def _dump(one: argparse.ArgumentParser) -> None:
     _json_only(one)
     one.add_argument("--point", metavar="NAME", help="of this point instead of the database")
@@ -196,9 +227,13 @@ _VERBS = {
     ),
     "define": ("change the tables, and make the journal's new base", _define),
     "prune": ("remove what the retention settings no longer keep", _prune),
+    "status": ("say how many events there are and how they are protected", _json_only),
+    "migrate": ("give PostgreSQL the tables that this version wants", _migrate),
     "about": ("say what the application runs on: versions, kernel, file systems", _json_only),
     "dump": ("write every row as JSON lines", _dump),
 }
+#: Those that work whichever database has the events.
+_ANYWHERE = {"serve", "status", "migrate", "about", "moment", "dump"}
 
 
 def _fail(error: PraError, as_json: bool) -> int:

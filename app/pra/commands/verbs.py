@@ -1,33 +1,17 @@
-"""The verbs: each does one thing, reports it as text or JSON, and returns its exit code."""
+"""The verbs of volumes: each does one thing, reports it as text or JSON, returns its exit code."""
 
-import argparse
 import contextlib
-import json
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pra.base import clock
 from pra.base.errors import EXIT_REFUSED, UsageError
 from pra.base.settings import Settings
+from pra.commands.report import Options, report
 
 if TYPE_CHECKING:
     from pra.points.catalogue import Point
     from pra.recovery.arguments import Asked
-
-Options = argparse.Namespace
-
-
-def _report(options: Options, document: dict, text: Callable[[], str]) -> None:
-    """One JSON document on stdout with --json, else lines for a person."""
-    print(json.dumps(document, separators=(",", ":")) if options.json else text())
-
-
-def serve(config: Settings, options: Options) -> int:
-    """Serve until asked to stop."""
-    from pra.web import serve as server
-
-    return server.run(config)
 
 
 def backup(config: Settings, options: Options) -> int:
@@ -64,7 +48,7 @@ def _made(config: Settings, options: Options, made: "Point") -> int:
         print(f"pra: {notice.what}\nnext: {notice.next}", file=sys.stderr)
     listed = [notice.as_dict() for notice in told]
     if point["status"] == "verified":
-        _report(
+        report(
             options,
             {"status": "ok", "point": point, "notices": listed},
             lambda: f"{point['name']}: {point['rows']} rows, {point['bytes']} bytes, verified",
@@ -78,7 +62,7 @@ def _made(config: Settings, options: Options, made: "Point") -> int:
         "next": notices.after_a_loss(config, point["reason"]),
         "exit_code": EXIT_REFUSED,
     }
-    _report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
+    report(options, document, lambda: f"{document['error']}\nnext: {document['next']}")
     return EXIT_REFUSED
 
 
@@ -100,7 +84,7 @@ def points(config: Settings, options: Options) -> int:
         "registry": identity.faults(config.layout),
     }
     lines = [*map(_line, listed), _reach_line(journal), *document["registry"]]
-    _report(options, document, lambda: "\n".join(lines))
+    report(options, document, lambda: "\n".join(lines))
     return 0
 
 
@@ -128,7 +112,7 @@ def verify(config: Settings, options: Options) -> int:
     from pra.points import verify as checker
 
     result = checker.check_all(config.layout, options.names)
-    _report(
+    report(
         options,
         result,
         lambda: "\n".join(
@@ -152,15 +136,6 @@ def undo(config: Settings, options: Options) -> int:
     return _restore(config, options, arguments.undo())
 
 
-def moment(config: Settings, options: Options) -> int:
-    """Say which moment a text means."""
-    from pra.base import moments
-
-    meant = clock.rfc3339(moments.parse(options.text), 3)
-    _report(options, {"moment": meant}, lambda: meant)
-    return 0
-
-
 def _restore(config: Settings, options: Options, asked: "Asked") -> int:
     from pra.commands import answers
     from pra.state import mode
@@ -171,14 +146,14 @@ def _restore(config: Settings, options: Options, asked: "Asked") -> int:
         from pra.recovery import plan
 
         planned = plan.run(config, asked.choose, force)
-        _report(options, planned, lambda: answers.planned(planned))
+        report(options, planned, lambda: answers.planned(planned))
         return 0
     from pra.recovery import restore as restorer
 
     if options.take_over:
         config = config._replace(restore_take_over=True)
     result = restorer.run(config, asked.choose, force, asked.target)
-    _report(options, result, lambda: answers.restored(result))
+    report(options, result, lambda: answers.restored(result))
     return 0
 
 
@@ -205,7 +180,7 @@ def adopt(config: Settings, options: Options) -> int:
 
             return _restore(config, options, arguments.adopt(archive.Copy(stream)))
         found = archive.check(stream)
-    _report(
+    report(
         options,
         {"status": "sound", **found},
         lambda: f"sound: {found['rows']} rows as of {found['created']}",
@@ -224,7 +199,7 @@ def log(config: Settings, options: Options) -> int:
     from pra.journal import log as journal_log
 
     found = journal_log.transactions(config.layout, options.largest, options.limit)
-    _report(
+    report(
         options,
         {"transactions": found},
         lambda: "\n".join(
@@ -241,7 +216,7 @@ def prove(config: Settings, options: Options) -> int:
     from pra.state import mode
 
     result = proof.run(mode.for_verb(config, "proving that writes are journaled", exactly=True))
-    _report(
+    report(
         options,
         result,
         lambda: (
@@ -253,21 +228,12 @@ def prove(config: Settings, options: Options) -> int:
     return 0
 
 
-def about(config: Settings, options: Options) -> int:
-    """Say what the application runs on."""
-    from pra.commands import about as application
-
-    known = application.facts(config)
-    _report(options, known, lambda: "\n".join(f"{name}: {value}" for name, value in known.items()))
-    return 0
-
-
 def prune(config: Settings, options: Options) -> int:
     """Remove what retention no longer keeps."""
     from pra.protect import retention
 
     result = retention.run(config, options.dry_run)
-    _report(
+    report(
         options,
         result,
         lambda: (
@@ -275,12 +241,4 @@ def prune(config: Settings, options: Options) -> int:
             f" and {result['segments']} segments, {result['bytes']} bytes"
         ),
     )
-    return 0
-
-
-def dump(config: Settings, options: Options) -> int:
-    """Write every row as JSON lines."""
-    from pra.events import choice
-
-    choice.of(config).dump(sys.stdout, options.point)
     return 0

@@ -1,24 +1,17 @@
 """Watching one transaction: which tables there are, and what it changed in them."""
 
-from typing import NamedTuple
-
 import apsw
 
 from pra.base.errors import Refused
-from pra.journal import supported
 
 #: Largest changeset of one transaction, in bytes: applying takes three times that in memory.
 MAX_CHANGESET = 16 << 20
+#: From how many bytes on a transaction takes no further write along.
+ENOUGH = 256 << 10
 
 
-class Tables(NamedTuple):
-    """What a connection knows of the schema, as of one version of it."""
-
-    version: tuple[int, int, int]
-    guarded: bool
-    hash: str
-    tables: list[str]
-    unfit: supported.Unfollowed | None
+class TooLarge(Refused):
+    """A transaction changes more than one may."""
 
 
 def session(conn: apsw.Connection, tables: list[str]) -> apsw.Session:
@@ -33,7 +26,7 @@ def session(conn: apsw.Connection, tables: list[str]) -> apsw.Session:
 def bounded_changeset(session: apsw.Session, doing: str) -> bytes:
     """What the transaction changed; refuses more than ``MAX_CHANGESET`` bytes."""
     if session.changeset_size > MAX_CHANGESET:
-        raise Refused(
+        raise TooLarge(
             doing,
             f"the transaction changes more than {MAX_CHANGESET} bytes",
             "split it into smaller ones",

@@ -1,6 +1,7 @@
 """A connection to the current database, and the files that its writes sync and look at."""
 
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -44,12 +45,12 @@ class Handle:
         of: the process that opened it, and the identity of the file that it opened.
         path: of that file.
         conn: the connection.
-        log_name: the name of the log that the connection has open.
     """
 
     def __init__(self, of: tuple[int, tuple[int, int]], path: str, conn: apsw.Connection):
         self.of, self.conn, self.path = of, conn, path
-        self.log_name = inode.Name(f"{path}-wal", look.identity(f"{path}-wal"))
+        self._folder, self._seen = inode.Folder(os.path.dirname(path)), (False, False)
+        self._log_opened = look.identity(f"{path}-wal")
         self._acknowledged: Acknowledged | None = None
         self._executor = ThreadPoolExecutor(max_workers=1)
         self._log: durability.Log | None = None
@@ -61,14 +62,30 @@ class Handle:
             self._segment = shared, shared.opened_again()
         return self._segment[1]
 
+    def look(self) -> tuple[bool, bool]:
+        """Look at the database's log: one look at its folder, unless a name there changed.
+
+        Returns:
+            Whether its name leads to the one that the connection has open; whether somebody's
+            sync of it failed, and it was not emptied since.
+        """
+        if not self._folder.quiet():
+            holds = look.identity(f"{self.path}-wal") == self._log_opened
+            self._seen = holds, durability.failed(self.path)
+        return self._seen
+
     def open_log(self) -> durability.Log:
         """The database's log, open: what follows does not depend on its name.
+
+        First called by the first write of a connection, under the writer lock: then the
+        position gets what one of an earlier version lacks.
 
         Raises:
             StorageError, OSError: it cannot be opened.
         """
         if self._log is None:
             connect.use_log(self.conn)
+            schema.upgrade(self.conn)
             self._log = durability.Log(self.path)
         return self._log
 

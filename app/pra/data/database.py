@@ -17,13 +17,17 @@ from pra.base.errors import (
     VolumeGone,
     from_os_error,
 )
+from pra.base.lack import Lack
 from pra.base.settings import Settings
+from pra.data import changes
 from pra.data.connection import Handle
+from pra.data.group import GroupCommit
 from pra.data.pool import Pool
 from pra.data.protection import Protection
 from pra.data.transaction import Writer, Written
 from pra.disk import fairlock, locks, space
 from pra.journal import durability
+from pra.points.catalogue import Point
 from pra.sql import connect
 
 logger = logging.getLogger("pra")
@@ -33,7 +37,14 @@ _VOLUME_FAILED = (errno.EIO, errno.ENODEV, errno.ENOENT, errno.EROFS)
 
 
 class Database:
-    """The current database of a volume pair, for any number of threads."""
+    """The current database of a volume pair, for any number of threads.
+
+    Attributes:
+        layout: where it is.
+        writer: what runs its transactions.
+        pool: its connections.
+        group: the writes of this process that are under way.
+    """
 
     def __init__(self, settings: Settings):
         self.layout = settings.layout
@@ -43,6 +54,7 @@ class Database:
         self._protection = Protection(settings)
         self._guard = threading.Lock()
         self._locks: list[tuple[int, fairlock.FairLock]] = []
+        self.group = GroupCommit()
         # A sync of the log failed: nothing may be written before the log is empty.
         self._log_failed = False
 
@@ -59,43 +71,61 @@ class Database:
             conn.execute("COMMIT")
 
     def write(self, doing: str, work: Callable[[apsw.Connection], T]) -> T:
-        """Run ``work`` in one durable transaction and return its result.
+        """Run ``work`` in a durable transaction and return its result.
 
-        It may run in another thread, the one that waited for the writer lock.
+        Threads that write at the same time share one. So it may run in another thread, the
+        one that waited for the writer lock, and twice, where one of them fails: then each
+        is run again in a transaction of its own.
 
         Raises:
             NeedsRestore, Locked, Refused, Damaged, StorageError: nothing was written.
             OutcomeUnknown: it may or may not have been written.
         """
+        if self.group.of != os.getpid():
+            self.group = GroupCommit()
         with connect.errors(doing):
-            entry, written = self.locked(doing, lambda: self._commit(doing, work))
-            try:
-                self._make_durable(entry, doing, written)
-            except BaseException:
-                entry.close()
-                raise
-        self.pool.give_back(entry)
-        return written.result
+            return self.group.write(self, doing, work)
 
-    def _commit(self, doing: str, work: Callable) -> tuple[Handle, Written]:
+    def commit(self, doing: str, work: Callable) -> tuple[Handle, Written]:
+        """Run a work in a transaction and commit it, to be settled; needs the writer lock."""
         entry = self.pool.checkout(doing)
-        if not entry.log_name.holds():
+        log_there, log_failed = entry.look()
+        if not log_there:
             self.leave_removed_log(entry, doing)
             entry = self.pool.checkout(doing)
+            _, log_failed = entry.look()
         try:
-            return entry, self._run(entry, doing, work)
+            return entry, self._run(entry, doing, work, log_failed)
         except BaseException:
             entry.close()
             raise
 
-    def _run(self, entry: Handle, doing: str, work: Callable) -> Written:
+    def settle(self, doing: str, committed: tuple[Handle, Written]) -> None:
+        """Make what was committed durable on both volumes; does not need the writer lock.
+
+        Raises:
+            OutcomeUnknown: a disk failed.
+        """
+        entry, written = committed
+        try:
+            self._make_durable(entry, doing, written)
+        except BaseException:
+            entry.close()
+            raise
+        self.pool.give_back(entry)
+
+    def full(self) -> bool:
+        """Whether the transaction under way has changed enough for one."""
+        return self.writer.changed_bytes() >= changes.ENOUGH
+
+    def _run(self, entry: Handle, doing: str, work: Callable, log_failed: bool) -> Written:
         try:
             space.reserve_write(self.layout)
             log = entry.open_log()
             known = entry.acknowledged(create=self._settings.journal == "off").last()
         except OSError as error:
             raise from_os_error(doing, error) from error
-        if self._log_failed or log.failed:
+        if self._log_failed or log_failed:
             reason = log.empty(entry.conn)
             if reason:
                 raise StorageError(
@@ -177,21 +207,27 @@ class Database:
             said = f"the database's log cannot be synced ({failed_log}), nor emptied ({reason})"
             raise _unknown(doing, f"{said}; the row may not outlive a crash") from failed_log
 
-    def unprotected(self) -> str | None:
+    def unprotected(self, known: list[Point] | None = None) -> Lack | None:
         """Why the database is not what points and journal lead to; None if it is.
+
+        Args:
+            known: the points that there are, where the caller has listed them.
 
         Raises:
             PraError: the database cannot be read.
         """
-        return self._protection.lacking(self.read)
+        return self._protection.lacking(self.read, known)
 
-    def locked(self, doing: str, act: Callable[[], T]) -> T:
+    def locked(self, doing: str, act: Callable[[], T], seconds: float | None = None) -> T:
         """Act while holding the writer lock, or without it where that is allowed.
 
         Where the journal may fail, so may the volume with the lock: SQLite's
         own then has to do, and no restore can run without that volume anyway.
         What fails in this process alone, as for want of a file descriptor, is no such
         thing: a restore may hold the lock meanwhile.
+
+        Args:
+            seconds: how long to wait for it; ``locks.WRITE_WAIT`` by default.
         """
         with self._guard:
             pid, lock = self._locks.pop() if self._locks else (None, None)
@@ -204,7 +240,7 @@ class Database:
             return act()
 
         try:
-            return lock.run(doing, acting, locks.WRITE_WAIT)
+            return lock.run(doing, acting, locks.WRITE_WAIT if seconds is None else seconds)
         except (VolumeGone, OSError) as error:
             failed = isinstance(error, VolumeGone) or error.errno in _VOLUME_FAILED
             if begun or not failed or self._settings.journal == "required":
@@ -228,7 +264,7 @@ class _Borrowed:
     def __enter__(self) -> apsw.Connection:
         database, doing = self._database, self._doing
         self._entry = database.pool.checkout(doing)
-        if not self._entry.log_name.holds():
+        if not self._entry.look()[0]:
             database.locked(doing, lambda: database.leave_removed_log(self._entry, doing))
             self._entry = database.pool.checkout(doing)
         return self._entry.conn

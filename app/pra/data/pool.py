@@ -26,8 +26,10 @@ class Pool:
 
     def __init__(self, settings: Settings):
         self._layout, self._mode = settings.layout, settings.journal
-        self._use = in_use.Use(settings.layout)
+        self._use = in_use.Use(settings.layout, settings.journal)
         self._guard = threading.Lock()
+        # What they are connections to: this process, and the identity of the file.
+        self._of: tuple[int, tuple[int, int]] | None = None
         self._idle: list[Handle] = []
 
     def checkout(self, doing: str) -> Handle:
@@ -41,10 +43,14 @@ class Pool:
             self.drop()
             raise volumes.missing(self._layout, doing)
         mine = os.getpid(), identity
+        stale: list[Handle] = []
         with self._guard:
-            stale = [entry for entry in self._idle if entry.of != mine]
-            self._idle = [entry for entry in self._idle if entry.of == mine]
+            if mine != self._of:
+                # All that are idle are of what was there before.
+                self._of, stale, self._idle = mine, self._idle, []
             found = self._idle.pop() if self._idle else None
+            if self._use.owed:
+                self._use.announce()
         for entry in stale:
             entry.close()
         return found or self._open(doing)
@@ -52,7 +58,10 @@ class Pool:
     def give_back(self, entry: Handle) -> None:
         """Keep a connection, with no transaction open, for the next use."""
         with self._guard:
-            self._idle.append(entry)
+            if entry.of == self._of:
+                self._idle.append(entry)
+                return
+        entry.close()
 
     def drop(self) -> None:
         """Close what is open of a database that is gone, and no longer say that it is served."""

@@ -30,9 +30,10 @@ def run(settings: Settings) -> dict:
     before = database.write(_DOING, _come_and_go)
     record = _following(settings.layout, before)
     if record is None:
+        lack = database.unprotected()
         raise Refused(
             _DOING,
-            database.unprotected() or "the transaction is not in the journal",
+            lack.said if lack else "the transaction is not in the journal",
             "python -m pra backup makes a new base, where that is what is needed",
         )
     return {"status": "journaled", "timeline": before.timeline, "seq": record.seq}

@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 
 import apsw
 
-from pra.base.errors import Damaged, PraError
+from pra.base.errors import Damaged, PraError, from_os_error
+from pra.base.lack import Lack
 from pra.base.settings import Settings
 from pra.disk import locks
 from pra.journal import acknowledged, supported
@@ -15,6 +16,7 @@ from pra.journal.comparison import TABLES_CHANGED, Mismatch
 from pra.journal.records import Record
 from pra.journal.writer import Journal
 from pra.lineage import marks
+from pra.points.catalogue import Point
 from pra.sql import guards, schema
 from pra.sql.schema import Position
 from pra.state import admission, identity, volumes
@@ -22,6 +24,14 @@ from pra.state import admission, identity, volumes
 #: Begins a read transaction, given what it is for.
 Read = Callable[[str], AbstractContextManager[apsw.Connection]]
 _LOOKING = "looking at the protection"
+#: The words of the reasons that are found here.
+GUARDS_REMOVED, UNFIT_TABLES, ACKNOWLEDGED_MISSING = (
+    "guards_removed",
+    "unfit_tables",
+    "acknowledged_missing",
+)
+OTHER_HISTORY, JOURNAL, BEHIND = "other_history", "journal", "behind"
+REASONS = (GUARDS_REMOVED, UNFIT_TABLES, ACKNOWLEDGED_MISSING, OTHER_HISTORY, JOURNAL, BEHIND)
 
 
 class Protection:
@@ -36,11 +46,12 @@ class Protection:
         # Its own view of the journal's end, for one thread at a time.
         self._journal, self._guard = Journal(settings.layout), threading.Lock()
 
-    def lacking(self, read: Read) -> str | None:
+    def lacking(self, read: Read, known: list[Point] | None = None) -> Lack | None:
         """Why the database is not what points and journal lead to; None if it is.
 
         Args:
             read: begins a read transaction of the current database.
+            known: the points that there are, where the caller has listed them.
 
         Raises:
             PraError: the database cannot be read.
@@ -51,7 +62,7 @@ class Protection:
         last_unjournaled = Acknowledged(f"{self._layout.generation(number)}/app.db").last()
         with read(_LOOKING) as conn:
             if not guards.guarded(conn):
-                return guards.UNGUARDED
+                return Lack(GUARDS_REMOVED, guards.UNGUARDED)
             here = schema.position(conn)
             unfollowed = self._unfollowed(conn, here)
         lost = acknowledged.missing(here.seq, last_unjournaled) if here else None
@@ -59,8 +70,10 @@ class Protection:
             if here:
                 self._refuse_other_history(here)
         except (PraError, OSError) as error:
-            return str(error) if _place(read) == here else None
-        return lost or unfollowed or self._difference(read)
+            return Lack(OTHER_HISTORY, _said(error)) if _place(read) == here else None
+        if lost:
+            return Lack(ACKNOWLEDGED_MISSING, lost)
+        return Lack(UNFIT_TABLES, unfollowed) if unfollowed else self._difference(read, known)
 
     def _unfollowed(self, conn: apsw.Connection, here: Position | None) -> str | None:
         """What the journal cannot follow; None if it can all, and without one."""
@@ -81,18 +94,22 @@ class Protection:
         if self._mode == "required":
             locks.refuse_gone(self._layout, _LOOKING)
 
-    def _difference(self, read: Read) -> str | None:
+    def _difference(self, read: Read, known: list[Point] | None) -> Lack | None:
         """Why the journal and the points do not lead to the database; None if they do."""
         with self._guard:
             before = _place(read)
             if before is None:
-                return str(identity.NoPair(_LOOKING, self._layout))
+                return Lack(OTHER_HISTORY, str(identity.NoPair(_LOOKING, self._layout)))
             try:
                 numbers = [before.seq, *(record.seq for record in self._first_brought_in(before))]
-                admission.refuse_behind(self._layout, _LOOKING, before._replace(seq=numbers[-1]))
+                reached = before._replace(seq=numbers[-1])
+                admission.refuse_behind(self._layout, _LOOKING, reached, known)
             except (PraError, OSError) as error:
                 self._journal.close()
-                return str(error) if _place(read) == before else None
+                if _place(read) != before:
+                    return None
+                behind = isinstance(error, admission.Behind) or getattr(error, "behind", False)
+                return Lack(BEHIND if behind else JOURNAL, _said(error))
         return None
 
     def _first_brought_in(self, here: Position) -> list[Record]:
@@ -110,6 +127,10 @@ class Protection:
                 raise
             self._journal.close()
             return []
+
+
+def _said(error: PraError | OSError) -> str:
+    return str(from_os_error(_LOOKING, error) if isinstance(error, OSError) else error)
 
 
 def _place(read: Read) -> Position | None:

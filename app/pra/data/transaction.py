@@ -11,20 +11,18 @@ disks' time; only then is the write acknowledged.
 import logging
 from collections.abc import Callable
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import apsw
 
 from pra.base import clock
 from pra.base.errors import Damaged, OutcomeUnknown, StorageError, from_os_error
 from pra.base.layout import Layout
-from pra.data import changes
-from pra.disk import look
-from pra.journal import acknowledged, records, replay, supported
+from pra.data import changes, tables
+from pra.journal import acknowledged, records, replay
 from pra.journal.comparison import TABLES_CHANGED, Mismatch
 from pra.journal.writer import Appended, Journal
 from pra.lineage import marks
-from pra.sql import guards, schema
+from pra.sql import counting, schema
 from pra.sql.schema import Position
 from pra.state import admission, identity
 
@@ -64,10 +62,13 @@ class Writer:
         self._mode = mode
         self._journal = Journal(where)
         self._gate = admission.Gate(where)
-        self._marks: dict[str, tuple[tuple, marks.Mark]] = {}
-        self._schemas: WeakKeyDictionary = WeakKeyDictionary()
+        self._marks = marks.Seen()
+        self._tables = tables.Known(restricted=mode != "off")
         self.unprotected: str | None = None
         self.moment_ms = 0
+        # Of the transaction under way: the tables that are watched, and what watches them.
+        self._watched: list[str] = []
+        self._session: apsw.Session | None = None
 
     def run(
         self,
@@ -96,11 +97,12 @@ class Writer:
         if anew:
             self._gate.confirm(conn, doing)
             here = schema.position(conn)
-        self.moment_ms = clock.now_ms()
+        self.moment_ms = clock.record_ms(doing)
         if protected:
             return self._journaled(conn, doing, work, sync)
+        unwatched = counting.Unwatched(conn)
         result = work(conn)
-        schema.advance_unjournaled(conn, here.seq + 1)
+        schema.advance_unjournaled(conn, here.seq + 1, unwatched.difference())
         _commit(conn, doing)
         return Written(result, None, alone=here.seq + 1)
 
@@ -133,20 +135,13 @@ class Writer:
 
     def _position(self, conn: apsw.Connection, doing: str) -> Position:
         here = schema.position(conn)
-        volumes_of = self._where.data, self._where.backup
-        marked = volumes_of if self._mode == "required" else volumes_of[:1]
-        if here is None or any(self._lineage(volume) != here.lineage for volume in marked):
+        lineage = here.lineage if here else ""
+        fits = self._marks.lineage_of(self._where.data) == lineage
+        if fits and self._mode == "required":
+            fits = self._marks.lineage_of(self._where.backup) == lineage
+        if here is None or not fits:
             raise identity.NoPair(doing, self._where)
         return here
-
-    def _lineage(self, directory: str) -> str | None:
-        """The lineage in a volume's mark, read again only when the file is another."""
-        signature = look.signature(f"{directory}/.pra/volume.json")
-        known = self._marks.get(directory)
-        if known is None or known[0] != signature:
-            mark = marks.mark_of(directory)
-            known = self._marks[directory] = signature, mark
-        return known[1].lineage if known[1] else None
 
     def _enter(self, conn: apsw.Connection, here: Position, doing: str) -> bool:
         """Refuse a database that is not the live one; whether that was looked at anew."""
@@ -160,7 +155,7 @@ class Writer:
     def _begin(self, conn: apsw.Connection, here: Position, doing: str, anew: bool) -> bool:
         """Bring database and journal to the same place; whether the write can be journaled."""
         if self._mode == "off":
-            self._guarded_tables(conn)
+            self._tables.of(conn)
             if anew:
                 self._catch_up(conn, here)
             return False
@@ -198,58 +193,40 @@ class Writer:
         finally:
             self._journal.close()
 
-    def _guarded_tables(self, conn: apsw.Connection) -> "changes.Tables":
-        """What there is, looked at anew when any definition changed.
-
-        Raises:
-            Damaged: others may have changed rows.
-        """
-        version = schema.version(conn)
-        known = self._schemas.get(conn)
-        if known is None or known.version != version:
-            known = self._schemas[conn] = changes.Tables(
-                version,
-                guards.guarded(conn),
-                schema.schema_hash(conn),
-                schema.tables(conn),
-                supported.fault(conn),
-            )
-        if not known.guarded:
-            raise Damaged(
-                "writing to the database",
-                guards.UNGUARDED,
-                "python -m pra restore latest --plan says what differs; python -m pra restore"
-                " latest undoes it, python -m pra backup --accept keeps it",
-            )
-        return known
-
     def _refuse_schema(self, conn: apsw.Connection, here: Position) -> None:
         """Refuse what the journal cannot follow."""
-        known = self._guarded_tables(conn)
+        known = self._tables.of(conn)
         if known.unfit:
             raise Damaged("journaling a transaction", *known.unfit)
         if known.hash != here.schema:
             raise Mismatch(TABLES_CHANGED, behind=False)
+        self._watched = known.names
+
+    def changed_bytes(self) -> int:
+        """Size of what the transaction under way has changed so far; 0 where nobody watches it."""
+        return self._session.changeset_size if self._session else 0
 
     def _journaled(self, conn: apsw.Connection, doing: str, work: Work, sync: Callable) -> Written:
-        session = changes.session(conn, self._schemas[conn].tables)
+        session = self._session = changes.session(conn, self._watched)
         try:
             result = work(conn)
             if session.is_empty:
                 _commit(conn, doing)
-                return Written(result, None)
+                # What it found may be on its way to the disks, and is answered once it is there.
+                return Written(result, self._journal.last())
             changeset = changes.bounded_changeset(session, doing)
         finally:
+            self._session = None
             session.close()
-        seq = self._journal.next_seq
+        seq, rows = self._journal.next_seq, counting.difference(changeset)
         try:
             payload = records.payload_of(schema.sequences(conn), changeset)
             digest = self._journal.prepare(payload, self.moment_ms, sync)
-            schema.advance(conn, seq, digest.hex(), self._journal.durable)
+            schema.advance(conn, seq, digest.hex(), self._journal.durable, rows)
             record = self._journal.append()
         except _JOURNAL_FAILS as error:
             self._go_on_without(doing, error)
-            schema.advance_unjournaled(conn, seq)
+            schema.advance_unjournaled(conn, seq, rows)
             _commit(conn, doing)
             return Written(result, None, alone=seq)
         self._commit_appended(conn, doing, seq)

@@ -11,6 +11,8 @@ import functools
 import os
 from collections.abc import Callable
 
+from pra.disk import look
+
 #: Called as hook(phase, operation, arguments) with phase "before" or "after";
 #: what it raises takes the place of the operation (before), or follows it (after).
 hook: Callable[[str, str, tuple], None] | None = None
@@ -40,7 +42,7 @@ def _step(function):
 @_step
 def open_read(path: str) -> int:
     """Open an existing regular file for reading; returns the descriptor."""
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return look.open_regular(path)
 
 
 @_step
@@ -59,7 +61,7 @@ def open_write(path: str) -> int:
 def open_lock(path: str) -> int:
     """Open a lock file, made if missing; reading suffices, so a read-only volume can lock too."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
 

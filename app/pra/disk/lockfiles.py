@@ -3,30 +3,43 @@
 import os
 
 from pra.base.errors import VolumeGone
-from pra.disk import files, look
+from pra.disk import files, inode, look
 
 
 class LockFiles:
-    """Lock files that are taken one after the other, each released when the next is held."""
+    """Lock files of a folder, taken one after the other, each released when the next is held."""
 
     def __init__(self, paths: tuple[str, ...]):
         self._locks = [_LockFile(path) for path in paths]
+        self._folder = inode.Folder(os.path.dirname(paths[0]))
         # How many were taken; the last of those is held.
         self._taken = 0
 
     def take(self, doing: str, wait: bool) -> bool:
-        """Take them all; False where one is not free and ``wait`` says not to wait for it."""
+        """Take them all; False where one is not free and ``wait`` says not to wait for it.
+
+        The paths must still lead to those files afterwards. A volume recreated at the same
+        path has other lock files, and a lock on a deleted one excludes nobody.
+        """
         try:
-            while self._taken < len(self._locks):
-                if not self._locks[self._taken].take(doing, wait):
+            while True:
+                if not self._take_each(doing, wait):
                     return False
-                self._taken += 1
-                if self._taken > 1:
-                    self._locks[self._taken - 2].release()
-            return True
+                if self._folder.quiet() or all(lock.in_place() for lock in self._locks):
+                    return True
+                self.close()
         except BaseException:
             self.close()
             raise
+
+    def _take_each(self, doing: str, wait: bool) -> bool:
+        while self._taken < len(self._locks):
+            if not self._locks[self._taken].take(doing, wait):
+                return False
+            self._taken += 1
+            if self._taken > 1:
+                self._locks[self._taken - 2].release()
+        return True
 
     def release(self) -> None:
         """Release what is held."""
@@ -53,21 +66,17 @@ class _LockFile:
         self.close()
 
     def take(self, doing: str, wait: bool) -> bool:
-        """Lock; the path must still lead to that file afterwards.
+        """Lock; False where it is not free and ``wait`` says not to wait for it."""
+        if self._fd < 0:
+            self._open(doing)
+        if not wait:
+            return files.try_lock(self._fd)
+        files.wait_for_lock(self._fd)
+        return True
 
-        A volume recreated at the same path has other lock files, and a lock on
-        a deleted one excludes nobody.
-        """
-        while True:
-            if self._fd < 0:
-                self._open(doing)
-            if wait:
-                files.wait_for_lock(self._fd)
-            elif not files.try_lock(self._fd):
-                return False
-            if look.identity(self._path) == self._identity:
-                return True
-            self.close()
+    def in_place(self) -> bool:
+        """Whether the path leads to the file that is open."""
+        return look.identity(self._path) == self._identity
 
     def release(self) -> None:
         """Unlock, also for a process that was forked meanwhile; the file stays open."""

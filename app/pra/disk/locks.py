@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 from pra.base.layout import Layout
-from pra.disk import fairlock, lockfiles, look
+from pra.disk import fairlock, held, lockfiles, look
 
 #: How long a request waits for the right to write, in seconds. Together with connect.BUSY_MS
 #: it ends before a client gives up after five seconds, so that the client is told the reason.
@@ -29,6 +29,16 @@ def maintenance(layout: Layout, doing: str, seconds: float | None = None) -> Ite
     lock = fairlock.FairLock(f"{layout.locks}/maintenance")
     with _held(lock, doing, MAINTENANCE_WAIT if seconds is None else seconds):
         yield
+
+
+def maintained(layout: Layout) -> bool:
+    """Whether somebody makes, restores or removes points just now.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    with held.looking(f"{layout.locks}/maintenance") as (fd, free):
+        return fd >= 0 and not free
 
 
 @contextlib.contextmanager

@@ -2,8 +2,13 @@
 
 import errno
 import os
+import stat
 
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
+
+
+class NotRegular(OSError):
+    """A folder, a pipe or a device is where a file should be."""
 
 
 def names(path: str) -> list[str]:
@@ -16,10 +21,28 @@ def names(path: str) -> list[str]:
         raise
 
 
+def open_regular(path: str) -> int:
+    """Open an existing regular file for reading; returns the descriptor.
+
+    Raises:
+        NotRegular: it is none.
+    """
+    # Without waiting: a pipe would be opened once somebody writes to it, which nobody does.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NotRegular(errno.EINVAL, "it is no regular file", path)
+    return fd
+
+
 def read_small(path: str, limit: int = 1 << 14) -> bytes | None:
-    """A file's content up to ``limit`` bytes; None if there is no such file."""
+    """A file's content up to ``limit`` bytes; None if there is no such file.
+
+    Raises:
+        NotRegular: it is no file that could be read to its end.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_regular(path)
     except OSError as error:
         if error.errno in NO_FILE:
             return None
@@ -49,6 +72,11 @@ def read_link(path: str) -> str | None:
         if error.errno == errno.EINVAL:
             return ""
         raise
+
+
+def is_folder(path: str) -> bool:
+    """Whether that is a folder, as far as this user can see."""
+    return os.path.isdir(path)
 
 
 def size(path: str) -> int | None:

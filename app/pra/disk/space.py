@@ -47,10 +47,15 @@ def of(where: Layout, directory: str, max_age: float = 0.0) -> Room:
     known = _looks.get(directory)
     if known and now - known[0] < max_age:
         return known[1]
-    size, used, free = where.size_of(directory), _sum(directory), look.free_bytes(directory)
-    found = Room(size, used, free if size is None else max(0, min(free, size - used)))
+    found = with_used(where, directory, _sum(directory))
     _looks[directory] = now, found
     return found
+
+
+def with_used(where: Layout, directory: str, used: int) -> Room:
+    """The room on a volume whose files are known to have so many bytes."""
+    size, free = where.size_of(directory), look.free_bytes(directory)
+    return Room(size, used, free if size is None else max(0, min(free, size - used)))
 
 
 def reserve(where: Layout, directory: str, needed: int, max_age: float = 0.0) -> None:

@@ -1,49 +1,116 @@
 """The events in SQLite, with the journal: rows of one table, and what protects them."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
+import apsw
+
 from pra.base import clock
-from pra.base.errors import Damaged
+from pra.base.errors import NeedsRestore, NoKeys, OutcomeUnknown
+from pra.base.metrics import Collected
 from pra.base.settings import Settings
 from pra.data import dump
 from pra.data.database import Database
-from pra.disk import look, space
-from pra.events.interface import Event, Events
-from pra.events.journal_health import JournalHealth
-from pra.journal import segments
-from pra.points import catalogue
-from pra.protect import notices
-from pra.protect.freshness import Freshness
-from pra.sql import connect
-from pra.state import identity, mode, volumes
+from pra.events.interface import Event, Events, ask_again, reused
+from pra.events.report import Report
+from pra.events.volume_figures import VolumeFigures
+from pra.events.volumes_seen import VolumesSeen
+from pra.recovery import automatic
+from pra.sql import connect, counting, keys
+from pra.state import volumes
+
+_ADDING = "adding an event"
+_WITHOUT_KEYS = (
+    "the database has no table for the keys of requests, as one of an earlier version; nothing"
+    " was added",
+    "python -m pra backup gives it one, as the scheduled one does; where it has another table"
+    f" {keys.TABLE}, rename that first: python -m pra define 'SQL'",
+)
 
 
 class SqliteEvents(Events):
     """The events of a pair of volumes."""
 
-    def __init__(self, settings: Settings):
+    add_pauses = True
+
+    def __init__(self, settings: Settings, serving: bool = False):
+        """Open nothing.
+
+        Args:
+            serving: a database that is lost is to be restored by itself first, if that is due.
+        """
         self._settings = settings
         self._database = Database(settings)
-        self._freshness = Freshness(settings.overdue_seconds)
         self._layout = settings.layout
-        self._health = JournalHealth(settings.layout, settings.journal)
+        self._seen = VolumesSeen(settings, self._database)
+        self._report = Report(settings, self._database, self._seen)
+        self._figures = VolumeFigures(settings, self._database, self._seen)
+        self._lost = serving and automatic.due(settings)
 
-    def add(self, message: str) -> Event:
-        """Add one event."""
-
-        def insert(conn):
-            # The time of its record too: a restore to the moment that a row shows includes it.
-            timestamp = clock.rfc3339(self._database.writer.moment_ms / 1000, 3)
-            conn.execute("INSERT INTO events(ts, message) VALUES(?, ?)", (timestamp, message))
-            return timestamp, conn.last_insert_rowid()
-
-        timestamp, identifier = self._database.write("adding an event", insert)
+    def add(self, message: str, key: str | None = None) -> Event:
+        """Add one event, or find the one that a request with the same key added."""
+        if key is not None:
+            return self._add_once(message, key)
+        timestamp, identifier = self._database.write(
+            _ADDING, lambda conn: self._insert(conn, message)
+        )
         return {"timestamp": timestamp, "message": message, "id": identifier}
+
+    def _insert(
+        self, conn: apsw.Connection, message: str, key: str | None = None
+    ) -> tuple[str, int]:
+        # The time of its record too: a restore to the moment that a row shows includes it.
+        timestamp = clock.stamp(self._database.writer.moment_ms)
+        before = conn.total_changes()
+        conn.execute("INSERT INTO events(ts, message) VALUES(?, ?)", (timestamp, message))
+        identifier, changed = conn.last_insert_rowid(), conn.total_changes() - before
+        if changed != 1:
+            # A trigger was at it, which is none of the application's.
+            _refuse_unless_added(conn, identifier)
+        before += changed - 1
+        if key is not None:
+            keys.note(conn, key, identifier, timestamp, message)
+        counting.tell(conn, 1, conn.total_changes() - before)
+        return timestamp, identifier
+
+    def _add_once(self, message: str, key: str) -> Event:
+        def insert(conn):
+            # Under the writer lock: of two requests at once, the second finds the first's key.
+            if not keys.there(conn):
+                return None
+            before = keys.answered(conn, key, message)
+            if before:
+                return before, True
+            timestamp, identifier = self._insert(conn, message, key)
+            return keys.Answered(identifier, timestamp, True), False
+
+        # Refused outside of the transaction, which may be that of others as well.
+        done = self._written_once(insert)
+        if done is None:
+            raise NoKeys(_ADDING, *_WITHOUT_KEYS)
+        found, replayed = done
+        if not found.fits:
+            raise reused(_ADDING, found.event)
+        timestamp, identifier = found.timestamp, found.event
+        return {
+            "timestamp": timestamp,
+            "message": message,
+            "id": identifier,
+            "replayed": replayed,
+        }
+
+    def _written_once(self, insert: Callable) -> tuple[keys.Answered, bool] | None:
+        try:
+            return self._database.write(_ADDING, insert)
+        except OutcomeUnknown as error:
+            ask_again(error)
+            raise
 
     def count(self) -> int:
         """The number of events."""
         with self._database.read("counting the events") as conn:
-            return conn.execute("SELECT count(*) FROM events").fetchone()[0]
+            return counting.count(conn)
 
     def newest(self, limit: int) -> list[Event]:
         """The newest events, the newest first."""
@@ -53,48 +120,64 @@ class SqliteEvents(Events):
             ).fetchall()
         return [{"id": row[0], "timestamp": row[1], "message": row[2]} for row in rows]
 
+    @property
+    def places(self) -> dict[str, str]:
+        """The folders of the two volumes."""
+        return {self._layout.data: "pra-data", self._layout.backup: "pra-backup"}
+
     def needs_restore(self) -> bool:
         """Whether the database is missing."""
         missing = volumes.current(self._layout) is None
         if missing:
-            self._database.pool.drop()
+            # A backup volume that fails too changes nothing in that.
+            with contextlib.suppress(OSError):
+                self._database.pool.drop()
         return missing
+
+    def lost(self) -> bool:
+        """Whether the database is to be restored by itself."""
+        return self._lost
+
+    def bring_back(self) -> None:
+        """Restore it, or say why not."""
+        # Only a server needs it, and the verbs are to start fast.
+        from pra.events import start
+
+        start.bring_back(self._settings)
+        self._lost = False
+
+    def unrestored(self) -> dict | None:
+        """What is against restoring it by itself, if anything is."""
+        told = automatic.told(self._settings, None)
+        if told is None or told.what is None:
+            return None
+        return {"state": told.state, "what": told.what, "next": told.next}
+
+    def ready(self) -> None:
+        """At once, but while it is restored by itself: what else is missing each answer says.
+
+        Raises:
+            NeedsRestore: it is being restored.
+        """
+        if self._lost:
+            raise NeedsRestore(
+                "looking for the database",
+                "it was lost, and is being restored by itself",
+                "wait until it is there; python -m pra status says how it goes",
+            )
 
     def status(self) -> dict:
         """How many events there are, how they are protected, and what to know of that."""
-        known = catalogue.scan(self._layout)
-        needs_restore, told = self.needs_restore(), notices.found(self._settings, known)
-        count, checksums = 0, None
-        try:
-            if not needs_restore:
-                count, checksums = self.count(), self._checksums()
-        except Damaged as error:
-            count = None
-            told = told or [notices.Notice(str(error), error.next_step)]
-        last = catalogue.latest(known)
-        trouble = self._health.trouble(known)
-        if trouble:
-            told = [*told, notices.of_journal(trouble, needs_restore)]
-        overdue = self._freshness.overdue(known)
-        if overdue:
-            told = [*told, overdue]
-        return {
-            "count": count,
-            "last_backup_file": last.name if last else None,
-            "backup_age_seconds": round(max(0.0, clock.now() - last.epoch), 3) if last else None,
-            "backup_rows": last.manifest["rows"] if last else None,
-            "points": len(known),
-            "quarantined": sum(point.status == "quarantined" for point in known),
-            "protection": "snapshot" if self._settings.journal == "off" else "journal",
-            "journal": self._settings.journal,
-            "page_checksums": checksums,
-            "unprotected": self._unprotected(),
-            "journal_damage": trouble,
-            "needs_restore": needs_restore,
-            "notices": [notice.as_dict() for notice in told],
-            "registry": identity.faults(self._layout),
-            "volumes": self._volumes(),
-        }
+        return self._report.answer(self.needs_restore, self.count)
+
+    @property
+    def collectors(self) -> tuple[str, ...]:
+        """The parts that /metrics tells."""
+        return self._figures.collectors
+
+    def collected(self) -> Iterator[Collected]:
+        """What /metrics tells, part by part."""
+        return self._figures.collected()
 
     def dump(self, out: TextIO, point: str | None = None) -> None:
         """Write every event as a line of JSON."""
@@ -104,29 +187,15 @@ class SqliteEvents(Events):
         else:
             dump.rows_of_point(self._layout, point, out)
 
-    def _checksums(self) -> bool:
-        with self._database.read("looking at the pages") as conn:
-            return connect.has_checksums(conn)
 
-    def _unprotected(self) -> str | None:
-        try:
-            return self._database.unprotected() or mode.disagreement(self._settings)
-        except Damaged as error:
-            return str(error)
+def _refuse_unless_added(conn: apsw.Connection, identifier: int) -> None:
+    """Refuse an INSERT that a trigger left out, or took back.
 
-    def _volumes(self) -> dict:
-        """The room on both volumes; full is one that cannot take what comes next.
+    SQLite calls neither an error, and the last row's number is then that of another event.
 
-        That is a write on one, a snapshot or a segment of the journal on the other.
-        """
-        where = self._layout
-        snapshot = look.size(where.link) or 0
-        wanted = {
-            "data": (where.data, space.WRITE_BYTES),
-            "backup": (where.backup, max(segments.SIZE, snapshot)),
-        }
-        found = {name: space.of(where, path) for name, (path, _) in wanted.items()}
-        return {
-            name: {**one._asdict(), "full": one.free < wanted[name][1]}
-            for name, one in found.items()
-        }
+    Raises:
+        RuleBroken: there is no such row; who raises it ends the transaction.
+    """
+    there = "SELECT 1 FROM events WHERE id = ?"
+    if conn.changes() != 1 or not conn.execute(there, (identifier,)).fetchone():
+        raise connect.rule_broken(_ADDING, "a trigger of its own leaves that event out")

@@ -33,20 +33,12 @@ class Log:
 
     def __init__(self, database: str):
         self.slow = False
-        self._failed = f"{database}-failed"
+        self._failed = _mark(database)
         self._fd = files.open_read(f"{database}-wal")
 
     def __del__(self):
         if hasattr(self, "_fd"):
             files.close(self._fd)
-
-    def begin(self) -> None:
-        """Let the disk begin with what was committed so far.
-
-        Raises:
-            OSError: as a sync does.
-        """
-        files.begin_writing_out(self._fd)
 
     def sync(self) -> None:
         """Make every transaction durable that was committed so far.
@@ -57,11 +49,6 @@ class Log:
         began = time.monotonic()
         files.sync_data(self._fd)
         self.slow = time.monotonic() - began > _SLOW
-
-    @property
-    def failed(self) -> bool:
-        """Whether somebody's sync of it failed, and it was not emptied since."""
-        return look.size(self._failed) is not None
 
     def note_failure(self) -> None:
         """Tell those who open it later: only who had it open is told by the system."""
@@ -84,6 +71,15 @@ class Log:
             return reason
         except OSError as error:
             return str(error)
+
+
+def failed(database: str) -> bool:
+    """Whether somebody's sync of a database's log failed, and it was not emptied since."""
+    return look.size(_mark(database)) is not None
+
+
+def _mark(database: str) -> str:
+    return f"{database}-failed"
 
 
 def checkpoint(conn: apsw.Connection) -> str | None:
@@ -115,8 +111,8 @@ def sync(
         failed_log = _error_of(log.sync)
         return [_error_of(syncing.result), failed_log]
     # The disk is at both before either is waited for, without the cost of a thread.
-    begun_segment, begun_log = _error_of(segment.begin), _error_of(log.begin)
-    failed_log = begun_log or _error_of(log.sync)
+    begun_segment = _error_of(segment.begin)
+    failed_log = _error_of(log.sync)
     return [begun_segment or _error_of(segment.sync), failed_log]
 
 

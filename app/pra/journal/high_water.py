@@ -18,6 +18,7 @@ from pra.journal.scanning import Scan
 from pra.journal.segments import Segment
 from pra.lineage import timelines
 from pra.points import catalogue
+from pra.points.catalogue import Point
 from pra.sql.schema import Position
 
 
@@ -39,14 +40,18 @@ def of_journal(where: Layout, here: Position) -> Seen:
     return max([Seen(0, "nothing"), *_by_journal(where, here)], key=lambda seen: seen.seq)
 
 
-def of_points(where: Layout, here: Position) -> Seen:
-    """The highest number on the database's timeline that a point holds; its own at least."""
+def of_points(known: Iterable[Point], here: Position) -> Seen:
+    """The highest number on the database's timeline that a point holds; its own at least.
+
+    Args:
+        known: the points that there are.
+    """
     own = Seen(here.seq, "the database")
-    return max([own, *_by_points(where, here)], key=lambda seen: seen.seq)
+    return max([own, *_by_points(known, here)], key=lambda seen: seen.seq)
 
 
 def _everything(where: Layout, here: Position) -> Iterable[Seen]:
-    yield from _by_points(where, here)
+    yield from _by_points(catalogue.scan(where), here)
     yield from _by_journal(where, here)
     for timeline in timelines.readable(where):
         for branch in (timeline.parent, timeline.left):
@@ -60,8 +65,8 @@ def _by_journal(where: Layout, here: Position) -> Iterable[Seen]:
         yield Seen(max(last.first - 1, in_segment(last)), "the journal")
 
 
-def _by_points(where: Layout, here: Position) -> Iterable[Seen]:
-    for point in catalogue.scan(where):
+def _by_points(known: Iterable[Point], here: Position) -> Iterable[Seen]:
+    for point in known:
         place = (point.manifest or {}).get("position")
         if place and (place["lineage"], place["timeline"]) == (here.lineage, here.timeline):
             yield Seen(place["seq"], f"the point {point.name}")

@@ -11,6 +11,7 @@ it was written. After a loss of power some records can be missing before others 
 are sound; they were all on their way if none of those calls a missing one durable.
 """
 
+import functools
 import hashlib
 import json
 import struct
@@ -165,8 +166,19 @@ def encode(
 
 def payload_of(sequences: dict[str, int], changeset: bytes) -> bytes:
     """A transaction's payload: AUTOINCREMENT's counters as JSON, then its changeset."""
-    text = _compact(sequences).encode()
+    if all(type(name) is str and type(seq) is int for name, seq in sequences.items()):
+        # In a tenth of the time that it takes to make an encoder.
+        text = b"{%s}" % b",".join(
+            [b"%s:%d" % (_quoted(name), seq) for name, seq in sequences.items()]
+        )
+    else:
+        text = _compact(sequences).encode()
     return _LENGTH.pack(len(text)) + text + changeset
+
+
+@functools.lru_cache
+def _quoted(name: str) -> bytes:
+    return _compact(name).encode()
 
 
 def changeset_of(payload: bytes) -> bytes:

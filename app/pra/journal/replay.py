@@ -10,7 +10,7 @@ from pra.journal import records
 from pra.journal.chain import Run
 from pra.journal.history import Start
 from pra.journal.records import Place, Record
-from pra.sql import schema
+from pra.sql import counting, keys, schema
 from pra.sql.schema import Position
 
 _DOING = "replaying the journal"
@@ -40,9 +40,29 @@ class Replay:
             Misfit: one does not fit the database.
             PraError: what the iteration raises; the runs before it are applied.
         """
-        wanted = schema.schema_hash(self.conn)
-        for batch in _batches(runs, wanted):
+        for batch in _batches(runs):
+            self._refuse_other_schema(batch)
             self._apply(batch)
+
+    def _refuse_other_schema(self, batch: "_Batch") -> None:
+        """Applying to other tables reports success and drops rows.
+
+        One difference is made good: no transaction tells of the table of keys, which a
+        database of an earlier version was given, empty, on the way.
+        """
+        if schema.schema_hash(self.conn) == batch.schema:
+            return
+        self.conn.execute("BEGIN IMMEDIATE")
+        if keys.addable(self.conn):
+            keys.add(self.conn)
+        fits = schema.schema_hash(self.conn) == batch.schema
+        self.conn.execute("COMMIT" if fits else "ROLLBACK")
+        if not fits:
+            raise Damaged(
+                _DOING,
+                f"transaction {batch.first} is of another schema",
+                "restore from a point made after the tables changed",
+            )
 
     def _apply(self, batch: "_Batch") -> None:
         with replaying(self.conn):
@@ -59,7 +79,8 @@ class _Batch:
     """Transactions that are applied at once, as one change for each row.
 
     Attributes:
-        timeline, last: of the last transaction.
+        first: number of the first transaction.
+        timeline, schema, last: of the last transaction.
         count: how many.
         size: of their records, in bytes.
     """
@@ -72,8 +93,8 @@ class _Batch:
         """Take in more; of their records only the last one stays in memory."""
         first, self.last = run.records[0], run.records[-1]
         if not self.count:
-            self._first = first.seq
-        self.timeline = run.timeline
+            self.first = first.seq
+        self.timeline, self.schema = run.timeline, run.schema
         self.count += len(run.records)
         self.size += self.last.end - first.offset
         self._builder.add(records.changesets_of(run.records))
@@ -89,19 +110,21 @@ class _Batch:
         except (apsw.AbortError, apsw.ConstraintError) as error:
             raise Misfit(
                 _DOING,
-                f"transactions {self._first} to {self.last.seq} do not fit ({error})",
+                f"transactions {self.first} to {self.last.seq} do not fit ({error})",
                 "restore a point without the journal: python -m pra restore NAME",
             ) from error
         finally:
             self._builder.close()
 
 
-def _batches(runs: Iterable[Run], wanted: str) -> Iterator[_Batch]:
-    """Runs until there is enough to apply at once; those before an error come before it."""
+def _batches(runs: Iterable[Run]) -> Iterator[_Batch]:
+    """Runs of one schema until there is enough to apply; those before an error come before it."""
     batch, broken = _Batch(), None
     try:
         for run in runs:
-            _refuse_other_schema(run, wanted)
+            if batch.count and batch.schema != run.schema:
+                yield batch
+                batch = _Batch()
             batch.add(run)
             if batch.size >= BATCH_BYTES:
                 yield batch
@@ -112,16 +135,6 @@ def _batches(runs: Iterable[Run], wanted: str) -> Iterator[_Batch]:
         yield batch
     if broken:
         raise broken
-
-
-def _refuse_other_schema(run: Run, wanted: str) -> None:
-    """Applying to other tables reports success and drops rows."""
-    if run.schema != wanted:
-        raise Damaged(
-            _DOING,
-            f"transaction {run.records[0].seq} is of another schema",
-            "restore from a point made after the tables changed",
-        )
 
 
 def roll_forward(conn: apsw.Connection, here: Position, missing: list[Record]) -> None:
@@ -136,10 +149,13 @@ def roll_forward(conn: apsw.Connection, here: Position, missing: list[Record]) -
             raise Refused(
                 "rolling the journal forward", "the database changed meanwhile", "try again"
             )
+        rows = 0
         for record in missing:
-            apsw.Changeset.apply(records.changeset_of(record.payload), conn)
+            changeset = records.changeset_of(record.payload)
+            apsw.Changeset.apply(changeset, conn)
+            rows += counting.difference(changeset)
             schema.raise_sequences(conn, records.sequences_of(record.payload))
-        schema.advance(conn, missing[-1].seq, missing[-1].hash.hex())
+        schema.advance(conn, missing[-1].seq, missing[-1].hash.hex(), rows=rows)
         conn.execute("COMMIT")
 
 

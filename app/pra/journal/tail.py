@@ -76,9 +76,10 @@ class Tail:
 
     def follow(self, place: Place) -> None:
         """Go on to the database's place if transactions lead to it, else to the end."""
-        raw = look.read_at(self.file.fd, min(_FIRST_READ, self.size - self.end), self.end)
-        if raw[: records.HEADER] == records.NO_RECORD:
+        # Mostly nothing follows what this process wrote itself.
+        if look.read_at(self.file.fd, records.HEADER, self.end) == records.NO_RECORD:
             return
+        raw = look.read_at(self.file.fd, min(_FIRST_READ, self.size - self.end), self.end)
         found = scanning.follow(raw, self.state, place)
         if found is None:
             self.read_on()

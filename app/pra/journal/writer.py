@@ -94,6 +94,17 @@ class Journal:
         self._refresh(here, whole=True)
         return max(here.seq, self._tail.state.seq if self._tail else 0)
 
+    def end(self, here: Position) -> int | None:
+        """The last number in the journal of the timeline of ``here``; None before the first.
+
+        What was appended since the database came to ``here`` may not be counted yet.
+
+        Raises:
+            Damaged, Mismatch, OSError: it cannot be read.
+        """
+        self._refresh(here, whole=False)
+        return self._tail.state.seq if self._tail else None
+
     @property
     def next_seq(self) -> int:
         """The number of the next transaction."""
@@ -124,6 +135,14 @@ class Journal:
         self._write(*self._prepared, synced=False)
         tail = self._tail
         return Appended(tail.file, tail.end, tail.state.seq, tail.state.applied.hash)
+
+    def last(self) -> Appended | None:
+        """The last transaction that is there, which may not be durable; None where all is."""
+        tail = self._tail
+        place = tail.state.applied
+        if tail.empty or place.seq <= tail.durable:
+            return None
+        return Appended(tail.file, tail.end, place.seq, place.hash)
 
     def abort(self, seq: int) -> None:
         """Record that the transaction just appended was not committed, for sure.

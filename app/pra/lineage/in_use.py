@@ -3,20 +3,18 @@
 A restore makes another timeline the live one. Into a data volume that has no mark it is
 usually the recovery of one that was lost; but it may be a trial in some folder while
 production writes elsewhere, and would then stop production. So a process that has the
-database open says so by a file that it keeps locked: the lock ends with the process.
+database open says so by a file that it keeps locked: the lock ends with the process. In it
+stands its mode of the journal as well, which may be another than that of who started last.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
 
 from pra.base.errors import Refused
 from pra.base.layout import Layout
-from pra.disk import files, look
-from pra.lineage import marks
+from pra.disk import files, held, look
+from pra.lineage import data_volume, marks
 
 #: How long a restore waits for those who are just ending, in seconds.
 WAIT = 2.0
@@ -24,10 +22,14 @@ _LOOK = 0.05
 
 
 class Use:
-    """The file by which this process says that it serves a database."""
+    """The file by which this process says that it serves a database.
 
-    def __init__(self, where: Layout):
-        self._where = where
+    Args:
+        journal: its mode of the journal.
+    """
+
+    def __init__(self, where: Layout, journal: str):
+        self._where, self._journal = where, journal
         self._pid, self._fd, self._path = 0, -1, ""
 
     def __del__(self):
@@ -47,14 +49,23 @@ class Use:
         except OSError:
             self.withdraw()
 
+    @property
+    def owed(self) -> bool:
+        """It was not said, by one of whose writes nobody else would know that they are at risk."""
+        return self._fd < 0 and self._journal != "required"
+
     def withdraw(self) -> None:
         """Remove it: this process serves no database any more."""
-        if self._fd >= 0:
-            mine = self._pid == os.getpid() and self._in_place()
-            files.close(self._fd)
-            if mine:
-                files.remove(self._path)
-        self._fd = -1
+        fd, mine = self._fd, False
+        try:
+            mine = fd >= 0 and self._pid == os.getpid() and self._in_place()
+        finally:
+            # Whatever fails: a number that is closed may soon be another file's.
+            self._fd = -1
+            if fd >= 0:
+                files.close(fd)
+        if mine:
+            files.remove(self._path)
 
     def _in_place(self) -> bool:
         held = self._fd >= 0 and look.identity_of(self._fd)
@@ -62,11 +73,14 @@ class Use:
 
     def _begin(self) -> None:
         files.make_directory(self._where.uses)
-        word = json.dumps(_mine(self._where)).encode()
+        word = json.dumps({**_mine(self._where), "journal": self._journal}).encode()
         while not self._try(word):
             # Whoever looked at it just then had the lock, or cleared it away: another name.
             files.close(self._fd)
             files.remove(self._path)
+        if self._journal != "required":
+            # Once it is said: a backup that looks at who serves does so after it noted what it saw.
+            data_volume.promise_less(self._where)
 
     def _try(self, word: bytes) -> bool:
         """Make the file; it is whole before it is locked, so that nobody reads half of it."""
@@ -112,8 +126,25 @@ def reason(where: Layout) -> str | None:
 def others(where: Layout) -> list[str]:
     """The data volumes, other than this one, whose database somebody serves."""
     mine = _mine(where)
-    found = [_held(f"{where.uses}/{name}") for name in look.names(where.uses)]
-    return [_told(one) for one in found if one is not None and not _same(one, mine)]
+    return [_told(one) for one in _serving(where) if not _same(one, mine)]
+
+
+def wait_for_others(where: Layout, seconds: float) -> list[str]:
+    """Wait until there are none; the ``others`` that are left."""
+    deadline = time.monotonic() + seconds
+    while (found := others(where)) and time.monotonic() < deadline:
+        time.sleep(_LOOK)
+    return found
+
+
+def modes(where: Layout) -> list[str | None]:
+    """The modes of the journal of all who serve; None of one that does not say it."""
+    return [one.get("journal") for one in _serving(where)]
+
+
+def _serving(where: Layout) -> list[dict]:
+    found = (_held(f"{where.uses}/{name}") for name in look.names(where.uses))
+    return [one for one in found if one is not None]
 
 
 def sweep(where: Layout) -> None:
@@ -123,7 +154,7 @@ def sweep(where: Layout) -> None:
     """
     for name in look.names(where.uses):
         path = f"{where.uses}/{name}"
-        with _looking(path) as (_, ended):
+        with held.looking(path) as (_, ended):
             if ended:
                 files.remove(path)
 
@@ -152,27 +183,9 @@ def _told(one: dict) -> str:
     return f"{one.get('path', 'a data volume')} on {str(one.get('view', '?')).split(' ')[0]}"
 
 
-@contextlib.contextmanager
-def _looking(path: str) -> Iterator[tuple[int, bool]]:
-    """Descriptor of what a process says, and whether it ended, whose lock is then held here.
-
-    The descriptor is -1, and nobody ended, where there is no such file any more.
-    """
-    try:
-        fd = files.open_read(path)
-    except FileNotFoundError:
-        yield -1, False
-        return
-    try:
-        # Shared: two who look at once do not take each other for somebody who serves.
-        yield fd, files.try_lock(fd, fcntl.LOCK_SH)
-    finally:
-        files.close(fd)
-
-
 def _held(path: str) -> dict | None:
     """What somebody says who holds it; None if nobody does."""
-    with _looking(path) as (fd, ended):
+    with held.looking(path) as (fd, ended):
         if ended or fd < 0:
             return None
         try:

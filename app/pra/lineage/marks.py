@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pra.base import layout
 from pra.base.errors import Damaged
-from pra.disk import files
+from pra.disk import files, look
 from pra.lineage import sealed
 
 _DOING = "looking at the volumes"
@@ -45,6 +45,25 @@ def lineage_of(directory: str) -> str | None:
     """The lineage that a volume belongs to; None if its mark does not say."""
     mark = readable(directory)
     return mark.lineage if mark else None
+
+
+class Seen:
+    """The marks of volumes, each read again only when its file is another."""
+
+    def __init__(self):
+        self._found: dict[str, tuple[tuple[int, ...] | None, Mark | None]] = {}
+
+    def lineage_of(self, directory: str) -> str | None:
+        """The lineage that a volume belongs to; None if it has no mark.
+
+        Raises:
+            Damaged: neither of the mark's two copies can be read.
+        """
+        signature = look.signature(path(directory))
+        known = self._found.get(directory)
+        if known is None or known[0] != signature:
+            known = self._found[directory] = signature, mark_of(directory)
+        return known[1].lineage if known[1] else None
 
 
 def fault(directory: str) -> str | None:

@@ -87,7 +87,10 @@ def _write(path: str, raw: bytes) -> None:
 
 def _read(path: str, check: Check) -> tuple[dict | None, str | None]:
     """A document without its format, or what is wrong with it; neither if it is missing."""
-    raw = look.read_small(path, _LONGEST)
+    try:
+        raw = look.read_small(path, _LONGEST)
+    except look.NotRegular as error:
+        return None, error.strerror
     if raw is None:
         return None, None
     try:

@@ -30,7 +30,7 @@ def summary(where: Layout, known: list[Point]) -> dict | None:
     live = path.line[-1]
     found = [segment for segment in every if segment.timeline == live.number]
     try:
-        last_seq, last_time = _end(found)
+        last_seq, last_time = end(found)
         damage = None
     except PraError as error:
         last_seq, last_time, damage = None, None, error.happened
@@ -49,8 +49,15 @@ def summary(where: Layout, known: list[Point]) -> dict | None:
     }
 
 
-def _end(found: list[Segment]) -> tuple[int | None, float | None]:
-    """Number and time of the last transaction; the newest segment may be empty."""
+def end(found: list[Segment]) -> tuple[int | None, float | None]:
+    """Number and time of the last transaction; the newest segment may be empty.
+
+    Args:
+        found: the segments of one timeline.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
     for segment in reversed(found):
         header, scan = segments.read(segment)
         last = None

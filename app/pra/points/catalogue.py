@@ -5,6 +5,7 @@ clocks: two backups can share a second and a clock can jump back.
 """
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pra.base import clock, layout
@@ -13,6 +14,9 @@ from pra.base.layout import Layout
 from pra.disk import files, look
 from pra.lineage import marks
 from pra.points import manifest
+
+#: What a point can be.
+STATES = (*manifest.KEPT_STATUS, "foreign", "damaged")
 
 
 class Point(NamedTuple):
@@ -71,12 +75,17 @@ def scan(where: Layout) -> list[Point]:
     """
     databases, manifests = _entries(where)
     lineage = marks.lineage_of(where.backup)
-    found = [
-        _point(where, name, databases.get(name), name in manifests, lineage)
+    return in_order(
+        of_files(where, name, databases.get(name), name in manifests, lineage)
         for name in {*databases, *manifests}
-    ]
-    numbered = sorted((p for p in found if p.serial), key=lambda p: p.serial, reverse=True)
-    others = sorted((p for p in found if not p.serial), key=lambda p: p.epoch, reverse=True)
+    )
+
+
+def in_order(found: Iterable[Point]) -> list[Point]:
+    """These points, newest first."""
+    every = list(found)
+    numbered = sorted((p for p in every if p.serial), key=lambda p: p.serial, reverse=True)
+    others = sorted((p for p in every if not p.serial), key=lambda p: p.epoch, reverse=True)
     return _merged(numbered, others)
 
 
@@ -137,15 +146,23 @@ def _entries(where: Layout) -> tuple[dict[str, int], set[str]]:
     return databases, manifests
 
 
-def _point(
+def of_files(
     where: Layout, name: str, size: int | None, has_manifest: bool, lineage: str | None
 ) -> Point:
+    """What a point's files are.
+
+    Args:
+        name: of the database's file.
+        size: of that, in bytes; None where there is none.
+        has_manifest: there is one beside it.
+        lineage: of the backup volume.
+    """
     epoch = layout.point_epoch(name)
     if not has_manifest:
         reason = "made outside this application: content and completeness are unknown"
         return Point(name, epoch, size, "foreign", reason, None)
     try:
-        known = manifest.decode(look.read_small(where.manifest(name)) or b"", name)
+        known = manifest.decode(_manifest(where, name), name)
     except ValueError as error:
         reason = "the database file is missing" if size is None else str(error)
         return Point(name, epoch, size or 0, "damaged", reason, None)
@@ -159,6 +176,14 @@ def _point(
         return Point(name, epoch, size, "damaged", reason, known)
     status, reason = known["status"], known["reason"]
     return Point(name, known["created_epoch"], size, status, reason, known)
+
+
+def _manifest(where: Layout, name: str) -> bytes:
+    try:
+        return look.read_small(where.manifest(name)) or b""
+    except look.NotRegular as error:
+        # One point that cannot be known hides no other.
+        raise ValueError("the manifest is no regular file") from error
 
 
 def _other_history(known: dict, lineage: str | None) -> str:

@@ -33,21 +33,28 @@ def of(point: Point) -> float:
 
 def jump(known: list[Point]) -> str | None:
     """What is odd about the clock against the newest point, in words; None if nothing is."""
-    newest = _newest(known)
-    if newest is None:
-        return None
-    step = _since(newest)
-    if step < -1:
+    newest, by = _newest(known), step(known)
+    if by < 0:
         return (
-            f"{newest.name} was made {_duration(-step)} from now, by the clock of that time:"
+            f"{newest.name} was made {_duration(-by)} from now, by the clock of that time:"
             " it was ahead then, or is behind now"
         )
-    if step > STEP:
+    if by > 0:
         return (
-            f"{_duration(step)} passed by the clock since {newest.name} was made: the clock was"
+            f"{_duration(by)} passed by the clock since {newest.name} was made: the clock was"
             " set, or no backup ran"
         )
     return None
+
+
+def step(known: list[Point]) -> float:
+    """By how much the clock stepped against the newest point, in seconds; 0: nothing is odd.
+
+    Negative: that point is from later than now.
+    """
+    newest = _newest(known)
+    by = 0.0 if newest is None else _since(newest)
+    return by if by < -1 or by > STEP else 0.0
 
 
 def recorded(known: list[Point]) -> str | None:

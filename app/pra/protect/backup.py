@@ -10,12 +10,12 @@ from pra.base.layout import Layout
 from pra.base.settings import Settings
 from pra.disk import copying, files, locks, look, space
 from pra.journal import segments
-from pra.lineage import marks
+from pra.lineage import data_volume, marks
 from pra.points import catalogue, publish
 from pra.points.catalogue import Point
-from pra.protect import new_base, notices, retention, suspicion
-from pra.sql import connect, guards, schema
-from pra.state import identity, volumes
+from pra.protect import new_base, notices, retention, suspicion, upgrades
+from pra.sql import connect, counting, guards, schema
+from pra.state import attempts, identity, mode, volumes
 
 _DOING = "making a backup"
 
@@ -53,8 +53,27 @@ def run(settings: Settings, accept: bool = False, first: bool = False) -> Point:
                 notices.note_damage(where, error.happened, error.next_step)
             raise
         notices.forget_damage(where)
+        place = point.manifest["position"]
+        if place and point.status == "verified":
+            _note_data_volume(where, place)
+            attempts.forget(where)
         retention.apply(settings, where, made=point)
         return point
+
+
+def _note_data_volume(where: Layout, place: dict) -> None:
+    def promised() -> str | None:
+        try:
+            return mode.promised(where)
+        except (Damaged, OSError):
+            return None
+
+    noted = promised()
+    data_volume.note(where, place["lineage"], place["timeline"], noted)
+    # Whoever begins to serve says so, and then forgets the note: before it is written here,
+    # or after this look.
+    if promised() != noted:
+        data_volume.note(where, place["lineage"], place["timeline"], None)
 
 
 def _once_more(settings: Settings, where: Layout, accept: bool, first: bool) -> Point:
@@ -72,13 +91,17 @@ def _run(settings: Settings, where: Layout, accept: bool, first: bool) -> Point:
         ours = new_base.guarded(where)
         if accept and not ours:
             new_base.take_over(where)
+        upgrades.know_count(where, anew=accept)
         if settings.journal == "off":
             new_base.refuse_behind(where)
             if accept and not ours:
                 new_base.guard(where)
+            upgrades.add_keys(where)
         # What others may have written becomes a base only if somebody wants that; and
         # nothing does that is older than its journal.
-        elif (ours or accept) and (new_base.needed(where) or not ours):
+        elif (ours or accept) and (
+            new_base.needed(where) or not ours or upgrades.lacks_keys(where)
+        ):
             return _new_base(settings, where, known, accept, first)
     return _make(settings, where, known, accept, first)
 
@@ -101,6 +124,7 @@ def _make(
     settings: Settings, where: Layout, known: list[Point], accept: bool, first: bool
 ) -> Point:
     temporary, content = snapshot(where)
+    _refuse_miscounted(temporary, content["rows"])
     content["status"], content["reason"], content["accepted"] = "verified", None, accept or first
     reason = None
     if first and not accept:
@@ -116,6 +140,27 @@ def _make(
             files.remove(temporary)
             return same
     return publish.publish(where, known, temporary, content)
+
+
+def _refuse_miscounted(path: str, rows: int) -> None:
+    """Refuse a copy whose events are not as many as the database says.
+
+    Raises:
+        Damaged: rows came or went past all transactions.
+    """
+    with connect.errors(_DOING):
+        conn = connect.open_resting(path)
+        try:
+            kept = counting.kept(conn)
+        finally:
+            conn.close()
+    if kept not in (None, rows):
+        raise Damaged(
+            _DOING,
+            f"the database has {rows} events, and its transactions left {kept}",
+            "python -m pra restore latest --plan says what differs; python -m pra restore latest"
+            " takes what points and journal have; python -m pra backup --accept keeps what is here",
+        )
 
 
 def publish_base(where: Layout, path: str) -> Point:
@@ -185,9 +230,15 @@ def _copy(where: Layout, source: apsw.Connection, path: str) -> None:
     space.reserve(where, where.backup, pages * size)
     target = connect.open_target(path)
     try:
+        # One moment, for the copy and the number of its definitions.
+        source.execute("BEGIN")
+        definitions, *_ = schema.version(source)
         with target.backup("main", source, "main") as copying:
             # One step: the copy is of one moment however much is written meanwhile.
             copying.step(-1)
+        source.execute("COMMIT")
+        # SQLite counts that as a change of definitions. The number of events is bound to it.
+        target.execute(f"PRAGMA schema_version={definitions}")
         # The header says WAL, as the source's does; in that state a mere look
         # at the point would leave -wal and -shm beside it.
         target.execute("PRAGMA journal_mode=DELETE")

@@ -41,7 +41,7 @@ def run(settings: Settings, sql: str) -> Point:
             raise Damaged(
                 _DOING,
                 guards.UNGUARDED,
-                "python -m pra restore latest undoes that, python -m pra backup --accept keeps it",
+                guards.WAYS_ON,
             )
         # Brings in what a crash left in the journal alone.
         new_base.needed(where)

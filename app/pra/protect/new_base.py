@@ -28,7 +28,7 @@ from pra.journal.writer import Journal
 from pra.lineage import timelines
 from pra.points import catalogue
 from pra.points.catalogue import Point
-from pra.sql import connect, guards, schema
+from pra.sql import connect, counting, guards, keys, schema
 from pra.sql.schema import Position
 from pra.state import admission, identity, position, volumes
 
@@ -98,7 +98,11 @@ def needed(where: Layout) -> bool:
         here = known_position(conn)
         wanted = _mismatch(where, conn, here)
         here = schema.position(conn)
-        seen = high_water.of_anything(where, here) if wanted else high_water.of_points(where, here)
+        seen = (
+            high_water.of_anything(where, here)
+            if wanted
+            else high_water.of_points(catalogue.scan(where), here)
+        )
         if seen.seq > here.seq:
             raise admission.Behind(_DOING, here, seen)
         if wanted:
@@ -190,6 +194,7 @@ def guard(where: Layout) -> None:
     with live(where) as conn:
         conn.execute("BEGIN IMMEDIATE")
         guards.guard(conn)
+        counting.recount(conn)
         conn.execute("COMMIT")
 
 
@@ -205,6 +210,8 @@ def move(where: Layout) -> None:
             raise Refused(_DOING, *unfit)
         conn.execute("BEGIN IMMEDIATE")
         guards.guard(conn)
+        if keys.addable(conn):
+            keys.add(conn)
         schema.rebase(conn, high_water.of_anything(where, schema.position(conn)).seq + 1)
         conn.execute("COMMIT")
 

@@ -35,7 +35,12 @@ def found(settings: Settings, known: list[Point]) -> list[Notice]:
     Args:
         known: the points that there are, newest first.
     """
-    all_of_them = _damage(settings.layout), _quarantine(settings, known), clock_jump(known)
+    all_of_them = (
+        _damage(settings.layout),
+        _damaged_points(known),
+        _quarantine(settings, known),
+        clock_jump(known),
+    )
     return [notice for notice in all_of_them if notice]
 
 
@@ -45,12 +50,29 @@ def after_a_loss(settings: Settings, reason: str | None) -> str:
     Args:
         reason: why it is suspect.
     """
-    wanted = "or, if it is wanted: python -m pra backup --accept"
     # What was changed past the application is in no transaction.
-    if settings.journal == "off" or reason == guards.UNGUARDED:
+    if reason == guards.UNGUARDED:
+        return guards.WAYS_ON
+    wanted = "or, if it is wanted: python -m pra backup --accept"
+    if settings.journal == "off":
         return f"python -m pra restore latest; {wanted}"
     # The latest moment has the loss in it.
     return f"python -m pra log --largest, then python -m pra restore --to-before SEQ; {wanted}"
+
+
+def _damaged_points(known: list[Point]) -> Notice | None:
+    """That points cannot be used whatever is in them, and what is left."""
+    damaged = [point for point in known if point.status == "damaged"]
+    if not damaged:
+        return None
+    newest, last = damaged[0], catalogue.latest(known)
+    more = f", and {len(damaged) - 1} more points are damaged" if len(damaged) > 1 else ""
+    left = f"the last good point is {last.name}" if last else "there is no good point"
+    return Notice(
+        f"{newest.name} is damaged ({newest.reason}){more}; {left}",
+        "python -m pra backup makes a new point; bring the files of a damaged one back from a"
+        " copy of the volume if there is one, python -m pra verify says whether it is sound",
+    )
 
 
 def _quarantine(settings: Settings, known: list[Point]) -> Notice | None:
@@ -103,6 +125,18 @@ def of_journal(trouble: str, needs_restore: bool) -> Notice:
     return Notice(f"the journal is damaged or lacks its end: {trouble}", next_step)
 
 
+def of_guards(unprotected: str | None, told: list[Notice]) -> Notice | None:
+    """That the write guards are gone, where no backup has said so in more words.
+
+    Args:
+        unprotected: why the next write would be lost.
+        told: what is said already.
+    """
+    if unprotected != guards.UNGUARDED or any(unprotected in notice.what for notice in told):
+        return None
+    return Notice(unprotected, guards.WAYS_ON)
+
+
 def note_damage(where: Layout, what: str, next_step: str) -> None:
     """Remember that a backup could not read the current database.
 
@@ -121,7 +155,14 @@ def forget_damage(where: Layout) -> None:
 
 def _damage(where: Layout) -> Notice | None:
     """What the last backup found in the database that is still the current one."""
-    raw = look.read_small(where.damage)
+    try:
+        raw = look.read_small(where.damage)
+    except look.NotRegular:
+        return Notice(
+            f"what a backup found wrong with the database cannot be read: {where.damage} is no"
+            " regular file",
+            "remove it, then python -m pra backup, which reads all of the database",
+        )
     try:
         content = sealing.unseal(raw) if raw else {}
     except ValueError:

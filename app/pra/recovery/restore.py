@@ -7,7 +7,7 @@ opens a new timeline, so that the future it abandons stays apart.
 
 import contextlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pra.base.errors import Damaged, DiskFull, from_os_error, no_space
 from pra.base.layout import Layout
@@ -24,10 +24,26 @@ from pra.protect import backup, keep, retention
 from pra.recovery import build, safety, warnings
 from pra.recovery.built import BuiltDatabase, Timer
 from pra.recovery.warnings import Found
-from pra.state import generations, identity, requests, volumes
+from pra.state import attempts, generations, identity, requests, volumes
 from pra.state.generations import Built
 
 T = TypeVar("T")
+
+
+class Supervision(NamedTuple):
+    """What a restore that nobody asked for has to pass beside all that others pass.
+
+    Attributes:
+        begin: called under the maintenance lock, before anything is changed.
+        accept: called with the answer to be, before the registry has a word of it.
+
+    Both raise what ends the restore.
+    """
+
+    begin: Callable[[], None]
+    accept: Callable[[dict], None]
+
+
 #: Chooses the goal once the points are known.
 Choice = Callable[[Layout, list[Point]], Goal]
 
@@ -43,10 +59,12 @@ class _Work:
         replaced: the generations that are there and not in use, with their safety points.
         unread: what of the journal may have given out higher ids, and cannot be read.
         live: the history that was live before; None where that is unknown.
+        accept: called with the answer to be, where nobody asked for the restore.
     """
 
-    def __init__(self, settings: Settings, where: Layout, choose: Choice, target: str):
+    def __init__(self, settings: Settings, where: Layout, choose: Choice, target: str, accept):
         self.settings, self.where, self.target = settings, where, target
+        self.accept = accept
         self.known = catalogue.scan(where)
         self.goal = choose(where, self.known)
         self.number = volumes.next_number(where)
@@ -62,13 +80,20 @@ class _Work:
         return [point.name for point in self.replaced.values() if point]
 
 
-def run(settings: Settings, choose: Choice, force: bool = False, target: str = "") -> dict:
+def run(
+    settings: Settings,
+    choose: Choice,
+    force: bool = False,
+    target: str = "",
+    supervision: Supervision | None = None,
+) -> dict:
     """Restore what ``choose`` says, unless an attempt of the same request did so before.
 
     Args:
         force: take a quarantined or damaged point, and go as far as the
             journal leads where it has a gap.
         target: what was asked for, in the words of whoever asked.
+        supervision: what else has to hold where nobody asked.
 
     Returns:
         {"status": "restored", "goal", "point", "rows", "max_id", "safety_point",
@@ -87,6 +112,8 @@ def run(settings: Settings, choose: Choice, force: bool = False, target: str = "
     volumes.refuse_unwritable(where, "restoring")
     volumes.prepare_backup_volume(where)
     with locks.maintenance(where, "restoring"):
+        if supervision:
+            supervision.begin()
         publish.sweep(where)
         requests.finish(where)
         # What an interrupted restore left may be what fills the volume.
@@ -98,7 +125,12 @@ def run(settings: Settings, choose: Choice, force: bool = False, target: str = "
         if not settings.restore_take_over:
             in_use.refuse(where, "restoring")
         try:
-            return _run(_Work(settings, where, choose, target), force)
+            work = _Work(settings, where, choose, target, supervision and supervision.accept)
+            if not supervision:
+                attempts.leave(where, volumes.current(where) is None)
+            answer = _run(work, force)
+            attempts.forget(where)
+            return answer
         except Exception:
             with contextlib.suppress(Exception):
                 volumes.drop_unfinished(where)
@@ -162,6 +194,8 @@ def _swap(work: _Work, built: BuiltDatabase) -> Built:
         built.path, mark.lineage, work.number, seq, highest_id, built.rows
     )
     work.timer.lap("build")
+    if work.accept:
+        work.accept(_report(work, built, finished))
     reached = built.reached
     parent = _parent(where, reached)
     timelines.register(

@@ -11,7 +11,15 @@ import os
 
 import apsw
 
-from pra.base.errors import Damaged, DiskFull, Locked, PraError, ReadOnly, StorageError
+from pra.base.errors import (
+    Damaged,
+    DiskFull,
+    Locked,
+    PraError,
+    ReadOnly,
+    RuleBroken,
+    StorageError,
+)
 from pra.disk import look
 from pra.sql import guards
 
@@ -222,7 +230,7 @@ class errors:
     """Turn SQLite's exceptions in a ``with`` into errors that say what to do.
 
     Raises:
-        Locked, DiskFull, ReadOnly, Damaged or StorageError.
+        Locked, DiskFull, ReadOnly, Damaged, RuleBroken or StorageError.
     """
 
     def __init__(self, doing: str):
@@ -236,6 +244,19 @@ class errors:
             raise _in_our_words(self._doing, error) from error
 
 
+def rule_broken(doing: str, rule: str) -> RuleBroken:
+    """The error where a trigger, an index or a constraint does not let a change pass.
+
+    Args:
+        rule: what it says.
+    """
+    return RuleBroken(
+        doing,
+        f"a rule of the database refused it ({rule}); nothing was changed",
+        "send what the rule lets pass; python -m pra define 'SQL' changes the rule",
+    )
+
+
 def _in_our_words(doing: str, error: apsw.Error) -> PraError:
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return Locked(doing, f"the database is locked ({error})", "try again in a moment")
@@ -247,6 +268,9 @@ def _in_our_words(doing: str, error: apsw.Error) -> PraError:
         return ReadOnly(
             doing, f"the data volume cannot be written ({error})", "make it writable, then retry"
         )
+    # That a guard refuses says that the application is at fault, and not what was sent.
+    if isinstance(error, apsw.ConstraintError) and not guards.refused(error):
+        return rule_broken(doing, str(error))
     if wrong_page(error):
         return Damaged(doing, WRONG_PAGE, _AFTER_DAMAGE)
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):

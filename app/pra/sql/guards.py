@@ -2,16 +2,23 @@
 
 import apsw
 
+#: How each guard ends what it says, of whatever table.
+REFUSAL = "is written through the application"
 DEFINITIONS = {
     f"pra_guard_{event.lower()}": f"CREATE TRIGGER pra_guard_{event.lower()} BEFORE {event}"
     " ON events WHEN pra_writer() IS NOT 1 BEGIN SELECT RAISE(ABORT, "
-    "'events is written through the application'); END"
+    f"'events {REFUSAL}'); END"
     for event in ("INSERT", "UPDATE", "DELETE")
 }
 
 
 #: What is wrong with a database without them.
 UNGUARDED = "its write guards were removed: rows may have been changed past the application"
+#: What comes next then: one text, for whoever is refused and whoever only looks.
+WAYS_ON = (
+    "python -m pra restore latest --plan says what differs; python -m pra restore latest"
+    " undoes it, python -m pra backup --accept keeps it"
+)
 
 
 def guard(conn: apsw.Connection) -> None:
@@ -32,6 +39,11 @@ def guarded(conn: apsw.Connection) -> bool:
     Where they are not, rows may have been changed by somebody else.
     """
     return dict(_present(conn)) == DEFINITIONS
+
+
+def refused(error: apsw.Error) -> bool:
+    """Whether a guard is what refused a change: of the events, or of the keys."""
+    return str(error).endswith(f" {REFUSAL}")
 
 
 def _present(conn: apsw.Connection) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import apsw
 
-from pra.sql import guards
+from pra.sql import counting, guards
 
 EVENTS = """
 CREATE TABLE events(
@@ -29,9 +29,20 @@ CREATE TABLE pra_position(
   left_hash TEXT,
   unjournaled_to INTEGER,
   durable_seq INTEGER,
-  durable_hash TEXT
+  durable_hash TEXT,
+  rows INTEGER,
+  rows_seq INTEGER,
+  rows_schema INTEGER
 )"""
 
+#: Columns that positions of earlier versions lack.
+_ADDED = {
+    "durable_seq": "INTEGER",
+    "durable_hash": "TEXT",
+    "rows": "INTEGER",
+    "rows_seq": "INTEGER",
+    "rows_schema": "INTEGER",
+}
 #: Names of what is ours in a database; all that begins with pra_ is.
 OURS = frozenset({"pra_position", *guards.DEFINITIONS})
 
@@ -76,10 +87,14 @@ def install(
     conn.execute("DROP TABLE IF EXISTS pra_position")
     conn.execute(_POSITION)
     if rows is None:
-        rows = conn.execute("SELECT count(*) FROM events").fetchone()[0]
+        rows = counting.counted(conn)
     here = Position(lineage, timeline, seq, fresh_hash(), schema_hash(conn), rows)
-    conn.execute("INSERT INTO pra_position VALUES(1,?1,?2,?3,?4,?5,?6,NULL,NULL,NULL,?3,?4)", here)
+    conn.execute(
+        "INSERT INTO pra_position VALUES(1,?1,?2,?3,?4,?5,?6,NULL,NULL,NULL,?3,?4,NULL,NULL,NULL)",
+        here,
+    )
     guards.guard(conn)
+    counting.keep(conn, rows)
     return here
 
 
@@ -123,20 +138,30 @@ def proven_position(conn: apsw.Connection) -> Position | None:
     return position(conn) if guards.guarded(conn) else None
 
 
+#: The number of events goes along; what another version wrote meanwhile leaves it unknown.
+_ROWS = "rows = rows + ?{0}, rows_seq = CASE WHEN rows_seq = seq THEN ?1 END"
+
+
 def advance(
-    conn: apsw.Connection, seq: int, new_hash: str, durable: tuple[int, str] | None = None
+    conn: apsw.Connection,
+    seq: int,
+    new_hash: str,
+    durable: tuple[int, str] | None = None,
+    rows: int | None = None,
 ) -> None:
     """Move the position on, inside the transaction that it describes.
 
     Args:
+        rows: how many events more there are after it; None where that is unknown.
         durable: number and hash (hex) of the last transaction that the journal's disk is
             known to have.
     """
     conn.execute(
         "UPDATE pra_position SET seq = ?1, hash = ?2,"
         " durable_hash = CASE WHEN ?3 > coalesce(durable_seq, -1) THEN ?4 ELSE durable_hash END,"
-        " durable_seq = CASE WHEN ?3 > coalesce(durable_seq, -1) THEN ?3 ELSE durable_seq END",
-        (seq, new_hash, *(durable or (None, None))),
+        " durable_seq = CASE WHEN ?3 > coalesce(durable_seq, -1) THEN ?3 ELSE durable_seq END,"
+        f" {_ROWS.format(5)}",
+        (seq, new_hash, *(durable or (None, None)), rows),
     )
 
 
@@ -156,19 +181,22 @@ def begin_journal(conn: apsw.Connection) -> None:
 def upgrade(conn: apsw.Connection) -> None:
     """Give a position of an earlier version what this one keeps there, unknown as yet."""
     known = {row[1] for row in conn.execute("PRAGMA table_info(pra_position)")}
-    for name, kind in (("durable_seq", "INTEGER"), ("durable_hash", "TEXT")):
+    # Nothing that the journal would have to follow.
+    judge, conn.authorizer = conn.authorizer, None
+    for name, kind in _ADDED.items():
         if known and name not in known:
             conn.execute(f"ALTER TABLE pra_position ADD COLUMN {name} {kind}")
+    conn.authorizer = judge
 
 
-def advance_unjournaled(conn: apsw.Connection, seq: int) -> None:
+def advance_unjournaled(conn: apsw.Connection, seq: int, rows: int | None = None) -> None:
     """As ``advance``, where the journal does not follow: remembers where it was left."""
     conn.execute(
         "UPDATE pra_position SET"
         " left_seq = CASE WHEN unjournaled_to = seq THEN left_seq ELSE seq END,"
         " left_hash = CASE WHEN unjournaled_to = seq THEN left_hash ELSE hash END,"
-        " seq = ?1, hash = ?2, unjournaled_to = ?1",
-        (seq, fresh_hash()),
+        f" seq = ?1, hash = ?2, unjournaled_to = ?1, {_ROWS.format(3)}",
+        (seq, fresh_hash(), rows),
     )
 
 
@@ -187,6 +215,12 @@ def join_journal(conn: apsw.Connection) -> None:
 def rebase(conn: apsw.Connection, seq: int) -> None:
     """Move the position to where a new base begins, with the tables as they are now."""
     advance_unjournaled(conn, seq)
+    take_definitions(conn)
+    counting.recount(conn)
+
+
+def take_definitions(conn: apsw.Connection) -> None:
+    """Make the tables as they are now those of the position."""
     conn.execute("UPDATE pra_position SET schema=?", (schema_hash(conn),))
 
 
@@ -236,7 +270,7 @@ def totals(conn: apsw.Connection) -> tuple[int, int | None]:
     Raises:
         apsw.SQLError: there is no such table.
     """
-    return conn.execute("SELECT count(*) FROM events").fetchone()[0], highest(conn)
+    return counting.counted(conn), highest(conn)
 
 
 def highest(conn: apsw.Connection) -> int | None:

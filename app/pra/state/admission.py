@@ -15,6 +15,8 @@ from pra.base.layout import Layout
 from pra.disk import files, look
 from pra.journal import high_water
 from pra.lineage import timelines
+from pra.points import catalogue
+from pra.points.catalogue import Point
 from pra.sql import schema
 from pra.sql.schema import Position
 from pra.state import identity
@@ -32,13 +34,18 @@ class Behind(Refused):
         )
 
 
-def refuse_behind(where: Layout, doing: str, here: Position) -> None:
+def refuse_behind(
+    where: Layout, doing: str, here: Position, known: list[Point] | None = None
+) -> None:
     """Refuse a database that lacks what a point has.
+
+    Args:
+        known: the points that there are, where the caller has listed them.
 
     Raises:
         Behind
     """
-    seen = high_water.of_points(where, here)
+    seen = high_water.of_points(catalogue.scan(where) if known is None else known, here)
     if seen.seq > here.seq:
         raise Behind(doing, here, seen)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pra.base.layout import Layout
 from pra.disk import files, look
-from pra.sql import connect, schema
+from pra.sql import connect, keys, schema
 
 
 class Built(NamedTuple):
@@ -59,6 +59,9 @@ def finish(
                 # Made by hand, or by a version that knew nothing of them.
                 connect.give_checksums(conn)
             conn.execute("BEGIN IMMEDIATE")
+            if keys.addable(conn):
+                # Made by an earlier version. The replay of what follows adds the same.
+                keys.add(conn)
             here = schema.install(conn, lineage, number, seq, rows)
             schema.raise_sequences(conn, {"events": highest_id})
             max_id = schema.highest(conn)

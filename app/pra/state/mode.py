@@ -8,11 +8,11 @@ that were acknowledged where no base leads to them.
 import sys
 
 from pra.base import sealing
-from pra.base.errors import Damaged, PraError, Refused, UsageError
+from pra.base.errors import Damaged, PraError, Refused, UsageError, from_os_error
 from pra.base.layout import Layout
 from pra.base.settings import JOURNAL_MODES, Settings
 from pra.disk import files, locks, look
-from pra.lineage import marks
+from pra.lineage import in_use, marks
 from pra.state import volumes
 
 _DOING = "looking at the journal's mode"
@@ -25,7 +25,14 @@ def of(where: Layout) -> str | None:
     Raises:
         Damaged: that cannot be read.
     """
-    raw = look.read_small(where.mode)
+    try:
+        raw = look.read_small(where.mode)
+    except look.NotRegular as error:
+        raise Damaged(
+            _DOING,
+            f"{where.mode} is no regular file",
+            "remove it, then start the servers with PRA_JOURNAL set, which writes it again",
+        ) from error
     if raw is None:
         return None
     try:
@@ -50,6 +57,19 @@ def record(where: Layout, mode: str) -> None:
     """
     content = {"kind": _KIND, "format": _FORMAT, "journal": mode}
     files.write_replacing(where.mode, sealing.seal(content))
+
+
+def promised(where: Layout) -> str | None:
+    """The least that is promised now: by who started last, and by all who serve still.
+
+    Returns:
+        None where one of them does not say.
+
+    Raises:
+        Damaged: the mode of the volumes cannot be read.
+    """
+    found = {of(where), *in_use.modes(where)}
+    return max(found, key=JOURNAL_MODES.index) if found <= set(JOURNAL_MODES) else None
 
 
 def at_start(settings: Settings) -> Settings:
@@ -130,7 +150,9 @@ def disagreement(settings: Settings) -> str | None:
     """Why a server that has run for a while promises something else than the volumes say."""
     try:
         theirs = of(settings.layout)
-    except (PraError, OSError) as error:
+    except OSError as error:
+        return str(from_os_error(_DOING, error))
+    except PraError as error:
         return str(error)
     if theirs in (None, settings.journal):
         return None

@@ -1,11 +1,14 @@
-"""The HTTP routes. Every answer is JSON, errors too."""
+"""The HTTP routes. Every answer is JSON, errors too; but for the page at /, and /metrics."""
 
-from flask import Flask, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, jsonify, request
 
-from pra.base.errors import NeedsRestore, PraError, from_os_error
+from pra.base.errors import NeedsRestore, PraError
 from pra.events.interface import Events
+from pra.web import common, idempotency, metrics
+from pra.web.counting import Requests
 from pra.web.message import message_of
+from pra.web.origin import refuse_unasked
+from pra.web.page import Page, or_back
 
 #: How many events one answer lists.
 LISTED = 50
@@ -13,29 +16,55 @@ LISTED = 50
 MAX_BODY = 16 << 10
 
 
-def create_app(events: Events) -> Flask:
-    """Build the WSGI application."""
+def create_app(events: Events, requests: Requests | None = None) -> Flask:
+    """Build the WSGI application.
+
+    Args:
+        requests: counts them, and is told at /metrics with all else; None: there is no such route.
+    """
     app = Flask("pra", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.json.ensure_ascii = False
-    app.json.sort_keys = False
-    _routes(app, events)
-    _error_answers(app)
+    names = common.Names(events.places)
+    common.apply(app, names, requests.refused if requests else lambda path, error: None)
+    _routes(app, events, names)
+    if requests:
+        _metrics(app, events, requests)
+        requests.know(rule.rule for rule in app.url_map.iter_rules())
     return app
 
 
-def _routes(app: Flask, events: Events) -> None:
+def tasks(events: Events) -> tuple[str, ...]:
+    """The paths whose views wait for nothing but where the events pause."""
+    return ("/add",) if events.add_pauses else ()
+
+
+def _routes(app: Flask, events: Events, names: common.Names) -> None:
+    page = Page()
+
     @app.get("/")
     def hello():
-        return {"status": "Bonjour tout le monde !"}
+        return page.or_json(app, request, {"status": "Bonjour tout le monde !"})
 
     @app.get("/health")
     def health():
-        return {"status": "ok", "needs_restore": events.needs_restore()}
+        missing = _needs_restore(events)
+        answer = {"status": "ok", "needs_restore": missing}
+        unrestored = events.unrestored() if missing else None
+        return names.told({**answer, "auto_restore": unrestored} if unrestored else answer)
+
+    @app.get("/ready")
+    def ready():
+        events.ready()
+        return {"status": "ok"}
 
     @app.route("/add", methods=["GET", "POST"])
     def add():
-        return {"status": "added", **events.add(message_of(request))}
+        refuse_unasked(request)
+        key = idempotency.key_of(request)
+        answer = idempotency.answer(events.add(message_of(request), key), key)
+        return or_back(request, *answer)
+
+    common.refuse_head(app, "add")
 
     @app.get("/count")
     def count():
@@ -55,32 +84,21 @@ def _routes(app: Flask, events: Events) -> None:
 
     @app.get("/status")
     def status():
-        return events.status()
+        return names.told(events.status())
 
 
-def _error_answers(app: Flask) -> None:
-    @app.errorhandler(PraError)
-    def expected(error: PraError):
-        body = {"status": "error", "error": str(error), "next": error.next_step}
-        if isinstance(error, NeedsRestore):
-            body["needs_restore"] = True
-        answer = jsonify(body)
-        if error.retry_after is not None:
-            answer.headers["Retry-After"] = str(error.retry_after)
-        return answer, error.http_status
+def _metrics(app: Flask, events: Events, requests: Requests) -> None:
+    exposition = metrics.Exposition(events, requests)
 
-    @app.errorhandler(OSError)
-    def system(error: OSError):
-        return expected(from_os_error(f"answering {request.path}", error))
+    @app.get(metrics.PATH)
+    def told():
+        body, kind = exposition.answer(request.headers.get("Accept", ""))
+        return Response(body, content_type=kind)
 
-    @app.errorhandler(HTTPException)
-    def http(error: HTTPException):
-        answer = jsonify({"status": "error", "error": error.description, "next": "GET /"})
-        if "Allow" in (headers := dict(error.get_headers())):
-            answer.headers["Allow"] = headers["Allow"]
-        return answer, 400 if error.code == 413 else error.code
 
-    @app.errorhandler(Exception)
-    def unexpected(error: Exception):
-        app.logger.exception("unexpected error")
-        return jsonify({"status": "error", "error": "unexpected error", "next": "see the log"}), 500
+def _needs_restore(events: Events) -> bool | None:
+    """Whether the database is missing; None where that cannot be told, and /status says why."""
+    try:
+        return events.needs_restore()
+    except (PraError, OSError):
+        return None

@@ -6,7 +6,7 @@ use terms::lang::{self, Both};
 use terms::{Labelled, ObjectiveName, Quantity, tr};
 
 use super::{
-    Cell, doubts, named, number, objectives, origin, page, promise, simplifications, table, text,
+    Cell, doubts, number, objectives, origin, page, played, promise, simplifications, table, text,
     time, verdict,
 };
 use crate::model::{Drill, DrillRun, Figure, Folder, Group};
@@ -60,8 +60,9 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
     let body = html! {
         (verdict(drill.passed))
         p { (tr!(
-            "{runs} runs, {began}, seed {seed}. {moments}",
-            "{runs} exécutions, {began}, graine {seed}. {moments}",
+            "{runs} run{s}, {began}, seed {seed}. {moments}",
+            "{runs} exécution{s}, {began}, graine {seed}. {moments}",
+            s = lang::plural(runs as u64),
             began = lang::moment(&folder.began()),
             seed = drill.seed,
             moments = drill.moments,
@@ -100,8 +101,9 @@ pub fn render(folder: &Folder, drill: &Drill) -> Result<String> {
 
 fn name(group: &Group) -> String {
     format!(
-        "{}, {}, {}",
-        named(&group.scenario),
+        "{}, {}, {}, {}",
+        played(&group.scenario, group.auto),
+        group.lab.label(),
         group.protection.label(),
         group.engine.label()
     )
@@ -121,8 +123,9 @@ fn distribution(drill: &Drill, quantity: &Drawn) -> Result<Markup> {
         let limit = objectives.filter(|one| one.name == quantity.objective);
         limits.extend(limit.map(|one| one.limit));
         told.push(tr!(
-            "{name}: median {median}, from {min} to {max} {unit} over {n} runs",
-            "{name} : médiane {median}, de {min} à {max} {unit} sur {n} exécutions",
+            "{name}: median {median}, from {min} to {max} {unit} over {n} run{s}",
+            "{name} : médiane {median}, de {min} à {max} {unit} sur {n} exécution{s}",
+            s = lang::plural(figure.n as u64),
             name = name(group),
             median = seconds(figure.median),
             min = seconds(figure.min),
@@ -199,15 +202,16 @@ fn figures(group: &Group) -> Markup {
         ),
     ];
     let mut caption = tr!(
-        "{name}: spread over {count} runs",
-        "{name} : dispersion sur {count} exécutions",
+        "{name}: spread over {count} run{s}",
+        "{name} : dispersion sur {count} exécution{s}",
+        s = lang::plural(group.runs.len() as u64),
         name = name(group),
         count = group.runs.len()
     );
     if group.cut_off > 0 {
         caption.push_str(&tr!(
             "; {count} more cut off",
-            " ; {count} de plus interrompues",
+            " ; interrompues en plus : {count}",
             count = group.cut_off
         ));
     }

@@ -37,8 +37,8 @@ fn figures(gameday: &Gameday) -> Markup {
                     None => { (both("given up", "abandonné")) },
                 }
                 small { (tr!(
-                    "verified at attempt {tries}; {hints} hints cost {cost} s",
-                    "vérifié à l'essai {tries} ; {hints} indices ont coûté {cost} s"
+                    "verified at attempt {tries}; hints: {hints}, for {cost} s",
+                    "vérifié à l'essai {tries} ; indices : {hints}, pour {cost} s"
                 )) }
             } }
             div { dt { (both("The runbook takes", "Le runbook prend")) } dd {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use maud::{Markup, html};
 use terms::lang::{self, Both};
-use terms::{EngineName, Labelled, Protection, Read, ScenarioName, tr};
+use terms::{EngineName, LabName, Labelled, Protection, Read, ScenarioName, tr};
 
-use super::{Cell, gameday, named, number, page, promise, table, text, time};
+use super::{Cell, gameday, number, page, played, promise, table, text, time};
 use crate::model::{Document, Folder, Scenario, Unreadable};
 use crate::plot::{Words, seconds, trend};
 
@@ -37,14 +37,22 @@ pub fn render(folders: &[Folder], unreadable: &[Unreadable]) -> Result<String> {
     Ok(page(&tr!("All runs", "Toutes les exécutions"), None, &body))
 }
 
-/// Runs that can be compared: scenario, protection, engine.
-type Kind = (Read<ScenarioName>, Read<Protection>, Read<EngineName>);
+/// Runs that can be compared: scenario, lab, protection, engine, by whom it was restored.
+type Kind = (
+    Read<ScenarioName>,
+    Read<LabName>,
+    Read<Protection>,
+    Read<EngineName>,
+    bool,
+);
 
 fn kind(one: &Scenario) -> Kind {
     (
         one.scenario.clone(),
+        one.lab.clone(),
         one.protection.clone(),
         one.engine.clone(),
+        one.auto,
     )
 }
 
@@ -105,7 +113,8 @@ fn runs(scenarios: &[(&Folder, &Scenario)]) -> Markup {
     let rows = scenarios.iter().rev().map(|(folder, one)| {
         vec![
             link(folder),
-            text(named(&one.scenario)),
+            text(played(&one.scenario, one.auto)),
+            text(one.lab.label()),
             text(one.engine.label()),
             text(one.protection.label()),
             number(one.rpo.lost),
@@ -117,11 +126,12 @@ fn runs(scenarios: &[(&Folder, &Scenario)]) -> Markup {
     let headers = [
         lang::both("began", "début"),
         lang::both("scenario", "scénario"),
+        Both::same("lab"),
         lang::both("engine", "moteur"),
         Both::same("protection"),
         lang::both("lost", "perdues"),
         Both::same("RTO (s)"),
-        lang::both("failed requests", "requêtes en échec"),
+        lang::both("failed writes", "écritures en échec"),
         lang::both("promise", "promesse"),
     ];
     table(
@@ -137,10 +147,11 @@ fn one_trend(index: usize, kind: &Kind, all: &[(&Folder, &Scenario)]) -> Result<
         .map(|(_, one)| *one)
         .filter(|one| self::kind(one) == *kind)
         .collect();
-    let (scenario, protection, engine) = kind;
+    let (scenario, lab, protection, engine, auto) = kind;
     let name = format!(
-        "{}, {}, {}",
-        named(scenario),
+        "{}, {}, {}, {}",
+        played(scenario, *auto),
+        lab.label(),
         protection.label(),
         engine.label()
     );

@@ -72,6 +72,12 @@ pub fn named(scenario: &Read<ScenarioName>) -> String {
     }
 }
 
+/// The same as it was typed: with `--auto` the lab restored by itself.
+pub fn played(scenario: &Read<ScenarioName>, auto: bool) -> String {
+    let auto = if auto { " --auto" } else { "" };
+    format!("{}{auto}", named(scenario))
+}
+
 /// Whether the promise was kept: in colour and in words.
 pub fn verdict(passed: bool) -> Markup {
     html! {

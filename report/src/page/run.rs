@@ -1,5 +1,7 @@
 //! The page of one scenario.
 
+mod failures;
+mod reasons;
 mod tiles;
 
 use anyhow::Result;
@@ -8,8 +10,8 @@ use terms::lang::{self, Both};
 use terms::{Labelled, tr};
 
 use super::{
-    Cell, doubts, folded, gameday, named, number, objectives, origin, page, simplifications, table,
-    text, time, verdict,
+    Cell, doubts, folded, gameday, number, objectives, origin, page, played, simplifications,
+    table, text, time, verdict,
 };
 use crate::bins::Bins;
 use crate::ledger::Ledger;
@@ -27,8 +29,9 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
     let body = html! {
         (verdict(scenario.passed))
         p { (tr!(
-            "{engine} engine, protection: {protection}, {began}",
-            "Moteur {engine}, protection : {protection}, {began}",
+            "Lab {lab}, {engine} engine, protection: {protection}, {began}",
+            "Lab {lab}, moteur {engine}, protection : {protection}, {began}",
+            lab = scenario.lab.label(),
             engine = scenario.engine.label(),
             protection = scenario.protection.label(),
             began = lang::moment(&folder.began()),
@@ -59,14 +62,14 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
                 "Objectifs de lab.toml et ce qui a été mesuré",
             ), &scenario.objectives))
         }
-        (reasons(ledger))
+        (reasons::table_of(&scenario.client, ledger))
         (simplifications(&scenario.simplifications))
         (origin(&scenario.commands, &scenario.versions, scenario.draw.as_ref().map(|one| one.seed)))
     };
     let title = tr!(
         "{scenario} on {engine}",
         "{scenario} sur {engine}",
-        scenario = named(&scenario.scenario),
+        scenario = played(&scenario.scenario, scenario.auto),
         engine = scenario.engine.label()
     );
     Ok(page(&title, Some("../index.html"), &body))
@@ -113,6 +116,7 @@ fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
         ledger,
         phases: &spans,
         moments: &scenario.moments,
+        failed: scenario.client.failed(),
         from,
         to,
     };
@@ -131,11 +135,11 @@ fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
             (timeline)
             figcaption {
                 (tr!(
-                    "To scale, {from} to {to} s of {end} s. A request stands where it was due; \
-                     where several fall onto one column of the drawing, a single failure among \
+                    "To scale, {from} to {to} s of {end} s. A write stands where it was due, an \
+                     attempt that failed where it was sent; where several fall onto one column of the drawing, a single failure among \
                      them is enough for a mark.",
-                    "À l'échelle, de {from} à {to} s sur {end} s. Une requête est placée au \
-                     moment prévu ; quand plusieurs tombent sur une même colonne du dessin, un \
+                    "À l'échelle, de {from} à {to} s sur {end} s. Une écriture est placée au \
+                     moment prévu, une tentative en échec à celui de son envoi ; quand plusieurs tombent sur une même colonne du dessin, un \
                      seul échec parmi elles suffit pour une marque.",
                     from = seconds(from),
                     to = seconds(to),
@@ -145,17 +149,18 @@ fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
         }
         (phases(&spans))
         (moments(scenario))
-        (load_plots(ledger, from, to)?)
+        (load_plots(scenario.client.failed(), ledger, from, to)?)
     })
 }
 
-fn load_plots(ledger: &Ledger, from: f64, to: f64) -> Result<Markup> {
-    let requests = ledger.requests.iter();
-    let shown = requests
+fn load_plots(failed: Both, ledger: &Ledger, from: f64, to: f64) -> Result<Markup> {
+    let sendings = ledger.sendings();
+    let shown = sendings
+        .iter()
         .filter(|one| (from..=to).contains(&one.due))
         .count();
     let bars = (shown / REQUESTS_A_BAR).clamp(1, BARS);
-    let bins = Bins::round(&ledger.requests, from, to, bars);
+    let bins = Bins::round(&sendings, from, to, bars);
     let width = seconds(bins.width);
     let throughput = load::throughput(
         &bins,
@@ -163,8 +168,8 @@ fn load_plots(ledger: &Ledger, from: f64, to: f64) -> Result<Markup> {
             id: "throughput",
             title: &tr!("Throughput around the disaster", "Débit autour du sinistre"),
             description: &tr!(
-                "Acknowledged and failed requests a second; see the table below.",
-                "Requêtes acquittées et en échec par seconde ; voir le tableau ci-dessous."
+                "Acknowledged writes and {failed} a second; see the table below.",
+                "Écritures acquittées et {failed} par seconde ; voir le tableau ci-dessous."
             ),
         },
     )?;
@@ -185,8 +190,10 @@ fn load_plots(ledger: &Ledger, from: f64, to: f64) -> Result<Markup> {
             (throughput)
             figcaption {
                 (tr!(
-                    "Bars of {width} s: acknowledged in green, failed in red in front of them.",
-                    "Barres de {width} s : acquittées en vert, en échec en rouge devant elles.",
+                    "Bars of {width} s: acknowledged writes in green, {failed} in red in front \
+                     of them.",
+                    "Barres de {width} s : écritures acquittées en vert, {failed} en rouge \
+                     devant elles.",
                 ))
             }
         }
@@ -195,28 +202,28 @@ fn load_plots(ledger: &Ledger, from: f64, to: f64) -> Result<Markup> {
             (latency)
             figcaption {
                 (tr!(
-                    "From the moment a request was due to its answer, logarithmic: each bar of \
+                    "From the moment a write was due to its answer, logarithmic: each bar of \
                      {width} s reaches from the fastest to the slowest answer, with a line at the \
-                     median. Red at the foot: requests of that moment failed.",
-                    "Du moment prévu d'une requête à sa réponse, échelle logarithmique : chaque \
+                     median. Red at the foot: {failed} at that moment.",
+                    "Du moment prévu d'une écriture à sa réponse, échelle logarithmique : chaque \
                      barre de {width} s va de la réponse la plus rapide à la plus lente, avec un \
-                     trait à la médiane. Du rouge au pied : des requêtes de ce moment ont échoué.",
+                     trait à la médiane. Du rouge au pied : {failed} à ce moment.",
                 ))
             }
         }
         (folded(&tr!(
             "Figures of both plots as a table",
             "Chiffres des deux graphiques en tableau",
-        ), &bins_table(&bins)))
+        ), &bins_table(failed, &bins)))
     })
 }
 
 fn told(scenario: &Scenario, spans: &[Span]) -> String {
-    let (failed, all) = (scenario.client.failed, scenario.client.requests);
+    let failures = scenario.client.failures();
     let Some(first) = spans.first() else {
         return tr!(
-            "{failed} of {all} requests failed; there was no outage to draw.",
-            "Requêtes en échec : {failed} sur {all} ; il n'y a pas eu de panne à dessiner."
+            "There was no outage to draw: {failures}.",
+            "Il n'y a pas eu de panne à dessiner : {failures}."
         );
     };
     let phases: Vec<String> = spans
@@ -231,10 +238,10 @@ fn told(scenario: &Scenario, spans: &[Span]) -> String {
         })
         .collect();
     tr!(
-        "The service was away for {away} s, from {from} s on: {phases}. {failed} of {all} \
-         requests failed.",
-        "Le service a été absent {away} s, à partir de {from} s : {phases}. Requêtes en échec : \
-         {failed} sur {all}.",
+        "The service was away for {away} s, from {from} s on: {phases}; \
+         {failures}.",
+        "Le service a été absent {away} s, à partir de {from} s : {phases} ; \
+         {failures}.",
         away = seconds(scenario.rto.seconds),
         from = seconds(first.from),
         phases = phases.join(", "),
@@ -285,7 +292,7 @@ fn moments(scenario: &Scenario) -> Markup {
     }
 }
 
-fn bins_table(bins: &Bins) -> Markup {
+fn bins_table(failed: Both, bins: &Bins) -> Markup {
     let rows = bins.bins.iter().map(|bin| {
         let known = |value: f64| {
             if bin.acknowledged > 0 {
@@ -306,14 +313,14 @@ fn bins_table(bins: &Bins) -> Markup {
     let headers = [
         lang::both("from second", "dès la seconde"),
         lang::both("acknowledged", "acquittées"),
-        lang::both("failed", "en échec"),
+        failed,
         lang::both("fastest", "la plus rapide"),
         lang::both("median", "médiane"),
         lang::both("slowest", "la plus lente"),
     ];
     let caption = tr!(
-        "Requests by the moment at which they were due; latencies in seconds",
-        "Requêtes selon leur moment prévu ; latences en secondes"
+        "Writes by the moment at which they were due; latencies in seconds",
+        "Écritures selon leur moment prévu ; latences en secondes"
     );
     table(&caption, &headers, rows.collect())
 }
@@ -330,7 +337,7 @@ fn kills(scenario: &Scenario) -> Markup {
     let headers = [
         lang::both("replica", "réplique"),
         lang::both("how", "fin"),
-        lang::both("failed requests", "requêtes en échec"),
+        scenario.client.failed(),
         lang::both("replaced after (s)", "remplacée après (s)"),
     ];
     html! {
@@ -339,21 +346,6 @@ fn kills(scenario: &Scenario) -> Markup {
             (table(&tr!(
                 "Each death and what users noticed",
                 "Chaque mort et ce que les utilisateurs en ont vu",
-            ), &headers, rows.collect()))
-        }
-    }
-}
-
-fn reasons(ledger: &Ledger) -> Markup {
-    let reasons = ledger.reasons.iter();
-    let rows = reasons.map(|(reason, count)| vec![number(count), text(reason.clone())]);
-    let headers = [lang::both("times", "fois"), lang::both("reason", "raison")];
-    html! {
-        @if !ledger.reasons.is_empty() {
-            h2 { (tr!("Why requests failed", "Pourquoi des requêtes ont échoué")) }
-            (table(&tr!(
-                "The most frequent reasons",
-                "Les raisons les plus fréquentes",
             ), &headers, rows.collect()))
         }
     }

@@ -28,7 +28,7 @@ fn draw_throughput(bins: &Bins, area: &Area<'_>, size: Size) -> Result<()> {
         .build_cartesian_2d(span(bins), 0.0..top)
         .map_err(drawing)?;
     let rates = Axis {
-        name: lang::both("requests a second", "requêtes par seconde").text(),
+        name: lang::both("a second", "par seconde").text(),
         label: |value| seconds(*value),
     };
     axes(&mut chart, size, &time(), Some(&rates))?;

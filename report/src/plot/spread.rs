@@ -30,7 +30,7 @@ fn draw(rows: &[Row], unit: &str, limit: Option<f64>, area: &Area<'_>, size: Siz
     // A limit far away would squeeze the dots into a corner; it is then said in
     // words only.
     let limit = limit.filter(|limit| *limit > 0.0 && *limit <= most * 4.0);
-    let right = most.max(limit.unwrap_or(0.0)).max(0.001) * 1.06;
+    let right = end(most.max(limit.unwrap_or(0.0)));
     let count = rows.len() as f64;
     let mut chart = ChartBuilder::on(area)
         .margin(8)
@@ -77,6 +77,14 @@ fn draw(rows: &[Row], unit: &str, limit: Option<f64>, area: &Area<'_>, size: Siz
     Ok(())
 }
 
+/// Where the axis ends: so far away that its marks, of thousandths at least, differ.
+fn end(most: f64) -> f64 {
+    match most > 0.0 {
+        true => most.max(0.01) * 1.06,
+        false => 1.06,
+    }
+}
+
 /// Dots that would cover each other are stacked, up to what a row has room for.
 fn stacked(values: &[(f64, bool)], apart: f64) -> Vec<(f64, usize, bool)> {
     const LEVELS: usize = 5;
@@ -95,6 +103,16 @@ fn stacked(values: &[(f64, bool)], apart: f64) -> Vec<(f64, usize, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_of_a_tiny_range_differ() {
+        for most in [0.0, 0.001, 0.004, 0.03] {
+            let marks = (1..=5).map(|n| seconds(end(most) * f64::from(n) / 5.0));
+            let mut marks: Vec<String> = marks.collect();
+            marks.dedup();
+            assert_eq!(marks.len(), 5, "{most}: {marks:?}");
+        }
+    }
 
     #[test]
     fn equal_values_are_stacked_and_none_is_dropped() {

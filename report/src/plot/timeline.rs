@@ -24,17 +24,24 @@ pub struct Timeline<'a> {
     pub ledger: &'a Ledger,
     pub phases: &'a [Span],
     pub moments: &'a [Moment],
+    /// What failures are counted in.
+    pub failed: Both,
     pub from: f64,
     pub to: f64,
 }
 
 /// The lanes from the top.
-const LANES: [Both; 4] = [
-    lang::both("phases of the recovery", "phases de la reprise"),
-    lang::both("acknowledged requests", "requêtes acquittées"),
-    lang::both("failed requests", "requêtes en échec"),
-    lang::both("what was done", "ce qui a été fait"),
-];
+const LANES: usize = 4;
+
+fn lanes(failed: Both) -> [Both; LANES] {
+    [
+        lang::both("phases of the recovery", "phases de la reprise"),
+        lang::both("acknowledged writes", "écritures acquittées"),
+        failed,
+        lang::both("what was done", "ce qui a été fait"),
+    ]
+}
+
 /// Where a lane's bar begins and ends, below its name.
 const TOP: f64 = 0.42;
 const FOOT: f64 = 0.92;
@@ -53,7 +60,7 @@ fn draw(timeline: &Timeline<'_>, area: &Area<'_>, size: Size) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .x_label_area_size(size.font * 3)
-        .build_cartesian_2d(timeline.from..timeline.to, LANES.len() as f64..0.0)
+        .build_cartesian_2d(timeline.from..timeline.to, LANES as f64..0.0)
         .map_err(drawing)?;
     axes(&mut chart, size, &super::time(), None)?;
     for (index, phase) in timeline.phases.iter().enumerate() {
@@ -62,15 +69,16 @@ fn draw(timeline: &Timeline<'_>, area: &Area<'_>, size: Size) -> Result<()> {
     }
     // Two pixels a column: what is narrower blurs.
     let columns = (size.width as usize - 20) / 2;
-    let requests = &timeline.ledger.requests;
-    let bins = Bins::exactly(requests, timeline.from, timeline.to, columns);
+    let sendings = timeline.ledger.sendings();
+    let bins = Bins::exactly(&sendings, timeline.from, timeline.to, columns);
     let acknowledged = columns_with(&bins, |bin| bin.acknowledged > 0);
     bars(&mut chart, 1.0, &acknowledged, theme::GOOD)?;
     let failed = columns_with(&bins, |bin| bin.failed > 0);
     bars(&mut chart, 2.0, &failed, theme::BAD)?;
 
     let style = starting(size.text(theme::INK));
-    let names = LANES.iter().enumerate().map(|(lane, name)| {
+    let lanes = lanes(timeline.failed);
+    let names = lanes.iter().enumerate().map(|(lane, name)| {
         Text::new(
             name.text(),
             (timeline.from, lane as f64 + 0.2),
@@ -104,7 +112,7 @@ fn number_phases(chart: &mut Chart<'_, '_>, timeline: &Timeline<'_>, size: Size)
 }
 
 fn mark_moments(chart: &mut Chart<'_, '_>, timeline: &Timeline<'_>, size: Size) -> Result<()> {
-    let lane = LANES.len() as f64 - 1.0;
+    let lane = LANES as f64 - 1.0;
     let pixel = (timeline.to - timeline.from) / f64::from(size.width);
     let style = size.text(theme::INK);
     let mut taken = f64::NEG_INFINITY;

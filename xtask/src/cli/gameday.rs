@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
 use terms::FaultName;
 
+use super::client::ClientArgs;
 use super::values::text_path;
 
 #[derive(Debug, Subcommand)]
@@ -51,6 +52,8 @@ pub struct GamedayArgs {
     /// Where the teacher is told the truth: into this file, and not here
     #[arg(long, value_name = "FILE", value_parser = text_path, value_hint = ValueHint::FilePath)]
     pub truth: Option<PathBuf>,
+    #[command(flatten)]
+    pub client: ClientArgs,
 }
 
 fn faults() -> impl TypedValueParser<Value = FaultName> {

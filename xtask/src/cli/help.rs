@@ -10,17 +10,19 @@ const GROUPS: &[(&str, &[&str])] = &[
         "Everyday",
         &[
             "setup", "status", "open", "add", "backup", "restore", "undo", "export", "adopt",
-            "prune", "logs", "reset",
+            "prune", "monitor", "logs", "reset",
         ],
     ),
     (
         "Disasters",
-        &["tour", "scenario", "gameday", "drill", "report", "runs"],
+        &[
+            "tour", "scenario", "gameday", "drill", "measure", "report", "runs",
+        ],
     ),
     ("Teaching", &["check"]),
     (
-        "Stages of setup on k3d, one at a time",
-        &["cluster", "image", "import", "deploy", "forward"],
+        "Stages of setup on a cluster, one at a time",
+        &["cluster", "image", "import", "push", "deploy", "forward"],
     ),
     (
         "Maintenance",

@@ -4,27 +4,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use terms::Protection;
 use terms::lang::Lang;
+use terms::{LabName, Protection};
 
 use crate::config::EngineChoice;
-
-/// What a lab is for, as `--lab` says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Workshop {
-    /// Disaster recovery, on the cluster `pra`
-    Pra,
-    /// From an image to a page, on the cluster `lab`
-    Image,
-}
-
-impl Workshop {
-    /// As `--lab` has it.
-    pub fn word(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-}
 
 /// The parts of the test command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,7 +20,13 @@ pub enum TestPart {
     Python,
     /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
     Cluster,
-    /// What takes longest on k3d: the guide by its short commands, and works that are marked
+    /// The lab ha on k3d, with a lost primary and a lost node: a cluster named ha is made and
+    /// removed, in ten minutes
+    Ha,
+    /// All disasters of the lab ha on k3d, and the lab in a cluster of somebody else
+    HaLong,
+    /// What takes longest on k3d: the guide by its short commands, works that are marked, and two
+    /// hundred pods that are deleted under load
     ClusterLong,
 }
 
@@ -64,8 +53,14 @@ pub enum BenchPart {
     Cluster,
     /// `scenario 2` on k3d against a bare pod start, and `scenario 1` (needs Docker, 5 minutes)
     Recovery,
-    /// Snapshot, restore, journaled writes and replay against plain copies and writes
+    /// Writes to three synchronous instances of PostgreSQL against one alone (needs the lab ha, 3 minutes)
+    Replication,
+    /// Journaled writes, with one writer and with several, against writes of the same durability
+    Writes,
+    /// Snapshot, restore and replay against plain copies
     Protection,
+    /// The server of the application beside others: rates, slow clients, stops
+    Http,
 }
 
 /// Parses seconds, at most a day.
@@ -80,15 +75,22 @@ pub(super) fn text_path(text: &str) -> Result<PathBuf, std::convert::Infallible>
     Ok(PathBuf::from(text))
 }
 
-/// Parses a [`Protection`]; help and completion list the values.
+/// Parses a [`Protection`] that a lab can be put under; help and completion list the values.
 pub(super) fn protections() -> impl TypedValueParser<Value = Protection> {
-    let words = Protection::ALL.iter().map(|one| one.word());
+    let words = [Protection::Snapshot, Protection::Journal].map(Protection::word);
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 /// Parses a [`Lang`]; help and completion list the values.
 pub(super) fn languages() -> impl TypedValueParser<Value = Lang> {
     PossibleValuesParser::new(Lang::ALL.map(Lang::tag)).try_map(|tag| tag.parse())
+}
+
+/// Parses a [`LabName`]; help and completion list the values.
+pub(super) fn labs() -> impl TypedValueParser<Value = LabName> {
+    let all = LabName::ALL.iter();
+    let words = all.map(|one| PossibleValue::new(one.word()).help(one.about()));
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 /// Parses an [`EngineChoice`]; help and completion list the values.

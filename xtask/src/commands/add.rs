@@ -1,6 +1,7 @@
 //! `add`: write a message as a user does.
 
 use anyhow::Result;
+use serde_json::json;
 use terms::lang::moment;
 use terms::tr;
 
@@ -19,14 +20,15 @@ pub fn add(ctx: &Context, message: &str) -> Result<Option<i64>> {
     let engine = setup::bring_up(ctx)?;
     let facts = engine.facts()?;
     let url = facts.url.unwrap_or_else(|| "http://127.0.0.1:8080".into());
+    let body = json!({ "message": message });
     let shell = format!(
-        "curl -G {url}/add --data-urlencode {}",
-        quote(&format!("message={message}"))
+        "curl -H 'Content-Type: application/json' -d {} {url}/add",
+        quote(&body.to_string())
     );
     if !ctx.exec.change(&shell) {
         return Ok(None);
     }
-    let added = http::get_ok(&url, "/add", &[("message", message)])?;
+    let added = http::post_ok(&url, "/add", &body)?;
     let id = added["id"].as_i64();
     if ctx.ui.json() {
         return ctx.ui.document(&added).map(|()| id);

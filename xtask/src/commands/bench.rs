@@ -5,7 +5,8 @@ mod build;
 mod cluster;
 mod figure;
 mod lab;
-mod protection;
+mod package;
+mod replication;
 
 use anyhow::Result;
 
@@ -26,14 +27,23 @@ pub fn run(ctx: &Context, what: &[What], recoveries: usize) -> Result<()> {
     if !in_lab.is_empty() {
         figures.extend(lab::measure(ctx, &in_lab)?);
     }
-    if chosen(&What::Protection) {
-        figures.extend(protection::measure(ctx)?);
+    let of_package = package::PARTS.iter();
+    let of_package = of_package.filter(|(part, _)| chosen(part));
+    let names: Vec<&str> = of_package.flat_map(|(_, names)| *names).copied().collect();
+    if !names.is_empty() {
+        figures.extend(package::measure(ctx, &names)?);
+    }
+    if chosen(&What::Http) {
+        figures.extend(package::http(ctx)?);
     }
     if what
         .iter()
         .any(|one| matches!(one, What::Cluster | What::Recovery))
     {
         figures.extend(cluster::measure(ctx, what, recoveries)?);
+    }
+    if what.contains(&What::Replication) {
+        figures.extend(replication::measure(ctx)?);
     }
     report(ctx, &figures)
 }

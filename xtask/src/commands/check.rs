@@ -12,7 +12,7 @@ use terms::{EngineName, tr};
 
 use crate::cli::CheckArgs;
 use crate::context::Context;
-use crate::engine;
+use crate::engine::select;
 use crate::failure::Failure;
 use crate::marking::marked::Marked;
 use crate::marking::show;
@@ -24,7 +24,7 @@ use work::Marking;
 const BESIDE: [&str; 2] = ["csv", "json"];
 
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let engine = engine::select(ctx)?.name();
+    let engine = engine(ctx)?;
     if let Some(page) = &args.page {
         insist_on_new_files(page)?;
     }
@@ -61,6 +61,20 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
         Some((_, error)) => Err(error),
         None => Ok(()),
     }
+}
+
+/// Where the works are tried: on a lab of their own, which a cluster of others is no place for.
+fn engine(ctx: &Context) -> Result<EngineName> {
+    let engine = select(ctx)?.name();
+    if engine != EngineName::Kubernetes {
+        return Ok(engine);
+    }
+    Err(Failure::usage(tr!(
+        "works are marked on a lab of their own, not on a cluster that others use",
+        "les travaux sont notés sur un lab à part, pas sur un cluster que d'autres utilisent",
+    ))
+    .next("cargo xtask check --engine k3d DIR")
+    .into())
 }
 
 /// The page, and what comes beside it: before anything is marked.

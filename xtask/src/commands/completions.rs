@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
 use clap_complete::engine::{self as completion, ArgValueCandidates, CompletionCandidate};
-use terms::tr;
+use terms::{LabName, tr};
 
 use crate::cli::{self, CompletedShell, Options};
 use crate::context::Context;
@@ -60,18 +60,19 @@ fn command(options: &Options) -> clap::Command {
     let given = |command: clap::Command, verb: &str, arg: &str, names: ArgValueCandidates| {
         command.mut_subcommand(verb, |found| found.mut_arg(arg, |arg| arg.add(names)))
     };
-    let scenarios = || ArgValueCandidates::new(|| scenarios_and([]));
+    let lab = options.lab;
+    let scenarios = || ArgValueCandidates::new(move || scenarios_and(lab, []));
     let runs = || {
         let options = options.clone();
         ArgValueCandidates::new(move || run_names(&options))
     };
     let asked = options.clone();
     let points = ArgValueCandidates::new(move || points(&asked));
-    let with_all = || {
+    let with_all = move || {
         let all = CompletionCandidate::new("all").help(Some(
             tr!("One after the other", "L'un après l'autre").into(),
         ));
-        scenarios_and([all])
+        scenarios_and(lab, [all])
     };
     let command = cli::help::command();
     let command = given(
@@ -86,8 +87,11 @@ fn command(options: &Options) -> clap::Command {
     command.mut_subcommand("runs", |found| given(found, "rm", "runs", runs()))
 }
 
-fn scenarios_and<const N: usize>(more: [CompletionCandidate; N]) -> Vec<CompletionCandidate> {
-    let all = scenario::ALL.iter();
+fn scenarios_and<const N: usize>(
+    lab: LabName,
+    more: [CompletionCandidate; N],
+) -> Vec<CompletionCandidate> {
+    let all = scenario::all(lab).iter();
     all.map(|one| CompletionCandidate::new(one.name.word()).help(Some(one.title.text().into())))
         .chain(more)
         .collect()

@@ -2,8 +2,8 @@
 //! and RTO with the objectives.
 
 use anyhow::Result;
-use terms::lang::{Both, both, fixed, number};
-use terms::{Labelled, Protection, Unit, tr};
+use terms::lang::{Both, both, fixed, listed, number};
+use terms::{LabName, Labelled, Protection, Unit, tr};
 
 use crate::app;
 use crate::cli::DrillArgs;
@@ -20,13 +20,13 @@ use crate::measure::result_file;
 use crate::measure::schedule;
 use crate::provenance;
 use crate::runs;
-use crate::scenario::protection;
 use crate::scenario::run::RunOptions;
-use crate::scenario::{self, Scenario, play};
+use crate::scenario::{self, Scenario, healing, play, protection};
 use crate::wait;
 
 pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
-    let scenarios = args.scenarios.iter().map(|name| scenario::find(name));
+    let named = args.scenarios.iter();
+    let scenarios = named.map(|name| scenario::find(ctx.options.lab, name));
     let scenarios = scenarios.collect::<Result<Vec<_>>>()?;
     insist_on_sense(args)?;
     let _lock = ctx.lock("drill")?;
@@ -35,6 +35,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
         one.insist_on(engine.name())?;
         play::insist_on_consent(ctx, engine.as_ref(), one)?;
         one.insist_on_decider(args.operator_delay)?;
+        one.insist_on_healing(args.auto)?;
     }
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     let drill = Drill {
@@ -46,7 +47,10 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     if ctx.exec.dry_run() {
         return drill.show();
     }
-    let schedule = schedule::interval(&engine.facts()?.schedule);
+    let schedule = match engine.lab() {
+        LabName::Ha => None,
+        LabName::Pra | LabName::Image => schedule::interval(&engine.facts()?.schedule),
+    };
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     ctx.ui.note(&tr!(
         "Seed {seed}: the same moments again with --seed {seed}",
@@ -54,18 +58,29 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     ));
     let plan = Plan {
         seed,
-        interval: interval(args, schedule)?,
+        lab: engine.lab(),
+        interval: interval(args, engine.lab(), schedule)?,
         schedule,
         operator_delay: args.operator_delay,
+        client: ctx.config.client.mode(args.client.mode()),
     };
     let command = command(args, &plan);
     let mut result = DrillResult::new(&plan, command, provenance::collect(ctx, engine.as_ref()));
     result.simplifications = engine.simplifications();
     if scenarios.iter().any(|one| !one.by_itself) {
-        result.notes.push(persons_part(args.operator_delay));
+        result
+            .notes
+            .push(persons_part(args.operator_delay, false, false));
+    }
+    if args.auto {
+        result.notes.push(persons_part(None, false, true));
     }
     let played = drill.play(&mut result);
-    let back = protection::put_back(ctx, engine.as_ref());
+    let back = match &played {
+        // Nothing can be awaited until the interrupt is taken notice of, below.
+        Err(error) if failure::kind(error) == Kind::Interrupted => Ok(()),
+        _ => protection::put_back(ctx, engine.as_ref()),
+    };
     let Err(error) = played.and(back) else {
         return finish(ctx, result);
     };
@@ -76,6 +91,10 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
 }
 
 fn insist_on_sense(args: &DrillArgs) -> Result<()> {
+    // What no journal has is given up by a person alone.
+    if args.auto && args.protection.contains(&Protection::Snapshot) {
+        return Err(healing::refuse(&Protection::Snapshot.label()));
+    }
     let sensible = |seconds: &f64| (1.0..=86_400.0).contains(seconds);
     if args.interval.as_ref().is_none_or(sensible) {
         return Ok(());
@@ -88,9 +107,12 @@ fn insist_on_sense(args: &DrillArgs) -> Result<()> {
     .into())
 }
 
-/// What is asked for, or what lies between two backups of the lab's schedule.
-fn interval(args: &DrillArgs, schedule: Option<f64>) -> Result<f64> {
-    args.interval.or(schedule).ok_or_else(|| {
+/// What is asked for, or what lies between two backups of the lab's schedule; where there
+/// are none, one moment is as good as another.
+fn interval(args: &DrillArgs, lab: LabName, schedule: Option<f64>) -> Result<f64> {
+    const WITHOUT_BACKUPS: f64 = 10.0;
+    let usual = schedule.or((lab == LabName::Ha).then_some(WITHOUT_BACKUPS));
+    args.interval.or(usual).ok_or_else(|| {
         Failure::usage(tr!(
             "the schedule of the backups does not say how far apart they are",
             "le calendrier des sauvegardes ne dit pas leur écart",
@@ -125,9 +147,13 @@ fn command(args: &DrillArgs, plan: &Plan) -> String {
         let names: Vec<&str> = args.protection.iter().map(|one| one.word()).collect();
         words.push(format!("--protection {}", names.join(",")));
     }
+    if args.auto {
+        words.push("--auto".to_owned());
+    }
     if let Some(delay) = plan.operator_delay {
         words.push(format!("--operator-delay {delay}"));
     }
+    words.extend(args.client.mode().options().map(str::to_owned));
     words.push(format!("--interval {} --seed {}", plan.interval, plan.seed));
     words.join(" ")
 }
@@ -145,8 +171,11 @@ impl Drill<'_> {
     fn show(&self) -> Result<()> {
         for protection in self.protections() {
             self.switch(protection)?;
-            for one in self.scenarios {
-                one.show(self.ctx, self.engine)?;
+            for auto in self.ways() {
+                self.leave_to_the_lab(auto)?;
+                for one in self.scenarios {
+                    one.show(self.ctx, self.engine, *auto)?;
+                }
             }
         }
         protection::put_back(self.ctx, self.engine)
@@ -156,7 +185,10 @@ impl Drill<'_> {
     fn play(&self, result: &mut DrillResult) -> Result<()> {
         for protection in self.protections() {
             self.switch(protection)?;
-            self.play_under_one(result)?;
+            for auto in self.ways() {
+                self.leave_to_the_lab(auto)?;
+                self.play_under_one(*auto, result)?;
+            }
         }
         Ok(())
     }
@@ -176,15 +208,32 @@ impl Drill<'_> {
         }
     }
 
+    /// The recoveries in turn: by who restores, then by the lab itself.
+    fn ways(&self) -> &'static [bool] {
+        match self.args.auto {
+            true => &[false, true],
+            false => &[false],
+        }
+    }
+
+    fn leave_to_the_lab(&self, auto: &bool) -> Result<()> {
+        match auto {
+            true => healing::turn_on(self.ctx, self.engine),
+            false => Ok(()),
+        }
+    }
+
     /// All runs under the protection that is in force; each meets the same moments.
-    fn play_under_one(&self, result: &mut DrillResult) -> Result<()> {
+    fn play_under_one(&self, auto: bool, result: &mut DrillResult) -> Result<()> {
         let mut draws = fastrand::Rng::with_seed(result.seed);
         let mut drawn = 0;
         let before = result.groups.len();
         let url = self.engine.facts()?.url.unwrap_or_default();
         let protection = app::status(&url)?.protection;
+        let lab = self.ctx.options.lab;
         let groups = self.scenarios.iter();
-        let groups = groups.map(|one| Group::new(one.name, self.engine.name(), protection));
+        let groups =
+            groups.map(|one| Group::new(lab, one.name, self.engine.name(), protection, auto));
         result.groups.extend(groups);
         let runs = if self.args.until_failure {
             u32::MAX
@@ -228,6 +277,8 @@ impl Drill<'_> {
             step: false,
             draw: Some(draw),
             operator_delay: self.args.operator_delay,
+            auto: group.auto,
+            mode: self.args.client.mode(),
         };
         // Until it ends: whatever cuts it off, it was begun.
         group.cut_off += 1;
@@ -266,7 +317,7 @@ fn finish(ctx: &Context, mut result: DrillResult) -> Result<()> {
     if result.passed {
         return Ok(());
     }
-    Err(Failure::promise(result.missed.join("; "))
+    Err(Failure::promise(listed(&result.missed))
         .next(tr!(
             "look into {folder}",
             "regardez dans {folder}",
@@ -283,7 +334,7 @@ fn tell(ctx: &Context, result: &DrillResult) {
             let shown = |value: f64| match figure.unit {
                 Unit::Seconds => fixed(value, 3),
                 // A count is whole; its median may lie between two.
-                Unit::Rows | Unit::Requests => number(value),
+                Unit::Rows | Unit::Writes | Unit::Attempts | Unit::Requests => number(value),
             };
             row.extend([figure.min, figure.median].map(shown));
             row.push(figure.p95.map_or_else(|| "= max".to_owned(), shown));

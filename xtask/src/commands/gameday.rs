@@ -5,6 +5,7 @@ mod shown;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use terms::lang::listed;
 use terms::tr;
 
 use crate::cli::{GamedayAction, GamedayArgs};
@@ -76,6 +77,7 @@ fn rules(args: &GamedayArgs, engine: &dyn Engine) -> Result<Rules> {
         faults,
         seed,
         teacher,
+        mode: args.client.mode(),
     })
 }
 
@@ -252,7 +254,7 @@ fn finish(ctx: &Context, engine: &dyn Engine, game: &Game) -> Result<()> {
     let said = tr!(
         "the game day was not passed: {why}",
         "le game day n'est pas réussi : {why}",
-        why = result.broken.join("; ")
+        why = listed(&result.broken)
     );
     Err(Failure::promise(said)
         .next(format!("cargo xtask report {}", runs::name_of(&folder)))

@@ -9,10 +9,10 @@ use terms::tr;
 use super::{reset, stages};
 use crate::cli::Command;
 use crate::context::Context;
-use crate::engine::k3d::docker;
 use crate::engine::k3d::site::{Blueprint, Site};
 use crate::failure::Failure;
 use crate::http;
+use crate::kube::image::docker;
 use crate::wait;
 
 const PAGE: &str = "packer/nginx/index.html";
@@ -26,6 +26,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
         Command::Cluster
         | Command::Image
         | Command::Import
+        | Command::Push
         | Command::Deploy
         | Command::Forward { .. } => stages::run(ctx, command),
         Command::Reset => Err(reset::refuse_for_image(ctx)),

@@ -14,6 +14,10 @@ pub fn run(ctx: &Context, args: &LogsArgs) -> Result<()> {
         return ctx.exec.follow(&cmd);
     }
     let text = ctx.exec.read(&cmd)?;
+    if text.trim().is_empty() {
+        // kubectl calls that a success.
+        return Err(engine::no_logs());
+    }
     if ctx.ui.json() {
         return ctx
             .ui

@@ -116,7 +116,7 @@ fn all(ctx: &Context, engine: &dyn Engine) -> Vec<Check> {
     // The engine can say whether it holds the port only where it is sound.
     let sound = own.iter().all(|check| check.ok);
     checks.extend(own);
-    if sound {
+    if sound && engine.needs_port() {
         checks.push(Check::from("port", port_is_free(ctx, engine)));
     }
     checks
@@ -130,15 +130,15 @@ fn python_will_do(ctx: &Context) -> Result<String> {
 
 /// A port counts as free where our own lab holds it.
 fn port_is_free(ctx: &Context, engine: &dyn Engine) -> Result<String> {
-    let port = ctx.config.service.port;
+    let port = ctx.port();
     if port == 0 {
         return Ok(tr!("any free one", "n'importe lequel de libre"));
     }
     if engine.holds_port(port)? {
-        return Ok(tr!(
-            "{port}, in use by this lab",
-            "{port}, utilisé par ce lab"
-        ));
+        return Ok(match engine.insist_on_ownership() {
+            Ok(()) => tr!("{port}, in use by this lab", "{port}, utilisé par ce lab"),
+            Err(error) => tr!("{port}, in use: {error}", "{port}, utilisé : {error}"),
+        });
     }
     local::port_is_free(&ctx.workspace, port).map(|()| tr!("{port} is free", "{port} est libre"))
 }

@@ -104,9 +104,9 @@ fn plan(ctx: &Context, target: &str, force: bool) -> Result<()> {
     let plan = said.value;
     let base = base(target, plan.point.as_deref());
     ctx.ui.say(&tr!(
-        "Restoring {target} would start from {base} and replay {replayed} transaction{s}: {against} \
+        "Restoring {target} would start {base} and replay {replayed} transaction{s}: {against} \
          (worked out in {seconds} s; nothing was touched).",
-        "Une restauration ({target}) partirait de {base} et rejouerait {replayed} transaction{s} : \
+        "Une restauration ({target}) partirait {base} et rejouerait {replayed} transaction{s} : \
          {against} (calculé en {seconds} s ; rien n'a été touché).",
         replayed = plan.replayed,
         s = plural(plan.replayed as u64),
@@ -127,8 +127,8 @@ pub fn tell_losses(ctx: &Context, plan: &Plan) {
     let which = transactions(first, last);
     ctx.ui.say(&if plan.takes_something() {
         tr!(
-            "Writes left behind: {count}, {which}; `cargo xtask undo` would bring them back.",
-            "Écritures laissées de côté : {count}, {which} ; `cargo xtask undo` les ramènerait.",
+            "Transactions left behind: {count} ({which}); `cargo xtask undo` would bring them back.",
+            "Transactions laissées de côté : {count} ({which}) ; `cargo xtask undo` les ramènerait.",
         )
     } else {
         tr!(
@@ -151,16 +151,15 @@ fn transactions(first: u64, last: u64) -> String {
     )
 }
 
-/// What a restore starts from, which is a point as a rule.
-fn base<'a>(target: &str, point: Option<&'a str>) -> &'a str {
+/// From what a restore starts, which is a point as a rule.
+fn base(target: &str, point: Option<&str>) -> String {
     match point {
-        Some(name) => name,
-        None if target == CURRENT => both(
-            "the database on the data volume, as it is,",
-            "la base du volume de données, telle qu'elle est,",
-        )
-        .text(),
-        None => both("the beginning of the journal", "le début du journal").text(),
+        Some(name) => tr!("from {name}", "de {name}"),
+        None if target == CURRENT => tr!(
+            "from the database on the data volume, as it is,",
+            "de la base du volume de données, telle qu'elle est,",
+        ),
+        None => tr!("from the beginning of the journal", "du début du journal"),
     }
 }
 
@@ -239,9 +238,10 @@ fn summary(target: &str, report: &Document<Restored>) -> String {
         ""
     };
     tr!(
-        "Restored {target}: {rows} rows, from {base} and {replayed} transactions. {kept}{again}",
-        "Restauré ({target}) : {rows} lignes, à partir de {base} ; transactions rejouées : \
+        "Restored {target}: {rows} row{s}, {base}; transactions replayed: {replayed}. {kept}{again}",
+        "Restauré ({target}) : {rows} ligne{s}, à partir {base} ; transactions rejouées : \
          {replayed}. {kept}{again}",
+        s = plural(*rows),
     )
 }
 
@@ -276,7 +276,18 @@ pub fn prune(ctx: &Context) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use terms::lang::{Lang, speaking};
+
     use super::*;
+
+    #[test]
+    fn french_contracts_what_a_restore_starts_from() {
+        assert_eq!(base("latest", None), "from the beginning of the journal");
+        speaking(Lang::French, || {
+            assert_eq!(base("latest", None), "du début du journal");
+            assert_eq!(base("latest", Some("app-1.db")), "de app-1.db");
+        });
+    }
 
     #[test]
     fn only_names_of_points_pass() {

@@ -17,18 +17,19 @@ use crate::failure::Failure;
 use crate::measure::promise::yes_or_no;
 use crate::measure::result::{Rpo, ScenarioResult};
 use crate::scenario::run::RunOptions;
-use crate::scenario::{self, Scenario, play};
+use crate::scenario::{self, Scenario, healing, play, protection};
 
 pub fn list(ctx: &Context) -> Result<()> {
     if ctx.ui.json() {
-        let all = scenario::ALL.iter().map(|one| {
+        let all = scenario::all(ctx.options.lab).iter().map(|one| {
             json!({"number": one.number, "name": one.name, "title": one.title,
                    "breaks": one.breaks, "holds": one.holds, "takes": one.takes,
+                   "auto": one.heals(),
                    "not_on": one.not_on().collect::<BTreeMap<_, _>>()})
         });
         return ctx.ui.document(&all.collect::<Vec<_>>());
     }
-    for one in scenario::ALL {
+    for one in scenario::all(ctx.options.lab) {
         ctx.ui.say(&tr!(
             "{number}  {name}: {title}",
             "{number}  {name} : {title}",
@@ -51,6 +52,12 @@ pub fn list(ctx: &Context) -> Result<()> {
             "   durée : {takes}",
             takes = one.takes
         ));
+        if one.heals() {
+            ctx.ui.say(&tr!(
+                "   without anybody: --auto, the servers restore by themselves",
+                "   sans personne : --auto, les serveurs restaurent d'eux-mêmes",
+            ));
+        }
         for (engine, reason) in one.not_on() {
             ctx.ui.say(&tr!(
                 "   not possible on {engine}: {reason}",
@@ -63,9 +70,12 @@ pub fn list(ctx: &Context) -> Result<()> {
 
 pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
     if asked == "all" {
+        if options.auto {
+            return Err(healing::refuse(asked));
+        }
         return scenario_all::run(ctx, options);
     }
-    play_and_tell(ctx, scenario::find(asked)?, options).map(drop)
+    play_and_tell(ctx, scenario::find(ctx.options.lab, asked)?, options).map(drop)
 }
 
 /// Plays one scenario and tells what came of it; `None` in a dry run.
@@ -92,13 +102,22 @@ pub fn play_and_show(
     let engine = engine::select(ctx)?;
     scenario.insist_on(engine.name())?;
     scenario.insist_on_decider(options.operator_delay)?;
+    scenario.insist_on_healing(options.auto)?;
     play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_as_declared(ctx, engine.as_ref())?;
+    if options.auto {
+        healing::turn_on(ctx, engine.as_ref())?;
+    }
     if ctx.exec.dry_run() {
-        return scenario.show(ctx, engine.as_ref()).map(|()| None);
+        scenario.show(ctx, engine.as_ref(), options.auto)?;
+        return protection::put_back(ctx, engine.as_ref()).map(|()| None);
     }
     ctx.ui.note(&scenario.announced(engine.name()));
     let played = play::play(ctx, engine.as_ref(), scenario, options);
+    let played = played.and_then(|result| {
+        protection::put_back(ctx, engine.as_ref())?;
+        Ok(result)
+    });
     let result = played.map_err(|error| setup::put_back_after(ctx, engine.as_ref(), error))?;
     if let Some(page) = report::draw_if_ready(ctx, &ctx.workspace.root.join(&result.run)) {
         ctx.ui.note(&tr!(
@@ -180,6 +199,26 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
         Both::same("RTO"),
         format!("{at_least}{} s{detail}", number(result.rto.seconds)),
     ));
+    rows.extend(result.alert.as_ref().map(|alert| {
+        let resolved = alert.resolved_seconds.map_or_else(
+            || both("not resolved yet", "pas encore résolue").into(),
+            |seconds| {
+                let seconds = number(seconds);
+                tr!(
+                    "resolved {seconds} s after the recovery",
+                    "résolue {seconds} s après la reprise",
+                )
+            },
+        );
+        let (name, fired) = (&alert.name, number(alert.fired_seconds));
+        row(
+            both("first alert", "première alerte"),
+            tr!(
+                "{name}, {fired} s after the disaster; {resolved}",
+                "{name}, {fired} s après le sinistre ; {resolved}",
+            ),
+        )
+    }));
     for kill in &result.kills {
         rows.push(vec![
             tr!(
@@ -189,8 +228,9 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
                 pod = kill.pod,
             ),
             tr!(
-                "{failed} requests failed, replaced after {seconds} s",
-                "requêtes en échec : {failed} ; remplacée après {seconds} s",
+                "failed {sendings}: {failed}; replaced after {seconds} s",
+                "{sendings} en échec : {failed} ; remplacée après {seconds} s",
+                sendings = result.client.sendings(),
                 failed = kill.failed,
                 seconds = number(kill.replaced_seconds),
             ),
@@ -200,16 +240,20 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     rows.push(row(
         Both::same("client"),
         tr!(
-            "{requests} requests, {failed} failed, longest gap between acknowledgements {gap} s; \
+            "{failures}; longest gap between acknowledgements {gap} s; \
              an outage shorter than {resolution} s can go unseen",
-            "{requests} requêtes, en échec : {failed} ; plus long intervalle entre deux \
+            "{failures} ; plus long intervalle entre deux \
              acquittements : {gap} s ; une panne de moins de {resolution} s peut passer inaperçue",
-            requests = client.requests,
-            failed = client.failed,
+            failures = client.failures(),
             gap = number(client.longest_gap_seconds),
             resolution = number(client.resolution_seconds),
         ),
     ));
+    rows.extend(
+        client
+            .asked()
+            .map(|said| row(both("it asked", "ses demandes"), said)),
+    );
     let verified = &result.verified;
     rows.push(row(
         both("rows compared", "lignes comparées"),
@@ -251,8 +295,10 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
 /// What snapshots alone lose: as measured a moment after a backup that was taken
 /// on purpose, and as computed for their schedule.
 fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (Both, String)> {
-    let measured = (rpo.snapshot_only_lost > 0).then(|| {
-        let age = rpo.backup_age_seconds.map_or_else(String::new, |age| {
+    let alone = rpo.snapshots.as_ref();
+    let measured = alone.filter(|alone| alone.snapshot_only_lost > 0);
+    let measured = measured.map(|alone| {
+        let age = alone.backup_age_seconds.map_or_else(String::new, |age| {
             let age = number(age);
             tr!(
                 "; a backup had been taken on purpose {age} s before",
@@ -262,12 +308,13 @@ fn snapshots_alone(rpo: &Rpo) -> impl Iterator<Item = (Both, String)> {
         let value = tr!(
             "measured: {lost} rows, {seconds} s worth{age}",
             "mesuré : {lost} lignes, soit {seconds} s d'écritures{age}",
-            lost = rpo.snapshot_only_lost,
-            seconds = number(rpo.snapshot_only_seconds),
+            lost = alone.snapshot_only_lost,
+            seconds = number(alone.snapshot_only_seconds),
         );
         (both("snapshots alone", "points seuls"), value)
     });
-    let computed = rpo.schedule.as_ref().map(|schedule| {
+    let computed = alone.and_then(|alone| alone.schedule.as_ref());
+    let computed = computed.map(|schedule| {
         let value = tr!(
             "computed: {told}",
             "calculé : {told}",

@@ -35,18 +35,18 @@ struct NotPlayed {
 pub fn run(ctx: &Context, options: RunOptions) -> Result<()> {
     let _lock = ctx.lock("scenario all")?;
     let engine = engine::select(ctx)?;
-    for scenario in scenario::ALL {
+    for scenario in scenario::all(ctx.options.lab) {
         if scenario.insist_on(engine.name()).is_ok() {
             play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
         }
     }
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     let mut all = All::default();
-    for scenario in scenario::ALL {
+    for scenario in scenario::all(ctx.options.lab) {
         if let Err(error) = scenario.insist_on(engine.name()) {
             all.not_possible.push(left(scenario, &error));
         } else if ctx.exec.dry_run() {
-            scenario.show(ctx, engine.as_ref())?;
+            scenario.show(ctx, engine.as_ref(), false)?;
         } else {
             play(ctx, engine.as_ref(), scenario, options, &mut all)?;
         }

@@ -3,16 +3,16 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use terms::lang::both;
-use terms::tr;
+use terms::lang::{both, listed};
+use terms::{LabName, tr};
 
 use crate::chosen_engines;
 use crate::commands::preflight;
+use crate::commands::readiness::{is_coming_back, is_up};
 use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::copy;
 use crate::engine::{self, Engine};
-use crate::facts::Facts;
 use crate::failure::{self, Failure, Kind};
 use crate::gameday::{going_on, orphan};
 use crate::manifests::substitute;
@@ -148,7 +148,7 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if pending.is_empty() {
         return Ok(());
     }
-    let pending = pending.join("; ");
+    let pending = listed(&pending);
     ctx.ui.note(&tr!(
         "The lab does not run what is declared, which is applied first: {pending}.",
         "Le lab n'exécute pas ce qui est déclaré, qui est d'abord appliqué : {pending}.",
@@ -167,7 +167,12 @@ pub fn come_round(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ended>> {
 /// Brings the lab up where it is not; whether it was.
 fn was_up(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
     come_round(ctx, engine)?;
-    if is_up(&engine.facts()?) {
+    if ctx.exec.dry_run() && interrupted::may_be_silent(ctx, engine)? {
+        // What was shown so far would have brought it back.
+        put_back(ctx, engine)?;
+        return Ok(false);
+    }
+    if is_up(engine.lab(), &engine.facts()?) || is_coming_back(ctx, engine)? {
         engine.insist_on_ownership()?;
         if !ctx.exec.dry_run() {
             engine.forget_unstarted_deletion()?;
@@ -267,7 +272,7 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
         Err(error) => return Some(format!("{error:#}")),
     }
     match marker::pending(&ctx.workspace, engine.name()) {
-        Ok(Some(left)) => Some(left.told()),
+        Ok(Some(left)) => Some(left.told(engine.lab())),
         Err(error) => Some(format!("{error:#}")),
         Ok(None) => match orphan::told(ctx, engine) {
             Ok(Some(left)) => Some(left),
@@ -281,7 +286,8 @@ pub fn left_half_way(ctx: &Context, engine: &dyn Engine) -> Option<String> {
 }
 
 fn changed_by_drill(ctx: &Context, engine: &dyn Engine) -> Option<String> {
-    let changed = substitute::path(&ctx.workspace.root, engine.name()).exists();
+    let in_this_lab = engine.lab() == LabName::Pra;
+    let changed = in_this_lab && substitute::is_left(&ctx.workspace.root, engine.name());
     let said = tr!(
         "a drill or an adoption was left half-way: what runs is not what k8s/ says",
         "un exercice ou une adoption est resté à mi-chemin : ce qui tourne n'est pas ce que dit \
@@ -309,8 +315,17 @@ fn complete(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 /// around the copy that it left, with nobody to serve until that is in place.
 fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Result<bool> {
     let facts = engine.facts()?;
-    if !is_up(&facts) {
+    if !is_up(engine.lab(), &facts) {
         preflight::insist(ctx, engine)?;
+        // What only has to come back takes less.
+        if engine.lab() == LabName::Ha && !facts.running && facts.volumes.is_empty() {
+            ctx.ui.note(&tr!(
+                "Three servers, each with an instance of the database: that takes some 4 minutes, and \
+                 more the first time, when their images are pulled.",
+                "Trois serveurs, chacun avec une instance de la base : il faut environ 4 minutes, et \
+                 davantage la première fois, le temps de tirer les images.",
+            ));
+        }
     }
     engine::remember(ctx, engine)?;
     let gone = facts.volumes.is_empty();
@@ -349,6 +364,13 @@ fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         return Ok(());
     }
     let pending = marker::pending(&ctx.workspace, engine.name())?;
+    if engine.lab() == LabName::Ha {
+        // Nothing of it comes from a copy, nor is it put under another protection.
+        return match &pending {
+            Some(unfinished) => interrupted::put_back(ctx, engine, unfinished),
+            None => Ok(()),
+        };
+    }
     if copy::is_closed(ctx, engine) {
         reopen(ctx, engine, pending.as_ref())?;
     }
@@ -389,13 +411,4 @@ fn reopen(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> R
     copy::open(ctx, engine)?;
     step.done(tr!("ready", "prête"));
     Ok(())
-}
-
-/// Everything that was asked for is there and answers.
-fn is_up(facts: &Facts) -> bool {
-    let claims = [names::DATA_CLAIM, names::BACKUP_CLAIM];
-    facts.running
-        && facts.wanted > 0
-        && facts.ready() >= facts.wanted as usize
-        && claims.iter().all(|claim| facts.has_volume(claim))
 }

@@ -1,37 +1,37 @@
-//! The stages of the k3d engine, one at a time.
+//! The stages of an engine that runs the lab in a cluster, one at a time.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
+use terms::{EngineName, LabName};
 
-use crate::cli::{Command, Workshop};
+use crate::cli::Command;
 use crate::config::EngineChoice;
 use crate::context::Context;
 use crate::engine;
-use crate::engine::capability::{self, Capability};
-use crate::engine::k3d::docker;
+use crate::engine::capability::{self, Capability, Stages};
 use crate::engine::k3d::site::{Blueprint, Site};
+use crate::engine::kubernetes;
 
 pub fn run(ctx: &Context, command: &Command) -> Result<()> {
-    let plan = match ctx.options.workshop {
-        Workshop::Pra => Blueprint::pra(ctx),
-        Workshop::Image => Blueprint::image_workshop(ctx),
-    };
-    let site = Site::new(ctx, plan);
+    insist_on_capability(ctx, command)?;
+    let stages = stages(ctx)?;
     if let Command::Forward {
         keep: Some(service),
         port: Some(port),
     } = command
     {
-        return site.kube.keep(service, *port);
-    }
-    if matches!(command, Command::Import) {
-        insist_on_import(ctx)?;
+        return stages.keep_forward(service, *port);
     }
     let word = word(command);
     let _lock = ctx.lock(word)?;
-    docker::insist(ctx)?;
-    ctx.tools.ensure_all()?;
-    stage(&site, command)?;
+    stages.ensure_tools(matches!(command, Command::Image | Command::Push))?;
+    match command {
+        // Only k3d's engine makes one.
+        Command::Cluster => Site::new(ctx, Blueprint::of(ctx))
+            .ensure_cluster()
+            .map(drop)?,
+        _ => stage(stages.as_ref(), command)?,
+    }
     ctx.ui.timings();
     if ctx.ui.json() && !ctx.exec.dry_run() {
         return ctx.ui.document(&json!({"status": "done", "stage": word}));
@@ -39,17 +39,39 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     Ok(())
 }
 
-/// Refuses an engine that was asked for by name and has no image: the stages act
-/// on the cluster.
-fn insist_on_import(ctx: &Context) -> Result<()> {
-    let Some(engine) = ctx.options.engine.and_then(EngineChoice::named) else {
-        return Ok(());
+/// Those of the cluster that the lab is on, k3d's where it is on none.
+fn stages(ctx: &Context) -> Result<Box<dyn Stages>> {
+    if is_elsewhere(ctx) {
+        return Ok(Box::new(kubernetes::site::Site::new(ctx)?));
+    }
+    Ok(Box::new(Site::new(ctx, Blueprint::of(ctx))))
+}
+
+/// Whether the lab is in a cluster that was there already.
+fn is_elsewhere(ctx: &Context) -> bool {
+    ctx.options.lab != LabName::Image && engine::meant(ctx) == Some(EngineName::Kubernetes)
+}
+
+/// Refuses an engine that does not have this stage: one that was asked for by name, or the
+/// one whose stages are meant.
+fn insist_on_capability(ctx: &Context, command: &Command) -> Result<()> {
+    let needed = match command {
+        Command::Cluster => Capability::Whole,
+        Command::Import => Capability::Import,
+        Command::Push => Capability::Push,
+        _ => return Ok(()),
     };
+    let asked = ctx.options.engine.and_then(EngineChoice::named);
+    let meant = match is_elsewhere(ctx) {
+        true => EngineName::Kubernetes,
+        false => EngineName::K3d,
+    };
+    let engine = asked.unwrap_or(meant);
     let lacks = engine::lacks(engine);
-    if capability::hindrance(&[Capability::Import], lacks).is_none() {
+    if capability::hindrance(&[needed], lacks).is_none() {
         return Ok(());
     }
-    let refused = capability::lacking(engine, Capability::Import, lacks);
+    let refused = capability::lacking(engine, needed, lacks);
     Err(refused.next("cargo xtask setup").into())
 }
 
@@ -58,31 +80,21 @@ fn word(command: &Command) -> &'static str {
         Command::Cluster => "cluster",
         Command::Image => "image",
         Command::Import => "import",
+        Command::Push => "push",
         Command::Deploy => "deploy",
         _ => "forward",
     }
 }
 
 /// Runs one stage; the ones before it have to be done.
-fn stage(site: &Site, command: &Command) -> Result<()> {
-    if !matches!(command, Command::Cluster | Command::Image) {
-        site.insist_on_ownership()?;
+fn stage(stages: &dyn Stages, command: &Command) -> Result<()> {
+    if !matches!(command, Command::Image | Command::Push) {
+        stages.insist_on_ownership()?;
     }
     match command {
-        Command::Cluster => site.ensure_cluster().map(drop),
-        Command::Image => site.images.ensure().map(drop),
-        Command::Import => {
-            site.images.ensure()?;
-            site.ensure_imported()?;
-            site.ensure_rolled_out()
-        }
-        Command::Deploy => {
-            site.kube.ensure_deployed()?;
-            site.ensure_rolled_out()
-        }
-        _ => {
-            let cluster = site.cluster()?.context("the cluster is gone")?;
-            site.ensure_forwarded(&cluster)
-        }
+        Command::Image => stages.image(),
+        Command::Import | Command::Push => stages.deliver(),
+        Command::Deploy => stages.deploy(),
+        _ => stages.forward(),
     }
 }

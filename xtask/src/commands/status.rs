@@ -1,6 +1,9 @@
 //! `status`: what runs, what is stored, how well it is protected. Never brings
 //! anything up.
 
+mod replicated;
+mod watched;
+
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
@@ -14,9 +17,10 @@ use crate::engine;
 use crate::facts::Facts;
 use crate::failure;
 use crate::game;
+use crate::kube::Kube;
 use crate::names;
 use terms::lang::{Both, both, fixed, moment};
-use terms::{EngineName, Labelled, tr};
+use terms::{EngineName, LabName, Labelled, Protection, tr};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let engine = engine::select(ctx)?;
@@ -34,12 +38,23 @@ pub fn run(ctx: &Context) -> Result<()> {
         Ok(app) => (app, None),
         Err(error) => (None, Some(error)),
     };
+    // Of another checkout's lab only what every lab says is shown.
+    let topology = match facts.running && engine.lab() == LabName::Ha {
+        true => Some(engine.replicated().and_then(Kube::topology)),
+        false => None,
+    };
+    let (topology, unseen) = match topology.transpose() {
+        Ok(topology) => (topology, None),
+        Err(error) => (None, Some(error)),
+    };
+    let (watched, alerts) = watched::look(ctx, engine.as_ref(), &facts);
     if ctx.ui.json() {
         let trouble = trouble.map(|error| format!("{error:#}"));
         return ctx.ui.document(&json!({
             "engine": engine.name(), "facts": facts, "application": app, "trouble": trouble,
             "overdue": app.as_ref().and_then(|app| overdue(&facts, app)),
-            "holder": holder, "left_half_way": left,
+            "holder": holder, "left_half_way": left, "topology": topology,
+            "monitoring": watched, "alerts": alerts,
         }));
     }
     let at_rest = holder.is_none() && left.is_none();
@@ -63,9 +78,25 @@ pub fn run(ctx: &Context) -> Result<()> {
     }
     if let Err(error) = engine.insist_on_ownership() {
         ctx.ui.warn(&format!("{error:#}"));
+    } else if let Some(unseen) = unseen {
+        ctx.ui.warn(&tr!(
+            "where each part is could not be asked: {unseen:#}",
+            "l'emplacement de chaque partie n'a pas pu être demandé : {unseen:#}",
+        ));
     }
-    let rows = lines(engine.name(), &facts, app.as_ref());
+    let mut rows = match &topology {
+        Some(topology) => {
+            let mut rows = first_lines(engine.name(), &facts);
+            rows.extend(replicated::rows(topology, app.as_ref()));
+            rows
+        }
+        None => lines(engine.name(), &facts, app.as_ref()),
+    };
+    rows.extend(watched::rows(watched.as_ref(), alerts.as_deref()));
     ctx.ui.table(&["", ""], &rows);
+    if let (Some(topology), Ok(kube)) = (&topology, engine.replicated()) {
+        replicated::say_crowded(&ctx.ui, kube, topology);
+    }
     // A scenario resumes them, and so does whoever puts one back.
     if facts.suspended && at_rest {
         let next = engine.resuming_backups();
@@ -128,7 +159,20 @@ fn say_what_it_lacks(ctx: &Context, app: &app::Status) {
             ctx.ui.say(&full(claim));
         }
     }
-    if let Some(why) = app.more.get("unprotected").and_then(Value::as_str) {
+    let unprotected = app.more.get("unprotected").and_then(Value::as_str);
+    let told = |why: &str| app.notices.iter().find(|notice| notice.what == why);
+    if let Some((why, notice)) = unprotected.and_then(|why| Some((why, told(why)?))) {
+        let next = failure::typed(&notice.next);
+        ctx.ui.say(&tr!(
+            "Not protected: {why}\n  next: {next}",
+            "Non protégé : {why}\n  ensuite : {next}",
+        ));
+    } else if let (Some(why), Protection::Replication) = (unprotected, app.protection) {
+        ctx.ui.say(&tr!(
+            "Not protected: {why}\n  next: cargo xtask setup, which brings back what is away",
+            "Non protégé : {why}\n  ensuite : cargo xtask setup, qui ramène ce qui est absent",
+        ));
+    } else if let Some(why) = unprotected {
         ctx.ui.say(&tr!(
             "Not protected: {why}\n  next: cargo xtask backup, which mends that or says what does",
             "Non protégé : {why}\n  ensuite : cargo xtask backup, qui y remédie ou dit comment",
@@ -143,7 +187,11 @@ fn say_what_it_lacks(ctx: &Context, app: &app::Status) {
              de nouveau",
         ));
     }
-    for notice in &app.notices {
+    for notice in app
+        .notices
+        .iter()
+        .filter(|one| unprotected != Some(&one.what))
+    {
         let next = failure::typed(&notice.next);
         ctx.ui.say(&tr!(
             "{what}\n  next: {next}",
@@ -197,8 +245,9 @@ fn way_back(app: &app::Status) -> Both {
     )
 }
 
-fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
-    let mut rows = vec![
+/// What every lab has.
+fn first_lines(engine: EngineName, facts: &Facts) -> Vec<Vec<String>> {
+    vec![
         row(both("engine", "moteur"), &engine.label()),
         row(
             Both::same("url"),
@@ -216,7 +265,11 @@ fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Ve
                 wanted = facts.wanted,
             ),
         ),
-    ];
+    ]
+}
+
+fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Vec<String>> {
+    let mut rows = first_lines(engine, facts);
     for pod in &facts.pods {
         let state = match (pod.stopping, pod.ready) {
             (true, _) => both("stopping", "en cours d'arrêt"),
@@ -241,10 +294,10 @@ fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Ve
     let late = late.map_or_else(String::new, |late| {
         tr!(", OVERDUE: {late}", ", EN RETARD : {late}")
     });
-    rows.push(row(
-        both("backups", "sauvegardes"),
-        &format!("{} (UTC){suspended}{late}", facts.schedule),
-    ));
+    if !facts.schedule.is_empty() {
+        let when = format!("{} (UTC){suspended}{late}", facts.schedule);
+        rows.push(row(both("backups", "sauvegardes"), &when));
+    }
     if let Some(app) = app {
         rows.push(row(Both::same("protection"), &app.protection.label()));
         let count = app.count.map_or_else(
@@ -252,6 +305,9 @@ fn lines(engine: EngineName, facts: &Facts, app: Option<&app::Status>) -> Vec<Ve
             |count| count.to_string(),
         );
         rows.push(row(both("rows", "lignes"), &count));
+    }
+    // Replicas are no restore points, and there are no others.
+    if let Some(app) = app.filter(|app| app.protection != Protection::Replication) {
         let last = match (&app.last_backup_file, app.backup_age_seconds) {
             (Some(file), Some(age)) => {
                 let age = fixed(age, 0);
@@ -315,4 +371,22 @@ fn used(room: &app::Room) -> String {
 
 fn row(name: Both, value: &str) -> Vec<String> {
     vec![name.into(), value.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lab_without_restore_points_is_shown_without_a_last_one() {
+        let names = |protection: &str| -> Vec<String> {
+            let app = json!({"count": 7, "protection": protection, "needs_restore": false});
+            let app: app::Status = serde_json::from_value(app).unwrap();
+            let rows = lines(EngineName::K3d, &Facts::default(), Some(&app));
+            rows.into_iter().map(|mut row| row.swap_remove(0)).collect()
+        };
+        let last = "last backup".to_owned();
+        assert!(names("journal").contains(&last));
+        assert!(!names("replication").contains(&last));
+    }
 }

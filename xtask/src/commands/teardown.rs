@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::commands::local::name_orphans;
 use crate::context::Context;
-use crate::engine;
+use crate::engine::{self, Engine};
 use crate::exec::quote_path;
 use crate::game;
 use crate::gameday::client;
 use crate::marker;
 use crate::reset;
 use crate::wait;
-use terms::{EngineName, tr};
+use terms::{EngineName, LabName, tr};
 
 pub fn run(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
@@ -30,20 +30,14 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
     };
     if anything {
-        ctx.confirm(&tr!(
-            "This deletes the database and all restore points of the lab of {folder} ({engine}).",
-            "Ceci supprime la base de données et tous les points de restauration du lab de \
-             {folder} ({engine}).",
-            folder = ctx.workspace.root.display(),
-            engine = engine.name(),
-        ))?;
+        ctx.confirm(&what_goes(ctx, engine.as_ref()))?;
     }
     let copy = give_up_copy(ctx, engine.name())?;
     if !ctx.exec.dry_run() {
         client::stop(ctx, engine.name())?;
     }
     let step = ctx.ui.step(tr!("teardown", "démontage"));
-    engine.teardown()?.down()?;
+    engine.down()?;
     if !ctx.exec.dry_run() {
         marker::forget(&ctx.workspace, engine.name())?;
         reset::forget(&ctx.workspace, engine.name())?;
@@ -79,6 +73,21 @@ pub fn run(ctx: &Context) -> Result<()> {
             .document(&json!({"status": "removed", "engine": engine.name()}));
     }
     Ok(())
+}
+
+fn what_goes(ctx: &Context, engine: &dyn Engine) -> String {
+    let (folder, name) = (ctx.workspace.root.display(), engine.name());
+    match engine.lab() {
+        LabName::Ha => tr!(
+            "This deletes the database with all of its copies, of the lab ha of {folder} ({name}).",
+            "Ceci supprime la base de données avec toutes ses copies, du lab ha de {folder} ({name}).",
+        ),
+        LabName::Pra | LabName::Image => tr!(
+            "This deletes the database and all restore points of the lab of {folder} ({name}).",
+            "Ceci supprime la base de données et tous les points de restauration du lab de \
+             {folder} ({name}).",
+        ),
+    }
 }
 
 /// The copy that the lab had to come back from, which nobody adopts after this by

@@ -1,17 +1,25 @@
 //! `test`: everything that must hold before a change lands.
 
-use anyhow::Result;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use terms::lang::both;
+use terms::tr;
 
 use crate::cli::{TestArgs, TestPart as Part};
 use crate::context::Context;
-use crate::engine::k3d::docker;
 use crate::exec::Cmd;
+use crate::kube::image::docker;
 use crate::tools::packer;
 use crate::tools::toolbox::Tool;
 use crate::tools::venv::Venv;
 use crate::wait;
 
 type Check = (&'static str, Cmd);
+
+const PYTHON_TESTS: &str = "Python tests";
 
 pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
     // The end-to-end tests run labs of their own with these packages.
@@ -29,13 +37,46 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
     for part in parts(args) {
         all.extend(checks(ctx, &tools, part)?);
     }
+    let pictures = pictures(ctx);
+    forget(&pictures)?;
     for (what, cmd) in all {
         let step = ctx.ui.step(what);
         ctx.exec.attached(&cmd.limit(wait::TEST_COMMAND))?;
-        step.done("passed");
+        step.done(match what {
+            PYTHON_TESTS => passed(&pictures),
+            _ => both("passed", "réussi").into(),
+        });
     }
     ctx.ui.timings();
     Ok(())
+}
+
+/// Pictures of an earlier run would be taken for those of this one, which may take none.
+fn forget(pictures: &Path) -> Result<()> {
+    match fs::remove_dir_all(pictures) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", pictures.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is said of the Python tests: where their pictures are, if there was a browser.
+fn passed(pictures: &Path) -> String {
+    let taken = fs::read_dir(pictures).is_ok_and(|mut some| some.next().is_some());
+    if !taken {
+        return both("passed", "réussi").into();
+    }
+    tr!(
+        "passed; pictures of the page: {folder}",
+        "réussi ; images de la page : {folder}",
+        folder = pictures.display(),
+    )
+}
+
+/// Where the Python tests keep what a browser showed.
+fn pictures(ctx: &Context) -> PathBuf {
+    ctx.workspace.home().join("screenshots")
 }
 
 fn parts(args: &TestArgs) -> Vec<Part> {
@@ -68,13 +109,44 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
             ),
             ("lints of the Python code", python("ruff", "check")),
         ],
-        Part::Rust => vec![(
-            "Rust tests, unit and end to end",
-            cargo("test --quiet --locked --workspace --")
-                .args([format!("--test-threads={}", tests_at_once())]),
+        Part::Rust => {
+            let mut all = vec![(
+                "Rust tests, unit and end to end",
+                cargo("test --quiet --locked --workspace --")
+                    .args([format!("--test-threads={}", tests_at_once())]),
+            )];
+            all.extend(rules_of_alerts(ctx));
+            all
+        }
+        // Says what it skips, as where there is no browser.
+        Part::Python => vec![(
+            PYTHON_TESTS,
+            python("pytest", "-q -n auto -rs")
+                .env("PRA_SCREENSHOTS", pictures(ctx).display().to_string()),
         )],
-        Part::Python => vec![("Python tests", python("pytest", "-q -n auto"))],
         Part::Cluster => cluster_checks(ctx)?,
+        Part::Ha => {
+            docker::insist(ctx)?;
+            ctx.tools.ensure_all()?;
+            vec![(
+                "the lab ha on three real servers",
+                on_k3d(ctx, "ha_from_nothing"),
+            )]
+        }
+        Part::HaLong => {
+            docker::insist(ctx)?;
+            ctx.tools.ensure_all()?;
+            vec![
+                (
+                    "all disasters of the lab ha on three real servers",
+                    on_k3d(ctx, "ha_plays_all"),
+                ),
+                (
+                    "the lab ha in a real cluster of somebody else",
+                    on_k3d(ctx, "ha_in_a_foreign"),
+                ),
+            ]
+        }
         Part::ClusterLong => {
             docker::insist(ctx)?;
             ctx.tools.ensure_all()?;
@@ -84,9 +156,30 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
                     on_k3d(ctx, "short_form"),
                 ),
                 ("works marked on a real cluster", on_k3d(ctx, "marking")),
+                (
+                    "two hundred pods deleted under load on a real cluster",
+                    on_k3d(ctx, "draining"),
+                ),
             ]
         }
     })
+}
+
+/// The rules of the alerts against states of a lab, by Prometheus' own program.
+fn rules_of_alerts(ctx: &Context) -> Option<Check> {
+    const PROGRAM: &str = "promtool";
+    if which::which(PROGRAM).is_err() {
+        ctx.ui.note(&tr!(
+            "{PROGRAM} is not on PATH: the tests of the alert rules are left out (Debian, Ubuntu: \
+             apt-get install prometheus).",
+            "{PROGRAM} n'est pas dans le PATH : les tests des règles d'alerte sont omis (Debian, \
+             Ubuntu : apt-get install prometheus).",
+        ));
+        return None;
+    }
+    let words = ["test", "rules", "monitoring/rules/tests.yaml"];
+    let cmd = Cmd::new(PROGRAM).args(words).cwd(&ctx.workspace.root);
+    Some(("tests of the alert rules", cmd))
 }
 
 /// Most of an end-to-end test is waiting: for pods, probes, a schedule. Two for each core
@@ -114,7 +207,11 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
     let ansible = lint
         .bin("ansible-lint")
         .args(["--offline", "--profile", "production"])
-        .args(["ansible/playbook.yml", "ansible/image.yml"])
+        .args([
+            "ansible/playbook.yml",
+            "ansible/image.yml",
+            "ansible/ha.yml",
+        ])
         .env("PATH", path)
         .cwd(&ctx.workspace.root);
     let program = ctx.tools.program(Tool::Packer)?;
@@ -133,7 +230,11 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
         ("template of the page", packer("validate packer/nginx")),
         (
             "the lab on a real cluster",
-            on_k3d(ctx, "--skip the_guide --skip marking"),
+            on_k3d(
+                ctx,
+                "--skip the_guide --skip marking --skip draining --skip ha_from_nothing \
+                 --skip ha_plays_all --skip ha_in_a_foreign",
+            ),
         ),
         (
             "the French guide on a real cluster, as it is typed",
@@ -148,4 +249,26 @@ fn on_k3d(ctx: &Context, chosen: &str) -> Cmd {
     Cmd::new("cargo")
         .args(words.split(' ').chain(chosen.split(' ')))
         .cwd(&ctx.workspace.root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_told_where_this_run_has_taken_some() {
+        let folder = std::env::temp_dir().join(format!("xtask-pictures-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("old.png"), "").unwrap();
+        forget(&folder).unwrap();
+        forget(&folder).unwrap();
+        assert_eq!(passed(&folder), "passed");
+        // The tests make their folder before they know whether there is a browser.
+        fs::create_dir_all(&folder).unwrap();
+        assert_eq!(passed(&folder), "passed");
+        fs::write(folder.join("new.png"), "").unwrap();
+        let said = passed(&folder);
+        assert!(said.ends_with(&folder.display().to_string()), "{said}");
+        forget(&folder).unwrap();
+    }
 }

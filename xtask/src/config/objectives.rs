@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use terms::ScenarioName;
+use terms::{LabName, ScenarioName};
 use toml::Spanned;
 
 use super::check::{Complaint, complaint, in_range};
@@ -14,9 +14,12 @@ pub struct Objectives {
     rpo_rows: Spanned<f64>,
     rpo_seconds: Spanned<f64>,
     rto_seconds: Spanned<f64>,
-    /// Other limits for some scenarios, by their names.
+    /// Other limits for some scenarios of the lab `pra`, by their names.
     #[serde(default)]
     scenario: BTreeMap<Spanned<String>, Exceptions>,
+    /// The same for those of the lab `ha`.
+    #[serde(default)]
+    ha: BTreeMap<Spanned<String>, Exceptions>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,9 +42,13 @@ pub struct Limits {
 }
 
 impl Objectives {
-    pub fn of(&self, scenario: ScenarioName) -> Limits {
+    pub fn of(&self, lab: LabName, scenario: ScenarioName) -> Limits {
         let none = Exceptions::default();
-        let own = self.scenario.get(scenario.word()).unwrap_or(&none);
+        let of_the_lab = match lab {
+            LabName::Ha => &self.ha,
+            LabName::Pra | LabName::Image => &self.scenario,
+        };
+        let own = of_the_lab.get(scenario.word()).unwrap_or(&none);
         let value = |own: &Option<Spanned<f64>>, common: &Spanned<f64>| {
             *own.as_ref().unwrap_or(common).get_ref()
         };
@@ -55,23 +62,29 @@ impl Objectives {
     pub(super) fn check(&self) -> Result<(), Complaint> {
         // Of a misspelt name nothing would ever be held against it.
         let known = || ScenarioName::ALL.iter().map(|one| one.word());
-        let mut names = self.scenario.keys();
-        if let Some(name) = names.find(|name| !known().any(|one| one == name.get_ref())) {
-            let allowed = known().collect::<Vec<_>>().join(", ");
-            return Err(complaint("objectives.scenario", name, &allowed));
+        for (key, scenarios) in [("scenario", &self.scenario), ("ha", &self.ha)] {
+            let mut names = scenarios.keys();
+            if let Some(name) = names.find(|name| !known().any(|one| one == name.get_ref())) {
+                let allowed = known().collect::<Vec<_>>().join(", ");
+                return Err(complaint(&format!("objectives.{key}"), name, &allowed));
+            }
         }
         let common = [
             ("rpo_rows", Some(&self.rpo_rows)),
             ("rpo_seconds", Some(&self.rpo_seconds)),
             ("rto_seconds", Some(&self.rto_seconds)),
         ];
-        let own = self.scenario.values().flat_map(|one| {
-            [
-                ("rpo_rows", one.rpo_rows.as_ref()),
-                ("rpo_seconds", one.rpo_seconds.as_ref()),
-                ("rto_seconds", one.rto_seconds.as_ref()),
-            ]
-        });
+        let own = self
+            .scenario
+            .values()
+            .chain(self.ha.values())
+            .flat_map(|one| {
+                [
+                    ("rpo_rows", one.rpo_rows.as_ref()),
+                    ("rpo_seconds", one.rpo_seconds.as_ref()),
+                    ("rto_seconds", one.rto_seconds.as_ref()),
+                ]
+            });
         for (name, value) in common.into_iter().chain(own) {
             // Infinity says that this does not count.
             if let Some(value) = value.filter(|value| *value.get_ref() != f64::INFINITY) {

@@ -4,17 +4,7 @@
 use anyhow::Result;
 use terms::Protection;
 
-use super::volume::Volume;
 pub use crate::app::{Point, Restored};
-
-/// What the application says of its data.
-pub struct State {
-    pub protection: Protection,
-    /// There is no database; the application waits for a restore.
-    pub needs_restore: bool,
-    /// Volumes without room for what comes next.
-    pub full: Vec<Volume>,
-}
 
 /// A setting of the pods.
 pub struct Setting {
@@ -26,9 +16,6 @@ pub struct Setting {
 /// Changes are shown as shell and not made in a dry run, which returns `None` where
 /// something is returned.
 pub trait Backups {
-    /// Asks the application that answers at this URL.
-    fn state(&self, url: &str) -> Result<State>;
-
     /// Every restore point, the newest first.
     fn points(&self) -> Result<Vec<Point>>;
 
@@ -55,6 +42,16 @@ pub trait Backups {
     /// Restores a target: a point's name, `latest`, or what
     /// [`Backups::before_deletion`] says.
     fn restore(&self, target: &str) -> Result<Option<Restored>>;
+
+    /// What came of the restore that the servers behind a URL do by themselves; `None`
+    /// until it is done.
+    ///
+    /// # Errors
+    /// They say that they do not.
+    fn healed(&self, url: &str) -> Result<Option<Restored>>;
+
+    /// The setting that has them do so.
+    fn healing_setting(&self) -> Setting;
 
     /// The job that a restore runs as.
     fn restore_job(&self) -> &'static str;

@@ -1,8 +1,10 @@
-//! The interface of every database that a lab can have.
+//! The interface of a database whose files are on volumes, and that is brought back from
+//! restore points.
 
 use anyhow::Result;
 
 use super::backups::Backups;
+use super::readable::Readable;
 use super::volume::Volume;
 use crate::measure::compare::Rows;
 
@@ -16,10 +18,7 @@ pub struct Foreign {
 
 /// Changes are shown as shell and not made in a dry run, which returns `None` where
 /// something is returned.
-pub trait Database: Backups {
-    /// Every row, from one consistent read.
-    fn dump(&self) -> Result<Rows>;
-
+pub trait Database: Backups + Readable {
     /// Every row of a restore point.
     fn dump_point(&self, name: &str) -> Result<Rows>;
 

@@ -5,7 +5,9 @@ use anyhow::Result;
 
 use terms::{PointStatus, Protection};
 
-use super::backups::{Backups, Point, Restored, Setting, State};
+use super::backups::{Backups, Point, Restored, Setting};
+use super::healing;
+use super::readable::{Readable, State};
 use super::seam::{Database, Foreign};
 use super::volume::Volume;
 use crate::app::{self, RestoreOptions, Transaction};
@@ -123,11 +125,27 @@ impl Sqlite<'_> {
     }
 }
 
-impl Database for Sqlite<'_> {
+impl Readable for Sqlite<'_> {
     fn dump(&self) -> Result<Rows> {
         app::dump(self.engine)
     }
 
+    fn state(&self, url: &str) -> Result<State> {
+        let status = app::status(url)?;
+        let is_full = |volume: &Volume| {
+            let room = status.room(self.claim(*volume));
+            room.is_some_and(|room| room.full)
+        };
+        Ok(State {
+            protection: status.protection,
+            needs_restore: status.needs_restore,
+            full: Volume::ALL.into_iter().filter(is_full).collect(),
+            trouble: None,
+        })
+    }
+}
+
+impl Database for Sqlite<'_> {
     fn dump_point(&self, name: &str) -> Result<Rows> {
         app::dump_point(self.engine, name)
     }
@@ -181,19 +199,6 @@ impl Database for Sqlite<'_> {
 }
 
 impl Backups for Sqlite<'_> {
-    fn state(&self, url: &str) -> Result<State> {
-        let status = app::status(url)?;
-        let is_full = |volume: &Volume| {
-            let room = status.room(self.claim(*volume));
-            room.is_some_and(|room| room.full)
-        };
-        Ok(State {
-            protection: status.protection,
-            needs_restore: status.needs_restore,
-            full: Volume::ALL.into_iter().filter(is_full).collect(),
-        })
-    }
-
     fn points(&self) -> Result<Vec<Point>> {
         Ok(app::points(self.engine)?.points)
     }
@@ -222,6 +227,17 @@ impl Backups for Sqlite<'_> {
     fn restore(&self, target: &str) -> Result<Option<Restored>> {
         let restored = app::restore(self.engine, target, RestoreOptions::default())?;
         Ok(restored.map(|said| said.value))
+    }
+
+    fn healed(&self, url: &str) -> Result<Option<Restored>> {
+        healing::healed(url)
+    }
+
+    fn healing_setting(&self) -> Setting {
+        Setting {
+            key: "PRA_AUTO_RESTORE",
+            value: "latest",
+        }
     }
 
     fn restore_job(&self) -> &'static str {
@@ -258,7 +274,7 @@ impl Backups for Sqlite<'_> {
     fn protection_setting(&self, protection: Protection) -> Setting {
         let value = match protection {
             Protection::Snapshot => "\"off\"",
-            Protection::Journal => "required",
+            _ => "required",
         };
         Setting {
             key: "PRA_JOURNAL",

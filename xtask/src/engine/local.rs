@@ -2,8 +2,10 @@
 //! volumes are folders of `.lab`.
 
 mod lacks;
+mod monitoring;
 mod teardown;
 mod up;
+mod words;
 
 use anyhow::Result;
 use serde::de::DeserializeOwned;
@@ -26,8 +28,10 @@ use crate::workspace::Workspace;
 use terms::lang::{Both, both};
 use terms::{Death, EngineName, tr};
 
-use super::capability::{Lack, Teardown};
+use super::capability::Lack;
+use super::monitoring::Monitoring;
 use super::seam::{Engine, Entry, no_logs};
+use words::{job_words, python_words};
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: Both = both(
@@ -44,13 +48,15 @@ pub const ENTRY: Entry = Entry {
             "aucun démon Docker ne répond",
         ))
     },
-    new: |ctx| Box::new(LocalEngine::new(ctx)),
+    new: |ctx| Ok(Box::new(LocalEngine::new(ctx))),
 };
 
 pub struct LocalEngine {
     workspace: Workspace,
     /// `service.port` of lab.toml.
     port: u16,
+    /// `monitoring.prometheus_port` of lab.toml.
+    watch_port: u16,
     exec: Exec,
     ui: Ui,
     /// What the application runs in.
@@ -61,7 +67,8 @@ impl LocalEngine {
     pub fn new(ctx: &Context) -> Self {
         Self {
             workspace: ctx.workspace.clone(),
-            port: ctx.config.service.port,
+            port: ctx.config.service.port(),
+            watch_port: ctx.config.monitoring.ports()[0],
             exec: ctx.exec.clone(),
             ui: ctx.ui.clone(),
             venv: ctx.venv(),
@@ -238,8 +245,8 @@ impl Engine for LocalEngine {
         self.wait_until_ready()
     }
 
-    fn teardown(&self) -> Result<&dyn Teardown> {
-        Ok(self)
+    fn down(&self) -> Result<()> {
+        self.remove_all()
     }
 
     fn apply(&self) -> Result<()> {
@@ -360,6 +367,10 @@ impl Engine for LocalEngine {
         Ok(())
     }
 
+    fn monitoring(&self) -> &dyn Monitoring {
+        self
+    }
+
     fn insist_on_ownership(&self) -> Result<()> {
         // Its processes and volumes are those of this folder.
         Ok(())
@@ -385,11 +396,6 @@ impl Engine for LocalEngine {
     }
 }
 
-/// The command that runs a script in a replica's place.
-fn python_words(script: &str) -> String {
-    format!("cargo xtask local python {}", quote(script))
-}
-
 /// How a job ended; `None` where it is not there any more.
 fn ended(look: impl Fn() -> Result<Option<Job>>) -> Result<Option<Job>> {
     wait::until(wait::JOB_DONE, || {
@@ -397,17 +403,4 @@ fn ended(look: impl Fn() -> Result<Option<Job>>) -> Result<Option<Job>> {
         let state = found.as_ref().map(|job| job.state);
         Ok((state != Some(JobState::Running)).then_some(found))
     })
-}
-
-/// The words of `cargo xtask local` that run the same job.
-fn job_words(name: &str, source: &JobSource) -> String {
-    let (kind, env) = match source {
-        JobSource::Backup => ("backup", &[][..]),
-        JobSource::Restore { env } => ("restore", env.as_slice()),
-    };
-    let set: String = env
-        .iter()
-        .map(|(key, value)| format!(" --env {}", quote(&format!("{key}={value}"))))
-        .collect();
-    format!("job {kind} --name {}{set}", quote(name))
 }

@@ -3,21 +3,26 @@
 
 pub mod capability;
 pub mod k3d;
+pub mod kubernetes;
 pub mod local;
+pub mod monitoring;
 mod seam;
 pub mod serving;
 
-use anyhow::{Context as _, Result};
-use terms::{EngineName, tr};
+use anyhow::Result;
+use terms::lang::listed;
+use terms::{EngineName, LabName, tr};
 
 use crate::chosen_engines;
+use crate::config::EngineChoice;
 use crate::context::Context;
+use crate::failure::Failure;
 use capability::Lack;
-pub use seam::Engine;
 use seam::Entry;
+pub use seam::{Engine, no_logs};
 
 /// Every engine; the first that suits a machine is the one that `auto` takes there.
-const ALL: &[Entry] = &[k3d::ENTRY, local::ENTRY];
+const ALL: &[Entry] = &[k3d::ENTRY, local::ENTRY, kubernetes::ENTRY];
 
 fn entry(name: EngineName) -> &'static Entry {
     let found = ALL.iter().find(|entry| entry.name == name);
@@ -27,13 +32,42 @@ fn entry(name: EngineName) -> &'static Entry {
 /// The engine that this lab runs on. A lab that is up stays with its engine
 /// until `teardown`.
 pub fn select(ctx: &Context) -> Result<Box<dyn Engine>> {
-    let asked = ctx.options.engine.unwrap_or(ctx.config.engine).named();
-    let meant = asked.or_else(|| chosen_engines::engines(&ctx.workspace).pop());
-    let entry = match meant {
+    let lab = ctx.options.lab;
+    let asked = ctx.options.engine.and_then(EngineChoice::named);
+    if let Some(asked) = asked.filter(|asked| !entry(*asked).carries(lab)) {
+        return Err(not_carried(lab, asked).into());
+    }
+    let entry = match meant(ctx) {
         Some(name) => entry(name),
         None => suitable(ctx)?,
     };
-    Ok((entry.new)(ctx))
+    (entry.new)(ctx)
+}
+
+/// The engine that was asked for, or is declared, or that there is a lab on.
+pub fn meant(ctx: &Context) -> Option<EngineName> {
+    let asked = ctx.options.engine.and_then(EngineChoice::named);
+    // What is declared may be of another lab.
+    let declared = ctx.config.engine.named();
+    let declared = declared.filter(|one| entry(*one).carries(ctx.options.lab));
+    let asked = asked.or(declared);
+    asked.or_else(|| chosen_engines::engines(&ctx.workspace).pop())
+}
+
+fn not_carried(lab: LabName, engine: EngineName) -> Failure {
+    let able = ALL.iter().filter(|entry| entry.carries(lab));
+    let able: Vec<&str> = able.map(|entry| entry.name.word()).collect();
+    // With its options, or the one that is refused would be put into it again.
+    let next = able.first().map_or_else(
+        || "cargo xtask setup".to_owned(),
+        |able| format!("cargo xtask --lab {lab} --engine {able} setup"),
+    );
+    let able = listed(&able);
+    Failure::usage(tr!(
+        "the lab {lab} is not possible on {engine}, only on {able}",
+        "le lab {lab} n'est pas possible sur {engine}, seulement sur {able}",
+    ))
+    .next(next)
 }
 
 /// What an engine lacks, also one that no lab is on.
@@ -42,10 +76,13 @@ pub fn lacks(engine: EngineName) -> &'static [Lack] {
 }
 
 fn suitable(ctx: &Context) -> Result<&'static Entry> {
-    let mut suitable = ALL
-        .iter()
-        .filter_map(|entry| Some((entry, (entry.suits)(ctx)?)));
-    let (entry, why) = suitable.next().context("no engine suits this machine")?;
+    let able = ALL.iter().filter(|entry| entry.carries(ctx.options.lab));
+    let mut suitable = able.filter_map(|entry| Some((entry, (entry.suits)(ctx)?)));
+    let Some((entry, why)) = suitable.next() else {
+        // The local one suits any machine, so this is a lab that it cannot carry: what the
+        // other lacks here, its own checks say.
+        return Ok(entry(EngineName::K3d));
+    };
     ctx.ui.note(&tr!(
         "Engine: {engine}, since {why}.",
         "Moteur : {engine}, car {why}.",

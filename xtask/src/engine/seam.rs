@@ -5,22 +5,34 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use terms::lang::Both;
-use terms::{Death, EngineName, tr};
+use terms::{Death, EngineName, LabName, tr};
 
-use super::capability::{self, Capability, Lack, Nodes, Teardown};
+use super::capability::{self, Capability, Lack, Nodes};
+use super::monitoring::Monitoring;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
 use crate::facts::{Facts, JobOutcome, JobSource, LogSource, Simplification};
 use crate::failure::Failure;
+use crate::kube::Kube;
 
 /// The error where there is no log to show.
-pub(super) fn no_logs() -> anyhow::Error {
+pub fn no_logs() -> anyhow::Error {
     Failure::usage(tr!(
         "nothing of that kind has run yet",
         "rien de ce genre n'a encore tourné"
     ))
     .next("cargo xtask status")
+    .into()
+}
+
+/// The refusal of a lab that has one of everything.
+pub(super) fn not_replicated(lab: LabName) -> anyhow::Error {
+    Failure::usage(tr!(
+        "the lab {lab} has one database, and no second one to go on with",
+        "le lab {lab} a une seule base de données, et pas de seconde pour continuer",
+    ))
+    .next("cargo xtask --lab ha setup")
     .into()
 }
 
@@ -31,7 +43,16 @@ pub struct Entry {
     /// Why `--engine auto` takes it on this machine, if none before it in the list
     /// was taken; `None` where it does not.
     pub suits: fn(&Context) -> Option<Both>,
-    pub new: fn(&Context) -> Box<dyn Engine>,
+    /// # Errors
+    /// What it needs is not declared.
+    pub new: fn(&Context) -> Result<Box<dyn Engine>>,
+}
+
+impl Entry {
+    /// Whether a lab can be on it. The image workshop asks for none.
+    pub fn carries(&self, lab: LabName) -> bool {
+        lab != LabName::Ha || self.name != EngineName::Local
+    }
 }
 
 /// A place where the lab runs. Every method that changes something shows it as
@@ -39,6 +60,11 @@ pub struct Entry {
 pub trait Engine: Sync {
     /// As in `--engine` and in results.
     fn name(&self) -> EngineName;
+
+    /// What runs on it.
+    fn lab(&self) -> LabName {
+        LabName::Pra
+    }
 
     /// What it needs of this machine, beyond what every engine does.
     fn checks(&self) -> Vec<Check>;
@@ -64,6 +90,11 @@ pub trait Engine: Sync {
     /// Refuses to wait for a lab that is gone, where that can be told at next to no cost.
     fn insist_on_life(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether users reach it on the port of this machine that is declared.
+    fn needs_port(&self) -> bool {
+        true
     }
 
     /// Whether the lab itself has this port of the machine, up or not.
@@ -144,14 +175,20 @@ pub trait Engine: Sync {
         Err(refused.next("cargo xtask scenario --list").into())
     }
 
-    /// What removes it.
+    /// The lab as one that goes on without any one of its parts, which is in Kubernetes
+    /// always.
     ///
     /// # Errors
-    /// It is not for a program to remove.
-    fn teardown(&self) -> Result<&dyn Teardown> {
-        let refused = capability::lacking(self.name(), Capability::Teardown, self.lacks());
-        Err(refused.next("cargo xtask scenario --list").into())
+    /// It has one of something, or is another checkout's.
+    fn replicated(&self) -> Result<&Kube> {
+        Err(not_replicated(self.lab()))
     }
+
+    /// What watches it.
+    fn monitoring(&self) -> &dyn Monitoring;
+
+    /// Removes the lab and everything that belongs to it, and nothing else.
+    fn down(&self) -> Result<()>;
 
     /// Removes the marker of a deletion that had not begun when it was interrupted. The
     /// caller has the lab's lock.

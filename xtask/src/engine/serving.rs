@@ -1,11 +1,13 @@
 //! When the lab serves: what the engine says of its replicas, and what comes
 //! through the URL.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use terms::tr;
 
 use super::seam::Engine;
 use crate::facts::Facts;
 use crate::http;
+use crate::ui::Ui;
 use crate::wait;
 
 /// With two replicas chosen at random, a dead one stays unseen with probability 2^-10.
@@ -23,6 +25,25 @@ pub fn wait_until_ready(engine: &dyn Engine) -> Result<Facts> {
     })?;
     wait_until_answered(&url, || engine.insist_on_life())?;
     Ok(facts)
+}
+
+/// Waits, as a step that is shown, until the replicas that are asked for answer; none may be.
+pub fn show_ready(ui: &Ui, engine: &dyn Engine) -> Result<()> {
+    let step = ui.step(tr!("replicas ready", "répliques prêtes"));
+    let facts = wait::until(wait::APP_READY, || {
+        let facts = engine.facts()?;
+        Ok((facts.ready() >= facts.wanted as usize).then_some(facts))
+    })?;
+    if facts.wanted == 0 {
+        step.done(tr!("none is asked for", "aucune n'est demandée"));
+        return Ok(());
+    }
+    let url = facts
+        .url
+        .context(tr!("the lab has no URL", "le lab n'a pas d'URL"))?;
+    wait_until_answered(&url, || engine.insist_on_life())?;
+    step.done(tr!("they answer", "elles répondent"));
+    Ok(())
 }
 
 /// Waits until every replica answers through the service, which learns of ready and of

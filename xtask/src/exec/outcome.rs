@@ -48,6 +48,7 @@ pub(super) fn insist(cmd: &Cmd, status: ExitStatus, log: Option<&Path>) -> Resul
 
 fn failure(cmd: &Cmd, status: ExitStatus, said: &str, shell: &str) -> Failure {
     let mut message = format!("`{}` failed ({status})", cmd.name());
+    let said = plain(said);
     if !said.is_empty() {
         message.push_str(":\n    ");
         message.push_str(&said.replace('\n', "\n    "));
@@ -58,10 +59,33 @@ fn failure(cmd: &Cmd, status: ExitStatus, said: &str, shell: &str) -> Failure {
     ))
 }
 
+/// Without the colours that some tools print wherever they print to.
+fn plain(said: &str) -> String {
+    let mut parts = said.split("\x1b[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        plain.push_str(code.and_then(|end| part.get(end + 1..)).unwrap_or(part));
+    }
+    plain
+}
+
 /// The last lines of a log.
 fn tail(path: &Path, lines: usize) -> String {
     let bytes = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.trim_end().lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn an_error_has_no_colours() {
+        let said = "\x1b[31mFATA\x1b[0m[0000] no [1;2] \x1b[1;36mhere\x1b[0m é";
+        assert_eq!(plain(said), "FATA[0000] no [1;2] here é");
+        assert_eq!(plain("\x1b[31"), "31");
+    }
 }

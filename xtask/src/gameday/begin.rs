@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 use terms::{FaultName, PointStatus, tr};
 
+use crate::config::Mode;
 use crate::context::Context;
 use crate::database;
 use crate::engine::{self, Engine};
@@ -30,6 +31,8 @@ pub struct Rules {
     pub faults: Vec<FaultName>,
     pub seed: u64,
     pub teacher: bool,
+    /// How the client asks, beside what is declared.
+    pub mode: Mode,
 }
 
 /// Begins a game; returns when users have something to complain about, or do not after a
@@ -69,6 +72,7 @@ fn create(
     let (_, folder) = runs::create(ctx, terms::GAMEDAY)?;
     let folder = runs::name_of(&folder);
     let mut game = Game::new(engine.name(), folder, rules.level, rules.teacher);
+    game.mode = ctx.config.client.mode(rules.mode);
     let truth = Truth {
         faults: rules.faults.clone(),
         seed: rules.seed,

@@ -16,16 +16,13 @@ use crate::failure::Failure;
 use crate::game::{self, Game, What};
 use crate::measure::client::{Client, Load};
 use crate::measure::ledger_file;
+use crate::measure::writing::Form;
 use crate::names;
 use crate::place::Place;
 use crate::wait;
 
-/// Less than a scenario's load: a game lasts for minutes, not for seconds.
-pub const LOAD: Load = Load {
-    rate: 10,
-    connections: 4,
-    reads: 4,
-};
+/// Writes a second. Less than a scenario's load: a game lasts for minutes, not for seconds.
+pub const RATE: u32 = 10;
 /// Acknowledgements before it is called steady.
 const STEADY: usize = 20;
 
@@ -106,7 +103,14 @@ pub fn be(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     let game = game::pending(&ctx.workspace, engine.name())?.context("there is no game day")?;
     let facts = engine.facts()?;
     let url = facts.url.context("the lab has no URL")?;
-    let client = Client::start(&url, &game.prefix(), LOAD, &game.ledger(&ctx.workspace))?;
+    let load = Load {
+        rate: RATE,
+        connections: 4,
+        reads: 4,
+        mode: game.mode,
+        form: Form::Post,
+    };
+    let client = Client::start(&url, &game.prefix(), load, &game.ledger(&ctx.workspace))?;
     watch(ctx, engine, &game, &client, &place)?;
     client.finish().map(drop)
 }

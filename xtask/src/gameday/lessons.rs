@@ -14,6 +14,7 @@ pub fn of(result: &GamedayResult) -> Vec<String> {
     lines.push(recovered(told));
     lines.push(runbook(told));
     lines.push(lost(result));
+    lines.extend(result.client.on_retries(result.verified.in_doubt));
     lines
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use terms::{EngineName, FaultName, ParSource, Protection, Read, ScenarioName};
+use terms::{EngineName, FaultName, LabName, ParSource, Protection, Read, ScenarioName};
 
 use crate::config::Objectives;
 use crate::context::Context;
@@ -29,13 +29,15 @@ struct Run {
     engine: Read<EngineName>,
     protection: Read<Protection>,
     passed: bool,
+    /// The lab restored by itself, as none does in a game day.
+    auto: bool,
     rto: Rto,
 }
 
 impl Run {
-    /// Nobody's time to decide is in it.
-    fn is_without_a_person(&self) -> bool {
-        self.rto.operator_delay_seconds.is_none()
+    /// It is what the runbook alone takes: nobody's time to decide is in it.
+    fn is_of_the_runbook(&self) -> bool {
+        self.rto.operator_delay_seconds.is_none() && !self.auto
     }
 }
 
@@ -90,7 +92,7 @@ fn sum(
         let same = runs.iter().filter(|run| {
             let here = run.engine == engine && run.protection == protection;
             here && run.passed
-                && run.is_without_a_person()
+                && run.is_of_the_runbook()
                 && scenario.is_some_and(|name| run.scenario == name)
         });
         let seconds: Vec<f64> = same.map(|run| run.rto.seconds).collect();
@@ -100,7 +102,7 @@ fn sum(
             None => {
                 par.source = ParSource::Objectives;
                 objectives
-                    .of(scenario.unwrap_or(ScenarioName::PodCrash))
+                    .of(LabName::Pra, scenario.unwrap_or(ScenarioName::PodCrash))
                     .rto_seconds
             }
         };
@@ -134,7 +136,9 @@ mod tests {
         ];
         let mut delayed = run("volume-loss", "local", true, 300.0);
         delayed.rto.operator_delay_seconds = Some(299.0);
-        let runs = [&runs[..], &[delayed]].concat();
+        let mut alone = run("volume-loss", "local", true, 0.5);
+        alone.auto = true;
+        let runs = [&runs[..], &[delayed, alone]].concat();
         let objectives: Objectives = toml::from_str(OBJECTIVES).unwrap();
         let here = (EngineName::Local, Protection::Journal);
         let par = sum(&runs, &objectives, here, &[FaultName::VolumeLoss]);

@@ -4,6 +4,7 @@
 use std::time::SystemTime;
 
 use anyhow::Result;
+use terms::lang::listed;
 use terms::{FaultName, Protection, tr};
 
 use crate::context::Context;
@@ -75,6 +76,7 @@ fn left(truth: &Truth) -> Vec<Unfinished> {
             copy: None,
             point: truth.point.clone().filter(|_| snapshots),
             safety_point: None,
+            closed: None,
         })
         .collect()
 }
@@ -92,7 +94,7 @@ fn restore(ctx: &Context, engine: &dyn Engine, left: &[Unfinished], url: &str) -
 /// Something of it is not: what, in words.
 fn sound(ctx: &Context, engine: &dyn Engine, game: &Game, truth: &Truth) -> Result<()> {
     let missing = missing(ctx, engine, game, truth)?;
-    anyhow::ensure!(missing.is_empty(), "{}", missing.join("; "));
+    anyhow::ensure!(missing.is_empty(), "{}", listed(&missing));
     outage::verified_backup(ctx, engine)?;
     database::of(engine).prove().map(drop)
 }

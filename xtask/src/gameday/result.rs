@@ -17,7 +17,7 @@ use crate::measure::result::{Moment, Rpo, Rto, Verified};
 use crate::provenance;
 use crate::scenario::outcome;
 
-use super::client::LOAD;
+use super::client::RATE;
 use super::excuse::Excuse;
 use super::noticed::noticed;
 use super::par::Par;
@@ -72,7 +72,7 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
     );
     let protected = verified(&events).map(|at| ledger.at(at));
     let hints = count(&events, |what| matches!(what, What::Hint));
-    let client = ClientFigures::new(observed, LOAD.rate);
+    let client = ClientFigures::new(observed, RATE);
     let runbook = Par::of(ctx, engine.name(), truth.protection, &truth.faults)?;
     let from_began = |at: f64| milliseconds((at - clock.began).max(0.0));
     let played = Played {
@@ -109,7 +109,7 @@ pub fn make(ctx: &Context, engine: &dyn Engine, ended: Ended) -> Result<GamedayR
         protection: truth.protection,
         passed: broken.is_empty(),
         broken,
-        doubts: client.doubts(LOAD.rate),
+        doubts: client.doubts(RATE),
         objectives: Vec::new(),
         rpo,
         rto,

@@ -42,8 +42,11 @@ impl Symptoms {
             .filter(|one| one.ended >= from)
             .map(|one| match &one.outcome {
                 Outcome::Acknowledged { .. } => None,
-                Outcome::Failed { reason } => Some(reason.as_str()),
+                Outcome::Failed { reason, .. } => Some(reason.as_str()),
             });
+        // A user whose browser tries again sees that nothing comes.
+        let attempts = ledger.attempts().filter(|one| one.ended >= from);
+        let writes = writes.chain(attempts.map(|one| Some(one.reason.as_str())));
         let looks = reads.iter().filter(|one| one.ended >= from);
         let count = |seen: &Seen| match seen {
             Seen::Count(count) => Some(*count),
@@ -161,13 +164,14 @@ mod tests {
     use super::*;
     use crate::measure::ledger::Ledger;
     use crate::measure::ledger_file;
+    use crate::measure::observed::{Mode, Request};
     use terms::lang::{Lang, speaking};
 
     /// A ledger of writes and reads that end now, one after the other.
     fn ledger(name: &str, play: impl Fn(&Ledger)) -> SoFar {
         let name = format!("xtask-symptoms-{name}-{}.jsonl", std::process::id());
         let path = std::env::temp_dir().join(name);
-        let ledger = Ledger::create(&path).unwrap();
+        let ledger = Ledger::create(&path, Mode::default()).unwrap();
         play(&ledger);
         let read = ledger_file::read(&path).unwrap();
         std::fs::remove_file(path).unwrap();
@@ -175,17 +179,15 @@ mod tests {
     }
 
     fn write(ledger: &Ledger, n: usize, refused: Option<&str>) {
-        let sent = ledger.sent(n, 0.0, "m");
+        let sent = ledger.sent(n, 0.0, "m", None);
         let outcome = match refused {
-            Some(reason) => Outcome::Failed {
-                reason: reason.to_owned(),
-            },
+            Some(reason) => Outcome::failed(reason),
             None => Outcome::Acknowledged {
                 id: n as i64,
                 timestamp: "t".to_owned(),
             },
         };
-        ledger.ended(n, "m".to_owned(), (0.0, sent), outcome);
+        ledger.ended(Request::of(n, "m", (0.0, sent), outcome));
     }
 
     #[test]
@@ -194,7 +196,7 @@ mod tests {
             write(ledger, 0, None);
             write(ledger, 1, Some("503: no space left"));
             write(ledger, 2, Some("503: no space left"));
-            ledger.read(0.0, Seen::Count(1));
+            ledger.read(0.0, Seen::Count(1), false);
         });
         let symptoms = Symptoms::of(&so_far, None, 1.0);
         assert!(symptoms.are_there());
@@ -212,7 +214,7 @@ mod tests {
     #[test]
     fn rows_that_are_missing_are_a_symptom_though_nothing_fails() {
         let so_far = ledger("missing", |ledger| {
-            ledger.read(0.0, Seen::Count(40));
+            ledger.read(0.0, Seen::Count(40), false);
             write(ledger, 0, None);
         });
         let struck = so_far.observed.requests[0].ended;
@@ -221,6 +223,7 @@ mod tests {
             sent: struck,
             ended: struck + 0.1,
             seen: Seen::Count(2),
+            again: false,
         });
         let symptoms = Symptoms::of(&so_far, Some(struck), struck + 0.2);
         assert!(symptoms.are_there());

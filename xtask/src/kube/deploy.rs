@@ -6,7 +6,6 @@ use terms::tr;
 
 use super::Kube;
 use crate::failure::Failure;
-use crate::manifests;
 use crate::tools::ansible;
 use crate::tools::kube_diff;
 use crate::tools::kube_running::{self, Running};
@@ -24,7 +23,7 @@ impl Kube {
     }
 
     pub fn remark_deployed(&self) {
-        let folder = self.manifests();
+        let folder = self.source();
         let shown = folder
             .strip_prefix(&self.ctx.workspace.root)
             .unwrap_or(&folder);
@@ -47,16 +46,32 @@ impl Kube {
         let playbook = self.path(self.workload.playbook);
         let program = venv.bin("ansible-playbook");
         let context = &self.context;
-        let other = self.substitute_folder();
+        let applied = self.manifests()?;
+        let other = Some(applied).filter(|one| *one != self.path(self.workload.manifests));
         let home = self.ctx.workspace.home().join("ansible-home");
-        let cmd = ansible::playbook(program, &playbook, context, other.as_deref(), &home);
+        let kubectl = self.kubectl()?.program;
+        let kubectl = self.workload.database.map(|_| kubectl.as_str());
+        let cmd = ansible::playbook(
+            program,
+            &playbook,
+            context,
+            other.as_deref(),
+            kubectl,
+            &home,
+        );
+        let cmd = match self.workload.database {
+            // The nodes pull what it runs on, and the instances copy each other.
+            Some(_) => cmd.limit(wait::PLAYBOOK_OF_SERVERS),
+            None => cmd,
+        };
+        let skipped = self.tag_to_skip()?;
+        let cmd = cmd.args(skipped.iter().flat_map(|tag| ["--skip-tags", tag]));
         self.ctx.exec.run(&cmd).map_err(|error| {
             let look = self.typed("get pods,events");
-            error.context(
-                Failure::tool(tr!("deploying with Ansible", "déploiement avec Ansible",))
-                    .next(look),
-            )
+            let failed = Failure::tool(tr!("deploying with Ansible", "déploiement avec Ansible"));
+            error.context(self.trouble().unwrap_or_else(|| failed.next(look)))
         })?;
+        self.mark_beside()?;
         step.done(tr!("applied, and available", "appliqué, et disponible"));
         Ok(())
     }
@@ -64,24 +79,27 @@ impl Kube {
     /// Applying would change nothing: read from the objects or, where they
     /// write a value in another way than the manifest, asked of the server.
     pub fn is_deployed(&self) -> Result<bool> {
-        let folder = self.manifests_argument();
+        let declared = self.declared()?;
         let kubectl = self.kubectl()?;
-        let get = kubectl.cmd(["get", "-f", &folder, "-o", "json"]);
+        let get = kubectl.cmd(["get", "-o", "json"]).args(&declared);
         let live = self.ctx.exec.probe(&get)?;
         if !live.status.success() {
             // Something is not there at all.
             return Ok(false);
         }
+        if !self.holds_beside(&live.stdout)? {
+            return Ok(false);
+        }
         if kube_diff::holds(&live.stdout, &self.wanted()?) {
             return Ok(true);
         }
-        let diff = kubectl.cmd(["diff", "-f", &folder]);
+        let diff = kubectl.cmd(["diff"]).args(&declared);
         Ok(self.ctx.exec.probe(&diff)?.status.success())
     }
 
     fn wanted(&self) -> Result<Vec<serde_json::Value>> {
         let mut all = Vec::new();
-        for file in manifests::yaml_files(&self.manifests())? {
+        for file in self.manifest_files()? {
             let read = || kube_diff::documents(&std::fs::read_to_string(&file)?);
             all.extend(read().with_context(|| format!("reading {}", file.display()))?);
         }
@@ -89,8 +107,17 @@ impl Kube {
     }
 
     pub fn look(&self) -> Result<Running> {
-        let cmd = self.kubectl()?.cmd(kubectl::GET_RUNNING);
-        kube_running::running(&self.ctx.exec.read(&cmd)?, self.workload.deployment)
+        let said = self.get(kubectl::GET_RUNNING, wait::SHORT_COMMAND)?;
+        if !said.status.success() {
+            let said = said.stderr.trim();
+            return Err(Failure::tool(tr!(
+                "the cluster does not say what runs: {said}",
+                "le cluster ne dit pas ce qui tourne : {said}",
+            ))
+            .next(self.typed("get pods"))
+            .into());
+        }
+        kube_running::running(&self.without_others(said.stdout)?, self.workload.deployment)
     }
 
     /// Replaces pods that run another image of the same tag, as the nodes know it, or

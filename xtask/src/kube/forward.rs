@@ -1,26 +1,21 @@
-//! A service reached on a port of this machine through a `kubectl port-forward`,
-//! which a small process keeps alive.
+//! A service reached on a port of this machine through a `kubectl port-forward` for each
+//! of its pods, which a small process keeps alive.
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 use terms::tr;
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 
+use super::keeper::Keeper;
 use super::{Kube, Port};
-use crate::exec::{self, Cmd};
+use crate::exec::{self, Cmd, quote_path};
 use crate::failure::Failure;
-use crate::http;
 use crate::place::Place;
 use crate::wait;
-
-/// Between two tries of a forward that ended.
-const PAUSE: Duration = Duration::from_millis(300);
-/// How often a forward is tried through; kubectl may outlive its pod.
-const LOOK: Duration = Duration::from_secs(1);
 
 impl Kube {
     /// Starts the process that keeps a forward alive.
@@ -50,14 +45,34 @@ impl Kube {
             .args(["forward", "--keep", port.service])
             .args(["--port", &host.to_string(), "--root"])
             .args([self.ctx.workspace.root.to_string_lossy()])
-            .args(["--lab", &self.ctx.options.workshop.word()]);
-        exec::spawn(&keeper, Stdio::null(), &log, false)?;
-        wait::until(wait::FORWARD_UP, || Ok(self.kept_port(port)))?;
+            .args(["--lab", self.ctx.options.lab.word()])
+            .args(["--engine", self.engine.word()]);
+        let mut kept = exec::spawn(&keeper, Stdio::null(), &log, false)?;
+        wait::until(wait::FORWARD_UP, || {
+            if let Some(up) = self.listening_port(port) {
+                return Ok(Some(up));
+            }
+            match kept.try_wait().context("looking at the forward")? {
+                Some(_) => Err(self.ended(port, host).into()),
+                None => Ok(None),
+            }
+        })?;
         step.done(tr!(
             "kept alive on port {host}",
             "maintenue sur le port {host}"
         ));
         Ok(())
+    }
+
+    fn ended(&self, port: &Port, host: u16) -> Failure {
+        let service = port.service;
+        let log = format!("forward-{service}.log");
+        let log = self.ctx.workspace.logs().join(log);
+        Failure::tool(tr!(
+            "the forward to {service} on port {host} ended at once",
+            "la redirection vers {service} sur le port {host} s'est arrêtée aussitôt",
+        ))
+        .next(format!("tail {}", quote_path(&log)))
     }
 
     fn forward_command(&self, port: &Port, host: u16) -> Result<Cmd> {
@@ -83,11 +98,8 @@ impl Kube {
 
     /// The process that keeps a forward alive; ends when it is told to.
     pub fn keep(&self, service: &str, host: u16) -> Result<()> {
-        let port = self
-            .workload
-            .ports
-            .iter()
-            .find(|port| port.service == service);
+        let mut ports = self.workload.ports.iter().chain(&self.workload.watching);
+        let port = ports.find(|port| port.service == service);
         let port = port.ok_or_else(|| {
             Failure::usage(tr!(
                 "this lab has no service {service}",
@@ -106,62 +118,82 @@ impl Kube {
             .context("opening the forward's lock")?;
         lock.try_lock()
             .context("another process keeps this forward")?;
+        // What a process of before wrote there means another group.
+        lock.set_len(0).context("clearing the forward's lock")?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, host))
+            .with_context(|| format!("listening on port {host}"))?;
         // Where the folder is gone nobody can end us any more.
         let place = Place::of(&lock, &self.lock_file(port))?;
         fs::write(self.lock_file(port), format!("{group} {host}\n"))
             .context("naming the forward's process")?;
-        let command = self.forward_command(port, host)?;
-        let log = File::options().append(true).open("/dev/null")?;
-        while !wait::interrupted() && place.holds() {
-            // kubectl holds the lock too: while it lives the port is taken.
-            let stdin = Stdio::from(lock.try_clone().context("sharing the lock")?);
-            let mut kubectl = exec::spawn(&command, stdin, &log, false)?;
-            watch(host, &mut kubectl, &place);
-            // It is gone already where it ended by itself.
-            let _ = kubectl.kill();
-            kubectl.wait().context("waiting for kubectl")?;
-            std::thread::sleep(PAUSE);
+        Keeper {
+            kube: self,
+            port,
+            lock: &lock,
+            place: &place,
         }
-        Ok(())
+        .keep(listener)
     }
 
-    /// Ends the forwards of this lab.
+    /// The port of a forward that takes connections: what a process that was killed had
+    /// started may live on without it.
+    pub fn listening_port(&self, port: &Port) -> Option<u16> {
+        let host = self.kept_port(port)?;
+        let accepted = TcpStream::connect((Ipv4Addr::LOCALHOST, host));
+        accepted.is_ok().then_some(host)
+    }
+
+    /// Whether a forward to the service takes connections, which is said; ends what is
+    /// left of one that takes none.
+    pub fn has_live_forward(&self, port: &Port) -> Result<bool> {
+        if self.listening_port(port).is_none() {
+            self.end_forward(port)?;
+            return Ok(false);
+        }
+        let service = port.service;
+        self.ctx.ui.note(&tr!(
+            "the forward to {service} is alive",
+            "la redirection vers {service} est en vie",
+        ));
+        Ok(true)
+    }
+
+    /// Ends the forwards to the application.
     pub fn stop_forward(&self) -> Result<()> {
-        for port in &self.workload.ports {
-            if self.kept_port(port).is_none() {
-                continue;
-            }
-            let path = self.lock_file(port);
-            let text = fs::read_to_string(&path).context("reading the forward's process")?;
-            let group = text
-                .split_whitespace()
-                .next()
-                .and_then(|word| word.parse().ok());
-            let group: u32 = group.context("the forward's process is not named")?;
-            if !self.ctx.exec.change(&format!("kill -- -{group}")) {
-                continue;
-            }
-            exec::signal_group(group, Signal::SIGTERM);
-            wait::until(wait::FORWARD_DOWN, || {
-                Ok(self.kept_port(port).is_none().then_some(()))
-            })?;
-            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
-        Ok(())
+        let mut ports = self.workload.ports.iter();
+        ports.try_for_each(|port| self.end_forward(port))
     }
-}
 
-/// Returns when the forward ended or leads nowhere any more, or the lab's folder
-/// is gone.
-fn watch(host: u16, kubectl: &mut std::process::Child, place: &Place) {
-    let url = format!("http://127.0.0.1:{host}");
-    let mut worked = false;
-    while !wait::interrupted() && place.holds() && matches!(kubectl.try_wait(), Ok(None)) {
-        let answers = http::page(&url).is_ok();
-        if worked && !answers {
-            return;
+    /// Ends all forwards of this lab.
+    pub fn stop_forwards(&self) -> Result<()> {
+        self.stop_forward()?;
+        self.stop_watching_forwards()
+    }
+
+    /// Ends those that lead to what watches it.
+    pub fn stop_watching_forwards(&self) -> Result<()> {
+        let mut ports = self.workload.watching.iter();
+        ports.try_for_each(|port| self.end_forward(port))
+    }
+
+    fn end_forward(&self, port: &Port) -> Result<()> {
+        if self.kept_port(port).is_none() {
+            return Ok(());
         }
-        worked = worked || answers;
-        std::thread::sleep(LOOK);
+        let path = self.lock_file(port);
+        let text = fs::read_to_string(&path).context("reading the forward's process")?;
+        let group = text
+            .split_whitespace()
+            .next()
+            .and_then(|word| word.parse().ok());
+        let group: u32 = group.context("the forward's process is not named")?;
+        if !self.ctx.exec.change(&format!("kill -- -{group}")) {
+            return Ok(());
+        }
+        exec::signal_group(group, Signal::SIGTERM);
+        wait::until(wait::FORWARD_DOWN, || {
+            Ok(self.kept_port(port).is_none().then_some(()))
+        })?;
+        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))
     }
 }

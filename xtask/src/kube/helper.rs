@@ -53,10 +53,12 @@ fn helper(mut job: Value, name: &str) -> Value {
     spec["activeDeadlineSeconds"] = wait::COPY.as_secs().into();
     let container = &mut spec["containers"][0];
     container["command"] = json!(["sleep", wait::COPY.as_secs().to_string()]);
+    let mut labels = template["metadata"]["labels"].clone();
+    labels["app"] = "pra-copy".into();
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "pra-copy"}},
+        "metadata": {"name": name, "labels": labels},
         "spec": spec,
     })
 }

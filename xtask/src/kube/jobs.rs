@@ -2,11 +2,12 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use terms::lang::both;
 use terms::tr;
 
 use super::Kube;
 use crate::exec::{self, Cmd, Output};
-use crate::facts::{JobOutcome, JobSource};
+use crate::facts::{Facts, JobOutcome, JobSource};
 use crate::failure::Failure;
 use crate::names::{BACKUP_CLAIM, CRON_JOB, DATA_CLAIM};
 use crate::tools::kube_state::{self, Progress};
@@ -14,7 +15,7 @@ use crate::tools::kubectl;
 use crate::wait;
 
 /// The file of the restore job, and what it restores as it stands.
-const RESTORE_FILE: &str = "pra/50-job-restore.yaml";
+pub(super) const RESTORE_FILE: &str = "pra/50-job-restore.yaml";
 const AS_IT_STANDS: (&str, &str) = ("PRA_RESTORE_POINT", "latest");
 
 impl Kube {
@@ -33,11 +34,11 @@ impl Kube {
     /// a person types.
     fn create_restore(&self, name: &str, env: &[(String, String)]) -> Result<Cmd> {
         let kubectl = self.kubectl()?;
-        let file = self.path(RESTORE_FILE);
         let plain = env
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()));
         if name == crate::names::RESTORE_JOB && plain.eq([AS_IT_STANDS]) {
+            let file = self.rendered_file(self.path(RESTORE_FILE))?;
             return Ok(kubectl.cmd(kubectl::create(&file.to_string_lossy())));
         }
         let mut job = self.restore_manifest()?;
@@ -48,10 +49,24 @@ impl Kube {
 
     /// The restore job as its file declares it.
     pub fn restore_manifest(&self) -> Result<Value> {
-        let file = self.path(RESTORE_FILE);
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("reading {}", file.display()))?;
-        serde_norway::from_str(&text).with_context(|| format!("reading {}", file.display()))
+        let text = self.rendered_text(self.path(RESTORE_FILE))?;
+        serde_norway::from_str(&text).with_context(|| format!("reading {RESTORE_FILE}"))
+    }
+
+    /// `python -m pra ARGS` with the volumes that there are, where no replica runs.
+    pub fn pra_without_replica(&self, args: &[&str], facts: Facts) -> Result<Output> {
+        if self.workload.database.is_some() {
+            return Err(no_replica().into());
+        }
+        let claims: Vec<String> = facts.volumes.into_iter().map(|one| one.claim).collect();
+        self.ctx.ui.note(
+            both(
+                "no replica runs: a pod of its own does this",
+                "aucune réplique ne tourne : un pod à part s'en charge",
+            )
+            .text(),
+        );
+        self.pra_alone(args, &claims)
     }
 
     /// `python -m pra ARGS` in a pod of its own, for when no replica runs.
@@ -217,6 +232,15 @@ fn without_missing_claims(job: &mut Value, claims: &[String]) {
             *volume = json!({"name": volume["name"], "emptyDir": {}});
         }
     }
+}
+
+/// Where a pod of its own could not take a replica's place: there is no volume to look at.
+fn no_replica() -> Failure {
+    Failure::tool(tr!(
+        "no replica of the application answers",
+        "aucune réplique de l'application ne répond",
+    ))
+    .next("cargo xtask status")
 }
 
 #[cfg(test)]

@@ -1,15 +1,30 @@
 //! What a lab needs of any Kubernetes cluster, whoever made it: kubectl aimed at
-//! its namespace, its objects deployed, its jobs run, its state read. Knows
-//! nothing of k3d and Docker.
+//! its namespace, its objects deployed, its jobs run, its state read, whose it is;
+//! and the image that runs there, which [`image`] builds. Knows nothing of k3d.
 
+mod beside;
 mod deploy;
+pub mod fingerprint;
 mod forward;
 mod helper;
+pub mod image;
 mod jobs;
+mod keeper;
+pub mod machine;
+mod monitoring;
 mod one_node;
+pub mod operator;
+pub mod ownership;
+mod render;
+pub mod rendering;
+mod replicas;
+mod sight;
 mod state;
+mod trouble;
 mod versions;
+mod witness;
 mod workload;
+pub mod workshops;
 
 use std::path::PathBuf;
 
@@ -17,18 +32,27 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::exec::{self, Cmd, Output};
+use crate::manifests;
+pub use crate::tools::kube_events::{Happened, NOBODY, Sighting};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::toolbox::Tool;
+use rendering::Rendering;
+pub use sight::Sight;
+use terms::EngineName;
 
 /// What a workshop has in a cluster.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    pub namespace: &'static str,
+    pub namespace: String,
     pub playbook: &'static str,
     pub manifests: &'static str,
     /// The deployment that runs the image.
     pub deployment: &'static str,
+    /// The cluster of the database's instances, where it has several.
+    pub database: Option<&'static str>,
     pub ports: Vec<Port>,
+    /// Those that lead to what watches it, once something does.
+    pub watching: Vec<Port>,
 }
 
 /// A port of this machine that leads to a service.
@@ -51,6 +75,11 @@ pub struct Kube {
     pub workload: Workload,
     /// The folder that is applied in place of the manifests while it exists.
     pub substitute: Option<PathBuf>,
+    /// How the manifests are changed before they are applied, where they are.
+    pub rendering: Option<Rendering>,
+    /// Which engine it is, for a process that keeps something of it alive.
+    pub engine: EngineName,
+    pub sight: Sight,
 }
 
 impl Kube {
@@ -59,20 +88,55 @@ impl Kube {
         self.ctx.workspace.root.join(name)
     }
 
-    /// The folder that is applied: that of the manifests, or its substitute.
-    pub fn manifests(&self) -> PathBuf {
+    /// Where the manifests are declared: their own folder, or its substitute.
+    fn source(&self) -> PathBuf {
         let own = self.path(self.workload.manifests);
         self.substitute_folder().unwrap_or(own)
     }
 
+    /// The folder that is applied.
+    pub fn manifests(&self) -> Result<PathBuf> {
+        self.rendered_folder()
+    }
+
     /// The same for kubectl, which follows a link where a slash follows it.
-    pub fn manifests_argument(&self) -> String {
-        format!("{}/", self.manifests().display())
+    fn manifests_argument(&self) -> Result<String> {
+        Ok(format!("{}/", self.manifests()?.display()))
     }
 
     /// The folder that is applied in place of the manifests, where there is one.
-    pub fn substitute_folder(&self) -> Option<PathBuf> {
+    fn substitute_folder(&self) -> Option<PathBuf> {
         self.substitute.clone().filter(|other| other.is_dir())
+    }
+
+    /// The files that declare it: where the folder has others too, those with a number.
+    fn source_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = manifests::yaml_files(&self.source())?;
+        if self.workload.database.is_some() {
+            files.retain(|file| {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with(|first: char| first.is_ascii_digit())
+            });
+        }
+        Ok(files)
+    }
+
+    /// The files that are applied.
+    pub fn manifest_files(&self) -> Result<Vec<PathBuf>> {
+        match self.rendering.is_some() {
+            true => manifests::yaml_files(&self.manifests()?),
+            false => self.source_files(),
+        }
+    }
+
+    /// The same as options of kubectl, which would take what else is in the folder too.
+    pub fn declared(&self) -> Result<Vec<String>> {
+        if self.workload.database.is_none() {
+            return Ok(vec!["-f".to_owned(), self.manifests_argument()?]);
+        }
+        let files = self.manifest_files()?.into_iter();
+        let options = files.flat_map(|file| ["-f".to_owned(), file.display().to_string()]);
+        Ok(options.collect())
     }
 
     pub fn kubectl(&self) -> Result<Kubectl> {
@@ -85,7 +149,7 @@ impl Kube {
 
     /// The same as a person types it.
     pub fn typed(&self, words: &str) -> String {
-        let (context, namespace) = (&self.context, self.workload.namespace);
+        let (context, namespace) = (&self.context, &self.workload.namespace);
         format!("kubectl --context {context} -n {namespace} {words}")
     }
 

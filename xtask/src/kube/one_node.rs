@@ -35,7 +35,8 @@ struct Kept {
 impl Kube {
     /// Deletes one of two volumes that are on two nodes, after asking; returns which.
     pub fn gather_on_one_node(&self, running: &Running) -> Result<Option<GivenUp>> {
-        if !kube_running::apart(&running.volumes) {
+        // Those of several instances are apart on purpose.
+        if self.workload.database.is_some() || !kube_running::apart(&running.volumes) {
             return Ok(None);
         }
         let places = running.volumes.iter().map(place).collect::<Vec<_>>();
@@ -46,7 +47,7 @@ impl Kube {
         );
         self.ctx.ui.warn(&said);
         // A pod that looks into a volume takes its settings from there.
-        let apply = kubectl::apply(&self.manifests_argument());
+        let apply = kubectl::apply(&self.declared()?);
         self.ctx.exec.run(&self.kubectl()?.cmd(apply))?;
         let moved = self.replaceable(&said)?;
         let (claim, question) = question(moved);

@@ -7,13 +7,14 @@ use super::Kube;
 use crate::exec::{Cmd, Output, Piped, kept_in, quote};
 use crate::facts::{Facts, LogSource};
 use crate::failure::Failure;
+use crate::names::PART_OF;
 use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::kubectl;
 use crate::wait;
 
 impl Kube {
     pub fn apply(&self) -> Result<()> {
-        self.ask(kubectl::apply(&self.manifests_argument()))
+        self.ask(kubectl::apply(&self.declared()?))
     }
 
     /// Does not wait, but in the shell of a dry run, whose next line may need that no
@@ -23,7 +24,7 @@ impl Kube {
         self.ask(kubectl::scale(deployment, replicas))?;
         if replicas == 0 {
             let limit = wait::APP_STOPPED.limit;
-            self.show_only(kubectl::wait_until_gone(deployment, limit))?;
+            self.show_only(kubectl::wait_until_gone(&self.labels(deployment), limit))?;
         }
         Ok(())
     }
@@ -68,9 +69,10 @@ impl Kube {
 
     /// `python -m pra ARGS` in a replica; `None` where none runs.
     pub fn pra_in_replica(&self, args: &[&str]) -> Result<Option<Output>> {
-        let cmd = self
-            .kubectl()?
-            .cmd(kubectl::exec(&self.replica(), &pra(args)));
+        let Some(replica) = self.replica_that_answers()? else {
+            return Ok(None);
+        };
+        let cmd = self.kubectl()?.cmd(kubectl::exec(&replica, &pra(args)));
         let output = self.ctx.exec.probe(&cmd.limit(wait::JOB_LOG))?;
         let ran = kubectl::command_ran(output.status.success(), &output.stderr);
         Ok(ran.then_some(output))
@@ -99,8 +101,17 @@ impl Kube {
             LogSource::Backup => CRON_JOB,
             LogSource::Restore => RESTORE_JOB,
         };
-        let words = kubectl::logs_of_all(app, lines, follow);
+        let words = kubectl::logs_of_all(&self.labels(app), lines, follow);
         Ok(self.kubectl()?.cmd(words))
+    }
+
+    /// What selects the pods of one part of the lab: in a namespace that the lab was given,
+    /// others may have the same `app`.
+    fn labels(&self, app: &str) -> String {
+        match self.rendering.is_some() {
+            true => format!("app={app},{PART_OF}"),
+            false => format!("app={app}"),
+        }
     }
 
     pub fn python(&self, script: &str) -> Result<Option<String>> {
@@ -127,6 +138,23 @@ impl Kube {
         format!("deployment/{}", self.workload.deployment)
     }
 
+    /// One to be asked: where a node can be lost, not one that may have been on it.
+    fn replica_that_answers(&self) -> Result<Option<String>> {
+        if self.workload.database.is_none() {
+            return Ok(Some(self.replica()));
+        }
+        let topology = self.topology()?;
+        let runs = |node: &str| {
+            topology
+                .nodes
+                .iter()
+                .any(|one| one.name == node && one.ready)
+        };
+        let mut replicas = topology.replicas.iter();
+        let found = replicas.find(|one| one.ready && runs(&one.node));
+        Ok(found.map(|one| format!("pod/{}", one.name)))
+    }
+
     fn all_ready(&self) -> Vec<String> {
         kubectl::rollout_status(self.workload.deployment, wait::APP_READY.limit)
     }
@@ -139,7 +167,7 @@ impl Kube {
         Ok(())
     }
 
-    fn ask<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
+    pub(super) fn ask<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
         let cmd = self.kubectl()?.cmd(args).limit(wait::DELETION);
         self.ctx.exec.run(&cmd)
     }

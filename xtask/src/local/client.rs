@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn one_that_ends_while_it_is_asked_is_gone() {
         let root = std::env::temp_dir().join(format!("pra-client-{}", std::process::id()));
-        let workspace = Workspace { root: root.clone() };
+        let workspace = Workspace::at(root.clone());
         workspace.create().unwrap();
         let lock = File::create(paths::lock(&workspace)).unwrap();
         lock.lock().unwrap();

@@ -26,6 +26,16 @@ pub struct DesiredState {
     pub serial: u64,
     /// The last minute whose scheduled run was started.
     pub last_run: Minute,
+    /// What watches it, where a person asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watching: Option<Wanted>,
+}
+
+/// A Prometheus that is wanted beside the replicas.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Wanted {
+    pub program: String,
+    pub port: u16,
 }
 
 impl DesiredState {

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn the_projects_deployment_gets_its_folders_and_its_own_port() {
         let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        let workspace = Workspace { root };
+        let workspace = Workspace::at(root);
         let manifests = crate::manifests::load(&workspace.root).unwrap();
         let set = [("PORT".to_owned(), "4711".to_owned())];
         let launch = launch(&workspace, &manifests, manifests.replica(), "flask-1", &set);

@@ -119,7 +119,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("xtask-logs-{name}-{}", std::process::id()));
         // Left by an earlier run that was killed.
         let _ = fs::remove_dir_all(&root);
-        let workspace = Workspace { root };
+        let workspace = Workspace::at(root);
         fs::create_dir_all(paths::pod_logs(&workspace)).unwrap();
         workspace
     }

@@ -4,7 +4,6 @@
 
 pub mod client;
 pub mod desired;
-mod forward;
 mod job;
 mod jobs;
 pub mod launch;
@@ -21,6 +20,7 @@ mod shared;
 pub mod simplifications;
 mod supervisor;
 pub mod volumes;
+pub mod watching;
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -35,6 +35,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use terms::tr;
 
+use crate::balance;
 use crate::config::Config;
 use crate::failure::{self, Failure};
 use crate::manifests;
@@ -84,7 +85,7 @@ pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> 
     shared.note(&format!(
         "supervisor {pid} begins; {orphans} left-over pods ended"
     ));
-    forward::serve(listener, Arc::clone(&shared.routes)).context("starting the service")?;
+    balance::serve(listener, Arc::clone(&shared.routes)).context("starting the service")?;
     run(workspace, Supervisor::new(shared), &ended)?;
     if place.holds() {
         // So that nobody tries to connect; a left-over would only be replaced.
@@ -176,8 +177,8 @@ fn watch_signals() -> Result<Arc<AtomicBool>> {
 /// The port of the service: the one of lab.toml, or any that is free, and then
 /// always the same.
 fn listen(config: &Config, desired: &DesiredState, ui: &Ui) -> Result<TcpListener> {
-    if config.service.port != 0 {
-        return ports::take(config.service.port);
+    if config.service.port() != 0 {
+        return ports::take(config.service.port());
     }
     let Some(port) = desired.port else {
         return ports::find_free();
@@ -220,11 +221,12 @@ pub fn end_leftovers(workspace: &Workspace) -> Result<()> {
 }
 
 /// The files of the engine in the lab's state folder.
-pub fn files(workspace: &Workspace) -> [PathBuf; 5] {
+pub fn files(workspace: &Workspace) -> [PathBuf; 6] {
     [
         paths::pods(workspace),
         // The pods of the next lab have the same names.
         paths::pod_logs(workspace),
+        paths::monitoring(workspace),
         paths::socket(workspace),
         paths::desired(workspace),
         paths::lock(workspace),

@@ -55,7 +55,7 @@ pub fn linger(workspace: &Workspace) -> bool {
 pub fn lab_with(port: u16) -> Option<PathBuf> {
     let mut roots = listed().into_iter().map(|(_, root)| root);
     roots.find(|root| {
-        let desired = DesiredState::load(&Workspace { root: root.clone() });
+        let desired = DesiredState::load(&Workspace::at(root.clone()));
         desired.is_ok_and(|desired| desired.is_some_and(|desired| desired.port == Some(port)))
     })
 }
@@ -82,9 +82,7 @@ fn parse(line: &str) -> Option<(u32, PathBuf)> {
 
 /// Whether the lab's folder knows that supervisor.
 fn leads_to(root: &Path, pid: u32) -> bool {
-    let lock = paths::lock(&Workspace {
-        root: root.to_owned(),
-    });
+    let lock = paths::lock(&Workspace::at(root.to_owned()));
     let holder = fs::read_to_string(lock).unwrap_or_default();
     holder.trim() == pid.to_string()
 }

@@ -33,6 +33,11 @@ pub fn pods(workspace: &Workspace) -> PathBuf {
 /// The same within `.lab`.
 pub const PODS: &str = "state/pods";
 
+/// What Prometheus reads and has seen.
+pub fn monitoring(workspace: &Workspace) -> PathBuf {
+    workspace.state().join("monitoring")
+}
+
 /// What the pods write.
 pub fn pod_logs(workspace: &Workspace) -> PathBuf {
     workspace.logs().join("pods")

@@ -66,8 +66,8 @@ pub fn take(port: u16) -> Result<TcpListener> {
             ),
         };
         let next = tr!(
-            "{way}change service.port in lab.toml (0 takes any free one)",
-            "{way}changez service.port dans lab.toml (0 en prend un libre)",
+            "{way}set another port in lab.toml (0 takes any free one)",
+            "{way}indiquez un autre port dans lab.toml (0 en prend un libre)",
         );
         Failure::preflight(said).next(next).into()
     })

@@ -24,6 +24,9 @@ use crate::workspace::{self, Workspace};
 use super::launch::Launch;
 use super::paths;
 
+/// The name of the file that announces a stop.
+const NOTICE: &str = "stopping";
+
 /// A pod's process while it lives.
 #[derive(Debug)]
 pub struct Process {
@@ -34,6 +37,8 @@ pub struct Process {
     grace: Duration,
     /// Since when it has been asked to end.
     asked: Option<Instant>,
+    /// Where it reads that its end is near; it need not look.
+    notice: Option<PathBuf>,
     told: bool,
     /// Its first process is gone, and its number may become another's.
     reaped: bool,
@@ -75,19 +80,34 @@ impl Process {
             lock: held,
             grace,
             asked: None,
+            notice: notice(launch),
             told: false,
             reaped: false,
         })
     }
 
     /// Begins a graceful end. The grace period runs from now, also while the
-    /// connections drain, as it does in Kubernetes.
+    /// connections drain, as it does in Kubernetes. It is announced, as `preStop` does
+    /// there: clients that keep their connections are sent elsewhere with their next
+    /// request, and need not be waited for.
     pub fn ask(&mut self) {
-        self.asked.get_or_insert_with(Instant::now);
+        if self.asked.is_some() {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        if let Some(notice) = &self.notice {
+            // Without it they are waited for as long as they may be.
+            let _ = workspace::write_file(notice, &wait::DRAIN.as_secs().to_string());
+        }
     }
 
     pub fn asked(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// Has it read its configuration anew.
+    pub fn reload(&self) {
+        exec::signal_process(self.child.id(), Signal::SIGHUP);
     }
 
     /// Ends it without warning.
@@ -123,6 +143,8 @@ impl Process {
             self.kill();
         } else if !self.told && (busy == 0 || waited >= wait::DRAIN) {
             self.told = true;
+            // What was announced is over: nobody is to be served until its end.
+            let _ = self.notice.as_ref().map(fs::remove_file);
             // To the first process alone, as a container's end begins: it
             // knows how to end its children.
             exec::signal_process(self.child.id(), Signal::SIGTERM);
@@ -142,6 +164,14 @@ impl Ended {
             how: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
         }
     }
+}
+
+/// Where `preStop` of k8s/20-deployment.yaml announces a stop: in the pod's own folder for
+/// temporary files, where it has one.
+fn notice(launch: &Launch) -> Option<PathBuf> {
+    let folder = launch.cmd.env.get("TMPDIR")?;
+    let own = launch.scratch.iter().any(|dir| dir == Path::new(folder));
+    own.then(|| Path::new(folder).join(NOTICE))
 }
 
 fn prepare(workspace: &Workspace, pod: &str, launch: &Launch) -> Result<File> {
@@ -271,6 +301,42 @@ pub fn end_orphans(workspace: &Workspace) -> Result<usize> {
 mod tests {
     use super::*;
     use crate::local::shared::testing;
+
+    /// The names are those of the cluster's own announcement and of its reader.
+    #[test]
+    fn a_stop_is_announced_where_the_server_looks() {
+        let deployment = include_str!("../../../k8s/20-deployment.yaml");
+        let announcement = format!(">\"${{TMPDIR:-/tmp}}/{NOTICE}\" && sleep");
+        assert!(deployment.contains(&announcement), "{announcement}");
+        let server = include_str!("../../../app/pra/web/stopping.py");
+        assert!(server.contains(&format!("gettempdir(), \"{NOTICE}\"")));
+    }
+
+    #[test]
+    fn a_stop_is_announced_until_the_process_is_told() {
+        let shared = testing::shared("announced");
+        let tmp = paths::pods(&shared.workspace).join("pod/tmp");
+        let cmd = Cmd::new("sleep").args(["60"]);
+        let mut launch = Launch {
+            cmd: cmd.env("TMPDIR", tmp.to_string_lossy()),
+            scratch: vec![tmp.clone()],
+        };
+        let grace = Duration::from_secs(30);
+        let mut process = Process::start(&shared.workspace, "pod", &launch, grace).unwrap();
+        let notice = tmp.join(NOTICE);
+        assert!(!notice.exists());
+        process.ask();
+        let announced = fs::read_to_string(&notice).unwrap();
+        assert_eq!(announced, wait::DRAIN.as_secs().to_string());
+        // A connection is still open, and then none.
+        assert!(process.advance(1).is_none() && notice.exists());
+        process.advance(0);
+        assert!(process.told && !notice.exists());
+        // Nothing is written into a folder that is not the pod's.
+        launch.scratch.clear();
+        assert!(super::notice(&launch).is_none());
+        testing::remove(&shared);
+    }
 
     #[test]
     fn a_program_whose_group_cannot_be_written_down_does_not_start() {

@@ -20,6 +20,7 @@ use crate::failure::{self, Failure};
 use crate::wait;
 use crate::workspace::Workspace;
 
+use super::desired::Wanted;
 use super::paths;
 
 /// Longer requests come from nobody of ours.
@@ -58,6 +59,10 @@ pub enum Ask {
         pod: String,
         hard: bool,
     },
+    /// To have Prometheus run, or not; what runs already reads its files anew.
+    Watch(Option<Wanted>),
+    /// [`crate::facts::monitoring::Watched`]; none where nothing watches it.
+    Watched,
     /// To end, and everything that it runs with it.
     Stop,
 }

@@ -52,6 +52,9 @@ impl Release {
     }
 }
 
+/// What the package is made of, by the ends of its files' names.
+const SOURCES: [&str; 2] = ["py", "html"];
+
 /// One number for what an image would hold, as packer/flask copies it.
 fn code(app: &Path) -> Result<u64> {
     let mut files = vec![app.join("requirements.txt")];
@@ -77,7 +80,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
             .path();
         if path.is_dir() {
             sources(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "py") {
+        } else if path
+            .extension()
+            .is_some_and(|kind| SOURCES.iter().any(|one| kind == *one))
+        {
             found.push(path);
         }
     }
@@ -119,6 +125,9 @@ mod tests {
         fs::write(&module, "a = 1\n").unwrap();
         fs::write(app.join("pra/module.pyc"), "compiled").unwrap();
         assert_eq!(code(&app).unwrap(), before);
+        fs::write(app.join("pra/page.html"), "<p>").unwrap();
+        assert_ne!(code(&app).unwrap(), before);
+        fs::remove_file(app.join("pra/page.html")).unwrap();
         fs::write(&module, "a = 2\n").unwrap();
         assert_ne!(code(&app).unwrap(), before);
         fs::remove_dir_all(&app).unwrap();

@@ -7,14 +7,15 @@ use anyhow::Result;
 
 use crate::facts::Pod;
 use crate::manifests::model::Probe;
+use crate::manifests::ports::PROBE_PORT;
 use crate::wait;
 
-use super::forward::Backend;
 use super::ports;
 use super::probe::Probing;
 use super::process::{Ended, Process};
 use super::release::Release;
 use super::shared::{Shared, restart_back_off};
+use crate::balance::Backend;
 
 pub struct Replica {
     pub name: String,
@@ -88,6 +89,14 @@ impl Replica {
         !idle && self.release.pod.claims().any(|mounted| mounted == claim)
     }
 
+    /// Where it answers, ready or not, while its process runs.
+    pub fn port(&self) -> Option<u16> {
+        match &self.state {
+            State::Running(running) => Some(running.backend.port()),
+            State::Waiting | State::BackOff { .. } | State::Gone => None,
+        }
+    }
+
     pub fn facts(&self) -> Pod {
         let asked = matches!(&self.state, State::Running(running) if running.process.asked());
         Pod {
@@ -113,15 +122,22 @@ impl Replica {
     }
 
     fn running(&self, shared: &Shared) -> Result<Running> {
-        // Free again when the replica takes it; if another program is faster,
-        // the replica ends and the next attempt gets another port.
-        let port = ports::find_free()?.local_addr()?.port();
-        let set = [("PORT".to_owned(), port.to_string())];
-        let process = shared.start(&self.name, &self.release.pod, &set)?;
+        // Free again when the replica takes them; if another program is faster,
+        // the replica ends and the next attempt gets others.
+        let (users, probes) = (ports::find_free()?, ports::find_free()?);
+        let (port, probe_port) = (users.local_addr()?.port(), probes.local_addr()?.port());
+        drop((users, probes));
         let container = self.release.pod.container();
+        let mut set = vec![("PORT".to_owned(), port.to_string())];
+        if container.has_probe_port() {
+            set.push((PROBE_PORT.to_owned(), probe_port.to_string()));
+        }
+        let process = shared.start(&self.name, &self.release.pod, &set)?;
         let begin = |probe: &Option<Probe>, passes| {
-            let probe = probe.as_ref();
-            probe.map(|probe| Probing::begin(probe, port, passes))
+            let probe = probe.as_ref()?;
+            let apart = container.is_for_probes(&probe.http_get.port);
+            let asked = if apart { probe_port } else { port };
+            Some(Probing::begin(probe, asked, passes))
         };
         Ok(Running {
             process,

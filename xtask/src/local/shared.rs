@@ -13,11 +13,11 @@ use crate::ui::Ui;
 use crate::workspace::Workspace;
 
 use super::desired::DesiredState;
-use super::forward::Routes;
 use super::launch;
 use super::process::{self, Process};
 use super::release::Release;
 use super::volumes;
+use crate::balance::Routes;
 
 pub struct Shared {
     pub workspace: Workspace,
@@ -110,9 +110,7 @@ pub mod testing {
 
     pub fn shared(name: &str) -> Shared {
         let root = format!("xtask-{name}-{}", std::process::id());
-        let workspace = Workspace {
-            root: std::env::temp_dir().join(root),
-        };
+        let workspace = Workspace::at(std::env::temp_dir().join(root));
         // Left by an earlier run that was killed.
         let _ = fs::remove_dir_all(&workspace.root);
         workspace.create().unwrap();

@@ -16,8 +16,9 @@ pub const ALL: &[Simplification] = &[
     Simplification {
         what: both("stopping", "arrêter"),
         here: both(
-            "a replica is asked to end as soon as its connections are answered",
-            "une réplique est priée de s'arrêter dès que ses connexions ont eu leur réponse",
+            "a replica is asked to end as soon as its connections are answered and closed",
+            "une réplique est priée de s'arrêter dès que ses connexions ont eu leur réponse et \
+             sont fermées",
         ),
         on_a_cluster: both(
             "its preStop hook runs to the end first, however idle it is",

@@ -1,6 +1,7 @@
 //! The supervisor: what is wanted and what runs, brought together step by step.
 
 mod declared;
+mod watched;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -22,12 +23,14 @@ use super::jobs::{self, Jobs};
 use super::protocol::{Answer, Ask};
 use super::replica::Replica;
 use super::shared::Shared;
+use super::watching::{self, Watching};
 use super::{logs, volumes};
 
 pub struct Supervisor {
     shared: Shared,
     replicas: Vec<Replica>,
     jobs: Jobs,
+    watching: Option<Watching>,
     stopping: bool,
     logs_seen: Instant,
 }
@@ -38,6 +41,7 @@ impl Supervisor {
             shared,
             replicas: Vec::new(),
             jobs: Jobs::default(),
+            watching: None,
             stopping: false,
             logs_seen: Instant::now(),
         }
@@ -58,8 +62,10 @@ impl Supervisor {
         if !self.stopping {
             self.reconcile();
         }
+        self.keep_watch();
         self.keep_logs_small();
-        self.stopping && self.replicas.is_empty() && self.jobs.all_done()
+        let all_ended = self.replicas.is_empty() && self.jobs.all_done();
+        self.stopping && all_ended && self.watching.is_none()
     }
 
     /// Pods know their volumes by paths that lead nowhere now, or to another lab.
@@ -106,7 +112,8 @@ impl Supervisor {
         self.logs_seen = Instant::now();
         let replicas = self.replicas.iter().map(|replica| &replica.name);
         let jobs = self.jobs.iter().map(|job| &job.pod);
-        let alive: BTreeSet<&String> = replicas.chain(jobs).collect();
+        let watching = watching::NAME.to_owned();
+        let alive: BTreeSet<&String> = replicas.chain(jobs).chain([&watching]).collect();
         if let Err(error) = logs::keep_small(&self.shared.workspace, &alive) {
             self.shared.note(&format!("{error:#}"));
         }
@@ -123,6 +130,9 @@ impl Supervisor {
             replica.stop(&self.shared);
         }
         self.jobs.end_all(&self.shared, "the lab was stopped");
+        if let Some(watching) = &mut self.watching {
+            watching.stop();
+        }
     }
 
     pub fn answer(&mut self, ask: Ask) -> Answer {
@@ -166,6 +176,8 @@ impl Supervisor {
                 json(())
             }
             Ask::Kill { pod, hard } => json(self.kill(&pod, hard)?),
+            Ask::Watch(wanted) => json(self.watch(wanted)?),
+            Ask::Watched => json(self.watching.as_ref().map(Watching::facts)),
         }
     }
 
@@ -181,6 +193,7 @@ impl Supervisor {
             suspended: shared.desired.suspended,
             volumes: volumes::list(&shared.workspace, &shared.manifests.claims),
             jobs: self.jobs.iter().map(JobRun::facts).collect(),
+            instances: None,
         }
     }
 

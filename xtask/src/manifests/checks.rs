@@ -2,7 +2,7 @@
 //! ask for nothing the local engine cannot do.
 
 use super::declared::Manifests;
-use super::model::{Container, EnvVar, JobSpec, Labels, PodSpec, Port, Probe, RestartPolicy};
+use super::model::{Container, EnvVar, JobSpec, Labels, PodSpec, Probe, RestartPolicy};
 use crate::cron::Schedule;
 use crate::names;
 
@@ -46,9 +46,11 @@ fn deployment(manifests: &Manifests) -> Check {
     )?;
     pod(&spec.template.spec, manifests)?;
     let container = spec.template.spec.container();
+    let for_probes = usize::from(container.has_probe_port());
     ensure(
-        container.ports.len() == 1,
-        "containers[0].ports has to name the one port that users are sent to",
+        container.ports.len() == 1 + for_probes,
+        "containers[0].ports has to name the one port that users are sent to, and the one of \
+         PRA_PROBE_PORT where env sets that",
     )?;
     let sets_port = container.env.iter().any(|variable| variable.name == "PORT");
     ensure(
@@ -71,7 +73,7 @@ fn deployment(manifests: &Manifests) -> Check {
 
 fn probe(probe: &Probe, container: &Container) -> Check {
     ensure(
-        is_port(&probe.http_get.port, container),
+        container.port(&probe.http_get.port).is_some(),
         "a probe's httpGet.port is not the port of the container",
     )?;
     ensure(
@@ -96,22 +98,16 @@ fn service(manifests: &Manifests) -> Check {
     let [port] = spec.ports.as_slice() else {
         return Err("spec.ports has to hold one port".to_owned());
     };
+    let (container, target) = (template.spec.container(), &port.target_port);
     ensure(
-        is_port(&port.target_port, template.spec.container()),
-        "spec.ports[0].targetPort is not the port of the deployment's container",
+        container.port(target).is_some() && !container.is_for_probes(target),
+        "spec.ports[0].targetPort is not the port of the deployment's container for users",
     )
 }
 
 fn selects(selector: &Labels, labels: &Labels) -> bool {
     let mut wanted = selector.iter();
     wanted.all(|(key, value)| labels.get(key) == Some(value))
-}
-
-fn is_port(port: &Port, container: &Container) -> bool {
-    container.ports.iter().any(|found| match port {
-        Port::Number(number) => found.container_port == *number,
-        Port::Name(name) => found.name.as_ref() == Some(name),
-    })
 }
 
 /// A pod that is to run once.

@@ -4,6 +4,7 @@
 mod checks;
 pub mod declared;
 pub mod model;
+pub mod ports;
 pub mod substitute;
 #[cfg(test)]
 mod tests;

@@ -59,10 +59,38 @@ fn stated(texts: &[(PathBuf, String)], key: &str) -> Option<String> {
     value.map(str::to_owned)
 }
 
-/// `k8s/` stands for itself again.
+/// Where a copy lies that stands for `k8s/` no more, until the lab is as declared again.
+fn retired(root: &Path, engine: EngineName) -> PathBuf {
+    path(root, engine).with_extension("retired")
+}
+
+/// Whether a copy stands for `k8s/`, or what runs may still be what one said.
+pub fn is_left(root: &Path, engine: EngineName) -> bool {
+    path(root, engine).exists() || retired(root, engine).exists()
+}
+
+/// `k8s/` stands for itself again, and that it did not is known until [`remove`]: whoever is
+/// interrupted before the lab is as declared leaves a trace.
+pub fn retire(root: &Path, engine: EngineName) -> Result<()> {
+    let (copy, aside) = (path(root, engine), retired(root, engine));
+    if !copy.exists() {
+        return Ok(());
+    }
+    remove_folder(&aside)?;
+    workspace::put_in_place(&copy, &aside)
+}
+
+/// `k8s/` stands for itself again, and nothing else was ever applied.
 pub fn remove(root: &Path, engine: EngineName) -> Result<()> {
-    let copy = path(root, engine);
-    fs::remove_dir_all(&copy).with_context(|| format!("removing {}", copy.display()))
+    remove_folder(&path(root, engine))?;
+    remove_folder(&retired(root, engine))
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
 }
 
 /// Names and contents of a folder's files, by name.
@@ -150,7 +178,15 @@ mod tests {
         put_back(&root, EngineName::Local, "replicas").unwrap();
         assert_eq!(copied(), "replicas: 2\nmode: off\n");
         put_back(&root, EngineName::Local, "mode").unwrap();
-        assert!(!path(&root, EngineName::Local).exists());
+        assert!(!is_left(&root, EngineName::Local));
+
+        change(&root, EngineName::Local, "mode", "off").unwrap();
+        retire(&root, EngineName::Local).unwrap();
+        assert_eq!(folder(&root, EngineName::Local), root.join("k8s"));
+        assert!(is_left(&root, EngineName::Local), "it is not over yet");
+        retire(&root, EngineName::Local).unwrap();
+        remove(&root, EngineName::Local).unwrap();
+        assert!(!is_left(&root, EngineName::Local));
         fs::remove_dir_all(&root).unwrap();
     }
 }

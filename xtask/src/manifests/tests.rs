@@ -114,6 +114,27 @@ fn what_no_type_knows_is_refused_by_its_path() {
 }
 
 #[test]
+fn a_port_for_probes_is_not_for_users() {
+    let (manifests, _) = projects();
+    let container = manifests.replica().container();
+    let probe = container.readiness_probe.as_ref().unwrap();
+    let port = probe.http_get.port.clone();
+    assert!(container.is_for_probes(&port));
+    assert!(!container.is_for_probes(&manifests.service.spec.ports[0].target_port));
+
+    let mut led_there = projects().0;
+    led_there.service.spec.ports[0].target_port = port;
+    let said = checks::workspace(&led_there).unwrap_err();
+    assert!(said.contains("for users"), "{said}");
+
+    let mut one_port_too_many = manifests;
+    let containers = &mut one_port_too_many.deployment.spec.template.spec.containers;
+    containers[0].env.retain(|one| one.name != "PRA_PROBE_PORT");
+    let said = checks::workspace(&one_port_too_many).unwrap_err();
+    assert!(said.contains("the one port"), "{said}");
+}
+
+#[test]
 fn a_job_that_refuses_is_not_tried_again_and_one_that_failed_is() {
     let (manifests, restore) = projects();
     let killed = 137;

@@ -122,7 +122,7 @@ fn promises(before: &Rows, requests: &[Request]) -> Promises {
             promises.entry(*id).or_default().push(Lost {
                 id: *id,
                 row,
-                sent: Some(request.sent),
+                sent: Some(request.last_sent()),
                 acknowledged: Some(request.ended),
             });
         }
@@ -164,6 +164,7 @@ pub fn seconds_lost(lost: &[Lost], disaster: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::observed::Attempts;
 
     fn request(n: usize, ended: f64, outcome: Outcome) -> Request {
         Request {
@@ -173,6 +174,7 @@ mod tests {
             sent: ended - 0.1,
             ended,
             outcome,
+            attempts: Attempts::default(),
         }
     }
 
@@ -182,8 +184,7 @@ mod tests {
     }
 
     fn failed(n: usize) -> Request {
-        let reason = "cut off".into();
-        request(n, 9.0, Outcome::Failed { reason })
+        request(n, 9.0, Outcome::failed("cut off"))
     }
 
     fn row(n: usize) -> Row {

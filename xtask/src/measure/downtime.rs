@@ -50,20 +50,28 @@ impl Failures {
         let count = self.before.len();
         (count > 0).then(|| {
             tr!(
-                "{count} requests failed before the disaster: the state was not a steady one",
-                "{count} requêtes ont échoué avant le sinistre : l'état n'était pas stable",
+                "requests that failed before the disaster: {count}; the state was not a steady one",
+                "requêtes en échec avant le sinistre : {count} ; l'état n'était pas stable",
             )
         })
     }
 }
 
+/// Also of writes that were sent again and answered then: their user waited.
 fn all(observed: &Observed) -> impl Iterator<Item = Failure> {
+    let attempts = observed.requests.iter().flat_map(|r| &r.attempts.failed);
+    let attempts = attempts.map(|attempt| Failure {
+        sent: attempt.sent,
+        ended: attempt.ended,
+        write: true,
+    });
     let writes = observed.requests.iter().filter(|r| !r.acknowledged());
     let writes = writes.map(|r| Failure {
-        sent: r.sent,
+        sent: r.last_sent(),
         ended: r.ended,
         write: true,
     });
+    let writes = attempts.chain(writes);
     let looks = observed.reads.iter().filter(|look| look.failed());
     writes.chain(looks.map(|look| Failure {
         sent: look.sent,
@@ -110,7 +118,7 @@ pub fn first_verified(requests: &[Request], after: &Rows, since: f64) -> Option<
             return false;
         };
         let row = after.get(&id);
-        request.sent >= since && row.is_some_and(|row| row.message == request.message)
+        request.last_sent() >= since && row.is_some_and(|row| row.message == request.message)
     });
     verified.map(|request| request.ended).reduce(f64::min)
 }
@@ -118,7 +126,7 @@ pub fn first_verified(requests: &[Request], after: &Rows, since: f64) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::observed::{Read, Row, Seen};
+    use crate::measure::observed::{Attempts, Read, Row, Seen};
 
     /// A write a second from 0 on, answered after 0.1 s; those of `failed` fail.
     fn observed(count: u32, failed: &[u32]) -> (Observed, Rows) {
@@ -126,9 +134,7 @@ mod tests {
         let requests = (0..count).map(|n| {
             let message = format!("m{n}");
             let outcome = if failed.contains(&n) {
-                Outcome::Failed {
-                    reason: "refused".into(),
-                }
+                Outcome::failed("cut off")
             } else {
                 let row = Row {
                     message: message.clone(),
@@ -147,6 +153,7 @@ mod tests {
                 sent: f64::from(n),
                 ended: f64::from(n) + 0.1,
                 outcome,
+                attempts: Attempts::default(),
             }
         });
         let requests = requests.collect();
@@ -212,6 +219,7 @@ mod tests {
             sent,
             ended: sent + 0.1,
             seen,
+            again: false,
         };
         let failed = || Seen::Failed("HTTP 500".into());
         observed.reads = vec![
@@ -239,7 +247,7 @@ mod tests {
         assert_eq!(sent(&failures.before), [0.0]);
         assert_eq!(sent(&failures.of[0]), [3.0, 5.0]);
         assert_eq!(sent(&failures.of[1]), [7.0, 11.0]);
-        assert!(failures.doubt().unwrap().starts_with("1 requests"));
+        assert!(failures.doubt().unwrap().contains("disaster: 1;"));
         assert_eq!(Failures::new(&observed, &[0.0]).doubt(), None);
     }
 }

@@ -1,19 +1,19 @@
 //! The result of a drill: one document, printed with `--json` and kept as
 //! `result.json`.
 
+mod group;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use terms::lang::{Both, both, fixed, number, plural};
-use terms::{EngineName, Labelled, PhaseName, Protection, Quantity, ScenarioName, tr};
+use terms::lang::number;
+use terms::{LabName, tr};
 
-use crate::config::Objectives;
+use crate::config::{Mode, Objectives};
 use crate::facts::Simplification;
 
-use super::figures::milliseconds;
-use super::result::{Broken, Objective, ScenarioResult};
-use super::statistics::{Figure, failing_share};
+pub use group::{DrillRun, Group};
 
 #[derive(Debug, Serialize)]
 pub struct DrillResult {
@@ -35,6 +35,8 @@ pub struct DrillResult {
     pub schedule_seconds: Option<f64>,
     /// How long each recovery was put off for a person who decides.
     pub operator_delay_seconds: Option<f64>,
+    /// How the measuring client asked.
+    pub client: Mode,
     /// How the moments were drawn, in words.
     pub moments: String,
     pub groups: Vec<Group>,
@@ -52,268 +54,30 @@ pub struct DrillResult {
     pub simplifications: &'static [Simplification],
 }
 
-/// The runs of one scenario under one protection.
-#[derive(Debug, Serialize)]
-pub struct Group {
-    pub scenario: ScenarioName,
-    pub engine: EngineName,
-    pub protection: Protection,
-    pub runs: Vec<DrillRun>,
-    /// Runs that were begun and not ended: they are in no figure.
-    pub cut_off: usize,
-    pub figures: Vec<Figure>,
-    pub objectives: Vec<Objective>,
-    #[serde(skip)]
-    /// In the order of the recovery, not of the alphabet.
-    phases: Vec<(PhaseName, Vec<f64>)>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct DrillRun {
-    pub run: String,
-    pub number: u32,
-    /// Seconds after the backup.
-    pub moment_seconds: f64,
-    pub passed: bool,
-    pub broken: Vec<Broken>,
-    pub doubts: Vec<String>,
-    pub lost: usize,
-    pub rpo_seconds: f64,
-    pub rto_seconds: f64,
-    pub protected_seconds: Option<f64>,
-    pub failed: usize,
-}
-
-impl DrillRun {
-    pub fn new(run: &ScenarioResult, number: u32, moment: f64) -> Self {
-        Self {
-            run: run.run.clone(),
-            number,
-            moment_seconds: milliseconds(moment),
-            passed: run.passed,
-            broken: run.broken.clone(),
-            doubts: run.doubts.clone(),
-            lost: run.rpo.lost,
-            rpo_seconds: run.rpo.seconds,
-            rto_seconds: run.rto.seconds,
-            protected_seconds: run.protected_seconds,
-            failed: run.client.failed,
-        }
-    }
-}
-
-impl Group {
-    pub fn new(scenario: ScenarioName, engine: EngineName, protection: Protection) -> Self {
-        Self {
-            scenario,
-            engine,
-            protection,
-            runs: Vec::new(),
-            cut_off: 0,
-            figures: Vec::new(),
-            objectives: Vec::new(),
-            phases: Vec::new(),
-        }
-    }
-
-    pub fn add(&mut self, run: DrillRun, result: &ScenarioResult) {
-        for phase in &result.rto.phases {
-            match self.phases.iter_mut().find(|(name, _)| *name == phase.name) {
-                Some((_, values)) => values.push(phase.seconds),
-                None => self.phases.push((phase.name, vec![phase.seconds])),
-            }
-        }
-        self.runs.push(run);
-    }
-
-    pub fn title(&self) -> String {
-        let more = match self.cut_off {
-            0 => String::new(),
-            count => tr!(", and {count} cut off", " ; interrompues : {count}"),
-        };
-        let runs = self.runs.len();
-        let name = format!(
-            "{}, {}, {}",
-            self.scenario,
-            self.protection.label(),
-            self.engine.label()
-        );
-        let s = plural(runs as u64);
-        tr!(
-            "{name}: {runs} run{s}{more}",
-            "{name} : {runs} exécution{s}{more}",
-        )
-    }
-
-    fn values(&self, of: fn(&DrillRun) -> Option<f64>) -> Vec<f64> {
-        self.runs.iter().filter_map(of).collect()
-    }
-
-    fn judge(&mut self, objectives: &Objectives) {
-        let lost = self.values(|run| Some(run.lost as f64));
-        let rpo = self.values(|run| Some(run.rpo_seconds));
-        let rto = self.values(|run| Some(run.rto_seconds));
-        let failed = self.values(|run| Some(run.failed as f64));
-        let protected = self.values(|run| run.protected_seconds);
-        let whole = [
-            Figure::of(Quantity::Lost, &lost),
-            Figure::of(Quantity::RpoSeconds, &rpo),
-            Figure::of(Quantity::RtoSeconds, &rto),
-            Figure::of(Quantity::Failed, &failed),
-            Figure::of(Quantity::ProtectedSeconds, &protected),
-        ];
-        let phases = self.phases.iter();
-        let phases = phases.filter_map(|(name, values)| Figure::of(Quantity::Phase(*name), values));
-        self.figures = whole.into_iter().flatten().chain(phases).collect();
-        if self.runs.is_empty() {
-            // No objective is met by what never ended.
-            return;
-        }
-        let limits = objectives.of(self.scenario);
-        let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
-        let (lost, rpo, rto) = (worst(&lost), worst(&rpo), worst(&rto));
-        self.objectives = Objective::held(&limits, self.protection, lost, rpo, rto);
-    }
-
-    /// How messages call a run of this group, or all of them.
-    fn prefix(&self) -> String {
-        let (scenario, protection) = (self.scenario, self.protection.label());
-        tr!(
-            "{scenario} with {protection}",
-            "{scenario} avec {protection}"
-        )
-    }
-
-    /// What limits how far the figures can be trusted.
-    fn doubts(&self) -> Vec<String> {
-        let prefix = self.prefix();
-        let runs = self.runs.iter();
-        let doubts = runs.flat_map(|run| run.doubts.iter().map(move |one| (run.number, one)));
-        let mut doubts: Vec<String> = doubts
-            .map(|(number, one)| {
-                tr!(
-                    "{prefix}, run {number}: {one}",
-                    "{prefix}, exécution {number} : {one}",
-                )
-            })
-            .collect();
-        if self.cut_off > 0 {
-            doubts.push(tr!(
-                "{prefix}: {begun} begun and not ended, and in none of the figures: whoever waits \
-                 no longer cuts the slowest off",
-                "{prefix} : commencées et non terminées : {begun}, absentes des chiffres ; qui \
-                 n'attend plus écarte les plus lentes",
-                begun = counted(
-                    self.cut_off,
-                    both("run was", "exécution"),
-                    both("runs were", "exécutions")
-                ),
-            ));
-        }
-        doubts
-    }
-
-    fn missed(&self) -> Vec<String> {
-        let prefix = self.prefix();
-        let missed = self.objectives.iter().filter_map(|objective| {
-            let said = objective.missed()?;
-            Some(tr!(
-                "{prefix}: {name} is missed: {said}",
-                "{prefix} : {name} est manqué : {said}",
-                name = objective.name.label(),
-            ))
-        });
-        let mut missed: Vec<String> = missed.collect();
-        let broken = self.runs.iter().filter(|run| !run.passed);
-        // A run that only missed an objective is in that list already.
-        let words = broken.flat_map(|run| run.broken.iter().map(move |one| (run, one)));
-        let other = words.filter(|(_, one)| matches!(one, Broken::Promise(_)));
-        missed.extend(other.map(|(run, one)| {
-            tr!(
-                "{prefix}, run {number}: {one}",
-                "{prefix}, exécution {number} : {one}",
-                number = run.number,
-            )
-        }));
-        missed
-    }
-
-    fn told(&self) -> Option<String> {
-        let figure = |name: Quantity| self.figures.iter().find(|figure| figure.name == name);
-        let (lost, rpo, rto) = (
-            figure(Quantity::Lost)?,
-            figure(Quantity::RpoSeconds)?,
-            figure(Quantity::RtoSeconds)?,
-        );
-        let title = self.title();
-        let (rows, worth, away) = (number(lost.median), number(rpo.median), number(rto.median));
-        let mut told = if lost.n == 1 {
-            tr!(
-                "{title}: lost {rows} rows ({worth} s worth); RTO {away} s.",
-                "{title} : lignes perdues : {rows} (soit {worth} s d'écritures) ; RTO {away} s.",
-            )
-        } else {
-            tr!(
-                "{title}: lost a median of {rows} rows ({worth} s worth), {most} rows ({seconds} \
-                 s) at most; RTO a median of {away} s, {longest} s at most.",
-                "{title} : lignes perdues : médiane {rows} (soit {worth} s d'écritures), au plus \
-                 {most} ({seconds} s) ; RTO : médiane {away} s, au plus {longest} s.",
-                most = number(lost.max),
-                seconds = number(rpo.max),
-                longest = number(rto.max),
-            )
-        };
-        if lost.max == 0.0 {
-            told.push(' ');
-            told.push_str(&self.no_loss_so_far());
-        }
-        Some(told)
-    }
-
-    /// What runs without a loss say of all such disasters. One that was cut off
-    /// may have lost rows, so it counts as if it had.
-    fn no_loss_so_far(&self) -> String {
-        let count = self.runs.len() + self.cut_off;
-        let share = fixed(failing_share(count, self.cut_off) * 100.0, 1);
-        let counting = match self.cut_off {
-            0 => both(": ", " : ").into(),
-            cut_off => tr!(
-                " that ended; {more} cut off and counted as if it had: ",
-                " parmi celles qui sont terminées ; interrompues et comptées comme si : {more} ; ",
-                more = counted(
-                    cut_off,
-                    both("more was", "de plus"),
-                    both("more were", "de plus")
-                ),
-            ),
-        };
-        tr!(
-            "No run lost a row{counting}with 95 % confidence, fewer than {share} % of such \
-             disasters do.",
-            "Aucune exécution n'a perdu de ligne{counting}avec 95 % de confiance, c'est le cas de \
-             moins de {share} % de ces sinistres.",
-        )
-    }
-}
-
-fn counted(count: usize, one: Both, more: Both) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
-}
-
 /// How a drill draws and recovers; times in seconds.
 pub struct Plan {
+    pub lab: LabName,
     pub seed: u64,
     /// Over which the moments are drawn.
     pub interval: f64,
     /// What lies between two backups of the lab's own schedule at most.
     pub schedule: Option<f64>,
     pub operator_delay: Option<f64>,
+    /// How the measuring client asks.
+    pub client: Mode,
 }
 
 impl Plan {
     /// How the moments were drawn, and what that does to the losses.
     fn moments(&self) -> String {
         let interval = number(self.interval);
+        if self.lab == LabName::Ha {
+            return tr!(
+                "The moments were drawn uniformly over {interval} s after a steady state.",
+                "Les instants ont été tirés uniformément sur les {interval} s qui suivent un état \
+                 stable.",
+            );
+        }
         let drawn = tr!(
             "The moments were drawn uniformly over {interval} s after a backup.",
             "Les instants ont été tirés uniformément sur les {interval} s qui suivent une \
@@ -348,6 +112,7 @@ impl DrillResult {
             interval_seconds: plan.interval,
             schedule_seconds: plan.schedule,
             operator_delay_seconds: plan.operator_delay,
+            client: plan.client,
             moments: plan.moments(),
             groups: Vec::new(),
             comparison: Vec::new(),
@@ -358,19 +123,44 @@ impl DrillResult {
         }
     }
 
+    /// How the client asked, as sentences.
+    fn on_client(&self) -> Vec<String> {
+        let sum = |of: fn(&DrillRun) -> usize| -> usize {
+            let runs = self.groups.iter().flat_map(|group| &group.runs);
+            runs.map(of).sum()
+        };
+        let (retried, doubt) = (sum(|run| run.retried), sum(|run| run.in_doubt));
+        let kept = self.client.keep_alive.then(|| {
+            tr!(
+                "The client kept its connections (--keep-alive).",
+                "Le client a conservé ses connexions (--keep-alive).",
+            )
+        });
+        let keyed = self.client.retry.then(|| {
+            tr!(
+                "Each write was sent again until it was answered (--retry): sent more than once: \
+                 {retried}; in doubt in the end: {doubt}.",
+                "Chaque écriture a été renvoyée jusqu'à sa réponse (--retry) : envoyées plus \
+                 d'une fois : {retried} ; douteuses à la fin : {doubt}.",
+            )
+        });
+        kept.into_iter().chain(keyed).collect()
+    }
+
     /// Figures, objectives and the comparison, once all runs are there.
     pub fn judge(&mut self, objectives: &Objectives) {
         // One that never had its turn says nothing.
         self.groups
             .retain(|group| !group.runs.is_empty() || group.cut_off > 0);
         for group in &mut self.groups {
-            group.judge(objectives);
+            group.judge(objectives, self.client);
         }
         self.doubts = self.groups.iter().flat_map(Group::doubts).collect();
         self.missed = self.groups.iter().flat_map(Group::missed).collect();
         self.missed
             .extend(self.cut_off.iter().filter(|_| self.failed).cloned());
         self.comparison = self.groups.iter().filter_map(Group::told).collect();
+        self.notes.extend(self.on_client());
         self.passed = self.missed.is_empty();
     }
 }

@@ -1,144 +1,26 @@
 //! Tests of the measuring: applications that lose, alter, duplicate or delay writes,
 //! which the figures have to show.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::client::{Client, Load};
 use super::compare::{self, Rows, Verdict};
+use super::fake_app::{FakeApp, Fault};
 use super::figures::ClientFigures;
-use super::observed::{Observed, Row};
+use super::observed::{Mode, Observed};
 use super::reader;
-
-/// What is wrong with an application.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    None,
-    /// Acknowledges every seventh write without storing it.
-    Lies,
-    /// Stores something else than it acknowledges, every seventh time.
-    Alters,
-    /// Stores every seventh write twice.
-    Doubles,
-    /// Answers each request after so many milliseconds.
-    Slow(u64),
-    /// Does not answer at all between these milliseconds of its life.
-    Away(u64, u64),
-    /// Counts back after half a second.
-    CountsBack,
-}
-
-/// A web application in a few lines, which shares nothing with the real one.
-struct FakeApp {
-    url: String,
-    rows: Arc<Mutex<BTreeMap<i64, Row>>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl FakeApp {
-    fn start(fault: Fault) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let rows = Arc::new(Mutex::new(BTreeMap::new()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (kept, stopped) = (Arc::clone(&rows), Arc::clone(&stop));
-        thread::spawn(move || {
-            let born = Instant::now();
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let kept = Arc::clone(&kept);
-                thread::spawn(move || answer(stream.unwrap(), fault, born, &kept));
-            }
-        });
-        Self { url, rows, stop }
-    }
-
-    fn rows(&self) -> Rows {
-        self.rows.lock().unwrap().clone()
-    }
-}
-
-impl Drop for FakeApp {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // Wakes the listener, which may be gone already.
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
-    }
-}
-
-fn answer(mut stream: TcpStream, fault: Fault, born: Instant, rows: &Mutex<BTreeMap<i64, Row>>) {
-    let mut request = String::new();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    // A client that went away asks for nothing.
-    if reader.read_line(&mut request).is_err() {
-        return;
-    }
-    let mut line = String::new();
-    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-        line.clear();
-    }
-    let age = born.elapsed();
-    match fault {
-        Fault::Slow(wait) => thread::sleep(Duration::from_millis(wait)),
-        Fault::Away(from, to) if (from..to).contains(&(age.as_millis() as u64)) => return,
-        _ => {}
-    }
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let body = match path.split_once("message=") {
-        Some((_, message)) => add(message, fault, &mut rows.lock().unwrap()),
-        None if path == "/count" => {
-            let count = rows.lock().unwrap().len();
-            let back = fault == Fault::CountsBack && age > Duration::from_millis(500);
-            format!("{{\"count\":{}}}", if back { count / 2 } else { count })
-        }
-        None => {
-            let rows = rows.lock().unwrap();
-            let newest = rows.keys().rev().take(50);
-            let newest: Vec<String> = newest.map(|id| format!("{{\"id\":{id}}}")).collect();
-            format!("[{}]", newest.join(","))
-        }
-    };
-    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length:";
-    // The client may have given up.
-    let _ = write!(stream, "{head} {}\r\n\r\n{body}", body.len());
-}
-
-fn add(message: &str, fault: Fault, rows: &mut BTreeMap<i64, Row>) -> String {
-    let id = rows.keys().next_back().map_or(1, |last| last + 1);
-    let wrong = id % 7 == 0;
-    let row = |message: &str| Row {
-        message: message.to_owned(),
-        timestamp: format!("t{id}"),
-    };
-    match fault {
-        Fault::Lies if wrong => {
-            // The next one gets another id all the same.
-            rows.insert(id + 1, row("filler"));
-            rows.remove(&(id + 1));
-        }
-        Fault::Alters if wrong => drop(rows.insert(id, row("something else"))),
-        Fault::Doubles if wrong => {
-            rows.insert(id, row(message));
-            rows.insert(id + 1, row(message));
-        }
-        _ => drop(rows.insert(id, row(message))),
-    }
-    format!(
-        "{{\"status\":\"added\",\"id\":{id},\"timestamp\":\"t{id}\",\"message\":\"{message}\"}}"
-    )
-}
+use super::writing::Form;
 
 const LOAD: Load = Load {
     rate: 100,
     connections: 2,
     reads: 20,
+    mode: Mode {
+        keep_alive: false,
+        retry: false,
+    },
+    form: Form::Post,
 };
 
 /// A second and a half of load against an application with a fault.
@@ -259,6 +141,7 @@ fn two_hundred_a_second_cost_a_fraction_of_a_core() {
         rate: 200,
         connections: 4,
         reads: 8,
+        ..LOAD
     };
     let client = Client::start(&app.url, "m", load, &path).unwrap();
     thread::sleep(Duration::from_secs(2));

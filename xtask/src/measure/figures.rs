@@ -6,12 +6,30 @@ use terms::tr;
 
 use serde::Serialize;
 
-use super::observed::{Observed, Outcome, Request};
+use super::observed::{Mode, Observed, Outcome, Request};
 
 #[derive(Debug, Serialize)]
 pub struct ClientFigures {
+    #[serde(flatten)]
+    pub mode: Mode,
+    /// Writes, however often each was sent.
     pub requests: usize,
+    /// Those that were not acknowledged in the end.
     pub failed: usize,
+    /// Those of them that the application would not have, now or later.
+    pub refused: usize,
+    /// Sendings of all of them.
+    pub attempts: usize,
+    /// Those that failed: their users waited, whatever came of the next one.
+    pub attempts_failed: usize,
+    /// Writes that were sent more than once.
+    pub retried: usize,
+    /// Writes that an earlier sending had stored already, as the application said.
+    pub replayed: usize,
+    /// Connections that were opened; `None` where the ledger does not say.
+    pub connections_opened: Option<u64>,
+    /// Those of them that no answer came on, as in an outage.
+    pub connections_unanswered: Option<u64>,
     /// Between one acknowledgement and the next, the first request and the first
     /// acknowledgement, the last acknowledgement and the last answer.
     pub longest_gap_seconds: f64,
@@ -20,8 +38,13 @@ pub struct ClientFigures {
     pub resolution_seconds: f64,
     /// Requests that were sent later than one period after their moment.
     pub late: usize,
+    /// Those of them that waited for a place among the requests under way: the client's own
+    /// limit.
+    pub held_back: usize,
     pub reads: usize,
     pub reads_failed: usize,
+    /// Reads that were asked for again at once, since their kept connection had gone dead.
+    pub reads_again: usize,
     /// Processor time that the client itself used.
     pub cpu_seconds: Option<f64>,
     /// How far wall clock and monotonic clock came apart.
@@ -36,14 +59,28 @@ impl ClientFigures {
         let requests = &observed.requests;
         let period = 1.0 / f64::from(rate);
         let late = requests.iter().filter(|r| r.sent - r.due > period);
+        let again = requests.iter().map(|r| r.attempts.failed.len());
+        let again: Vec<usize> = again.filter(|count| *count > 0).collect();
+        let failed = requests.iter().filter(|r| !r.acknowledged()).count();
+        let failed_before = again.iter().sum::<usize>();
         Self {
+            mode: observed.mode,
+            attempts: requests.len() + failed_before,
+            attempts_failed: failed + failed_before,
+            retried: again.len(),
+            replayed: requests.iter().filter(|r| r.attempts.replayed).count(),
+            connections_opened: observed.opened,
+            connections_unanswered: observed.unanswered,
             requests: requests.len(),
-            failed: requests.iter().filter(|r| !r.acknowledged()).count(),
+            refused: requests.iter().filter(|r| r.refused()).count(),
+            failed,
             longest_gap_seconds: milliseconds(longest_gap(requests)),
             resolution_seconds: milliseconds(longest_pause(requests)),
             late: late.count(),
+            held_back: observed.held_back,
             reads: observed.reads.len(),
             reads_failed: observed.reads.iter().filter(|look| look.failed()).count(),
+            reads_again: observed.reads.iter().filter(|look| look.again).count(),
             cpu_seconds: observed.cpu.map(milliseconds),
             clock_stepped_seconds: milliseconds(observed.clock_stepped),
             application_clock_seconds: milliseconds(clocks_apart(requests)),
@@ -63,16 +100,7 @@ impl ClientFigures {
                 seconds = number(self.resolution_seconds),
             ));
         }
-        if self.late * 100 > self.requests {
-            doubts.push(tr!(
-                "{late} of {requests} requests were sent late: this machine was too busy for \
-                 {rate} a second",
-                "{late} requêtes sur {requests} ont été envoyées en retard : cette machine était \
-                 trop occupée pour {rate} par seconde",
-                late = self.late,
-                requests = self.requests,
-            ));
-        }
+        doubts.extend(self.on_late(rate));
         if self.clock_stepped_seconds.abs() > CLOCK_TOLERANCE {
             doubts.push(tr!(
                 "the clocks came apart by {seconds} s: one was set, or the machine slept",
@@ -92,6 +120,36 @@ impl ClientFigures {
             ));
         }
         doubts
+    }
+}
+
+impl ClientFigures {
+    /// Why requests were sent late, where more than one in a hundred was: each reason where
+    /// it is one of that many.
+    fn on_late(&self, rate: u32) -> Vec<String> {
+        let counts = |late: usize| late * 100 > self.requests;
+        let requests = self.requests;
+        let busy = self.late.saturating_sub(self.held_back);
+        let held_back = counts(self.held_back).then(|| {
+            tr!(
+                "{late} of {requests} requests were sent late: the client had as many under way \
+                 as it can have, so many of its users waited for an answer; measure with a lower \
+                 rate ([client] of lab.toml, {rate} a second)",
+                "{late} requêtes sur {requests} ont été envoyées en retard : le client en avait \
+                 autant en cours qu'il le peut, tant ses utilisateurs attendaient une réponse ; \
+                 mesurez avec un débit plus faible ([client] de lab.toml, {rate} par seconde)",
+                late = self.held_back,
+            )
+        });
+        let busy = counts(busy).then(|| {
+            tr!(
+                "{busy} of {requests} requests were sent late: this machine was too busy for \
+                 {rate} a second",
+                "{busy} requêtes sur {requests} ont été envoyées en retard : cette machine était \
+                 trop occupée pour {rate} par seconde",
+            )
+        });
+        held_back.into_iter().chain(busy).collect()
     }
 }
 
@@ -128,7 +186,8 @@ fn longest_pause(requests: &[Request]) -> f64 {
     longest(requests.iter().map(|request| request.sent))
 }
 
-fn longest_gap(requests: &[Request]) -> f64 {
+/// Between two writes that were acknowledged, or one and an end of the client, in seconds.
+pub fn longest_gap(requests: &[Request]) -> f64 {
     let answered = requests.iter().filter(|request| request.acknowledged());
     let first = requests.iter().map(|request| request.sent);
     let last = requests.iter().map(|request| request.ended);
@@ -156,6 +215,7 @@ pub fn milliseconds(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::observed::Attempts;
 
     #[test]
     fn the_gap_is_between_acknowledgements_whatever_their_order() {
@@ -171,10 +231,9 @@ mod tests {
                     timestamp: String::new(),
                 }
             } else {
-                Outcome::Failed {
-                    reason: String::new(),
-                }
+                Outcome::failed("")
             },
+            attempts: Attempts::default(),
         };
         let requests = vec![at(1.0, true), at(5.0, true), at(3.0, false), at(2.0, true)];
         let figures = ClientFigures::new(&Observed::of(requests), 1);
@@ -199,13 +258,36 @@ mod tests {
             due: at,
             sent: at,
             ended: at,
-            outcome: Outcome::Failed {
-                reason: String::new(),
-            },
+            outcome: Outcome::failed(""),
+            attempts: Attempts::default(),
         };
         let figures = ClientFigures::new(&Observed::of(vec![sent(1.0), sent(1.5), sent(3.0)]), 100);
         assert_eq!(figures.resolution_seconds, 1.5);
         assert!(figures.doubts(100)[0].contains("nothing for 1.5 s"));
+    }
+
+    /// The machine is not blamed for what the client cannot do, nor the other way round.
+    #[test]
+    fn who_made_requests_late_is_said() {
+        let late = |n: u32| Request {
+            n: n as usize,
+            due: f64::from(n),
+            sent: f64::from(n) + 1.5,
+            ..Request::of(0, "", (0.0, 0.0), Outcome::failed(""))
+        };
+        let mut observed = Observed::of((0..10).map(late).collect());
+        let doubts = |observed: &Observed| ClientFigures::new(observed, 1).doubts(1);
+        let said = doubts(&observed);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("10 of 10") && said[0].contains("too busy"));
+        observed.held_back = 10;
+        let said = doubts(&observed);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("10 of 10") && said[0].contains("as it can have"));
+        assert!(said[0].contains("lower rate"), "{said:?}");
+        observed.held_back = 4;
+        let said = doubts(&observed);
+        assert!(said[0].starts_with("4 of 10") && said[1].starts_with("6 of 10"));
     }
 
     #[test]
@@ -228,6 +310,7 @@ mod tests {
                 id: 1,
                 timestamp: format!("2026-11-24T10:00:{clock}Z"),
             },
+            attempts: Attempts::default(),
         };
         let apart = |requests: Vec<Request>| {
             let figures = ClientFigures::new(&Observed::of(requests), 1);

@@ -1,7 +1,7 @@
 //! The ledger: every request of the measuring client, when it was sent, and
 //! what came of it. Kept in memory and, line by line as it happens, in a file
-//! (JSON lines, one `sent` and one `ended` line a request), so that it is
-//! there even if we are not.
+//! (JSON lines, one `sent` and one `ended` line a request, between them an `attempt` line
+//! for each sending that is followed by another), so that it is there even if we are not.
 //!
 //! Times are seconds of a monotonic clock since the run began; the first and
 //! the last line of the file give the wall clock beside it.
@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::observed::{Observed, Outcome, Read, Request, Seen};
+use super::observed::{Attempt, Mode, Observed, Outcome, Read, Request, Seen};
 
 /// A line of the file: borrowed where it is written, owned where it is read.
 #[derive(Deserialize, Serialize)]
@@ -23,27 +23,64 @@ use super::observed::{Observed, Outcome, Read, Request, Seen};
 pub(super) enum Line<Text, Sight, End> {
     Began {
         wall: String,
+        #[serde(default)]
+        mode: Mode,
     },
     Sent {
         n: usize,
         due: f64,
         at: f64,
         message: Text,
+        #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+        key: Option<Text>,
+    },
+    /// A sending that failed and is followed by another.
+    Attempt {
+        n: usize,
+        sent: f64,
+        at: f64,
+        reason: Text,
     },
     Read {
         sent: f64,
         at: f64,
         seen: Sight,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     Closed {
         at: f64,
         wall: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unanswered: Option<u64>,
+        #[serde(default)]
+        held_back: usize,
     },
     Ended {
         n: usize,
         at: f64,
         outcome: End,
+        /// When the last attempt was sent, where it was not the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_sent: Option<f64>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        replayed: bool,
     },
+}
+
+/// What the measuring took, and where it fell short.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Toll {
+    /// Processor time of the client, in seconds.
+    pub cpu: f64,
+    /// Connections that were opened.
+    pub opened: u64,
+    /// Those of them that no answer came on.
+    pub unanswered: u64,
+    /// Writes that were late because of the client's own limit.
+    pub held_back: usize,
 }
 
 struct Inner {
@@ -51,6 +88,8 @@ struct Inner {
     /// The first write of the ledger that failed: it would be incomplete.
     broken: Option<std::io::Error>,
     ended: Vec<Request>,
+    /// Attempts that were followed by others, in the order in which they failed.
+    attempts: Vec<Attempt>,
     reads: Vec<Read>,
     under_way: usize,
     sent: usize,
@@ -59,26 +98,29 @@ struct Inner {
 pub struct Ledger {
     start: Instant,
     wall: SystemTime,
+    mode: Mode,
     inner: Mutex<Inner>,
 }
 
 impl Ledger {
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, mode: Mode) -> Result<Self> {
         let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
         let ledger = Self {
             start: Instant::now(),
             wall: SystemTime::now(),
+            mode,
             inner: Mutex::new(Inner {
                 file,
                 broken: None,
                 ended: Vec::new(),
+                attempts: Vec::new(),
                 reads: Vec::new(),
                 under_way: 0,
                 sent: 0,
             }),
         };
         let wall = shown(ledger.wall);
-        ledger.lock().write(&Line::Began { wall });
+        ledger.lock().write(&Line::Began { wall, mode });
         Ok(ledger)
     }
 
@@ -87,7 +129,8 @@ impl Ledger {
         self.start.elapsed().as_secs_f64()
     }
 
-    pub fn sent(&self, n: usize, due: f64, message: &str) -> f64 {
+    /// The first sending of a write, with its key where it has one.
+    pub fn sent(&self, n: usize, due: f64, message: &str, key: Option<&str>) -> f64 {
         let mut inner = self.lock();
         let at = self.now();
         inner.under_way += 1;
@@ -97,42 +140,63 @@ impl Ledger {
             due,
             at,
             message,
+            key,
         });
         at
     }
 
-    /// `times` are when it was due and when it was sent.
-    pub fn ended(&self, n: usize, message: String, times: (f64, f64), outcome: Outcome) {
+    /// An attempt sent at `sent` failed, and there will be another.
+    pub fn attempted(&self, n: usize, sent: f64, reason: String) -> Attempt {
+        let mut inner = self.lock();
+        let at = self.now();
+        inner.write(&Line::Attempt {
+            n,
+            sent,
+            at,
+            reason: &reason,
+        });
+        let attempt = Attempt {
+            sent,
+            ended: at,
+            reason,
+        };
+        inner.attempts.push(attempt.clone());
+        attempt
+    }
+
+    /// A request has ended now, whatever its `ended` says.
+    pub fn ended(&self, request: Request) {
         let mut inner = self.lock();
         let at = self.now();
         inner.under_way -= 1;
         inner.write(&Line::Ended {
-            n,
+            n: request.n,
             at,
-            outcome: &outcome,
+            outcome: &request.outcome,
+            last_sent: request.attempts.last_sent,
+            replayed: request.attempts.replayed,
         });
         inner.ended.push(Request {
-            n,
-            message,
-            due: times.0,
-            sent: times.1,
             ended: at,
-            outcome,
+            ..request
         });
     }
 
-    pub fn read(&self, sent: f64, seen: Seen) {
+    /// `again`: it was asked twice.
+    pub fn read(&self, sent: f64, seen: Seen, again: bool) {
         let mut inner = self.lock();
         let at = self.now();
         inner.write(&Line::Read {
             sent,
             at,
             seen: &seen,
+            again,
         });
         inner.reads.push(Read {
             sent,
             ended: at,
             seen,
+            again,
         });
     }
 
@@ -141,25 +205,25 @@ impl Ledger {
         self.lock().under_way
     }
 
-    /// When the first request, write or look, failed at or after `since`. Which
-    /// one was sent first is known at the end alone: some hang.
+    /// When the first request, write or look, failed at or after `since`, also where it was
+    /// sent again. Which one was sent first is known at the end alone: some hang.
     pub fn failed_since(&self, since: f64) -> Option<f64> {
         let inner = self.lock();
         let writes = inner.ended.iter().filter(|r| !r.acknowledged());
         let looks = inner.reads.iter().filter(|look| look.failed());
+        let attempts = inner.attempts.iter().map(|attempt| attempt.ended);
         let ended = writes.map(|r| r.ended).chain(looks.map(|look| look.ended));
+        let ended = ended.chain(attempts);
         ended.filter(|ended| *ended >= since).min_by(f64::total_cmp)
     }
 
-    /// Why the first write was refused that failed at or after `since`.
+    /// Why the first write was refused that failed at or after `since`, also where it was
+    /// sent again.
     pub fn first_refusal(&self, since: f64) -> Option<String> {
         let inner = self.lock();
-        let ended = inner.ended.iter().filter(|r| r.ended >= since);
-        let mut reasons = ended.filter_map(|r| match &r.outcome {
-            Outcome::Failed { reason } => Some(reason.clone()),
-            Outcome::Acknowledged { .. } => None,
-        });
-        reasons.next()
+        let refused = inner.refusals().filter(|(ended, _)| *ended >= since);
+        let first = refused.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(first.1.to_owned())
     }
 
     /// How many requests sent at or after `since` were acknowledged.
@@ -168,30 +232,34 @@ impl Ledger {
         let found = inner
             .ended
             .iter()
-            .filter(|r| r.sent >= since && r.acknowledged());
+            .filter(|r| r.last_sent() >= since && r.acknowledged());
         found.count()
     }
 
-    /// Why the request failed that ended last; `None` where it did not fail.
+    /// Why the write failed that was answered last; `None` where it did not fail.
     pub fn last_refusal(&self) -> Option<String> {
-        match &self.lock().ended.last()?.outcome {
-            Outcome::Failed { reason } => Some(reason.clone()),
-            Outcome::Acknowledged { .. } => None,
-        }
+        let inner = self.lock();
+        let acknowledged = inner.ended.iter().filter(|r| r.acknowledged());
+        let well = acknowledged.map(|r| r.ended).fold(0.0, f64::max);
+        let refused = inner.refusals().filter(|(ended, _)| *ended > well);
+        let last = refused.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(last.1.to_owned())
     }
 
-    /// Everything, once the client's threads have ended; `cpu` is what they
-    /// cost.
+    /// Everything, once the client's threads have ended.
     ///
     /// # Errors
     /// Where a line could not be written, or a request never ended.
-    pub fn close(&self, cpu: f64) -> Result<Observed> {
+    pub fn close(&self, toll: Toll) -> Result<Observed> {
         let mut inner = self.lock();
         let wall = SystemTime::now();
         let at = self.now();
         inner.write(&Line::Closed {
             at,
             wall: shown(wall),
+            opened: Some(toll.opened),
+            unanswered: Some(toll.unanswered),
+            held_back: toll.held_back,
         });
         if let Err(error) = inner.file.sync_all() {
             inner.broken.get_or_insert(error);
@@ -210,7 +278,11 @@ impl Ledger {
             reads: std::mem::take(&mut inner.reads),
             began: shown(self.wall),
             clock_stepped: seconds_between(self.wall, wall) - at,
-            cpu: Some(cpu),
+            cpu: Some(toll.cpu),
+            mode: self.mode,
+            opened: Some(toll.opened),
+            unanswered: Some(toll.unanswered),
+            held_back: toll.held_back,
         })
     }
 
@@ -232,6 +304,16 @@ pub(super) fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
 }
 
 impl Inner {
+    /// When writes failed and why, in no order; also those that were sent again.
+    fn refusals(&self) -> impl Iterator<Item = (f64, &str)> {
+        let ended = self.ended.iter().filter_map(|r| match &r.outcome {
+            Outcome::Failed { reason, .. } => Some((r.ended, reason.as_str())),
+            Outcome::Acknowledged { .. } => None,
+        });
+        let attempts = self.attempts.iter();
+        ended.chain(attempts.map(|one| (one.ended, one.reason.as_str())))
+    }
+
     /// Writes one line at once; a line is never buffered.
     fn write(&mut self, line: &Line<&str, &Seen, &Outcome>) {
         let written = serde_json::to_vec(line)
@@ -253,34 +335,34 @@ mod tests {
     fn ledger(name: &str) -> (Ledger, std::path::PathBuf) {
         let file = format!("xtask-ledger-{name}-{}.jsonl", std::process::id());
         let path = std::env::temp_dir().join(file);
-        (Ledger::create(&path).unwrap(), path)
+        (Ledger::create(&path, Mode::default()).unwrap(), path)
     }
 
     #[test]
     fn every_request_is_in_the_file_as_it_happens() {
         let (ledger, path) = ledger("file");
-        let sent = ledger.sent(0, 0.0, "m0");
+        let sent = ledger.sent(0, 0.0, "m0", None);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2);
         let outcome = Outcome::Acknowledged {
             id: 1,
             timestamp: "t".into(),
         };
-        ledger.ended(0, "m0".into(), (0.0, sent), outcome);
+        ledger.ended(Request::of(0, "m0", (0.0, sent), outcome));
         let text = std::fs::read_to_string(&path).unwrap();
         let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!(last["event"], "ended");
         assert_eq!(last["outcome"]["acknowledged"]["id"], 1);
-        assert_eq!(ledger.close(0.0).unwrap().requests.len(), 1);
+        assert_eq!(ledger.close(Toll::default()).unwrap().requests.len(), 1);
         std::fs::remove_file(path).unwrap();
     }
 
     #[test]
     fn a_request_that_never_ended_makes_the_ledger_incomplete() {
         let (ledger, path) = ledger("open");
-        ledger.sent(0, 0.0, "m0");
+        ledger.sent(0, 0.0, "m0", None);
         assert_eq!(ledger.under_way(), 1);
-        assert!(ledger.close(0.0).is_err());
+        assert!(ledger.close(Toll::default()).is_err());
         std::fs::remove_file(path).unwrap();
     }
 }

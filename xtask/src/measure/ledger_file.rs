@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 
 use super::ledger::{Line, seconds_between};
-use super::observed::{Observed, Outcome, Read, Request, Seen};
+use super::observed::{Attempt, Attempts, Mode, Observed, Outcome, Read, Request, Seen};
 
 /// A ledger as far as it is written.
 pub struct SoFar {
@@ -40,6 +40,10 @@ fn parse(text: &str) -> Result<SoFar> {
         began: String::new(),
         clock_stepped: 0.0,
         cpu: None,
+        mode: Mode::default(),
+        opened: None,
+        unanswered: None,
+        held_back: 0,
     };
     let mut began = UNIX_EPOCH;
     let mut closed = false;
@@ -47,19 +51,19 @@ fn parse(text: &str) -> Result<SoFar> {
         let line: Line<String, Seen, Outcome> =
             serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
         match line {
-            Line::Began { wall } => {
+            Line::Began { wall, mode } => {
                 began = moment(&wall)?;
                 observed.began = wall;
+                observed.mode = mode;
             }
             Line::Sent {
                 n,
                 due,
                 at,
                 message,
+                ..
             } => {
-                let outcome = Outcome::Failed {
-                    reason: NO_ANSWER.to_owned(),
-                };
+                let outcome = Outcome::failed(NO_ANSWER);
                 let request = Request {
                     n,
                     message,
@@ -67,25 +71,58 @@ fn parse(text: &str) -> Result<SoFar> {
                     sent: at,
                     ended: f64::INFINITY,
                     outcome,
+                    attempts: Attempts::default(),
                 };
                 sent.insert(n, request);
             }
-            Line::Ended { n, at, outcome } => {
-                let request = sent
-                    .remove(&n)
-                    .with_context(|| format!("line {}: request {n} was never sent", number + 1))?;
-                observed.requests.push(Request {
+            Line::Attempt {
+                n,
+                sent: from,
+                at,
+                reason,
+            } => {
+                let request = sent.get_mut(&n).with_context(unsent(number, n))?;
+                request.attempts.failed.push(Attempt {
+                    sent: from,
                     ended: at,
-                    outcome,
-                    ..request
+                    reason,
                 });
             }
-            Line::Read { sent, at, seen } => observed.reads.push(Read {
+            Line::Ended {
+                n,
+                at,
+                outcome,
+                last_sent,
+                replayed,
+            } => {
+                let mut request = sent.remove(&n).with_context(unsent(number, n))?;
+                request.ended = at;
+                request.outcome = outcome;
+                request.attempts.last_sent = last_sent;
+                request.attempts.replayed = replayed;
+                observed.requests.push(request);
+            }
+            Line::Read {
+                sent,
+                at,
+                seen,
+                again,
+            } => observed.reads.push(Read {
                 sent,
                 ended: at,
                 seen,
+                again,
             }),
-            Line::Closed { at, wall } => {
+            Line::Closed {
+                at,
+                wall,
+                opened,
+                unanswered,
+                held_back,
+            } => {
+                observed.opened = opened;
+                observed.unanswered = unanswered;
+                observed.held_back = held_back;
                 observed.clock_stepped = seconds_between(began, moment(&wall)?) - at;
                 closed = true;
             }
@@ -98,6 +135,10 @@ fn parse(text: &str) -> Result<SoFar> {
         closed,
         began,
     })
+}
+
+fn unsent(line: usize, n: usize) -> impl FnOnce() -> String {
+    move || format!("line {}: request {n} was never sent", line + 1)
 }
 
 fn moment(wall: &str) -> Result<SystemTime> {
@@ -119,18 +160,24 @@ impl SoFar {
             if request.ended <= at {
                 return request;
             }
-            let reason = NO_ANSWER.to_owned();
             Request {
-                outcome: Outcome::Failed { reason },
+                outcome: Outcome::failed(NO_ANSWER),
                 ..request
             }
         })
         .collect()
     }
 
+    /// The attempts that have failed, whether they were followed by others or will be.
+    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        let all = self.observed.requests.iter().chain(&self.under_way);
+        all.flat_map(|request| &request.attempts.failed)
+    }
+
     /// How many requests sent at or after a moment were acknowledged, and how many failed.
     pub fn since(&self, at: f64) -> (usize, usize) {
-        let sent = self.observed.requests.iter().filter(|one| one.sent >= at);
+        let requests = self.observed.requests.iter();
+        let sent = requests.filter(|one| one.last_sent() >= at);
         let (acknowledged, failed): (Vec<_>, Vec<_>) = sent.partition(|one| one.acknowledged());
         (acknowledged.len(), failed.len())
     }
@@ -139,7 +186,7 @@ impl SoFar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::ledger::Ledger;
+    use crate::measure::ledger::{Ledger, Toll};
 
     fn acknowledged(id: i64) -> Outcome {
         Outcome::Acknowledged {
@@ -153,11 +200,11 @@ mod tests {
     fn a_ledger_is_read_as_it_was_written_also_before_it_is_closed() {
         let name = format!("xtask-ledger-of-another-{}.jsonl", std::process::id());
         let path = std::env::temp_dir().join(name);
-        let ledger = Ledger::create(&path).unwrap();
-        let first = ledger.sent(0, 0.0, "m0");
-        ledger.sent(1, 0.1, "m1");
-        ledger.ended(0, "m0".into(), (0.0, first), acknowledged(7));
-        ledger.read(0.2, Seen::Count(1));
+        let ledger = Ledger::create(&path, Mode::default()).unwrap();
+        let first = ledger.sent(0, 0.0, "m0", None);
+        ledger.sent(1, 0.1, "m1", None);
+        ledger.ended(Request::of(0, "m0", (0.0, first), acknowledged(7)));
+        ledger.read(0.2, Seen::Count(1), false);
 
         let so_far = read(&path).unwrap();
         assert!(!so_far.closed);
@@ -169,8 +216,8 @@ mod tests {
         let earlier = so_far.as_of(first);
         assert!(earlier.iter().all(|one| !one.acknowledged()));
 
-        ledger.ended(1, "m1".into(), (0.1, 0.2), acknowledged(8));
-        let closed = ledger.close(0.0).unwrap();
+        ledger.ended(Request::of(1, "m1", (0.1, 0.2), acknowledged(8)));
+        let closed = ledger.close(Toll::default()).unwrap();
         let whole = read(&path).unwrap();
         assert!(whole.closed);
         for (read, written) in whole.observed.requests.iter().zip(&closed.requests) {

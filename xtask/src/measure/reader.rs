@@ -1,32 +1,53 @@
 //! Consistency of what readers saw: outside the declared outage, no acknowledged row
 //! vanishes and no count decreases.
 
+use anyhow::Result;
 use serde_json::Value;
 use terms::lang::number;
 use terms::tr;
 
-use crate::http::{self, Answer};
+use crate::http::{self, Answer, Unanswered};
 use crate::measure::observed::{Outcome, Read, Request, Seen};
 
 /// `/consultation` shows so many rows at most.
 const SHOWN: usize = 50;
 
-pub fn count(url: &str) -> Seen {
-    look(url, "/count", |answer| {
+/// What was seen, and whether it had to be asked for twice.
+pub type Look = (Seen, bool);
+
+pub fn count(client: &http::Client, url: &str) -> Look {
+    look(client, url, "/count", |answer| {
         Some(Seen::Count(answer.body["count"].as_u64()?))
     })
 }
 
-pub fn newest(url: &str) -> Seen {
-    look(url, "/consultation", |answer| {
+pub fn newest(client: &http::Client, url: &str) -> Look {
+    look(client, url, "/consultation", |answer| {
         let rows = answer.body.as_array()?;
         let ids: Option<Vec<i64>> = rows.iter().map(|row| row["id"].as_i64()).collect();
         ids.map(Seen::Newest)
     })
 }
 
-fn look(url: &str, path: &str, read: fn(&Answer) -> Option<Seen>) -> Seen {
-    match http::get(url, path, &[]) {
+fn look(client: &http::Client, url: &str, path: &str, read: fn(&Answer) -> Option<Seen>) -> Look {
+    let ask = || client.get(url, path, &[]);
+    let (answer, again) = match ask() {
+        // Reading changes nothing, so it may be asked for again where a server closed the
+        // connection while nothing was asked of it (RFC 9110, section 9.2.2), as every
+        // browser does; that it was is told.
+        Err(error) if went_dead(&error) => (ask(), true),
+        answer => (answer, false),
+    };
+    (seen(answer, read), again)
+}
+
+fn went_dead(error: &anyhow::Error) -> bool {
+    let unanswered = error.downcast_ref::<Unanswered>();
+    unanswered.is_some_and(|unanswered| unanswered.went_dead)
+}
+
+fn seen(answer: Result<Answer>, read: fn(&Answer) -> Option<Seen>) -> Seen {
+    match answer {
         // A database that waits for its restore shows nothing, and says so.
         Ok(answer) if answer.body["needs_restore"] == Value::Bool(true) => {
             Seen::Failed("needs a restore".to_owned())
@@ -107,13 +128,33 @@ fn vanished(read: &Read, ids: &[i64], requests: &[Request], since: f64) -> Vec<i
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::measure::fake_app::{FakeApp, Fault};
+    use crate::measure::observed::Attempts;
+
+    /// A second asking would be answered: the user of the first one went away.
+    #[test]
+    fn a_read_that_hangs_on_a_kept_connection_has_failed_and_is_not_asked_again() {
+        let app = FakeApp::start(Fault::Stalls);
+        let client = http::Client::within(true, Duration::from_millis(300), 0);
+        for _ in 0..4 {
+            assert_eq!(count(&client, &app.url), (Seen::Count(0), false));
+        }
+        let (seen, again) = count(&client, &app.url);
+        assert_eq!(seen, Seen::Failed("no answer in time".to_owned()));
+        assert!(!again);
+        assert_eq!(count(&client, &app.url), (Seen::Count(0), false));
+        assert_eq!(client.opened(), 2);
+    }
 
     fn read(at: f64, seen: Seen) -> Read {
         Read {
             sent: at,
             ended: at + 0.01,
             seen,
+            again: false,
         }
     }
 
@@ -128,6 +169,7 @@ mod tests {
                 id,
                 timestamp: String::new(),
             },
+            attempts: Attempts::default(),
         }
     }
 

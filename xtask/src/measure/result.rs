@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use terms::lang::number;
-use terms::{Death, EngineName, ObjectiveName, Protection, ScenarioName, tr};
+use terms::lang::{listed, number};
+use terms::{Death, EngineName, LabName, ObjectiveName, Protection, ScenarioName, tr};
 
 use crate::config::Limits;
 use crate::facts::Simplification;
@@ -19,9 +19,13 @@ use super::schedule::ScheduleLoss;
 
 #[derive(Debug, Serialize)]
 pub struct ScenarioResult {
+    pub lab: LabName,
     pub scenario: ScenarioName,
     pub engine: EngineName,
     pub protection: Protection,
+    /// The lab restored by itself, and nobody did.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub auto: bool,
     pub passed: bool,
     /// Why it did not pass, in words; empty when it did.
     pub broken: Vec<Broken>,
@@ -32,7 +36,9 @@ pub struct ScenarioResult {
     pub rto: Rto,
     pub client: ClientFigures,
     pub verified: Verified,
-    pub backups_resumed: bool,
+    /// Where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backups_resumed: Option<bool>,
     /// From the first failed request until a new verified backup existed and a
     /// write was journaled; outside `rto.seconds`.
     pub protected_seconds: Option<f64>,
@@ -44,6 +50,9 @@ pub struct ScenarioResult {
     /// How the moment of the disaster was drawn, where it was: in a drill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<Draw>,
+    /// The first alert about the disaster, where something watched the lab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<FirstAlert>,
     /// What was done, in seconds of the ledger's clock.
     pub moments: Vec<Moment>,
     /// What there is to learn from it, in plain words.
@@ -84,8 +93,20 @@ impl ScenarioResult {
     /// All that was broken, as one line.
     pub fn broken_in_words(&self) -> String {
         let words: Vec<String> = self.broken.iter().map(Broken::to_string).collect();
-        words.join("; ")
+        listed(&words)
     }
+}
+
+/// An alert of what watches the lab.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FirstAlert {
+    pub name: String,
+    pub severity: String,
+    /// From the disaster until it was raised.
+    pub fired_seconds: f64,
+    /// From the recovery until it was resolved: absent where it was not by the time that this
+    /// was written, negative where it was before.
+    pub resolved_seconds: Option<f64>,
 }
 
 /// A moment that was drawn for a run.
@@ -119,8 +140,8 @@ impl Objective {
         rto: f64,
     ) -> Vec<Self> {
         use ObjectiveName::{RpoRows, RpoSeconds, RtoSeconds};
-        let journal = protection == Protection::Journal;
-        let rows = journal.then_some((RpoRows, limits.rpo_rows, lost));
+        let every_row = protection != Protection::Snapshot;
+        let rows = every_row.then_some((RpoRows, limits.rpo_rows, lost));
         let seconds = [
             (RpoSeconds, limits.rpo_seconds, rpo),
             (RtoSeconds, limits.rto_seconds, rto),
@@ -204,6 +225,14 @@ pub struct Rpo {
     pub lost_from_before: usize,
     /// How many of the lost rows had to be kept under every protection.
     pub lost_unexcused: usize,
+    /// Where restore points protect the lab.
+    #[serde(flatten)]
+    pub snapshots: Option<Snapshots>,
+}
+
+/// What restore points alone would have lost.
+#[derive(Debug, Default, Serialize)]
+pub struct Snapshots {
     /// What the newest snapshot from before the disaster would have lost; with
     /// `backup_age_seconds`, that is one that was taken on purpose.
     pub snapshot_only_lost: usize,
@@ -254,16 +283,24 @@ impl Rpo {
             lost_unexcused: verdict.lost.len(),
             lost_ids: verdict.lost_ids(),
             seconds: milliseconds(seconds_lost(&verdict.lost, disaster)),
-            snapshot_only_lost: snapshot_only.len(),
-            snapshot_only_seconds: milliseconds(seconds_lost(snapshot_only, disaster)),
-            backup_age_seconds: None,
-            schedule: None,
+            snapshots: Some(Snapshots {
+                snapshot_only_lost: snapshot_only.len(),
+                snapshot_only_seconds: milliseconds(seconds_lost(snapshot_only, disaster)),
+                ..Snapshots::default()
+            }),
         }
+    }
+
+    /// How many rows the newest restore point alone would have lost.
+    pub fn lost_by_snapshots_alone(&self) -> usize {
+        let alone = self.snapshots.as_ref();
+        alone.map_or(0, |alone| alone.snapshot_only_lost)
     }
 
     /// What snapshots alone lose, measured and computed, as a sentence.
     pub fn on_schedule(&self) -> Option<String> {
-        let (age, schedule) = (number(self.backup_age_seconds?), self.schedule.as_ref()?);
+        let alone = self.snapshots.as_ref()?;
+        let (age, schedule) = (number(alone.backup_age_seconds?), alone.schedule.as_ref()?);
         Some(tr!(
             "Snapshots alone would have lost {lost} rows, {seconds} s worth (measured): a backup \
              had been taken on purpose {age} s before the disaster began, and what was \
@@ -274,8 +311,8 @@ impl Rpo {
              et ce qui a été acquitté pendant celui-ci compte aussi. Selon leur calendrier ils \
              perdent, jusqu'à ce début, {told} (calculé à partir de {interval} s entre deux \
              sauvegardes et de {rate} lignes par seconde).",
-            lost = self.snapshot_only_lost,
-            seconds = number(self.snapshot_only_seconds),
+            lost = alone.snapshot_only_lost,
+            seconds = number(alone.snapshot_only_seconds),
             told = schedule.told(),
             interval = number(schedule.interval_seconds),
             rate = number(schedule.rate),
@@ -320,6 +357,7 @@ mod tests {
             ]
         );
         assert_eq!(held(&finite, Protection::Snapshot).len(), 2);
+        assert_eq!(held(&finite, Protection::Replication).len(), 3);
         // There is no such number in JSON.
         let infinite = limits(f64::INFINITY, f64::INFINITY);
         assert_eq!(

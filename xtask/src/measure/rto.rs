@@ -68,8 +68,27 @@ impl Rto {
     }
 }
 
-/// What an RTO has to do with the time that people take, as a sentence.
-pub fn persons_part(operator_delay: Option<f64>) -> String {
+/// What an RTO has to do with the time that people take, as a sentence; `paused` where the run
+/// waited for its reader between its parts.
+/// `auto` where nobody restored.
+pub fn persons_part(operator_delay: Option<f64>, paused: bool, auto: bool) -> String {
+    if paused {
+        return tr!(
+            "The pauses for the reader (--step) are in this RTO: it says how long somebody read, \
+             not how long the recovery takes. Without --step it is measured.",
+            "Les pauses pour le lecteur (--step) sont comprises dans ce RTO : il dit combien de \
+             temps on a lu, non combien dure la reprise. Sans --step, elle est mesurée.",
+        );
+    }
+    if auto {
+        return tr!(
+            "With --auto nobody's time is in the RTO, or would be: the servers that start restore the \
+             latest moment by themselves (PRA_AUTO_RESTORE=latest).",
+            "Avec --auto, aucun temps humain n'est compté dans le RTO, ni ne le serait : les \
+             serveurs qui démarrent restaurent d'eux-mêmes le dernier moment \
+             (PRA_AUTO_RESTORE=latest).",
+        );
+    }
     match operator_delay {
         Some(seconds) => {
             let seconds = number(seconds);
@@ -93,6 +112,17 @@ pub fn persons_part(operator_delay: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_rto_with_pauses_is_not_said_to_be_without_a_person() {
+        let told = |delay, paused| persons_part(delay, paused, false);
+        assert!(told(None, false).starts_with("No person's time"));
+        for delay in [None, Some(2.0)] {
+            let said = told(delay, true);
+            assert!(said.starts_with("The pauses for the reader"), "{said}");
+        }
+        assert!(told(Some(2.0), false).starts_with("2 s of each RTO"));
+    }
 
     #[test]
     fn the_phases_add_up_to_the_rto() {

@@ -167,7 +167,7 @@ fn wall(began: &str, at: f64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::observed::Outcome;
+    use crate::measure::observed::{Attempts, Outcome};
 
     /// So many acknowledged writes a second for two seconds, begun at `began`.
     fn observed(began: &str, rate: usize) -> Observed {
@@ -183,14 +183,12 @@ mod tests {
                     id: n as i64,
                     timestamp: String::new(),
                 },
+                attempts: Attempts::default(),
             }
         };
         Observed {
-            requests: (1..=2 * rate).map(request).collect(),
-            reads: Vec::new(),
             began: began.to_owned(),
-            clock_stepped: 0.0,
-            cpu: None,
+            ..Observed::of((1..=2 * rate).map(request).collect())
         }
     }
 

@@ -50,6 +50,7 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore,
     untouched: false,
+    heals: false,
     points_lost: POISONED,
     lesson: |_, report| {
         tr!(

@@ -45,6 +45,7 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore: take_new_volume,
     untouched: true,
+    heals: false,
     points_lost: 0,
     lesson: |result, _| {
         tr!(

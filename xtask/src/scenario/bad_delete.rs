@@ -93,18 +93,12 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let journal = steady.protection == Protection::Journal;
     let played = course(run, engine, client.ledger(), journal)?;
 
-    let step = run.ctx.ui.step(tr!(
-        "rows compared with the client's ledger",
-        "lignes comparées au registre du client",
-    ));
-    let mut outcome = Outcome::compare(client, before, engine)?;
-    outcome.read_point(&played.point, engine)?;
+    let outcome = Outcome::shown(run, || {
+        let mut outcome = Outcome::compare(client, before, engine)?;
+        outcome.read_point(&played.point, engine)?;
+        Ok(outcome)
+    })?;
     let snapshot_only = outcome.snapshot_only(played.deleted);
-    step.done(tr!(
-        "{rows} rows",
-        "{rows} lignes",
-        rows = outcome.after.len()
-    ));
     run.steady_state(engine)?;
 
     let failures = Failures::new(&outcome.observed, &[played.deleted]);
@@ -120,9 +114,49 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     outcome.judge_losses(played.over, &mut result);
     result.doubts.extend(failures.doubt());
     result.protected_seconds = Some(milliseconds(played.protected - downtime.began));
-    result.lessons = lessons(&result, &played);
+    let seen = Seen::of(&failures, played.found);
+    result.lessons = lessons(&result, &played, seen);
     result.moments = played.moments;
     Ok(result)
+}
+
+/// Requests that failed, on either side of the moment at which the delete was found.
+#[derive(Clone, Copy)]
+struct Seen {
+    before: usize,
+    during: usize,
+}
+
+impl Seen {
+    fn of(failures: &Failures, found: f64) -> Self {
+        let all = || failures.of.iter().flatten();
+        let before = all().filter(|one| one.ended < found).count();
+        Self {
+            before,
+            during: all().count() - before,
+        }
+    }
+
+    fn told(self) -> String {
+        let Self { before, during } = self;
+        let unseen = match before {
+            0 => tr!(
+                "Until it was found no request failed: only who read could see it.",
+                "Jusqu'à sa découverte aucune requête n'a échoué : seuls ceux qui lisaient \
+                 pouvaient le voir.",
+            ),
+            _ => tr!(
+                "Requests that failed before it was found: {before}.",
+                "Requêtes en échec avant sa découverte : {before}.",
+            ),
+        };
+        tr!(
+            "{unseen} Requests, reads among them, that failed during the recovery, for which \
+             the application was stopped: {during}.",
+            "{unseen} Requêtes, lectures comprises, en échec pendant la reprise, pour laquelle \
+             l'application a été arrêtée : {during}.",
+        )
+    }
 }
 
 /// Users were without their rows from the delete on, though nothing failed, and
@@ -159,7 +193,12 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         outage::verified_backup,
     )?;
     let point = database::of(engine).latest_point()?;
-    let point = point.context("the backup that was just made is not listed")?;
+    let point = point.with_context(|| {
+        tr!(
+            "the backup that was just made is not listed",
+            "la sauvegarde qui vient d'être faite n'est pas dans la liste"
+        )
+    })?;
 
     if !journal {
         unfinished.goes_back_to(&point)?;
@@ -190,9 +229,19 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         },
     )?;
     let (report, restored) = (done.value, done.ended);
-    let report = report.context("a scenario has no dry run")?;
+    let report = report.with_context(|| {
+        tr!(
+            "the restore was only shown",
+            "la restauration n'a été que montrée"
+        )
+    })?;
     let safety = report.safety_point.as_deref();
-    let safety = safety.context("the restore kept nothing of what was there")?;
+    let safety = safety.with_context(|| {
+        tr!(
+            "the restore kept nothing of what was there",
+            "la restauration n'a rien conservé de ce qui était là"
+        )
+    })?;
     unfinished.restored(Some(safety))?;
     let back = course.act(
         both(
@@ -257,18 +306,23 @@ fn target(engine: &dyn Engine, journal: bool, point: &str) -> Result<String> {
         return Ok(point.to_owned());
     }
     let found = database::of(engine).before_deletion(None)?;
-    found.context("the largest transaction of the journal deletes nothing")
+    found.with_context(|| {
+        tr!(
+            "the largest transaction of the journal deletes nothing",
+            "la plus grande transaction du journal ne supprime rien"
+        )
+    })
 }
 
-fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
+fn lessons(result: &ScenarioResult, played: &Played, seen: Seen) -> Vec<String> {
     let rpo = &result.rpo;
     let mut lessons = vec![
         tr!(
-            "Every row was deleted through the application, which went on writing. No write \
-             failed: only readers could see it. Their rows were away for {seconds} s.",
+            "Every row was deleted through the application, which went on writing. {seen} The \
+             rows were away for {seconds} s.",
             "Toutes les lignes ont été supprimées par l'application, qui a continué d'écrire. \
-             Aucune écriture n'a échoué : seuls les lecteurs pouvaient le voir. Leurs lignes ont \
-             été absentes pendant {seconds} s.",
+             {seen} Les lignes ont été absentes pendant {seconds} s.",
+            seen = seen.told(),
             seconds = number(result.rto.seconds),
         ),
         tr!(
@@ -299,4 +353,37 @@ fn lessons(result: &ScenarioResult, played: &Played) -> Vec<String> {
          foreign-delete, que le journal ne peut pas voir.",
     ));
     lessons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_told_by_whether_the_delete_had_been_found() {
+        let failure = |ended: f64| Failure {
+            sent: ended - 0.1,
+            ended,
+            write: true,
+        };
+        let told = |ended: &[f64]| {
+            let failures = Failures {
+                before: Vec::new(),
+                of: vec![ended.iter().copied().map(failure).collect()],
+            };
+            Seen::of(&failures, 5.0).told()
+        };
+        let said = told(&[5.5, 6.0]);
+        assert!(
+            said.starts_with("Until it was found no request failed"),
+            "{said}"
+        );
+        assert!(said.ends_with("stopped: 2."), "{said}");
+        let said = told(&[4.0, 6.0]);
+        assert!(
+            said.starts_with("Requests that failed before it was found: 1."),
+            "{said}"
+        );
+        assert!(said.ends_with("stopped: 1."), "{said}");
+    }
 }

@@ -47,7 +47,7 @@ pub const SCENARIO: Scenario = Scenario {
         "about 10 s on the local engine, a minute and a half on k3d",
         "environ 10 s sur le moteur local, une minute et demie sur k3d",
     ),
-    needs: &[Capability::Url, Capability::Teardown],
+    needs: &[Capability::Url, Capability::Whole],
     by_itself: false,
     takes_for_good: Some(both(
         "every restore point and the journal; what is written after the copy",
@@ -75,7 +75,7 @@ const LOSS: Loss = Loss {
         "disaster: the whole lab is destroyed, both volumes included",
         "sinistre : tout le lab est détruit, ses deux volumes compris",
     ),
-    strike: |_, engine| engine.teardown()?.down(),
+    strike: |_, engine| engine.down(),
     lesson: both(
         "A whole lab had to be built before any data could come back.",
         "Il a fallu reconstruire tout un lab avant de pouvoir ramener les données.",
@@ -104,16 +104,7 @@ pub fn play_loss(loss: &Loss, run: &Run, engine: &dyn Engine) -> Result<Scenario
     let file = run.folder.join("copy.tar");
     let (outage, report, exported) = course(loss, run, engine, &client, &file)?;
 
-    let step = run.ctx.ui.step(tr!(
-        "rows compared with the client's ledger",
-        "lignes comparées au registre du client",
-    ));
-    let outcome = Outcome::compare(client, before, engine)?;
-    step.done(tr!(
-        "{rows} rows",
-        "{rows} lignes",
-        rows = outcome.after.len()
-    ));
+    let outcome = Outcome::shown(run, || Outcome::compare(client, before, engine))?;
     run.steady_state(engine)?;
 
     // Snapshots and journal went with the cluster.
@@ -133,7 +124,8 @@ pub fn play_loss(loss: &Loss, run: &Run, engine: &dyn Engine) -> Result<Scenario
 /// what builds it anew is shown as the one command that does.
 pub fn show_loss(loss: &Loss, ctx: &Context, engine: &dyn Engine) -> Result<()> {
     // Whole, since what is pasted may change its folder on the way.
-    let file = std::path::absolute("copy.tar").context("reading the current folder")?;
+    let file = std::path::absolute("copy.tar")
+        .with_context(|| tr!("reading the current folder", "lecture du dossier courant"))?;
     copy::export(ctx, engine, &Target::new_file(&file))?;
     (loss.strike)(ctx, engine)?;
     let adopt = format!("cargo xtask adopt {}", quote(&file.to_string_lossy()));
@@ -192,10 +184,18 @@ fn recover(
             .engine
             .facts()?
             .url
-            .context("the new lab has no URL")?,
+            .with_context(|| tr!("the new lab has no URL", "le nouveau lab n'a pas d'URL"))?,
     );
     let restored = course.act(ADOPT.text(), |_, engine| copy::adopt(engine, file))?;
-    let report = restored.value.context("a scenario has no dry run")?.value;
+    let report = restored
+        .value
+        .with_context(|| {
+            tr!(
+                "the restore was only shown",
+                "la restauration n'a été que montrée"
+            )
+        })?
+        .value;
     unfinished.restored(report.safety_point.as_deref())?;
     let opened = course.act(OPEN.text(), copy::open)?.ended;
     course.served_again(opened)?;
@@ -304,7 +304,7 @@ fn lessons(loss: &Loss, result: &ScenarioResult, report: &Restored, file: &Path)
             "Les deux volumes avaient disparu, et avec eux tous les points et le journal : \
              {lost} lignes auraient été perdues sans une copie ailleurs. {rows} sont revenues de \
              {name}.",
-            lost = rpo.snapshot_only_lost,
+            lost = rpo.lost_by_snapshots_alone(),
             rows = report.rows,
         ),
         tr!(

@@ -21,7 +21,7 @@ use crate::wait;
 /// Acknowledgements before the disaster, so that there is something to lose.
 const ACKNOWLEDGED_BEFORE: usize = 60;
 /// Acknowledgements after the recovery, so that the service is really back.
-const ACKNOWLEDGED_AFTER: usize = 60;
+pub const ACKNOWLEDGED_AFTER: usize = 60;
 
 pub struct Course<'a> {
     pub run: &'a Run<'a>,
@@ -50,29 +50,48 @@ impl<'a> Course<'a> {
         what: &str,
         prepare: impl Fn(&Context, &dyn Engine) -> Result<()>,
     ) -> Result<(Self, Marker)> {
-        let ui = &run.ctx.ui;
-        let step = ui.step(tr!("the client writes", "le client écrit"));
-        let unfinished = marker::begin(&run.ctx.workspace, engine.name(), run.scenario)?;
+        let (mut course, unfinished) = Self::begin_writing(run, engine, ledger)?;
         if run.options.draw.is_some() {
             // The drill's own interval stands for the schedule.
             engine.suspend_backups(true)?;
         }
+        let step = run.ctx.ui.step(what);
+        let began = ledger.now();
+        prepare(run.ctx, engine)?;
+        course.prepared = (ledger.now(), ledger.now() - began);
+        step.done(tr!("taken", "prise"));
+        run.wait_for_the_moment(Instant::now())?;
+        Ok((course, unfinished))
+    }
+
+    /// The same where the recovery needs nothing that is not there.
+    pub fn begin_as_it_is(
+        run: &'a Run<'a>,
+        engine: &'a dyn Engine,
+        ledger: &'a Ledger,
+    ) -> Result<(Self, Marker)> {
+        let begun = Self::begin_writing(run, engine, ledger)?;
+        run.wait_for_the_moment(Instant::now())?;
+        Ok(begun)
+    }
+
+    fn begin_writing(
+        run: &'a Run<'a>,
+        engine: &'a dyn Engine,
+        ledger: &'a Ledger,
+    ) -> Result<(Self, Marker)> {
+        let step = run.ctx.ui.step(tr!("the client writes", "le client écrit"));
+        let unfinished = marker::begin(&run.ctx.workspace, engine.name(), run.scenario)?;
         run.acknowledged(engine, ledger, 0.0, ACKNOWLEDGED_BEFORE)?;
         step.done(tr!(
             "{ACKNOWLEDGED_BEFORE} acknowledged",
             "{ACKNOWLEDGED_BEFORE} acquittées"
         ));
-        let step = ui.step(what);
-        let began = ledger.now();
-        prepare(run.ctx, engine)?;
-        let prepared = (ledger.now(), ledger.now() - began);
-        step.done(tr!("taken", "prise"));
-        run.wait_for_the_moment(Instant::now())?;
         let course = Self {
             run,
             engine,
             ledger,
-            prepared,
+            prepared: (ledger.now(), 0.0),
             moments: RefCell::default(),
         };
         Ok((course, unfinished))

@@ -44,6 +44,7 @@ const DISASTER: Disaster = Disaster {
     strike,
     restore: outage::restore_latest,
     untouched: false,
+    heals: false,
     points_lost: 0,
     lesson: |_, report| {
         tr!(

@@ -10,6 +10,7 @@ use crate::engine::capability::{self, Capability};
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
+use crate::scenario::healing;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
@@ -60,10 +61,10 @@ impl Scenario {
         }
     }
 
-    /// The changes of the scenario as shell, for a dry run.
-    pub fn show(&self, ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    /// The changes of the scenario as shell, for a dry run; `auto` where nobody restores.
+    pub fn show(&self, ctx: &Context, engine: &dyn Engine, auto: bool) -> Result<()> {
         match &self.way {
-            Way::Outage(disaster) => outage::show(disaster, ctx, engine),
+            Way::Outage(disaster) => outage::show(disaster, ctx, engine, auto),
             Way::Own { show, .. } => show(ctx, engine),
         }
     }
@@ -103,6 +104,19 @@ impl Scenario {
 
     fn hindrance(&self, engine: EngineName) -> Option<Both> {
         capability::hindrance(self.needs, engine::lacks(engine))
+    }
+
+    /// Whether the lab can restore by itself what this takes from it.
+    pub fn heals(&self) -> bool {
+        matches!(&self.way, Way::Outage(disaster) if disaster.heals)
+    }
+
+    /// Refuses `--auto` for a scenario from which the lab does not recover by itself.
+    pub fn insist_on_healing(&self, auto: bool) -> Result<()> {
+        match auto && !self.heals() {
+            true => Err(healing::refuse(self.name.word())),
+            false => Ok(()),
+        }
     }
 
     /// Refuses `--operator-delay` for a scenario that recovers by itself.

@@ -96,16 +96,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let moments = course.into_moments();
     unfinished.done()?;
 
-    let step = run.ctx.ui.step(tr!(
-        "rows compared with the client's ledger",
-        "lignes comparées au registre du client",
-    ));
-    let outcome = Outcome::compare(client, before, engine)?;
-    step.done(tr!(
-        "{rows} rows",
-        "{rows} lignes",
-        rows = outcome.after.len()
-    ));
+    let outcome = Outcome::shown(run, || Outcome::compare(client, before, engine))?;
     run.steady_state(engine)?;
 
     let failures = Failures::new(&outcome.observed, &full.each_ref().map(|one| one.began));
@@ -114,7 +105,8 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let longest = refusals
         .into_iter()
         .max_by(|a, b| a.rto.seconds.total_cmp(&b.rto.seconds));
-    let longest = longest.context("no write was refused")?;
+    let longest =
+        longest.with_context(|| tr!("no write was refused", "aucune écriture n'a été refusée"))?;
     let began = longest.rto.began.unwrap_or_default();
     let requests = &outcome.observed.requests;
     let rpo = Rpo::new(requests, &outcome.verdict, &[], began);
@@ -308,7 +300,7 @@ fn refusals(full: &[Full], failures: &Failures, outcome: &Outcome) -> Vec<Refusa
 fn judge(outcome: &Outcome, result: &mut ScenarioResult) {
     let mut found = Vec::new();
     let reasons = outcome.observed.requests.iter().filter_map(|request| {
-        let Answer::Failed { reason } = &request.outcome else {
+        let Answer::Failed { reason, .. } = &request.outcome else {
             return None;
         };
         (!reason.contains(NO_ROOM)).then_some(reason)

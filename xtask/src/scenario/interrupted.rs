@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use terms::lang::moment;
-use terms::tr;
+use terms::{LabName, tr};
 
 use crate::context::Context;
 use crate::copy;
@@ -13,15 +13,26 @@ use crate::engine::{Engine, serving};
 use crate::failure::Failure;
 use crate::marker::{self, Marker, Stage, Unfinished};
 use crate::protected;
-use crate::scenario;
-use crate::scenario::repair::Interrupted;
+use crate::scenario::repair::{Interrupted, Repair};
+use crate::scenario::{self, ha};
 
 /// Starts a node that was left stopped: with it, the cluster itself may be away.
 pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     match marker::pending(&ctx.workspace, engine.name())? {
-        Some(left) if scenario::of(left.scenario).repair.stops_nodes => engine.nodes()?.start(),
+        Some(left) if repair(engine, &left)?.stops_nodes => engine.nodes()?.start(),
         _ => Ok(()),
     }
+}
+
+/// Whether a scenario was cut off that may keep a lab of several servers from saying
+/// anything, so that a dry run has nobody to ask.
+pub fn may_be_silent(ctx: &Context, engine: &dyn Engine) -> Result<bool> {
+    let of_several = engine.lab() == LabName::Ha;
+    Ok(of_several && marker::pending(&ctx.workspace, engine.name())?.is_some())
+}
+
+fn repair(engine: &dyn Engine, left: &Unfinished) -> Result<&'static Repair> {
+    Ok(&scenario::left_in(engine.lab(), left.scenario)?.repair)
 }
 
 /// The exported copy that a run which was cut off comes back from, checked.
@@ -64,6 +75,17 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine, unfinished: &Unfinished) -> 
         "repair after an interrupted scenario",
         "réparation après un scénario interrompu",
     ));
+    if engine.lab() == LabName::Ha {
+        ha::put_back(engine, unfinished, ctx.exec.dry_run())?;
+        if ctx.exec.dry_run() {
+            step.done(tr!("shown", "montré"));
+            return Ok(());
+        }
+        ha::wait_until_whole(engine)?;
+        marker::again(&ctx.workspace, engine.name(), unfinished).done()?;
+        step.done(tr!("every part is there", "toutes les parties sont là"));
+        return Ok(());
+    }
     // A restore that it had begun may run on.
     engine.delete_jobs()?;
     engine.apply()?;
@@ -106,7 +128,7 @@ pub fn recover(
     mark: Option<&Marker>,
 ) -> Result<Option<Restored>> {
     let left = Interrupted { unfinished, url };
-    let repair = &scenario::of(unfinished.scenario).repair;
+    let repair = repair(engine, unfinished)?;
     (repair.first)(engine, &left)?;
     let Some(target) = (repair.target)(engine, &left)? else {
         (repair.last)(engine, &left)?;

@@ -68,17 +68,11 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let client = run.client(&steady.url)?;
     let played = course(run, engine, client.ledger())?;
 
-    let step = run.ctx.ui.step(tr!(
-        "rows compared with the client's ledger",
-        "lignes comparées au registre du client",
-    ));
-    let mut outcome = Outcome::compare(client, before, engine)?;
-    outcome.read_point(&played.point, engine)?;
-    step.done(tr!(
-        "{rows} rows",
-        "{rows} lignes",
-        rows = outcome.after.len()
-    ));
+    let outcome = Outcome::shown(run, || {
+        let mut outcome = Outcome::compare(client, before, engine)?;
+        outcome.read_point(&played.point, engine)?;
+        Ok(outcome)
+    })?;
     run.steady_state(engine)?;
 
     // The volume comes back with its node and nothing is restored, so with snapshots
@@ -114,7 +108,12 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
         outage::verified_backup,
     )?;
     let point = database::of(engine).latest_point()?;
-    let point = point.context("the backup that was just made is not listed")?;
+    let point = point.with_context(|| {
+        tr!(
+            "the backup that was just made is not listed",
+            "la sauvegarde qui vient d'être faite n'est pas dans la liste"
+        )
+    })?;
     let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
         engine.nodes()?.stop()
     })?;

@@ -16,6 +16,7 @@ use crate::measure::ledger::Ledger;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::measure::schedule::Backup;
 use crate::scenario::course::Course;
+use crate::scenario::healing;
 use crate::scenario::outcome::{self, Outcome};
 use crate::scenario::run::{Run, SteadyState};
 use crate::wait;
@@ -31,6 +32,8 @@ pub struct Disaster {
     pub restore: fn(&Context, &dyn Engine) -> Result<Option<Restored>>,
     /// The database itself survives.
     pub untouched: bool,
+    /// Servers that start afterwards can restore by themselves what is lost.
+    pub heals: bool,
     /// So many of the newest points are damaged as well.
     pub points_lost: usize,
     /// What there is to learn from this disaster in particular.
@@ -68,8 +71,13 @@ impl Outage {
     ) -> Result<ScenarioResult> {
         let (observed, after) = (&outcome.observed, &outcome.after);
         let failures = Failures::new(observed, &[self.struck]);
-        let downtime = Downtime::of(&failures.of[0], observed, after, self.gone)
-            .context("no request failed after the disaster")?;
+        let downtime =
+            Downtime::of(&failures.of[0], observed, after, self.gone).with_context(|| {
+                tr!(
+                    "no request failed after the disaster",
+                    "aucune requête n'a échoué après le sinistre"
+                )
+            })?;
         let rto = Rto::of(&downtime, &self.phases, observed.ended());
         let requests = &observed.requests;
         let unreachable = outcome::unreachable_since(requests, self.gone);
@@ -114,37 +122,39 @@ pub fn play(disaster: &Disaster, run: &Run, engine: &dyn Engine) -> Result<Scena
     let client = run.client(&steady.url)?;
     let (outage, report) = course(disaster, run, engine, client.ledger())?;
 
-    let step = run.ctx.ui.step(tr!(
-        "rows compared with the client's ledger",
-        "lignes comparées au registre du client",
-    ));
-    let mut outcome = Outcome::compare(client, before, engine)?;
-    let point = report.point.as_deref();
-    let point = point.context("the restore began with no point")?;
-    outcome.read_point(point, engine)?;
-    outcome.read_newer_points(engine)?;
+    let outcome = Outcome::shown(run, || {
+        let mut outcome = Outcome::compare(client, before, engine)?;
+        let point = report.point.as_deref();
+        let point = point.with_context(|| {
+            tr!(
+                "the restore began with no point",
+                "la restauration est partie d'aucun point"
+            )
+        })?;
+        outcome.read_point(point, engine)?;
+        outcome.read_newer_points(engine)?;
+        Ok(outcome)
+    })?;
     let snapshot_only = outcome.snapshot_only(outage.gone);
-    step.done(tr!(
-        "{rows} rows",
-        "{rows} lignes",
-        rows = outcome.after.len()
-    ));
     run.steady_state(engine)?;
 
     let mut result = outage.result(run, engine, steady, &outcome, &snapshot_only)?;
     if disaster.untouched {
         result.insist_on_no_loss();
     }
+    result.auto = run.options.auto;
     result.lessons = lessons(disaster, &result, &report);
     Ok(result)
 }
 
 /// The same changes as [`play`] makes, shown only.
-pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine) -> Result<()> {
+pub fn show(disaster: &Disaster, ctx: &Context, engine: &dyn Engine, auto: bool) -> Result<()> {
     (disaster.prepare)(ctx, engine)?;
     (disaster.strike)(ctx, engine)?;
     engine.apply()?;
-    (disaster.restore)(ctx, engine)?;
+    if !auto {
+        (disaster.restore)(ctx, engine)?;
+    }
     protect(ctx, engine).map(drop)
 }
 
@@ -166,9 +176,17 @@ fn course(
             provision,
         )?
         .ended;
-    let restored = course.act(both("restore", "restauration").text(), disaster.restore)?;
+    let restored = match run.options.auto {
+        true => course.act(BY_ITSELF.text(), healing::wait_until_back)?,
+        false => course.act(both("restore", "restauration").text(), disaster.restore)?,
+    };
     let report = restored.value;
-    let report = report.context("a scenario has no dry run")?;
+    let report = report.with_context(|| {
+        tr!(
+            "the restore was only shown",
+            "la restauration n'a été que montrée"
+        )
+    })?;
     unfinished.restored(report.safety_point.as_deref())?;
     course.served_again(restored.ended)?;
     let protected = protected_again(&course)?;
@@ -208,6 +226,11 @@ fn provision(ctx: &Context, engine: &dyn Engine) -> Result<()> {
 
 /// What most recoveries need.
 pub const BACKUP: Both = both("verified backup", "sauvegarde vérifiée");
+/// What takes the place of the restore where nobody is to begin one.
+const BY_ITSELF: Both = both(
+    "the servers restore by themselves",
+    "les serveurs restaurent d'eux-mêmes",
+);
 /// What ends every recovery.
 const PROTECT: Both = both(
     "backups resumed, new verified backup, journal checked",

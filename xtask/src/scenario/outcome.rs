@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use terms::lang::both;
-use terms::{PointStatus, tr};
+use terms::{PointStatus, Protection, tr};
 
 use crate::database;
 use crate::engine::Engine;
@@ -30,8 +30,12 @@ pub struct Outcome {
 impl Outcome {
     /// Ends the client, reads the database and compares.
     pub fn compare(client: Client, before: Rows, engine: &dyn Engine) -> Result<Self> {
-        let observed = client.finish()?;
-        let after = database::of(engine).dump()?;
+        Self::of(client.finish()?, before, engine)
+    }
+
+    /// The same of a client that has ended.
+    pub fn of(observed: Observed, before: Rows, engine: &dyn Engine) -> Result<Self> {
+        let after = database::readable(engine).dump()?;
         let verdict = compare::compare(&before, &observed.requests, &after);
         Ok(Self {
             observed,
@@ -40,6 +44,21 @@ impl Outcome {
             verdict,
             points: Vec::new(),
         })
+    }
+
+    /// Makes one as a step that is shown, with how many rows there are.
+    pub fn shown(run: &Run, compare: impl FnOnce() -> Result<Self>) -> Result<Self> {
+        let step = run.ctx.ui.step(tr!(
+            "rows compared with the client's ledger",
+            "lignes comparées au registre du client",
+        ));
+        let outcome = compare()?;
+        step.done(tr!(
+            "{rows} rows",
+            "{rows} lignes",
+            rows = outcome.after.len()
+        ));
+        Ok(outcome)
     }
 
     /// Reads what a restore point holds: the restored one first.
@@ -97,8 +116,10 @@ impl Outcome {
         backup: Backup,
         disaster: f64,
     ) {
-        rpo.backup_age_seconds = Some(milliseconds(disaster - backup.ended));
-        rpo.schedule = ScheduleLoss::of(&steady.schedule, &self.observed, backup, disaster);
+        if let Some(alone) = &mut rpo.snapshots {
+            alone.backup_age_seconds = Some(milliseconds(disaster - backup.ended));
+            alone.schedule = ScheduleLoss::of(&steady.schedule, &self.observed, backup, disaster);
+        }
     }
 
     /// The result of a run, held against what holds for every scenario; the
@@ -108,22 +129,30 @@ impl Outcome {
         run: &Run,
         engine: &dyn Engine,
         steady: SteadyState,
-        rpo: Rpo,
+        mut rpo: Rpo,
         mut rto: Rto,
         outage: Option<(f64, f64)>,
     ) -> Result<ScenarioResult> {
         let rate = run.ctx.config.client.rate();
         let client = ClientFigures::new(&self.observed, rate);
         rto.operator_delay_seconds = run.options.operator_delay;
-        let backups_resumed = !engine.facts()?.suspended;
+        let backups_resumed = match steady.protection {
+            Protection::Replication => {
+                rpo.snapshots = None;
+                None
+            }
+            Protection::Journal | Protection::Snapshot => Some(!engine.facts()?.suspended),
+        };
         let mut result = ScenarioResult {
+            lab: engine.lab(),
             scenario: run.scenario,
             engine: engine.name(),
+            auto: false,
             passed: true,
             broken: Vec::new(),
             doubts: client.doubts(rate),
             objectives: Objective::held(
-                &run.ctx.config.objectives.of(run.scenario),
+                &run.ctx.config.objectives.of(engine.lab(), run.scenario),
                 steady.protection,
                 rpo.lost as f64,
                 rpo.seconds,
@@ -139,6 +168,7 @@ impl Outcome {
             kills: Vec::new(),
             began: self.observed.began.clone(),
             draw: run.options.draw,
+            alert: None,
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),
@@ -165,7 +195,7 @@ impl Outcome {
             );
             broken.push(said.to_owned());
         }
-        if !result.backups_resumed {
+        if result.backups_resumed == Some(false) {
             broken.push(tr!(
                 "backups are still suspended",
                 "les sauvegardes sont encore suspendues",
@@ -225,7 +255,8 @@ pub fn unreachable_since(requests: &[Request], gone: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::observed::Outcome::{Acknowledged, Failed};
+    use crate::measure::observed::Attempts;
+    use crate::measure::observed::Outcome::{self as Answer, Acknowledged};
 
     #[test]
     fn the_data_are_unreachable_from_the_last_answer_before_they_were_gone() {
@@ -241,10 +272,9 @@ mod tests {
                     timestamp: String::new(),
                 }
             } else {
-                Failed {
-                    reason: String::new(),
-                }
+                Answer::failed("")
             },
+            attempts: Attempts::default(),
         };
         let requests = [at(1.0, true), at(2.0, true), at(2.5, false), at(5.0, true)];
         assert_eq!(unreachable_since(&requests, 3.0), 2.0);

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::measure::result::{ScenarioResult, persons_part};
 use crate::measure::result_file;
 use crate::scenario::Scenario;
+use crate::scenario::alerted;
 use crate::scenario::run::{Run, RunOptions};
 
 /// Asks before a disaster that takes something for good from a lab that there is.
@@ -35,10 +36,23 @@ pub fn play(
     options: RunOptions,
 ) -> Result<ScenarioResult> {
     let run = Run::create(ctx, scenario.name, options)?;
+    let page = alerted::watching(engine);
     let mut result = scenario.play(&run, engine)?;
     if !scenario.by_itself {
-        let said = persons_part(options.operator_delay);
+        let said = persons_part(options.operator_delay, options.step, options.auto);
         result.lessons.insert(result.lessons.len().min(1), said);
+    }
+    let retries = result.client.on_retries(result.verified.in_doubt);
+    result.lessons.extend(retries);
+    if let Some(page) = page {
+        let step = ctx
+            .ui
+            .step(tr!("alerts of the run", "alertes de l'exécution"));
+        alerted::add(&page, &mut result)?;
+        step.done(match &result.alert {
+            Some(alert) => alert.name.clone(),
+            None => tr!("none", "aucune"),
+        });
     }
     result_file::write(&run.folder, &result)?;
     Ok(result)

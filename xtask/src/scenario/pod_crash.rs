@@ -59,6 +59,15 @@ struct Killed {
 }
 
 fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
+    play_and_tell(run, engine, of_this_lab)
+}
+
+/// As [`play`]; ends with lessons of the lab's own.
+pub fn play_and_tell(
+    run: &Run,
+    engine: &dyn Engine,
+    own: fn() -> [String; 2],
+) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let ledger = client.ledger();
@@ -82,6 +91,7 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     result.moments = moments;
     judge(&killed, &failures, &mut result);
     result.lessons = lessons(&result);
+    result.lessons.extend(own());
     Ok(result)
 }
 
@@ -112,14 +122,16 @@ fn moments(killed: &[Killed]) -> Vec<Moment> {
 
 fn lessons(result: &ScenarioResult) -> Vec<String> {
     let failed: usize = result.kills.iter().map(|kill| kill.failed).sum();
+    let client = &result.client;
     vec![
         tr!(
-            "Two replicas died; {failed} of {requests} requests failed. The service sends new \
+            "Two replicas died; failed {sendings}: {failed} of {all}. The service sends new \
              connections to ready replicas only, and started replacements by itself.",
-            "Deux répliques sont mortes ; requêtes en échec : {failed} sur {requests}. Le service \
+            "Deux répliques sont mortes ; {sendings} en échec : {failed} sur {all}. Le service \
              n'envoie de nouvelles connexions qu'aux répliques prêtes, et les remplaçantes ont \
              démarré d'elles-mêmes.",
-            requests = result.client.requests,
+            sendings = client.sendings(),
+            all = client.attempts,
         ),
         tr!(
             "A replica that is asked to stop is taken out of the service first and then finishes \
@@ -127,6 +139,12 @@ fn lessons(result: &ScenarioResult) -> Vec<String> {
             "Une réplique priée de s'arrêter est d'abord retirée du service, puis elle termine ce \
              qu'elle a commencé ; une réplique tuée emporte avec elle ses requêtes inachevées.",
         ),
+    ]
+}
+
+/// What the lab of the recovery adds.
+fn of_this_lab() -> [String; 2] {
+    [
         tr!(
             "RPO: nothing can be lost here, with or without backups: the data are on the volume, \
              not in the pod. That is continuity (PCA), not recovery (PRA).",
@@ -155,7 +173,12 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
     let wanted = facts.wanted as usize;
     let victim = facts.pods.iter().find(|pod| pod.ready && !pod.stopping);
     let pod = victim
-        .context("no replica is ready to be killed")?
+        .with_context(|| {
+            tr!(
+                "no replica is ready to be killed",
+                "aucune réplique n'est prête à être tuée"
+            )
+        })?
         .name
         .clone();
     let how = death.label();
@@ -229,13 +252,13 @@ fn broken(killed: &[Killed], failures: &Failures) -> Vec<String> {
             let late = failed.iter().filter(|failure| failure.sent > one.ended);
             match (one.how, failed.len(), late.count()) {
                 (Death::Graceful, count @ 1.., _) => Some(tr!(
-                    "{count} requests failed although {pod} was asked to stop in an orderly way",
-                    "{count} requêtes ont échoué bien que {pod} ait été priée de s'arrêter",
+                    "requests that failed although {pod} was asked to stop in an orderly way: {count}",
+                    "requêtes en échec bien que {pod} ait été priée de s'arrêter : {count}",
                     pod = one.pod,
                 )),
                 (_, _, late @ 1..) => Some(tr!(
-                    "{late} requests failed that were sent after {pod} had died",
-                    "{late} requêtes envoyées après la mort de {pod} ont échoué",
+                    "requests that failed and were sent after {pod} had died: {late}",
+                    "requêtes en échec qui avaient été envoyées après la mort de {pod} : {late}",
                     pod = one.pod,
                 )),
                 _ => None,
@@ -292,7 +315,7 @@ mod tests {
         let late = said([&[1.99, 2.5], &[]]);
         assert_eq!(
             late,
-            ["1 requests failed that were sent after flask-hard had died"]
+            ["requests that failed and were sent after flask-hard had died: 1"]
         );
         assert_eq!(said([&[], &[6.05]]).len(), 1);
     }
@@ -303,7 +326,7 @@ mod tests {
         let late = said([&[4.5, 5.0], &[]]);
         assert_eq!(
             late,
-            ["2 requests failed that were sent after flask-hard had died"]
+            ["requests that failed and were sent after flask-hard had died: 2"]
         );
     }
 }

@@ -3,17 +3,19 @@
 //! the engines apply the copy while it is there.
 
 use anyhow::Result;
-use terms::{Protection, tr};
+use terms::{LabName, Protection, tr};
 
 use crate::context::Context;
 use crate::database::{self, Setting};
 use crate::engine::{Engine, serving};
 use crate::exec::quote_path;
+use crate::failure::Failure;
 use crate::manifests::substitute;
 use crate::scenario::outage;
 
 /// Puts the lab under a protection, with a new base for it.
 pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Result<()> {
+    insist_on_choice(engine.lab())?;
     let step = ctx
         .ui
         .step(tr!("protection: {protection}", "protection : {protection}"));
@@ -24,7 +26,8 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
     {
         substitute::change(&ctx.workspace.root, engine.name(), key, value)?;
     }
-    restart(ctx, engine)?;
+    outage::stop_everything(ctx, engine)?;
+    start(ctx, engine)?;
     step.done(tr!(
         "in force, with a new base",
         "en vigueur, avec une nouvelle base"
@@ -32,27 +35,49 @@ pub fn switch(ctx: &Context, engine: &dyn Engine, protection: Protection) -> Res
     Ok(())
 }
 
-/// Puts the lab back under the declared protection, where it is not.
+/// Puts the lab back under the declared protection, where it is not. Cut off at any moment,
+/// it does so again when it is called again.
 pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    let copy = substitute::path(&ctx.workspace.root, engine.name());
-    if !copy.exists() {
+    let (root, name) = (&ctx.workspace.root, engine.name());
+    // What is left may be another lab's, on the same engine.
+    if engine.lab() != LabName::Pra || !substitute::is_left(root, name) {
         return Ok(());
     }
     let step = ctx
         .ui
         .step(tr!("the declared protection", "la protection déclarée"));
-    if ctx.exec.change(&format!("rm -r {}", quote_path(&copy))) {
-        substitute::remove(&ctx.workspace.root, engine.name())?;
+    // Nobody is served under the other protection any more, from here on.
+    outage::stop_everything(ctx, engine)?;
+    let copy = substitute::path(root, name);
+    let really = ctx.exec.change(&format!("rm -r {}", quote_path(&copy)));
+    if really {
+        substitute::retire(root, name)?;
     }
-    restart(ctx, engine)?;
+    start(ctx, engine)?;
+    if really {
+        substitute::remove(root, name)?;
+    }
     step.done(tr!("back in force", "de nouveau en vigueur"));
     Ok(())
 }
 
+/// # Errors
+/// The lab has one protection, and no declarations of `k8s/` that a copy could stand for.
+fn insist_on_choice(lab: LabName) -> Result<()> {
+    if lab == LabName::Pra {
+        return Ok(());
+    }
+    Err(Failure::usage(tr!(
+        "the lab {lab} has one protection, and cannot be put under another",
+        "le lab {lab} a une seule protection, et ne peut être mis sous une autre",
+    ))
+    .next("cargo xtask scenario --list")
+    .into())
+}
+
 /// Replicas read their settings when they start; the protection that begins
 /// needs a point of its own to begin from.
-fn restart(ctx: &Context, engine: &dyn Engine) -> Result<()> {
-    outage::stop_everything(ctx, engine)?;
+fn start(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     engine.apply()?;
     if !ctx.exec.dry_run() {
         serving::wait_until_ready(engine)?;

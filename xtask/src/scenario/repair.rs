@@ -37,6 +37,20 @@ impl Repair {
         last: |_, _| Ok(()),
     };
 
+    /// Nothing: the cluster does it.
+    pub const BY_ITSELF: Self = Self {
+        stops_nodes: false,
+        first: |_, _| Ok(()),
+        target: |_, _| Ok(None),
+        last: |_, _| Ok(()),
+    };
+
+    /// The same once its nodes run and are connected.
+    pub const OF_NODES: Self = Self {
+        stops_nodes: true,
+        ..Self::BY_ITSELF
+    };
+
     /// The latest moment, unless the run had restored it: damage may not have
     /// shown yet.
     pub const LATEST: Self = Self {

@@ -51,6 +51,7 @@ const DISASTER: Disaster = Disaster {
     strike: outage::lose_data_volume,
     restore: restore_twice,
     untouched: false,
+    heals: false,
     points_lost: 0,
     lesson: |_, report| {
         tr!(
@@ -96,9 +97,12 @@ fn kill_one(engine: &dyn Engine) -> Result<()> {
         wait::until_moment(Instant::now() + wait::INTO_THE_RESTORE)?;
         let running = !restore.is_finished();
         engine.delete_jobs()?;
-        let first = restore
-            .join()
-            .map_err(|_| anyhow!("the thread of the restore crashed"))?;
+        let first = restore.join().map_err(|_| {
+            anyhow!(tr!(
+                "the thread of the restore crashed",
+                "le fil de la restauration a planté"
+            ))
+        })?;
         anyhow::Ok((running, first))
     })?;
     insist_on_a_kill(running, first)

@@ -8,6 +8,7 @@ use anyhow::Result;
 use terms::lang::fixed;
 use terms::{Protection, ScenarioName, tr};
 
+use crate::config::Mode;
 use crate::context::Context;
 use crate::database::{self, State};
 use crate::engine::{self, Engine};
@@ -17,6 +18,7 @@ use crate::measure::client::{Client, Load};
 use crate::measure::compare::Rows;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Draw;
+use crate::measure::writing::Form;
 use crate::runs;
 use crate::wait;
 
@@ -40,8 +42,12 @@ pub struct RunOptions {
     /// When the disaster comes; without it, as soon as there is something to
     /// lose.
     pub draw: Option<Draw>,
+    /// The lab restores by itself, and nobody does.
+    pub auto: bool,
     /// Seconds that stand for a person, who takes notice and decides.
     pub operator_delay: Option<f64>,
+    /// How the client asks, beside what is declared.
+    pub mode: Mode,
 }
 
 /// Seconds that the client writes on after the backup, so that there is something to
@@ -73,7 +79,7 @@ impl<'a> Run<'a> {
     pub fn begin(&self, engine: &dyn Engine) -> Result<(SteadyState, Rows)> {
         let step = self.ctx.ui.step(tr!("steady state", "état stable"));
         let steady = self.steady_state(engine)?;
-        let before = database::of(engine).dump()?;
+        let before = database::readable(engine).dump()?;
         step.done(tr!(
             "all replicas ready",
             "toutes les répliques sont prêtes"
@@ -130,15 +136,30 @@ impl<'a> Run<'a> {
 
     /// Starts the measuring client with its ledger in the run's folder.
     pub fn client(&self, url: &str) -> Result<Client> {
-        self.client_writing(url, 0)
+        self.start_client(url, 0, self.options.mode)
     }
 
     /// The same with messages of at least so many bytes.
     pub fn client_writing(&self, url: &str, bytes: usize) -> Result<Client> {
+        self.start_client(url, bytes, self.options.mode)
+    }
+
+    /// The same where each write is sent again until it is answered.
+    pub fn retrying_client(&self, url: &str) -> Result<Client> {
+        let mode = Mode {
+            retry: true,
+            ..self.options.mode
+        };
+        self.start_client(url, 0, mode)
+    }
+
+    fn start_client(&self, url: &str, bytes: usize, mode: Mode) -> Result<Client> {
         let load = Load {
             rate: self.ctx.config.client.rate(),
             connections: self.ctx.config.client.connections(),
             reads: self.ctx.config.client.reads(),
+            mode: self.ctx.config.client.mode(mode),
+            form: Form::Post,
         };
         let path = self.folder.join("ledger.jsonl");
         let prefix = format!("{:x<bytes$}", self.prefix);
@@ -178,7 +199,7 @@ impl<'a> Run<'a> {
 pub fn steady_state(engine: &dyn Engine) -> Result<SteadyState> {
     let facts = engine.facts()?;
     let url = facts.url.clone().unwrap_or_default();
-    let state = database::of(engine).state(&url)?;
+    let state = database::readable(engine).state(&url)?;
     if let Some(trouble) = unsteady(&facts, &state) {
         return Err(Failure::promise(tr!(
             "the lab is not in its steady state: {trouble}",
@@ -214,5 +235,5 @@ fn unsteady(facts: &Facts, state: &State) -> Option<String> {
             "la base de données a disparu et attend une restauration",
         ));
     }
-    None
+    state.trouble.clone()
 }

@@ -38,6 +38,7 @@ const DISASTER: Disaster = Disaster {
     strike: outage::lose_data_volume,
     restore: outage::restore_latest,
     untouched: false,
+    heals: true,
     points_lost: 0,
     lesson: |_, report| {
         tr!(

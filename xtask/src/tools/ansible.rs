@@ -10,19 +10,23 @@ use crate::wait;
 /// Deploys on the cluster of that context. Inventory and configuration are
 /// named, so that nothing of the machine's own comes in; what Ansible writes
 /// goes to `home`, since the person's own may be read-only. `manifests` is
-/// another folder than the playbook's own.
+/// another folder than the playbook's own; `kubectl` the one to use, where the playbook
+/// needs it.
 pub fn playbook(
     program: Cmd,
     playbook: &Path,
     context: &str,
     manifests: Option<&Path>,
+    kubectl: Option<&str>,
     home: &Path,
 ) -> Cmd {
     // As JSON: a path may have spaces.
     let other = manifests.map(|folder| json!({"manifests": folder}).to_string());
+    let kubectl = kubectl.map(|program| json!({"kubectl": program}).to_string());
+    let others = other.iter().chain(&kubectl);
     program
         .args(["-i", "localhost,", "-e", &format!("kube_context={context}")])
-        .args(other.iter().flat_map(|other| ["-e", other]))
+        .args(others.flat_map(|other| ["-e", other]))
         .args([playbook.to_string_lossy()])
         .env("ANSIBLE_CONFIG", beside(playbook, "ansible.cfg"))
         .env("ANSIBLE_HOME", home.to_string_lossy())
@@ -47,6 +51,7 @@ mod tests {
             Path::new("ansible/playbook.yml"),
             "k3d-pra",
             None,
+            None,
             Path::new(".lab/home"),
         );
         assert_eq!(
@@ -61,11 +66,12 @@ mod tests {
             Path::new("p.yml"),
             "k3d-pra",
             Some(Path::new("/a b")),
+            Some("/k l"),
             Path::new("/home"),
         );
         let other = other.to_string();
         assert!(
-            other.contains(r#"-e '{"manifests":"/a b"}' p.yml"#),
+            other.contains(r#"-e '{"manifests":"/a b"}' -e '{"kubectl":"/k l"}' p.yml"#),
             "{other}"
         );
     }

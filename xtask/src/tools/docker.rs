@@ -22,6 +22,8 @@ pub struct Info {
     version: String,
     #[serde(rename = "MemTotal", default)]
     pub memory: u64,
+    #[serde(rename = "NCPU", default)]
+    pub cores: u32,
     #[serde(rename = "DockerRootDir", default)]
     pub root: String,
 }

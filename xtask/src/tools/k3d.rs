@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 /// labels of its own.
 pub const OWNER: &str = "atelier-pra.owner";
 pub const FOLDER: &str = "atelier-pra.folder";
+/// What the file of its nodes said when it was created, as a fingerprint.
+pub const NODES: &str = "atelier-pra.nodes";
 
 /// Where the API is reached: any free port of this machine, and of it alone.
 /// k3d's own choice, 0.0.0.0, is no loopback address, so kubectl would ask a
@@ -21,6 +23,9 @@ pub struct Plan<'a> {
     pub name: &'a str,
     pub servers: u32,
     pub agents: u32,
+    /// The file that declares the nodes and their ports, where there is one, and the
+    /// fingerprint of what it says.
+    pub file: Option<(&'a str, &'a str)>,
     pub image: &'a str,
     /// Port of this machine, node port.
     pub ports: &'a [(u16, u16)],
@@ -40,12 +45,20 @@ impl Plan<'_> {
 
 pub fn create(plan: &Plan) -> Vec<String> {
     let mut args = words(&["cluster", "create", plan.name]);
-    args.extend(words(&["--servers", &plan.servers.to_string()]));
-    args.extend(words(&["--agents", &plan.agents.to_string()]));
-    args.extend(words(&["--image", plan.image]));
-    args.extend(words(&["--api-port", API_PORT]));
-    for mapping in plan.ports {
-        args.extend(words(&["--port", &port(mapping)]));
+    if let Some((file, says)) = plan.file {
+        args.extend(words(&["--config", file, "--image", plan.image]));
+        args.extend(words(&[
+            "--runtime-label",
+            &format!("{NODES}={says}@server:0"),
+        ]));
+    } else {
+        args.extend(words(&["--servers", &plan.servers.to_string()]));
+        args.extend(words(&["--agents", &plan.agents.to_string()]));
+        args.extend(words(&["--image", plan.image]));
+        args.extend(words(&["--api-port", API_PORT]));
+        for mapping in plan.ports {
+            args.extend(words(&["--port", &port(mapping)]));
+        }
     }
     let (id, folder) = plan.owner;
     // k3d takes what follows the last @ for the nodes; the folder is for people.
@@ -268,6 +281,7 @@ mod tests {
             name: "pra",
             servers: 1,
             agents: 2,
+            file: None,
             image: "rancher/k3s:v1",
             ports: &[(8080, 30080)],
             owner: ("0123", "/home/a@b/lab"),
@@ -283,6 +297,18 @@ mod tests {
         assert_eq!(
             plan.nodes(),
             ["k3d-pra-server-0", "k3d-pra-agent-0", "k3d-pra-agent-1"]
+        );
+        let declared = Plan {
+            file: Some(("ha/k3d.yaml", "4567")),
+            ..plan
+        };
+        let shown = create(&declared).join(" ");
+        assert!(
+            shown.starts_with(
+                "cluster create pra --config ha/k3d.yaml --image rancher/k3s:v1 \
+                 --runtime-label atelier-pra.nodes=4567@server:0 --runtime-label"
+            ),
+            "{shown}"
         );
     }
 

@@ -38,6 +38,14 @@ pub fn holds(live: &str, wanted: &[Value]) -> bool {
     })
 }
 
+/// An annotation of the object of a kind, in the answer of `kubectl get -o json`.
+pub fn annotation(live: &str, kind: &str, name: &str) -> Option<String> {
+    let live: Value = serde_json::from_str(live).ok()?;
+    let mut items = live["items"].as_array()?.iter();
+    let found = items.find(|item| item["kind"] == kind)?;
+    Some(found["metadata"]["annotations"][name].as_str()?.to_owned())
+}
+
 fn is_same(live: &Value, wanted: &Value) -> bool {
     let same = |path: &str| live.pointer(path) == wanted.pointer(path);
     same("/kind") && same("/metadata/name") && same("/apiVersion")

@@ -1,6 +1,6 @@
 //! What `kubectl get … -o json` says, as the facts that commands speak of.
 
-use crate::facts::{Facts, Job, JobState, Pod, Volume};
+use crate::facts::{Facts, Instances, Job, JobState, Pod, Volume};
 use crate::names::CRON_JOB;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -27,7 +27,16 @@ pub fn facts(text: &str, deployment: &str) -> Result<Facts> {
             .map(|claim| volume(claim, &volumes))
             .collect(),
         jobs: of("Job").map(job).collect(),
+        instances: of("Cluster").map(instances).next(),
     })
+}
+
+/// How many instances a cluster of the database wants, and how many are ready.
+pub(super) fn instances(cluster: &Value) -> Instances {
+    Instances {
+        wanted: number(&cluster["spec"]["instances"]),
+        ready: number(&cluster["status"]["readyInstances"]),
+    }
 }
 
 pub(super) fn items(text: &str) -> Result<Vec<Value>> {
@@ -42,7 +51,7 @@ pub(super) fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn number(value: &Value) -> u32 {
+pub(super) fn number(value: &Value) -> u32 {
     let number = value.as_u64().unwrap_or_default();
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -77,7 +86,7 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The condition of that type, where it is true.
-fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     list(&object["status"]["conditions"])
         .find(|condition| condition["type"] == kind && condition["status"] == "True")
 }
@@ -87,7 +96,12 @@ pub(super) fn volume(claim: &Value, volumes: &[&Value]) -> Volume {
     let bound = volumes.iter().find(|one| one["metadata"]["name"] == *name);
     Volume {
         claim: string(&claim["metadata"]["name"]),
-        place: bound.map_or_else(|| "not bound yet".to_owned(), |one| place(one)),
+        place: match (bound, name.as_str()) {
+            (Some(bound), _) => place(bound),
+            // Where it is cannot be seen, as with an account of one namespace.
+            (None, Some(name)) => name.to_owned(),
+            (None, None) => "not bound yet".to_owned(),
+        },
     }
 }
 
@@ -273,6 +287,12 @@ mod tests {
     fn an_empty_namespace_is_a_lab_without_application() {
         let facts = facts(r#"{"kind":"List","items":[]}"#, "flask").unwrap();
         assert!(facts.running && facts.wanted == 0 && facts.volumes.is_empty());
+    }
+
+    #[test]
+    fn a_bound_volume_that_cannot_be_seen_is_named() {
+        let claim = json!({"metadata": {"name": "pra-data"}, "spec": {"volumeName": "pvc-1"}});
+        assert_eq!(volume(&claim, &[]).place, "pvc-1");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::exec::Cmd;
+use crate::names::PART_OF;
 
 /// kubectl for one namespace of one cluster.
 #[derive(Clone, Debug)]
@@ -42,6 +43,29 @@ pub const GET_STATE: &[&str] = &[
     "-o",
     "json",
 ];
+
+/// The same with the instances of a replicated database.
+pub const GET_REPLICATED_STATE: &[&str] = &[
+    "get",
+    "deployments,cronjobs,pods,jobs,persistentvolumeclaims,persistentvolumes,\
+     clusters.postgresql.cnpg.io",
+    "-o",
+    "json",
+];
+
+/// The images of the operators of the database.
+pub const GET_OPERATORS: &[&str] = &[
+    "get",
+    "deployments",
+    "--all-namespaces",
+    "-l",
+    "app.kubernetes.io/name=cloudnative-pg",
+    "-o",
+    "jsonpath={.items[*].spec.template.spec.containers[*].image}",
+];
+
+/// How a server says that it knows no such objects.
+pub const UNKNOWN_KIND: &str = "the server doesn't have a resource type";
 
 /// What decides whether something that runs has to be replaced.
 pub const GET_RUNNING: &[&str] = &[
@@ -92,9 +116,9 @@ pub fn versions(said: &str) -> Vec<(String, String)> {
 /// Jobs and their pods.
 pub const GET_JOBS: &[&str] = &["get", "jobs,pods", "-o", "json"];
 
-/// What the pods with this label `app` wrote, each line with the pod's name.
-pub fn logs_of_all(app: &str, lines: u32, follow: bool) -> Vec<String> {
-    let (selector, lines) = (format!("--selector=app={app}"), format!("--tail={lines}"));
+/// What the pods with these labels wrote, each line with the pod's name.
+pub fn logs_of_all(labels: &str, lines: u32, follow: bool) -> Vec<String> {
+    let (selector, lines) = (format!("--selector={labels}"), format!("--tail={lines}"));
     // More than five pods are refused otherwise: jobs stay for a while.
     let mut args = words(&[
         "logs",
@@ -121,9 +145,16 @@ pub fn suspend(cron_job: &str, suspend: bool) -> Vec<String> {
     words(&["patch", "cronjob", cron_job, "-p", &patch])
 }
 
-/// Foreground: kubectl returns when the pods are gone too.
+/// All of the lab's. Foreground: kubectl returns when the pods are gone too.
 pub fn delete_all_jobs() -> Vec<String> {
-    words(&["delete", "jobs", "--all", "--cascade=foreground", "--wait"])
+    let selector = format!("--selector={PART_OF}");
+    words(&[
+        "delete",
+        "jobs",
+        &selector,
+        "--cascade=foreground",
+        "--wait",
+    ])
 }
 
 /// The same for one job, if there is one of that name.
@@ -153,9 +184,9 @@ fn wait_for(what: &str, job: &str, limit: Duration) -> Vec<String> {
     words(&["wait", &what, &job, &timeout(limit)])
 }
 
-/// Waits until no pod has this label `app` any more.
-pub fn wait_until_gone(app: &str, limit: Duration) -> Vec<String> {
-    let selector = format!("--selector=app={app}");
+/// Waits until no pod has these labels any more.
+pub fn wait_until_gone(labels: &str, limit: Duration) -> Vec<String> {
+    let selector = format!("--selector={labels}");
     words(&["wait", "--for=delete", "pod", &selector, &timeout(limit)])
 }
 
@@ -179,6 +210,32 @@ pub fn delete_claim(claim: &str) -> Vec<String> {
     ])
 }
 
+/// The same without waiting: while a pod uses it, it stays.
+pub fn delete_claim_later(claim: &str) -> Vec<String> {
+    words(&["delete", "persistentvolumeclaim", claim, "--wait=false"])
+}
+
+/// What an administrator types before a node is worked on. Volumes of pods that are made
+/// anew elsewhere are no obstacle, nor is what runs on every node.
+pub fn drain(node: &str, limit: Duration) -> Vec<String> {
+    words(&[
+        "drain",
+        node,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        &timeout(limit),
+    ])
+}
+
+/// No pod is put on the node any more; those that are there stay.
+pub fn cordon(node: &str) -> Vec<String> {
+    words(&["cordon", node])
+}
+
+pub fn uncordon(node: &str) -> Vec<String> {
+    words(&["uncordon", node])
+}
+
 /// Returns at once; the replacement is the cluster's own doing.
 pub fn delete_pod(pod: &str, hard: bool) -> Vec<String> {
     let mut args = words(&["delete", "pod", pod, "--wait=false"]);
@@ -189,15 +246,11 @@ pub fn delete_pod(pod: &str, hard: bool) -> Vec<String> {
 }
 
 /// The server validates too; what the client would fetch for it, the schemas
-/// of everything, takes six times as long as the rest.
-pub fn apply(path: &str) -> Vec<String> {
-    words(&[
-        "apply",
-        "--validate=false",
-        "--openapi-patch=false",
-        "-f",
-        path,
-    ])
+/// of everything, takes six times as long as the rest. `files` are options with `-f`.
+pub fn apply(files: &[String]) -> Vec<String> {
+    let mut args = words(&["apply", "--validate=false", "--openapi-patch=false"]);
+    args.extend_from_slice(files);
+    args
 }
 
 /// `--save-config`, so that a later `kubectl apply` of the file knows it.

@@ -187,9 +187,17 @@ impl Toolbox {
 
     /// Every tool, side by side.
     pub fn ensure_all(&self) -> Result<()> {
+        self.ensure_these(&ALL)
+    }
+
+    /// These tools, side by side.
+    pub fn ensure_these(&self, tools: &[Tool]) -> Result<()> {
         std::thread::scope(|scope| {
-            let ensure = |tool| scope.spawn(move || self.ensure(tool));
-            let all: Vec<_> = ALL.into_iter().map(ensure).collect();
+            let ensure = |tool: &Tool| {
+                let tool = *tool;
+                scope.spawn(move || self.ensure(tool))
+            };
+            let all: Vec<_> = tools.iter().map(ensure).collect();
             let panicked = || Err(anyhow::anyhow!("looking for a tool panicked"));
             all.into_iter()
                 .try_for_each(|one| one.join().unwrap_or_else(|_| panicked()))
@@ -238,12 +246,7 @@ impl Toolbox {
     fn download(&self, tool: Tool, platform: &Platform, target: &Path) -> Result<String> {
         fs::create_dir_all(&self.home)
             .with_context(|| format!("creating {}", self.home.display()))?;
-        let fetcher = Fetcher {
-            exec: &self.exec,
-            mirror: self.pins.mirror().get_ref(),
-            pause: Duration::from_secs(1),
-            tries: 5,
-        };
+        let fetcher = self.fetcher();
         let pin = self.pin(tool);
         let url = pin.url(platform);
         let (sha256, source) = match pin.sha256(platform) {
@@ -263,6 +266,37 @@ impl Toolbox {
         fs::set_permissions(target, fs::Permissions::from_mode(0o755))
             .with_context(|| format!("making {} executable", target.display()))?;
         Ok(source)
+    }
+
+    fn fetcher(&self) -> Fetcher<'_> {
+        Fetcher {
+            exec: &self.exec,
+            mirror: self.pins.mirror().get_ref(),
+            pause: Duration::from_secs(1),
+            tries: 5,
+        }
+    }
+
+    /// Downloads a file that is no tool, unless what is at `target` has this checksum.
+    pub fn ensure_file(&self, what: &str, url: &str, sha256: &str, target: &Path) -> Result<()> {
+        if target.exists() && fetch::hash(&self.exec, target)?.eq_ignore_ascii_case(sha256) {
+            return Ok(());
+        }
+        let shown = quote(&target.to_string_lossy());
+        let shell = format!("curl -fL --create-dirs -o {shown} {url}");
+        if !self.exec.change(&shell) {
+            return Ok(());
+        }
+        let step = self.ui.step(what.to_owned());
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        }
+        self.fetcher().file(url, sha256, target)?;
+        step.done(tr!(
+            "downloaded, checksum from lab.toml",
+            "téléchargé, somme de contrôle de lab.toml",
+        ));
+        Ok(())
     }
 
     /// The checksum that the release itself states.

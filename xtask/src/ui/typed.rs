@@ -6,6 +6,7 @@ pub(super) const COMMAND: &str = "cargo xtask ";
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub root: Option<String>,
+    pub lab: Option<String>,
     pub engine: Option<String>,
 }
 
@@ -20,7 +21,7 @@ impl Options {
             let engine = self.engine.as_ref();
             let engine = engine.filter(|_| !rest.starts_with("local "));
             if !rest.starts_with("--") {
-                for option in self.root.iter().chain(engine) {
+                for option in self.root.iter().chain(&self.lab).chain(engine) {
                     typed.push_str(option);
                     typed.push(' ');
                 }
@@ -39,6 +40,7 @@ mod tests {
     fn each_command_of_a_text_means_the_same_lab() {
         let options = Options {
             root: Some("--root '/a b'".to_owned()),
+            lab: None,
             engine: Some("--engine local".to_owned()),
         };
         let said = "cargo xtask teardown && cargo xtask setup; `cargo xtask local stop`, or \
@@ -47,6 +49,15 @@ mod tests {
                      cargo xtask --root '/a b' --engine local setup; \
                      `cargo xtask --root '/a b' local stop`, or cargo xtask --engine k3d setup";
         assert_eq!(options.put_into(said), typed);
+        let ha = Options {
+            lab: Some("--lab ha".to_owned()),
+            ..Options::default()
+        };
+        let typed = ha.put_into("cargo xtask setup, or cargo xtask --lab image setup");
+        assert_eq!(
+            typed,
+            "cargo xtask --lab ha setup, or cargo xtask --lab image setup"
+        );
         assert_eq!(Options::default().put_into(said), said);
     }
 }

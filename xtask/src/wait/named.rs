@@ -57,6 +57,33 @@ pub const ORPHANS_GONE: Wait = wait(
     20,
     Both::same("cargo xtask status"),
 );
+pub const WATCH_UP: Wait = wait(
+    both("Prometheus to be ready", "Prometheus prêt"),
+    60,
+    100,
+    Both::same("tail .lab/logs/pods/prometheus.log"),
+);
+pub const WATCH_SEES: Wait = wait(
+    both(
+        "Prometheus to have asked every replica",
+        "Prometheus, qui interroge chaque réplique",
+    ),
+    60,
+    500,
+    Both::same("cargo xtask status"),
+);
+pub const WATCH_DOWN: Wait = wait(
+    both("Prometheus to end", "l'arrêt de Prometheus"),
+    30,
+    50,
+    Both::same("cargo xtask status"),
+);
+pub const ALERT_RESOLVED: Wait = wait(
+    both("the alert to be resolved", "la fin de l'alerte"),
+    90,
+    500,
+    Both::same("cargo xtask status"),
+);
 pub const APP_READY: Wait = wait(
     both("the application to be ready", "l'application prête"),
     90,
@@ -103,6 +130,15 @@ pub const PODS_EXIST: Wait = wait(
     ),
     60,
     5,
+    Both::same("cargo xtask status"),
+);
+pub const RESTORED_BY_ITSELF: Wait = wait(
+    both(
+        "the servers to restore by themselves",
+        "la restauration par les serveurs eux-mêmes",
+    ),
+    300,
+    30,
     Both::same("cargo xtask status"),
 );
 pub const RESTORE_BEGUN: Wait = wait(
@@ -164,6 +200,24 @@ pub const DOCKER_UP: Wait = wait(
     500,
     Both::same("docker info"),
 );
+pub const ADDRESS: Wait = wait(
+    both("the address of the service", "l'adresse du service"),
+    180,
+    1000,
+    Both::same("cargo xtask status"),
+);
+pub const VOLUMES_GONE: Wait = wait(
+    both(
+        "the cluster to remove the lab's volumes",
+        "la suppression des volumes du lab par le cluster",
+    ),
+    180,
+    500,
+    both(
+        "kubectl get persistentvolumes, then cargo xtask teardown again",
+        "kubectl get persistentvolumes, puis de nouveau cargo xtask teardown",
+    ),
+);
 pub const API_UP: Wait = wait(
     both("the cluster to answer", "la réponse du cluster"),
     120,
@@ -186,6 +240,24 @@ pub const JOB_PROGRESS: Wait = wait(
     both("the job to end", "la fin du job"),
     330,
     60,
+    Both::same("cargo xtask status"),
+);
+pub const SUCCEEDED: Wait = wait(
+    both(
+        "another instance of the database to take writes",
+        "qu'une autre instance de la base accepte les écritures",
+    ),
+    300,
+    300,
+    Both::same("cargo xtask status"),
+);
+pub const WHOLE_AGAIN: Wait = wait(
+    both(
+        "every part of the lab to be there again",
+        "le retour de toutes les parties du lab",
+    ),
+    600,
+    500,
     Both::same("cargo xtask status"),
 );
 pub const NODES_READY: Wait = wait(

@@ -1,6 +1,6 @@
 """Stands in for the application: `python3 pod.py DATA [JOB]`.
 
-Without JOB it serves /health, /slow (an answer that takes a while) and /. With
+Without JOB it serves /health, /slow (an answer that takes a while) and /, on both of its ports. With
 it, it does what the job's word says. It ends in good order on SIGTERM.
 """
 
@@ -16,7 +16,7 @@ data, job = sys.argv[1], (sys.argv + [""])[2] or os.environ.get("JOB", "")
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        if self.path == "/health" and os.path.exists(data + "/sick"):
+        if self.path in ("/health", "/ready") and os.path.exists(data + "/sick"):
             self.send_error(500)
             return
         if self.path == "/slow":
@@ -37,15 +37,20 @@ class Server(ThreadingHTTPServer):
 
 
 def serve():
-    server = Server((os.environ["HOST"], int(os.environ["PORT"])), Handler)
+    servers = [
+        Server((os.environ["HOST"], int(os.environ[port])), Handler)
+        for port in ("PRA_PROBE_PORT", "PORT")
+    ]
     # A child that a careless end would leave behind.
     if os.fork() == 0:
         time.sleep(600)
         os._exit(0)
-    stop = threading.Thread(target=server.shutdown)
+    probes, users = servers
+    threading.Thread(target=probes.serve_forever, daemon=True).start()
+    stop = threading.Thread(target=users.shutdown)
     signal.signal(signal.SIGTERM, lambda *_: stop.start())
-    server.serve_forever()
-    server.server_close()
+    users.serve_forever()
+    users.server_close()
 
 
 def run(word):

@@ -29,10 +29,11 @@ fn prelude(world: &str, tool: &str) -> String {
 
 const DOCKER: &str = r#"
 case "$*" in
-info*) echo '{"ServerVersion":"28.0.1","MemTotal":8000000000,"DockerRootDir":"/nowhere"}' ;;
+info*) echo '{"ServerVersion":"28.0.1","MemTotal":8000000000,"NCPU":2,"DockerRootDir":"/nowhere"}' ;;
 "ps --all --no-trunc"*) cat $S/containers 2>/dev/null || : ;;
 "network ls"*) cat $S/network 2>/dev/null || : ;;
 "network rm"*) rm $S/network ;;
+"ps --all"*atelier-pra.nodes*) cat $S/made_of 2>/dev/null || : ;;
 "ps --all"*) cat $S/owned 2>/dev/null || : ;;
 "image inspect pra/flask-sqlite:1.0"*)
     [ -e $S/built ] || { echo "No such image" >&2; exit 1; }

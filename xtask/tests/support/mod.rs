@@ -5,10 +5,12 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+pub mod fake_ha;
 pub mod fake_k3d;
 pub mod fork;
 pub mod guide;
 pub mod standin;
+pub mod users;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,6 +59,8 @@ impl TestLab {
             "k8s",
             "pra",
             "image",
+            "ha",
+            "monitoring",
             "ansible",
             "packer/flask",
             "packer/nginx",
@@ -70,6 +74,10 @@ impl TestLab {
         );
         copy(&project().join("lab.toml"), &lab.root.join("lab.toml"));
         lab.configure("port = 8080", "port = 0");
+        lab.configure("prometheus_port = 9090", "prometheus_port = 0");
+        lab.configure("alertmanager_port = 9093", "alertmanager_port = 0");
+        lab.configure("ha_prometheus_port = 9091", "ha_prometheus_port = 0");
+        lab.configure("ha_alertmanager_port = 9094", "ha_alertmanager_port = 0");
         lab.configure("engine = \"auto\"", "engine = \"local\"");
         lab
     }
@@ -276,6 +284,32 @@ pub fn await_some<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         assert!(
             start.elapsed() < Duration::from_secs(120),
             "{what}: in vain"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until a log has these words.
+pub fn await_said(log: &Path, words: &str) {
+    await_in(log, words, |said| said.contains(words));
+}
+
+/// Waits until a log is as it should be. Who writes it may take as long as the machine needs,
+/// which other work can make minutes, as long as it says something now and then.
+pub fn await_in(log: &Path, what: &str, found: impl Fn(&str) -> bool) {
+    let (mut length, mut since) = (0, Instant::now());
+    loop {
+        let said = fs::read_to_string(log).unwrap();
+        if found(&said) {
+            return;
+        }
+        if said.len() > length {
+            (length, since) = (said.len(), Instant::now());
+        }
+        let silent = since.elapsed() > Duration::from_secs(120);
+        assert!(
+            !silent,
+            "{what}: in vain, and it says nothing more:\n{said}"
         );
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 use terms::lang::{self, Both};
-use terms::tr;
+use terms::{Protection, tr};
 
-use crate::model::{Client, Rpo, Scenario, Schedule, Verified};
+use crate::model::{Client, FirstAlert, Rpo, Scenario, Schedule, Verified};
 use crate::plot::seconds;
 
 pub fn figures(scenario: &Scenario) -> Markup {
@@ -27,14 +27,40 @@ struct Tile {
 fn tiles(scenario: &Scenario) -> Vec<Tile> {
     let rpo = &scenario.rpo;
     let mut tiles = vec![lost(rpo), away(scenario)];
-    // A game day measures nothing of them.
-    tiles.extend(scenario.gameday.is_none().then(|| measured(rpo)));
+    tiles.extend(scenario.alert.as_ref().map(alerted));
+    // A game day measures nothing of them, and where there are replicas there are none.
+    let has_snapshots = scenario.protection != Protection::Replication;
+    tiles.extend((scenario.gameday.is_none() && has_snapshots).then(|| measured(rpo)));
     tiles.extend(rpo.schedule.as_ref().map(computed));
     tiles.push(verified(&scenario.verified));
     tiles.extend(scenario.protected_seconds.map(protected));
     tiles.push(gap(&scenario.client));
     tiles.extend(client(&scenario.client));
+    tiles.extend(kept(&scenario.client));
+    tiles.extend(sent_again(&scenario.client));
     tiles
+}
+
+fn alerted(alert: &FirstAlert) -> Tile {
+    let resolved = alert.resolved_seconds.map_or_else(
+        || lang::both("not resolved yet", "pas encore résolue").into(),
+        |after| {
+            tr!(
+                "resolved {after} s after the recovery",
+                "résolue {after} s après la reprise",
+                after = seconds(after),
+            )
+        },
+    );
+    Tile {
+        name: lang::both("First alert", "Première alerte"),
+        value: format!("{} s", seconds(alert.fired_seconds)),
+        detail: tr!(
+            "{name}; {resolved}",
+            "{name} ; {resolved}",
+            name = alert.name,
+        ),
+    }
 }
 
 fn lost(rpo: &Rpo) -> Tile {
@@ -72,16 +98,16 @@ fn away(scenario: &Scenario) -> Tile {
             delay = seconds(delay),
         )
     });
+    let nobody = scenario.auto.then(|| {
+        tr!(
+            "; the lab restored by itself (--auto)",
+            " ; le lab a restauré de lui-même (--auto)",
+        )
+    });
     Tile {
         name: Both::same("RTO"),
         value: format!("{least}{} s", seconds(rto.seconds)),
-        detail: tr!(
-            "{failed} of {requests} requests failed{person}",
-            "requêtes en échec : {failed} sur {requests}{person}",
-            failed = client.failed,
-            requests = client.requests,
-            person = person.unwrap_or_default(),
-        ),
+        detail: client.failures() + &person.or(nobody).unwrap_or_default(),
     }
 }
 
@@ -181,15 +207,15 @@ fn client(client: &Client) -> Option<Tile> {
         Some(cpu) => (
             format!("{} s", seconds(cpu)),
             tr!(
-                "of processor time; {late} requests sent late{reads}{failed}",
-                "de temps processeur ; requêtes envoyées en retard : {late}{reads}{failed}"
+                "of processor time; {late} writes sent late{reads}{failed}",
+                "de temps processeur ; écritures envoyées en retard : {late}{reads}{failed}"
             ),
         ),
         None => (
             late.to_string(),
             tr!(
-                "requests sent late{reads}{failed}",
-                "requêtes envoyées en retard{reads}{failed}"
+                "writes sent late{reads}{failed}",
+                "écritures envoyées en retard{reads}{failed}"
             ),
         ),
     };
@@ -197,5 +223,43 @@ fn client(client: &Client) -> Option<Tile> {
         name: lang::both("The client itself", "Le client lui-même"),
         value,
         detail,
+    })
+}
+
+/// How connections were used, where they were kept.
+fn kept(client: &Client) -> Option<Tile> {
+    let opened = client.connections_opened.unwrap_or_default();
+    let unanswered = client.connections_unanswered.map(|count| {
+        tr!(
+            ", of which never answered: {count}",
+            ", dont jamais de réponse : {count}",
+        )
+    });
+    client.keep_alive.then(|| Tile {
+        name: lang::both("Connections kept", "Connexions conservées"),
+        value: opened.to_string(),
+        detail: tr!(
+            "opened in all{unanswered}; reads asked again on a new one: {again}",
+            "ouvertes en tout{unanswered} ; lectures redemandées sur une nouvelle : {again}",
+            unanswered = unanswered.unwrap_or_default(),
+            again = client.reads_again,
+        ),
+    })
+}
+
+/// What it took that each write was answered, where they were sent again until then.
+fn sent_again(client: &Client) -> Option<Tile> {
+    client.retry.then(|| Tile {
+        name: lang::both("Sent again", "Envoyées de nouveau"),
+        value: client.retried.to_string(),
+        detail: tr!(
+            "of {requests} writes, until each was answered: {attempts} attempts; stored by an \
+             earlier one: {replayed}",
+            "sur {requests} écritures, jusqu'à la réponse à chacune : {attempts} tentatives ; déjà \
+             stockées par une tentative précédente : {replayed}",
+            requests = client.requests,
+            attempts = client.attempts,
+            replayed = client.replayed,
+        ),
     })
 }

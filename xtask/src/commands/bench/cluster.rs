@@ -255,7 +255,7 @@ impl<'a> ClusterLab<'a> {
 
     /// The port that the typed commands take.
     fn port(&self) -> u16 {
-        match self.ctx.config.service.port {
+        match self.ctx.config.service.port() {
             0 => 8080,
             port => port,
         }

@@ -32,7 +32,13 @@ pub fn measure(ctx: &Context, chosen: &[What]) -> Result<Vec<Figure>> {
             What::Setup => figures.push(setup(&lab)?),
             What::Scenario => figures.extend(scenario(ctx, &lab)?),
             What::Points => figures.push(points(&lab)?),
-            What::Build | What::Cluster | What::Recovery | What::Protection => {}
+            What::Build
+            | What::Cluster
+            | What::Recovery
+            | What::Writes
+            | What::Protection
+            | What::Http
+            | What::Replication => {}
         }
         step.done("measured");
     }
@@ -59,7 +65,7 @@ impl<'a> BenchLab<'a> {
         }
         symlink(ctx.workspace.venv(), home.join("venv")).context("linking the packages")?;
         let text = fs::read_to_string(ctx.workspace.root.join("lab.toml"))?;
-        let port = format!("port = {}", ctx.config.service.port);
+        let port = format!("port = {}", ctx.config.service.port());
         fs::write(
             lab.root.join("lab.toml"),
             text.replacen(&port, "port = 0", 1),

@@ -5,9 +5,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use terms::{EngineName, tr};
+use terms::{EngineName, LabName, tr};
 
-use crate::cli::Workshop;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::marking::facts::LabFacts;
@@ -96,10 +95,20 @@ impl<'a> Marking<'a> {
     }
 
     pub fn mark(self) -> Result<Marked> {
-        match self.ctx.options.workshop {
-            Workshop::Pra => self.mark_recovery(),
-            Workshop::Image => self.mark_page(),
+        match self.ctx.options.lab {
+            LabName::Pra => self.mark_recovery(),
+            LabName::Image => self.mark_page(),
+            LabName::Ha => Err(Self::refuse_ha().into()),
         }
+    }
+
+    /// Nobody hands one in.
+    fn refuse_ha() -> Failure {
+        Failure::usage(tr!(
+            "there is no scheme for marking the lab ha",
+            "il n'y a pas de barème pour le lab ha",
+        ))
+        .next("cargo xtask --lab pra check --help")
     }
 
     fn mark_page(self) -> Result<Marked> {
@@ -148,8 +157,8 @@ impl<'a> Marking<'a> {
     /// whatever else kept it from being tried costs no point.
     fn facts(&self) -> Result<LabFacts> {
         let observed = match self.engine {
-            EngineName::Local => self.on_the_local_engine(),
             EngineName::K3d => self.on_a_cluster(),
+            _ => self.on_the_local_engine(),
         };
         observed.or_else(|error| {
             wait::check_interrupt()?;

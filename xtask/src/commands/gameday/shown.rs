@@ -216,7 +216,7 @@ pub fn result(ctx: &Context, result: &GamedayResult, page: Option<&Path>) -> Res
         .map_or_else(|| both("not recovered", "non rétabli").to_string(), seconds);
     let score = told.score;
     let lost = result.rpo.lost;
-    let rows = [
+    let mut rows = vec![
         row(
             both("what broke", "ce qui est tombé en panne"),
             names.join(", "),
@@ -247,6 +247,7 @@ pub fn result(ctx: &Context, result: &GamedayResult, page: Option<&Path>) -> Res
             ),
         ),
         row(Both::same("RTO (client)"), seconds(result.rto.seconds)),
+        row(Both::same("client"), result.client.failures()),
         row(
             Both::same("score"),
             tr!(
@@ -261,8 +262,10 @@ pub fn result(ctx: &Context, result: &GamedayResult, page: Option<&Path>) -> Res
                 protected = score.protected
             ),
         ),
-        row(both("kept in", "conservé dans"), result.run.clone()),
     ];
+    let asked = result.client.asked();
+    rows.extend(asked.map(|said| row(both("it asked", "ses demandes"), said)));
+    rows.push(row(both("kept in", "conservé dans"), result.run.clone()));
     ctx.ui.table(&["", ""], &rows);
     for line in &result.lessons {
         ctx.ui.say(line);

@@ -1,14 +1,15 @@
 //! The figures of runs that the guide states, taken over into committed files with what
 //! made them: `composants.json` has one run of each disaster, `reprise.json` the spread of
-//! each protection.
+//! each protection, `robuste.json` each disaster of the lab `ha`, one run or several.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
+use terms::LabName;
 
-use super::committed::{COMPONENTS, RECOVERY, measurements, read};
+use super::committed::{COMPONENTS, RECOVERY, ROBUST, measurements, read};
 use crate::commands::report;
 use crate::context::Context;
 use crate::measure::figures::milliseconds;
@@ -41,11 +42,20 @@ fn take(ctx: &Context, files: &mut BTreeMap<&str, Value>, result: &Value) -> Res
         let scenario = result["scenario"]
             .as_str()
             .context("a result of no scenario")?;
-        let file = file(ctx, files, COMPONENTS)?;
-        file[scenario] = component(result);
+        match is_of_ha(result) {
+            true => file(ctx, files, ROBUST)?[scenario] = alone(result),
+            false => file(ctx, files, COMPONENTS)?[scenario] = component(result),
+        }
         return Ok(());
     };
     for group in groups {
+        if is_of_ha(group) {
+            let scenario = group["scenario"]
+                .as_str()
+                .context("a group of no scenario")?;
+            file(ctx, files, ROBUST)?[scenario] = spread(result, group);
+            continue;
+        }
         let protection = group["protection"]
             .as_str()
             .context("a group of no protection")?;
@@ -80,6 +90,38 @@ fn component(result: &Value) -> Value {
         "requests": result["client"]["requests"],
         "failed": result["client"]["failed"],
         "rto_seconds": result["rto"]["seconds"],
+    })
+}
+
+fn is_of_ha(of: &Value) -> bool {
+    of["lab"] == json!(LabName::Ha)
+}
+
+/// One run as a group of one.
+fn alone(result: &Value) -> Value {
+    let client = &result["client"];
+    let figures = [
+        ("lost", &result["rpo"]["lost"]),
+        ("failed", &client["failed"]),
+        ("rto_seconds", &result["rto"]["seconds"]),
+        ("longest_gap_seconds", &client["longest_gap_seconds"]),
+    ];
+    let phases = result["rto"]["phases"].as_array().into_iter().flatten();
+    let phases = phases.filter_map(|phase| {
+        let name = phase["name"].as_str()?;
+        Some((format!("phase_{name}"), &phase["seconds"]))
+    });
+    let figures = figures
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .chain(phases)
+        .map(|(name, value)| (name, json!({"min": value, "median": value, "max": value})));
+    json!({
+        "provenance": provenance(result),
+        "n": 1,
+        "failed_recoveries": usize::from(result["passed"] == false),
+        "acknowledged": result["rpo"]["acknowledged"],
+        "figures": figures.collect::<Map<_, _>>(),
     })
 }
 
@@ -136,4 +178,26 @@ fn provenance(result: &Value) -> Value {
         Some((name.to_owned(), value.clone()))
     });
     json!({"began": result["began"], "versions": versions.collect::<Map<_, _>>()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_the_lab_ha_is_kept_as_a_group_of_one() {
+        let result = json!({
+            "lab": "ha",
+            "passed": true,
+            "rpo": {"lost": 0, "acknowledged": 7},
+            "client": {"failed": 2, "longest_gap_seconds": 5.5},
+            "rto": {"seconds": 5.0, "phases": [{"name": "noticed", "seconds": 1.5}]},
+        });
+        assert!(is_of_ha(&result));
+        let kept = alone(&result);
+        assert_eq!((&kept["n"], &kept["acknowledged"]), (&json!(1), &json!(7)));
+        assert_eq!(kept["figures"]["rto_seconds"]["median"], 5.0);
+        assert_eq!(kept["figures"]["phase_noticed"]["max"], 1.5);
+        assert!(!is_of_ha(&json!({"lab": "pra"})));
+    }
 }

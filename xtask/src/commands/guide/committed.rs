@@ -13,6 +13,9 @@ pub const COMPONENTS: &str = "composants";
 /// The spread of each protection.
 pub const RECOVERY: &str = "reprise";
 
+/// What each disaster of the lab `ha` took.
+pub const ROBUST: &str = "robuste";
+
 /// Where they are.
 pub fn measurements(root: &Path) -> PathBuf {
     root.join("docs/atelier/mesures")

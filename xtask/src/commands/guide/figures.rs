@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use terms::tr;
 
-use super::committed::{COMPONENTS, RECOVERY, read};
+use super::committed::{COMPONENTS, RECOVERY, ROBUST, read};
 use super::tables;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -92,6 +92,7 @@ impl Measured {
         match asked.split_once(' ') {
             Some(("tableau", COMPONENTS)) => tables::components(self.file(root, COMPONENTS)?),
             Some(("tableau", RECOVERY)) => tables::recovery(self.file(root, RECOVERY)?),
+            Some(("tableau", ROBUST)) => tables::robust(self.file(root, ROBUST)?),
             Some(("provenance", name)) => tables::provenance(self.file(root, name)?),
             Some((name, pointer)) => {
                 let found = self.file(root, name)?.pointer(pointer);

@@ -23,6 +23,8 @@ use crate::measure::client::{Client, Load};
 use crate::measure::compare::{Rows, parse_dump};
 use crate::measure::figures::milliseconds;
 use crate::measure::ledger::Ledger;
+use crate::measure::observed::Mode;
+use crate::measure::writing::Form;
 use crate::measure::{result_file, schedule};
 use crate::provenance;
 use crate::runs;
@@ -167,6 +169,8 @@ impl Original<'_> {
             rate: client.rate(),
             connections: client.connections(),
             reads: client.reads(),
+            mode: Mode::default(),
+            form: Form::Get,
         };
         let folder = self.ctx.workspace.home().join("guide");
         std::fs::create_dir_all(&folder).context("creating a folder for the ledgers")?;

@@ -17,7 +17,8 @@ use crate::wait;
 use crate::workspace;
 
 /// What is shown, and how large the window is.
-const PAGES: [(&str, &str, &str); 3] = [
+const PAGES: [(&str, &str, &str); 4] = [
+    ("accueil.png", "/", "1000,640"),
     ("status.png", "/status", "1000,160"),
     ("consultation.png", "/consultation", "820,200"),
     ("rapport.png", "", "1000,590"),
@@ -71,7 +72,8 @@ fn browser() -> Result<String> {
     Ok(found.display().to_string())
 }
 
-/// With a profile of its own, and nothing that asks the network for more than the page.
+/// With a profile of its own, and nothing that asks the network for more than the page; the
+/// tests of the page start a browser likewise (`app/tests/browser.py`).
 fn take(ctx: &Context, browser: &str, shown: &str, size: &str, picture: &Path) -> Result<()> {
     let profile = ctx.workspace.home().join("guide/browser");
     let _ = fs::remove_dir_all(&profile);
@@ -90,6 +92,10 @@ fn take(ctx: &Context, browser: &str, shown: &str, size: &str, picture: &Path) -
             "--disable-sync",
             "--hide-scrollbars",
             "--lang=fr",
+            "--accept-lang=fr",
+            // So long in its own time, which does not pass while it waits: the application's
+            // page asks for what it shows.
+            "--virtual-time-budget=3000",
             "--force-device-scale-factor=1",
         ])
         .args([

@@ -62,6 +62,45 @@ const FIGURES: [(&str, &str); 10] = [
     ("protected_seconds", "de nouveau protégé après (s)"),
 ];
 
+/// What is lost in exercise 5, and what takes its place.
+const LOST: [(&str, &str, &str); 7] = [
+    (
+        "pod-crash",
+        "une réplique de l'application",
+        "les deux autres ; Kubernetes en recrée une",
+    ),
+    (
+        "primary-loss",
+        "le **primaire**",
+        "une autre instance, choisie par l'opérateur",
+    ),
+    (
+        "volume-loss",
+        "le primaire et son **volume**",
+        "une autre instance ; une troisième est recopiée",
+    ),
+    (
+        "node-loss",
+        "le **nœud** du primaire et de l'opérateur en charge",
+        "l'autre opérateur, puis une autre instance",
+    ),
+    (
+        "partition",
+        "le **réseau** du nœud du primaire",
+        "une instance du côté de la majorité",
+    ),
+    (
+        "server-loss",
+        "**deux serveurs** sur trois",
+        "leur retour : sans majorité, rien n'est acquitté",
+    ),
+    (
+        "drain",
+        "rien : le nœud du primaire est vidé, exprès",
+        "une autre instance, avant que le nœud soit vidé",
+    ),
+];
+
 /// A number as French has it: no more digits than it deserves.
 pub fn number(value: &Value) -> Result<String> {
     let number = value
@@ -102,6 +141,44 @@ pub fn components(measured: &Value) -> Result<String> {
             of("acknowledged")?,
             format!("{} sur {}", of("failed")?, of("requests")?),
             of("rto_seconds")?,
+            by.to_owned(),
+        ]));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Exercise 5: one loss a row.
+pub fn robust(measured: &Value) -> Result<String> {
+    let head = [
+        "on perd",
+        "n",
+        "lignes confirmées perdues (RPO)",
+        "requêtes en échec",
+        "service absent (RTO, s)",
+        "sans écriture confirmée (s)",
+        "ce qui prend la place",
+    ];
+    let mut lines = vec![
+        row(head.map(str::to_owned)),
+        "|---|---|---|---|---|---|---|".to_owned(),
+    ];
+    for (name, what, by) in LOST {
+        let found = &measured[name];
+        anyhow::ensure!(found.is_object(), "{name} was not measured");
+        let of = |name: &str| {
+            let figure = &found["figures"][name];
+            match figure["min"] == figure["max"] && !figure.is_null() {
+                true => number(&figure["median"]),
+                false => spread(figure),
+            }
+        };
+        lines.push(row([
+            what.to_owned(),
+            number(&found["n"])?,
+            of("lost")?,
+            of("failed")?,
+            of("rto_seconds")?,
+            of("longest_gap_seconds")?,
             by.to_owned(),
         ]));
     }
@@ -258,5 +335,6 @@ mod tests {
         let said = components(&json!({})).unwrap_err().to_string();
         assert!(said.contains("pod-crash"), "{said}");
         assert!(recovery(&json!({"cp": {}})).is_err());
+        assert!(robust(&json!({"pod-crash": {}})).is_err());
     }
 }

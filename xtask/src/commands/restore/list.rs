@@ -56,6 +56,7 @@ pub fn points(ctx: &Context) -> Result<()> {
         return Ok(());
     };
     if let (Some(from), Some(to)) = (reach.from, reach.to) {
+        let (from, to) = (moment(&from), moment(&to));
         ctx.ui.say(&tr!(
             "the journal reaches any moment from {from} to {to}",
             "le journal permet de revenir à tout instant de {from} à {to}",

@@ -43,7 +43,7 @@ pub fn take_back(ctx: &Context) -> Result<Undone> {
                 .seq;
             (format!("before:{seq}"), format!("--to-before {seq}"))
         }
-        Protection::Snapshot => ("latest".to_owned(), "latest".to_owned()),
+        _ => ("latest".to_owned(), "latest".to_owned()),
     };
     let plan = app::plan(engine.as_ref(), &target, false)?.value;
     // After the plan: who wrote before it is in here.

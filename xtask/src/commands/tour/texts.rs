@@ -43,7 +43,7 @@ restore point once it has been verified, and a journal, which has each write bef
             "Un second volume, pra-backup, la protège de deux façons : une copie chaque minute, qui devient
 un point de restauration une fois vérifiée, et un journal, qui reçoit chaque écriture avant son acquittement."
         ),
-        Protection::Snapshot => tr!(
+        _ => tr!(
             "A second volume, pra-backup, protects it: it gets a snapshot each minute, which counts as a restore
 point once it has been verified. The journal, which would have each write as well, is switched off here.",
             "Un second volume, pra-backup, la protège : il reçoit chaque minute une copie, qui devient un point
@@ -106,10 +106,9 @@ pub fn after_the_disaster(result: &ScenarioResult) -> String {
     let (rpo, rto) = (&result.rpo, decimal(result.rto.seconds, 3));
     let (lost, acknowledged) = (rpo.lost, rpo.acknowledged);
     let s = plural(lost as u64);
-    let (alone, worth) = (
-        rpo.snapshot_only_lost,
-        decimal(rpo.snapshot_only_seconds, 3),
-    );
+    let alone = rpo.lost_by_snapshots_alone();
+    let worth = rpo.snapshots.as_ref();
+    let worth = decimal(worth.map_or(0.0, |one| one.snapshot_only_seconds), 3);
     tr!(
         "Two figures to keep of this run. RTO, how long users went without the service: {rto} s.
 RPO, what was lost: {lost} of {acknowledged} acknowledged writes. With snapshots alone it would have been {alone}
@@ -128,7 +127,7 @@ pub fn before_the_mistake(protection: Protection) -> String {
             "the journal numbers each transaction, and the moment just before one can be brought back.",
             "le journal numérote chaque transaction, et l'instant juste avant peut être ramené."
         ),
-        Protection::Snapshot => tr!(
+        _ => tr!(
             "without the journal, a restore point that was taken before can be brought back.",
             "sans le journal, un point de restauration pris avant peut être ramené."
         ),

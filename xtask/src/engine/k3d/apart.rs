@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::exec::Cmd;
 use crate::failure::Failure;
 use crate::identity::Identity;
+use crate::kube::image::docker as daemon;
 use crate::tools::docker;
 use crate::tools::k3d::{self, FOLDER, OWNER};
 use crate::tools::kubectl::Kubectl;
@@ -42,7 +43,7 @@ struct KeptTag {
 impl Apart {
     /// Makes the cluster; one that an interrupted marking left is removed first.
     pub fn create(ctx: &Context, folder: &Path) -> Result<Self> {
-        super::docker::insist(ctx)?;
+        daemon::insist(ctx)?;
         ctx.tools.ensure_all()?;
         let us = Identity::ensure(&ctx.workspace, &ctx.exec)?;
         let id: String = us.id.chars().take(8).collect();

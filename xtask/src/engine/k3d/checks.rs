@@ -2,29 +2,53 @@
 
 use std::path::Path;
 use terms::lang::{both, fixed};
-use terms::tr;
+use terms::{LabName, tr};
 
 use anyhow::Result;
-use nix::unistd::{AccessFlags, access};
 
-use super::ownership::Owner;
+use super::kubeconfig;
 use super::site::{Blueprint, Site};
-use super::{docker, kubeconfig};
 use crate::check::Check;
 use crate::check::disk::{self, Disk};
 use crate::context::Context;
 use crate::exec::Cmd;
-use crate::exec::environment::LOCALE;
 use crate::failure::Failure;
-use crate::pins::Platform;
+use crate::kube::image::docker;
+use crate::kube::machine;
+use crate::kube::ownership::Owner;
 use crate::tools::docker::{Info, OLDEST};
-use crate::tools::python;
-use crate::tools::toolbox::{self, Found, Tool};
+use crate::tools::toolbox::{self, Found};
 
-/// What three nodes and the application take, with room to breathe.
-const NEEDED_MEMORY_MIB: u64 = 2_000;
-/// Node images, the lab's image in Docker and on each node.
-const NEEDED_DISK_MIB: u64 = 4_000;
+/// What a lab takes of Docker's machine, with room to breathe.
+struct Needs {
+    memory_mib: u64,
+    /// Node images, the lab's image in Docker and on each node, and what the nodes pull.
+    disk_mib: u64,
+    cores: u32,
+}
+
+/// Three nodes, and the application.
+const OF_ONE_SERVER: Needs = Needs {
+    memory_mib: 2_000,
+    disk_mib: 4_000,
+    cores: 1,
+};
+/// Each of them with a control plane, and an instance of the database.
+const OF_THREE_SERVERS: Needs = Needs {
+    memory_mib: 4_000,
+    disk_mib: 8_000,
+    cores: 2,
+};
+
+impl Needs {
+    fn of(lab: LabName) -> &'static Self {
+        match lab {
+            LabName::Ha => &OF_THREE_SERVERS,
+            LabName::Pra | LabName::Image => &OF_ONE_SERVER,
+        }
+    }
+}
+
 /// Layers of images and Ansible's collections are many small files.
 const NEEDED_FILES: u64 = 100_000;
 /// Of Docker's disk, in percent, as k3s starts its kubelets: with less free
@@ -45,8 +69,11 @@ pub fn all(ctx: &Context) -> Vec<Check> {
     match &info {
         Ok(info) => {
             checks.push(Check::from("docker", recent_enough(info)));
-            checks.push(Check::from("memory", enough_memory(info)));
-            checks.push(docker_disk(ctx, info));
+            let needs = Needs::of(ctx.options.lab);
+            checks.push(Check::from("memory", enough_memory(info, needs)));
+            checks
+                .extend((needs.cores > 1).then(|| Check::from("cores", enough_cores(info, needs))));
+            checks.push(docker_disk(ctx, info, needs));
         }
         Err(_) => checks.push(Check::from("docker", info.map(|_| String::new()))),
     }
@@ -55,21 +82,21 @@ pub fn all(ctx: &Context) -> Vec<Check> {
     }
     let config = kubeconfig::check().map(|file| file.display().to_string());
     checks.push(Check::from("kubeconfig", config));
-    checks.push(Check::from("home", home_is_writable()));
-    checks.push(Check::from("locale", locale_is_utf8(ctx)));
+    checks.push(Check::from("home", machine::home_is_writable()));
+    checks.push(Check::from("locale", machine::locale_is_utf8(ctx)));
     let mut missing = false;
     for tool in toolbox::ALL {
-        let found = tool_will_do(ctx, tool);
+        let found = machine::tool_will_do(ctx, tool, ctx.config.k3d.kubernetes());
         missing |= matches!(ctx.tools.find_once(tool), Ok(Found::Missing(_)));
         checks.push(Check::from(tool.name(), found));
     }
     if missing {
-        checks.push(Check::from("curl", has_curl()));
+        checks.push(Check::from("curl", machine::has_curl()));
     }
     // Asked only where they can answer: not before the tools are there. Every
     // change looks at the same once more.
     if !missing && checks.iter().all(|check| check.ok) {
-        let site = Site::new(ctx, Blueprint::pra(ctx));
+        let site = Site::new(ctx, Blueprint::of(ctx));
         checks.push(Check::from("cluster", cluster_is_ours(&site)));
         checks.push(Check::from("context", context_is_ours(&site)));
     }
@@ -92,15 +119,37 @@ fn recent_enough(info: &Info) -> Result<String> {
     }
 }
 
-fn enough_memory(info: &Info) -> Result<String> {
+fn enough_cores(info: &Info, needs: &Needs) -> Result<String> {
+    let (cores, needed) = (info.cores, needs.cores);
+    if cores >= needed {
+        return Ok(cores.to_string());
+    }
+    Err(Failure::preflight(tr!(
+        "Docker has {cores} cores, {needed} are needed",
+        "Docker a {cores} cœurs, il en faut {needed}",
+    ))
+    .next(tr!(
+        "use a machine that has more, or give Docker Desktop more: Settings, Resources",
+        "prenez une machine qui en a plus, ou donnez-en plus à Docker Desktop : Settings, Resources",
+    ))
+    .into())
+}
+
+fn enough_memory(info: &Info, needs: &Needs) -> Result<String> {
     let mib = info.memory / (1 << 20);
-    if mib >= NEEDED_MEMORY_MIB {
+    let needed = needs.memory_mib;
+    if mib >= needed {
         return Ok(tr!("{mib} MiB", "{mib} Mio"));
     }
     let next = if cfg!(target_os = "macos") {
         tr!(
             "give Docker Desktop more memory: Settings, Resources",
             "donnez plus de mémoire à Docker Desktop : Settings, Resources",
+        )
+    } else if needs.cores > 1 {
+        tr!(
+            "close what uses memory: three servers take more than one",
+            "fermez ce qui prend de la mémoire : trois serveurs en prennent plus qu'un",
         )
     } else {
         tr!(
@@ -109,15 +158,15 @@ fn enough_memory(info: &Info) -> Result<String> {
         )
     };
     Err(Failure::preflight(tr!(
-        "Docker has {mib} MiB of memory, {NEEDED_MEMORY_MIB} MiB are needed",
-        "Docker a {mib} Mio de mémoire, il en faut {NEEDED_MEMORY_MIB}",
+        "Docker has {mib} MiB of memory, {needed} MiB are needed",
+        "Docker a {mib} Mio de mémoire, il en faut {needed}",
     ))
     .next(next)
     .into())
 }
 
 /// Docker's folder is on this machine on Linux only.
-fn docker_disk(ctx: &Context, info: &Info) -> Check {
+fn docker_disk(ctx: &Context, info: &Info, needs: &Needs) -> Check {
     let name = "docker disk";
     let place = Path::new(&info.root);
     if !place.exists() {
@@ -132,11 +181,11 @@ fn docker_disk(ctx: &Context, info: &Info) -> Check {
     let looked = Disk::at(&ctx.exec, place).and_then(|disk| {
         Ok((
             disk,
-            enough_disk(&disk, disk::files_left(place)?, &info.root)?,
+            enough_disk(&disk, disk::files_left(place)?, &info.root, needs)?,
         ))
     });
     match looked {
-        Ok((disk, said)) if disk.percent_free_beside(NEEDED_DISK_MIB) < IMAGES_REMOVED => {
+        Ok((disk, said)) if disk.percent_free_beside(needs.disk_mib) < IMAGES_REMOVED => {
             let risk = tr!(
                 "{said}; with less than {IMAGES_REMOVED} % free, nodes remove images that no pod \
                  runs at the moment",
@@ -149,19 +198,19 @@ fn docker_disk(ctx: &Context, info: &Info) -> Check {
     }
 }
 
-fn enough_disk(disk: &Disk, files: Option<u64>, place: &str) -> Result<String> {
-    let free = disk.free;
-    let share = disk.percent_free_beside(NEEDED_DISK_MIB);
-    let lacks = if free < NEEDED_DISK_MIB {
+fn enough_disk(disk: &Disk, files: Option<u64>, place: &str, needs: &Needs) -> Result<String> {
+    let (free, needed) = (disk.free, needs.disk_mib);
+    let share = disk.percent_free_beside(needs.disk_mib);
+    let lacks = if free < needed {
         tr!(
-            "{free} MiB free at {place}, {NEEDED_DISK_MIB} MiB are needed",
-            "{free} Mio libres dans {place}, il en faut {NEEDED_DISK_MIB}",
+            "{free} MiB free at {place}, {needed} MiB are needed",
+            "{free} Mio libres dans {place}, il en faut {needed}",
         )
     } else if share < EVICTION {
         tr!(
-            "{free} MiB of {size} free at {place}: beside the {NEEDED_DISK_MIB} MiB of the lab \
+            "{free} MiB of {size} free at {place}: beside the {needed} MiB of the lab \
              {share} % would stay, and below {EVICTION} % the nodes evict their pods",
-            "{free} Mio libres sur {size} dans {place} : outre les {NEEDED_DISK_MIB} Mio du lab \
+            "{free} Mio libres sur {size} dans {place} : outre les {needed} Mio du lab \
              il resterait {share} %, et sous {EVICTION} % les nœuds expulsent leurs pods",
             size = disk.size,
             share = fixed(share, 1),
@@ -183,46 +232,6 @@ fn enough_disk(disk: &Disk, files: Option<u64>, place: &str) -> Result<String> {
             "docker system df, et docker system prune pour libérer de la place",
         ))
         .into())
-}
-
-/// Packer keeps its plugins there.
-fn home_is_writable() -> Result<String> {
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let shown = Path::new(&home).display();
-    match access(Path::new(&home), AccessFlags::W_OK) {
-        Ok(()) => Ok(tr!(
-            "{shown} is writable",
-            "{shown} est accessible en écriture"
-        )),
-        Err(error) => Err(Failure::preflight(tr!(
-            "HOME is {shown}, which Packer cannot write to: {error}",
-            "HOME est {shown}, où Packer ne peut pas écrire : {error}",
-        ))
-        .next(tr!(
-            "export HOME=FOLDER, one of yours that can be written",
-            "export HOME=DOSSIER, l'un des vôtres où l'on peut écrire",
-        ))
-        .into()),
-    }
-}
-
-/// Ansible refuses to run in another one, once the cluster is there.
-fn locale_is_utf8(ctx: &Context) -> Result<String> {
-    const ASK: &str = "import locale; locale.setlocale(locale.LC_ALL, ''); \
-                       print(locale.getlocale()[1])";
-    let python = python::find(&ctx.exec, ctx.config.python.minimum())?.path;
-    let asked = Cmd::new(python.to_string_lossy()).args(["-c", ASK]);
-    let output = ctx.exec.probe(&asked)?;
-    let (_, locale) = LOCALE;
-    if output.status.success() && output.stdout.trim().eq_ignore_ascii_case("utf-8") {
-        return Ok(locale.to_owned());
-    }
-    Err(Failure::preflight(tr!(
-        "this machine does not have the locale {locale}, which Ansible needs",
-        "cette machine n'a pas la locale {locale}, qu'il faut à Ansible",
-    ))
-    .next(format!("sudo localedef -i C -f UTF-8 {locale}"))
-    .into())
 }
 
 /// Many machines work with less, so this is advice.
@@ -256,75 +265,21 @@ fn inotify() -> Check {
     )
 }
 
-fn tool_will_do(ctx: &Context, tool: Tool) -> Result<String> {
-    match ctx.tools.find_once(tool)? {
-        Found::Ready { program, version } => {
-            let nodes = ctx
-                .config
-                .k3d
-                .kubernetes()
-                .filter(|_| tool == Tool::Kubectl);
-            if let Some(nodes) = nodes.filter(|nodes| !toolbox::one_apart(*nodes, version)) {
-                return Err(Failure::preflight(tr!(
-                    "kubectl {version} is more than one minor version from the cluster's {nodes}",
-                    "kubectl {version} est à plus d'une version mineure du {nodes} du cluster",
-                ))
-                .next(tr!(
-                    "make tools.kubectl and k3d.node_image in lab.toml fit each other",
-                    "accordez tools.kubectl et k3d.node_image dans lab.toml",
-                ))
-                .into());
-            }
-            Ok(format!("{version} ({program})"))
-        }
-        Found::Missing(why) => {
-            let pin = ctx.tools.pin(tool);
-            let platform = Platform::here().ok_or_else(|| {
-                Failure::preflight(tr!(
-                    "{why}, and none is published for this machine",
-                    "{why}, et aucun n'est publié pour cette machine",
-                ))
-                .next(tr!(
-                    "put {tool} {version} on PATH",
-                    "mettez {tool} {version} dans le PATH",
-                    tool = tool.name(),
-                    version = pin.version().get_ref(),
-                ))
-            })?;
-            Ok(tr!(
-                "{why}: will be downloaded from {url}",
-                "{why} : sera téléchargé depuis {url}",
-                url = pin.url(&platform),
-            ))
-        }
-    }
-}
-
-fn has_curl() -> Result<String> {
-    which::which("curl")
-        .map(|path| path.display().to_string())
-        .map_err(|_| {
-            Failure::preflight(tr!(
-                "`curl` was not found on PATH: the tools cannot be downloaded",
-                "`curl` est introuvable dans le PATH : les outils ne peuvent pas être téléchargés",
-            ))
-            .next(tr!(
-                "install curl, or put the tools of lab.toml on PATH",
-                "installez curl, ou mettez les outils de lab.toml dans le PATH",
-            ))
-            .into()
-        })
-}
-
 /// One that is not ours is no failure: setup asks whether to adopt it.
 fn cluster_is_ours(site: &Site) -> Result<String> {
     let name = site.name;
     Ok(match site.cluster()? {
         None => tr!("{name} will be created", "{name} sera créé"),
-        Some(cluster) if !cluster.is_running() => tr!(
-            "{name} is there and does not run",
-            "{name} est là et ne tourne pas",
-        ),
+        Some(cluster) if !cluster.is_running() => match site.presumed_owner()? {
+            Owner::Us => tr!(
+                "{name} is there and does not run",
+                "{name} est là et ne tourne pas",
+            ),
+            other => tr!(
+                "{name} is there and does not run, {other}: setup asks before it starts it",
+                "{name} est là et ne tourne pas, {other} : setup demande avant de le démarrer",
+            ),
+        },
         Some(_) => match site.owner()? {
             Owner::Us => tr!(
                 "{name} runs and is the lab's",
@@ -345,7 +300,8 @@ fn context_is_ours(site: &Site) -> Result<String> {
     let names = site.ctx.exec.read(&cmd)?;
     let name = &site.kube.context;
     let taken = names.lines().any(|line| line.trim() == name);
-    if taken && site.cluster()?.is_none() && !site.is_half_deleted()? {
+    let there = site.cluster()?.is_some();
+    if taken && !there && !site.is_half_deleted()? {
         return Err(Failure::preflight(tr!(
             "the kubeconfig has a context {name}, but there is no such cluster",
             "le kubeconfig a un contexte {name}, mais il n'y a pas de tel cluster",
@@ -357,6 +313,10 @@ fn context_is_ours(site: &Site) -> Result<String> {
         .into());
     }
     Ok(match taken {
+        true if there && site.likely_owner()? != Owner::Us => tr!(
+            "{name} leads to a cluster that is not the lab's",
+            "{name} mène à un cluster qui n'est pas celui du lab",
+        ),
         true => tr!("{name} leads to the cluster", "{name} mène au cluster"),
         false => tr!("{name} is free", "{name} est libre"),
     })

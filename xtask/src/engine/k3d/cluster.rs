@@ -6,10 +6,11 @@ use terms::lang::{Both, both};
 use terms::tr;
 
 use super::kubeconfig;
-use super::ownership::Owner;
-use super::ports::free_port;
 use super::site::Site;
+use crate::balance::free_port;
 use crate::failure::Failure;
+use crate::kube::fingerprint;
+use crate::kube::ownership::Owner;
 use crate::tools::k3d::{self, Cluster, Plan};
 use crate::tools::known_errors::{self, KnownError};
 use crate::wait;
@@ -39,21 +40,32 @@ impl Site {
             self.recreate(&cluster)?;
             return self.cluster();
         }
+        let mut agreed = None;
         if !cluster.is_running() {
+            agreed = Some(self.agree_to_start()?);
             self.start()?;
             cluster = self.cluster()?.unwrap_or(cluster);
         }
         let (owner, granted) = std::thread::scope(|scope| {
             let granted = scope.spawn(|| self.has_short_conntrack(&cluster));
             self.ensure_answers()?;
-            anyhow::Ok((self.owner()?, wait::join(granted)?))
+            let owner = match &agreed {
+                // Nothing was started that could be asked.
+                Some(presumed) if self.ctx.exec.dry_run() => presumed.clone(),
+                _ => self.owner()?,
+            };
+            anyhow::Ok((owner, wait::join(granted)?))
         })?;
         if owner != Owner::Us {
+            if agreed.as_ref() != Some(&owner) {
+                self.ask_to_adopt(&owner)?;
+            }
             self.take_over(&owner)?;
         }
         if !granted {
             self.shorten_conntrack(&cluster.nodes())?;
         }
+        self.remark_on_nodes()?;
         Ok(Some(cluster))
     }
 
@@ -77,26 +89,38 @@ impl Site {
     fn create_cluster(&self) -> Result<()> {
         let config = &self.ctx.config.k3d;
         let ports = self.free_ports()?;
-        let us = self.identity()?;
+        let us = self.kube.identity()?;
+        let declared = self.declared(&ports)?;
+        let (servers, agents) = match &declared {
+            Some((_, nodes)) => (nodes.servers, nodes.agents),
+            None => (*config.servers().get_ref(), *config.agents().get_ref()),
+        };
+        let file = declared.as_ref();
+        let file = file.map(|(file, nodes)| (file.as_str(), fingerprint::of([&*nodes.says])));
         let plan = Plan {
             name: self.name,
-            servers: *config.servers().get_ref(),
-            agents: *config.agents().get_ref(),
+            servers,
+            agents,
+            file: file.as_ref().map(|(file, says)| (*file, says.as_str())),
             image: &config.node_image,
             ports: &ports,
             owner: (&us.id, &us.folder.to_string_lossy()),
         };
         let cmd = self.k3d(k3d::create(&plan))?.limit(wait::CLUSTER);
+        let cmd = match &declared {
+            Some(_) => self.in_the_checkout(cmd),
+            None => cmd,
+        };
         let nodes = plan.nodes();
         let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
         if self.ctx.exec.dry_run() {
-            self.ctx.exec.run(&cmd)?;
+            self.without_switching(|| self.ctx.exec.run(&cmd))?;
             return self.shorten_conntrack(&nodes);
         }
         let step = self.ctx.ui.step(format!("cluster {}", self.name));
         self.ctx.workspace.create()?;
         workspace::write_file(&self.creation_mark(), "k3d was asked for this cluster\n")?;
-        let created = self.ctx.exec.run(&cmd);
+        let created = self.without_switching(|| self.ctx.exec.run(&cmd));
         created.map_err(|error| known_errors::explain(error, KNOWN_ERRORS))?;
         std::fs::remove_file(self.creation_mark())?;
         self.shorten_conntrack(&nodes)?;
@@ -170,7 +194,7 @@ impl Site {
                 return Ok(Some(()));
             }
             if output.stderr.contains("does not exist") {
-                self.ctx.exec.run(&merge)?;
+                self.without_switching(|| self.ctx.exec.run(&merge))?;
             }
             Ok(None)
         })

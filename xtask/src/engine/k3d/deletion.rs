@@ -70,15 +70,12 @@ impl Site {
                 self.ctx.exec.run(&remove)?;
             }
         }
-        let kubectl = self.kube.kubectl()?.program;
-        let config = |words: [&str; 2]| Cmd::new(&kubectl).args(["config"]).args(words);
         for (kind, before) in [("contexts", ""), ("clusters", ""), ("users", "admin@")] {
             let entry = format!("{kind}.{before}{name}");
-            self.ctx.exec.run(&config(["unset", &entry]))?;
+            self.ctx.exec.run(&self.config(["unset", &entry])?)?;
         }
-        let current = Cmd::new(&kubectl).args(["config", "current-context"]);
-        if self.ctx.exec.probe(&current)?.stdout.trim() == name {
-            self.ctx.exec.run(&config(["unset", "current-context"]))?;
+        if self.is_current_context()? {
+            self.unset_current_context()?;
         }
         Ok(())
     }
@@ -118,7 +115,7 @@ impl Site {
         Ok(())
     }
 
-    fn parts(&self) -> Result<BTreeSet<String>> {
+    pub(super) fn parts(&self) -> Result<BTreeSet<String>> {
         let list = Cmd::new("docker").args(docker::containers(self.name));
         Ok(docker::parts(&self.ctx.exec.read(&list)?))
     }

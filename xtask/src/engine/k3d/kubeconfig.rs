@@ -1,5 +1,6 @@
 //! The file that k3d and kubectl keep contexts in: one file, that can be
-//! written. k3d refuses a list of them, and says so only once the cluster runs.
+//! written. k3d refuses a list of them, and says so only once the cluster runs. Which
+//! context is the current one is for its owner to say.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,46 @@ use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
 use terms::tr;
 
-use crate::exec::quote_path;
+use super::site::Site;
+use crate::exec::{Cmd, quote_path};
 use crate::failure::Failure;
+
+impl Site {
+    /// Has k3d write our context into the file. Where none is the current one, k3d makes
+    /// ours that, whatever it is told; it is none again afterwards.
+    pub(super) fn without_switching(&self, write: impl FnOnce() -> Result<()>) -> Result<()> {
+        let none = self.has_no_current_context();
+        write()?;
+        if none && (self.ctx.exec.dry_run() || self.is_current_context()?) {
+            self.unset_current_context()?;
+        }
+        Ok(())
+    }
+
+    /// Before there is kubectl, which a dry run may be, nobody can say.
+    fn has_no_current_context(&self) -> bool {
+        let asked = self.config(["current-context"]);
+        let said = asked.and_then(|cmd| self.ctx.exec.probe(&cmd));
+        said.is_ok_and(|said| said.stderr.contains("current-context is not set"))
+    }
+
+    pub(super) fn is_current_context(&self) -> Result<bool> {
+        let said = self.ctx.exec.probe(&self.config(["current-context"])?)?;
+        Ok(said.stdout.trim() == self.kube.context)
+    }
+
+    pub(super) fn unset_current_context(&self) -> Result<()> {
+        self.ctx
+            .exec
+            .run(&self.config(["unset", "current-context"])?)
+    }
+
+    /// `kubectl config`, of the whole file.
+    pub(super) fn config<const N: usize>(&self, words: [&str; N]) -> Result<Cmd> {
+        let kubectl = Cmd::new(self.kube.kubectl()?.program);
+        Ok(kubectl.args(["config"]).args(words))
+    }
+}
 
 /// Which file it is, before anything is made.
 ///

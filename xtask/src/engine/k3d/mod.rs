@@ -5,10 +5,11 @@ pub mod apart;
 mod checks;
 mod cluster;
 mod conntrack;
+mod cut;
+mod declared;
 mod deletion;
-pub mod docker;
 mod fence;
-mod image;
+mod import;
 mod kubeconfig;
 mod nodes;
 mod ownership;
@@ -21,24 +22,35 @@ mod teardown;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use super::capability::{Lack, Nodes, Teardown};
-use super::seam::{Engine, Entry};
+use super::capability::{Capability, Lack, Nodes};
+use super::monitoring::Monitoring;
+use super::seam::{Engine, Entry, not_replicated};
 use super::serving;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
+use crate::facts::monitoring::Watched;
 use crate::facts::{Facts, JobOutcome, JobSource, LogSource, Volume};
+use crate::failure::Failure;
+use crate::kube::Kube;
+use crate::kube::image::docker;
+use crate::kube::ownership::Owner;
 use crate::tools::toolbox::{self, Found};
 use crate::wait;
-use ownership::Owner;
 use site::{Blueprint, Site};
 use terms::lang::both;
-use terms::{Death, EngineName, tr};
+use terms::{Death, EngineName, LabName, tr};
 
-/// A cluster in Docker has every capability.
-const LACKS: &[Lack] = &[];
+/// A cluster in Docker can do nearly everything.
+const LACKS: &[Lack] = &[Lack {
+    what: Capability::Push,
+    why: both(
+        "its nodes are given the image itself: cargo xtask import",
+        "ses nœuds reçoivent l'image elle-même : cargo xtask import",
+    ),
+}];
 
 pub const ENTRY: Entry = Entry {
     name: EngineName::K3d,
@@ -46,7 +58,7 @@ pub const ENTRY: Entry = Entry {
     suits: |ctx| {
         docker::info(ctx).map(|_| both("a Docker daemon answers", "un démon Docker répond"))
     },
-    new: |ctx| Box::new(K3dEngine::new(ctx)),
+    new: |ctx| Ok(Box::new(K3dEngine::new(ctx))),
 };
 
 pub struct K3dEngine {
@@ -59,7 +71,7 @@ pub struct K3dEngine {
 impl K3dEngine {
     pub fn new(ctx: &Context) -> Self {
         Self {
-            site: Site::new(ctx, Blueprint::pra(ctx)),
+            site: Site::new(ctx, Blueprint::of(ctx)),
             url: Mutex::default(),
             owned: OnceLock::new(),
         }
@@ -115,6 +127,10 @@ impl Engine for K3dEngine {
         EngineName::K3d
     }
 
+    fn lab(&self) -> LabName {
+        self.site.ctx.options.lab
+    }
+
     fn lacks(&self) -> &'static [Lack] {
         LACKS
     }
@@ -167,25 +183,7 @@ impl Engine for K3dEngine {
         if self.site.ctx.exec.dry_run() {
             return Ok(());
         }
-        let step = self
-            .site
-            .ctx
-            .ui
-            .step(tr!("replicas ready", "répliques prêtes"));
-        let facts = wait::until(wait::APP_READY, || {
-            let facts = self.facts()?;
-            Ok((facts.ready() >= facts.wanted as usize).then_some(facts))
-        })?;
-        if facts.wanted == 0 {
-            step.done(tr!("none is asked for", "aucune n'est demandée"));
-            return Ok(());
-        }
-        let url = facts
-            .url
-            .context(tr!("the lab has no URL", "le lab n'a pas d'URL"))?;
-        serving::wait_until_answered(&url, || self.insist_on_life())?;
-        step.done(tr!("they answer", "elles répondent"));
-        Ok(())
+        serving::show_ready(&self.site.ctx.ui, self)
     }
 
     fn apply(&self) -> Result<()> {
@@ -236,16 +234,7 @@ impl Engine for K3dEngine {
             return Ok(output);
         }
         let facts = self.facts()?;
-        let claims: Vec<String> = facts.volumes.into_iter().map(|one| one.claim).collect();
-        let ui = &self.site.ctx.ui;
-        ui.note(
-            both(
-                "no replica runs: a pod of its own does this",
-                "aucune réplique ne tourne : un pod à part s'en charge",
-            )
-            .text(),
-        );
-        self.owned()?.kube.pra_alone(args, &claims)
+        self.owned()?.kube.pra_without_replica(args, facts)
     }
 
     fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>> {
@@ -255,6 +244,9 @@ impl Engine for K3dEngine {
     }
 
     fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {
+        if !self.facts()?.running {
+            return Err(no_lab().into());
+        }
         self.site.kube.logs(of, lines, follow)
     }
 
@@ -270,8 +262,19 @@ impl Engine for K3dEngine {
         Ok(self)
     }
 
-    fn teardown(&self) -> Result<&dyn Teardown> {
-        Ok(self)
+    fn replicated(&self) -> Result<&Kube> {
+        match self.site.kube.workload.database {
+            Some(_) => Ok(&self.owned()?.kube),
+            None => Err(not_replicated(self.lab())),
+        }
+    }
+
+    fn monitoring(&self) -> &dyn Monitoring {
+        self
+    }
+
+    fn down(&self) -> Result<()> {
+        self.site.remove()
     }
 
     fn forget_unstarted_deletion(&self) -> Result<()> {
@@ -287,9 +290,26 @@ impl Engine for K3dEngine {
     }
 }
 
+/// Where there is nobody who could have written anything.
+fn no_lab() -> Failure {
+    Failure::usage(tr!("the lab is down", "le lab est arrêté")).next("cargo xtask setup")
+}
+
 impl Nodes for K3dEngine {
     fn stop(&self) -> Result<String> {
         self.owned()?.stop_node_of(&self.facts()?)
+    }
+
+    fn kill(&self, node: &str) -> Result<()> {
+        self.owned()?.kill_node(node)
+    }
+
+    fn cut_off(&self, node: &str, others: &str) -> Result<()> {
+        self.owned()?.cut_off(node, others)
+    }
+
+    fn connect(&self, node: &str) -> Result<()> {
+        self.site.connect(node)
     }
 
     fn start(&self) -> Result<()> {
@@ -297,8 +317,9 @@ impl Nodes for K3dEngine {
             // Nor is there any to own.
             return Ok(());
         }
-        // One that is stopped may keep the cluster from saying whose it is.
-        if self.site.ctx.exec.dry_run() || self.site.owner()? != Owner::Unknown {
+        let known = self.site.ctx.exec.dry_run() || self.owned.get().is_some();
+        // Those that are stopped may keep the cluster from saying whose it is.
+        if !known && self.site.likely_owner()? != Owner::Us {
             self.owned()?;
         }
         self.site.start_nodes()
@@ -309,8 +330,16 @@ impl Nodes for K3dEngine {
     }
 }
 
-impl Teardown for K3dEngine {
-    fn down(&self) -> Result<()> {
-        self.site.remove()
+impl Monitoring for K3dEngine {
+    fn start(&self) -> Result<()> {
+        self.owned()?.kube.start_monitoring()
+    }
+
+    fn stop(&self) -> Result<bool> {
+        self.owned()?.kube.stop_monitoring()
+    }
+
+    fn watched(&self) -> Result<Option<Watched>> {
+        self.site.kube.watched()
     }
 }

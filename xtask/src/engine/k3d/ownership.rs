@@ -1,78 +1,30 @@
 //! Whose cluster it is: labels of its first server say which checkout created it,
 //! a config map says which one took it over since.
 
-use std::fmt;
-use std::path::PathBuf;
 use terms::lang::{Both, both};
 use terms::tr;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
 
 use super::site::Site;
 use crate::exec::Cmd;
 use crate::failure::Failure;
-use crate::identity::Identity;
+use crate::kube::ownership::Owner;
 use crate::tools::docker;
 use crate::tools::k3d::{Cluster, FOLDER, OWNER};
 use crate::wait;
+use crate::workspace;
 
-/// The config map in `kube-system` that names who took a cluster over.
-const MARK: &str = "atelier-pra";
-const VALUES: &str = "jsonpath={.data.owner}{\"\\n\"}{.data.folder}";
-
-/// Who may change and delete a cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// This checkout.
-    Us,
-    /// Another one, and where it was when it wrote that.
-    Other(PathBuf),
-    /// Nobody who says so: it was made by hand.
-    Nobody,
-    /// It does not answer, and who took it over is known inside alone.
-    Unknown,
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Us => both("which is this checkout's", "qui est celui de ce dépôt").fmt(f),
-            Self::Nobody => both(
-                "which was neither created nor adopted by the lab",
-                "que le lab n'a ni créé ni adopté",
-            )
-            .fmt(f),
-            Self::Unknown => both(
-                "which does not answer: whether another checkout took it over is not known",
-                "qui ne répond pas : on ne sait pas si un autre dépôt l'a repris",
-            )
-            .fmt(f),
-            Self::Other(folder) => {
-                let shown = folder.display();
-                f.write_str(&tr!(
-                    "which is the lab of another checkout, {shown}",
-                    "qui est le lab d'un autre dépôt, {shown}",
-                ))?;
-                if folder.exists() {
-                    return Ok(());
-                }
-                both(" (where there is none any more)", " (où il n'y en a plus)").fmt(f)
-            }
-        }
-    }
-}
+/// Where the mark of a cluster is that was taken over.
+const SYSTEM: &str = "kube-system";
 
 impl Site {
-    /// Who this checkout is, for a mark that is about to be made.
-    pub(super) fn identity(&self) -> Result<Identity> {
-        Identity::ensure(&self.ctx.workspace, &self.ctx.exec)
-    }
-
     /// Whose the cluster is: who took it over, else who created it.
     pub fn owner(&self) -> Result<Owner> {
         let (adopter, creator) = std::thread::scope(|scope| {
             let creator = scope.spawn(|| self.creator());
-            (self.adopter(), wait::join(creator))
+            (self.kube.adopter(SYSTEM), wait::join(creator))
         });
         Ok(match adopter? {
             Owner::Nobody => creator?,
@@ -86,30 +38,51 @@ impl Site {
         let said = self.ctx.exec.read(&Cmd::new("docker").args(args))?;
         let line = said.lines().next().unwrap_or_default();
         let (id, folder) = line.split_once(' ').unwrap_or((line, ""));
-        self.owner_of(id, &folder.replace("%40", "@"))
+        self.kube.owner_of(id, &folder.replace("%40", "@"))
     }
 
-    fn adopter(&self) -> Result<Owner> {
-        let kubectl = self.kube.kubectl()?.within("kube-system");
-        let get = ["get", "configmap", MARK, "--ignore-not-found", "-o", VALUES];
-        let output = self.ctx.exec.probe(&kubectl.cmd(get))?;
-        if !output.status.success() {
-            return Ok(Owner::Unknown);
-        }
-        let (id, folder) = output.stdout.split_once('\n').unwrap_or_default();
-        self.owner_of(id, folder)
-    }
-
-    fn owner_of(&self, id: &str, folder: &str) -> Result<Owner> {
-        let id = id.trim();
-        if id.is_empty() {
-            return Ok(Owner::Nobody);
-        }
-        let us = Identity::of(&self.ctx.workspace)?;
-        Ok(match us.is_some_and(|us| us.id == id) {
+    /// Whose it is as far as that is known without its API, which may be silent: this
+    /// checkout's where it created the cluster or took it over. Another one may have taken
+    /// it over since.
+    pub(super) fn presumed_owner(&self) -> Result<Owner> {
+        let creator = self.creator()?;
+        Ok(match creator != Owner::Us && self.was_taken_over()? {
             true => Owner::Us,
-            false => Owner::Other(PathBuf::from(folder.trim())),
+            false => creator,
         })
+    }
+
+    /// Whose it is, by what itself says where it answers.
+    pub(super) fn likely_owner(&self) -> Result<Owner> {
+        match self.owner()? {
+            Owner::Unknown => self.presumed_owner(),
+            owner => Ok(owner),
+        }
+    }
+
+    /// Whether this checkout took over the cluster that is there: it has a container of
+    /// that one still.
+    fn was_taken_over(&self) -> Result<bool> {
+        let Ok(text) = std::fs::read_to_string(self.takeover_mark()) else {
+            return Ok(false);
+        };
+        let parts = self.parts()?;
+        Ok(text.lines().any(|part| parts.contains(part)))
+    }
+
+    /// Names the containers of a cluster that this checkout took over.
+    fn takeover_mark(&self) -> PathBuf {
+        let name = format!("adopted-{}", self.name);
+        self.ctx.workspace.state().join(name)
+    }
+
+    /// Before one that is stopped is started, somebody is asked where another made it.
+    pub(super) fn agree_to_start(&self) -> Result<Owner> {
+        let owner = self.presumed_owner()?;
+        if owner != Owner::Us {
+            self.ask_to_adopt(&owner)?;
+        }
+        Ok(owner)
     }
 
     /// Refuses to touch what is not this checkout's.
@@ -123,10 +96,24 @@ impl Site {
             .next("cargo xtask setup")
             .into());
         }
-        let owner = self.owner()?;
-        let there = match &owner {
-            Owner::Us => return Ok(()),
-            Owner::Unknown => return Err(self.cannot_be_told().into()),
+        match self.owner()? {
+            Owner::Us => Ok(()),
+            Owner::Unknown => Err(self.cannot_be_told().into()),
+            owner => Err(self.of_another(&owner).into()),
+        }
+    }
+
+    /// The same as far as that is known without its API.
+    pub(super) fn insist_on_presumed(&self) -> Result<()> {
+        match self.presumed_owner()? {
+            Owner::Us => Ok(()),
+            owner => Err(self.of_another(&owner).into()),
+        }
+    }
+
+    fn of_another(&self, owner: &Owner) -> Failure {
+        let name = self.name;
+        let there = match owner {
             Owner::Other(folder) if folder.exists() => {
                 tr!(
                     "use it from {folder}, or ",
@@ -140,18 +127,22 @@ impl Site {
             "the cluster {name} is there, {owner}: nothing is changed there",
             "le cluster {name} est là, {owner} : rien n'y est modifié",
         );
-        Err(Failure::usage(said)
-            .next(tr!(
-                "{there}cargo xtask setup, which asks whether to take it over",
-                "{there}cargo xtask setup, qui demande s'il faut le reprendre",
-            ))
-            .into())
+        Failure::usage(said).next(tr!(
+            "{there}cargo xtask setup, which asks whether to take it over",
+            "{there}cargo xtask setup, qui demande s'il faut le reprendre",
+        ))
     }
 
     /// The same before a deletion. One that is silent is started for the question:
     /// who created it may not be who has its data in it.
     pub(super) fn insist_before_deletion(&self, cluster: &Cluster) -> Result<()> {
-        if self.owner()? == Owner::Unknown {
+        let owner = self.owner()?;
+        if owner == Owner::Us {
+            // Asked again, a server that is cut off may be the one that is asked.
+            return Ok(());
+        }
+        if owner == Owner::Unknown {
+            self.insist_on_presumed()?;
             let woken = self.wake(cluster);
             wait::check_interrupt()?;
             woken.map_err(|error| error.context(self.cannot_be_told()))?;
@@ -159,15 +150,22 @@ impl Site {
         self.insist_on_ownership()
     }
 
-    /// Brings a cluster to answer, as far as that is possible.
+    /// Brings a cluster to answer, as far as that is possible; one that another made is
+    /// not started.
     pub(super) fn wake(&self, cluster: &Cluster) -> Result<()> {
         if self.ctx.exec.dry_run() || !cluster.has_load_balancer() {
             return Err(self.cannot_be_told().into());
         }
         if !cluster.is_running() {
+            self.insist_on_presumed()?;
             self.start()?;
         }
-        self.ensure_answers()
+        if self.kube.workload.database.is_none() {
+            return self.ensure_answers();
+        }
+        // One that is cut off listens, and says nothing.
+        self.connect_again(&cluster.nodes())?;
+        self.await_nodes()
     }
 
     fn cannot_be_told(&self) -> Failure {
@@ -185,9 +183,9 @@ impl Site {
         ))
     }
 
-    /// Marks a cluster that was made by hand, or by another checkout, as this
-    /// one's.
-    pub(super) fn take_over(&self, owner: &Owner) -> Result<()> {
+    /// Asks before a cluster that was made by hand, or by another checkout, is marked as
+    /// this one's: also where that is only shown, since whoever pastes it is asked no more.
+    pub(super) fn ask_to_adopt(&self, owner: &Owner) -> Result<()> {
         let name = self.name;
         let theirs = match owner {
             Owner::Other(_) => both(
@@ -196,21 +194,22 @@ impl Site {
             ),
             _ => Both::same(""),
         };
-        self.ctx.confirm(&tr!(
+        self.ctx.confirm_even_shown(&tr!(
             "There is a cluster {name}, {owner}. Adopt it? This lab would then deploy there, and \
              its teardown would delete the cluster{theirs}.",
             "Il y a un cluster {name}, {owner}. L'adopter ? Ce lab s'y déploierait alors, et son \
              démontage supprimerait le cluster{theirs}.",
-        ))?;
-        let us = self.identity()?;
-        let kubectl = self.kube.kubectl()?.within("kube-system");
-        if *owner != Owner::Nobody {
-            let delete = kubectl.cmd(["delete", "configmap", MARK, "--ignore-not-found"]);
-            self.ctx.exec.run(&delete)?;
+        ))
+    }
+
+    /// Marks it so.
+    pub(super) fn take_over(&self, owner: &Owner) -> Result<()> {
+        self.kube.adopt(SYSTEM, owner)?;
+        if self.ctx.exec.dry_run() {
+            return Ok(());
         }
-        let id = format!("--from-literal=owner={}", us.id);
-        let folder = format!("--from-literal=folder={}", us.folder.display());
-        let create = kubectl.cmd(["create", "configmap", MARK, &id, &folder]);
-        self.ctx.exec.run(&create)
+        let parts: Vec<String> = self.parts()?.into_iter().collect();
+        workspace::write_file(&self.takeover_mark(), &parts.join("\n"))
+            .context("noting that the cluster was taken over")
     }
 }

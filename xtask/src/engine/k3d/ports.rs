@@ -2,14 +2,13 @@
 //! through the load balancer, or, where the cluster has none, through a forward
 //! that is kept alive.
 
-use std::net::{Ipv4Addr, TcpListener};
 use terms::tr;
 
 use anyhow::Result;
 
 use super::site::Site;
+use crate::balance::free_port;
 use crate::exec::Cmd;
-use crate::failure::Failure;
 use crate::kube::Port;
 use crate::tools::k3d::{self, Cluster};
 use crate::wait;
@@ -22,12 +21,7 @@ impl Site {
                 self.remark_on_port(port, host);
                 continue;
             }
-            if self.kube.kept_port(port).is_some() {
-                let service = port.service;
-                self.ctx.ui.note(&tr!(
-                    "the forward to {service} is alive",
-                    "la redirection vers {service} est en vie",
-                ));
+            if self.kube.has_live_forward(port)? {
                 continue;
             }
             let host = free_port(port.host)?;
@@ -63,7 +57,7 @@ impl Site {
     /// Where the services are reached from this machine, in the plan's order.
     pub fn urls(&self) -> Result<Vec<Option<String>>> {
         let ports = self.kube.workload.ports.iter();
-        let kept: Vec<Option<u16>> = ports.map(|port| self.kube.kept_port(port)).collect();
+        let kept: Vec<Option<u16>> = ports.map(|port| self.kube.listening_port(port)).collect();
         let cluster = match kept.contains(&None) {
             true => self.cluster()?,
             false => None,
@@ -109,20 +103,4 @@ impl Site {
         ));
         Ok(())
     }
-}
-
-/// The port itself, or any free one for 0.
-pub fn free_port(port: u16) -> Result<u16> {
-    let taken = |error| {
-        Failure::preflight(tr!(
-            "port {port} of this machine: {error}",
-            "port {port} de cette machine : {error}",
-        ))
-        .next(tr!(
-            "set another port in lab.toml (0 takes any free one)",
-            "indiquez un autre port dans lab.toml (0 en prend un libre)",
-        ))
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
-    Ok(listener.local_addr()?.port())
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::docker;
 use super::site::Site;
+use crate::kube::image::docker;
 use crate::version::Version;
 
 impl Site {

@@ -2,71 +2,69 @@
 
 use anyhow::Result;
 
-use super::image::{Images, Recipe};
 use crate::context::Context;
 use crate::exec::Cmd;
-use crate::kube::{Kube, Port, Workload};
+use crate::kube::image::{Images, Recipe, docker};
+use crate::kube::{Kube, Workload};
 use crate::manifests::substitute;
-use crate::names;
 use crate::tools::k3d::{self, Cluster};
 use crate::tools::toolbox::{Found, Tool};
-use terms::EngineName;
+use terms::{EngineName, LabName};
 
 /// What a workshop is made of.
 #[derive(Clone, Debug)]
 pub struct Blueprint {
     /// k3d's name; the context is `k3d-` and this.
     pub cluster: &'static str,
+    /// The file that declares its nodes; else lab.toml counts them.
+    pub nodes: Option<&'static str>,
     pub image: Recipe,
     pub workload: Workload,
 }
 
 impl Blueprint {
+    /// Of the lab that is meant.
+    pub fn of(ctx: &Context) -> Self {
+        match ctx.options.lab {
+            LabName::Pra => Self::pra(ctx),
+            LabName::Image => Self::image_workshop(ctx),
+            LabName::Ha => Self::ha(ctx),
+        }
+    }
+
+    /// Of every lab.
+    pub fn all(ctx: &Context) -> [Self; 3] {
+        [Self::pra(ctx), Self::image_workshop(ctx), Self::ha(ctx)]
+    }
+
     pub fn pra(ctx: &Context) -> Self {
         Self {
             cluster: "pra",
-            image: Recipe {
-                repository: "pra/flask-sqlite",
-                template: "packer/flask",
-                base: ctx.config.images.flask_base.clone(),
-            },
-            workload: Workload {
-                namespace: "pra",
-                playbook: "ansible/playbook.yml",
-                manifests: substitute::FOLDER,
-                deployment: names::DEPLOYMENT,
-                ports: vec![Port {
-                    host: ctx.config.service.port,
-                    node: 30080,
-                    service: "flask",
-                }],
-            },
+            nodes: None,
+            image: Recipe::flask(ctx),
+            workload: Workload::pra(ctx),
+        }
+    }
+
+    pub fn ha(ctx: &Context) -> Self {
+        Self {
+            cluster: "ha",
+            nodes: Some("ha/k3d.yaml"),
+            image: Recipe::flask(ctx),
+            workload: Workload::ha(ctx),
         }
     }
 
     pub fn image_workshop(ctx: &Context) -> Self {
-        let port = |host, node, service| Port {
-            host,
-            node,
-            service,
-        };
         Self {
             cluster: "lab",
+            nodes: None,
             image: Recipe {
                 repository: "atelier/nginx",
                 template: "packer/nginx",
                 base: ctx.config.images.nginx_base.clone(),
             },
-            workload: Workload {
-                namespace: "image",
-                playbook: "ansible/image.yml",
-                manifests: "image",
-                deployment: "nginx",
-                ports: vec![
-                    port(ctx.config.image_workshop.mario_port, 30081, "mario"),
-                    port(ctx.config.image_workshop.nginx_port, 30082, "nginx"),
-                ],
-            },
+            workload: Workload::image_workshop(ctx),
         }
     }
 }
@@ -77,6 +75,8 @@ pub struct Site {
     pub ctx: Context,
     /// k3d's name of the cluster.
     pub name: &'static str,
+    /// The file that declares its nodes.
+    pub nodes: Option<&'static str>,
     pub images: Images,
     pub kube: Kube,
 }
@@ -88,9 +88,9 @@ impl Site {
         Self {
             ctx: ctx.clone(),
             name: plan.cluster,
+            nodes: plan.nodes,
             images: Images {
                 ctx: ctx.clone(),
-                cluster: plan.cluster,
                 recipe: plan.image,
             },
             kube: Kube {
@@ -99,6 +99,9 @@ impl Site {
                 context: format!("k3d-{}", plan.cluster),
                 workload: plan.workload,
                 substitute: of_the_lab.then_some(substitute),
+                rendering: None,
+                engine: EngineName::K3d,
+                sight: Default::default(),
             },
         }
     }
@@ -120,6 +123,8 @@ impl Site {
             return Ok(None);
         }
         let cmd = self.k3d(["cluster", "list", "-o", "json"])?;
-        k3d::find(&self.ctx.exec.read(&cmd)?, self.name)
+        let listed = self.ctx.exec.read(&cmd);
+        let listed = listed.map_err(|error| docker::explain(&self.ctx, error))?;
+        k3d::find(&listed, self.name)
     }
 }

@@ -5,6 +5,8 @@ use terms::lang::both;
 use terms::tr;
 
 use super::site::Site;
+use crate::engine::capability::Stages;
+use crate::kube::image::docker;
 use crate::tools::k3d::Cluster;
 use crate::wait;
 
@@ -38,6 +40,7 @@ impl Site {
     /// What a first [`Site::up`] downloads and builds beside the cluster, and its nodes' image.
     pub fn fetch(&self) -> Result<()> {
         self.ctx.tools.ensure_all()?;
+        self.kube.fetch_operator()?;
         if self.ctx.exec.dry_run() {
             self.images.ensure()?;
             self.images.ensure_here(&self.ctx.config.k3d.node_image)?;
@@ -74,7 +77,7 @@ impl Site {
             .ensure_from(Some(found))?
             .context("the cluster is gone")?;
         let (image, held, running, deployed) = std::thread::scope(|scope| {
-            let held = scope.spawn(|| self.images.held_by(&cluster.nodes()));
+            let held = scope.spawn(|| self.held_by(&cluster.nodes()));
             let running = scope.spawn(|| self.kube.look());
             let deployed = scope.spawn(|| self.kube.is_deployed());
             let image = self.images.ensure()?.context("the image is not built")?;
@@ -85,7 +88,7 @@ impl Site {
                 wait::join(deployed)?,
             ))
         })?;
-        let held = self.images.import_where_lacking(&image, held)?;
+        let held = self.import_where_lacking(&image, held)?;
         let moved = self.kube.gather_on_one_node(&running)?;
         self.kube
             .roll_out_where_stale(&running, |id| held.is_known(id))?;
@@ -105,12 +108,12 @@ impl Site {
     /// Imports the image where a node lacks exactly it.
     pub fn ensure_imported(&self) -> Result<()> {
         if self.ctx.exec.dry_run() {
-            return self.images.show_import();
+            return self.show_import();
         }
         let here = self.images.built()?;
         let cluster = self.cluster()?.context("the cluster is gone")?;
-        let held = self.images.held_by(&cluster.nodes())?;
-        self.images.import_where_lacking(&here, held).map(drop)
+        let held = self.held_by(&cluster.nodes())?;
+        self.import_where_lacking(&here, held).map(drop)
     }
 
     /// Replaces pods that run another image of the same tag, or that began
@@ -120,7 +123,7 @@ impl Site {
             return Ok(());
         }
         let cluster = self.cluster()?.context("the cluster is gone")?;
-        let held = self.images.held_by(&cluster.nodes())?;
+        let held = self.held_by(&cluster.nodes())?;
         let running = self.kube.look()?;
         self.kube
             .roll_out_where_stale(&running, |id| held.is_known(id))
@@ -147,5 +150,40 @@ impl Site {
         ];
         let pending = said.into_iter().filter(|(pending, _)| *pending);
         Ok(pending.map(|(_, what)| what.into()).collect())
+    }
+}
+
+impl Stages for Site {
+    fn insist_on_ownership(&self) -> Result<()> {
+        Self::insist_on_ownership(self)
+    }
+
+    fn image(&self) -> Result<()> {
+        self.images.ensure().map(drop)
+    }
+
+    fn deliver(&self) -> Result<()> {
+        self.images.ensure()?;
+        self.ensure_imported()?;
+        self.ensure_rolled_out()
+    }
+
+    fn deploy(&self) -> Result<()> {
+        self.kube.ensure_deployed()?;
+        self.ensure_rolled_out()
+    }
+
+    fn forward(&self) -> Result<()> {
+        let cluster = self.cluster()?.context("the cluster is gone")?;
+        self.ensure_forwarded(&cluster)
+    }
+
+    fn keep_forward(&self, service: &str, host: u16) -> Result<()> {
+        self.kube.keep(service, host)
+    }
+
+    fn ensure_tools(&self, _builds: bool) -> Result<()> {
+        docker::insist(&self.ctx)?;
+        self.ctx.tools.ensure_all()
     }
 }

@@ -21,4 +21,11 @@ pub const LACKS: &[Lack] = &[
             "ses répliques exécutent l'application du dépôt : il n'y a pas d'image",
         ),
     },
+    Lack {
+        what: Capability::Push,
+        why: both(
+            "its replicas run the application from the checkout, so there is no image",
+            "ses répliques exécutent l'application du dépôt : il n'y a pas d'image",
+        ),
+    },
 ];

@@ -6,7 +6,6 @@ use terms::tr;
 use anyhow::Result;
 
 use super::LocalEngine;
-use crate::engine::capability::Teardown;
 use crate::exec::quote;
 use crate::local::{self, client, volumes};
 
@@ -47,8 +46,8 @@ impl LocalEngine {
     }
 }
 
-impl Teardown for LocalEngine {
-    fn down(&self) -> Result<()> {
+impl LocalEngine {
+    pub(super) fn remove_all(&self) -> Result<()> {
         self.stop()?;
         self.remove(&self.workspace.volumes())?;
         for leftover in local::files(&self.workspace) {

@@ -210,7 +210,7 @@ pub fn play(
     let context = format!("k3d-{}", apart.name);
     let home = ctx.workspace.marking().join("ansible-home");
     let python = venv.python().to_string_lossy().into_owned();
-    let cmd = ansible::playbook(program, &root.join(path), &context, None, &home)
+    let cmd = ansible::playbook(program, &root.join(path), &context, None, None, &home)
         .args(["-e", &format!("cluster_name={}", apart.name)])
         .args(["-e", &format!("ansible_python_interpreter={python}")])
         .envs(&apart.environment())

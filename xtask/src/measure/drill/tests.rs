@@ -1,10 +1,15 @@
+use terms::{EngineName, LabName, Labelled, Protection, ScenarioName};
+
 use super::*;
+use crate::measure::result::Broken;
 
 fn group(ended: u32, cut_off: usize) -> Group {
     let mut group = Group::new(
+        LabName::Pra,
         ScenarioName::VolumeLoss,
         EngineName::Local,
         Protection::Journal,
+        false,
     );
     group.runs = (1..=ended).map(without_loss).collect();
     group.cut_off = cut_off;
@@ -22,8 +27,12 @@ fn without_loss(number: u32) -> DrillRun {
         lost: 0,
         rpo_seconds: 0.0,
         rto_seconds: 1.0,
+        longest_gap_seconds: 1.0,
         protected_seconds: Some(2.0),
         failed: 3,
+        attempts_failed: 7,
+        retried: 2,
+        in_doubt: 0,
     }
 }
 
@@ -50,10 +59,12 @@ fn a_run_that_was_cut_off_is_said_and_counted_as_one_that_may_have_lost() {
 
 fn plan(interval: f64) -> Plan {
     Plan {
+        lab: LabName::Pra,
         seed: 1,
         interval,
         schedule: Some(60.0),
         operator_delay: None,
+        client: Mode::default(),
     }
 }
 
@@ -73,7 +84,7 @@ fn an_objective_is_missed_once_and_a_promise_is_not_taken_for_one() {
         Broken::Objective("the service was away for 31 s".into()),
         Broken::Promise("rows are gone, whatever the objective is".into()),
     ];
-    group.judge(&crate::config::example().objectives);
+    group.judge(&crate::config::example().objectives, Mode::default());
     let missed = group.missed();
     assert_eq!(missed.len(), 2, "{missed:?}");
     assert!(missed[0].contains("rto_seconds is missed"), "{missed:?}");
@@ -93,4 +104,66 @@ fn a_group_of_which_no_run_ended_is_kept_and_meets_no_objective() {
     assert!(drill.groups[1].objectives.is_empty());
     assert!(!drill.groups[0].objectives.is_empty());
     assert_eq!(drill.doubts.len(), 1, "{:?}", drill.doubts);
+}
+
+#[test]
+fn attempts_that_failed_stand_beside_the_writes_that_did() {
+    let figures = |retry: bool| {
+        let mut group = group(1, 0);
+        let client = Mode {
+            retry,
+            ..Mode::default()
+        };
+        group.judge(&crate::config::example().objectives, client);
+        let figures = group.figures.iter().map(|one| {
+            let name = format!("{} ({})", one.name.label(), one.unit.label());
+            (name, one.max)
+        });
+        figures.collect::<Vec<_>>()
+    };
+    let writes = ("failed (writes)".to_owned(), 3.0);
+    let attempts = ("attempts_failed (attempts)".to_owned(), 7.0);
+    let (once, again) = (figures(false), figures(true));
+    assert!(
+        once.contains(&writes) && again.contains(&writes),
+        "{again:?}"
+    );
+    assert!(
+        again.contains(&attempts) && !once.contains(&attempts),
+        "{once:?}"
+    );
+}
+
+#[test]
+fn how_the_client_asked_is_said_where_it_is_not_as_by_default() {
+    let notes = |client: Mode| {
+        let plan = Plan {
+            client,
+            ..plan(60.0)
+        };
+        let mut result = DrillResult::new(&plan, String::new(), BTreeMap::new());
+        result.groups.push(group(3, 0));
+        result.judge(&crate::config::example().objectives);
+        result.notes
+    };
+    assert!(notes(Mode::default()).is_empty());
+    let said = notes(Mode {
+        keep_alive: true,
+        retry: true,
+    });
+    assert!(said[0].contains("--keep-alive"), "{said:?}");
+    assert!(said[1].ends_with("sent more than once: 6; in doubt in the end: 0."));
+}
+
+#[test]
+fn where_there_are_no_backups_moments_follow_a_steady_state() {
+    let ha = Plan {
+        lab: LabName::Ha,
+        schedule: None,
+        ..plan(10.0)
+    };
+    assert_eq!(
+        ha.moments(),
+        "The moments were drawn uniformly over 10 s after a steady state."
+    );
 }

@@ -142,7 +142,7 @@ pub fn group(disasters: &[Disaster]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::observed::{Outcome, Request, Row};
+    use crate::measure::observed::{Attempts, Outcome, Request, Row};
 
     /// Struck at 3, gone at 5.5, restored at 7: of the acknowledged rows the first and the
     /// last are there.
@@ -158,10 +158,9 @@ mod tests {
                     id,
                     timestamp: String::new(),
                 },
-                None => Outcome::Failed {
-                    reason: String::new(),
-                },
+                None => Outcome::failed(""),
             },
+            attempts: Attempts::default(),
         };
         let requests = vec![
             request(1.0, Some(11)),

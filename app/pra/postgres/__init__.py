@@ -1,0 +1,1 @@
+"""The events' PostgreSQL: connections to its primary, the tables, what is known of its replicas."""

@@ -1,0 +1,236 @@
+"""Bringing back the latest moment by itself, where a start finds that the data volume is lost.
+
+Only where somebody wants that (PRA_AUTO_RESTORE=latest), once for each loss, under the same
+lock and with the same checks as a restore that is asked for, and with those of ``doubts``.
+What is refused or fails is a person's from then on, and is said until somebody sees to it.
+"""
+
+import logging
+from typing import NamedTuple
+
+from pra.base import clock
+from pra.base.errors import DiskFull, Locked, PraError
+from pra.base.layout import Layout
+from pra.base.settings import Settings
+from pra.disk import locks
+from pra.lineage import timelines
+from pra.lineage.timelines import Timeline
+from pra.pitr import targets
+from pra.points import catalogue
+from pra.points.catalogue import Point
+from pra.recovery import doubts, restore
+from pra.recovery.restore import Supervision
+from pra.state import attempts, jobs, volumes
+
+#: What the request of such a restore is called in the record of the timeline that it opens.
+_REQUEST = "automatic-"
+_log = logging.getLogger("pra")
+
+
+class Told(NamedTuple):
+    """How it stands.
+
+    Attributes:
+        state: "armed" while nothing is to be done; "disarmed" where nothing would be done if
+            the database, which is there, were lost; "restoring"; "next start" where there is
+            no database and nothing against it; "refused"; "failed".
+        what, next: what is the matter, and the command that comes next; None while armed.
+        done: the answer of the restore that made the live history, if that was one.
+    """
+
+    state: str
+    what: str | None
+    next: str | None
+    done: dict | None
+
+    def as_dict(self) -> dict:
+        """The form that answers carry."""
+        return self._asdict()
+
+
+class _There(Exception):
+    """The database is there."""
+
+
+def due(settings: Settings) -> bool:
+    """Whether it is wanted, and there is no database, and something to restore."""
+    if not settings.auto_restore:
+        return False
+    where = settings.layout
+    try:
+        return volumes.current(where) is None and volumes.restorable(where)
+    except (PraError, OSError):
+        return False
+
+
+def run(settings: Settings) -> dict | None:
+    """Restore the latest moment where that is due and nothing is doubtful; says what came of it.
+
+    Of several servers that start at once one does it, and the others wait for that.
+
+    Returns:
+        The answer of the restore; None where another one did it, or it was refused or failed.
+    """
+    where = settings.layout
+    while due(settings):
+        work = _Work(settings)
+        try:
+            if not _begun(where):
+                doubts.refuse(settings, catalogue.scan(where), doubts.GRACE)
+            # What another server has begun is judged by that one.
+            answer = work.restore()
+        except _There:
+            return None
+        except Exception as error:
+            if isinstance(error, Locked) and not work.began and _begun(where):
+                continue
+            # Whatever it is: a server that says so is worth more than one that ends.
+            work.give_up(doubts.told(error))
+        else:
+            _log.warning(
+                "the data volume was lost: %d rows were restored by itself, from %s and %d"
+                " transactions of the journal",
+                answer["rows"],
+                answer["point"] or "the beginning of the journal",
+                answer["replayed"],
+            )
+            return answer
+        return None
+    return None
+
+
+class _Work:
+    """One attempt."""
+
+    def __init__(self, settings: Settings):
+        self._settings, self._where = settings, settings.layout
+        self._live: Timeline | None = None
+        self._job = jobs.Run(self._where, "restore")
+
+    @property
+    def began(self) -> bool:
+        """It passed all that there was to doubt, and was begun."""
+        return self._live is not None
+
+    def restore(self) -> dict:
+        """Restore, once the maintenance lock is there."""
+        named = timelines.live(self._where)
+        settings = self._settings._replace(
+            request=f"{_REQUEST}{named.number if named else 0}", restore_take_over=False
+        )
+        supervision = Supervision(self._begin, doubts.refuse_answer)
+        answer = restore.run(settings, targets.latest, False, "latest", supervision)
+        self._job.end(jobs.OK)
+        return answer
+
+    def _begin(self) -> None:
+        if volumes.current(self._where) is not None:
+            raise _There
+        live = doubts.refuse(self._settings, catalogue.scan(self._where), doubts.GRACE)
+        self._live = live
+        doubts.refuse_killed(self._where, live)
+        attempts.begin(self._where, live)
+        self._job.begin()
+
+    def give_up(self, error: PraError) -> None:
+        """Say why, and keep it where it would be tried again otherwise."""
+        if self._live:
+            self._job.end(jobs.outcome_of(error))
+            self._keep(error)
+        _log.error(
+            "the database is lost, and is not restored: %s; next: %s", error, error.next_step
+        )
+
+    def _keep(self, error: PraError) -> None:
+        if isinstance(error, (Locked, DiskFull)):
+            # They pass. Begun it stays, and how often that may be is counted.
+            return
+        try:
+            attempts.fail(self._where, self._live, error)
+        except (PraError, OSError) as unkept:
+            _log.error("what follows cannot be noted on the backup volume: %s", unkept)
+
+
+def warn(settings: Settings) -> None:
+    """Say at a start that a loss would be left to a person, who wants it otherwise."""
+    said = _disarmed(settings) if settings.auto_restore and not due(settings) else None
+    if said:
+        _log.warning("%s; next: %s", said.what, said.next)
+
+
+def _begun(where: Layout) -> bool:
+    """Whether an attempt is under way, or was killed."""
+    try:
+        live = timelines.live(where)
+        attempt = live and attempts.of(where, live)
+    except (PraError, OSError):
+        return False
+    return bool(attempt) and attempt.state == attempts.BEGUN
+
+
+def told(settings: Settings, known: list[Point] | None) -> Told | None:
+    """How it stands; None where it is not wanted.
+
+    Args:
+        known: the points that there are, newest first; None where they cannot be listed.
+    """
+    if not settings.auto_restore:
+        return None
+    where = settings.layout
+    if not due(settings):
+        return _disarmed(settings) or Told("armed", None, None, _done(where))
+    try:
+        if _begun(where) and locks.maintained(where):
+            what = "the lost database is being restored by itself"
+            return Told("restoring", what, doubts.LOOK, None)
+        live = doubts.refuse(settings, catalogue.scan(where) if known is None else known)
+        doubts.refuse_killed(where, live)
+    except (PraError, OSError) as error:
+        said = doubts.told(error)
+        return Told(_refused(where), str(said), said.next_step, None)
+    return Told(
+        "next start",
+        f"the database of timeline {live.number} is lost, and a server that starts restores it by"
+        " itself",
+        f"restart the servers; or {doubts.LOOK}",
+        None,
+    )
+
+
+def _disarmed(settings: Settings) -> Told | None:
+    """Why nothing would be restored if the database were lost now; None if it would be."""
+    where = settings.layout
+    try:
+        live = timelines.live(where)
+        if live:
+            doubts.refuse_promised_less(settings, live)
+            doubts.refuse_failed(where, live)
+    except (PraError, OSError) as error:
+        return Told(
+            "disarmed",
+            f"if the database were lost now, it would not be restored: {doubts.told(error)}",
+            "set PRA_JOURNAL=required for all servers, and have them backed up: python -m pra"
+            " backup; or set PRA_AUTO_RESTORE=off",
+            _done(where),
+        )
+    return None
+
+
+def _refused(where: Layout) -> str:
+    try:
+        live = timelines.live(where)
+        attempt = live and attempts.of(where, live)
+        return "failed" if attempt and attempt.state == attempts.FAILED else "refused"
+    except (PraError, OSError):
+        return "refused"
+
+
+def _done(where: Layout) -> dict | None:
+    """The answer of the restore by itself that made the live history, with when that was."""
+    try:
+        live = timelines.live(where)
+    except (PraError, OSError):
+        return None
+    if live is None or live.request is None or not live.request.name.startswith(_REQUEST):
+        return None
+    return {**live.request.answer, "at": clock.rfc3339(live.created, 3)}

@@ -1,0 +1,25 @@
+"""Reads what is noted for restoring by itself, by docs/format.md alone."""
+
+import format_reader as reader
+
+
+def data_volume(backup):
+    """The position of the last verified backup, and what the data volume was on then."""
+    fields = ("kind", "format", "lineage", "timeline", "filesystem", "shared", "below", "journal")
+    found = reader.unseal(reader.content(f"{backup}/.pra/data-volume.json"), fields)
+    reader.expect(
+        (found["kind"], found["format"]) == ("pra-data-volume", 1), "it is no data volume"
+    )
+    return found
+
+
+def auto_restore(backup):
+    """What became of restoring by itself; None where nothing is known of that."""
+    fields = ("kind", "format", "lineage", "timeline", "state", "times", "at", "what", "next")
+    try:
+        found = reader.unseal(reader.content(f"{backup}/.pra/auto-restore.json"), fields)
+    except FileNotFoundError:
+        return None
+    reader.expect((found["kind"], found["format"]) == ("pra-auto-restore", 1), "it is no attempt")
+    reader.expect(found["state"] in ("begun", "failed", "left"), "its state is unknown")
+    return found

@@ -1,0 +1,60 @@
+"""docs/metrics.md lists what /metrics tells: names, types, labels and the words of labels."""
+
+import re
+from pathlib import Path
+
+from pra.base import errors
+from pra.base.metrics import Metric
+from pra.events import figures, job_figures, postgres_figures, volume_figures, volumes_seen
+from pra.points import catalogue
+from pra.postgres import standbys
+from pra.state import jobs
+from pra.web import counting, metrics
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/metrics.md").read_text("utf-8")
+ROW = re.compile(r"^\| `(pra_\w+)` \| (\w+) \|([^|]*)\| (.*) \|$", re.MULTILINE)
+MODULES = (figures, job_figures, postgres_figures, volume_figures, counting, metrics)
+
+
+def declared():
+    """Every metric of the application, as a row of the page says it."""
+    found = {one for module in MODULES for one in vars(module).values() if isinstance(one, Metric)}
+    kinds = {True: "counter", False: "gauge"}
+    return {one.name: (kinds[one.counter], one.labels) for one in found} | {
+        counting.DURATION.name: ("histogram", counting.DURATION.labels)
+    }
+
+
+def rows():
+    """Every row of the page: type, labels, meaning, by name."""
+    return {
+        name: (kind, tuple(re.findall(r"`(\w+)`", labels)), meaning)
+        for name, kind, labels, meaning in ROW.findall(PAGE)
+    }
+
+
+def words(name):
+    """The words that stand as code in what a row means."""
+    return set(re.findall(r"`([\w-]+)`", rows()[name][2]))
+
+
+def test_the_page_lists_every_metric_with_its_type_and_labels():
+    assert len(declared()) > 30
+    assert {name: row[:2] for name, row in rows().items()} == declared()
+
+
+def test_the_page_lists_the_words_that_labels_have():
+    assert words("pra_unprotected") == {
+        *volumes_seen.REASONS,
+        postgres_figures.UNREACHABLE,
+        *standbys.REASONS,
+    }
+    assert words("pra_points") == set(catalogue.STATES)
+    assert words("pra_http_refusals_total") == set(errors.KINDS)
+    assert words("pra_job_runs_total") == set(jobs.OUTCOMES)
+
+
+def test_names_end_as_the_conventions_want():
+    for name, (kind, _) in declared().items():
+        assert name.startswith("pra_")
+        assert name.endswith("_total") == (kind == "counter")

@@ -1,0 +1,312 @@
+//! What watches the lab in a cluster: `monitoring/`, applied by kubectl's own kustomize into
+//! the namespace of the lab, and reached through forwards as the application is.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use terms::tr;
+
+use super::{Kube, Port};
+use crate::balance::free_port;
+use crate::exec::{Cmd, quote_path};
+use crate::facts::monitoring::{Part, Watched};
+use crate::failure::Failure;
+use crate::tools::kubectl;
+use crate::wait;
+use crate::workspace;
+
+/// The label of all that `monitoring/` declares.
+const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "atelier-pra-monitoring");
+/// The deployments, in the order in which they are waited for; each has a service of its name.
+const PARTS: [&str; 3] = ["kube-state-metrics", PAGE_OF_ALERTS, PROMETHEUS];
+const PROMETHEUS: &str = "prometheus";
+const PAGE_OF_ALERTS: &str = "alertmanager";
+/// What it makes in a namespace.
+const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
+
+/// The ports of this machine that lead to its pages, of Prometheus and of Alertmanager.
+pub fn ports([prometheus, alertmanager]: [u16; 2]) -> Vec<Port> {
+    let port = |host, service| Port {
+        host,
+        node: 0,
+        service,
+    };
+    vec![
+        port(prometheus, PROMETHEUS),
+        port(alertmanager, PAGE_OF_ALERTS),
+    ]
+}
+
+impl Kube {
+    /// Everything that watches the lab runs, as it is declared, and is reached.
+    pub fn start_monitoring(&self) -> Result<()> {
+        let folder = self.monitoring_overlay()?;
+        if !self.ctx.exec.dry_run() {
+            self.insist_on_no_others(&folder)?;
+        }
+        let step = self.ctx.ui.step(tr!("monitoring", "surveillance"));
+        self.apply_monitoring(&folder)?;
+        for part in PARTS {
+            let status = kubectl::rollout_status(part, wait::ROLLOUT);
+            let status = self.kubectl()?.cmd(status).limit(wait::PLAYBOOK);
+            self.ctx.exec.run(&status).map_err(|error| {
+                let look = self.typed(&format!("describe pods -l app={part}"));
+                error.context(
+                    Failure::tool(tr!(
+                        "{part} does not become ready",
+                        "{part} ne devient pas prêt",
+                    ))
+                    .next(look),
+                )
+            })?;
+        }
+        step.done(tr!("ready", "prête"));
+        for port in &self.workload.watching {
+            if self.has_live_forward(port)? {
+                continue;
+            }
+            let host = match self.ctx.exec.dry_run() {
+                true if port.host != 0 => port.host,
+                _ => free_port(port.host)?,
+            };
+            self.keep_forward(port, host)?;
+        }
+        Ok(())
+    }
+
+    /// What a changed file was called before goes with the same command.
+    fn apply_monitoring(&self, folder: &str) -> Result<()> {
+        let selector = selector();
+        let apply = ["apply", "-k", folder, "--prune", "-l", &selector];
+        let apply = self.kubectl()?.cmd(apply);
+        let apply = apply.args(["--prune-allowlist=core/v1/ConfigMap"]);
+        self.ctx
+            .exec
+            .run(&apply.limit(wait::DELETION))
+            .map_err(|error| {
+                error.context(
+                    Failure::tool(tr!(
+                        "the cluster does not take what watches the lab",
+                        "le cluster n'accepte pas ce qui surveille le lab",
+                    ))
+                    .next(tr!(
+                        "{command}, and have an administrator grant what is missing",
+                        "{command}, et faites accorder ce qui manque par un administrateur",
+                        command = self.typed("auth can-i create roles"),
+                    )),
+                )
+            })
+    }
+
+    /// Removes it; whether there was anything.
+    pub fn stop_monitoring(&self) -> Result<bool> {
+        self.stop_watching_forwards()?;
+        if !self.ctx.exec.dry_run() && self.watched()?.is_none() {
+            return Ok(false);
+        }
+        let step = self.ctx.ui.step(tr!("monitoring", "surveillance"));
+        self.delete_monitoring()?;
+        step.done(tr!("removed", "supprimée"));
+        Ok(true)
+    }
+
+    /// Removes its objects from the namespace.
+    pub fn delete_monitoring(&self) -> Result<()> {
+        let selector = selector();
+        let delete = ["delete", KINDS, "-l", &selector, "--ignore-not-found"];
+        let delete = self.kubectl()?.cmd(delete).args(["--wait"]);
+        self.ctx.exec.run(&delete.limit(wait::DELETION))
+    }
+
+    /// What watches the lab; `None` where nothing does.
+    pub fn watched(&self) -> Result<Option<Watched>> {
+        let get = ["get", "deployments", "-l", &selector(), "-o", "json"];
+        let get = self.kubectl()?.cmd(get).limit(wait::SHORT_COMMAND);
+        let parts = parts(&self.ctx.exec.read(&get)?)?;
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let url = |service: &str| {
+            let mut ports = self.workload.watching.iter();
+            let port = ports.find(|port| port.service == service)?;
+            let host = self.listening_port(port)?;
+            Some(format!("http://127.0.0.1:{host}"))
+        };
+        Ok(Some(Watched {
+            parts,
+            prometheus: url(PROMETHEUS),
+            alertmanager: url(PAGE_OF_ALERTS),
+        }))
+    }
+
+    /// Applying takes over what has the same name, so nothing of others may.
+    fn insist_on_no_others(&self, folder: &str) -> Result<()> {
+        let get = ["get", "-k", folder, "--ignore-not-found", "-o", "json"];
+        let found = self.ctx.exec.read(&self.kubectl()?.cmd(get))?;
+        let others = others(&found)?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let namespace = &self.workload.namespace;
+        let others = others.join(", ");
+        Err(Failure::usage(tr!(
+            "the namespace {namespace} has objects of others under the names of those that would \
+             watch the lab: {others}. Nothing is changed there",
+            "l'espace de noms {namespace} contient des objets d'autrui portant les noms de ceux \
+             qui surveilleraient le lab : {others}. Rien n'y est modifié",
+        ))
+        .next(tr!(
+            "let that Prometheus watch the lab: kubectl apply -k monitoring/operator, where it has \
+             an operator (docs/monitoring.md)",
+            "faites surveiller le lab par ce Prometheus : kubectl apply -k monitoring/operator, \
+             s'il a un opérateur (docs/monitoring.md)",
+        ))
+        .into())
+    }
+
+    /// The folder with what differs from `monitoring/` for this lab: the namespace, and the
+    /// images as lab.toml has them.
+    fn monitoring_overlay(&self) -> Result<String> {
+        let state = self.ctx.workspace.state();
+        let folder = state.join(format!("monitoring-{}", self.cluster));
+        let text = serde_norway::to_string(&self.kustomization(&folder))
+            .context("spelling out a kustomization")?;
+        let path = folder.join("kustomization.yaml");
+        if self.ctx.exec.dry_run() {
+            let make = format!("mkdir -p {}", quote_path(&folder));
+            self.ctx.exec.show(&make);
+            let words = [format!("of={}", path.display()), "status=none".to_owned()];
+            let write = Cmd::new("dd").args(words).input(text);
+            self.ctx.exec.show(&write.to_string());
+        } else {
+            self.ctx.workspace.insist_on_own_folder(&path)?;
+            fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+            workspace::write_file(&path, &text)?;
+        }
+        Ok(folder.display().to_string())
+    }
+
+    fn kustomization(&self, folder: &Path) -> Value {
+        let images = self.ctx.config.monitoring.images.all();
+        let images = images.map(|(name, image)| {
+            let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
+            json!({"name": name, "newName": new, "newTag": tag})
+        });
+        let settings = self.rendering.as_ref().map(|one| &one.settings);
+        let secret = settings.map_or("", |settings| settings.pull_secret.as_str());
+        let patch = json!([{
+            "op": "add", "path": "/spec/template/spec/imagePullSecrets",
+            "value": [{"name": secret}],
+        }]);
+        let patch = json!({"target": {"kind": "Deployment"}, "patch": patch.to_string()});
+        let patches: Vec<Value> = (!secret.is_empty()).then_some(patch).into_iter().collect();
+        json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "namespace": self.workload.namespace,
+            // It takes no path from the root.
+            "resources": [relative(folder, &self.path("monitoring"))],
+            "images": images,
+            "patches": patches,
+        })
+    }
+}
+
+fn selector() -> String {
+    let (label, value) = PART_OF;
+    format!("{label}={value}")
+}
+
+/// The way from one folder to another, both named from the root.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let (from, to): (Vec<Component>, Vec<Component>) =
+        (from.components().collect(), to.components().collect());
+    let pairs = from.iter().zip(&to);
+    let shared = pairs.take_while(|(one, other)| one == other).count();
+    let up = from[shared..].iter().map(|_| Component::ParentDir);
+    up.chain(to[shared..].iter().copied()).collect()
+}
+
+fn parts(text: &str) -> Result<Vec<Part>> {
+    let list: Value = serde_json::from_str(text).context("reading the answer of kubectl")?;
+    let items = list["items"].as_array().into_iter().flatten();
+    let part = |one: &Value| Part {
+        name: one["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        ready: one["status"]["readyReplicas"].as_u64() >= Some(1),
+        trouble: None,
+    };
+    Ok(items.map(part).collect())
+}
+
+/// The objects without our label, as kubectl names them; it prints nothing, one, or a list.
+fn others(text: &str) -> Result<Vec<String>> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let said: Value = serde_json::from_str(text).context("reading the answer of kubectl")?;
+    let all = match said["items"].as_array() {
+        Some(items) => items.clone(),
+        None => vec![said],
+    };
+    let (label, value) = PART_OF;
+    let others = all
+        .iter()
+        .filter(|one| one["metadata"]["labels"][label] != value);
+    let named = others.map(|one| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
+        format!("{}/{}", text(&one["kind"]), text(&one["metadata"]["name"]))
+    });
+    Ok(named.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_manifests_leads_up_from_where_they_are_changed() {
+        let way = relative(
+            Path::new("/lab/.lab/state/monitoring-pra"),
+            Path::new("/lab/monitoring"),
+        );
+        assert_eq!(way, Path::new("../../../monitoring"));
+    }
+
+    #[test]
+    fn what_lacks_the_label_is_somebody_elses() {
+        let object = |kind: &str, labels: Value| json!({"kind": kind, "metadata": {"name": "prometheus", "labels": labels}});
+        let ours = object(
+            "Service",
+            json!({"app.kubernetes.io/part-of": "atelier-pra-monitoring"}),
+        );
+        let of_the_lab = object(
+            "Deployment",
+            json!({"app.kubernetes.io/part-of": "atelier-pra"}),
+        );
+        let list = json!({"items": [ours.clone(), of_the_lab, object("Role", Value::Null)]});
+        assert_eq!(
+            others(&list.to_string()).unwrap(),
+            ["deployment/prometheus", "role/prometheus"]
+        );
+        assert!(others(&ours.to_string()).unwrap().is_empty());
+        assert!(others("\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_part_is_ready_once_a_pod_of_it_is() {
+        let deployment =
+            |ready: Value| json!({"metadata": {"name": "prometheus"}, "status": ready});
+        let of = |ready| {
+            let list = json!({"items": [deployment(ready)]}).to_string();
+            parts(&list).unwrap().remove(0).ready
+        };
+        assert!(of(json!({"readyReplicas": 1})));
+        assert!(!of(json!({"replicas": 1})));
+        assert!(parts(r#"{"items":[]}"#).unwrap().is_empty());
+    }
+}

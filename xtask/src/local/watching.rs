@@ -1,0 +1,292 @@
+//! Prometheus beside the replicas, where a person asked for it: kept running, and told which
+//! ports the replicas have.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use terms::tr;
+
+use crate::exec::Cmd;
+use crate::facts::monitoring::{Part, Watched};
+use crate::wait;
+use crate::workspace::{Workspace, write_file};
+
+use super::desired::Wanted;
+use super::launch::Launch;
+use super::paths;
+use super::process::{Ended, Process};
+use super::shared::{Shared, restart_back_off};
+use super::volumes;
+
+/// The name of its pod, as of the program.
+pub const NAME: &str = "prometheus";
+/// For what it has seen and not written yet.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub struct Watching {
+    wanted: Wanted,
+    state: State,
+    crashes: u32,
+    leaving: bool,
+    /// The replicas' ports as they were told last.
+    told: Option<String>,
+}
+
+enum State {
+    Running(Box<Process>),
+    BackOff {
+        until: Instant,
+        pause: Duration,
+        trouble: Trouble,
+    },
+    Gone,
+}
+
+/// Why it does not run; in words only once it is told, in the language of who asks.
+enum Trouble {
+    Ended(String),
+    NotStarted(String),
+}
+
+impl Trouble {
+    fn told(&self, pause: Duration) -> String {
+        let seconds = pause.as_secs();
+        match self {
+            Self::Ended(how) => tr!(
+                "it ended ({how}); again in {seconds} s",
+                "il s'est arrêté ({how}) ; nouvel essai dans {seconds} s",
+            ),
+            Self::NotStarted(error) => tr!(
+                "it could not be started: {error}; again in {seconds} s",
+                "il n'a pas pu être démarré : {error} ; nouvel essai dans {seconds} s",
+            ),
+        }
+    }
+}
+
+impl Watching {
+    pub fn begin(wanted: &Wanted, shared: &Shared, replicas: &[(String, u16)]) -> Self {
+        let mut watching = Self {
+            wanted: wanted.clone(),
+            state: State::Gone,
+            crashes: 0,
+            leaving: false,
+            told: None,
+        };
+        watching.tell(shared, replicas);
+        watching.start(shared);
+        watching
+    }
+
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    pub fn facts(&self) -> Watched {
+        let trouble = match &self.state {
+            State::BackOff { pause, trouble, .. } => Some(trouble.told(*pause)),
+            State::Running(_) | State::Gone => None,
+        };
+        Watched {
+            parts: vec![Part {
+                name: NAME.to_owned(),
+                ready: matches!(self.state, State::Running(_)),
+                trouble,
+            }],
+            prometheus: Some(format!("http://127.0.0.1:{}", self.wanted.port)),
+            alertmanager: None,
+        }
+    }
+
+    /// Has it read its files anew.
+    pub fn reload(&self) {
+        if let State::Running(process) = &self.state {
+            process.reload();
+        }
+    }
+
+    pub fn stop(&mut self) {
+        self.leaving = true;
+        match &mut self.state {
+            State::Running(process) => process.ask(),
+            State::BackOff { .. } => self.state = State::Gone,
+            State::Gone => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn advance(&mut self, shared: &Shared, replicas: &[(String, u16)]) {
+        self.tell(shared, replicas);
+        match &mut self.state {
+            State::Running(process) => {
+                if let Some(ended) = process.advance(0) {
+                    self.ended(shared, &ended);
+                }
+            }
+            State::BackOff { until, .. } if *until <= Instant::now() => self.start(shared),
+            State::BackOff { .. } | State::Gone => {}
+        }
+    }
+
+    fn ended(&mut self, shared: &Shared, ended: &Ended) {
+        if self.leaving {
+            shared.clean(NAME);
+            self.state = State::Gone;
+            return;
+        }
+        if let State::Running(process) = &self.state
+            && process.started.elapsed() >= wait::RAN_WELL
+        {
+            self.crashes = 0;
+        }
+        self.back_off(shared, Trouble::Ended(ended.how.clone()));
+    }
+
+    fn back_off(&mut self, shared: &Shared, trouble: Trouble) {
+        self.crashes += 1;
+        let pause = restart_back_off(self.crashes);
+        shared.note(&format!("{NAME}: {}", trouble.told(pause)));
+        let until = Instant::now() + pause;
+        self.state = State::BackOff {
+            until,
+            pause,
+            trouble,
+        };
+    }
+
+    fn start(&mut self, shared: &Shared) {
+        let launch = Launch {
+            cmd: command(&shared.workspace, &self.wanted),
+            scratch: Vec::new(),
+        };
+        match Process::start(&shared.workspace, NAME, &launch, GRACE) {
+            Ok(process) => self.state = State::Running(Box::new(process)),
+            Err(error) => self.back_off(shared, Trouble::NotStarted(format!("{error:#}"))),
+        }
+    }
+
+    /// Writes down whom it asks, which it notices by itself.
+    fn tell(&mut self, shared: &Shared, replicas: &[(String, u16)]) {
+        let targets = targets(replicas);
+        if self.told.as_ref() == Some(&targets) || !shared.place.holds() {
+            return;
+        }
+        match write_file(&targets_file(&shared.workspace), &targets) {
+            Ok(()) => self.told = Some(targets),
+            // It asks those of before meanwhile, which are down where they are gone.
+            Err(error) => shared.note(&format!("{error:#}")),
+        }
+    }
+}
+
+/// Each replica by itself, under a name that is never used twice.
+fn targets(replicas: &[(String, u16)]) -> String {
+    let target = |(pod, port): &(String, u16)| json!({"targets": [format!("127.0.0.1:{port}")], "labels": {"pod": pod}});
+    let all: Vec<Value> = replicas.iter().map(target).collect();
+    Value::from(all).to_string() + "\n"
+}
+
+fn command(workspace: &Workspace, wanted: &Wanted) -> Cmd {
+    let folder = paths::monitoring(workspace);
+    Cmd::new(&wanted.program).cwd(&folder).args([
+        format!("--config.file={}", config_file(workspace).display()),
+        format!("--storage.tsdb.path={}", folder.join("data").display()),
+        "--storage.tsdb.retention.time=2d".to_owned(),
+        "--storage.tsdb.retention.size=512MB".to_owned(),
+        format!("--web.listen-address=127.0.0.1:{}", wanted.port),
+    ])
+}
+
+fn targets_file(workspace: &Workspace) -> PathBuf {
+    paths::monitoring(workspace).join("replicas.json")
+}
+
+fn config_file(workspace: &Workspace) -> PathBuf {
+    paths::monitoring(workspace).join("prometheus.yml")
+}
+
+/// Writes its configuration: that of `monitoring/`, with the replicas of this machine.
+pub fn configure(workspace: &Workspace) -> Result<()> {
+    let declared = workspace.root.join("monitoring");
+    let path = declared.join("config/prometheus.yml");
+    let read = || Ok(serde_norway::from_str(&fs::read_to_string(&path)?)?);
+    let read: Result<Value> = read();
+    let read = read.with_context(|| format!("reading {}", path.display()))?;
+    let rules = declared.join("rules/rules.yaml");
+    let config = configuration(read, &rules, &targets_file(workspace));
+    let folder = paths::monitoring(workspace);
+    workspace.insist_on_own_folder(&folder.join("data"))?;
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let text = serde_norway::to_string(&config).context("spelling out a configuration")?;
+    write_file(&config_file(workspace), &text)
+}
+
+/// Removes all that it was told and has seen.
+pub fn remove(workspace: &Workspace) -> Result<()> {
+    let folder = paths::monitoring(workspace);
+    workspace.insist_on_own_folder(&folder)?;
+    match folder.symlink_metadata() {
+        Ok(_) => volumes::remove_tree(&folder),
+        Err(_) => Ok(()),
+    }
+}
+
+/// How often it asks and evaluates stays as declared; there is no Alertmanager, and no cluster
+/// whose objects could be told of.
+fn configuration(mut declared: Value, rules: &Path, targets: &Path) -> Value {
+    declared["rule_files"] = json!([rules]);
+    declared["scrape_configs"] = json!([
+        {"job_name": "flask", "file_sd_configs": [{"files": [targets]}]},
+    ]);
+    if let Some(all) = declared.as_object_mut() {
+        all.remove("alerting");
+    }
+    declared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use terms::lang::{self, Lang};
+
+    #[test]
+    fn each_replica_is_asked_by_itself() {
+        let replicas = [("flask-1".to_owned(), 4001), ("flask-2".to_owned(), 4002)];
+        let told: Value = serde_json::from_str(&targets(&replicas)).unwrap();
+        assert_eq!(told[1]["targets"][0], "127.0.0.1:4002");
+        assert_eq!(told[1]["labels"]["pod"], "flask-2");
+        assert_eq!(targets(&[]), "[]\n");
+    }
+
+    #[test]
+    fn why_it_does_not_run_is_told_in_the_language_of_who_asks() {
+        let ended = Trouble::Ended("signal: 9".to_owned());
+        let told = |lang| lang::speaking(lang, || ended.told(Duration::from_secs(10)));
+        assert_eq!(told(Lang::English), "it ended (signal: 9); again in 10 s");
+        let french = "il s'est arrêté (signal: 9) ; nouvel essai dans 10 s";
+        assert_eq!(told(Lang::French), french);
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_cluster_and_nothing_of_a_cluster_is_asked() {
+        let declared = include_str!("../../../monitoring/config/prometheus.yml");
+        let declared: Value = serde_norway::from_str(declared).unwrap();
+        let rules = Path::new("/lab/monitoring/rules/rules.yaml");
+        let config = configuration(declared.clone(), rules, Path::new("/lab/replicas.json"));
+        assert_eq!(config["global"], declared["global"]);
+        assert!(config["global"]["scrape_interval"].is_string());
+        assert_eq!(config["rule_files"], json!([rules]));
+        let text = config.to_string();
+        for gone in ["alertmanager", "kube-state-metrics", "dns_sd"] {
+            assert!(!text.contains(gone), "{text}");
+        }
+        assert_eq!(config["scrape_configs"][0]["job_name"], "flask");
+    }
+}
