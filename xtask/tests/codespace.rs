@@ -4,11 +4,11 @@
 use crate::support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use support::programs;
 use support::{TestLab, await_some, project, said};
 
 const HOOKS: [(&str, &str); 4] = [
@@ -279,11 +279,9 @@ fn without_network_a_hook_fails_and_says_what_to_do() {
     let bin = lab.root.join("bin");
     fs::create_dir(&bin).unwrap();
     for tool in ["git", "cc", "python3", "ps", "rustup"] {
-        fs::write(bin.join(tool), "#!/bin/sh\n").unwrap();
-        fs::set_permissions(bin.join(tool), fs::Permissions::from_mode(0o755)).unwrap();
+        programs::script(&bin.join(tool), "");
     }
-    fs::write(bin.join("curl"), "#!/bin/sh\nexit 6\n").unwrap();
-    fs::set_permissions(bin.join("curl"), fs::Permissions::from_mode(0o755)).unwrap();
+    programs::script(&bin.join("curl"), "exit 6");
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let home = lab.root.display().to_string();
     let set = [("PATH", &*path), ("HOME", &*home), ("LANGUAGE", "fr")];

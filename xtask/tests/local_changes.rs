@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 
+use support::programs;
 use support::standin::*;
 use support::{TestLab, await_some, said};
 
@@ -129,7 +130,7 @@ fn setup_replaces_a_supervisor_of_another_build_and_none_of_its_own() {
     lab.json(&["setup"]);
     assert_eq!(supervisor(&lab), first);
     let newer = lab.root.join("newer");
-    fs::copy(env!("CARGO_BIN_EXE_xtask"), &newer).unwrap();
+    programs::copy_of_xtask(&newer);
     let mut setup = std::process::Command::new(&newer);
     setup.arg("setup").arg("--root").arg(&lab.root);
     let text = said(&setup.output().unwrap());

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::programs;
 use support::standin::*;
 use support::{TestLab, await_some, said};
 
@@ -170,7 +171,7 @@ fn replace(program: &Path) {
 fn a_scenario_goes_on_when_its_program_is_built_anew() {
     let lab = TestLab::new("rebuilt");
     let program = lab.root.join("program");
-    fs::copy(env!("CARGO_BIN_EXE_xtask"), &program).unwrap();
+    programs::copy_of_xtask(&program);
     lab.json(&["setup"]);
     let mut scenario = Command::new(&program);
     scenario.args(["scenario", "cluster-loss", "--json", "--yes"]);

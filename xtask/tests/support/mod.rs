@@ -9,12 +9,13 @@ pub mod fake_ha;
 pub mod fake_k3d;
 pub mod fork;
 pub mod guide;
+pub mod programs;
 pub mod standin;
 pub mod users;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -107,9 +108,7 @@ impl TestLab {
 
     /// Puts a script in front of the real tool of that name.
     pub fn fake_tool(&self, name: &str, script: &str) {
-        let path = self.fake_tools.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        programs::script(&self.fake_tools.join(name), script);
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
