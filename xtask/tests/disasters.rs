@@ -202,8 +202,27 @@ fn a_lost_volume_comes_back_without_anybody() {
         assert!(said.contains("a lost data volume alone"), "{said}");
     }
     let said = lab.fails(2, &["drill", "--auto", "--protection", "snapshot"]);
-    assert!(said.contains("cannot be had with --auto"), "{said}");
+    assert!(
+        said.contains("does not go with --protection snapshot"),
+        "{said}"
+    );
     let shown = support::said(&lab.xtask(&["scenario", "2", "--auto", "--dry-run"]));
     assert!(shown.contains("PRA_AUTO_RESTORE=latest"), "{shown}");
     assert!(!shown.contains("pra restore"), "{shown}");
+
+    // What the lab would not bring back by itself is not taken from it.
+    let (required, less) = ("PRA_JOURNAL: required", "PRA_JOURNAL: best-effort");
+    lab.edit("k8s/05-config.yaml", required, less);
+    lab.json(&["setup"]);
+    lab.json(&["add", "still here"]);
+    for command in [
+        &["scenario", "2", "--auto"][..],
+        &["drill", "volume-loss", "--auto", "--runs", "1"],
+    ] {
+        let said = lab.fails(2, command);
+        assert!(said.contains("this lab runs with best-effort"), "{said}");
+        assert!(said.contains("05-config.yaml"), "{said}");
+    }
+    assert!(lab.curl("/consultation").to_string().contains("still here"));
+    assert_eq!(setting(), Value::Null);
 }

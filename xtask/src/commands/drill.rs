@@ -38,6 +38,10 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
         one.insist_on_healing(args.auto)?;
     }
     setup::ensure_as_declared(ctx, engine.as_ref())?;
+    // A protection that is asked for is what the lab will run with.
+    if args.auto && args.protection.is_empty() {
+        healing::insist(ctx, engine.as_ref())?;
+    }
     let drill = Drill {
         ctx,
         engine: engine.as_ref(),
@@ -91,9 +95,8 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
 }
 
 fn insist_on_sense(args: &DrillArgs) -> Result<()> {
-    // What no journal has is given up by a person alone.
     if args.auto && args.protection.contains(&Protection::Snapshot) {
-        return Err(healing::refuse(&Protection::Snapshot.label()));
+        return Err(healing::refuse_without_journal());
     }
     let sensible = |seconds: &f64| (1.0..=86_400.0).contains(seconds);
     if args.interval.as_ref().is_none_or(sensible) {

@@ -50,6 +50,11 @@ pub trait Backups {
     /// They say that they do not.
     fn healed(&self, url: &str) -> Result<Option<Restored>>;
 
+    /// # Errors
+    /// The servers behind a URL protect what they acknowledge too little to be left to
+    /// restore it by themselves.
+    fn insist_on_healing(&self, url: &str) -> Result<()>;
+
     /// The setting that has them do so.
     fn healing_setting(&self) -> Setting;
 

@@ -5,9 +5,35 @@ use serde::Deserialize;
 use serde_json::Value;
 use terms::tr;
 
-use crate::app::Restored;
+use crate::app::{Restored, Status};
 use crate::failure::Failure;
 use crate::http;
+
+/// What `journal` of `/status` has to say: with less, the lost volume may have the only copy
+/// of what was acknowledged.
+const ENOUGH: &str = "required";
+
+/// # Errors
+/// The servers do not promise that every acknowledged write is on both volumes.
+pub fn insist(status: &Status) -> Result<()> {
+    let journal = status.more.get("journal").and_then(Value::as_str);
+    if journal == Some(ENOUGH) {
+        return Ok(());
+    }
+    let journal = journal.unwrap_or("off");
+    Err(Failure::usage(tr!(
+        "--auto needs PRA_JOURNAL=required, and this lab runs with {journal}: the lost volume \
+         might have the only copy of what was acknowledged, and to give that up is for a person",
+        "--auto demande PRA_JOURNAL=required, et ce lab tourne avec {journal} : le volume perdu \
+         pourrait avoir la seule copie de ce qui a été confirmé, et y renoncer revient à une \
+         personne",
+    ))
+    .next(tr!(
+        "set PRA_JOURNAL to required in k8s/05-config.yaml, then cargo xtask setup",
+        "mettez PRA_JOURNAL à required dans k8s/05-config.yaml, puis cargo xtask setup",
+    ))
+    .into())
+}
 
 /// `auto_restore` of `/status`.
 #[derive(Debug, Deserialize)]

@@ -233,6 +233,10 @@ impl Backups for Sqlite<'_> {
         healing::healed(url)
     }
 
+    fn insist_on_healing(&self, url: &str) -> Result<()> {
+        healing::insist(&app::status(url)?)
+    }
+
     fn healing_setting(&self) -> Setting {
         Setting {
             key: "PRA_AUTO_RESTORE",

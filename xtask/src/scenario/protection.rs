@@ -45,7 +45,7 @@ pub fn put_back(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
     let step = ctx
         .ui
-        .step(tr!("the declared protection", "la protection déclarée"));
+        .step(tr!("the declarations of k8s/", "les déclarations de k8s/"));
     // Nobody is served under the other protection any more, from here on.
     outage::stop_everything(ctx, engine)?;
     let copy = substitute::path(root, name);
