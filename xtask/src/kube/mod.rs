@@ -11,7 +11,7 @@ pub mod image;
 mod jobs;
 mod keeper;
 pub mod machine;
-mod monitoring;
+pub mod monitoring;
 mod one_node;
 pub mod operator;
 pub mod ownership;

@@ -24,7 +24,7 @@ const PARTS: [&str; 3] = ["kube-state-metrics", PAGE_OF_ALERTS, PROMETHEUS];
 const PROMETHEUS: &str = "prometheus";
 const PAGE_OF_ALERTS: &str = "alertmanager";
 /// What it makes in a namespace.
-const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
+pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
 
 /// The ports of this machine that lead to its pages, of Prometheus and of Alertmanager.
 pub fn ports([prometheus, alertmanager]: [u16; 2]) -> Vec<Port> {
@@ -171,8 +171,15 @@ impl Kube {
     fn monitoring_overlay(&self) -> Result<String> {
         let state = self.ctx.workspace.state();
         let folder = state.join(format!("monitoring-{}", self.cluster));
-        let text = serde_norway::to_string(&self.kustomization(&folder))
-            .context("spelling out a kustomization")?;
+        let settings = self.rendering.as_ref().map(|one| &one.settings);
+        let kustomization = kustomization(
+            &relative(&folder, &self.path("monitoring")),
+            &self.workload.namespace,
+            &self.ctx.config.monitoring.images.all(),
+            settings.map_or("", |settings| &settings.pull_secret),
+        );
+        let text =
+            serde_norway::to_string(&kustomization).context("spelling out a kustomization")?;
         let path = folder.join("kustomization.yaml");
         if self.ctx.exec.dry_run() {
             let make = format!("mkdir -p {}", quote_path(&folder));
@@ -187,31 +194,37 @@ impl Kube {
         }
         Ok(folder.display().to_string())
     }
+}
 
-    fn kustomization(&self, folder: &Path) -> Value {
-        let images = self.ctx.config.monitoring.images.all();
-        let images = images.map(|(name, image)| {
-            let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
-            json!({"name": name, "newName": new, "newTag": tag})
-        });
-        let settings = self.rendering.as_ref().map(|one| &one.settings);
-        let secret = settings.map_or("", |settings| settings.pull_secret.as_str());
-        let patch = json!([{
-            "op": "add", "path": "/spec/template/spec/imagePullSecrets",
-            "value": [{"name": secret}],
-        }]);
-        let patch = json!({"target": {"kind": "Deployment"}, "patch": patch.to_string()});
-        let patches: Vec<Value> = (!secret.is_empty()).then_some(patch).into_iter().collect();
-        json!({
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "namespace": self.workload.namespace,
-            // It takes no path from the root.
-            "resources": [relative(folder, &self.path("monitoring"))],
-            "images": images,
-            "patches": patches,
-        })
-    }
+/// What differs from the manifests in a folder, as kubectl's own kustomize reads it: it takes
+/// no path from the root. An empty secret is none.
+fn kustomization(
+    manifests: &Path,
+    namespace: &str,
+    images: &[(&str, &str)],
+    pull_secret: &str,
+) -> Value {
+    let images = images.iter().map(|(name, image)| {
+        let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
+        json!({"name": name, "newName": new, "newTag": tag})
+    });
+    let patch = json!([{
+        "op": "add", "path": "/spec/template/spec/imagePullSecrets",
+        "value": [{"name": pull_secret}],
+    }]);
+    let patch = json!({"target": {"kind": "Deployment"}, "patch": patch.to_string()});
+    let patches: Vec<Value> = (!pull_secret.is_empty())
+        .then_some(patch)
+        .into_iter()
+        .collect();
+    json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": namespace,
+        "resources": [manifests],
+        "images": images.collect::<Vec<Value>>(),
+        "patches": patches,
+    })
 }
 
 fn selector() -> String {
@@ -275,6 +288,25 @@ mod tests {
             Path::new("/lab/monitoring"),
         );
         assert_eq!(way, Path::new("../../../monitoring"));
+    }
+
+    #[test]
+    fn each_pod_gets_the_image_and_the_secret_that_are_stated() {
+        let images = [("quay.io/p/prometheus", "r.example:5000/team/prometheus:v9")];
+        let of = |secret| kustomization(Path::new("../monitoring"), "theirs", &images, secret);
+        let plain = of("");
+        assert_eq!(plain["namespace"], "theirs");
+        assert_eq!(plain["resources"], json!(["../monitoring"]));
+        let image = json!({"name": "quay.io/p/prometheus",
+            "newName": "r.example:5000/team/prometheus", "newTag": "v9"});
+        assert_eq!(plain["images"], json!([image]));
+        assert_eq!(plain["patches"], json!([]));
+        let patch = &of("pull-here")["patches"][0];
+        assert_eq!(patch["target"], json!({"kind": "Deployment"}));
+        let patch: Value = serde_json::from_str(patch["patch"].as_str().unwrap()).unwrap();
+        let added = json!({"op": "add", "path": "/spec/template/spec/imagePullSecrets",
+            "value": [{"name": "pull-here"}]});
+        assert_eq!(patch, json!([added]));
     }
 
     #[test]

@@ -41,7 +41,10 @@ pub fn add(page: &str, result: &mut ScenarioResult) -> Result<()> {
             ));
             result.alert = Some(alert);
         }
-        Ok(None) => nobody_was_told(result),
+        Ok(None) => match nobody_was_told(result.rto.seconds) {
+            Untold::Broken(promise) => result.break_promises([promise]),
+            Untold::TooShort(lesson) => result.lessons.push(lesson),
+        },
         Err(error) if failure::kind(&error) == Kind::Interrupted => return Err(error),
         Err(error) => result.doubts.push(tr!(
             "what watched the lab does not say which alerts there were: {error:#}",
@@ -80,21 +83,28 @@ fn calling(raised: Vec<Raised>, recovered: Option<f64>) -> Option<Raised> {
     raised.find(|one| one.severity != NOBODYS && in_time(one))
 }
 
-fn nobody_was_told(result: &mut ScenarioResult) {
-    if result.rto.seconds >= DUE.as_secs_f64() {
-        return result.break_promises([tr!(
+/// What it means that no alert was raised, in words.
+enum Untold {
+    Broken(String),
+    TooShort(String),
+}
+
+/// The service was away for so many seconds.
+fn nobody_was_told(away: f64) -> Untold {
+    if away >= DUE.as_secs_f64() {
+        return Untold::Broken(tr!(
             "the lab was watched, and no alert told of the disaster",
             "le lab était surveillé, et aucune alerte n'a signalé le sinistre",
-        )]);
+        ));
     }
-    let away = number(result.rto.seconds);
+    let away = number(away);
     let due = DUE.as_secs();
-    result.lessons.push(tr!(
+    Untold::TooShort(tr!(
         "No alert told of the disaster: the service was away for {away} s, and an alert is due \
          after {due} s at the latest.",
         "Aucune alerte n'a signalé le sinistre : le service a été absent {away} s, et une alerte \
          est due au bout de {due} s au plus tard.",
-    ));
+    ))
 }
 
 fn told(found: Raised, resolved: Option<f64>, disaster: f64, recovered: f64) -> FirstAlert {
@@ -123,6 +133,51 @@ fn since_1970(moment: SystemTime) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+
+    const CONFIG: &str = include_str!("../../../monitoring/config/prometheus.yml");
+    const RULES: &str = include_str!("../../../monitoring/rules/rules.yaml");
+
+    /// A length of time as these files have it; one that is not stated is none.
+    fn length(stated: &Value) -> Duration {
+        humantime::parse_duration(stated.as_str().unwrap_or("0s")).unwrap()
+    }
+
+    #[test]
+    fn an_outage_that_lasts_until_an_alert_is_due_and_raises_none_breaks_a_promise() {
+        let due = DUE.as_secs_f64();
+        assert!(matches!(nobody_was_told(due), Untold::Broken(_)));
+        assert!(matches!(nobody_was_told(due + 60.0), Untold::Broken(_)));
+        let Untold::TooShort(lesson) = nobody_was_told(due - 0.001) else {
+            panic!("it was over before an alert was due");
+        };
+        assert!(
+            lesson.contains("19.999 s, and an alert is due after 20 s"),
+            "{lesson}"
+        );
+        assert!(matches!(nobody_was_told(0.0), Untold::TooShort(_)));
+    }
+
+    /// The replicas are asked, a rule about users holds for as long as it wants, and it is
+    /// evaluated.
+    #[test]
+    fn an_alert_about_users_is_due_when_the_files_say() {
+        let config: Value = serde_norway::from_str(CONFIG).unwrap();
+        let pace = |of: &str| length(&config["global"][of]);
+        let rules: Value = serde_norway::from_str(RULES).unwrap();
+        let groups = rules["groups"].as_array().unwrap().iter();
+        let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+        let about_users = ["NobodyIsServed", "ReplicasBelowTwo", "RequestsRefused"];
+        let about_users = rules.filter(|rule| {
+            let name = rule["alert"].as_str().unwrap();
+            about_users.contains(&name)
+        });
+        let waits: Vec<Duration> = about_users.map(|rule| length(&rule["for"])).collect();
+        assert_eq!(waits.len(), 3);
+        let longest = waits.into_iter().max().unwrap();
+        let due = pace("scrape_interval") + longest + pace("evaluation_interval");
+        assert_eq!(due, DUE);
+    }
 
     fn raised(name: &str, severity: &str, at: f64) -> Raised {
         Raised {

@@ -265,7 +265,11 @@ impl Engine for KubernetesEngine {
 
 impl Monitoring for KubernetesEngine {
     fn start(&self) -> Result<()> {
-        self.owned()?.kube.start_monitoring()
+        let site = self.owned()?;
+        if !site.ctx.exec.dry_run() {
+            site.insist_on_rights_to_watch()?;
+        }
+        site.kube.start_monitoring()
     }
 
     fn stop(&self) -> Result<bool> {

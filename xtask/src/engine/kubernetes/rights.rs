@@ -54,6 +54,17 @@ const OF_REPLICAS: &[Need] = &[
     need("", "events", &["get", "list"]),
 ];
 
+/// What `monitor` makes in the namespace, and how its pages are reached.
+const OF_WATCHING: &[Need] = &[
+    need("", "configmaps", KEPT),
+    need("", "serviceaccounts", KEPT),
+    need("", "services", KEPT),
+    need("apps", "deployments", WATCHED),
+    need("rbac.authorization.k8s.io", "roles", KEPT),
+    need("rbac.authorization.k8s.io", "rolebindings", KEPT),
+    FORWARD,
+];
+
 /// A verb and what it is done to, outside of the namespace.
 type Outside = [(&'static str, &'static str)];
 
@@ -177,9 +188,28 @@ fn spelled(need: &Need) -> String {
 impl Site {
     /// Every right that the lab needs in the namespace is there.
     pub(super) fn rights(&self) -> Result<String> {
-        let rights = self.rights_there()?;
         let needs = needs(self.settings().service, self.is_replicated());
-        let mut lacking = rights.lacking(&needs);
+        self.insist_on(&needs, "edit")?;
+        if self.is_replicated() {
+            self.insist_on_looking()?;
+        }
+        Ok(tr!(
+            "all that the lab does in {namespace}: {count} kinds of objects",
+            "tout ce que le lab fait dans {namespace} : {count} sortes d'objets",
+            namespace = self.namespace(),
+            count = needs.len(),
+        ))
+    }
+
+    /// Every right that watching the lab needs in the namespace is there: `edit` makes no roles.
+    pub(super) fn insist_on_rights_to_watch(&self) -> Result<()> {
+        self.insist_on(OF_WATCHING, "admin")
+    }
+
+    /// All of these may be done in the namespace; `role` is the role of clusters that has them.
+    fn insist_on(&self, needs: &[Need], role: &str) -> Result<()> {
+        let rights = self.rights_there()?;
+        let mut lacking = rights.lacking(needs);
         if rights.incomplete {
             let mut really = Vec::new();
             for (need, verb) in lacking {
@@ -189,29 +219,22 @@ impl Site {
             }
             lacking = really;
         }
-        let namespace = self.namespace();
-        if lacking.is_empty() && self.is_replicated() {
-            self.insist_on_looking()?;
-        }
         if lacking.is_empty() {
-            return Ok(tr!(
-                "all that the lab does in {namespace}: {count} kinds of objects",
-                "tout ce que le lab fait dans {namespace} : {count} sortes d'objets",
-                count = needs.len(),
-            ));
+            return Ok(());
         }
+        let namespace = self.namespace();
         Err(Failure::preflight(tr!(
             "this account may not in {namespace}: {rights}",
             "ce compte n'a pas le droit dans {namespace} : {rights}",
             rights = told(&lacking).join(", "),
         ))
         .next(tr!(
-            "have an administrator run: kubectl create rolebinding atelier-pra -n {namespace} \
-             --clusterrole=edit --user=USER, where USER is what kubectl --context {context} auth \
-             whoami says",
-            "faites exécuter par un administrateur : kubectl create rolebinding atelier-pra -n \
-             {namespace} --clusterrole=edit --user=USER, où USER est ce que dit kubectl --context \
-             {context} auth whoami",
+            "have an administrator run: kubectl create rolebinding atelier-pra-{role} -n \
+             {namespace} --clusterrole={role} --user=USER, where USER is what kubectl --context \
+             {context} auth whoami says",
+            "faites exécuter par un administrateur : kubectl create rolebinding \
+             atelier-pra-{role} -n {namespace} --clusterrole={role} --user=USER, où USER est ce \
+             que dit kubectl --context {context} auth whoami",
             context = self.kube.context,
         ))
         .into())
@@ -284,6 +307,7 @@ impl Site {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::monitoring;
 
     fn rights(text: serde_json::Value) -> Rights {
         serde_json::from_value(text).unwrap()
@@ -317,5 +341,32 @@ mod tests {
         let lacking = told(&some.lacking(&needs(Reach::NodePort, true)));
         let database = "get/list/watch/create/patch/delete clusters.postgresql.cnpg.io";
         assert!(lacking.contains(&database.to_owned()), "{lacking:?}");
+    }
+
+    #[test]
+    fn who_may_edit_makes_no_roles_and_so_watches_nothing() {
+        let edit = rights(json!({"resourceRules": [
+            {"verbs": ["*"], "apiGroups": ["", "apps", "batch"], "resources": ["*"]}]}));
+        assert!(edit.lacking(&needs(Reach::PortForward, false)).is_empty());
+        let kept = "get/list/create/patch/delete";
+        let group = "rbac.authorization.k8s.io";
+        assert_eq!(
+            told(&edit.lacking(OF_WATCHING)),
+            [
+                format!("{kept} roles.{group}"),
+                format!("{kept} rolebindings.{group}")
+            ]
+        );
+    }
+
+    #[test]
+    fn watching_asks_for_every_kind_of_object_that_it_makes() {
+        for kind in monitoring::KINDS.split(',') {
+            let mut all = OF_WATCHING.iter();
+            let found = all.find(|need| need.resource == kind);
+            let need = found.unwrap_or_else(|| panic!("nobody asks for the right to {kind}"));
+            let lacks = KEPT.iter().find(|verb| !need.verbs.contains(verb));
+            assert_eq!(lacks, None, "{kind}");
+        }
     }
 }
