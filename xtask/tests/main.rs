@@ -45,6 +45,7 @@ mod local_leftovers;
 mod local_life;
 mod marking;
 mod marking_fences;
+mod monitoring;
 mod monitoring_declared;
 mod resets;
 mod restores;
