@@ -175,8 +175,12 @@ fn each_disaster_is_shown_as_shell_that_finds_the_primary_itself() {
         found.unwrap_or_else(|| panic!("no {words:?} in {shown}"))
     };
     // An operator that is evicted with the primary would have to be replaced first.
-    let moved = at("}=replica");
+    let moved = at("}=primary");
     assert!(at(" cordon \"${NODE:?}\"") < moved, "{shown}");
+    // What the old primary has not sent before another one leads would be lost with its pod.
+    let promoted = at("= \"${PRIMARY:?}\" ]; do sleep");
+    let deleted = at("delete pod \"${PRIMARY:?}\"");
+    assert!(promoted < deleted && deleted < moved, "{shown}");
     assert!(
         moved < at("drain \"${NODE:?}\" --ignore-daemonsets"),
         "{shown}"

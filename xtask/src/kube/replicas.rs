@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use terms::tr;
 
 use super::Kube;
-use crate::exec::{kept_in, variable};
+use crate::exec::{Cmd, kept_in, quote, variable};
 use crate::facts::topology::Topology;
 use crate::tools::kube_events::{self, Happened};
 use crate::tools::kube_topology::{self, Named};
@@ -59,13 +59,7 @@ impl Kube {
     /// of all other nodes in variables.
     pub fn show_primary(&self, primary: &str, node: &str, others: &str) -> Result<()> {
         let kubectl = self.kubectl()?;
-        let which = [
-            "get",
-            kube_topology::CLUSTERS,
-            self.database()?,
-            "-o",
-            "jsonpath={.status.currentPrimary}",
-        ];
+        let which = kube_topology::which_primary(self.database()?);
         let exec = &self.ctx.exec;
         exec.show(&kept_in(primary, &kubectl.cmd(which).to_string()));
         let pod = variable(primary);
@@ -109,12 +103,32 @@ impl Kube {
     }
 
     /// Has the primary leave its node: the operator moves it from one that is closed to new
-    /// pods. Returns when it is a standby.
+    /// pods. Returns when the service leads to the next one.
+    ///
+    /// The pod of the old one is deleted as soon as the next one is promoted, and not before:
+    /// until then it may have commits to send. It would be evicted with the node anyway; now
+    /// the operator does not ask it how its restart as a standby goes, for which it would keep
+    /// everybody waiting.
     pub fn hand_over(&self, node: &str, primary: &str) -> Result<()> {
+        const NEXT: &str = "NEXT";
         self.ask(kubectl::cordon(node))?;
-        let cmd = kube_topology::wait_until_standby(primary, wait::DRAINED);
+        let which = kube_topology::which_primary(self.database()?);
+        let which = self.kubectl()?.cmd(which);
+        let exec = &self.ctx.exec;
+        let next = if exec.dry_run() {
+            exec.show(&shown_until_other(&which, primary));
+            exec.show(&kept_in(NEXT, &which.to_string()));
+            variable(NEXT)
+        } else {
+            wait::until(wait::PROMOTED, || {
+                let leads = exec.read(&which)?.trim().to_owned();
+                Ok((leads != primary).then_some(leads))
+            })?
+        };
+        self.ask(kubectl::delete_pod(primary, false))?;
+        let cmd = kube_topology::wait_until_served(&next, wait::DRAINED);
         let cmd = self.kubectl()?.cmd(cmd);
-        self.ctx.exec.run(&cmd.limit(wait::DRAINED * 2))
+        exec.run(&cmd.limit(wait::DRAINED * 2))
     }
 
     /// Moves everything from a node, as before it is worked on.
@@ -127,4 +141,12 @@ impl Kube {
     pub fn uncordon(&self, node: &str) -> Result<()> {
         self.ask(kubectl::uncordon(node))
     }
+}
+
+/// The shell that waits until a command prints something else.
+fn shown_until_other(cmd: &Cmd, said: &str) -> String {
+    format!(
+        "while [ \"$({cmd})\" = {} ]; do sleep 0.2; done",
+        quote(said)
+    )
 }

@@ -57,12 +57,18 @@ pub fn promote(database: &str, instance: &str) -> Vec<String> {
     words.map(str::to_owned).into()
 }
 
-/// Returns once an instance is labelled as one that follows another.
-pub fn wait_until_standby(instance: &str, limit: Duration) -> Vec<String> {
+/// Prints which instance is the primary, from when it is promoted.
+pub fn which_primary(database: &str) -> [&str; 5] {
+    const CURRENT: &str = "jsonpath={.status.currentPrimary}";
+    ["get", CLUSTERS, database, "-o", CURRENT]
+}
+
+/// Returns once an instance is labelled as the one that the service leads to.
+pub fn wait_until_served(instance: &str, limit: Duration) -> Vec<String> {
     let words = [
         "wait",
         &format!("pod/{instance}"),
-        r"--for=jsonpath={.metadata.labels.cnpg\.io/instanceRole}=replica",
+        r"--for=jsonpath={.metadata.labels.cnpg\.io/instanceRole}=primary",
         &format!("--timeout={}s", limit.as_secs()),
     ];
     words.map(str::to_owned).into()

@@ -385,3 +385,12 @@ impl Wait {
         .into()
     }
 }
+pub const PROMOTED: Wait = wait(
+    both(
+        "the operator to promote another instance",
+        "la promotion d'une autre instance par l'opérateur",
+    ),
+    180,
+    200,
+    Both::same("cargo xtask --lab ha status"),
+);
