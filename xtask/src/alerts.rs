@@ -21,6 +21,7 @@ pub use history::{Raised, between};
 pub use raised::{Alert, State, of_prometheus};
 use rules::Rule;
 pub use seen::replicas_seen;
+pub use series::{NAME, Sample, parse as samples};
 
 /// What holds now, by the rules of the protection and what one replica tells: a rule that wants
 /// it to hold for a while has it pending, since nobody has watched.
@@ -29,19 +30,24 @@ pub use seen::replicas_seen;
 /// The rules cannot be read, or the application tells no metrics.
 pub fn evaluated(root: &Path, url: &str) -> Result<Vec<Alert>> {
     let rules = rules::of_the_protection(root)?;
-    let told = http::page(&format!("{url}/metrics"))?;
+    let samples = told(url)?;
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64();
-    let moment = Moment {
-        now,
-        samples: series::parse(&told),
-    };
+    let moment = Moment { now, samples };
     Ok(rules
         .iter()
         .flat_map(|rule| holding(rule, &moment))
         .collect())
+}
+
+/// What one replica tells of itself at this moment.
+///
+/// # Errors
+/// It does not answer, or tells no metrics.
+pub fn told(url: &str) -> Result<Vec<Sample>> {
+    Ok(samples(&http::page(&format!("{url}/metrics"))?))
 }
 
 fn holding(rule: &Rule, moment: &Moment) -> Vec<Alert> {

@@ -178,6 +178,16 @@ pub enum Command {
         #[arg(long)]
         off: bool,
     },
+    /// Look at the lab again and again, also while a scenario runs, until q or ctrl-C
+    ///
+    /// Replicas, rows, requests a second, the newest restore point, the journal, alerts, and what
+    /// a scenario or a drill is doing. Off a terminal it prints a line a second, with --json a
+    /// document a line.
+    Watch {
+        /// End after so many pictures, or lines
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        count: Option<u64>,
+    },
     /// Print what the pods wrote
     Logs(LogsArgs),
     /// Open the application in the browser

@@ -39,6 +39,7 @@ mod measure;
 mod names;
 mod pins;
 mod place;
+mod progress;
 mod protected;
 mod provenance;
 mod reset;
@@ -170,6 +171,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Runs { action } => commands::runs::run(ctx, &action),
         Command::Monitor { off } => commands::monitor::run(ctx, off),
+        Command::Watch { count } => commands::watch::run(ctx, count),
         Command::Logs(args) => commands::logs::run(ctx, &args),
         Command::Open => commands::open::run(ctx),
         Command::Cluster

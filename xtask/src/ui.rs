@@ -2,10 +2,13 @@
 //! notes and errors to standard error. With `--json` standard output carries
 //! one document and nothing else.
 
+mod onlooker;
+pub mod screen;
 mod step;
 mod table;
 mod typed;
 
+pub use onlooker::{Onlooker, Told};
 pub use typed::Options;
 
 use std::fs::File;
@@ -48,6 +51,8 @@ struct Inner {
     timings: Mutex<Vec<(String, Duration)>>,
     output: Mutex<Output>,
     options: Mutex<Options>,
+    /// Who is told of steps, beside the reader.
+    onlooker: Mutex<Option<Onlooker>>,
 }
 
 /// What became of standard output.
@@ -85,6 +90,7 @@ impl Ui {
                 timings: Mutex::default(),
                 output: Mutex::default(),
                 options: Mutex::default(),
+                onlooker: Mutex::default(),
             }),
             shown_only: false,
         }

@@ -91,6 +91,10 @@ pub const REPLICA_CONNECTS: Duration = Duration::from_secs(2);
 pub const REQUEST_SENT: Duration = Duration::from_secs(5);
 /// Between two looks whether `measure` is to end.
 pub const MEASURED_LOOK: Duration = Duration::from_millis(200);
+/// Between two looks of `watch` at a lab that answers at once, and between two pictures.
+pub const WATCHED_LOOK: Duration = Duration::from_secs(1);
+/// How late `watch` may notice a key.
+pub const WATCHED_KEY: Duration = Duration::from_millis(50);
 /// For a write to be answered that is sent again until it is, from its moment on: a user
 /// goes away after that.
 pub const WRITE_GIVEN_UP: Duration = Duration::from_secs(30);

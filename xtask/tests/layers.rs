@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "manifests",
         "marker",
         "measure",
+        "progress",
         "tools",
     ],
     // One invocation; the supervisor of the local engine.

@@ -53,3 +53,4 @@ mod scenarios;
 mod texts;
 mod tidy;
 mod tours;
+mod watch;

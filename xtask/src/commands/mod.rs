@@ -32,3 +32,4 @@ pub mod status;
 pub mod teardown;
 pub mod test;
 pub mod tour;
+pub mod watch;

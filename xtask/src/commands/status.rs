@@ -2,7 +2,7 @@
 //! anything up.
 
 mod replicated;
-mod watched;
+pub mod watched;
 
 use std::time::{Duration, SystemTime};
 

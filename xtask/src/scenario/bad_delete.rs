@@ -217,6 +217,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
     let decided = course.decided(found)?;
 
     // What is written from now on would have to be brought back as well.
+    course.enters(PhaseName::Restored);
     let done = course.act(
         both(
             "application stopped, restore to just before it",
@@ -243,6 +244,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger, journal: bool) -> Res
         )
     })?;
     unfinished.restored(Some(safety))?;
+    course.enters(PhaseName::Serving);
     let back = course.act(
         both(
             "application back, with what came after the delete",

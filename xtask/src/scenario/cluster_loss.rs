@@ -177,6 +177,7 @@ fn recover(
     let struck = course.strike(&unfinished, &loss.breaks.to_string(), loss.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
+    course.enters(PhaseName::Provisioned);
     let provisioned = course.act(REBUILD.text(), copy::up_closed)?.ended;
     // Where lab.toml leaves the port open, the new lab has another one.
     client.follow(
@@ -186,6 +187,7 @@ fn recover(
             .url
             .with_context(|| tr!("the new lab has no URL", "le nouveau lab n'a pas d'URL"))?,
     );
+    course.enters(PhaseName::Restored);
     let restored = course.act(ADOPT.text(), |_, engine| copy::adopt(engine, file))?;
     let report = restored
         .value

@@ -126,6 +126,7 @@ impl<'a> Course<'a> {
     ) -> Result<Done<T>> {
         self.show(what, &act)?;
         mark.struck()?;
+        self.run.progress.disaster(self.ledger.now());
         self.carry_out(what, act, done)
     }
 
@@ -166,6 +167,7 @@ impl<'a> Course<'a> {
     /// Waits for the first request to fail since a moment: users notice. Returns
     /// when that was.
     pub fn noticed(&self, since: f64) -> Result<f64> {
+        self.enters(PhaseName::Detected);
         wait::until(wait::FAILURE_NOTICED, || {
             Ok(self.ledger.failed_since(since))
         })
@@ -184,6 +186,7 @@ impl<'a> Course<'a> {
         );
         let step = self.run.ctx.ui.step(&words);
         self.moment(&words);
+        self.enters(PhaseName::Decided);
         // The disaster may have gone on after users noticed it.
         let left = (noticed + delay - self.ledger.now()).max(0.0);
         wait::pause(Duration::from_secs_f64(left))?;
@@ -193,6 +196,7 @@ impl<'a> Course<'a> {
 
     /// Waits until users are served again, by every replica.
     pub fn served_again(&self, since: f64) -> Result<()> {
+        self.enters(PhaseName::Serving);
         let step = self.run.ctx.ui.step(tr!(
             "service back through the URL",
             "service de retour par l'URL",
@@ -207,9 +211,21 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
+    /// Lets onlookers know that a phase of the recovery begins. The result has them as they
+    /// were measured.
+    pub fn enters(&self, phase: PhaseName) {
+        self.run.progress.phase(self.ledger.now(), Some(phase));
+    }
+
+    /// Lets onlookers know that the service is back.
+    pub fn is_back(&self) {
+        self.run.progress.phase(self.ledger.now(), None);
+    }
+
     /// Keeps what happens now for the timeline of the run; returns when that is.
     pub fn moment(&self, what: &str) -> f64 {
         let now = self.ledger.now();
+        self.run.progress.moment(now, what);
         self.moments.borrow_mut().push(Moment {
             at: milliseconds(now),
             what: what.to_owned(),

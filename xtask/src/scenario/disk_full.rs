@@ -239,6 +239,7 @@ fn await_refusal(course: &Course, full: f64) -> Result<Option<(PhaseName, f64)>>
         "writing on until a write is refused",
         "écriture jusqu'au premier refus"
     ));
+    course.enters(PhaseName::Detected);
     let refused = || Ok(course.ledger.first_refusal(full));
     step.done(wait::until(wait::VOLUME_FULL, refused)?);
     course.decided(course.ledger.now())
@@ -254,9 +255,11 @@ fn make_room_again(
 ) -> Result<Full> {
     let claim = database::of(course.engine).claim(volume);
     let words = tr!("{claim} has room again", "{claim} a de nouveau de la place");
+    course.enters(PhaseName::Freed);
     let freed = course
         .act(&words, |_, engine| database::of(engine).make_room(volume))?
         .ended;
+    course.enters(PhaseName::Serving);
     let step = course.run.ctx.ui.step(tr!(
         "writes go on by themselves",
         "les écritures reprennent d'elles-mêmes",

@@ -119,6 +119,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
     })?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
+    course.enters(PhaseName::Provisioned);
     let returned = course
         .act(RETURN.text(), |_, engine| engine.nodes()?.start())?
         .ended;

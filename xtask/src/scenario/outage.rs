@@ -170,12 +170,14 @@ fn course(
     let struck = course.strike(&unfinished, &words, disaster.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
+    course.enters(PhaseName::Provisioned);
     let provisioned = course
         .act(
             both("infrastructure recreated", "infrastructure recréée").text(),
             provision,
         )?
         .ended;
+    course.enters(PhaseName::Restored);
     let restored = match run.options.auto {
         true => course.act(BY_ITSELF.text(), healing::wait_until_back)?,
         false => course.act(both("restore", "restauration").text(), disaster.restore)?,
@@ -240,6 +242,7 @@ const PROTECT: Both = both(
 /// Ends a recovery: returns when what is written from then on was protected again.
 pub fn protected_again(course: &Course) -> Result<f64> {
     let said = |unproven: &Option<String>| unproven.clone().unwrap_or_else(|| tr!("done", "fait"));
+    course.is_back();
     let protected = course.act_and_tell(PROTECT.text(), protect, said)?;
     Ok(protected.ended)
 }

@@ -35,7 +35,7 @@ pub fn play(
     scenario: &Scenario,
     options: RunOptions,
 ) -> Result<ScenarioResult> {
-    let run = Run::create(ctx, scenario.name, options)?;
+    let run = Run::create(ctx, engine.name(), scenario.name, options)?;
     let page = alerted::watching(engine);
     let mut result = scenario.play(&run, engine)?;
     if !scenario.by_itself {

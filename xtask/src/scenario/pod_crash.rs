@@ -187,9 +187,11 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
         "fin {how} de la réplique {pod}"
     );
     run.pause(&words, |_, engine| engine.kill(&pod, death))?;
-    let step = run.ctx.ui.step(words);
+    let step = run.ctx.ui.step(&words);
     let under_way = ledger.under_way();
     let began = ledger.now();
+    run.progress.disaster(began);
+    run.progress.moment(began, &words);
     engine.kill(&pod, death)?;
     let ended = ledger.now();
     wait::until(wait::REPLICA_BACK, || {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use terms::lang::fixed;
-use terms::{Protection, ScenarioName, tr};
+use terms::{EngineName, Protection, ScenarioName, tr};
 
 use crate::config::Mode;
 use crate::context::Context;
@@ -19,6 +19,7 @@ use crate::measure::compare::Rows;
 use crate::measure::ledger::Ledger;
 use crate::measure::result::Draw;
 use crate::measure::writing::Form;
+use crate::progress::Progress;
 use crate::runs;
 use crate::wait;
 
@@ -27,6 +28,8 @@ pub struct Run<'a> {
     pub ctx: &'a Context,
     pub scenario: ScenarioName,
     pub folder: PathBuf,
+    /// What onlookers read of it.
+    pub progress: Progress,
     /// What the client's messages begin with: unique to this run.
     prefix: String,
     pub options: RunOptions,
@@ -63,12 +66,19 @@ pub struct SteadyState {
 }
 
 impl<'a> Run<'a> {
-    pub fn create(ctx: &'a Context, scenario: ScenarioName, options: RunOptions) -> Result<Self> {
+    pub fn create(
+        ctx: &'a Context,
+        engine: EngineName,
+        scenario: ScenarioName,
+        options: RunOptions,
+    ) -> Result<Self> {
         let (stamp, folder) = runs::create(ctx, scenario.word())?;
+        let progress = Progress::begin(&folder, &ctx.ui, ctx.options.lab, engine, scenario);
         Ok(Self {
             ctx,
             scenario,
             folder,
+            progress,
             prefix: format!("{scenario}-{stamp}"),
             options,
             earlier: ctx.exec.changes().len(),

@@ -1,12 +1,13 @@
 //! A step that takes time, and what came of it.
 
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use terms::lang::{both, fixed};
 use terms::tr;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Ui;
+use super::{Onlooker, Told, Ui};
 
 /// A step under way. Dropped unfinished, it says that it did not finish.
 pub struct Step {
@@ -18,10 +19,25 @@ pub struct Step {
 }
 
 impl Ui {
+    /// Tells somebody of each step from now on, or nobody; not of what is only shown.
+    pub fn tell_steps_to(&self, onlooker: Option<Onlooker>) {
+        let lock = self.inner.onlooker.lock();
+        *lock.unwrap_or_else(PoisonError::into_inner) = onlooker;
+    }
+
+    fn tell(&self, told: Told<'_>) {
+        let lock = self.inner.onlooker.lock();
+        let onlooker = lock.unwrap_or_else(PoisonError::into_inner);
+        if let Some(onlooker) = onlooker.as_ref().filter(|_| !self.shown_only) {
+            onlooker(told);
+        }
+    }
+
     /// Begins a step that takes time: a bar with the elapsed time on a
     /// terminal, a line when it begins and one when it ends elsewhere.
     pub fn step(&self, what: impl Into<String>) -> Step {
         let what = what.into();
+        self.tell(Told::Began(&what));
         let bar = self.inner.bars.as_ref().map(|bars| {
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -63,6 +79,7 @@ impl Step {
 
     fn finish(&mut self, outcome: &str) {
         self.finished = true;
+        self.ui.tell(Told::Ended(&self.what, outcome));
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
