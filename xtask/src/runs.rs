@@ -1,6 +1,8 @@
 //! The folders under `.lab/runs/`: one for each scenario and each drill, named
 //! after its moment, and no more of them than `keep.runs` of lab.toml says.
 
+pub mod figures;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

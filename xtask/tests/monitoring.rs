@@ -176,6 +176,21 @@ fn a_disaster_is_told_by_an_alert_that_is_resolved_after_the_recovery() {
     let kept: Value =
         serde_json::from_str(&fs::read_to_string(kept.join("result.json")).unwrap()).unwrap();
     assert_eq!(kept["alert"], *alert);
+    // Prometheus knows the run by its figures.
+    let page = monitoring(&lab)["prometheus"].take();
+    let (page, run) = (page.as_str().unwrap(), result["run"].as_str().unwrap());
+    await_some("the figures of the run", || {
+        let said = asked(page, "/api/v1/query?query=pra_run_rto_seconds")?;
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let sample = &said["data"]["result"][0];
+        let value: f64 = sample["value"][1].as_str()?.parse().unwrap();
+        assert_eq!(value, result["rto"]["seconds"]);
+        assert!(
+            run.ends_with(sample["metric"]["run"].as_str().unwrap()),
+            "{said}"
+        );
+        Some(())
+    });
     await_some("status to have it resolved", || {
         (!names_of_alerts(&lab).iter().any(|one| one == name)).then_some(())
     });

@@ -19,6 +19,7 @@ use crate::gameday::result::{self, Ended};
 use crate::gameday::{client, damaged, draw, hints, orphan, verify};
 use crate::measure::result_file;
 use crate::runs;
+use crate::scenario::alerted;
 use crate::wait;
 use crate::workspace;
 
@@ -241,6 +242,7 @@ fn finish(ctx: &Context, engine: &dyn Engine, game: &Game) -> Result<()> {
     };
     let result = result::make(ctx, engine, ended)?;
     result_file::write(&folder, &result)?;
+    alerted::tell_runs(ctx, engine);
     if result.passed {
         game::forget(&ctx.workspace, engine.name())?;
     } else {

@@ -12,6 +12,7 @@ use crate::engine::{self, Engine};
 use crate::facts::monitoring::Watched;
 use crate::failure::Failure;
 use crate::http;
+use crate::scenario::alerted;
 use crate::wait;
 
 pub fn run(ctx: &Context, off: bool) -> Result<()> {
@@ -27,6 +28,7 @@ pub fn run(ctx: &Context, off: bool) -> Result<()> {
     if ctx.exec.dry_run() {
         return Ok(());
     }
+    alerted::tell_runs(ctx, engine.as_ref());
     let watched = engine.monitoring().watched()?;
     let page = watched.as_ref().and_then(|one| one.prometheus.as_deref());
     if let Some(page) = page {

@@ -14,4 +14,7 @@ pub trait Monitoring {
 
     /// What there is of it; `None` where nothing watches the lab.
     fn watched(&self) -> Result<Option<Watched>>;
+
+    /// Has it know these rules of past runs, in place of those that it had.
+    fn tell_runs(&self, rules: &str) -> Result<()>;
 }

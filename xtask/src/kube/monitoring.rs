@@ -23,6 +23,9 @@ const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "atelier-pra-monitor
 const PARTS: [&str; 3] = ["kube-state-metrics", PAGE_OF_ALERTS, PROMETHEUS];
 const PROMETHEUS: &str = "prometheus";
 const PAGE_OF_ALERTS: &str = "alertmanager";
+/// Puts what is typed in place of the rules of past runs, whole, and has Prometheus, the first
+/// process of its pod, read its files anew.
+const READ_RUNS: &str = "cat >/runs/new && mv /runs/new /runs/runs.yaml && kill -HUP 1";
 /// What it makes in a namespace.
 pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
 
@@ -110,6 +113,15 @@ impl Kube {
         self.delete_monitoring()?;
         step.done(tr!("removed", "supprimée"));
         Ok(true)
+    }
+
+    /// Has Prometheus know the rules of past runs, in place of those that it had. They go with
+    /// its pod.
+    pub fn tell_runs(&self, rules: &str) -> Result<()> {
+        let target = format!("deployment/{PROMETHEUS}");
+        let exec = ["exec", "-i", &target, "--", "sh", "-c", READ_RUNS];
+        let exec = self.kubectl()?.cmd(exec).input(rules);
+        self.ctx.exec.run(&exec.limit(wait::SHORT_COMMAND))
     }
 
     /// Removes its objects from the namespace.
@@ -280,6 +292,7 @@ fn others(text: &str) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec;
 
     #[test]
     fn the_way_to_the_manifests_leads_up_from_where_they_are_changed() {
@@ -307,6 +320,27 @@ mod tests {
         let added = json!({"op": "add", "path": "/spec/template/spec/imagePullSecrets",
             "value": [{"name": "pull-here"}]});
         assert_eq!(patch, json!([added]));
+    }
+
+    #[test]
+    fn the_rules_of_past_runs_are_put_whole_where_prometheus_reads_them() {
+        let folder = std::env::temp_dir().join(format!("xtask-told-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        // Its own shell in the place of Prometheus, which is only asked whether it is there.
+        let here = READ_RUNS
+            .replace("/runs/", &format!("{}/", folder.display()))
+            .replace("-HUP 1", "-0 $$");
+        let put = || {
+            let cmd = Cmd::new("sh").args(["-c", &here]).input("groups: []\n");
+            exec::output(&cmd).unwrap().status.success()
+        };
+        assert!(put());
+        let text = fs::read_to_string(folder.join("runs.yaml")).unwrap();
+        assert_eq!(text, "groups: []\n");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(!put(), "there is nowhere to put it");
     }
 
     #[test]

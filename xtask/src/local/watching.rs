@@ -208,6 +208,11 @@ fn targets_file(workspace: &Workspace) -> PathBuf {
     paths::monitoring(workspace).join("replicas.json")
 }
 
+/// Of the figures of past runs.
+fn runs_file(workspace: &Workspace) -> PathBuf {
+    paths::monitoring(workspace).join("runs.yaml")
+}
+
 fn config_file(workspace: &Workspace) -> PathBuf {
     paths::monitoring(workspace).join("prometheus.yml")
 }
@@ -219,13 +224,18 @@ pub fn configure(workspace: &Workspace) -> Result<()> {
     let read = || Ok(serde_norway::from_str(&fs::read_to_string(&path)?)?);
     let read: Result<Value> = read();
     let read = read.with_context(|| format!("reading {}", path.display()))?;
-    let rules = declared.join("rules/rules.yaml");
+    let rules = [declared.join("rules/rules.yaml"), runs_file(workspace)];
     let config = configuration(read, &rules, &targets_file(workspace));
     let folder = paths::monitoring(workspace);
     workspace.insist_on_own_folder(&folder.join("data"))?;
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let text = serde_norway::to_string(&config).context("spelling out a configuration")?;
     write_file(&config_file(workspace), &text)
+}
+
+/// Writes the rules of past runs, which it reads once it is told to.
+pub fn tell_runs(workspace: &Workspace, rules: &str) -> Result<()> {
+    write_file(&runs_file(workspace), rules)
 }
 
 /// Removes all that it was told and has seen.
@@ -240,8 +250,8 @@ pub fn remove(workspace: &Workspace) -> Result<()> {
 
 /// How often it asks and evaluates stays as declared; there is no Alertmanager, and no cluster
 /// whose objects could be told of.
-fn configuration(mut declared: Value, rules: &Path, targets: &Path) -> Value {
-    declared["rule_files"] = json!([rules]);
+fn configuration(mut declared: Value, rules: &[PathBuf], targets: &Path) -> Value {
+    declared["rule_files"] = json!(rules);
     declared["scrape_configs"] = json!([
         {"job_name": "flask", "file_sd_configs": [{"files": [targets]}]},
     ]);
@@ -278,11 +288,11 @@ mod tests {
     fn the_pace_is_that_of_the_cluster_and_nothing_of_a_cluster_is_asked() {
         let declared = include_str!("../../../monitoring/config/prometheus.yml");
         let declared: Value = serde_norway::from_str(declared).unwrap();
-        let rules = Path::new("/lab/monitoring/rules/rules.yaml");
-        let config = configuration(declared.clone(), rules, Path::new("/lab/replicas.json"));
+        let rules = ["/lab/monitoring/rules/rules.yaml", "/lab/runs.yaml"].map(PathBuf::from);
+        let config = configuration(declared.clone(), &rules, Path::new("/lab/replicas.json"));
         assert_eq!(config["global"], declared["global"]);
         assert!(config["global"]["scrape_interval"].is_string());
-        assert_eq!(config["rule_files"], json!([rules]));
+        assert_eq!(config["rule_files"], json!(rules));
         let text = config.to_string();
         for gone in ["alertmanager", "kube-state-metrics", "dns_sd"] {
             assert!(!text.contains(gone), "{text}");

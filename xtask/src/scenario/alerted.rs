@@ -1,5 +1,5 @@
 //! What watched the lab during a run: which alert told of the disaster first, and how long
-//! that took.
+//! that took; and what it is told of the run.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,10 +8,12 @@ use terms::lang::number;
 use terms::tr;
 
 use crate::alerts::{self, Raised};
+use crate::context::Context;
 use crate::engine::Engine;
 use crate::failure::{self, Kind};
 use crate::measure::figures::milliseconds;
 use crate::measure::result::{FirstAlert, ScenarioResult};
+use crate::runs::figures;
 use crate::wait;
 
 /// When an alert is raised at the latest: a scrape, what a rule about users waits for
@@ -52,6 +54,24 @@ pub fn add(page: &str, result: &mut ScenarioResult) -> Result<()> {
         )),
     }
     Ok(())
+}
+
+/// Has what watches the lab, where something does, know the figures of its past runs. What
+/// hinders that is told: nothing else depends on it.
+pub fn tell_runs(ctx: &Context, engine: &dyn Engine) {
+    if !matches!(engine.monitoring().watched(), Ok(Some(_))) {
+        return;
+    }
+    let rules = figures::rules(&ctx.workspace.runs(), engine.lab());
+    let told = rules.and_then(|rules| engine.monitoring().tell_runs(&rules));
+    if let Err(error) = told {
+        ctx.ui.note(&tr!(
+            "Prometheus does not know the figures of the newest runs: {error:#}. cargo xtask \
+             monitor tells it again.",
+            "Prometheus ne connaît pas les chiffres des dernières exécutions : {error:#}. cargo \
+             xtask monitor les lui redonne.",
+        ));
+    }
 }
 
 fn first(page: &str, result: &ScenarioResult) -> Result<Option<FirstAlert>> {

@@ -1,6 +1,6 @@
 //! The disasters: what each breaks, what must hold, and how it is run.
 
-mod alerted;
+pub mod alerted;
 pub mod backup_poisoned;
 mod backup_volume_loss;
 mod bad_delete;

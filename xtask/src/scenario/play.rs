@@ -44,16 +44,19 @@ pub fn play(
     }
     let retries = result.client.on_retries(result.verified.in_doubt);
     result.lessons.extend(retries);
-    if let Some(page) = page {
+    if let Some(page) = &page {
         let step = ctx
             .ui
             .step(tr!("alerts of the run", "alertes de l'exécution"));
-        alerted::add(&page, &mut result)?;
+        alerted::add(page, &mut result)?;
         step.done(match &result.alert {
             Some(alert) => alert.name.clone(),
             None => tr!("none", "aucune"),
         });
     }
     result_file::write(&run.folder, &result)?;
+    if page.is_some() {
+        alerted::tell_runs(ctx, engine);
+    }
     Ok(result)
 }

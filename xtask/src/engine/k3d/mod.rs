@@ -339,6 +339,10 @@ impl Monitoring for K3dEngine {
         self.owned()?.kube.stop_monitoring()
     }
 
+    fn tell_runs(&self, rules: &str) -> Result<()> {
+        self.owned()?.kube.tell_runs(rules)
+    }
+
     fn watched(&self) -> Result<Option<Watched>> {
         self.site.kube.watched()
     }

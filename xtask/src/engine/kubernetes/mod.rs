@@ -276,6 +276,10 @@ impl Monitoring for KubernetesEngine {
         self.owned()?.kube.stop_monitoring()
     }
 
+    fn tell_runs(&self, rules: &str) -> Result<()> {
+        self.owned()?.kube.tell_runs(rules)
+    }
+
     fn watched(&self) -> Result<Option<Watched>> {
         self.site.kube.watched()
     }

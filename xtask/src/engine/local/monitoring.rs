@@ -12,7 +12,7 @@ use crate::exec::quote_path;
 use crate::facts::monitoring::Watched;
 use crate::failure::Failure;
 use crate::http;
-use crate::local::desired::Wanted;
+use crate::local::desired::{DesiredState, Wanted};
 use crate::local::protocol::Ask;
 use crate::local::{client, logs, watching};
 use crate::wait;
@@ -57,6 +57,16 @@ impl Monitoring for LocalEngine {
         watching::remove(&self.workspace)?;
         step.done(tr!("removed", "supprimée"));
         Ok(true)
+    }
+
+    fn tell_runs(&self, rules: &str) -> Result<()> {
+        watching::tell_runs(&self.workspace, rules)?;
+        let desired = DesiredState::load(&self.workspace)?;
+        match desired.and_then(|desired| desired.watching) {
+            // The one that runs reads its files anew.
+            Some(wanted) => self.tell(&Ask::Watch(Some(wanted))),
+            None => Ok(()),
+        }
     }
 
     fn watched(&self) -> Result<Option<Watched>> {
