@@ -14,6 +14,7 @@ Its parts, from the bottom up; each imports only from those before it, which a t
 - ``data``: reading and writing the database of the running application;
 - ``protect``: making and keeping restore points;
 - ``recovery``: bringing a moment back;
+- ``offsite``: encrypted copies in a bucket or a folder, and bringing them back;
 - ``postgres``: connections to PostgreSQL, its tables and replicas; knows ``base`` alone;
 - ``events``: what the application does with its data, whichever database has it;
 - ``web``: routes, the server;

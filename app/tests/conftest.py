@@ -93,6 +93,24 @@ def lost(added, where):
     return as_rows(added)
 
 
+@pytest.fixture
+def keys(tmp_path):
+    """A pair of keys for copies elsewhere."""
+    # Not for each test that copies nothing.
+    import offsite_helpers
+
+    return offsite_helpers.new_keys(tmp_path / "key")
+
+
+@pytest.fixture
+def copied(config, tmp_path, keys):
+    """The settings of the lab, with a folder for its copies."""
+    import offsite_helpers
+
+    (tmp_path / "elsewhere").mkdir()
+    return offsite_helpers.copying(config, tmp_path / "elsewhere", keys)
+
+
 @pytest.fixture(autouse=True)
 def _no_hook_left():
     yield

@@ -19,6 +19,7 @@ LAYERS = (
     "data",
     "protect",
     "recovery",
+    "offsite",
     "postgres",
     "events",
     "web",

@@ -12,7 +12,7 @@ from pra.commands import cli
 from pra.protect import backup
 
 #: Each takes longer to load than a restore of a small database takes to do.
-SLOW = {"dataclasses", "inspect", "shutil", "tarfile", "flask", "psycopg"}
+SLOW = {"dataclasses", "inspect", "shutil", "tarfile", "flask", "psycopg", "boto3", "pyrage"}
 #: Needed where threads copy and check whole files; it brings ``logging`` along.
 THREADS = {"concurrent.futures", "logging"}
 _LOADED = """

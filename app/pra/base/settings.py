@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pra.base import database_url
+from pra.base import database_url, offsite_place
 from pra.base.database_url import DatabaseUrl
 from pra.base.errors import UsageError
 from pra.base.layout import Layout
+from pra.base.offsite_place import Place
 
 #: From the most that is promised to the least.
 JOURNAL_MODES = ("required", "best-effort", "off")
@@ -60,6 +61,9 @@ class Settings(NamedTuple):
         restore_force: ``restore`` also takes what is quarantined or has gaps.
         request: the name of what is asked for, the same for each attempt of a job: a
             restore is carried out once for each; None where it has none.
+        offsite: where copies are kept elsewhere; None: nowhere.
+        offsite_recipients: the public keys that they are encrypted for.
+        offsite_credentials: a file with what the store asks for; None: the environment has it.
     """
 
     database_url: DatabaseUrl | None
@@ -90,6 +94,9 @@ class Settings(NamedTuple):
     restore_force: bool
     restore_take_over: bool
     request: str | None
+    offsite: Place | None
+    offsite_recipients: tuple[str, ...]
+    offsite_credentials: str | None
 
     @property
     def layout(self) -> Layout:
@@ -148,6 +155,19 @@ def _database_url(environ: Mapping[str, str]) -> DatabaseUrl | None:
         ) from None
 
 
+def _offsite(environ: Mapping[str, str]) -> Place | None:
+    text = environ.get("PRA_OFFSITE", "")
+    try:
+        return offsite_place.parse(text) if text else None
+    except ValueError as error:
+        raise UsageError(
+            "reading the settings",
+            # Never the value: somebody may have put a password into it.
+            f"PRA_OFFSITE is no place for copies: {error}",
+            "set it to an absolute path, or to s3://BUCKET/PREFIX?endpoint=https://HOST:PORT",
+        ) from None
+
+
 def _bad(name: str, value: str, allowed: str) -> UsageError:
     return UsageError(
         "reading the settings",
@@ -202,4 +222,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         restore_force=_choice(env, "PRA_RESTORE_FORCE", "no", ("yes", "no")) == "yes",
         restore_take_over=_choice(env, "PRA_RESTORE_TAKE_OVER", "no", ("yes", "no")) == "yes",
         request=_name(env, "PRA_REQUEST"),
+        offsite=_offsite(env),
+        offsite_recipients=tuple(
+            filter(None, map(str.strip, re.split(r"[,\n]", env.get("PRA_OFFSITE_RECIPIENTS", ""))))
+        ),
+        offsite_credentials=env.get("PRA_OFFSITE_CREDENTIALS") or None,
     )

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run one verb; returns the exit code, as the help lists them."""
     as_json = "--json" in arguments
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(arguments).parse_args(arguments)
         code = _run(settings.load(), options)
         sys.stdout.flush()
         return code
@@ -78,13 +78,16 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """What reads these arguments: of verbs that they do not name it knows the names alone."""
     parser = _Parser(
         prog="python -m pra", description="The workshop's application.", epilog=_EXIT_CODES
     )
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
     for name, (text, add_arguments) in _VERBS.items():
-        add_arguments(verbs.add_parser(name, help=text, description=text))
+        one = verbs.add_parser(name, help=text, description=text)
+        if name in arguments:
+            add_arguments(one)
     return parser
 
 
@@ -198,6 +201,12 @@ def _migrate(one: argparse.ArgumentParser) -> None:
     )
 
 
+def _offsite(one: argparse.ArgumentParser) -> None:
+    from pra.commands import offsite_arguments
+
+    offsite_arguments.add(one, _json_only)
+
+
 def _dump(one: argparse.ArgumentParser) -> None:
     _json_only(one)
     one.add_argument("--point", metavar="NAME", help="of this point instead of the database")
@@ -227,6 +236,7 @@ _VERBS = {
     ),
     "define": ("change the tables, and make the journal's new base", _define),
     "prune": ("remove what the retention settings no longer keep", _prune),
+    "offsite": ("keep encrypted copies in a bucket or a folder, and bring them back", _offsite),
     "status": ("say how many events there are and how they are protected", _json_only),
     "migrate": ("give PostgreSQL the tables that this version wants", _migrate),
     "about": ("say what the application runs on: versions, kernel, file systems", _json_only),

@@ -242,3 +242,10 @@ def prune(config: Settings, options: Options) -> int:
         ),
     )
     return 0
+
+
+def offsite(config: Settings, options: Options) -> int:
+    """Copy elsewhere, look at the copies, or bring them back."""
+    from pra.commands import offsite as actions
+
+    return actions.ACTIONS[options.action](config, options)

@@ -52,6 +52,12 @@ def open_new(path: str) -> int:
 
 
 @_step
+def open_private(path: str) -> int:
+    """As ``open_new``, for this user alone."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+@_step
 def open_write(path: str) -> int:
     """Open an existing file for reading and writing in place; returns the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CLOEXEC)

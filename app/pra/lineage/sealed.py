@@ -23,7 +23,11 @@ Check = Callable[[dict], str | None]
 
 def write(path: str, content: dict) -> None:
     """Write a document and its copy, each durable before the next."""
-    raw = sealing.seal({"format": FORMAT, **content})
+    write_raw(path, sealing.seal({"format": FORMAT, **content}))
+
+
+def write_raw(path: str, raw: bytes) -> None:
+    """As ``write``, a document that is sealed already."""
     for one in (path, layout.twin(path)):
         _write(one, raw)
 

@@ -1,0 +1,117 @@
+"""What ``python -m pra offsite`` does."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from pra.base import clock, layout
+from pra.base.errors import EXIT_REFUSED, UsageError
+from pra.base.settings import Settings
+from pra.commands.report import Options, report
+
+if TYPE_CHECKING:
+    from pra.offsite.copies import Objects
+    from pra.offsite.fetch import Asking
+
+
+def push(config: Settings, options: Options) -> int:
+    """Copy elsewhere what is not there yet."""
+    from pra.offsite import push as pusher
+
+    done = pusher.run(config, options.all_points)
+    report(options, done, lambda: "\n".join(_pushed(done)))
+    return EXIT_REFUSED if done["faults"] else 0
+
+
+def _pushed(done: dict) -> list[str]:
+    lines = [
+        f"{done['place']}: {done['objects']} objects, {done['bytes']} bytes were sent;"
+        f" points there: {', '.join(done['points']) or 'none'}"
+    ]
+    lines += [f"NOT COPIED: {one}" for one in done["faults"]]
+    return lines + ([f"WARNING: {done['lock']}"] if done["lock"] else [])
+
+
+def listing(config: Settings, options: Options) -> int:
+    """List the copies by their names."""
+    from pra.offsite import copies, stores
+
+    store = stores.of(config)
+    found = [_listed(one) for one in copies.histories(store)]
+    document = {"place": store.shown, "histories": found}
+    report(options, document, lambda: "\n".join(map(_line, found)) or "there are no copies")
+    return 0
+
+
+def _listed(objects: "Objects") -> dict:
+    names = [layout.point_name(one.epoch) for one in objects.points]
+    return {
+        "history": objects.history,
+        "points": names,
+        "newest": clock.rfc3339(objects.points[0].epoch) if names else None,
+        "segments": len(objects.pieces),
+        "objects": objects.count,
+        "bytes": objects.bytes,
+    }
+
+
+def _line(one: dict) -> str:
+    return (
+        f"{one['history'][:12]}  {len(one['points'])} points, newest {one['newest'] or 'none'};"
+        f" {one['segments']} segments of the journal; {one['bytes']} bytes\n"
+        + "\n".join(f"  {name}" for name in one["points"])
+    )
+
+
+def verify(config: Settings, options: Options) -> int:
+    """Open the newest copy, or all, and restore it aside."""
+    from pra.offsite import check
+
+    found = check.run(config, _asking(options, "latest"), options.all)
+    report(options, found, lambda: "\n".join(_verified(found)))
+    return 0 if found["ok"] else EXIT_REFUSED
+
+
+def _verified(found: dict) -> list[str]:
+    latest = found["latest"]
+    lines = [f"{one['name']}  {one['reason'] or 'sound'}" for one in found["points"]]
+    if latest:
+        lines.append(f"latest can be restored: {latest['rows']} rows")
+    return lines + [f"DAMAGED: {one}" for one in found["faults"]]
+
+
+def fetch(config: Settings, options: Options) -> int:
+    """Write an exported copy of a moment to standard output."""
+    from pra.offsite import fetch as fetcher
+
+    if sys.stdout.isatty():
+        raise UsageError(
+            "fetching a copy",
+            "standard output is a terminal",
+            "python -m pra offsite fetch --identity FILE > copy.tar, then python -m pra adopt",
+        )
+    done = fetcher.run(config, _asking(options, options.target), sys.stdout.buffer)
+    lines = [f"pra: {done['goal']}: {done['rows']} rows"]
+    lines += [f"pra: WARNING: {one}" for one in [*done["warnings"], *done["faults"]]]
+    print("\n".join(lines), file=sys.stderr)
+    return 0
+
+
+def _asking(options: Options, target: str) -> "Asking":
+    from pra.offsite import crypt
+    from pra.offsite.fetch import Asking
+
+    identity = crypt.read_identity(options.identity)
+    return Asking(identity, target, options.history, options.work)
+
+
+def keygen(config: Settings, options: Options) -> int:
+    """Make a private key, and print the public one."""
+    from pra.offsite import crypt
+
+    public = crypt.make_identity(options.file)
+    report(options, {"public": public, "file": options.file}, lambda: public)
+    return 0
+
+
+#: By the word for each on the command line.
+ACTIONS = {"push": push, "list": listing, "verify": verify, "fetch": fetch, "keygen": keygen}

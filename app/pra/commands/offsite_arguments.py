@@ -1,0 +1,66 @@
+"""The arguments of ``python -m pra offsite``."""
+
+import argparse
+from collections.abc import Callable
+
+
+def add(one: argparse.ArgumentParser, json_only: Callable) -> None:
+    """Add each action with its arguments.
+
+    Args:
+        json_only: adds --json.
+    """
+    actions = one.add_subparsers(dest="action", required=True, parser_class=type(one))
+    for name, (text, add_arguments) in _ACTIONS.items():
+        action = actions.add_parser(name, help=text, description=text)
+        if add_arguments != _fetch:
+            json_only(action)
+        add_arguments(action)
+
+
+def _push(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--all-points", action="store_true", help="each verified point, not the newest alone"
+    )
+
+
+def _list(one: argparse.ArgumentParser) -> None:
+    """Nothing: names are all that is read."""
+
+
+def _verify(one: argparse.ArgumentParser) -> None:
+    _of_copies(one)
+    one.add_argument("--all", action="store_true", help="every object, not what latest needs")
+
+
+def _fetch(one: argparse.ArgumentParser) -> None:
+    # What it writes is the copy.
+    _of_copies(one)
+    one.add_argument(
+        "target",
+        nargs="?",
+        default="latest",
+        metavar="TARGET",
+        help="latest (default), a point's name, before:SEQ, or a moment as restore --to takes it",
+    )
+
+
+def _of_copies(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--identity", metavar="FILE", required=True, help="the private key, of age or of SSH"
+    )
+    one.add_argument("--history", metavar="NAME", help="how its name begins; see offsite list")
+    one.add_argument("--work", metavar="DIR", help="where there is room for the database, twice")
+
+
+def _keygen(one: argparse.ArgumentParser) -> None:
+    one.add_argument("file", metavar="FILE", help="a new file; who has it can read all copies")
+
+
+_ACTIONS = {
+    "push": ("copy the newest verified point and the journal, encrypted", _push),
+    "list": ("list the copies by their names; needs no private key", _list),
+    "verify": ("open the newest copy and restore it aside", _verify),
+    "fetch": ("write an exported copy to standard output, for adopt", _fetch),
+    "keygen": ("make a private key, and print the public one", _keygen),
+}

@@ -1,0 +1,270 @@
+"""Copying what is verified elsewhere: points, and the journal as far as it is on the disk.
+
+Nothing is overwritten and nothing removed, so a push that was killed is finished by the next,
+and two at once do the same work. The order is such that what is there leads, at any instant,
+to a moment that was.
+"""
+
+from typing import NamedTuple
+
+from pra.base import sealing
+from pra.base.errors import Damaged, Refused, VolumeGone
+from pra.base.layout import Layout, twin
+from pra.base.settings import Settings
+from pra.disk import files, look
+from pra.journal import records, segments
+from pra.journal.scanning import Scan
+from pra.journal.segments import Segment
+from pra.lineage import marks, timelines
+from pra.offsite import crypt, names, stores
+from pra.offsite.databases import Cut
+from pra.offsite.names import Name, Piece, PointName, Record
+from pra.offsite.store import Store
+from pra.points import catalogue, manifest
+from pra.points.catalogue import Point
+
+_DOING = "copying elsewhere"
+
+
+class Result(NamedTuple):
+    """What a push did.
+
+    Attributes:
+        objects, bytes: how many it sent, and their content.
+        points: the names of the points that are there now, of those that were to be.
+        faults: what it left out, and why, as sentences.
+    """
+
+    objects: int
+    bytes: int
+    points: list[str]
+    faults: list[str]
+
+
+def run(settings: Settings, every: bool = False) -> dict:
+    """Copy the newest verified point and the journal, as they are now.
+
+    Args:
+        every: copy each verified point that the volume has.
+
+    Returns:
+        {"status": "pushed" | "incomplete", "place", "history", "objects", "bytes", "points",
+        "faults", "lock"}; "lock" says what is missing for copies that nobody can remove.
+
+    Raises:
+        PraError: the store cannot be used; what was copied before stays.
+    """
+    recipients = crypt.recipients(settings)
+    pusher = Pusher(settings.layout, stores.of(settings), recipients)
+    result = pusher.step(every)
+    return {
+        "status": "incomplete" if result.faults else "pushed",
+        "place": pusher.store.shown,
+        "history": pusher.key.history,
+        **result._asdict(),
+        "lock": pusher.store.lock(),
+    }
+
+
+class Pusher:
+    """Copies one backup volume; remembers what is there between its steps.
+
+    Attributes:
+        key: what names are made with.
+    """
+
+    def __init__(self, where: Layout, store: Store, recipients: crypt.Recipients):
+        self._where, self.store, self._recipients = where, store, recipients
+        mark = marks.mark_of(where.backup)
+        if mark is None:
+            raise VolumeGone(
+                _DOING,
+                f"the backup volume has no mark ({where.backup})",
+                "mount it, or set PRA_BACKUP_DIR; python -m pra serve begins anew on empty volumes",
+            )
+        self.key = names.Key(mark.lineage, mark.identity)
+        folder = f"{self.key.history}/"
+        # Before anything is sent: some stores make a bucket that is not there.
+        found = store.sizes(folder)
+        self._there = {name[len(folder) :]: size for name, size in found.items()}
+        self._pieces: dict[tuple[int, int], list[Piece]] = {}
+        for text, size in self._there.items():
+            name = names.parse(text)
+            # One that is cut off holds nothing; sending it again tells that it is.
+            if isinstance(name, Piece) and size > name.end - name.start:
+                self._pieces.setdefault((name.timeline, name.first), []).append(name)
+        self._whole: set[Segment] = set()
+        self._introduce(mark)
+        self._sent = self._sent_bytes = 0
+        self._faults: list[str] = []
+
+    def step(self, every: bool = False) -> Result:
+        """Copy what is not there yet.
+
+        Raises:
+            PraError: the store failed; what was copied before stays.
+        """
+        self._sent = self._sent_bytes = 0
+        self._faults = []
+        told = {number for number in timelines.numbers(self._where) if self._timeline(number)}
+        # One of a timeline that began meanwhile waits until that is there.
+        verified = [one for one in catalogue.scan(self._where) if _is_whole(one, told)]
+        there = [one.name for one in verified[: None if every else 1] if self._point(one)]
+        return Result(self._sent, self._sent_bytes, there, self._faults)
+
+    def _introduce(self, mark: marks.Mark) -> None:
+        """Say whose copies these are; and find out a store that overwrites."""
+        content = sealing.seal(
+            {"kind": "pra-offsite", "format": 1, "lineage": mark.lineage, "id": mark.identity}
+        )
+        name = f"{self.key.history}/{names.ABOUT}"
+        sealed = self._recipients.encrypt(content)
+        if names.ABOUT not in self._there:
+            self.store.put(name, sealed)
+        if self.store.put(name, sealed):
+            raise Refused(
+                _DOING,
+                f"{self.store.shown} wrote over an object although it was asked not to",
+                "use a store that honours conditional PUTs (If-None-Match: *)",
+            )
+
+    def _timeline(self, number: int) -> bool:
+        """Copy the record of a timeline, then its journal; whether the record is there."""
+        try:
+            timeline = timelines.read(self._where, number)
+        except Damaged as error:
+            self._faults.append(f"timeline {number} and its journal: {error.happened}")
+            return False
+        # One that was never the current one has no journal, and decides nothing.
+        if timeline is None or not timeline.active:
+            return False
+        paths = self._where.timeline(number), self._where.activation(number)
+        record, activation = (_sound(path) for path in paths)
+        content = sealing.seal({"number": number, "record": record, "activation": activation})
+        self._send(Record(number, self.key.mac(content)), content)
+        for segment in segments.of_timeline(self._where, number):
+            if segment not in self._whole:
+                self._segment(segment)
+        return True
+
+    def _segment(self, segment: Segment) -> None:
+        try:
+            raw, sealed = _sound_part(segment)
+        except FileNotFoundError:
+            # Retention removed it meanwhile.
+            return
+        except Damaged as error:
+            self._faults.append(f"{error.doing}: {error.happened}")
+            return
+        mine = self._pieces.setdefault(segment[:2], [])
+        if any(one.end > len(raw) or not self._same(one, raw) for one in mine):
+            self._faults.append(
+                f"timeline {segment.timeline} from transaction {segment.first} on: the copies are"
+                " of another past of this volume; give it a prefix of its own in PRA_OFFSITE"
+            )
+            return
+        at = _covered(mine)
+        while at < len(raw):
+            end = min(len(raw), at + names.CHUNK)
+            self._piece(segment, raw, at, end)
+            at = end
+        if sealed:
+            if len(raw) <= names.CHUNK and (0, len(raw)) not in [(p.start, p.end) for p in mine]:
+                # One object in place of many, for whoever restores.
+                self._piece(segment, raw, 0, len(raw))
+            self._whole.add(segment)
+
+    def _same(self, piece: Piece, raw: bytes) -> bool:
+        return self.key.mac(raw[piece.start : piece.end]) == piece.mac
+
+    def _piece(self, segment: Segment, raw: bytes, start: int, end: int) -> None:
+        content = raw[start:end]
+        piece = Piece(segment.timeline, segment.first, start, end, self.key.mac(content))
+        self._send(piece, content)
+        self._pieces[segment[:2]].append(piece)
+
+    def _point(self, point: Point) -> bool:
+        """Copy a point; whether it is there."""
+        try:
+            raw = look.read_small(self._where.manifest(point.name))
+            if raw is None:
+                return False
+            known = manifest.decode(raw, point.name)
+            name = PointName(known["serial"], point.epoch, self.key.mac(raw))
+            if names.text_of(name) in self._there:
+                return True
+            cut = Cut(self.key, self._where.point(point.name))
+            macs = [self._send(name, content) for name, content in cut.chunks()]
+        except FileNotFoundError:
+            return False
+        except (ValueError, OSError) as error:
+            self._faults.append(f"{point.name}: {error}")
+            return False
+        if (cut.sha256, cut.bytes) != (known["sha256"], known["bytes"]):
+            self._faults.append(f"{point.name}: it does not read back as what was verified")
+            return False
+        content = sealing.seal({"manifest": raw.decode(), "chunks": macs})
+        self._send(name, content)
+        return True
+
+    def _send(self, name: Name, content: bytes) -> str:
+        """Send an object that is not there; returns the proof of its content."""
+        text = names.text_of(name)
+        size = self._there.get(text)
+        if size is None:
+            data = self._recipients.encrypt(content)
+            if self.store.put(f"{self.key.history}/{text}", data):
+                self._sent += 1
+                self._sent_bytes += len(content)
+            self._there[text] = len(data)
+        elif size < len(content):
+            self._faults.append(
+                f"{text} is {size} bytes long, which cannot be all of it; nothing overwrites it:"
+                " remove it, or give this volume a prefix of its own in PRA_OFFSITE"
+            )
+        return name.mac
+
+
+def _sound(path: str) -> str:
+    """A document that is kept twice, from a copy that is sound."""
+    for one in (path, twin(path)):
+        raw = look.read_small(one, 1 << 20)
+        try:
+            sealing.unseal(raw or b"")
+            return raw.decode()
+        except ValueError:
+            continue
+    raise Damaged(_DOING, f"{path} and its copy are lost", "python -m pra points tells more")
+
+
+def _sound_part(segment: Segment) -> tuple[bytes, bool]:
+    """What of a segment is sound and on the disk, and whether it ends there.
+
+    Nothing of one without a record: that can yet be replaced.
+    """
+    with segments.open_file(segment.path) as file:
+        raw = file.read()
+    header = segments.header_of(segment, raw)
+    scan = Scan(raw, records.SEGMENT_HEADER, header.state())
+    if not scan.read():
+        return b"", False
+    if not scan.state.sealed:
+        # Its last writer may not have waited for the disk yet; a record that a loss of power
+        # takes back must not be elsewhere.
+        files.sync_file(segment.path)
+    return raw[: scan.end], scan.state.sealed
+
+
+def _is_whole(point: Point, told: set[int]) -> bool:
+    """Whether a point is verified, and of one of these timelines."""
+    place = (point.manifest or {}).get("position")
+    return point.status == "verified" and (place is None or place["timeline"] in told)
+
+
+def _covered(pieces: list[Piece]) -> int:
+    """How far pieces lead from the beginning without a gap."""
+    at = 0
+    for piece in sorted(pieces, key=lambda one: one.start):
+        if piece.start <= at:
+            at = max(at, piece.end)
+    return at

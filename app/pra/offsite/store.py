@@ -1,0 +1,45 @@
+"""What keeps the copies: a bucket or a folder; both only ever add."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from pra.base.errors import StorageError
+
+
+class Store(Protocol):
+    """Objects by name below the configured place.
+
+    Every method raises PraError where the store refuses or cannot be reached.
+
+    Attributes:
+        shown: the place, in words.
+    """
+
+    shown: str
+
+    def put(self, name: str, data: bytes) -> bool:
+        """Keep an object, whole or not at all; False, and no change, where the name is taken."""
+
+    def sizes(self, prefix: str, hidden: bool = False) -> dict[str, int]:
+        """The objects whose names begin so, with their sizes in bytes.
+
+        Args:
+            hidden: also those that only older versions have.
+        """
+
+    def versions(self, name: str, limit: int) -> Iterator[bytes]:
+        """Each content that a name has, the newest first; those over ``limit`` bytes left out.
+
+        Where the store keeps no versions, the one there is; nothing where there is none.
+        """
+
+    def lock(self) -> str | None:
+        """What is missing so that nobody can remove a copy before its time; None if nothing is."""
+
+
+class Unreachable(StorageError):
+    """The store did not answer, or broke off."""
+
+
+class Refusing(StorageError):
+    """The store answered, and refused."""

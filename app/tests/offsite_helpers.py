@@ -1,0 +1,74 @@
+"""What tests of the copies elsewhere share: keys, labs with copies, what comes back."""
+
+import io
+from typing import NamedTuple
+
+from helpers import rows
+
+from pra.base import offsite_place, settings
+from pra.offsite import check, crypt, fetch, push, stores
+from pra.offsite.fetch import Asking
+from pra.pitr.targets import Goal
+from pra.points import archive
+from pra.recovery import restore
+
+
+class Keys(NamedTuple):
+    """A pair of keys: the file of the private one, and the public one."""
+
+    file: str
+    public: str
+
+    @property
+    def identity(self):
+        """The private key."""
+        return crypt.read_identity(self.file)
+
+
+def new_keys(path):
+    """A pair of keys in a new file."""
+    return Keys(str(path), crypt.make_identity(str(path)))
+
+
+def copying(config, place, *keys, **more):
+    """Settings that copy to a place for keys."""
+    public = tuple(one.public for one in keys)
+    place = offsite_place.parse(str(place))
+    return config._replace(offsite=place, offsite_recipients=public, **more)
+
+
+def pushed(config, every=False):
+    """Push, all of it; returns what was done."""
+    done = push.run(config, every)
+    assert done["faults"] == []
+    return done
+
+
+def fetched(config, keys, target="latest", history=None):
+    """The bytes of the exported copy that the copies lead to, and the answer."""
+    out = io.BytesIO()
+    answer = fetch.run(config, Asking(keys.identity, target, history), out)
+    return out.getvalue(), answer
+
+
+def rows_of(copy, folder):
+    """The rows of an exported copy, adopted by a lab of its own in an empty folder."""
+    for name in ("data", "backup"):
+        (folder / name).mkdir(parents=True)
+    config = settings.load(
+        {"PRA_DATA_DIR": str(folder / "data"), "PRA_BACKUP_DIR": str(folder / "backup")}
+    )
+    goal = Goal("the copy", copy=archive.Copy(io.BytesIO(copy)))
+    restore.run(config, lambda where, known: goal)
+    return rows(config.layout)
+
+
+def checked(config, keys, every=True, history=None):
+    """What ``verify`` finds."""
+    return check.run(config, Asking(keys.identity, "latest", history), every)
+
+
+def objects_of(config):
+    """Every object by name, with its content."""
+    store = stores.of(config)
+    return {name: next(store.versions(name, 1 << 30)) for name in store.sizes("")}
