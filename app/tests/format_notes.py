@@ -23,3 +23,11 @@ def auto_restore(backup):
     reader.expect((found["kind"], found["format"]) == ("pra-auto-restore", 1), "it is no attempt")
     reader.expect(found["state"] in ("begun", "failed", "left"), "its state is unknown")
     return found
+
+
+def offsite(backup):
+    """How far the copies elsewhere go."""
+    fields = ("kind", "format", "lineage", "place", "covered", "ended", "what")
+    found = reader.unseal(reader.content(f"{backup}/.pra/offsite.json"), fields)
+    reader.expect((found["kind"], found["format"]) == ("pra-offsite-state", 1), "it is no state")
+    return found

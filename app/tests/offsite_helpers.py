@@ -3,9 +3,11 @@
 import io
 from typing import NamedTuple
 
-from helpers import rows
+import pytest
+from helpers import Crash, rows
 
 from pra.base import offsite_place, settings
+from pra.disk import files
 from pra.offsite import check, crypt, fetch, push, stores
 from pra.offsite.fetch import Asking
 from pra.pitr.targets import Goal
@@ -72,3 +74,37 @@ def objects_of(config):
     """Every object by name, with its content."""
     store = stores.of(config)
     return {name: next(store.versions(name, 1 << 30)) for name in store.sizes("")}
+
+
+def steps_of(act):
+    """How many file operations of the store an act takes, each before and after."""
+    count = 0
+
+    def hook(phase, operation, arguments):
+        nonlocal count
+        count += 1
+
+    files.hook = hook
+    try:
+        act()
+    finally:
+        files.hook = None
+    return count
+
+
+def killed_at(step, act):
+    """Die at the file operation of that number."""
+    left = step
+
+    def hook(phase, operation, arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Crash
+
+    files.hook = hook
+    try:
+        with pytest.raises(Crash):
+            act()
+    finally:
+        files.hook = None

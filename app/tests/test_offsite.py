@@ -20,7 +20,7 @@ from offsite_helpers import (
     rows_of,
 )
 
-from pra.base import sealing, settings
+from pra.base import clock, layout, sealing, settings
 from pra.base.errors import PraError, Refused
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
@@ -142,6 +142,18 @@ def test_sealed_segments_come_back_however_they_were_sent(
     copy, answer = fetched(copied, keys)
     assert answer["replayed"] == 60
     assert rows_of(copy, tmp_path / "new") == rows(where)
+
+
+def test_points_of_one_second_come_back_by_their_names(copied, where, events, keys, monkeypatch):
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    for count in (1, 2, 3):
+        events.add("one more")
+        point = backup.run(copied)
+        pushed(copied)
+        assert fetched(copied, keys, point.name)[1]["rows"] == count
+    assert checked(copied, keys)["ok"]
+    assert layout.point_epoch(point.name) > point.epoch
 
 
 def test_what_retention_removes_stays_elsewhere(copied, where, events, keys, tmp_path):

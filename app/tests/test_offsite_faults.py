@@ -8,7 +8,6 @@ import threading
 
 import pytest
 from helpers import (
-    Crash,
     add,
     failing,
     last_segment,
@@ -20,9 +19,11 @@ from offsite_helpers import (
     checked,
     copying,
     fetched,
+    killed_at,
     objects_of,
     pushed,
     rows_of,
+    steps_of,
 )
 
 from pra.base.errors import PraError
@@ -30,40 +31,6 @@ from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.offsite import copies, push, stores
 from pra.protect import backup
-
-
-def steps_of(act):
-    """How many file operations of the store an act takes, each before and after."""
-    count = 0
-
-    def hook(phase, operation, arguments):
-        nonlocal count
-        count += 1
-
-    files.hook = hook
-    try:
-        act()
-    finally:
-        files.hook = None
-    return count
-
-
-def killed_at(step, act):
-    """Die at the file operation of that number."""
-    left = step
-
-    def hook(phase, operation, arguments):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Crash
-
-    files.hook = hook
-    try:
-        with pytest.raises(Crash):
-            act()
-    finally:
-        files.hook = None
 
 
 def test_killed_at_any_step_nothing_is_half_there_and_the_next_push_ends_it(
@@ -256,12 +223,6 @@ def test_a_torn_end_of_the_journal_is_not_copied(copied, where, added, keys, tmp
     pushed(copied)
     copy, _ = fetched(copied, keys)
     assert rows_of(copy, tmp_path / "new")[:-1] == expected
-
-
-def test_what_the_disk_may_not_have_is_not_copied(copied, where, added):
-    with failing("fsync", errno.EIO), pytest.raises(PraError):
-        push.run(copied)
-    assert not any("/journal/" in name for name in objects_of(copied))
 
 
 def test_the_database_on_the_data_volume_has_no_part_in_it(copied, where, added, keys):

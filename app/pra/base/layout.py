@@ -26,6 +26,7 @@
     .pra/damage.json               what the last backup found wrong with the database
     .pra/data-volume.json          what the data volume was on, as the last backup saw it
     .pra/auto-restore.json         what became of restoring by itself
+    .pra/offsite.json              how far the copies elsewhere go
     .pra/tmp/                      files on their way to a name
 """
 
@@ -142,6 +143,11 @@ class Layout(NamedTuple):
     def auto_restore(self) -> str:
         """What became of restoring by itself."""
         return f"{self.backup}/.pra/auto-restore.json"
+
+    @property
+    def offsite(self) -> str:
+        """How far the copies elsewhere go."""
+        return f"{self.backup}/.pra/offsite.json"
 
     @property
     def jobs(self) -> str:

@@ -64,6 +64,8 @@ class Settings(NamedTuple):
         offsite: where copies are kept elsewhere; None: nowhere.
         offsite_recipients: the public keys that they are encrypted for.
         offsite_credentials: a file with what the store asks for; None: the environment has it.
+        offsite_seconds: how often what is new is copied there, while that goes on by itself.
+        offsite_point_seconds: how often a point is, where the journal leads on from the last.
     """
 
     database_url: DatabaseUrl | None
@@ -97,6 +99,8 @@ class Settings(NamedTuple):
     offsite: Place | None
     offsite_recipients: tuple[str, ...]
     offsite_credentials: str | None
+    offsite_seconds: int
+    offsite_point_seconds: int
 
     @property
     def layout(self) -> Layout:
@@ -227,4 +231,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             filter(None, map(str.strip, re.split(r"[,\n]", env.get("PRA_OFFSITE_RECIPIENTS", ""))))
         ),
         offsite_credentials=env.get("PRA_OFFSITE_CREDENTIALS") or None,
+        offsite_seconds=_number(env, "PRA_OFFSITE_SECONDS", 5, 1, 86_400),
+        offsite_point_seconds=_number(env, "PRA_OFFSITE_POINT_SECONDS", 3600, 1, 100_000_000),
     )

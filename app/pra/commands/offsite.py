@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def push(config: Settings, options: Options) -> int:
     """Copy elsewhere what is not there yet."""
     from pra.offsite import push as pusher
+    from pra.state import mode
 
-    done = pusher.run(config, options.all_points)
+    done = pusher.run(mode.for_verb(config, "copying elsewhere"), options.all_points)
     report(options, done, lambda: "\n".join(_pushed(done)))
     return EXIT_REFUSED if done["faults"] else 0
 
@@ -29,6 +30,15 @@ def _pushed(done: dict) -> list[str]:
     ]
     lines += [f"NOT COPIED: {one}" for one in done["faults"]]
     return lines + ([f"WARNING: {done['lock']}"] if done["lock"] else [])
+
+
+def ship(config: Settings, options: Options) -> int:
+    """Copy what is new until asked to stop."""
+    from pra.offsite import ship as shipper
+    from pra.state import mode
+
+    shipper.until_stopped(mode.for_verb(config, "copying elsewhere"))
+    return 0
 
 
 def listing(config: Settings, options: Options) -> int:
@@ -114,4 +124,11 @@ def keygen(config: Settings, options: Options) -> int:
 
 
 #: By the word for each on the command line.
-ACTIONS = {"push": push, "list": listing, "verify": verify, "fetch": fetch, "keygen": keygen}
+ACTIONS = {
+    "push": push,
+    "ship": ship,
+    "list": listing,
+    "verify": verify,
+    "fetch": fetch,
+    "keygen": keygen,
+}

@@ -24,6 +24,10 @@ def _push(one: argparse.ArgumentParser) -> None:
     )
 
 
+def _ship(one: argparse.ArgumentParser) -> None:
+    """Nothing: how often is in the settings, as the servers know them."""
+
+
 def _list(one: argparse.ArgumentParser) -> None:
     """Nothing: names are all that is read."""
 
@@ -59,6 +63,7 @@ def _keygen(one: argparse.ArgumentParser) -> None:
 
 _ACTIONS = {
     "push": ("copy the newest verified point and the journal, encrypted", _push),
+    "ship": ("copy what is new every PRA_OFFSITE_SECONDS, until asked to stop", _ship),
     "list": ("list the copies by their names; needs no private key", _list),
     "verify": ("open the newest copy and restore it aside", _verify),
     "fetch": ("write an exported copy to standard output, for adopt", _fetch),

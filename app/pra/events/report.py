@@ -16,7 +16,7 @@ from pra.protect import notices
 from pra.protect.notices import Notice
 from pra.recovery import automatic
 from pra.sql import connect
-from pra.state import identity
+from pra.state import copied, identity
 
 T = TypeVar("T")
 
@@ -74,6 +74,9 @@ class Report:
         told = told + self._of_protection(trouble, missing, known)
         lack = self._seen.lack(known)
         unprotected = lack.said if lack else None
+        copies = looks.at(
+            "looking how far the copies elsewhere go", lambda: self._copies(told), None
+        )
         by_itself = looks.at(
             "looking for what is restored by itself",
             lambda: automatic.told(self._settings, known),
@@ -92,6 +95,7 @@ class Report:
             "journal_damage": trouble,
             "needs_restore": missing,
             "auto_restore": by_itself.as_dict() if by_itself else None,
+            "offsite": copies,
             "registry": looks.at(
                 "looking at the records", lambda: identity.faults(self._layout), []
             ),
@@ -101,6 +105,16 @@ class Report:
         failed = [one for one in looks.failed if not any(path in one.what for path in absent)]
         said = [*absent.values(), *failed, *told, *([of_guards] if of_guards else [])]
         return {**answer, "notices": [notice.as_dict() for notice in said]}
+
+    def _copies(self, told: list[Notice]) -> dict | None:
+        """How far the copies elsewhere go; None where there are to be none."""
+        if self._settings.offsite is None:
+            return None
+        notice = notices.of_copies(self._settings)
+        if notice:
+            told.append(notice)
+        found = copied.read(self._layout)
+        return {"lag_seconds": found.lag() if found else None, "failing": bool(notice)}
 
     def _rows(self, looks: _Looks, count: Callable[[], int]) -> Rows:
         number = looks.at("counting the events", count, None)

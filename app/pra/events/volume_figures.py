@@ -27,7 +27,7 @@ from pra.points.watched import Watched
 from pra.protect import notices
 from pra.sql import counting, schema
 from pra.sql.schema import Position
-from pra.state import identity, jobs, volumes
+from pra.state import copied, identity, jobs, volumes
 
 POINTS = Metric("pra_points", "Restore points.", ("state",))
 POINTS_BYTES = Metric("pra_points_bytes", "Size of all restore points.")
@@ -56,6 +56,10 @@ CLOCK_ODD = Metric("pra_clock_odd", "1: the clock stepped, or no backup ran for 
 CLOCK_STEP = Metric(
     "pra_clock_step_seconds", "By how much the clock stepped against the newest point."
 )
+OFFSITE_LAG = Metric(
+    "pra_offsite_lag_seconds", "Age of the oldest write that may not be copied elsewhere."
+)
+OFFSITE_FAILING = Metric("pra_offsite_failing", "1: the copies elsewhere do not follow.")
 VOLUME_BYTES = Metric("pra_volume_bytes", "What a volume holds.", ("volume",))
 VOLUME_USED = Metric("pra_volume_used_bytes", "Size of the files on a volume.", ("volume",))
 VOLUME_FREE = Metric("pra_volume_free_bytes", "What can still be added to a volume.", ("volume",))
@@ -102,6 +106,7 @@ class VolumeFigures:
             "journal": self._of_journal,
             "jobs": lambda: job_figures.of_jobs(jobs.seen(self._layout)),
             "restores": self._of_restores,
+            "offsite": self._of_copies,
             "clock": self._of_clock,
         }
 
@@ -197,6 +202,13 @@ class VolumeFigures:
         if self._known is None:
             return None
         return job_figures.of_restores(timelines.live(self._layout), self._known)
+
+    def _of_copies(self) -> list[Told]:
+        if self._settings.offsite is None:
+            return []
+        found = copied.read(self._layout)
+        failing = notices.of_copies(self._settings) is not None
+        return OFFSITE_FAILING.is_now(failing) + OFFSITE_LAG.is_now(found and found.lag())
 
     def _of_clock(self) -> list[Told] | None:
         if self._known is None:

@@ -67,11 +67,12 @@ class FolderStore:
                 files.fsync_directory(os.path.dirname(path))
 
     def sizes(self, prefix: str, hidden: bool = False) -> dict[str, int]:
-        """As the protocol says; a folder has no hidden versions."""
+        """As the protocol says, of a folder's or a file's name; there are no hidden versions."""
         start, found = f"{self._folder}/{prefix}".rstrip("/"), {}
         try:
             if not look.is_folder(start):
-                return {}
+                size = look.size(start)
+                return {} if size is None else {prefix: size}
             for folder, below, names in os.walk(start, onerror=_raise):
                 below[:] = [one for one in below if one != _UNFINISHED]
                 for name in names:

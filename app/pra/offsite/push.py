@@ -5,40 +5,25 @@ and two at once do the same work. The order is such that what is there leads, at
 to a moment that was.
 """
 
-from typing import NamedTuple
-
-from pra.base import sealing
+from pra.base import clock, layout, sealing
 from pra.base.errors import Damaged, Refused, VolumeGone
-from pra.base.layout import Layout, twin
+from pra.base.layout import Layout
 from pra.base.settings import Settings
-from pra.disk import files, look
-from pra.journal import records, segments
-from pra.journal.scanning import Scan
+from pra.disk import look
+from pra.journal import history, segments
+from pra.journal.history import Start
 from pra.journal.segments import Segment
 from pra.lineage import marks, timelines
-from pra.offsite import crypt, names, stores
+from pra.offsite import crypt, names, readable, shipping, stores
 from pra.offsite.databases import Cut
 from pra.offsite.names import Name, Piece, PointName, Record
+from pra.offsite.shipping import Result
 from pra.offsite.store import Store
+from pra.pitr import targets
 from pra.points import catalogue, manifest
 from pra.points.catalogue import Point
 
 _DOING = "copying elsewhere"
-
-
-class Result(NamedTuple):
-    """What a push did.
-
-    Attributes:
-        objects, bytes: how many it sent, and their content.
-        points: the names of the points that are there now, of those that were to be.
-        faults: what it left out, and why, as sentences.
-    """
-
-    objects: int
-    bytes: int
-    points: list[str]
-    faults: list[str]
 
 
 def run(settings: Settings, every: bool = False) -> dict:
@@ -56,12 +41,17 @@ def run(settings: Settings, every: bool = False) -> dict:
     """
     recipients = crypt.recipients(settings)
     pusher = Pusher(settings.layout, stores.of(settings), recipients)
+    began = clock.now()
     result = pusher.step(every)
+    shipping.note(settings, began, result)
     return {
         "status": "incomplete" if result.faults else "pushed",
         "place": pusher.store.shown,
         "history": pusher.key.history,
-        **result._asdict(),
+        "objects": result.objects,
+        "bytes": result.bytes,
+        "points": result.points,
+        "faults": result.faults,
         "lock": pusher.store.lock(),
     }
 
@@ -73,7 +63,18 @@ class Pusher:
         key: what names are made with.
     """
 
-    def __init__(self, where: Layout, store: Store, recipients: crypt.Recipients):
+    def __init__(
+        self, where: Layout, store: Store, recipients: crypt.Recipients, begin: bool = True
+    ):
+        """Look what is there.
+
+        Args:
+            begin: where there is nothing, begin; else that is refused: a disk that is not
+                mounted, or a bucket that somebody emptied.
+
+        Raises:
+            PraError: the volume, or the store, is not as it has to be.
+        """
         self._where, self.store, self._recipients = where, store, recipients
         mark = marks.mark_of(where.backup)
         if mark is None:
@@ -82,11 +83,14 @@ class Pusher:
                 f"the backup volume has no mark ({where.backup})",
                 "mount it, or set PRA_BACKUP_DIR; python -m pra serve begins anew on empty volumes",
             )
+        self._mark = mark
         self.key = names.Key(mark.lineage, mark.identity)
         folder = f"{self.key.history}/"
         # Before anything is sent: some stores make a bucket that is not there.
         found = store.sizes(folder)
         self._there = {name[len(folder) :]: size for name, size in found.items()}
+        if not begin:
+            self._refuse_gone(names.ABOUT in self._there)
         self._pieces: dict[tuple[int, int], list[Piece]] = {}
         for text, size in self._there.items():
             name = names.parse(text)
@@ -94,29 +98,81 @@ class Pusher:
             if isinstance(name, Piece) and size > name.end - name.start:
                 self._pieces.setdefault((name.timeline, name.first), []).append(name)
         self._whole: set[Segment] = set()
-        self._introduce(mark)
+        # Where the journal was begun anew: what was before leads no further.
+        self._rebases: set[tuple[int, int]] = set()
+        self._base: Point | Start | None = None
+        self._introduce()
         self._sent = self._sent_bytes = 0
         self._faults: list[str] = []
 
-    def step(self, every: bool = False) -> Result:
+    def step(self, every: bool = False, due: bool = True) -> Result:
         """Copy what is not there yet.
+
+        Args:
+            every: each verified point, not only the one from which the journal leads on.
+            due: that one also where an earlier one serves.
 
         Raises:
             PraError: the store failed; what was copied before stays.
         """
+        if marks.mark_of(self._where.backup) != self._mark:
+            raise VolumeGone(
+                _DOING,
+                f"another volume is in the place of the one that was copied ({self._where.backup})",
+                "try again: each volume has copies of its own",
+            )
+        about = f"{self.key.history}/{names.ABOUT}"
+        self._refuse_gone(about in self.store.sizes(about))
         self._sent = self._sent_bytes = 0
         self._faults = []
         told = {number for number in timelines.numbers(self._where) if self._timeline(number)}
+        behind = bool(self._faults)
         # One of a timeline that began meanwhile waits until that is there.
         verified = [one for one in catalogue.scan(self._where) if _is_whole(one, told)]
-        there = [one.name for one in verified[: None if every else 1] if self._point(one)]
-        return Result(self._sent, self._sent_bytes, there, self._faults)
-
-    def _introduce(self, mark: marks.Mark) -> None:
-        """Say whose copies these are; and find out a store that overwrites."""
-        content = sealing.seal(
-            {"kind": "pra-offsite", "format": 1, "lineage": mark.lineage, "id": mark.identity}
+        bases = self._bases(verified)
+        serves = self._base in bases
+        wanted = verified if every else [] if serves and not due else (bases or verified)[:1]
+        there = [one for one in wanted if isinstance(one, Start) or self._point(one)]
+        based = [one for one in bases if one in there]
+        if based or not serves:
+            self._base = based[0] if based else None
+        return Result(
+            self._sent,
+            self._sent_bytes,
+            [one.name for one in there if isinstance(one, Point)],
+            self._faults,
+            None if behind else self._base,
         )
+
+    def _refuse_gone(self, there: bool) -> None:
+        if not there:
+            raise Refused(
+                _DOING,
+                f"the copies that were in {self.store.shown} are gone",
+                "mount the disk if it is one; python -m pra offsite push begins anew",
+            )
+
+    def _bases(self, verified: list[Point]) -> list[Point | Start]:
+        """Those from which the journal leads to the live timeline's end, the newest first.
+
+        The empty beginning is one while all of the journal since then is there.
+        """
+        try:
+            path = history.live_path(self._where)
+        except Damaged:
+            return []
+        found = targets.bases(path, verified, None) if path else []
+        last = max(self._rebases, default=(0, 0))
+        return [one for one in found if _place(one) >= last and self._leads(one)]
+
+    def _leads(self, base: Point | Start) -> bool:
+        # Its segment may have been removed before anything was copied.
+        return isinstance(base, Point) or (base.timeline, base.place.seq + 1) in self._pieces
+
+    def _introduce(self) -> None:
+        """Say whose copies these are; and find out a store that overwrites."""
+        whose = {"lineage": self._mark.lineage, "id": self._mark.identity}
+        content = sealing.seal({"kind": "pra-offsite", "format": 1, **whose})
         name = f"{self.key.history}/{names.ABOUT}"
         sealed = self._recipients.encrypt(content)
         if names.ABOUT not in self._there:
@@ -139,7 +195,7 @@ class Pusher:
         if timeline is None or not timeline.active:
             return False
         paths = self._where.timeline(number), self._where.activation(number)
-        record, activation = (_sound(path) for path in paths)
+        record, activation = (readable.document(path) for path in paths)
         content = sealing.seal({"number": number, "record": record, "activation": activation})
         self._send(Record(number, self.key.mac(content)), content)
         for segment in segments.of_timeline(self._where, number):
@@ -149,13 +205,15 @@ class Pusher:
 
     def _segment(self, segment: Segment) -> None:
         try:
-            raw, sealed = _sound_part(segment)
+            raw, sealed, header = readable.segment(segment)
         except FileNotFoundError:
             # Retention removed it meanwhile.
             return
         except Damaged as error:
             self._faults.append(f"{error.doing}: {error.happened}")
             return
+        if header.rebase:
+            self._rebases.add((segment.timeline, header.seq))
         mine = self._pieces.setdefault(segment[:2], [])
         if any(one.end > len(raw) or not self._same(one, raw) for one in mine):
             self._faults.append(
@@ -163,7 +221,7 @@ class Pusher:
                 " of another past of this volume; give it a prefix of its own in PRA_OFFSITE"
             )
             return
-        at = _covered(mine)
+        at = readable.covered(mine)
         while at < len(raw):
             end = min(len(raw), at + names.CHUNK)
             self._piece(segment, raw, at, end)
@@ -190,7 +248,8 @@ class Pusher:
             if raw is None:
                 return False
             known = manifest.decode(raw, point.name)
-            name = PointName(known["serial"], point.epoch, self.key.mac(raw))
+            # Not when it was made: its name was moved up where that second was taken.
+            name = PointName(known["serial"], layout.point_epoch(point.name), self.key.mac(raw))
             if names.text_of(name) in self._there:
                 return True
             cut = Cut(self.key, self._where.point(point.name))
@@ -225,46 +284,12 @@ class Pusher:
         return name.mac
 
 
-def _sound(path: str) -> str:
-    """A document that is kept twice, from a copy that is sound."""
-    for one in (path, twin(path)):
-        raw = look.read_small(one, 1 << 20)
-        try:
-            sealing.unseal(raw or b"")
-            return raw.decode()
-        except ValueError:
-            continue
-    raise Damaged(_DOING, f"{path} and its copy are lost", "python -m pra points tells more")
-
-
-def _sound_part(segment: Segment) -> tuple[bytes, bool]:
-    """What of a segment is sound and on the disk, and whether it ends there.
-
-    Nothing of one without a record: that can yet be replaced.
-    """
-    with segments.open_file(segment.path) as file:
-        raw = file.read()
-    header = segments.header_of(segment, raw)
-    scan = Scan(raw, records.SEGMENT_HEADER, header.state())
-    if not scan.read():
-        return b"", False
-    if not scan.state.sealed:
-        # Its last writer may not have waited for the disk yet; a record that a loss of power
-        # takes back must not be elsewhere.
-        files.sync_file(segment.path)
-    return raw[: scan.end], scan.state.sealed
-
-
 def _is_whole(point: Point, told: set[int]) -> bool:
     """Whether a point is verified, and of one of these timelines."""
     place = (point.manifest or {}).get("position")
     return point.status == "verified" and (place is None or place["timeline"] in told)
 
 
-def _covered(pieces: list[Piece]) -> int:
-    """How far pieces lead from the beginning without a gap."""
-    at = 0
-    for piece in sorted(pieces, key=lambda one: one.start):
-        if piece.start <= at:
-            at = max(at, piece.end)
-    return at
+def _place(base: Point | Start) -> tuple[int, int]:
+    start = targets.start_of(base) if isinstance(base, Point) else base
+    return (start.timeline, start.place.seq)

@@ -24,6 +24,7 @@ class Store(Protocol):
         """The objects whose names begin so, with their sizes in bytes.
 
         Args:
+            prefix: nothing, a name, or part of one up to a slash.
             hidden: also those that only older versions have.
         """
 

@@ -11,13 +11,8 @@ def of(settings: Settings) -> Store:
     Raises:
         UsageError: they name none.
     """
+    refuse_none(settings)
     place = settings.offsite
-    if place is None:
-        raise UsageError(
-            "looking for the copies elsewhere",
-            "PRA_OFFSITE is not set",
-            "set it to an absolute path, or to s3://BUCKET/PREFIX?endpoint=https://HOST:PORT",
-        )
     if place.folder is not None:
         from pra.offsite.folder import FolderStore
 
@@ -26,3 +21,17 @@ def of(settings: Settings) -> Store:
     from pra.offsite.bucket import BucketStore
 
     return BucketStore(place, settings.offsite_credentials)
+
+
+def refuse_none(settings: Settings) -> None:
+    """Refuse settings that name no place.
+
+    Raises:
+        UsageError
+    """
+    if settings.offsite is None:
+        raise UsageError(
+            "looking for the copies elsewhere",
+            "PRA_OFFSITE is not set",
+            "set it to an absolute path, or to s3://BUCKET/PREFIX?endpoint=https://HOST:PORT",
+        )

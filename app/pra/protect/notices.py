@@ -15,7 +15,10 @@ from pra.journal import segments
 from pra.points import catalogue, elapsed
 from pra.points.catalogue import Point
 from pra.sql import guards
-from pra.state import volumes
+from pra.state import copied, volumes
+
+#: How far behind the copies elsewhere may be before that is said, in seconds.
+COPIES_LATE = 60
 
 
 class Notice(NamedTuple):
@@ -123,6 +126,28 @@ def of_journal(trouble: str, needs_restore: bool) -> Notice:
     else:
         next_step = "python -m pra backup makes a point without it, or says which ways lead on"
     return Notice(f"the journal is damaged or lacks its end: {trouble}", next_step)
+
+
+def of_copies(settings: Settings) -> Notice | None:
+    """That the copies elsewhere do not follow, where there are to be any.
+
+    Raises:
+        OSError: how far they go cannot be read.
+    """
+    if settings.offsite is None:
+        return None
+    found = copied.read(settings.layout)
+    lag = found.lag() if found else None
+    # Neither place nor reason: a store's name and a folder of the server are nobody's business.
+    if lag is None:
+        what = "there are no copies elsewhere that lead to the present"
+    elif lag > max(COPIES_LATE, 10 * settings.offsite_seconds):
+        what = f"the copies elsewhere are {lag:.0f} s behind"
+    elif found.what:
+        what = f"the last attempt to copy elsewhere left something out, {lag:.0f} s are not there"
+    else:
+        return None
+    return Notice(what, "python -m pra offsite push copies what is missing, or says why it cannot")
 
 
 def of_guards(unprotected: str | None, told: list[Notice]) -> Notice | None:

@@ -1,0 +1,86 @@
+"""Copying what is new all the time, until asked to stop."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from pra.base import clock
+from pra.base.errors import PraError, from_os_error
+from pra.base.settings import Settings
+from pra.offsite import crypt, shipping, stores
+from pra.offsite.push import Pusher
+
+
+def until_stopped(settings: Settings) -> None:
+    """Copy until SIGTERM or SIGINT; a step that is under way comes to its end.
+
+    Raises:
+        UsageError: the settings name no place, or nobody to encrypt for.
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    Shipper(settings).run(stopped.wait)
+
+
+class Shipper:
+    """Copies one backup volume, again and again.
+
+    What fails is said, once for each reason, and tried again at the next turn: nothing that is
+    there is lost by that, and the lag that /status tells of grows.
+    """
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._recipients = crypt.recipients(settings)
+        stores.refuse_none(settings)
+        self._pusher: Pusher | None = None
+        self._point_at: float | None = None
+        self._said: str | None = None
+
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Copy, wait, copy.
+
+        Args:
+            wait: waits so many seconds; whether it was asked to stop.
+        """
+        while True:
+            self.turn()
+            if wait(self._settings.offsite_seconds):
+                return
+
+    def turn(self) -> None:
+        """Copy what is new, and note how far the copies go."""
+        began = clock.now()
+        try:
+            self._step(began)
+        except (PraError, OSError) as error:
+            # What was sent without an answer may be there: it looks again.
+            self._pusher = None
+            known = error if isinstance(error, PraError) else from_os_error("copying", error)
+            shipping.note_failure(self._settings, known)
+            self._say(str(known), known.next_step)
+
+    def _step(self, began: float) -> None:
+        if self._pusher is None:
+            store = stores.of(self._settings)
+            begin = shipping.copied_before(self._settings) is None
+            self._pusher = Pusher(self._settings.layout, store, self._recipients, begin)
+        now, every = time.monotonic(), self._settings.offsite_point_seconds
+        due = self._point_at is None or now - self._point_at >= every
+        result = self._pusher.step(due=due or self._settings.journal == "off")
+        if result.points:
+            self._point_at = now
+        shipping.note(self._settings, began, result)
+        for fault in result.faults[:1]:
+            self._say(fault, "python -m pra offsite push says what else it left out")
+        if not result.faults:
+            self._say(None, "")
+
+    def _say(self, what: str | None, next_step: str) -> None:
+        if what != self._said:
+            self._said = what
+            said = f"{what}\nnext: {next_step}" if what else "the copies elsewhere are whole again"
+            print(f"pra: {said}", file=sys.stderr, flush=True)
