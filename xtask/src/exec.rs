@@ -120,6 +120,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_is_told_reaches_it_in_every_way_of_running() {
+        let exec = Exec::new(Ui::quiet(), std::env::temp_dir(), false);
+        let cmd = Cmd::new("sh").args(["-c", "test \"$(cat)\" = told"]);
+        let cmd = cmd.input("told");
+        exec.run(&cmd).unwrap();
+        exec.attached(&cmd).unwrap();
+        exec.follow(&cmd).unwrap();
+        exec.read(&cmd).unwrap();
+        assert!(exec.stream(&cmd).unwrap().unwrap().status.success());
+    }
+
+    #[test]
     fn what_a_failed_command_said_is_in_the_error() {
         let ui = Ui::quiet();
         let exec = Exec::new(ui, std::env::temp_dir(), false);

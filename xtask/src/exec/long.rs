@@ -23,10 +23,7 @@ impl Exec {
             return Ok(());
         }
         let (log, path) = self.log_file(cmd.name())?;
-        let expression = expression(cmd)
-            .stdin_null()
-            .stderr_to_stdout()
-            .stdout_file(log);
+        let expression = fed(cmd).stderr_to_stdout().stdout_file(log);
         let status = to_its_end(cmd, expression)
             .with_context(|| format!("its output is in {}", path.display()))?;
         insist(cmd, status, Some(&path))
@@ -39,7 +36,7 @@ impl Exec {
             return Ok(());
         }
         // Standard output is kept for our own document.
-        let expression = expression(cmd).stdin_null().stdout_to_stderr();
+        let expression = fed(cmd).stdout_to_stderr();
         insist(cmd, to_its_end(cmd, expression)?, None)
     }
 
@@ -47,8 +44,7 @@ impl Exec {
     /// until it ends or is interrupted.
     pub fn follow(&self, cmd: &Cmd) -> Result<()> {
         self.ui.command(&cmd.to_string(), false);
-        let expression = expression(cmd).stdin_null();
-        insist(cmd, to_its_end(cmd, expression)?, None)
+        insist(cmd, to_its_end(cmd, fed(cmd))?, None)
     }
 
     fn log_file(&self, name: &str) -> Result<(File, PathBuf)> {
@@ -64,6 +60,14 @@ impl Exec {
         let path = self.logs.join(file);
         let log = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
         Ok((log, path))
+    }
+}
+
+/// A command that reads its input, and nothing else.
+pub(super) fn fed(cmd: &Cmd) -> Expression {
+    match &cmd.input {
+        Some(text) => expression(cmd).stdin_bytes(text.as_bytes()),
+        None => expression(cmd).stdin_null(),
     }
 }
 

@@ -10,7 +10,7 @@ use terms::tr;
 use anyhow::{Context, Result};
 use duct::Expression;
 
-use super::long::{expression, to_its_end};
+use super::long::{expression, fed, to_its_end};
 use super::pipe::{collect, drain};
 use super::{Cmd, Exec, Output, Piped};
 use crate::failure::Failure;
@@ -63,11 +63,11 @@ fn run(cmd: &Cmd) -> Result<Output> {
 fn piped(cmd: &Cmd) -> Result<(Expression, PipeReader, PipeReader)> {
     let (printed, stdout) = io::pipe().context("making a pipe")?;
     let (said, stderr) = io::pipe().context("making a pipe")?;
-    let expression = expression(cmd).stdout_file(stdout).stderr_file(stderr);
     let expression = match &cmd.file {
-        Some(Piped::From(path)) => expression.stdin_file(open_for_reading(path)?),
-        _ => expression.stdin_null(),
+        Some(Piped::From(path)) => expression(cmd).stdin_file(open_for_reading(path)?),
+        _ => fed(cmd),
     };
+    let expression = expression.stdout_file(stdout).stderr_file(stderr);
     Ok((expression, printed, said))
 }
 
