@@ -177,6 +177,9 @@ pub enum Command {
         /// Remove it again, with all that it has seen
         #[arg(long)]
         off: bool,
+        /// With Grafana, which draws what Prometheus has seen; it stays until --off
+        #[arg(long, conflicts_with = "off")]
+        dashboards: bool,
     },
     /// Look at the lab again and again, also while a scenario runs, until q or ctrl-C
     ///

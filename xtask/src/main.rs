@@ -170,7 +170,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Measure(args) => commands::measure::run(ctx, args),
         Command::Report { run, open } => commands::report::run(ctx, run.as_deref(), open),
         Command::Runs { action } => commands::runs::run(ctx, &action),
-        Command::Monitor { off } => commands::monitor::run(ctx, off),
+        Command::Monitor { off, dashboards } => commands::monitor::run(ctx, off, dashboards),
         Command::Watch { count } => commands::watch::run(ctx, count),
         Command::Logs(args) => commands::logs::run(ctx, &args),
         Command::Open => commands::open::run(ctx),

@@ -46,22 +46,34 @@ pub struct Monitoring {
     alertmanager_port: Spanned<u16>,
     ha_prometheus_port: Spanned<u16>,
     ha_alertmanager_port: Spanned<u16>,
+    grafana_port: Spanned<u16>,
+    ha_grafana_port: Spanned<u16>,
     pub images: MonitoringImages,
 }
 
 impl Monitoring {
-    /// TCP ports on this machine of Prometheus and Alertmanager; 0 takes any free one.
-    pub fn ports(&self) -> [u16; 2] {
-        [&self.prometheus_port, &self.alertmanager_port].map(|port| *port.get_ref())
+    /// TCP ports on this machine of Prometheus, Alertmanager and Grafana; 0 takes any free one.
+    pub fn ports(&self) -> [u16; 3] {
+        let all = [
+            &self.prometheus_port,
+            &self.alertmanager_port,
+            &self.grafana_port,
+        ];
+        all.map(|port| *port.get_ref())
     }
 
     /// Those of the lab `ha`.
-    pub fn ha_ports(&self) -> [u16; 2] {
-        [&self.ha_prometheus_port, &self.ha_alertmanager_port].map(|port| *port.get_ref())
+    pub fn ha_ports(&self) -> [u16; 3] {
+        let all = [
+            &self.ha_prometheus_port,
+            &self.ha_alertmanager_port,
+            &self.ha_grafana_port,
+        ];
+        all.map(|port| *port.get_ref())
     }
 
     /// Each by its key.
-    pub fn declared(&self) -> [(&'static str, &Spanned<u16>); 4] {
+    pub fn declared(&self) -> [(&'static str, &Spanned<u16>); 6] {
         [
             ("monitoring.prometheus_port", &self.prometheus_port),
             ("monitoring.alertmanager_port", &self.alertmanager_port),
@@ -70,6 +82,8 @@ impl Monitoring {
                 "monitoring.ha_alertmanager_port",
                 &self.ha_alertmanager_port,
             ),
+            ("monitoring.grafana_port", &self.grafana_port),
+            ("monitoring.ha_grafana_port", &self.ha_grafana_port),
         ]
     }
 }
@@ -80,11 +94,12 @@ pub struct MonitoringImages {
     prometheus: String,
     alertmanager: String,
     kube_state_metrics: String,
+    grafana: String,
 }
 
 impl MonitoringImages {
     /// Each with the name that the manifests have for it.
-    pub fn all(&self) -> [(&'static str, &str); 3] {
+    pub fn all(&self) -> [(&'static str, &str); 4] {
         [
             ("quay.io/prometheus/prometheus", &self.prometheus),
             ("quay.io/prometheus/alertmanager", &self.alertmanager),
@@ -92,6 +107,7 @@ impl MonitoringImages {
                 "registry.k8s.io/kube-state-metrics/kube-state-metrics",
                 &self.kube_state_metrics,
             ),
+            ("docker.io/grafana/grafana", &self.grafana),
         ]
     }
 }

@@ -210,3 +210,28 @@ fn a_forward_that_cannot_listen_does_not_say_that_it_is_alive() {
     );
     assert_eq!(fs::read_to_string(&lock).unwrap(), "");
 }
+
+#[test]
+fn dashboards_are_deployed_where_somebody_asks_for_them() {
+    let world = world("kubernetes-dashboards");
+    let shown = |words: &[&str]| {
+        let output = world.lab.xtask(&[words, &["--dry-run"]].concat());
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(
+            text.contains("rollout status deployment/prometheus"),
+            "{text}"
+        );
+        text
+    };
+    let plain = shown(&["monitor"]);
+    let text = shown(&["monitor", "--dashboards"]);
+    for part in [
+        "- ../../../monitoring/dashboards",
+        "rollout status deployment/grafana",
+        "service/grafana",
+    ] {
+        assert!(!plain.contains(part), "{part}: {plain}");
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

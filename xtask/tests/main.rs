@@ -11,6 +11,7 @@ mod commands;
 mod completions;
 mod copies;
 mod copies_targets;
+mod dashboards;
 mod disasters;
 mod drill;
 mod dry_runs;

@@ -1,11 +1,13 @@
 //! `cargo xtask monitor` on the local engine, with the Prometheus of this machine: where there is
 //! none, these tests say that they skip.
 
+use crate::dashboards::{self, Query};
 use crate::support;
 
 use std::fs;
 use std::io::Write as _;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use support::standin::{signal, supervisor};
@@ -63,6 +65,48 @@ fn names_of_alerts(lab: &TestLab) -> Vec<String> {
         .collect()
 }
 
+/// Whether a Prometheus answers a query with a number: at this moment, or in the time since the
+/// lab came up.
+fn has_data(page: &str, query: &Query) -> bool {
+    let mut curl = Command::new("curl");
+    curl.args(["-sf", "--max-time", "10", "--get"]);
+    curl.args(["--data-urlencode", &format!("query={}", query.expression)]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let (from, to) = (now.as_secs() - 900, now.as_secs());
+    let way = match query.instant {
+        true => "query",
+        false => "query_range",
+    };
+    if !query.instant {
+        let course = [
+            format!("start={from}"),
+            format!("end={to}"),
+            "step=5".to_owned(),
+        ];
+        curl.args(course.iter().flat_map(|one| ["--data-urlencode", one]));
+    }
+    let output = curl.arg(format!("{page}/api/v1/{way}")).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let series = answer["data"]["result"].as_array().into_iter().flatten();
+    let of = |one: &Value| match query.instant {
+        true => vec![one["value"].clone()],
+        false => one["values"].as_array().cloned().unwrap_or_default(),
+    };
+    let mut values = series.flat_map(of);
+    values.any(|value| value[1].as_str().is_some_and(|number| number != "NaN"))
+}
+
+/// Those that are new take an evaluation of their rules.
+fn has_data_for_every_panel(page: &str) {
+    for query in dashboards::queries() {
+        let Query {
+            place, expression, ..
+        } = &query;
+        let what = format!("data for {place}: {expression}");
+        await_some(&what, || has_data(page, &query).then_some(()));
+    }
+}
+
 #[test]
 fn a_lab_is_watched_until_somebody_ends_that() {
     let Some(lab) = lab("monitor-on") else { return };
@@ -95,6 +139,8 @@ fn a_lab_is_watched_until_somebody_ends_that() {
         (&"off".into(), &true.into())
     );
     assert_eq!(processes(&lab), Vec::<String>::new());
+    let refused = lab.fails(2, &["monitor", "--dashboards"]);
+    assert!(refused.contains("runs no Grafana"), "{refused}");
     assert!(!lab.root.join(".lab/state/monitoring").exists());
     assert_eq!(monitoring(&lab), Value::Null);
     assert!(is_ready(page).is_none());
@@ -159,7 +205,13 @@ fn a_disaster_is_told_by_an_alert_that_is_resolved_after_the_recovery() {
     assert_eq!(result["passed"], true, "{result}");
     let alert = &result["alert"];
     let name = alert["name"].as_str().unwrap_or_else(|| panic!("{result}"));
-    let due = ["NobodyIsServed", "ReplicasBelowTwo", "NeedsRestore"];
+    // Which one is first is a matter of moments.
+    let due = [
+        "NobodyIsServed",
+        "ReplicasBelowTwo",
+        "NeedsRestore",
+        "RequestsRefused",
+    ];
     assert!(due.contains(&name), "{alert}");
     let fired = alert["fired_seconds"].as_f64().unwrap();
     let away =
@@ -191,6 +243,7 @@ fn a_disaster_is_told_by_an_alert_that_is_resolved_after_the_recovery() {
         );
         Some(())
     });
+    has_data_for_every_panel(page);
     await_some("status to have it resolved", || {
         (!names_of_alerts(&lab).iter().any(|one| one == name)).then_some(())
     });

@@ -15,7 +15,7 @@ use crate::http;
 use crate::scenario::alerted;
 use crate::wait;
 
-pub fn run(ctx: &Context, off: bool) -> Result<()> {
+pub fn run(ctx: &Context, off: bool, dashboards: bool) -> Result<()> {
     let _lock = ctx.lock("monitor")?;
     if off {
         return remove(ctx);
@@ -24,7 +24,7 @@ pub fn run(ctx: &Context, off: bool) -> Result<()> {
     if !ctx.exec.dry_run() {
         insist_on_metrics(engine.as_ref())?;
     }
-    engine.monitoring().start()?;
+    engine.monitoring().start(dashboards)?;
     if ctx.exec.dry_run() {
         return Ok(());
     }
@@ -103,6 +103,12 @@ fn places(watched: &Watched) -> Vec<Vec<String>> {
     }
     if let Some(page) = &watched.alertmanager {
         rows.push(row(both("who is told", "qui est prévenu"), page.clone()));
+    }
+    if let Some(page) = &watched.grafana {
+        rows.push(row(
+            both("dashboards", "tableaux de bord"),
+            format!("{page}/dashboards"),
+        ));
     }
     rows
 }

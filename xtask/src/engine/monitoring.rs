@@ -6,8 +6,9 @@ use crate::facts::monitoring::Watched;
 
 /// Prometheus with the rules of `monitoring/`, and what goes with it.
 pub trait Monitoring {
-    /// All of it runs as it is declared and can be looked at, whatever there was before.
-    fn start(&self) -> Result<()>;
+    /// All of it runs as it is declared and can be looked at, whatever there was before; with
+    /// the dashboards where they are asked for, or are there.
+    fn start(&self, dashboards: bool) -> Result<()>;
 
     /// Removes it with all that it has seen; whether there was any.
     fn stop(&self) -> Result<bool>;

@@ -9,6 +9,9 @@ pub struct Watched {
     /// Its page on this machine; `None` where nothing leads there.
     pub prometheus: Option<String>,
     pub alertmanager: Option<String>,
+    /// The dashboards, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grafana: Option<String>,
 }
 
 /// One program of it.

@@ -23,14 +23,16 @@ const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "atelier-pra-monitor
 const PARTS: [&str; 3] = ["kube-state-metrics", PAGE_OF_ALERTS, PROMETHEUS];
 const PROMETHEUS: &str = "prometheus";
 const PAGE_OF_ALERTS: &str = "alertmanager";
+/// Where somebody asked for it.
+const DASHBOARDS: &str = "grafana";
 /// Puts what is typed in place of the rules of past runs, whole, and has Prometheus, the first
 /// process of its pod, read its files anew.
 const READ_RUNS: &str = "cat >/runs/new && mv /runs/new /runs/runs.yaml && kill -HUP 1";
 /// What it makes in a namespace.
 pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
 
-/// The ports of this machine that lead to its pages, of Prometheus and of Alertmanager.
-pub fn ports([prometheus, alertmanager]: [u16; 2]) -> Vec<Port> {
+/// The ports of this machine that lead to its pages: of Prometheus, Alertmanager and Grafana.
+pub fn ports([prometheus, alertmanager, grafana]: [u16; 3]) -> Vec<Port> {
     let port = |host, service| Port {
         host,
         node: 0,
@@ -39,19 +41,23 @@ pub fn ports([prometheus, alertmanager]: [u16; 2]) -> Vec<Port> {
     vec![
         port(prometheus, PROMETHEUS),
         port(alertmanager, PAGE_OF_ALERTS),
+        port(grafana, DASHBOARDS),
     ]
 }
 
 impl Kube {
-    /// Everything that watches the lab runs, as it is declared, and is reached.
-    pub fn start_monitoring(&self) -> Result<()> {
-        let folder = self.monitoring_overlay()?;
+    /// Everything that watches the lab runs, as it is declared, and is reached; with the
+    /// dashboards where they are asked for, or are there.
+    pub fn start_monitoring(&self, dashboards: bool) -> Result<()> {
+        let dashboards = dashboards || (!self.ctx.exec.dry_run() && self.has_dashboards()?);
+        let parts = PARTS.into_iter().chain(dashboards.then_some(DASHBOARDS));
+        let folder = self.monitoring_overlay(dashboards)?;
         if !self.ctx.exec.dry_run() {
             self.insist_on_no_others(&folder)?;
         }
         let step = self.ctx.ui.step(tr!("monitoring", "surveillance"));
         self.apply_monitoring(&folder)?;
-        for part in PARTS {
+        for part in parts {
             let status = kubectl::rollout_status(part, wait::ROLLOUT);
             let status = self.kubectl()?.cmd(status).limit(wait::PLAYBOOK);
             self.ctx.exec.run(&status).map_err(|error| {
@@ -67,7 +73,8 @@ impl Kube {
         }
         step.done(tr!("ready", "prête"));
         for port in &self.workload.watching {
-            if self.has_live_forward(port)? {
+            let nothing = port.service == DASHBOARDS && !dashboards;
+            if nothing || self.has_live_forward(port)? {
                 continue;
             }
             let host = match self.ctx.exec.dry_run() {
@@ -77,6 +84,12 @@ impl Kube {
             self.keep_forward(port, host)?;
         }
         Ok(())
+    }
+
+    fn has_dashboards(&self) -> Result<bool> {
+        let watched = self.watched()?;
+        let mut parts = watched.iter().flat_map(|watched| &watched.parts);
+        Ok(parts.any(|part| part.name == DASHBOARDS))
     }
 
     /// What a changed file was called before goes with the same command.
@@ -150,6 +163,7 @@ impl Kube {
             parts,
             prometheus: url(PROMETHEUS),
             alertmanager: url(PAGE_OF_ALERTS),
+            grafana: url(DASHBOARDS),
         }))
     }
 
@@ -180,12 +194,16 @@ impl Kube {
 
     /// The folder with what differs from `monitoring/` for this lab: the namespace, and the
     /// images as lab.toml has them.
-    fn monitoring_overlay(&self) -> Result<String> {
+    fn monitoring_overlay(&self, dashboards: bool) -> Result<String> {
         let state = self.ctx.workspace.state();
         let folder = state.join(format!("monitoring-{}", self.cluster));
         let settings = self.rendering.as_ref().map(|one| &one.settings);
+        let declared = self.path("monitoring");
+        let of_dashboards = dashboards.then(|| declared.join("dashboards"));
+        let manifests = std::iter::once(declared).chain(of_dashboards);
+        let manifests: Vec<PathBuf> = manifests.map(|one| relative(&folder, &one)).collect();
         let kustomization = kustomization(
-            &relative(&folder, &self.path("monitoring")),
+            &manifests,
             &self.workload.namespace,
             &self.ctx.config.monitoring.images.all(),
             settings.map_or("", |settings| &settings.pull_secret),
@@ -208,10 +226,10 @@ impl Kube {
     }
 }
 
-/// What differs from the manifests in a folder, as kubectl's own kustomize reads it: it takes
-/// no path from the root. An empty secret is none.
+/// What differs from the manifests in some folders, as kubectl's own kustomize reads it: it
+/// takes no path from the root. An empty secret is none.
 fn kustomization(
-    manifests: &Path,
+    manifests: &[PathBuf],
     namespace: &str,
     images: &[(&str, &str)],
     pull_secret: &str,
@@ -233,7 +251,7 @@ fn kustomization(
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": namespace,
-        "resources": [manifests],
+        "resources": manifests,
         "images": images.collect::<Vec<Value>>(),
         "patches": patches,
     })
@@ -306,10 +324,11 @@ mod tests {
     #[test]
     fn each_pod_gets_the_image_and_the_secret_that_are_stated() {
         let images = [("quay.io/p/prometheus", "r.example:5000/team/prometheus:v9")];
-        let of = |secret| kustomization(Path::new("../monitoring"), "theirs", &images, secret);
+        let manifests = ["../monitoring", "../monitoring/dashboards"].map(PathBuf::from);
+        let of = |secret| kustomization(&manifests, "theirs", &images, secret);
         let plain = of("");
         assert_eq!(plain["namespace"], "theirs");
-        assert_eq!(plain["resources"], json!(["../monitoring"]));
+        assert_eq!(plain["resources"], json!(manifests));
         let image = json!({"name": "quay.io/p/prometheus",
             "newName": "r.example:5000/team/prometheus", "newTag": "v9"});
         assert_eq!(plain["images"], json!([image]));

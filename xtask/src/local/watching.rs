@@ -102,6 +102,7 @@ impl Watching {
             }],
             prometheus: Some(format!("http://127.0.0.1:{}", self.wanted.port)),
             alertmanager: None,
+            grafana: None,
         }
     }
 

@@ -77,6 +77,8 @@ impl TestLab {
         lab.configure("port = 8080", "port = 0");
         lab.configure("prometheus_port = 9090", "prometheus_port = 0");
         lab.configure("alertmanager_port = 9093", "alertmanager_port = 0");
+        lab.configure("grafana_port = 3000", "grafana_port = 0");
+        lab.configure("ha_grafana_port = 3001", "ha_grafana_port = 0");
         lab.configure("ha_prometheus_port = 9091", "ha_prometheus_port = 0");
         lab.configure("ha_alertmanager_port = 9094", "ha_alertmanager_port = 0");
         lab.configure("engine = \"auto\"", "engine = \"local\"");

@@ -106,6 +106,7 @@ mod tests {
             }],
             prometheus: page.map(str::to_owned),
             alertmanager: None,
+            grafana: None,
         }
     }
 

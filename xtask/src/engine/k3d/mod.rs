@@ -331,8 +331,8 @@ impl Nodes for K3dEngine {
 }
 
 impl Monitoring for K3dEngine {
-    fn start(&self) -> Result<()> {
-        self.owned()?.kube.start_monitoring()
+    fn start(&self, dashboards: bool) -> Result<()> {
+        self.owned()?.kube.start_monitoring(dashboards)
     }
 
     fn stop(&self) -> Result<bool> {

@@ -264,12 +264,12 @@ impl Engine for KubernetesEngine {
 }
 
 impl Monitoring for KubernetesEngine {
-    fn start(&self) -> Result<()> {
+    fn start(&self, dashboards: bool) -> Result<()> {
         let site = self.owned()?;
         if !site.ctx.exec.dry_run() {
             site.insist_on_rights_to_watch()?;
         }
-        site.kube.start_monitoring()
+        site.kube.start_monitoring(dashboards)
     }
 
     fn stop(&self) -> Result<bool> {

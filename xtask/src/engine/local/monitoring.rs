@@ -18,7 +18,10 @@ use crate::local::{client, logs, watching};
 use crate::wait;
 
 impl Monitoring for LocalEngine {
-    fn start(&self) -> Result<()> {
+    fn start(&self, dashboards: bool) -> Result<()> {
+        if dashboards {
+            return Err(no_grafana().into());
+        }
         let program = which::which(watching::NAME).map_err(|_| missing())?;
         if !self.exec.change("cargo xtask --engine local monitor") {
             return Ok(());
@@ -110,6 +113,22 @@ impl LocalEngine {
         ))
         .next(format!("tail {folder}/{}.log", watching::NAME))
     }
+}
+
+fn no_grafana() -> Failure {
+    Failure::usage(tr!(
+        "the local engine runs no Grafana",
+        "le moteur local ne lance pas de Grafana",
+    ))
+    .next(
+        both(
+            "cargo xtask --engine local monitor, then import the files of monitoring/dashboards \
+             into a Grafana of yours that has this Prometheus; or --engine k3d",
+            "cargo xtask --engine local monitor, puis importez les fichiers de \
+             monitoring/dashboards dans un Grafana à vous qui a ce Prometheus ; ou --engine k3d",
+        )
+        .text(),
+    )
 }
 
 fn missing() -> Failure {
