@@ -267,7 +267,7 @@ def test_a_fork_has_connections_of_its_own(primary, events):
 
 def test_the_verbs_of_volumes_say_what_is_used_instead(primary):
     environment = {"PRA_DATABASE_URL": primary.url()}
-    arguments = {"define": ["SELECT 1"]}
+    arguments = {"define": ["SELECT 1"], "offsite": ["list"]}
     for verb in cli._VERBS.keys() - cli._ANYWHERE:
         done = pra(environment, verb, *arguments.get(verb, []))
         assert done.returncode == 2, verb

@@ -51,7 +51,8 @@ def _shown(connection):
 def test_a_commit_that_was_asked_to_end_is_in_doubt_whatever_it_says(lonely, monkeypatch):
     monkeypatch.setattr(session.Session, "_noticed", lambda *_: None)
     events = PostgresEvents(config_of(lonely))
-    with pytest.raises(OutcomeUnknown, match="no standby said in time"):
+    # A machine that is busy may give the answer up before the server says it.
+    with pytest.raises(OutcomeUnknown, match="no standby said in time|may or may not"):
         events.add("x")
 
 
