@@ -30,7 +30,9 @@ from pra.base.errors import PraError
 from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.offsite import copies, push, stores
+from pra.offsite.ship import Shipper
 from pra.protect import backup
+from pra.state import copied as state
 
 
 def test_killed_at_any_step_nothing_is_half_there_and_the_next_push_ends_it(
@@ -258,3 +260,20 @@ def test_an_object_that_is_cut_off_is_told_by_the_next_push(copied, where, added
     done = push.run(copied)
     assert "cannot be all of it" in done["faults"][0]
     assert os.path.getsize(path) == 100, "and not overwritten"
+
+
+@pytest.mark.parametrize("kind", ["journal", "chunks"])
+def test_copies_with_an_object_that_is_cut_off_do_not_count(
+    copied, where, added, keys, tmp_path, kind
+):
+    pushed(copied)
+    before = state.read(where).covered
+    path = next(path for path in places(tmp_path / "elsewhere") if f"/{kind}/" in path)
+    os.truncate(path, 100)
+    if kind == "chunks":
+        os.remove(next(path for path in places(tmp_path / "elsewhere") if "/points/" in path))
+    shipper = Shipper(copied)
+    for _ in range(3):
+        shipper.turn()
+        assert "cannot be all of it" in state.read(where).what
+        assert state.read(where).covered == before

@@ -14,7 +14,7 @@ from pra.offsite.copies import Objects, Reader
 from pra.offsite.crypt import Identity
 from pra.offsite.names import PointName
 from pra.offsite.rebuild import Rebuilt
-from pra.pitr import targets
+from pra.pitr import paths, targets
 from pra.pitr.targets import Goal
 from pra.points.catalogue import Point
 from pra.protect import export
@@ -68,7 +68,10 @@ def restored(settings: Settings, asking: Asking) -> Iterator[tuple[Settings, dic
         rebuilt = Rebuilt(config.layout, reader, objects)
         if not layout.POINT_NAME.fullmatch(asking.target):
             # A point by its name needs nothing else, and can be had where the rest is damaged.
-            rebuilt.history()
+            rebuilt.timelines()
+            if asking.target != "latest":
+                # Which moments there are is in the journal itself.
+                rebuilt.journal(rebuilt.segments)
         _bring_base(rebuilt, objects, asked)
         answer = restore.run(config, asked.choose, target=asked.target)
         yield config, {**answer, "history": objects.history, "faults": rebuilt.faults}
@@ -129,7 +132,9 @@ def _bring_base(rebuilt: Rebuilt, objects: Objects, asked: Asked) -> None:
             if base.name not in tried:
                 tried.add(base.name)
                 if _brought(rebuilt, by_name[base.name]):
+                    _bring_way(rebuilt, goal, base)
                     return
+    rebuilt.journal(rebuilt.segments if goal is not None and goal.path else [])
     if goal is not None and goal.path and goal.path.origin():
         return
     raise reason or Refused(
@@ -137,6 +142,13 @@ def _bring_base(rebuilt: Rebuilt, objects: Objects, asked: Asked) -> None:
         "; ".join(["no point there leads to it", *rebuilt.faults]),
         "python -m pra offsite list shows the points, to be fetched by name",
     )
+
+
+def _bring_way(rebuilt: Rebuilt, goal: Goal, base: Point) -> None:
+    """Bring back what of the journal leads on from a base."""
+    start = targets.start_of(base)
+    if goal.path and start:
+        rebuilt.journal(paths.leading_on(goal.path, start, rebuilt.segments, goal.until))
 
 
 def _bases(goal: Goal, known: list[Point]) -> list[Point]:

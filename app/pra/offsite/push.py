@@ -16,7 +16,8 @@ from pra.journal.segments import Segment
 from pra.lineage import marks, timelines
 from pra.offsite import crypt, names, readable, shipping, stores
 from pra.offsite.databases import Cut
-from pra.offsite.names import Name, Piece, PointName, Record
+from pra.offsite.names import Piece, PointName, Record
+from pra.offsite.outbox import Outbox
 from pra.offsite.shipping import Result
 from pra.offsite.store import Store
 from pra.pitr import targets
@@ -75,7 +76,7 @@ class Pusher:
         Raises:
             PraError: the volume, or the store, is not as it has to be.
         """
-        self._where, self.store, self._recipients = where, store, recipients
+        self._where, self.store = where, store
         mark = marks.mark_of(where.backup)
         if mark is None:
             raise VolumeGone(
@@ -88,11 +89,12 @@ class Pusher:
         folder = f"{self.key.history}/"
         # Before anything is sent: some stores make a bucket that is not there.
         found = store.sizes(folder)
-        self._there = {name[len(folder) :]: size for name, size in found.items()}
+        there = {name[len(folder) :]: size for name, size in found.items()}
+        self._out = Outbox(store, recipients, self.key.history, there)
         if not begin:
-            self._refuse_gone(names.ABOUT in self._there)
+            self._refuse_gone(names.ABOUT in there)
         self._pieces: dict[tuple[int, int], list[Piece]] = {}
-        for text, size in self._there.items():
+        for text, size in there.items():
             name = names.parse(text)
             # One that is cut off holds nothing; sending it again tells that it is.
             if isinstance(name, Piece) and size > name.end - name.start:
@@ -101,9 +103,7 @@ class Pusher:
         # Where the journal was begun anew: what was before leads no further.
         self._rebases: set[tuple[int, int]] = set()
         self._base: Point | Start | None = None
-        self._introduce()
-        self._sent = self._sent_bytes = 0
-        self._faults: list[str] = []
+        self._introduce(recipients)
 
     def step(self, every: bool = False, due: bool = True) -> Result:
         """Copy what is not there yet.
@@ -123,10 +123,9 @@ class Pusher:
             )
         about = f"{self.key.history}/{names.ABOUT}"
         self._refuse_gone(about in self.store.sizes(about))
-        self._sent = self._sent_bytes = 0
-        self._faults = []
+        self._out.begin()
         told = {number for number in timelines.numbers(self._where) if self._timeline(number)}
-        behind = bool(self._faults)
+        behind = bool(self._out.faults)
         # One of a timeline that began meanwhile waits until that is there.
         verified = [one for one in catalogue.scan(self._where) if _is_whole(one, told)]
         bases = self._bases(verified)
@@ -137,10 +136,10 @@ class Pusher:
         if based or not serves:
             self._base = based[0] if based else None
         return Result(
-            self._sent,
-            self._sent_bytes,
+            self._out.objects,
+            self._out.bytes,
             [one.name for one in there if isinstance(one, Point)],
-            self._faults,
+            self._out.faults,
             None if behind else self._base,
         )
 
@@ -169,13 +168,13 @@ class Pusher:
         # Its segment may have been removed before anything was copied.
         return isinstance(base, Point) or (base.timeline, base.place.seq + 1) in self._pieces
 
-    def _introduce(self) -> None:
+    def _introduce(self, recipients: crypt.Recipients) -> None:
         """Say whose copies these are; and find out a store that overwrites."""
         whose = {"lineage": self._mark.lineage, "id": self._mark.identity}
         content = sealing.seal({"kind": "pra-offsite", "format": 1, **whose})
         name = f"{self.key.history}/{names.ABOUT}"
-        sealed = self._recipients.encrypt(content)
-        if names.ABOUT not in self._there:
+        sealed = recipients.encrypt(content)
+        if names.ABOUT not in self._out.there:
             self.store.put(name, sealed)
         if self.store.put(name, sealed):
             raise Refused(
@@ -189,7 +188,7 @@ class Pusher:
         try:
             timeline = timelines.read(self._where, number)
         except Damaged as error:
-            self._faults.append(f"timeline {number} and its journal: {error.happened}")
+            self._out.faults.append(f"timeline {number} and its journal: {error.happened}")
             return False
         # One that was never the current one has no journal, and decides nothing.
         if timeline is None or not timeline.active:
@@ -197,7 +196,7 @@ class Pusher:
         paths = self._where.timeline(number), self._where.activation(number)
         record, activation = (readable.document(path) for path in paths)
         content = sealing.seal({"number": number, "record": record, "activation": activation})
-        self._send(Record(number, self.key.mac(content)), content)
+        self._out.send(Record(number, self.key.mac(content)), content)
         for segment in segments.of_timeline(self._where, number):
             if segment not in self._whole:
                 self._segment(segment)
@@ -210,13 +209,13 @@ class Pusher:
             # Retention removed it meanwhile.
             return
         except Damaged as error:
-            self._faults.append(f"{error.doing}: {error.happened}")
+            self._out.faults.append(f"{error.doing}: {error.happened}")
             return
         if header.rebase:
             self._rebases.add((segment.timeline, header.seq))
         mine = self._pieces.setdefault(segment[:2], [])
         if any(one.end > len(raw) or not self._same(one, raw) for one in mine):
-            self._faults.append(
+            self._out.faults.append(
                 f"timeline {segment.timeline} from transaction {segment.first} on: the copies are"
                 " of another past of this volume; give it a prefix of its own in PRA_OFFSITE"
             )
@@ -238,8 +237,8 @@ class Pusher:
     def _piece(self, segment: Segment, raw: bytes, start: int, end: int) -> None:
         content = raw[start:end]
         piece = Piece(segment.timeline, segment.first, start, end, self.key.mac(content))
-        self._send(piece, content)
-        self._pieces[segment[:2]].append(piece)
+        if self._out.send(piece, content):
+            self._pieces[segment[:2]].append(piece)
 
     def _point(self, point: Point) -> bool:
         """Copy a point; whether it is there."""
@@ -250,38 +249,21 @@ class Pusher:
             known = manifest.decode(raw, point.name)
             # Not when it was made: its name was moved up where that second was taken.
             name = PointName(known["serial"], layout.point_epoch(point.name), self.key.mac(raw))
-            if names.text_of(name) in self._there:
+            if names.text_of(name) in self._out.there:
                 return True
             cut = Cut(self.key, self._where.point(point.name))
-            macs = [self._send(name, content) for name, content in cut.chunks()]
+            macs = self._out.send_chunks(cut)
         except FileNotFoundError:
             return False
         except (ValueError, OSError) as error:
-            self._faults.append(f"{point.name}: {error}")
+            self._out.faults.append(f"{point.name}: {error}")
             return False
         if (cut.sha256, cut.bytes) != (known["sha256"], known["bytes"]):
-            self._faults.append(f"{point.name}: it does not read back as what was verified")
+            self._out.faults.append(f"{point.name}: it does not read back as what was verified")
             return False
-        content = sealing.seal({"manifest": raw.decode(), "chunks": macs})
-        self._send(name, content)
-        return True
-
-    def _send(self, name: Name, content: bytes) -> str:
-        """Send an object that is not there; returns the proof of its content."""
-        text = names.text_of(name)
-        size = self._there.get(text)
-        if size is None:
-            data = self._recipients.encrypt(content)
-            if self.store.put(f"{self.key.history}/{text}", data):
-                self._sent += 1
-                self._sent_bytes += len(content)
-            self._there[text] = len(data)
-        elif size < len(content):
-            self._faults.append(
-                f"{text} is {size} bytes long, which cannot be all of it; nothing overwrites it:"
-                " remove it, or give this volume a prefix of its own in PRA_OFFSITE"
-            )
-        return name.mac
+        if macs is None:
+            return False
+        return self._out.send(name, sealing.seal({"manifest": raw.decode(), "chunks": macs}))
 
 
 def _is_whole(point: Point, told: set[int]) -> bool:

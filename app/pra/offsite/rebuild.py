@@ -1,16 +1,18 @@
 """A backup volume made anew from copies, in an empty folder."""
 
 import hashlib
+import os
 
 from pra.base import layout, sealing
 from pra.base.errors import Damaged
 from pra.base.layout import Layout
-from pra.disk import files
+from pra.disk import files, look
 from pra.journal import segments
+from pra.journal.segments import Segment
 from pra.lineage import marks, sealed
-from pra.offsite import names
+from pra.offsite import names, parallel
 from pra.offsite.copies import Objects, Reader
-from pra.offsite.names import ChunkName, Piece, PointName, Record
+from pra.offsite.names import ChunkName, PointName, Record
 from pra.points import manifest, verify
 from pra.points.catalogue import Point
 from pra.state import volumes
@@ -33,20 +35,35 @@ class Rebuilt:
         volumes.prepare_backup_volume(where)
         marks.write_mark(where.backup, reader.lineage)
 
-    def history(self) -> None:
-        """Bring back the timelines and the journal.
+    def timelines(self) -> None:
+        """Bring back the records of the timelines.
 
         Raises:
-            Damaged: the record of a timeline is not what it should be.
+            Damaged: one is not what it should be.
             StorageError: the store or the folder failed.
         """
         for name in self._objects.records:
             self._record(name)
-        for (timeline, first), pieces in sorted(self._objects.pieces.items()):
-            content = self._segment(f"{timeline}-{first:020d}.seg", pieces)
-            if content:
-                path = f"{self.where.journal}/{timeline}-{first:020d}.seg"
-                files.write_new(path, content.ljust(segments.SIZE, b"\0"))
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The segments that can be brought back, in order."""
+        return [
+            Segment(timeline, first, f"{self.where.journal}/{timeline}-{first:020d}.seg")
+            for timeline, first in sorted(self._objects.pieces)
+        ]
+
+    def journal(self, wanted: list[Segment]) -> None:
+        """Bring back segments that are not there yet, as far as their pieces lead.
+
+        Raises:
+            StorageError: the store or the folder failed.
+        """
+        for segment in wanted:
+            if look.size(segment.path) is None:
+                content = self._segment(segment)
+                if content:
+                    files.write_new(segment.path, content.ljust(segments.SIZE, b"\0"))
 
     def _record(self, name: Record) -> None:
         try:
@@ -66,9 +83,10 @@ class Rebuilt:
         sealed.write_raw(self.where.timeline(number), record)
         sealed.write_raw(self.where.activation(number), activation)
 
-    def _segment(self, shown: str, pieces: list[Piece]) -> bytes:
-        """What pieces of a segment lead to from its beginning; the longest first."""
+    def _segment(self, segment: Segment) -> bytes:
+        """What the pieces of a segment lead to from its beginning; the longest first."""
         content = bytearray()
+        pieces = self._objects.pieces[segment.timeline, segment.first]
         left = sorted(pieces, key=lambda one: one.end, reverse=True)
         while fitting := [one for one in left if one.start <= len(content) < one.end]:
             piece = fitting[0]
@@ -81,7 +99,8 @@ class Rebuilt:
             content += part[len(content) - piece.start :]
         beyond = [one for one in left if one.start > len(content)]
         if beyond:
-            self.faults.append(f"{shown}: what comes after byte {len(content)} is missing")
+            name = os.path.basename(segment.path)
+            self.faults.append(f"{name}: what comes after byte {len(content)} is missing")
         return bytes(content)
 
     def manifest_of(self, name: PointName) -> Point:
@@ -131,13 +150,12 @@ class Rebuilt:
         left, digest = point.bytes, hashlib.sha256()
         fd = files.open_new(path)
         try:
-            for mac in macs:
-                if mac not in self._objects.chunks:
-                    missing = names.text_of(ChunkName(mac))
-                    raise Damaged(
-                        f"rebuilding {point.name}", f"{missing} is missing", "take another point"
-                    )
-                content = self._reader.content(ChunkName(mac))
+            for mac in set(macs) - self._objects.chunks:
+                missing = names.text_of(ChunkName(mac))
+                raise Damaged(
+                    f"rebuilding {point.name}", f"{missing} is missing", "take another point"
+                )
+            for content in parallel.in_order(self._reader.content, map(ChunkName, macs)):
                 left -= len(content)
                 if left < 0:
                     break
