@@ -1,8 +1,10 @@
-//! The ledger of a run, read once: every request of the measuring client, when
+//! The ledger of a run, read once or while it grows: every request of the measuring client, when
 //! it was due, sent and answered, and what came of it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -83,9 +85,7 @@ pub fn read(path: &Path) -> Result<Ledger> {
 }
 
 fn parse(text: &str) -> Result<Ledger> {
-    let mut ledger = Ledger::default();
-    let mut places: HashMap<u64, usize> = HashMap::new();
-    let mut reasons: HashMap<String, usize> = HashMap::new();
+    let mut reader = Reader::default();
     let last = text.lines().count();
     for (number, line) in text.lines().enumerate() {
         let line = match serde_json::from_str(line) {
@@ -94,9 +94,26 @@ fn parse(text: &str) -> Result<Ledger> {
             Err(_) if number + 1 == last => continue,
             Err(error) => return Err(error).with_context(|| format!("line {}", number + 1)),
         };
+        reader.take(line)?;
+    }
+    Ok(reader.end())
+}
+
+/// A ledger that is being read, line by line.
+#[derive(Debug, Default)]
+struct Reader {
+    ledger: Ledger,
+    /// Where each request stands in it.
+    places: HashMap<u64, usize>,
+    reasons: HashMap<String, usize>,
+}
+
+impl Reader {
+    fn take(&mut self, line: Line<'_>) -> Result<()> {
+        let ledger = &mut self.ledger;
         match line {
             Line::Sent { n, at, due } => {
-                places.insert(n, ledger.requests.len());
+                self.places.insert(n, ledger.requests.len());
                 ledger.end = ledger.end.max(at);
                 ledger.requests.push(Request {
                     due: due.unwrap_or(at),
@@ -110,7 +127,7 @@ fn parse(text: &str) -> Result<Ledger> {
                 outcome,
                 last_sent,
             } => {
-                let place = places.get(&n);
+                let place = self.places.get(&n);
                 let place = place.with_context(|| format!("request {n} ended unsent"))?;
                 let request = &mut ledger.requests[*place];
                 request.ended = at;
@@ -118,7 +135,7 @@ fn parse(text: &str) -> Result<Ledger> {
                 request.fate = match outcome {
                     Outcome::Acknowledged {} => Fate::Acknowledged,
                     Outcome::Failed { reason } => {
-                        *reasons.entry(reason.into_owned()).or_default() += 1;
+                        *self.reasons.entry(reason.into_owned()).or_default() += 1;
                         // Its earlier attempts stand at moments of their own.
                         request.due = last_sent.unwrap_or(request.due);
                         Fate::Failed
@@ -132,16 +149,55 @@ fn parse(text: &str) -> Result<Ledger> {
                     ended: at,
                     fate: Fate::Failed,
                 });
-                *reasons.entry(reason.into_owned()).or_default() += 1;
+                *self.reasons.entry(reason.into_owned()).or_default() += 1;
             }
             Line::Other => {}
         }
+        Ok(())
     }
-    let mut reasons: Vec<_> = reasons.into_iter().collect();
-    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    reasons.truncate(REASONS_SHOWN);
-    ledger.reasons = reasons;
-    Ok(ledger)
+
+    fn end(self) -> Ledger {
+        let mut reasons: Vec<_> = self.reasons.into_iter().collect();
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        reasons.truncate(REASONS_SHOWN);
+        Ledger {
+            reasons,
+            ..self.ledger
+        }
+    }
+}
+
+/// The ledger of a run that goes on: each look reads what was written since the one before.
+#[derive(Debug, Default)]
+pub struct Growing {
+    file: Option<File>,
+    /// A line that is being written.
+    rest: Vec<u8>,
+    reader: Reader,
+}
+
+impl Growing {
+    /// The ledger as far as it is written; without reasons. Empty where there is none yet.
+    pub fn look(&mut self, path: &Path) -> &Ledger {
+        if self.file.is_none() {
+            self.file = File::open(path).ok();
+        }
+        if let Some(file) = &mut self.file {
+            // What could not be read is there at the next look.
+            let _ = file.read_to_end(&mut self.rest);
+        }
+        if let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') {
+            let whole: Vec<u8> = self.rest.drain(..=end).collect();
+            for line in whole.split(|byte| *byte == b'\n') {
+                // The page of the finished run tells of a line that is none.
+                let line = std::str::from_utf8(line).unwrap_or_default();
+                if let Ok(line) = serde_json::from_str(line) {
+                    let _ = self.reader.take(line);
+                }
+            }
+        }
+        &self.reader.ledger
+    }
 }
 
 impl Ledger {
@@ -162,10 +218,28 @@ impl Ledger {
         self.failed().map(|r| r.due).reduce(f64::min)
     }
 
-    fn failed(&self) -> impl Iterator<Item = &Request> {
+    /// Whether writes that failed were sent again.
+    pub fn sends_again(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+
+    /// How many writes were acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        let all = self.requests.iter();
+        all.filter(|one| one.fate == Fate::Acknowledged).count()
+    }
+
+    /// Every sending that failed, in no order.
+    pub fn failed(&self) -> impl Iterator<Item = &Request> {
         let all = self.requests.iter().chain(&self.attempts);
         all.filter(|one| one.fate == Fate::Failed)
     }
+}
+
+/// For the tests of what is made of one.
+#[cfg(test)]
+pub fn parsed(text: &str) -> Result<Ledger> {
+    parse(text)
 }
 
 #[cfg(test)]
@@ -215,6 +289,25 @@ mod tests {
         let mut failed: Vec<f64> = ledger.failed().map(|one| one.due).collect();
         failed.sort_by(f64::total_cmp);
         assert_eq!(failed, [0.1, 0.3]);
+    }
+
+    #[test]
+    fn a_ledger_that_grows_is_read_as_far_as_it_is_written() {
+        let path = std::env::temp_dir().join(format!("report-growing-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let mut growing = Growing::default();
+        assert_eq!(growing.look(&path).requests.len(), 0);
+        // Cut anywhere, also within a line and within a character.
+        let mut written = Vec::new();
+        for byte in TEXT.replace("m0", "é").bytes() {
+            written.push(byte);
+            std::fs::write(&path, &written).unwrap();
+            growing.look(&path);
+        }
+        let ledger = growing.look(&path);
+        assert_eq!((ledger.requests.len(), ledger.acknowledged()), (2, 1));
+        assert_eq!((ledger.failures(), ledger.end), (1, 0.06));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod bins;
 mod junit;
 mod ledger;
+mod live;
 mod model;
 mod page;
 mod plot;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use ledger::Ledger;
+pub use live::serve;
 use model::{Document, Folder, Unreadable};
 
 /// Draws the page of one run into its folder and returns its path.

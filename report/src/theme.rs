@@ -45,9 +45,9 @@ impl Tone {
         RGBColor(red, green, blue)
     }
 
-    /// The name of its style variable.
-    pub fn variable(self) -> String {
-        format!("var(--{})", self.name)
+    /// The name of its style variable, and of the class of what has it as its ground.
+    pub fn name(self) -> &'static str {
+        self.name
     }
 }
 
@@ -72,6 +72,10 @@ pub fn style() -> String {
                 "svg [{property}=\"{hex}\"]{{{property}:var(--{name})}}"
             );
         }
+    }
+    for phase in PHASES {
+        let name = phase.name;
+        let _ = write!(plots, ".swatch.{name}{{background:var(--{name})}}");
     }
     format!(
         ":root{{color-scheme:light;{light}}}\

@@ -1,5 +1,6 @@
 //! The commands and options, as a person types them.
 
+mod check;
 mod client;
 mod gameday;
 mod guide;
@@ -18,6 +19,7 @@ use crate::ui;
 use terms::lang::Lang;
 use terms::{LabName, Protection};
 
+pub use check::CheckArgs;
 pub use client::ClientArgs;
 pub use gameday::{GamedayAction, GamedayArgs};
 pub use guide::GuideAction;
@@ -144,6 +146,11 @@ pub enum Command {
         /// Let the servers restore by themselves (PRA_AUTO_RESTORE=latest), for this run alone
         #[arg(long, conflicts_with_all = ["list", "operator_delay"])]
         auto: bool,
+        /// Serve a page on this machine that draws the disaster while it happens, on a port that is
+        /// free or on this one; the address is printed
+        #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true,
+              default_missing_value = "0", conflicts_with = "list")]
+        live: Option<u16>,
         #[command(flatten)]
         client: ClientArgs,
     },
@@ -363,28 +370,6 @@ pub struct DrillArgs {
     pub until_failure: bool,
     #[command(flatten)]
     pub client: ClientArgs,
-}
-
-#[derive(Args, Debug)]
-pub struct CheckArgs {
-    /// Folders of works, clones of students' forks for instance; this checkout otherwise
-    #[arg(value_name = "DIR", value_parser = text_path, value_hint = ValueHint::DirPath)]
-    pub works: Vec<PathBuf>,
-    /// Where the page for the teacher is written, with a table (CSV) and JSON beside it; under
-    /// .lab/marks otherwise
-    #[arg(long, value_name = "FILE", value_parser = text_path, value_hint = ValueHint::FilePath)]
-    pub page: Option<PathBuf>,
-    /// The last commit of the workshop itself, from which the forks went on; found by who made
-    /// the first commit otherwise
-    #[arg(long, value_name = "COMMIT", value_parser = commit)]
-    pub base: Option<String>,
-}
-
-fn commit(text: &str) -> Result<String, &'static str> {
-    let hash = text.len() >= 7 && text.len() <= 64 && text.chars().all(|c| c.is_ascii_hexdigit());
-    let lower = text.to_ascii_lowercase();
-    hash.then_some(lower)
-        .ok_or("it has to be the hash of a commit, seven digits at least")
 }
 
 #[derive(Args, Debug)]

@@ -17,7 +17,7 @@ mod variable;
 
 pub use cmd::{Cmd, Piped, quote, quote_path};
 pub use outcome::Output;
-pub use service::{Process, build, spawn};
+pub use service::{Process, Tied, build, spawn};
 pub use short::output;
 pub use signal::{signal_group, signal_process};
 pub use variable::{kept_in, variable};

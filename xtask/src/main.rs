@@ -150,6 +150,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
             step,
             operator_delay,
             auto,
+            live,
             client,
             ..
         } => {
@@ -160,7 +161,8 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
                 auto,
                 mode: client.mode(),
             };
-            commands::scenario::run(ctx, &name.unwrap_or_default(), options)
+            let asked = name.unwrap_or_default();
+            commands::live::beside(ctx, live, || commands::scenario::run(ctx, &asked, options))
         }
         Command::Tour => commands::tour::run(ctx),
         Command::Gameday { action, start } => {

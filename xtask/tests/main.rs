@@ -39,6 +39,7 @@ mod kubernetes_ha;
 mod kubernetes_image;
 mod kubernetes_others;
 mod layers;
+mod live;
 mod local_changes;
 mod local_engine;
 mod local_folder;

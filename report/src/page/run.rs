@@ -15,7 +15,7 @@ use super::{
 };
 use crate::bins::Bins;
 use crate::ledger::Ledger;
-use crate::model::{Folder, Scenario};
+use crate::model::{Folder, Moment, Scenario};
 use crate::plot::timeline::{self, Span, Timeline};
 use crate::plot::{Words, load, seconds};
 use crate::theme;
@@ -76,7 +76,7 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
 }
 
 /// The phases laid end to end on the ledger's clock.
-fn spans(scenario: &Scenario, ledger: &Ledger) -> Vec<Span> {
+pub(crate) fn spans(scenario: &Scenario, ledger: &Ledger) -> Vec<Span> {
     let Some(mut from) = scenario.rto.began.or_else(|| ledger.first_failure()) else {
         return Vec::new();
     };
@@ -94,7 +94,7 @@ fn spans(scenario: &Scenario, ledger: &Ledger) -> Vec<Span> {
 }
 
 /// The disaster with as much before and after it, or all of a shorter run.
-fn window(spans: &[Span], end: f64) -> (f64, f64) {
+pub(crate) fn window(spans: &[Span], end: f64) -> (f64, f64) {
     let end = end.max(0.001);
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
         return (0.0, end);
@@ -148,7 +148,7 @@ fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
             }
         }
         (phases(&spans))
-        (moments(scenario))
+        (moments(&scenario.moments))
         (load_plots(scenario.client.failed(), ledger, from, to)?)
     })
 }
@@ -248,12 +248,13 @@ fn told(scenario: &Scenario, spans: &[Span]) -> String {
     )
 }
 
-fn phases(spans: &[Span]) -> Markup {
+/// The phases as a table, which is the key to the colours of the timeline.
+pub(crate) fn phases(spans: &[Span]) -> Markup {
     let rows = spans.iter().enumerate().map(|(index, span)| {
-        let colour = format!("background:{}", theme::phase(index).variable());
+        let colour = format!("swatch {}", theme::phase(index).name());
         vec![
             Cell::Markup(html! {
-                span.swatch style=(colour) aria-hidden="true" {} (index + 1) " " (span.name)
+                span class=(colour) aria-hidden="true" {} (index + 1) " " (span.name)
             }),
             time(span.from),
             time(span.to - span.from),
@@ -275,8 +276,9 @@ fn phases(spans: &[Span]) -> Markup {
     }
 }
 
-fn moments(scenario: &Scenario) -> Markup {
-    let rows = scenario.moments.iter().enumerate().map(|(index, moment)| {
+/// What was done, by the numbers that the timeline has.
+pub(crate) fn moments(all: &[Moment]) -> Markup {
+    let rows = all.iter().enumerate().map(|(index, moment)| {
         let what = text(moment.what.clone());
         vec![number(index + 1), time(moment.at), what]
     });
@@ -286,7 +288,7 @@ fn moments(scenario: &Scenario) -> Markup {
         lang::both("what", "quoi"),
     ];
     html! {
-        @if !scenario.moments.is_empty() {
+        @if !all.is_empty() {
             (table(&tr!("What was done", "Ce qui a été fait"), &headers, rows.collect()))
         }
     }

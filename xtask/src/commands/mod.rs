@@ -13,6 +13,7 @@ pub mod gameday;
 pub mod guide;
 pub mod ha;
 pub mod image_workshop;
+pub mod live;
 pub mod local;
 pub mod logs;
 pub mod measure;

@@ -48,12 +48,37 @@ pub fn run(ctx: &Context, asked: Option<&str>, in_browser: bool) -> Result<()> {
 /// Builds the program where it is not built, and draws.
 pub fn draw(ctx: &Context, folder: &Path) -> Result<()> {
     let step = ctx.ui.step(tr!("drawing the report", "dessin du rapport"));
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let words = ["run", "--quiet", "--locked", "--package", "report", "--"];
-    let cmd = Cmd::new(cargo).args(words).cwd(sources(ctx));
+    let cmd = Cmd::new(cargo()).args(words).cwd(sources(ctx));
     ctx.exec.run(&arguments(ctx, cmd, folder))?;
     step.done(tr!("drawn", "dessiné"));
     Ok(())
+}
+
+fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+/// Builds the program where it is not built, and returns the command that serves the page of
+/// the run that this process plays; on port 0 on one that is free. It gives way to whatever
+/// else wants the processor: the client that measures, first of all.
+pub fn live(ctx: &Context, port: u16) -> Result<Cmd> {
+    let step = ctx
+        .ui
+        .step(tr!("the program that draws", "le programme qui dessine"));
+    let build = ["build", "--quiet", "--locked", "--package", "report"];
+    let built = Cmd::new(cargo()).args(build).cwd(sources(ctx));
+    ctx.exec.run(&built.limit(wait::REPORT))?;
+    step.done(tr!("built", "compilé"));
+    let words = ["run", "--quiet", "--locked", "--package", "report", "--"];
+    let runs = ctx.workspace.runs().display().to_string();
+    let (process, port) = (std::process::id().to_string(), port.to_string());
+    Ok(Cmd::new("nice")
+        .args(["-n", "10", &cargo()])
+        .args(words)
+        .args(["--live", &runs, &process, &port])
+        .env("LANGUAGE", lang::chosen().tag())
+        .cwd(sources(ctx)))
 }
 
 /// Where the program's source is: in the lab's checkout, unless that is a folder

@@ -1,10 +1,12 @@
 //! Processes that somebody watches, or that outlive us.
 
 use std::fs::File;
+use std::io::PipeWriter;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -55,6 +57,38 @@ pub struct Process(Child);
 impl Process {
     pub fn start(cmd: &Cmd, log: &File) -> Result<Self> {
         Ok(Self(spawn(cmd, Stdio::null(), log, true)?))
+    }
+}
+
+/// A process that serves us and ends by itself where its standard input does, so also where
+/// we are killed. Dropped, it is killed with its whole group.
+pub struct Tied {
+    process: Process,
+    /// Closed with us, or when it is to end.
+    input: Option<PipeWriter>,
+}
+
+impl Tied {
+    pub fn start(cmd: &Cmd, log: &File) -> Result<Self> {
+        let (stdin, input) = std::io::pipe().context("making a pipe")?;
+        Ok(Self {
+            process: Process(spawn(cmd, stdin.into(), log, true)?),
+            input: Some(input),
+        })
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.process.0.try_wait(), Ok(None))
+    }
+
+    /// Has it end, and waits for that, at most so long.
+    pub fn end(mut self, limit: Duration) {
+        self.input = None;
+        let start = Instant::now();
+        while !self.has_ended() && start.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -174,6 +174,7 @@ fn recover(
     unfinished: Marker,
     file: &Path,
 ) -> Result<(Outage, Restored)> {
+    course.will_begin_with(PhaseName::Provisioned);
     let struck = course.strike(&unfinished, &loss.breaks.to_string(), loss.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);

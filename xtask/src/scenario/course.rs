@@ -167,7 +167,6 @@ impl<'a> Course<'a> {
     /// Waits for the first request to fail since a moment: users notice. Returns
     /// when that was.
     pub fn noticed(&self, since: f64) -> Result<f64> {
-        self.enters(PhaseName::Detected);
         wait::until(wait::FAILURE_NOTICED, || {
             Ok(self.ledger.failed_since(since))
         })
@@ -209,6 +208,13 @@ impl<'a> Course<'a> {
             "les écritures sont de nouveau acquittées",
         ));
         Ok(())
+    }
+
+    /// Lets onlookers know, before the disaster, which phase follows the moment at which users
+    /// notice it, where nobody has to decide: that may be before the disaster is complete.
+    pub fn will_begin_with(&self, phase: PhaseName) {
+        let decides = self.run.options.operator_delay.is_some();
+        self.enters(if decides { PhaseName::Decided } else { phase });
     }
 
     /// Lets onlookers know that a phase of the recovery begins. The result has them as they

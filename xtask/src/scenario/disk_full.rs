@@ -239,7 +239,6 @@ fn await_refusal(course: &Course, full: f64) -> Result<Option<(PhaseName, f64)>>
         "writing on until a write is refused",
         "écriture jusqu'au premier refus"
     ));
-    course.enters(PhaseName::Detected);
     let refused = || Ok(course.ledger.first_refusal(full));
     step.done(wait::until(wait::VOLUME_FULL, refused)?);
     course.decided(course.ledger.now())

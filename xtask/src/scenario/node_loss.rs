@@ -114,6 +114,7 @@ fn course(run: &Run, engine: &dyn Engine, ledger: &Ledger) -> Result<Played> {
             "la sauvegarde qui vient d'être faite n'est pas dans la liste"
         )
     })?;
+    course.will_begin_with(PhaseName::Provisioned);
     let struck = course.strike(&unfinished, DISASTER.text(), |_, engine| {
         engine.nodes()?.stop()
     })?;

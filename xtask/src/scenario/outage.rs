@@ -167,6 +167,7 @@ fn course(
     let (course, unfinished) = Course::begin(run, engine, ledger, BACKUP.text(), disaster.prepare)?;
     let breaks = disaster.breaks;
     let words = tr!("disaster: {breaks}", "sinistre : {breaks}");
+    course.will_begin_with(PhaseName::Provisioned);
     let struck = course.strike(&unfinished, &words, disaster.strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);

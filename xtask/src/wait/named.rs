@@ -57,6 +57,12 @@ pub const ORPHANS_GONE: Wait = wait(
     20,
     Both::same("cargo xtask status"),
 );
+pub const LIVE_UP: Wait = wait(
+    both("the page of the run to be served", "la page de l'exécution"),
+    30,
+    20,
+    Both::same("tail .lab/logs/live.log"),
+);
 pub const WATCH_UP: Wait = wait(
     both("Prometheus to be ready", "Prometheus prêt"),
     60,

@@ -26,7 +26,7 @@ impl Client {
     }
 
     /// What failures are drawn of.
-    pub(super) fn failed(&self) -> Both {
+    pub(crate) fn failed(&self) -> Both {
         match self.retry {
             true => lang::both("failed attempts", "tentatives en échec"),
             false => lang::both("failed writes", "écritures en échec"),

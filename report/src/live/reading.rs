@@ -1,0 +1,123 @@
+//! Finds the run of a process, and reads on in what it writes.
+
+use std::path::{Path, PathBuf};
+
+use super::seen::{Line, Run, Seen};
+use crate::ledger::Growing;
+use crate::model::{Document, Folder, Scenario};
+
+/// The runs of one process: it shows the newest, as they come.
+pub struct Reading {
+    runs: PathBuf,
+    process: u32,
+    folder: Option<PathBuf>,
+    lines: Vec<Line>,
+    ledger: Growing,
+    result: Option<Box<Scenario>>,
+}
+
+impl Reading {
+    pub fn new(runs: &Path, process: u32) -> Self {
+        Self {
+            runs: runs.to_owned(),
+            process,
+            folder: None,
+            lines: Vec::new(),
+            ledger: Growing::default(),
+            result: None,
+        }
+    }
+
+    /// What is there by now; `over` where nothing more will come.
+    pub fn look(&mut self, over: bool) -> Seen<'_> {
+        let newest = newest(&self.runs);
+        if let Some(folder) = newest.filter(|folder| self.folder.as_ref() != Some(folder)) {
+            let lines = progress(&folder);
+            if is_of(&lines, self.process) {
+                *self = Self {
+                    folder: Some(folder),
+                    ..Self::new(&self.runs, self.process)
+                };
+            }
+        }
+        let Some(folder) = &self.folder else {
+            return Seen { run: None, over };
+        };
+        self.lines = progress(folder);
+        if self.result.is_none() {
+            self.result = result(folder);
+        }
+        let ledger = self.ledger.look(&folder.join("ledger.jsonl"));
+        let run = Run::of(&self.lines, ledger, self.result.as_deref());
+        Seen { run, over }
+    }
+}
+
+/// Names begin with the time.
+fn newest(runs: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(runs).ok()?;
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    folders
+        .filter(|path| path.join("progress.jsonl").is_file())
+        .max()
+}
+
+/// A line that is being written is left out.
+fn progress(folder: &Path) -> Vec<Line> {
+    let text = std::fs::read_to_string(folder.join("progress.jsonl")).unwrap_or_default();
+    let lines = text.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+fn is_of(lines: &[Line], wanted: u32) -> bool {
+    let mut lines = lines.iter();
+    lines.any(|line| matches!(line, Line::Began { process, .. } if *process == wanted))
+}
+
+/// One that cannot be read is told by `report`.
+fn result(folder: &Path) -> Option<Box<Scenario>> {
+    match Folder::read(folder).ok()??.document {
+        Document::Scenario(scenario) => Some(scenario),
+        Document::Drill(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn began(process: u32, scenario: &str) -> String {
+        format!(
+            "{{\"event\":\"began\",\"process\":{process},\"lab\":\"pra\",\"engine\":\"local\",\
+             \"scenario\":\"{scenario}\",\"wall\":\"w\"}}\n"
+        )
+    }
+
+    #[test]
+    fn the_newest_run_of_the_process_is_followed_and_those_of_others_are_not() {
+        let runs = std::env::temp_dir().join(format!("report-live-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&runs);
+        let mut reading = Reading::new(&runs, 7);
+        assert!(reading.look(false).run.is_none(), "nothing is there");
+        let add = |name: &str, process, scenario| {
+            fs::create_dir_all(runs.join(name)).unwrap();
+            let file = runs.join(name).join("progress.jsonl");
+            fs::write(file, began(process, scenario)).unwrap();
+        };
+        add("2026-11-30T10-volume-loss", 6, "volume-loss");
+        assert!(reading.look(false).run.is_none(), "somebody else's");
+        let shown = |reading: &mut Reading| reading.look(false).run.unwrap().scenario.to_string();
+        add("2026-11-30T11-pod-crash", 7, "pod-crash");
+        assert_eq!(shown(&mut reading), "pod-crash");
+        let result = runs.join("2026-11-30T11-pod-crash/result.json");
+        fs::write(result, r#"{"scenario":"pod-crash","passed":true}"#).unwrap();
+        assert!(reading.look(false).run.unwrap().result.is_some());
+        add("2026-11-30T12-disk-full", 7, "disk-full");
+        assert_eq!(shown(&mut reading), "disk-full");
+        assert!(reading.look(true).run.unwrap().result.is_none());
+        fs::remove_dir_all(&runs).unwrap();
+    }
+}
