@@ -92,7 +92,7 @@ pub const REQUEST_SENT: Duration = Duration::from_secs(5);
 /// Between two looks whether `measure` is to end.
 pub const MEASURED_LOOK: Duration = Duration::from_millis(200);
 /// For the page of a run to send its last picture, and to end.
-pub const LIVE_DOWN: Duration = Duration::from_secs(5);
+pub const LIVE_DOWN: Duration = Duration::from_secs(30);
 /// Between two looks of `watch` at a lab that answers at once, and between two pictures.
 pub const WATCHED_LOOK: Duration = Duration::from_secs(1);
 /// How late `watch` may notice a key.

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
-use serde_json::Value;
-use support::{TestLab, await_some, said};
+use serde_json::{Value, json};
+use support::{TestLab, await_some, fake_ha, said};
 
 struct Watch {
     child: Child,
@@ -128,6 +128,24 @@ fn so_many_lines_and_no_more_are_printed_where_no_terminal_is() {
     assert!(lines.iter().all(|line| line.ends_with(" down")), "{text}");
     let refused = lab.xtask(&["watch", "--count", "0"]);
     assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn a_lab_on_a_cluster_is_watched_though_its_application_is_away() {
+    let world = fake_ha::up("watch-ha");
+    let line = world.lab.json(&["--lab", "ha", "watch", "--count", "1"]);
+    assert_eq!(
+        (&line["lab"], &line["running"]),
+        (&json!("ha"), &json!(true)),
+        "{line}"
+    );
+    assert_eq!(
+        (&line["ready"], &line["wanted"]),
+        (&json!(3), &json!(3)),
+        "{line}"
+    );
+    let trouble = line["trouble"][0].as_str().unwrap();
+    assert!(trouble.starts_with("application: "), "{line}");
 }
 
 /// Plays a terminal of 24 lines and 80 columns, types `q` once the picture is there, and says

@@ -59,7 +59,7 @@ pub const ORPHANS_GONE: Wait = wait(
 );
 pub const LIVE_UP: Wait = wait(
     both("the page of the run to be served", "la page de l'exécution"),
-    30,
+    120,
     20,
     Both::same("tail .lab/logs/live.log"),
 );
