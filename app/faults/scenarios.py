@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyrage
+
 from faults.world import Reporter, Rows, World, begin, in_child
 from pra.base import settings
-from pra.disk import copying, locks
+from pra.base.offsite_place import Place
+from pra.disk import copying, files, locks
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.journal import durability, segments
+from pra.offsite import push
 from pra.pitr import targets
 from pra.points import archive, catalogue
 from pra.protect import backup, export, retention
@@ -72,6 +76,7 @@ def everything(folder: str) -> list[Scenario]:
         Scenario("undo", restored, older, _undo, [older, live]),
         Scenario("prune", busy, live, _prune, [live]),
         Scenario("export", busy, live, _export, [live]),
+        Scenario("copy elsewhere", busy, live, _copy_elsewhere, [live]),
         Scenario("start on volumes of before", earlier, live_before, _upgrade),
         Scenario("restore by itself", lost, live, lambda world, _: begin(world), [live]),
         Scenario("adopt", busy, live, lambda world, _: _adopt(world, copy), [live, older]),
@@ -198,6 +203,16 @@ def _undo(world: World, reporter: Reporter) -> None:
 
 def _export(world: World, reporter: Reporter) -> None:
     export_to(world, f"{world.folder}/copy.tar")
+
+
+def _copy_elsewhere(world: World, reporter: Reporter) -> None:
+    folder = f"{world.folder}/elsewhere"
+    files.make_directory(folder)
+    key = pyrage.x25519.Identity.generate()
+    config = world.config._replace(
+        offsite=Place(folder), offsite_recipients=(str(key.to_public()),)
+    )
+    push.run(config)
 
 
 def export_to(world: World, path: str) -> None:

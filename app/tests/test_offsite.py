@@ -144,6 +144,29 @@ def test_sealed_segments_come_back_however_they_were_sent(
     assert rows_of(copy, tmp_path / "new") == rows(where)
 
 
+def test_of_the_journal_the_latest_moment_needs_what_follows_its_point(
+    copied, where, events, keys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(segments, "SIZE", 4 << 10)
+    add(events, 65)
+    backup.run(copied)
+    add(events, 2)
+    pushed(copied)
+    assert len(copies.histories(stores.of(copied))[0].pieces) > 2
+    read, content = [], copies.Reader.content
+
+    def reading(self, name):
+        read.append(name)
+        return content(self, name)
+
+    monkeypatch.setattr(copies.Reader, "content", reading)
+    copy, answer = fetched(copied, keys)
+    assert len([name for name in read if isinstance(name, names.Piece)]) == 1
+    assert answer["replayed"] == 2
+    assert rows_of(copy, tmp_path / "new") == rows(where)
+    assert fetched(copied, keys, "before:10")[1]["rows"] == 9
+
+
 def test_points_of_one_second_come_back_by_their_names(copied, where, events, keys, monkeypatch):
     moment = clock.now()
     monkeypatch.setattr(clock, "now", lambda: moment)

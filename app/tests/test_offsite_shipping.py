@@ -111,6 +111,32 @@ def test_status_and_figures_say_how_far_the_copies_are_behind(copied, where, shi
     assert "no copies elsewhere" in notices[0]["what"]
 
 
+def test_a_clock_that_was_a_day_ahead_hides_no_lag(copied, where, shipper, keys, monkeypatch):
+    right = clock.now
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: right() + 86_400)
+        SqliteEvents(copied).add("of tomorrow")
+        shipper.turn()
+    told, notices = status(copied)
+    assert told == {"lag_seconds": None, "failing": True}
+    assert "a clock is wrong" in notices[0]["what"]
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: right() - 86_400)
+        SqliteEvents(copied).add("of yesterday")
+        backup.run(copied)
+        Shipper(copied).turn()
+    assert status(copied)[0]["lag_seconds"] > 80_000
+    shipper.turn()
+    assert status(copied)[0]["failing"] is False
+    assert fetched(copied, keys)[1]["rows"] == len(rows(where)) == 7
+
+
+def test_that_nothing_is_locked_is_said_when_it_begins(copied, where, shipper, capfd):
+    shipper.turn()
+    Shipper(copied).turn()
+    assert capfd.readouterr().err.count("WARNING: a folder has no object lock") == 1
+
+
 def test_neither_place_nor_reason_is_told_to_clients(copied, where, shipper, tmp_path):
     shutil.move(tmp_path / "elsewhere", tmp_path / "away")
     shipper.turn()

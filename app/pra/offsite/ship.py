@@ -39,6 +39,7 @@ class Shipper:
         self._pusher: Pusher | None = None
         self._point_at: float | None = None
         self._said: str | None = None
+        self._unlocked: str | None = None
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Copy, wait, copy.
@@ -68,6 +69,7 @@ class Shipper:
             store = stores.of(self._settings)
             begin = shipping.copied_before(self._settings) is None
             self._pusher = Pusher(self._settings.layout, store, self._recipients, begin)
+            self._warn(store.lock())
         now, every = time.monotonic(), self._settings.offsite_point_seconds
         due = self._point_at is None or now - self._point_at >= every
         result = self._pusher.step(due=due or self._settings.journal == "off")
@@ -78,6 +80,12 @@ class Shipper:
             self._say(fault, "python -m pra offsite push says what else it left out")
         if not result.faults:
             self._say(None, "")
+
+    def _warn(self, unlocked: str | None) -> None:
+        if unlocked != self._unlocked:
+            self._unlocked = unlocked
+            said = f"WARNING: {unlocked}" if unlocked else "the copies are locked now"
+            print(f"pra: {said}", file=sys.stderr, flush=True)
 
     def _say(self, what: str | None, next_step: str) -> None:
         if what != self._said:

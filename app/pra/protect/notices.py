@@ -139,7 +139,9 @@ def of_copies(settings: Settings) -> Notice | None:
     found = copied.read(settings.layout)
     lag = found.lag() if found else None
     # Neither place nor reason: a store's name and a folder of the server are nobody's business.
-    if lag is None:
+    if lag is None and found and found.covered is not None:
+        what = "how far the copies elsewhere are behind is unknown: a clock is wrong, or was"
+    elif lag is None:
         what = "there are no copies elsewhere that lead to the present"
     elif lag > max(COPIES_LATE, 10 * settings.offsite_seconds):
         what = f"the copies elsewhere are {lag:.0f} s behind"

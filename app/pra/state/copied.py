@@ -8,6 +8,8 @@ from pra.base.layout import Layout
 from pra.disk import files, look
 from pra.lineage import marks
 
+#: By how much clocks of two machines may differ, in seconds.
+_AHEAD = 60
 _KIND, _FORMAT = "pra-offsite-state", 1
 
 
@@ -30,8 +32,15 @@ class Copied(NamedTuple):
     what: str | None = None
 
     def lag(self) -> float | None:
-        """The age of the oldest write that may not be there, in seconds; None: all of them."""
-        return None if self.covered is None else max(0.0, round(clock.now() - self.covered, 3))
+        """The age of the oldest write that may not be there, in seconds.
+
+        None where nothing there leads to the present, or that cannot be told: what was noted is
+        of a time to come, so a clock is wrong, and no age is known.
+        """
+        if self.covered is None:
+            return None
+        lag = round(clock.now() - self.covered, 3)
+        return None if lag < -_AHEAD else max(0.0, lag)
 
 
 def read(where: Layout) -> Copied | None:
