@@ -4,7 +4,9 @@ Each collector reads one part, so that one that is lost hides no other. None tak
 that others wait for, and of thousands of points only those that changed are read again.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 import apsw
 
@@ -128,12 +130,11 @@ class VolumeFigures:
     def _of_points(self) -> list[Told]:
         known = self._known = self._points.scan()
         newest = catalogue.latest(known)
-        states = dict.fromkeys(catalogue.STATES, 0)
-        for point in known:
-            states[point.status] += 1
+        counted = Counter(map(attrgetter("status"), known))
+        states = {state: counted[state] for state in catalogue.STATES}
         return [
             *POINTS.are_now(states),
-            *POINTS_BYTES.is_now(sum(point.bytes for point in known)),
+            *POINTS_BYTES.is_now(sum(map(attrgetter("bytes"), known))),
             *NEWEST_TIME.is_now(newest and newest.manifest["created_time"]),
             *NEWEST_ROWS.is_now(newest and newest.manifest["rows"]),
         ]

@@ -66,10 +66,16 @@ def _by_journal(where: Layout, here: Position) -> Iterable[Seen]:
 
 
 def _by_points(known: Iterable[Point], here: Position) -> Iterable[Seen]:
+    # Of thousands of points for each answer of /metrics: the highest alone is put into words.
+    highest, by = -1, None
     for point in known:
-        place = (point.manifest or {}).get("position")
-        if place and (place["lineage"], place["timeline"]) == (here.lineage, here.timeline):
-            yield Seen(place["seq"], f"the point {point.name}")
+        place = point.manifest and point.manifest.get("position")
+        if not place or place["seq"] <= highest:
+            continue
+        if place["timeline"] == here.timeline and place["lineage"] == here.lineage:
+            highest, by = place["seq"], point
+    if by:
+        yield Seen(highest, f"the point {by.name}")
 
 
 def in_segment(segment: Segment) -> int:

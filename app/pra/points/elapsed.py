@@ -60,8 +60,8 @@ def step(known: list[Point]) -> float:
 def recorded(known: list[Point]) -> str | None:
     """What was odd about the clock when one of the points of the last hour was made."""
     since = now(known) - STEP
-    young = (point for point in known if point.manifest and of(point) > since)
-    return next((said for point in young if (said := point.manifest.get("clock"))), None)
+    odd = (point for point in known if point.manifest and point.manifest.get("clock"))
+    return next((point.manifest["clock"] for point in odd if of(point) > since), None)
 
 
 def _newest(known: list[Point]) -> Point | None:
