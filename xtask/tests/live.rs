@@ -127,6 +127,10 @@ fn a_disaster_is_drawn_while_it_happens_and_its_last_picture_stays() {
     ] {
         assert!(last.contains(shown), "{shown}: {last}");
     }
+    let away = match away < 100.0 {
+        true => away.to_string(),
+        false => format!("{away:.0}"),
+    };
     assert!(last.contains(&format!(">{away} s<")), "{away}: {last}");
     assert!(
         TcpStream::connect(format!("127.0.0.1:{port}")).is_err(),

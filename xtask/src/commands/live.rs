@@ -71,7 +71,7 @@ fn log(ctx: &Context) -> PathBuf {
 }
 
 fn refused(said: &str, port: u16) -> anyhow::Error {
-    let said = said.trim();
+    let said = in_one_line(said);
     let failure = Failure::tool(tr!(
         "the page of the run is not served: {said}",
         "la page de l'exécution n'est pas servie : {said}",
@@ -84,4 +84,22 @@ fn refused(said: &str, port: u16) -> anyhow::Error {
         )),
     };
     failure.into()
+}
+
+/// What the program says of an error stands on several lines.
+fn in_one_line(said: &str) -> String {
+    let lines = said.trim_start_matches("Error: ").lines().map(str::trim);
+    let reasons = lines.filter(|line| !line.is_empty() && *line != "Caused by:");
+    reasons.collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_of_the_program_are_one_sentence() {
+        let said = "Error: listening on port 80\n\nCaused by:\n    Permission denied\n";
+        assert_eq!(in_one_line(said), "listening on port 80: Permission denied");
+    }
 }
