@@ -132,8 +132,17 @@ fn a_lab_is_watched_until_somebody_ends_that() {
     let text = said(&lab.xtask(&["status"]));
     assert!(text.contains(page), "{text}");
 
-    // Once more is no second one.
+    // Once more is no second one. What a person is led to is there.
     let process = only_process(&lab);
+    let text = said(&lab.xtask(&["monitor"]));
+    let pages: Vec<&str> = text
+        .split_whitespace()
+        .filter(|word| word.contains(page))
+        .collect();
+    assert_eq!(pages.len(), 3, "{text}");
+    for page in pages {
+        assert!(asked(page, "").is_some(), "{page}");
+    }
     assert_eq!(lab.json(&["monitor"])["monitoring"], on["monitoring"]);
     assert_eq!(only_process(&lab), process);
 

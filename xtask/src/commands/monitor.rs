@@ -94,6 +94,7 @@ fn places(watched: &Watched) -> Vec<Vec<String>> {
     let row = |what: Both, url: String| vec![what.into(), url];
     let mut rows = Vec::new();
     if let Some(page) = &watched.prometheus {
+        let page = pages(page);
         rows.push(row(both("alerts", "alertes"), format!("{page}/alerts")));
         rows.push(row(both("metrics", "métriques"), format!("{page}/graph")));
         rows.push(row(
@@ -111,6 +112,14 @@ fn places(watched: &Watched) -> Vec<Vec<String>> {
         ));
     }
     rows
+}
+
+/// Below what its pages are: Debian's package has the older ones alone.
+fn pages(prometheus: &str) -> String {
+    match http::page(&format!("{prometheus}/alerts")) {
+        Ok(_) => prometheus.to_owned(),
+        Err(_) => format!("{prometheus}/classic"),
+    }
 }
 
 /// Without metrics each replica would be taken for one that is down.
