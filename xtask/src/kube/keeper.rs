@@ -31,6 +31,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const TRY: Duration = Duration::from_secs(1);
 /// For an answer through it.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How long a pod that ends is led to where no other one can be reached yet: it answers for
+/// two seconds after it is no longer ready (`preStop`).
+const LAST_RESORT: Duration = Duration::from_secs(3);
 /// For connections to a pod that gets no new ones to end.
 const DRAINED: Duration = Duration::from_secs(10);
 
@@ -62,6 +65,11 @@ impl Forward {
         }
     }
 
+    fn serves(&self) -> bool {
+        let serving = self.serving.lock();
+        serving.unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// It gets no connection any more.
     fn leave(&self, routes: &Routes) {
         let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,6 +81,51 @@ impl Forward {
     fn end(&self, routes: &Routes) {
         self.ended.store(true, Ordering::SeqCst);
         self.leave(routes);
+    }
+}
+
+/// The forwards to pods that get requests, and to those that got them until just now.
+#[derive(Default)]
+struct Forwards {
+    wanted: BTreeMap<Target, Arc<Forward>>,
+    leaving: Vec<(Arc<Forward>, Instant)>,
+}
+
+impl Forwards {
+    /// Returns those that have to be begun.
+    fn want(&mut self, targets: Vec<Target>) -> Vec<(Target, Arc<Forward>)> {
+        let now = Instant::now();
+        let gone = self.wanted.extract_if(.., |one, _| !targets.contains(one));
+        self.leaving.extend(gone.map(|(_, forward)| (forward, now)));
+        let mut begun = Vec::new();
+        for target in targets {
+            self.wanted.entry(target.clone()).or_insert_with(|| {
+                let forward = Arc::<Forward>::default();
+                begun.push((target, Arc::clone(&forward)));
+                forward
+            });
+        }
+        begun
+    }
+
+    /// Ends those that are not wanted any more. As in a service, a pod that is being ended
+    /// and still answers is better than none: kubectl may need longer to reach the next one.
+    fn let_go(&mut self, routes: &Routes) {
+        let others = self.wanted.values().any(|forward| forward.serves());
+        self.leaving.retain(|(forward, since)| {
+            let stays = !others && forward.serves() && since.elapsed() < LAST_RESORT;
+            if !stays {
+                forward.end(routes);
+            }
+            stays
+        });
+    }
+
+    fn end(&self, routes: &Routes) {
+        let leaving = self.leaving.iter().map(|(forward, _)| forward);
+        for forward in self.wanted.values().chain(leaving) {
+            forward.end(routes);
+        }
     }
 }
 
@@ -93,32 +146,18 @@ impl Keeper<'_> {
         let (sender, seen) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| self.watch(&sender, &over));
-            let mut forwards: BTreeMap<Target, Arc<Forward>> = BTreeMap::new();
+            let mut forwards = Forwards::default();
             while !wait::interrupted() && self.place.holds() {
-                let Ok(wanted) = seen.recv_timeout(PAUSE) else {
-                    continue;
-                };
-                let wanted: Vec<Target> = wanted;
-                forwards.retain(|target, forward| {
-                    let stays = wanted.contains(target);
-                    if !stays {
-                        forward.end(&routes);
+                if let Ok(wanted) = seen.recv_timeout(PAUSE) {
+                    for (target, forward) in forwards.want(wanted) {
+                        let routes = Arc::clone(&routes);
+                        scope.spawn(move || self.tend(&target, &forward, &routes));
                     }
-                    stays
-                });
-                for target in wanted {
-                    forwards.entry(target.clone()).or_insert_with(|| {
-                        let forward = Arc::<Forward>::default();
-                        let (tended, routes) = (Arc::clone(&forward), Arc::clone(&routes));
-                        scope.spawn(move || self.tend(&target, &tended, &routes));
-                        forward
-                    });
                 }
+                forwards.let_go(&routes);
             }
             over.store(true, Ordering::SeqCst);
-            for forward in forwards.values() {
-                forward.end(&routes);
-            }
+            forwards.end(&routes);
         });
         Ok(())
     }
@@ -336,5 +375,34 @@ mod tests {
         assert!(forward.has_ended() && forward.serving.lock().unwrap().is_none());
         forward.serve(&backend, &routes);
         assert!(forward.serving.lock().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_last_pod_is_led_to_until_another_one_is_reached() {
+        let target = |pod: &str| Target {
+            name: format!("pod/{pod}"),
+            port: 8080,
+        };
+        let (routes, mut forwards) = (Routes::default(), Forwards::default());
+        let [(_, old)] = &forwards.want(vec![target("a")])[..] else {
+            panic!("one is begun");
+        };
+        old.serve(&Backend::new(1), &routes);
+        let [(_, new)] = &forwards.want(vec![target("b")])[..] else {
+            panic!("one is begun");
+        };
+        forwards.let_go(&routes);
+        assert!(old.serves(), "nobody else does");
+        new.serve(&Backend::new(2), &routes);
+        forwards.let_go(&routes);
+        assert!(!old.serves() && old.has_ended() && new.serves());
+        assert_eq!(routes.count(), 1);
+
+        forwards.want(Vec::new());
+        forwards.let_go(&routes);
+        assert!(new.serves());
+        new.leave(&routes);
+        forwards.let_go(&routes);
+        assert!(new.has_ended(), "it leads nowhere any more");
     }
 }
