@@ -106,16 +106,8 @@ fn tile(figure: &Figure) -> Markup {
 }
 
 fn figures(run: &Run<'_>, state: State, spans: &[Span]) -> Vec<Figure> {
-    let none = || "–".to_owned();
-    let since = run.disaster.map(|at| run.ledger.end - at);
     let failed = run.ledger.failures();
-    let mut figures = vec![
-        figure_of(state),
-        number(
-            both("since the disaster", "depuis le sinistre"),
-            since.map_or_else(none, short),
-        ),
-    ];
+    let mut figures = vec![figure_of(state)];
     figures.extend(match run.result {
         Some(result) => of_result(result),
         None => of_recovery(run, spans),
@@ -134,6 +126,7 @@ fn figures(run: &Run<'_>, state: State, spans: &[Span]) -> Vec<Figure> {
 /// While it goes on: how long users have been without service, and what is done about it.
 fn of_recovery(run: &Run<'_>, spans: &[Span]) -> Vec<Figure> {
     let none = || "–".to_owned();
+    let since = run.disaster.map(|at| run.ledger.end - at);
     let outage = run.outage();
     let away = outage.as_ref().map(|outage| {
         let end = outage.back.unwrap_or(run.ledger.end).max(outage.began);
@@ -144,6 +137,10 @@ fn of_recovery(run: &Run<'_>, spans: &[Span]) -> Vec<Figure> {
         false => None,
     };
     vec![
+        number(
+            both("since the disaster", "depuis le sinistre"),
+            since.map_or_else(none, short),
+        ),
         number(
             both("without service", "sans service"),
             away.unwrap_or_else(none),
@@ -173,12 +170,17 @@ fn figure_of(state: State) -> Figure {
         State::Prepared => (both("preparing", "préparation"), ""),
         State::Served => (both("✓ served", "✓ servi"), "good"),
         State::Away => (both("✗ no service", "✗ sans service"), "bad"),
-        State::Kept => (both("✓ promise kept", "✓ promesse tenue"), "good"),
-        State::Broken => (both("✗ promise broken", "✗ promesse non tenue"), "bad"),
+        State::Kept => (both("✓ kept", "✓ tenue"), "good"),
+        State::Broken => (both("✗ broken", "✗ non tenue"), "bad"),
         State::CutOff => (both("cut off", "interrompu"), "bad"),
     };
+    let name = match state {
+        State::Kept | State::Broken => both("promise", "promesse"),
+        State::Waiting | State::Prepared | State::CutOff => both("scenario", "scénario"),
+        State::Served | State::Away => both("users", "utilisateurs"),
+    };
     Figure {
-        name: both("users", "utilisateurs"),
+        name,
         value: value.into(),
         tone,
         word: true,
