@@ -54,6 +54,8 @@ class Seaweed:
         command += [f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}"]
         command += [f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}"]
         command += [f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}"]
+        # What listens on a port of its own unless it is told not to.
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
         with open(self._folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self._folder, stdout=log, stderr=subprocess.STDOUT
