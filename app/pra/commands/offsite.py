@@ -97,7 +97,7 @@ def fetch(config: Settings, options: Options) -> int:
         raise UsageError(
             "fetching a copy",
             "standard output is a terminal",
-            "python -m pra offsite fetch --identity FILE > copy.tar, then python -m pra adopt",
+            "send it to a file: python -m pra offsite fetch --identity FILE > copy.tar",
         )
     done = fetcher.run(config, _asking(options, options.target), sys.stdout.buffer)
     lines = [f"pra: {done['goal']}: {done['rows']} rows"]
