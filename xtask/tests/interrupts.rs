@@ -217,14 +217,13 @@ fn a_drill_that_is_stopped_keeps_what_it_has() {
     // Restores wait while this file is there: the second run cannot end before it is
     // stopped, however busy the machine is.
     let hold = lab.root.join("hold");
-    let held = format!(
-        "command: [sh, -c, 'while [ -e {} ]; do sleep 0.1; done; exec python -m pra restore --json']",
-        hold.display()
-    );
+    // From the volume, since this checkout may be anywhere, also where the pods have a folder.
+    let held = "command: [sh, -c, 'while [ -e \"$PRA_BACKUP_DIR\"/../../../hold ]; do sleep 0.1; \
+                done; exec python -m pra restore --json']";
     lab.edit(
         "pra/50-job-restore.yaml",
         "command: [python, -m, pra, restore, --json]",
-        &held,
+        held,
     );
     let words = ["drill", "--runs", "50", "--interval", "1", "--seed", "3"];
     let compare = ["--protection", "snapshot"];
