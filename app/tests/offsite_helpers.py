@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 from helpers import Crash, rows
+from together import Asked
 
 from pra.base import offsite_place, settings
 from pra.disk import files
@@ -44,6 +45,13 @@ def pushed(config, every=False):
     done = push.run(config, every)
     assert done["faults"] == []
     return done
+
+
+def pushed_at_once(config, count):
+    """What so many pushes at the same time did, none of which may fail."""
+    asked = [Asked(lambda: push.run(config)) for _ in range(count)]
+    assert [one.end().error for one in asked] == [None] * count
+    return [one.result for one in asked]
 
 
 def fetched(config, keys, target="latest", history=None):

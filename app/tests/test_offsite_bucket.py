@@ -13,7 +13,15 @@ import pytest
 import seaweed
 from conftest import pra, python
 from helpers import Crash, add, as_rows, rows
-from offsite_helpers import checked, copying, fetched, objects_of, pushed, rows_of
+from offsite_helpers import (
+    checked,
+    copying,
+    fetched,
+    objects_of,
+    pushed,
+    pushed_at_once,
+    rows_of,
+)
 
 from pra.base.errors import DiskFull, PraError, Refused, UsageError
 from pra.events.sqlite import SqliteEvents
@@ -156,20 +164,7 @@ def test_killed_before_or_after_any_object_the_next_push_ends_it(
 
 
 def test_two_pushers_at_once_do_the_work_of_one(copied, where, added, keys):
-    done, errors = [], []
-
-    def run():
-        try:
-            done.append(push.run(copied))
-        except PraError as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(3)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert errors == []
+    done = pushed_at_once(copied, 3)
     assert sum(one["objects"] for one in done) == len(objects_of(copied)) - 1
     assert checked(copied, keys)["ok"]
 

@@ -4,7 +4,6 @@ import errno
 import os
 import random
 import shutil
-import threading
 
 import pytest
 from helpers import (
@@ -22,6 +21,7 @@ from offsite_helpers import (
     killed_at,
     objects_of,
     pushed,
+    pushed_at_once,
     rows_of,
     steps_of,
 )
@@ -66,20 +66,7 @@ def test_killed_at_any_step_nothing_is_half_there_and_the_next_push_ends_it(
 
 
 def test_two_pushers_at_once_do_the_work_of_one(copied, where, added, keys):
-    done, errors = [], []
-
-    def run():
-        try:
-            done.append(push.run(copied))
-        except PraError as error:
-            errors.append(error)
-
-    both = [threading.Thread(target=run) for _ in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
-    assert not errors
+    done = pushed_at_once(copied, 2)
     assert [one["faults"] for one in done] == [[], []]
     assert sum(one["objects"] for one in done) == len(objects_of(copied)) - 1
     assert checked(copied, keys)["ok"]
