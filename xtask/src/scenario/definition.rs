@@ -10,6 +10,7 @@ use crate::engine::capability::{self, Capability};
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
+use crate::scenario::ha::loss::{self, Loss};
 use crate::scenario::healing;
 use crate::scenario::outage::{self, Disaster};
 use crate::scenario::repair::Repair;
@@ -39,6 +40,8 @@ pub struct Scenario {
 pub enum Way {
     /// As every outage that somebody recovers from.
     Outage(&'static Disaster),
+    /// As every loss that a replicated database recovers from by itself.
+    Loss(&'static Loss),
     /// In a way of its own.
     Own {
         play: fn(&Run, &dyn Engine) -> Result<ScenarioResult>,
@@ -57,6 +60,7 @@ impl Scenario {
     pub fn play(&self, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         match &self.way {
             Way::Outage(disaster) => outage::play(disaster, run, engine),
+            Way::Loss(loss) => loss::play(loss, run, engine),
             Way::Own { play, .. } => play(run, engine),
         }
     }
@@ -65,6 +69,7 @@ impl Scenario {
     pub fn show(&self, ctx: &Context, engine: &dyn Engine, auto: bool) -> Result<()> {
         match &self.way {
             Way::Outage(disaster) => outage::show(disaster, ctx, engine, auto),
+            Way::Loss(loss) => loss::show(loss, engine),
             Way::Own { show, .. } => show(ctx, engine),
         }
     }
@@ -74,6 +79,7 @@ impl Scenario {
     pub fn strike(&self) -> Option<Strike> {
         match &self.way {
             Way::Outage(disaster) => Some(disaster.strike),
+            Way::Loss(_) => None,
             Way::Own { strike, .. } => *strike,
         }
     }

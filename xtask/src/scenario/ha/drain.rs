@@ -5,7 +5,7 @@ use terms::lang::{both, number};
 use terms::{ScenarioName, tr};
 
 use super::lessons;
-use super::loss::{self, Heal, Loss, Story};
+use super::loss::{Heal, Loss, Story};
 use crate::engine::capability::Capability;
 use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::repair::Repair;
@@ -32,11 +32,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url, Capability::Nodes],
     by_itself: true,
     takes_for_good: None,
-    way: Way::Own {
-        play: |run, engine| loss::play(&LOSS, run, engine),
-        show: |_, engine| loss::show(&LOSS, engine),
-        strike: None,
-    },
+    way: Way::Loss(&LOSS),
     repair: Repair::BY_ITSELF,
 };
 

@@ -9,6 +9,7 @@ use terms::{PhaseName, tr};
 
 use super::aim::Aim;
 use super::failover::{Failover, Told};
+use crate::context::Context;
 use crate::database;
 use crate::engine::Engine;
 use crate::kube::{Happened, Sighting};
@@ -18,15 +19,17 @@ use crate::measure::downtime::{self, Downtime, Failures};
 use crate::measure::figures::milliseconds;
 use crate::measure::result::{Moment, Rpo, Rto, ScenarioResult};
 use crate::scenario::course::{ACKNOWLEDGED_AFTER, Course};
-use crate::scenario::definition::Strike;
 use crate::scenario::outcome::{self, Outcome};
 use crate::scenario::run::{Run, SteadyState};
 use crate::wait;
 
+/// Puts things where they have to be.
+type Prepare = fn(&Context, &dyn Engine) -> Result<()>;
+
 /// What one disaster is made of.
 pub struct Loss {
     /// Before the client writes: where everything has to be.
-    pub prepare: Option<Strike>,
+    pub prepare: Option<Prepare>,
     /// Each write is sent again until it is answered.
     pub retry: bool,
     /// Who is sent to the lost part has no answer until it is back: users are served again

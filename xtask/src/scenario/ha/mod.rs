@@ -5,7 +5,7 @@ mod aim;
 mod drain;
 mod failover;
 mod lessons;
-mod loss;
+pub mod loss;
 mod node_loss;
 mod partition;
 mod pod_crash;

@@ -36,11 +36,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url, Capability::Nodes],
     by_itself: true,
     takes_for_good: None,
-    way: Way::Own {
-        play: |run, engine| loss::play(&LOSS, run, engine),
-        show: |_, engine| loss::show(&LOSS, engine),
-        strike: None,
-    },
+    way: Way::Loss(&LOSS),
     repair: Repair::OF_NODES,
 };
 

@@ -5,7 +5,7 @@ use terms::lang::both;
 use terms::{ScenarioName, tr};
 
 use super::lessons;
-use super::loss::{self, Loss, Story};
+use super::loss::{Loss, Story};
 use crate::engine::capability::Capability;
 use crate::scenario::definition::{Scenario, Way};
 use crate::scenario::repair::Repair;
@@ -26,11 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     needs: &[Capability::Url],
     by_itself: true,
     takes_for_good: None,
-    way: Way::Own {
-        play: |run, engine| loss::play(&LOSS, run, engine),
-        show: |_, engine| loss::show(&LOSS, engine),
-        strike: None,
-    },
+    way: Way::Loss(&LOSS),
     repair: Repair::BY_ITSELF,
 };
 
