@@ -10,7 +10,7 @@ use crate::manifests::model::Probe;
 use crate::manifests::ports::PROBE_PORT;
 use crate::wait;
 
-use super::ports;
+use super::ports::{self, Held};
 use super::probe::Probing;
 use super::process::{Ended, Process};
 use super::release::Release;
@@ -42,6 +42,8 @@ enum State {
 struct Running {
     process: Process,
     backend: Arc<Backend>,
+    /// Its ports: for users and for probes.
+    _held: [Held; 2],
     routed: bool,
     readiness: Option<Probing>,
     liveness: Option<Probing>,
@@ -122,11 +124,10 @@ impl Replica {
     }
 
     fn running(&self, shared: &Shared) -> Result<Running> {
-        // Free again when the replica takes them; if another program is faster,
-        // the replica ends and the next attempt gets others.
-        let (users, probes) = (ports::find_free()?, ports::find_free()?);
-        let (port, probe_port) = (users.local_addr()?.port(), probes.local_addr()?.port());
-        drop((users, probes));
+        // If another program than a lab is faster, the replica ends and the next attempt
+        // gets others.
+        let held = [ports::hold_free()?, ports::hold_free()?];
+        let [port, probe_port] = [held[0].port(), held[1].port()];
         let container = self.release.pod.container();
         let mut set = vec![("PORT".to_owned(), port.to_string())];
         if container.has_probe_port() {
@@ -142,6 +143,7 @@ impl Replica {
         Ok(Running {
             process,
             backend: Backend::new(port),
+            _held: held,
             routed: false,
             readiness: begin(&container.readiness_probe, false),
             liveness: begin(&container.liveness_probe, true),
