@@ -401,7 +401,7 @@ fn the_guide_works_as_printed_in_its_short_form() {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster-long"]
 fn the_guide_works_as_printed_in_its_typed_form() {
     walk_the_guide("guide-typed", Form::Typed);
 }

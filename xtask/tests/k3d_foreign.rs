@@ -261,7 +261,7 @@ fn objects_of_somebody_else() {
 }
 
 #[test]
-#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster"]
+#[ignore = "needs Docker, and minutes: cargo xtask test --only cluster-long"]
 fn an_account_of_two_namespaces_has_a_lab_in_a_restricted_one() {
     let registry = a_foreign_cluster(1);
     let lab = a_lab_there("foreign-given", &registry);

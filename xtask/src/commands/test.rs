@@ -152,8 +152,12 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
             ctx.tools.ensure_all()?;
             vec![
                 (
-                    "the French guide on a real cluster, by its short commands",
-                    on_k3d(ctx, "short_form"),
+                    "the French guide on a real cluster, as it is typed and by its short commands",
+                    on_k3d(ctx, "the_guide"),
+                ),
+                (
+                    "a lab of an account with few rights in a restricted cluster",
+                    on_k3d(ctx, "an_account_of_two"),
                 ),
                 ("works marked on a real cluster", on_k3d(ctx, "marking")),
                 (
@@ -232,13 +236,9 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
             "the lab on a real cluster",
             on_k3d(
                 ctx,
-                "--skip the_guide --skip marking --skip draining --skip ha_from_nothing \
-                 --skip ha_plays_all --skip ha_in_a_foreign",
+                "--skip the_guide --skip an_account_of_two --skip marking --skip draining \
+                 --skip ha_from_nothing --skip ha_plays_all --skip ha_in_a_foreign",
             ),
-        ),
-        (
-            "the French guide on a real cluster, as it is typed",
-            on_k3d(ctx, "typed_form"),
         ),
     ])
 }
