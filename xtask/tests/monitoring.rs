@@ -291,3 +291,17 @@ fn without_prometheus_nothing_is_watched_and_status_evaluates_by_itself() {
         names.iter().any(|one| one == "NeedsRestore").then_some(())
     });
 }
+
+#[test]
+fn a_lab_that_was_lost_as_a_whole_is_watched_again() {
+    let Some(lab) = lab("monitor-lost") else {
+        return;
+    };
+    lab.json(&["monitor"]);
+    let lost = lab.json(&["scenario", "cluster-loss", "--yes"]);
+    assert_eq!(lost["passed"], true, "{lost}");
+    let page = monitoring(&lab)["prometheus"].take();
+    let page = page.as_str().expect("nothing watches the new lab");
+    is_ready(page).unwrap();
+    only_process(&lab);
+}

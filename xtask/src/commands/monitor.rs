@@ -5,7 +5,6 @@ use serde_json::json;
 use terms::lang::{Both, both};
 use terms::tr;
 
-use crate::alerts;
 use crate::commands::setup;
 use crate::context::Context;
 use crate::engine::{self, Engine};
@@ -13,7 +12,6 @@ use crate::facts::monitoring::Watched;
 use crate::failure::Failure;
 use crate::http;
 use crate::scenario::alerted;
-use crate::wait;
 
 pub fn run(ctx: &Context, off: bool, dashboards: bool) -> Result<()> {
     let _lock = ctx.lock("monitor")?;
@@ -35,7 +33,7 @@ pub fn run(ctx: &Context, off: bool, dashboards: bool) -> Result<()> {
         let step = ctx
             .ui
             .step(tr!("replicas watched", "répliques surveillées"));
-        let seen = until_all_are_seen(page, engine.as_ref())?;
+        let seen = alerted::until_all_are_seen(page, engine.as_ref())?;
         step.done(seen.to_string());
     }
     if ctx.ui.json() {
@@ -59,16 +57,6 @@ pub fn run(ctx: &Context, off: bool, dashboards: bool) -> Result<()> {
          l'enlève.",
     ));
     Ok(())
-}
-
-/// Of whom it has not asked yet it notices no loss: a disaster in the first seconds would raise
-/// nothing.
-fn until_all_are_seen(page: &str, engine: &dyn Engine) -> Result<u32> {
-    wait::until(wait::WATCH_SEES, || {
-        // It may be loading still.
-        let seen = alerts::replicas_seen(page).unwrap_or_default();
-        Ok((seen == engine.facts()?.wanted).then_some(seen))
-    })
 }
 
 fn remove(ctx: &Context) -> Result<()> {

@@ -10,6 +10,7 @@ use terms::tr;
 use crate::alerts::{self, Raised};
 use crate::context::Context;
 use crate::engine::Engine;
+use crate::facts::monitoring::Watched;
 use crate::failure::{self, Kind};
 use crate::measure::figures::milliseconds;
 use crate::measure::result::{FirstAlert, ScenarioResult};
@@ -22,9 +23,39 @@ const DUE: Duration = Duration::from_secs(20);
 /// Nobody has to do anything about such an alert.
 const NOBODYS: &str = "info";
 
-/// The page of what watches the lab, where something does.
-pub fn watching(engine: &dyn Engine) -> Option<String> {
-    engine.monitoring().watched().ok()??.prometheus
+/// What watches the lab, where something does.
+pub fn watching(engine: &dyn Engine) -> Option<Watched> {
+    engine.monitoring().watched().ok()?
+}
+
+/// Of whom it has not asked yet it notices no loss: a disaster in the first seconds would raise
+/// nothing. How many replicas it sees.
+///
+/// # Errors
+/// It does not see all of them in time.
+pub fn until_all_are_seen(page: &str, engine: &dyn Engine) -> Result<u32> {
+    wait::until(wait::WATCH_SEES, || {
+        // It may be loading still.
+        let seen = alerts::replicas_seen(page).unwrap_or_default();
+        Ok((seen == engine.facts()?.wanted).then_some(seen))
+    })
+}
+
+/// What watched a lab that was lost as a whole was lost with it: the new lab is watched as the
+/// old one was.
+///
+/// # Errors
+/// It does not start, or does not see the replicas.
+pub fn watch_again(engine: &dyn Engine, before: &Watched) -> Result<()> {
+    if engine.monitoring().watched()?.is_some() {
+        return Ok(());
+    }
+    engine.monitoring().start(before.grafana.is_some())?;
+    let again = engine.monitoring().watched()?;
+    match again.and_then(|again| again.prometheus) {
+        Some(page) => until_all_are_seen(&page, engine).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Adds the first alert about the disaster to the result: an outage that lasts until one is due,

@@ -36,7 +36,7 @@ pub fn play(
     options: RunOptions,
 ) -> Result<ScenarioResult> {
     let run = Run::create(ctx, engine.name(), scenario.name, options)?;
-    let page = alerted::watching(engine);
+    let watched = alerted::watching(engine);
     let mut result = scenario.play(&run, engine)?;
     if !scenario.by_itself {
         let said = persons_part(options.operator_delay, options.step, options.auto);
@@ -44,7 +44,7 @@ pub fn play(
     }
     let retries = result.client.on_retries(result.verified.in_doubt);
     result.lessons.extend(retries);
-    if let Some(page) = &page {
+    if let Some(page) = watched.as_ref().and_then(|one| one.prometheus.as_ref()) {
         let step = ctx
             .ui
             .step(tr!("alerts of the run", "alertes de l'exécution"));
@@ -55,7 +55,8 @@ pub fn play(
         });
     }
     result_file::write(&run.folder, &result)?;
-    if page.is_some() {
+    if let Some(watched) = &watched {
+        alerted::watch_again(engine, watched)?;
         alerted::tell_runs(ctx, engine);
     }
     Ok(result)
