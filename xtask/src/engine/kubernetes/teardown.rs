@@ -147,11 +147,27 @@ impl Site {
         self.ctx.exec.run(&delete.limit(wait::NAMESPACE_GONE))?;
         // The operator leaves its queries for all databases of a namespace.
         let get = kubectl.cmd(["get", CLUSTERS, "-o", "name"]);
-        if !self.ctx.exec.read(&get)?.trim().is_empty() {
+        if !self.ctx.exec.read(&get)?.trim().is_empty() || !self.has_brought_queries()? {
             return Ok(());
         }
         let queries = ["delete", "configmap", QUERIES, "--ignore-not-found"];
         self.ctx.exec.run(&kubectl.cmd(queries))
+    }
+
+    /// They came with the lab's database, and not with an earlier one of somebody else.
+    fn has_brought_queries(&self) -> Result<bool> {
+        let when = "jsonpath={.metadata.creationTimestamp}";
+        let get = [
+            "get",
+            "configmap",
+            QUERIES,
+            "--ignore-not-found",
+            "-o",
+            when,
+        ];
+        let made = self.ctx.exec.read(&self.kube.kubectl()?.cmd(get))?;
+        // Both are of the API server's clock, in a form that sorts as the times do.
+        Ok(made.trim() >= self.had_since(false)?.as_str())
     }
 
     pub(super) fn has_ingress(&self) -> Result<bool> {
