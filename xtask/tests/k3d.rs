@@ -1,6 +1,8 @@
 //! The lab on a real cluster, from nothing to nothing. Takes minutes and the
 //! cluster names `pra` and `lab` of the machine: `cargo xtask test --only cluster`.
 
+#[path = "k3d_alerts.rs"]
+mod alerts;
 #[path = "k3d_draining.rs"]
 mod draining;
 #[path = "k3d_foreign.rs"]

@@ -159,6 +159,10 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
                     "a lab of an account with few rights in a restricted cluster",
                     on_k3d(ctx, "an_account_of_two"),
                 ),
+                (
+                    "alerts of all disasters on a real cluster, and none without",
+                    on_k3d(ctx, "alarms_follow"),
+                ),
                 ("works marked on a real cluster", on_k3d(ctx, "marking")),
                 (
                     "two hundred pods deleted under load on a real cluster",
@@ -236,8 +240,8 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
             "the lab on a real cluster",
             on_k3d(
                 ctx,
-                "--skip the_guide --skip an_account_of_two --skip marking --skip draining \
-                 --skip ha_from_nothing --skip ha_plays_all --skip ha_in_a_foreign",
+                "--skip the_guide --skip an_account_of_two --skip alarms_follow --skip marking \
+                 --skip draining --skip ha_from_nothing --skip ha_plays_all --skip ha_in_a_foreign",
             ),
         ),
     ])
