@@ -268,3 +268,25 @@ fn a_drill_that_is_stopped_keeps_what_it_has() {
     assert_eq!(status["application"]["protection"], "journal");
     check_the_lab(&lab);
 }
+
+#[test]
+fn a_recovery_without_anybody_that_is_stopped_leaves_no_lab_that_restores_by_itself() {
+    let lab = TestLab::new("interrupt-auto");
+    // So that it can be caught without its database.
+    lab.edit(
+        "k8s/20-deployment.yaml",
+        "command: [python, -m, pra, serve]",
+        "command: [sh, -c, 'sleep 1; exec python -m pra serve']",
+    );
+    lab.json(&["add", "before the disaster"]);
+    for (way, code) in [("-INT", Some(130)), ("-KILL", None)] {
+        let mut scenario = lab.spawn(&["scenario", "2", "--auto"]);
+        await_the_loss(&lab);
+        signal(&scenario, way);
+        assert_eq!(scenario.wait().unwrap().code(), code);
+        lab.json(&["setup"]);
+        check_the_lab(&lab);
+        assert!(!lab.root.join(".lab/state/k8s-local").exists(), "{way}");
+        assert_eq!(lab.curl("/status")["auto_restore"], Value::Null, "{way}");
+    }
+}

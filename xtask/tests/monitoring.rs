@@ -263,6 +263,12 @@ fn a_disaster_is_told_by_an_alert_that_is_resolved_after_the_recovery() {
     await_some("status to have it resolved", || {
         (!names_of_alerts(&lab).iter().any(|one| one == name)).then_some(())
     });
+    // What is forgotten here is forgotten there.
+    lab.json(&["runs", "rm", "--keep", "0", "--yes"]);
+    await_some("the figures to go with the run", || {
+        let said = asked(page, "/api/v1/query?query=pra_run_rto_seconds")?;
+        said.contains("\"result\":[]").then_some(())
+    });
 }
 
 #[test]

@@ -11,10 +11,12 @@ use terms::tr;
 
 use crate::cli::RunsAction;
 use crate::context::Context;
+use crate::engine;
 use crate::failure::Failure;
 use crate::measure::promise::yes_or_no;
 use crate::measure::result_file;
 use crate::runs::{self, name_of};
+use crate::scenario::alerted;
 
 pub fn run(ctx: &Context, action: &RunsAction) -> Result<()> {
     match action {
@@ -145,6 +147,10 @@ fn rm(ctx: &Context, asked: &[String], keep: Option<usize>) -> Result<()> {
     ))?;
     for folder in &doomed {
         runs::remove(ctx, folder)?;
+    }
+    if !ctx.exec.dry_run() && engine::meant(ctx).is_some() {
+        // What watches a lab has their figures too.
+        alerted::tell_runs(ctx, engine::select(ctx)?.as_ref());
     }
     if ctx.ui.json() && !ctx.exec.dry_run() {
         let names: Vec<String> = doomed.iter().map(|folder| name_of(folder)).collect();
