@@ -311,7 +311,6 @@ def test_a_look_that_hangs_is_not_waited_for(config, events, unsynced, monkeypat
 
     told = Told(config)
     backup.run(config)
-    exposition_of(told)._observer._seconds = 0.1
     monkeypatch.setattr(catalogue, "in_order", stuck)
     began = time.monotonic()
     now = told.now()
@@ -320,7 +319,8 @@ def test_a_look_that_hangs_is_not_waited_for(config, events, unsynced, monkeypat
     assert now["pra_volume_bytes", "pra-data"] > 0
     assert {"points", "database", "protection"} <= told.failed(now)
     assert told.failed() == {*told.of("pra_collector_success")}
-    assert time.monotonic() - began < 5
+    # Less than it hangs, by what a busy machine takes longer.
+    assert time.monotonic() - began < 25
     goes_on.set()
     helpers.until(lambda: told.failed() == set())
 

@@ -27,7 +27,7 @@ from pra.data.protection import Protection
 from pra.data.transaction import Writer, Written
 from pra.disk import fairlock, locks, space
 from pra.journal import durability
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.sql import connect
 
 logger = logging.getLogger("pra")
@@ -207,7 +207,7 @@ class Database:
             said = f"the database's log cannot be synced ({failed_log}), nor emptied ({reason})"
             raise _unknown(doing, f"{said}; the row may not outlive a crash") from failed_log
 
-    def unprotected(self, known: list[Point] | None = None) -> Lack | None:
+    def unprotected(self, known: Points | None = None) -> Lack | None:
         """Why the database is not what points and journal lead to; None if it is.
 
         Args:

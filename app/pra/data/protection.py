@@ -16,7 +16,7 @@ from pra.journal.comparison import TABLES_CHANGED, Mismatch
 from pra.journal.records import Record
 from pra.journal.writer import Journal
 from pra.lineage import marks
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.sql import guards, schema
 from pra.sql.schema import Position
 from pra.state import admission, identity, volumes
@@ -46,7 +46,7 @@ class Protection:
         # Its own view of the journal's end, for one thread at a time.
         self._journal, self._guard = Journal(settings.layout), threading.Lock()
 
-    def lacking(self, read: Read, known: list[Point] | None = None) -> Lack | None:
+    def lacking(self, read: Read, known: Points | None = None) -> Lack | None:
         """Why the database is not what points and journal lead to; None if it is.
 
         Args:
@@ -94,7 +94,7 @@ class Protection:
         if self._mode == "required":
             locks.refuse_gone(self._layout, _LOOKING)
 
-    def _difference(self, read: Read, known: list[Point] | None) -> Lack | None:
+    def _difference(self, read: Read, known: Points | None) -> Lack | None:
         """Why the journal and the points do not lead to the database; None if they do."""
         with self._guard:
             before = _place(read)

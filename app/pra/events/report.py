@@ -63,7 +63,9 @@ class Report:
         known = looks.at("listing the restore points", lambda: catalogue.scan(self._layout), None)
         missing = looks.at("looking for the database", needs_restore, False)
         told = looks.at(
-            "looking for what was noted", lambda: notices.found(self._settings, known or []), []
+            "looking for what was noted",
+            lambda: notices.found(self._settings, known or catalogue.Points()),
+            [],
         )
         counting = _Looks()
         rows = Rows(0, None) if missing else self._rows(counting, count)

@@ -4,9 +4,7 @@ Each collector reads one part, so that one that is lost hides no other. None tak
 that others wait for, and of thousands of points only those that changed are read again.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from operator import attrgetter
 
 import apsw
 
@@ -24,7 +22,7 @@ from pra.journal.writer import Journal
 from pra.lineage import timelines
 from pra.pitr import bounds
 from pra.points import catalogue, elapsed
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.points.watched import Watched
 from pra.protect import notices
 from pra.sql import counting, schema
@@ -82,7 +80,7 @@ class VolumeFigures:
         self._journal = Journal(settings.layout)
 
         # What one part found is used by those after it.
-        self._known: list[Point] | None = None
+        self._known: Points | None = None
         self._here: Position | None = None
 
     @property
@@ -130,11 +128,10 @@ class VolumeFigures:
     def _of_points(self) -> list[Told]:
         known = self._known = self._points.scan()
         newest = catalogue.latest(known)
-        counted = Counter(map(attrgetter("status"), known))
-        states = {state: counted[state] for state in catalogue.STATES}
+        states = {state: known.states[state] for state in catalogue.STATES}
         return [
             *POINTS.are_now(states),
-            *POINTS_BYTES.is_now(sum(map(attrgetter("bytes"), known))),
+            *POINTS_BYTES.is_now(known.size),
             *NEWEST_TIME.is_now(newest and newest.manifest["created_time"]),
             *NEWEST_ROWS.is_now(newest and newest.manifest["rows"]),
         ]

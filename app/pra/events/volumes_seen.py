@@ -11,7 +11,7 @@ from pra.data.database import Database
 from pra.disk import look, space
 from pra.events.journal_health import JournalHealth
 from pra.journal import segments
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.protect.freshness import Freshness
 from pra.protect.notices import Notice
 from pra.state import mode
@@ -35,7 +35,7 @@ class VolumesSeen:
         self._freshness = Freshness(settings.overdue_seconds)
         self._health = JournalHealth(settings.layout, settings.journal)
 
-    def lack(self, known: list[Point] | None) -> Lack | None:
+    def lack(self, known: Points | None) -> Lack | None:
         """Why a write would be lost; None if none would.
 
         Args:
@@ -54,7 +54,7 @@ class VolumesSeen:
             return Lack(_UNREADABLE, str(error))
         return Lack(_MODE, said) if said else found
 
-    def trouble(self, known: list[Point]) -> str | None:
+    def trouble(self, known: Points) -> str | None:
         """Why a restore of the latest moment would stop or may lack something; None if not.
 
         Args:
@@ -62,7 +62,7 @@ class VolumesSeen:
         """
         return self._health.trouble(known)
 
-    def overdue(self, known: list[Point]) -> Notice | None:
+    def overdue(self, known: Points) -> Notice | None:
         """What to say of backups that do not come as they should; None if they do."""
         return self._freshness.overdue(known)
 

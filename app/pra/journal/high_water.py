@@ -18,7 +18,7 @@ from pra.journal.scanning import Scan
 from pra.journal.segments import Segment
 from pra.lineage import timelines
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.sql.schema import Position
 
 
@@ -40,7 +40,7 @@ def of_journal(where: Layout, here: Position) -> Seen:
     return max([Seen(0, "nothing"), *_by_journal(where, here)], key=lambda seen: seen.seq)
 
 
-def of_points(known: Iterable[Point], here: Position) -> Seen:
+def of_points(known: Points, here: Position) -> Seen:
     """The highest number on the database's timeline that a point holds; its own at least.
 
     Args:
@@ -65,17 +65,10 @@ def _by_journal(where: Layout, here: Position) -> Iterable[Seen]:
         yield Seen(max(last.first - 1, in_segment(last)), "the journal")
 
 
-def _by_points(known: Iterable[Point], here: Position) -> Iterable[Seen]:
-    # Of thousands of points for each answer of /metrics: the highest alone is put into words.
-    highest, by = -1, None
-    for point in known:
-        place = point.manifest and point.manifest.get("position")
-        if not place or place["seq"] <= highest:
-            continue
-        if place["timeline"] == here.timeline and place["lineage"] == here.lineage:
-            highest, by = place["seq"], point
-    if by:
-        yield Seen(highest, f"the point {by.name}")
+def _by_points(known: Points, here: Position) -> Iterable[Seen]:
+    point = known.highest.get((here.lineage, here.timeline))
+    if point:
+        yield Seen(point.manifest["position"]["seq"], f"the point {point.name}")
 
 
 def in_segment(segment: Segment) -> int:

@@ -8,7 +8,7 @@ count either: what goes by its age is kept for longer than the settings say, not
 """
 
 from pra.base import clock
-from pra.points.catalogue import Point
+from pra.points.catalogue import Point, Points
 
 #: The longest step between two points that is believed, in seconds.
 STEP = 3600
@@ -57,11 +57,10 @@ def step(known: list[Point]) -> float:
     return by if by < -1 or by > STEP else 0.0
 
 
-def recorded(known: list[Point]) -> str | None:
+def recorded(known: Points) -> str | None:
     """What was odd about the clock when one of the points of the last hour was made."""
     since = now(known) - STEP
-    odd = (point for point in known if point.manifest and point.manifest.get("clock"))
-    return next((point.manifest["clock"] for point in odd if of(point) > since), None)
+    return next((point.manifest["clock"] for point in known.odd if of(point) > since), None)
 
 
 def _newest(known: list[Point]) -> Point | None:

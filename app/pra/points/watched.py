@@ -9,7 +9,7 @@ from pra.base.layout import Layout
 from pra.disk.listing import Listing
 from pra.lineage import marks
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Point, Points
 
 
 class Watched:
@@ -20,9 +20,9 @@ class Watched:
         self._lineage: str | None = None
         self._points: dict[str, Point] = {}
         self._unread: set[str] = set()
-        self._ordered: list[Point] = []
+        self._ordered = Points()
 
-    def scan(self) -> list[Point]:
+    def scan(self) -> Points:
         """Every point, newest first, as ``catalogue.scan`` lists them.
 
         Of a file that was changed in place, ``listing.LOOKS`` scans later at the latest.

@@ -13,7 +13,7 @@ from pra.base.settings import Settings
 from pra.disk import files, look, space
 from pra.journal import segments
 from pra.points import catalogue, elapsed
-from pra.points.catalogue import Point
+from pra.points.catalogue import Point, Points
 from pra.sql import guards
 from pra.state import copied, volumes
 
@@ -32,7 +32,7 @@ class Notice(NamedTuple):
         return self._asdict()
 
 
-def found(settings: Settings, known: list[Point]) -> list[Notice]:
+def found(settings: Settings, known: Points) -> list[Notice]:
     """All that there is to say now; empty if all is well.
 
     Args:
@@ -107,7 +107,7 @@ def _writes(settings: Settings, reason: str | None) -> str:
     return "Writes are refused until then"
 
 
-def clock_jump(known: list[Point]) -> Notice | None:
+def clock_jump(known: Points) -> Notice | None:
     """What is odd about the clock, against the newest of these points."""
     what = elapsed.jump(known) or elapsed.recorded(known)
     if what is None:

@@ -17,7 +17,7 @@ from pra.lineage import timelines
 from pra.lineage.timelines import Timeline
 from pra.pitr import targets
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.recovery import doubts, restore
 from pra.recovery.restore import Supervision
 from pra.state import attempts, jobs, volumes
@@ -168,7 +168,7 @@ def _begun(where: Layout) -> bool:
     return bool(attempt) and attempt.state == attempts.BEGUN
 
 
-def told(settings: Settings, known: list[Point] | None) -> Told | None:
+def told(settings: Settings, known: Points | None) -> Told | None:
     """How it stands; None where it is not wanted.
 
     Args:

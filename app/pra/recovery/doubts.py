@@ -15,7 +15,7 @@ from pra.journal import segments
 from pra.lineage import data_volume, in_use, marks, timelines
 from pra.lineage.timelines import Timeline
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.protect import notices
 from pra.state import attempts, identity, mode, volumes
 
@@ -32,7 +32,7 @@ GRACE = 10.0
 _OF_THE_SYSTEM = "lost+found"
 
 
-def refuse(settings: Settings, known: list[Point], patience: float = 0.0) -> Timeline:
+def refuse(settings: Settings, known: Points, patience: float = 0.0) -> Timeline:
     """Refuse where anything is doubtful; returns the history that is the live one.
 
     Changes nothing, and is asked again under the maintenance lock before anything is.
@@ -101,7 +101,7 @@ def refuse_promised_less(settings: Settings, live: Timeline) -> None:
     )
 
 
-def _live(where: Layout, known: list[Point]) -> Timeline:
+def _live(where: Layout, known: Points) -> Timeline:
     if marks.mark_of(where.backup) is None:
         raise Refused(DOING, "the backup volume has no mark, so its history has no name", LOOK)
     identity.refuse_unknown(where, DOING, known)
@@ -213,7 +213,7 @@ def _refuse_served(where: Layout, patience: float) -> None:
         )
 
 
-def _refuse_foreign(where: Layout, known: list[Point]) -> None:
+def _refuse_foreign(where: Layout, known: Points) -> None:
     points = [point.name for point in known if point.status == "foreign"]
     journal = [f"{one.timeline}-{one.first} of the journal" for one in segments.foreign(where)]
     for name in points + journal:
@@ -224,7 +224,7 @@ def _refuse_foreign(where: Layout, known: list[Point]) -> None:
         )
 
 
-def _refuse_suspect(settings: Settings, known: list[Point]) -> None:
+def _refuse_suspect(settings: Settings, known: Points) -> None:
     """Refuse where the points do not say by themselves what is the moment to go back to."""
     newest = catalogue.latest(known)
     if newest is None:

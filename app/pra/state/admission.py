@@ -16,7 +16,7 @@ from pra.disk import files, look
 from pra.journal import high_water
 from pra.lineage import timelines
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.sql import schema
 from pra.sql.schema import Position
 from pra.state import identity
@@ -34,9 +34,7 @@ class Behind(Refused):
         )
 
 
-def refuse_behind(
-    where: Layout, doing: str, here: Position, known: list[Point] | None = None
-) -> None:
+def refuse_behind(where: Layout, doing: str, here: Position, known: Points | None = None) -> None:
     """Refuse a database that lacks what a point has.
 
     Args:
