@@ -78,8 +78,8 @@ def test_verbs_are_recorded_with_their_outcome(environment, config, where, event
     assert runs(where, "prune") == {}
     assert runs(where, "export") == {"ok": 1}
     now = Told(config).now()
-    assert now["pra_job_runs_total", "backup", "ok"] == 1
-    assert now["pra_job_runs_total", "backup", "died"] == 0
+    assert now["pra_job_runs_total", "ok", "backup"] == 1
+    assert now["pra_job_runs_total", "died", "backup"] == 0
     assert now["pra_restores_total", "ok"] == now["pra_restores_total", "wrong_use"] == 1
     assert 0 < now["pra_restore_last_duration_seconds",] < 60
     assert now["pra_job_running", "restore"] == 0
@@ -127,17 +127,17 @@ def test_a_full_disk_is_recorded(where, unsynced):
 def test_a_run_that_is_under_way_is_told_and_one_that_was_killed_counts(where, config, hanging):
     told = Told(config)
     assert told.one("pra_job_running", "backup") == 1
-    assert told.one("pra_job_runs_total", "backup", "died") == 0
+    assert told.one("pra_job_runs_total", "died", "backup") == 0
     hanging.send_signal(signal.SIGKILL)
     hanging.wait()
     # Nobody has come since, and it is known.
     assert told.one("pra_job_running", "backup") == 0
-    assert told.one("pra_job_runs_total", "backup", "died") == 1
+    assert told.one("pra_job_runs_total", "died", "backup") == 1
     with jobs.recorded(where, "backup"):
         # The next one wrote that down: the same number, and not one more.
         assert runs(where, "backup") == {"died": 1}
     assert runs(where, "backup") == {"died": 1, "ok": 1}
-    assert told.one("pra_job_runs_total", "backup", "died") == 1
+    assert told.one("pra_job_runs_total", "died", "backup") == 1
     assert os.listdir(where.jobs) == ["record"]
 
 

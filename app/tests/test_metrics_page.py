@@ -54,6 +54,13 @@ def test_the_page_lists_the_words_that_labels_have():
     assert words("pra_job_runs_total") == set(jobs.OUTCOMES)
 
 
+def test_no_label_is_one_that_prometheus_gives_each_series_by_itself():
+    # It would rename ours, and a rule that selects by it would never find anything.
+    its = {"job", "instance", "pod", "namespace", "service", "endpoint", "container", "node"}
+    for name, (_, labels) in declared().items():
+        assert not its & set(labels), name
+
+
 def test_names_end_as_the_conventions_want():
     for name, (kind, _) in declared().items():
         assert name.startswith("pra_")

@@ -272,6 +272,31 @@ fn a_disaster_is_told_by_an_alert_that_is_resolved_after_the_recovery() {
 }
 
 #[test]
+fn a_backup_that_fails_is_told_until_one_is_made() {
+    let Some(lab) = lab("monitor-backup") else {
+        return;
+    };
+    let on = lab.json(&["monitor"]);
+    let page = on["monitoring"]["prometheus"].as_str().unwrap();
+    lab.json(&["backup"]);
+    // As a job that asks for less than the volumes promise.
+    let volumes = lab.root.join(".lab/volumes");
+    let refused = Command::new(lab.root.join(".lab/venv/bin/python"))
+        .args(["-m", "pra", "backup"])
+        .current_dir(lab.root.join("app"))
+        .env("PRA_DATA_DIR", volumes.join("pra-data"))
+        .env("PRA_BACKUP_DIR", volumes.join("pra-backup"))
+        .env("PRA_JOURNAL", "off")
+        .output()
+        .unwrap();
+    assert!(!refused.status.success(), "{}", said(&refused));
+    let is_raised = || Some(asked(page, "/api/v1/alerts")?.contains("BackupFailing"));
+    await_some("the alert", || is_raised()?.then_some(()));
+    lab.json(&["backup"]);
+    await_some("it to be resolved", || (!is_raised()?).then_some(()));
+}
+
+#[test]
 fn without_prometheus_nothing_is_watched_and_status_evaluates_by_itself() {
     let lab = TestLab::new("monitor-none");
     lab.json(&["setup"]);

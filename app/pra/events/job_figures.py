@@ -6,16 +6,16 @@ from pra.points.catalogue import Point
 from pra.state import jobs
 from pra.state.jobs import Record
 
-RUNS = Metric("pra_job_runs_total", "Runs of jobs that ended.", ("job", "outcome"), True)
+RUNS = Metric("pra_job_runs_total", "Runs of jobs that ended.", ("verb", "outcome"), True)
 LAST_RUN = Metric(
     "pra_job_last_run_timestamp_seconds",
     "When the last run with an outcome ended.",
-    ("job", "outcome"),
+    ("verb", "outcome"),
 )
 LAST_SECONDS = Metric(
-    "pra_job_last_duration_seconds", "How long the last run took that ended by itself.", ("job",)
+    "pra_job_last_duration_seconds", "How long the last run took that ended by itself.", ("verb",)
 )
-RUNNING = Metric("pra_job_running", "Runs under way.", ("job",))
+RUNNING = Metric("pra_job_running", "Runs under way.", ("verb",))
 RESTORES = Metric("pra_restores_total", "Restores that ended.", ("outcome",), True)
 RESTORED = Metric("pra_restore_last_timestamp_seconds", "When the newest restore was carried out.")
 RESTORE_SECONDS = Metric(

@@ -1,6 +1,6 @@
 //! When alerts were raised and when they were resolved, as a Prometheus remembers it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -48,30 +48,45 @@ pub fn between(page: &str, from: f64, to: f64) -> Result<Vec<Raised>> {
     read(&text, from, to)
 }
 
+/// The first and the last second of a time in which an alert was raised without a break.
+type Stretch = (i64, i64);
+
+/// Those that overlap, or follow each other without a second in between, as one; in order.
+fn joined(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+    stretches.sort_unstable();
+    let mut all: Vec<Stretch> = Vec::new();
+    for (first, last) in stretches {
+        match all.last_mut() {
+            Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
+            _ => all.push((first, last)),
+        }
+    }
+    all
+}
+
 fn read(text: &str, from: f64, to: f64) -> Result<Vec<Raised>> {
     let answer: Answer = serde_json::from_str(text).context("reading Prometheus' answer")?;
-    // An alert about several things is one to whoever is told.
-    let mut alerts: BTreeMap<(String, String), BTreeSet<i64>> = BTreeMap::new();
+    // An alert about several things at once is one to whoever is told.
+    let mut alerts: BTreeMap<(String, String), Vec<Stretch>> = BTreeMap::new();
     for series in answer.data.result {
         let label = |name: &str| series.metric.get(name).cloned().unwrap_or_default();
-        let moments = alerts.entry((label("alertname"), label("severity")));
-        let seconds = series
-            .values
-            .iter()
-            .map(|(at, _)| (at - from).round() as i64);
-        moments.or_default().extend(seconds);
+        let moments = series.values.iter();
+        let seconds = moments.map(|(at, _)| (at - from).round() as i64);
+        let began = alerts.entry((label("alertname"), label("severity")));
+        let news = joined(seconds.map(|at| (at, at)).collect()).into_iter();
+        began.or_default().extend(news.filter(|(at, _)| *at > 0));
     }
     let mut raised: Vec<Raised> = alerts
         .into_iter()
-        .filter(|(_, seconds)| !seconds.contains(&0))
-        .filter_map(|((name, severity), seconds)| {
-            let (first, last) = (*seconds.first()?, *seconds.last()?);
-            let resolved = from + (last + 1) as f64;
-            Some(Raised {
-                name,
-                severity,
-                at: from + first as f64,
-                resolved: (resolved <= to).then_some(resolved),
+        .flat_map(|((name, severity), stretches)| {
+            joined(stretches).into_iter().map(move |(first, last)| {
+                let resolved = from + (last + 1) as f64;
+                Raised {
+                    name: name.clone(),
+                    severity: severity.clone(),
+                    at: from + first as f64,
+                    resolved: (resolved <= to).then_some(resolved),
+                }
             })
         })
         .collect();
@@ -98,7 +113,10 @@ mod tests {
             json!({"metric": {"alertname": name, "severity": severity}, "values": values})
         };
         let all = json!({"data": {"result": [
-            series("ClockStepped", "warning", &[0, 1, 10]),
+            series("ClockStepped", "warning", &[0, 1]),
+            // Raised before, resolved, and raised again.
+            series("Unprotected", "critical", &[0, 1, 10]),
+            series("NeedsRestore", "critical", &[2, 3, 6]),
             series("NobodyIsServed", "critical", &[7, 8]),
             series("ReplicaLost", "info", &[7, 8, 9, 10]),
             series("VolumeFull", "critical", &[9]),
@@ -118,9 +136,12 @@ mod tests {
         assert_eq!(
             told,
             [
+                ("NeedsRestore", 2.0, Some(4.0)),
+                ("NeedsRestore", 6.0, Some(7.0)),
                 ("NobodyIsServed", 7.0, Some(9.0)),
                 ("ReplicaLost", 7.0, None),
                 ("VolumeFull", 8.0, None),
+                ("Unprotected", 10.0, None),
             ]
         );
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use terms::lang::{self, Lang};
+use terms::lang::{self, Lang, both};
+use terms::tr;
 
 use crate::http;
 
@@ -28,6 +29,28 @@ pub enum State {
     /// It holds, and not yet for as long as the rule wants.
     Pending,
     Firing,
+}
+
+impl Alert {
+    /// All that there is to tell a person.
+    pub fn told(&self) -> String {
+        let Self {
+            name,
+            severity,
+            sentence,
+            value,
+            runbook,
+            ..
+        } = self;
+        let pending = match self.state {
+            State::Firing => "",
+            State::Pending => both(", if it stays so", ", si cela dure").text(),
+        };
+        tr!(
+            "{name} ({severity}{pending}): {sentence} {value}. {runbook}",
+            "{name} ({severity}{pending}) : {sentence} {value}. {runbook}",
+        )
+    }
 }
 
 /// What a rule says of itself.

@@ -53,6 +53,10 @@ pub struct ScenarioResult {
     /// The first alert about the disaster, where something watched the lab.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<FirstAlert>,
+    /// When the recovery itself took the service away, in seconds of the ledger's clock; `None`
+    /// where the disaster did.
+    #[serde(skip)]
+    pub taken_away: Option<f64>,
     /// What was done, in seconds of the ledger's clock.
     pub moments: Vec<Moment>,
     /// What there is to learn from it, in plain words.

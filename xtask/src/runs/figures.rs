@@ -56,6 +56,9 @@ struct Rpo {
 #[derive(Deserialize)]
 struct Rto {
     seconds: f64,
+    /// It never ended: the time says when the run did.
+    #[serde(default)]
+    open: bool,
     #[serde(default)]
     phases: Vec<Phase>,
 }
@@ -108,11 +111,13 @@ impl Past {
             rule(name, value, labels)
         };
         let mut all = vec![
-            one("pra_run_rto_seconds", self.rto.seconds),
             one("pra_run_rpo_seconds", self.rpo.seconds),
             one("pra_run_rpo_rows", self.rpo.lost),
             one("pra_run_passed", f64::from(u8::from(self.passed))),
         ];
+        if !self.rto.open {
+            all.push(one("pra_run_rto_seconds", self.rto.seconds));
+        }
         let began = self.began.as_deref().and_then(since_1970);
         all.extend(began.map(|at| one("pra_run_timestamp_seconds", at)));
         let objectives = self.objectives.iter().map(|objective| {
@@ -222,6 +227,15 @@ mod tests {
         assert_eq!(values(&rules, "pra_runs"), ["vector(1)"]);
         assert_eq!(rules[1]["labels"]["scenario"], terms::GAMEDAY);
         assert_eq!(values(&told("none", &[]), "pra_runs"), ["vector(0)"]);
+    }
+
+    #[test]
+    fn an_outage_that_did_not_end_has_no_time_of_recovery() {
+        let mut open = result();
+        open["rto"]["open"] = true.into();
+        let rules = told("open", &[open]);
+        assert_eq!(values(&rules, "pra_runs"), ["vector(1)"]);
+        assert!(values(&rules, "pra_run_rto_seconds").is_empty());
     }
 
     #[test]

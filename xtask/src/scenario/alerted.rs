@@ -42,11 +42,25 @@ pub fn until_all_are_seen(page: &str, engine: &dyn Engine) -> Result<u32> {
 }
 
 /// What watched a lab that was lost as a whole was lost with it: the new lab is watched as the
-/// old one was.
+/// old one was. What hinders that is told: the run is over.
 ///
 /// # Errors
-/// It does not start, or does not see the replicas.
-pub fn watch_again(engine: &dyn Engine, before: &Watched) -> Result<()> {
+/// An interrupt.
+pub fn watch_again(ctx: &Context, engine: &dyn Engine, before: &Watched) -> Result<()> {
+    match start_again(engine, before) {
+        Err(error) if failure::kind(&error) == Kind::Interrupted => Err(error),
+        Err(error) => {
+            ctx.ui.warn(&tr!(
+                "nothing watches the new lab: {error:#}; cargo xtask monitor tries it again",
+                "rien ne surveille le nouveau lab : {error:#} ; cargo xtask monitor réessaie",
+            ));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+fn start_again(engine: &dyn Engine, before: &Watched) -> Result<()> {
     if engine.monitoring().watched()?.is_some() {
         return Ok(());
     }
@@ -74,7 +88,7 @@ pub fn add(page: &str, result: &mut ScenarioResult) -> Result<()> {
             ));
             result.alert = Some(alert);
         }
-        Ok(None) => match nobody_was_told(result.rto.seconds) {
+        Ok(None) => match nobody_was_told(unnoticed(result)) {
             Untold::Broken(promise) => result.break_promises([promise]),
             Untold::TooShort(lesson) => result.lessons.push(lesson),
         },
@@ -115,21 +129,31 @@ fn first(page: &str, result: &ScenarioResult) -> Result<Option<FirstAlert>> {
     let away = result.rto.began;
     let recovered = away.map(|from| began + from + result.rto.seconds);
     let look = || alerts::between(page, disaster, since_1970(SystemTime::now()));
-    let Some(found) = calling(look()?, recovered) else {
+    let taken_away = result.taken_away.map(|at| began + at);
+    let Some(found) = calling(look()?, taken_away.or(recovered)) else {
         return Ok(None);
     };
     let recovered = recovered.unwrap_or(disaster);
     let resolved = in_time(wait::until(wait::ALERT_RESOLVED, || {
-        let again = look()?.into_iter().find(|one| one.name == found.name);
+        let is_it = |one: &Raised| one.name == found.name && one.at == found.at;
+        let again = look()?.into_iter().find(is_it);
         Ok(again.and_then(|one| one.resolved))
     }))?;
     Ok(Some(told(found, resolved, disaster, recovered)))
 }
 
+/// For how long the disaster could have been told of, in seconds.
+fn unnoticed(result: &ScenarioResult) -> f64 {
+    let struck = result.moments.first().map_or(0.0, |moment| moment.at);
+    result
+        .taken_away
+        .map_or(result.rto.seconds, |at| at - struck)
+}
+
 /// The first alert that calls somebody about the disaster: one that begins after the service is
-/// back is about the recovery.
-fn calling(raised: Vec<Raised>, recovered: Option<f64>) -> Option<Raised> {
-    let in_time = |one: &Raised| recovered.is_none_or(|end| one.at <= end);
+/// back, or was taken away to bring something back, is about the recovery.
+fn calling(raised: Vec<Raised>, until: Option<f64>) -> Option<Raised> {
+    let in_time = |one: &Raised| until.is_none_or(|end| one.at <= end);
     let mut raised = raised.into_iter();
     raised.find(|one| one.severity != NOBODYS && in_time(one))
 }
@@ -140,7 +164,7 @@ enum Untold {
     TooShort(String),
 }
 
-/// The service was away for so many seconds.
+/// The disaster was there to be noticed for so many seconds.
 fn nobody_was_told(away: f64) -> Untold {
     if away >= DUE.as_secs_f64() {
         return Untold::Broken(tr!(
@@ -151,10 +175,10 @@ fn nobody_was_told(away: f64) -> Untold {
     let away = number(away);
     let due = DUE.as_secs();
     Untold::TooShort(tr!(
-        "No alert told of the disaster: the service was away for {away} s, and an alert is due \
-         after {due} s at the latest.",
-        "Aucune alerte n'a signalé le sinistre : le service a été absent {away} s, et une alerte \
-         est due au bout de {due} s au plus tard.",
+        "No alert told of the disaster: it was over, or its recovery had begun, after {away} s, \
+         and an alert is due after {due} s at the latest.",
+        "Aucune alerte n'a signalé le sinistre : il était fini, ou la reprise avait commencé, au \
+         bout de {away} s, et une alerte est due au bout de {due} s au plus tard.",
     ))
 }
 

@@ -116,6 +116,8 @@ fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     result.protected_seconds = Some(milliseconds(played.protected - downtime.began));
     let seen = Seen::of(&failures, played.found);
     result.lessons = lessons(&result, &played, seen);
+    let decided = played.decided.map(|(_, at)| at);
+    result.taken_away = Some(decided.unwrap_or(played.found));
     result.moments = played.moments;
     Ok(result)
 }

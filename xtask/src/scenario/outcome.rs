@@ -169,6 +169,7 @@ impl Outcome {
             began: self.observed.began.clone(),
             draw: run.options.draw,
             alert: None,
+            taken_away: None,
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),
             commands: run.changes(),

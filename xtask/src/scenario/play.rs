@@ -44,6 +44,8 @@ pub fn play(
     }
     let retries = result.client.on_retries(result.verified.in_doubt);
     result.lessons.extend(retries);
+    // Whoever is tired of waiting for an alert loses nothing of what was measured.
+    result_file::write(&run.folder, &result)?;
     if let Some(page) = watched.as_ref().and_then(|one| one.prometheus.as_ref()) {
         let step = ctx
             .ui
@@ -53,10 +55,10 @@ pub fn play(
             Some(alert) => alert.name.clone(),
             None => tr!("none", "aucune"),
         });
+        result_file::write(&run.folder, &result)?;
     }
-    result_file::write(&run.folder, &result)?;
     if let Some(watched) = &watched {
-        alerted::watch_again(engine, watched)?;
+        alerted::watch_again(ctx, engine, watched)?;
         alerted::tell_runs(ctx, engine);
     }
     Ok(result)

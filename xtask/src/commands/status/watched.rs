@@ -3,7 +3,7 @@
 use terms::lang::{Both, both};
 use terms::tr;
 
-use crate::alerts::{self, Alert, State};
+use crate::alerts::{self, Alert};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::facts::Facts;
@@ -44,7 +44,7 @@ pub fn rows(watched: Option<&Watched>, alerts: Option<&[Alert]>) -> Vec<Vec<Stri
         Some([]) => rows.push(row(name, both("none", "aucune").text())),
         Some(all) => {
             let names = std::iter::once(name).chain(std::iter::repeat(Both::same("")));
-            let told = names.zip(all).map(|(name, alert)| row(name, &told(alert)));
+            let told = names.zip(all).map(|(name, alert)| row(name, &alert.told()));
             rows.extend(told);
         }
     }
@@ -73,28 +73,10 @@ fn monitoring(watched: &Watched) -> String {
     }
 }
 
-fn told(alert: &Alert) -> String {
-    let Alert {
-        name,
-        severity,
-        sentence,
-        value,
-        runbook,
-        ..
-    } = alert;
-    let pending = match alert.state {
-        State::Firing => "",
-        State::Pending => both(", if it stays so", ", si cela dure").text(),
-    };
-    tr!(
-        "{name} ({severity}{pending}): {sentence} {value}. {runbook}",
-        "{name} ({severity}{pending}) : {sentence} {value}. {runbook}",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerts::State;
     use crate::facts::monitoring::Part;
 
     fn watched(ready: bool, trouble: Option<&str>, page: Option<&str>) -> Watched {

@@ -4,6 +4,7 @@ use terms::lang::{Both, both, decimal, duration, fixed};
 use terms::{Labelled, tr};
 
 use super::look::{Journal, Look, Point};
+use crate::alerts::{Alert, State};
 
 /// A row for each thing there is to tell.
 pub fn rows(look: &Look) -> Vec<Vec<String>> {
@@ -58,11 +59,17 @@ pub fn line(look: &Look) -> String {
         parts.extend(journal.map(|journal| format!("journal {journal}")));
         parts.push(match look.alerts.as_deref() {
             None => tr!("alerts unknown", "alertes inconnues"),
-            Some([]) => tr!("no alert", "aucune alerte"),
             Some(all) => {
-                let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
-                let names = names.join(", ");
-                tr!("alerts {names}", "alertes {names}")
+                let raised = all.iter().filter(|one| one.state == State::Firing);
+                let names: Vec<&str> = raised.map(|one| one.name.as_str()).collect();
+                match names.is_empty() {
+                    true => tr!("no alert", "aucune alerte"),
+                    false => tr!(
+                        "alerts {names}",
+                        "alertes {names}",
+                        names = names.join(", "),
+                    ),
+                }
             }
         });
     }
@@ -119,7 +126,7 @@ fn requests(look: &Look) -> String {
     match heard < ready {
         true => tr!(
             "{rate} a second, of {heard} replicas out of {ready}",
-            "{rate} par seconde, de {heard} répliques sur {ready}",
+            "{rate} par seconde, pour {heard} répliques sur {ready}",
         ),
         false => tr!("{rate} a second", "{rate} par seconde"),
     }
@@ -178,16 +185,7 @@ fn alerts(look: &Look) -> Vec<String> {
     match look.alerts.as_deref() {
         None => vec![tr!("unknown", "inconnues")],
         Some([]) => vec![tr!("none", "aucune")],
-        Some(all) => all
-            .iter()
-            .map(|one| {
-                let (name, severity, sentence) = (&one.name, &one.severity, &one.sentence);
-                tr!(
-                    "{name} ({severity}): {sentence}",
-                    "{name} ({severity}) : {sentence}",
-                )
-            })
-            .collect(),
+        Some(all) => all.iter().map(Alert::told).collect(),
     }
 }
 
