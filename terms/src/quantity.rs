@@ -21,6 +21,10 @@ pub enum Quantity {
     /// The longest time between two writes that were acknowledged.
     LongestGapSeconds,
     ProtectedSeconds,
+    /// From the disaster to the first alert about it, of the runs in which one was raised.
+    AlertSeconds,
+    /// From the recovery until that alert was resolved.
+    AlertResolvedSeconds,
     Phase(PhaseName),
 }
 
@@ -28,7 +32,7 @@ pub enum Quantity {
 const PHASE: &str = "phase ";
 
 impl Quantity {
-    pub(crate) const PLAIN: [(Self, &str); 7] = [
+    pub(crate) const PLAIN: [(Self, &str); 9] = [
         (Self::Lost, "lost"),
         (Self::RpoSeconds, "rpo_seconds"),
         (Self::RtoSeconds, "rto_seconds"),
@@ -36,6 +40,8 @@ impl Quantity {
         (Self::AttemptsFailed, "attempts_failed"),
         (Self::LongestGapSeconds, "longest_gap_seconds"),
         (Self::ProtectedSeconds, "protected_seconds"),
+        (Self::AlertSeconds, "alert_seconds"),
+        (Self::AlertResolvedSeconds, "alert_resolved_seconds"),
     ];
 
     pub fn unit(self) -> Unit {
@@ -62,6 +68,8 @@ impl Labelled for Quantity {
             Self::AttemptsFailed => both("attempts_failed", "échecs"),
             Self::LongestGapSeconds => both("longest_gap_seconds", "sans écriture"),
             Self::ProtectedSeconds => both("protected_seconds", "de nouveau protégé"),
+            Self::AlertSeconds => both("alert_seconds", "alerte"),
+            Self::AlertResolvedSeconds => both("alert_resolved_seconds", "fin de l'alerte"),
         };
         label.into()
     }

@@ -6,7 +6,7 @@ use terms::{EngineName, LabName, Labelled, PhaseName, Protection, Quantity, Scen
 
 use crate::config::{Mode, Objectives};
 use crate::measure::figures::milliseconds;
-use crate::measure::result::{Broken, Objective, ScenarioResult};
+use crate::measure::result::{Broken, FirstAlert, Objective, ScenarioResult};
 use crate::measure::statistics::{Figure, failing_share};
 
 /// The runs of one scenario under one protection.
@@ -51,6 +51,9 @@ pub struct DrillRun {
     /// Writes that were sent more than once, and those that nobody knows of in the end.
     pub retried: usize,
     pub in_doubt: usize,
+    /// The first alert about it, where something watched the lab and one was raised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<FirstAlert>,
 }
 
 impl DrillRun {
@@ -71,6 +74,7 @@ impl DrillRun {
             attempts_failed: run.client.attempts_failed,
             retried: run.client.retried,
             in_doubt: run.verified.in_doubt,
+            alert: run.alert.clone(),
         }
     }
 }
@@ -152,6 +156,8 @@ impl Group {
             LabName::Pra | LabName::Image => Vec::new(),
         };
         let protected = self.values(|run| run.protected_seconds);
+        let alert = self.values(|run| Some(run.alert.as_ref()?.fired_seconds));
+        let resolved = self.values(|run| run.alert.as_ref()?.resolved_seconds);
         let whole = [
             Figure::of(Quantity::Lost, &lost),
             Figure::of(Quantity::RpoSeconds, &rpo),
@@ -160,6 +166,8 @@ impl Group {
             Figure::of(Quantity::AttemptsFailed, &attempts),
             Figure::of(Quantity::LongestGapSeconds, &gap),
             Figure::of(Quantity::ProtectedSeconds, &protected),
+            Figure::of(Quantity::AlertSeconds, &alert),
+            Figure::of(Quantity::AlertResolvedSeconds, &resolved),
         ];
         let phases = self.phases.iter();
         let phases = phases.filter_map(|(name, values)| Figure::of(Quantity::Phase(*name), values));

@@ -1,7 +1,7 @@
-use terms::{EngineName, LabName, Labelled, Protection, ScenarioName};
+use terms::{EngineName, LabName, Labelled, Protection, Quantity, ScenarioName};
 
 use super::*;
-use crate::measure::result::Broken;
+use crate::measure::result::{Broken, FirstAlert};
 
 fn group(ended: u32, cut_off: usize) -> Group {
     let mut group = Group::new(
@@ -33,7 +33,28 @@ fn without_loss(number: u32) -> DrillRun {
         attempts_failed: 7,
         retried: 2,
         in_doubt: 0,
+        alert: None,
     }
+}
+
+#[test]
+fn the_spread_of_alerts_is_that_of_the_runs_that_raised_one() {
+    let mut group = group(3, 0);
+    for (run, (fired, resolved)) in group.runs.iter_mut().zip([(6.0, Some(9.0)), (11.0, None)]) {
+        run.alert = Some(FirstAlert {
+            name: "NeedsRestore".to_owned(),
+            severity: "critical".to_owned(),
+            fired_seconds: fired,
+            resolved_seconds: resolved,
+        });
+    }
+    group.judge(&crate::config::example().objectives, Mode::default());
+    let figure = |name: Quantity| {
+        let figure = group.figures.iter().find(|one| one.name == name);
+        figure.map(|one| (one.n, one.min, one.max))
+    };
+    assert_eq!(figure(Quantity::AlertSeconds), Some((2, 6.0, 11.0)));
+    assert_eq!(figure(Quantity::AlertResolvedSeconds), Some((1, 9.0, 9.0)));
 }
 
 #[test]
