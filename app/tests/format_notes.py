@@ -28,6 +28,17 @@ def auto_restore(backup):
 def offsite(backup):
     """How far the copies elsewhere go."""
     fields = ("kind", "format", "lineage", "place", "covered", "ended", "what")
+    fields += ("history", "reached", "missing", "since", "proven")
     found = reader.unseal(reader.content(f"{backup}/.pra/offsite.json"), fields)
     reader.expect((found["kind"], found["format"]) == ("pra-offsite-state", 1), "it is no state")
+    return found
+
+
+def offsite_branch(backup):
+    """Which copies are a volume's own since they were begun anew."""
+    fields = ("format", "kind", "lineage", "id", "branch")
+    found = reader.unseal(reader.content(f"{backup}/.pra/offsite-branch.json"), fields)
+    reader.expect((found["kind"], found["format"]) == ("pra-offsite-branch", 2), "it is no branch")
+    twin = reader.content(f"{backup}/.pra-copy/offsite-branch.json")
+    reader.expect(reader.unseal(twin, fields) == found, "its copy differs")
     return found

@@ -1,6 +1,7 @@
 """A real store that speaks S3, SeaweedFS, in a folder and on free ports."""
 
 import contextlib
+import itertools
 import json
 import shutil
 import socket
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 KEY, SECRET = "pods", "not-to-be-seen"
 _TRIES = 5
+_numbers = itertools.count()
 
 
 def program():
@@ -70,10 +72,28 @@ class Seaweed:
             time.sleep(0.05)
         return False
 
+    def bucket_with_lock(self):
+        """A new bucket that can hold locked objects; nothing locks them yet."""
+        name = f"locked-{next(_numbers)}"
+        self.client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+        return name
+
+    def lock(self, name, days=1):
+        """Let what is put into a bucket be locked for so many days from then on."""
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}}
+        self.client.put_object_lock_configuration(
+            Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+        )
+
     def stop(self):
         """End it."""
         self._process.kill()
         self._process.wait()
+
+
+def place(endpoint, name="plain"):
+    """A part of a bucket that no other test uses."""
+    return f"s3://{name}/labs/{next(_numbers)}?endpoint={endpoint}"
 
 
 def client(endpoint, **more):

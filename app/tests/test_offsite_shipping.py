@@ -107,7 +107,7 @@ def test_status_and_figures_say_how_far_the_copies_are_behind(copied, where, shi
     assert figures["pra_offsite_lag_seconds"] > 1000
     os.remove(where.offsite)
     told, notices = status(copied)
-    assert told == {"lag_seconds": None, "failing": True}
+    assert (told["lag_seconds"], told["failing"]) == (None, True)
     assert "no copies elsewhere" in notices[0]["what"]
 
 
@@ -118,7 +118,7 @@ def test_a_clock_that_was_a_day_ahead_hides_no_lag(copied, where, shipper, keys,
         SqliteEvents(copied).add("of tomorrow")
         shipper.turn()
     told, notices = status(copied)
-    assert told == {"lag_seconds": None, "failing": True}
+    assert (told["lag_seconds"], told["failing"]) == (None, True)
     assert "a clock is wrong" in notices[0]["what"]
     with monkeypatch.context() as patch:
         patch.setattr(clock, "now", lambda: right() - 86_400)

@@ -27,6 +27,7 @@
     .pra/data-volume.json          what the data volume was on, as the last backup saw it
     .pra/auto-restore.json         what became of restoring by itself
     .pra/offsite.json              how far the copies elsewhere go
+    .pra/offsite-branch.json       that the copies elsewhere were begun anew
     .pra/tmp/                      files on their way to a name
 """
 
@@ -148,6 +149,11 @@ class Layout(NamedTuple):
     def offsite(self) -> str:
         """How far the copies elsewhere go."""
         return f"{self.backup}/.pra/offsite.json"
+
+    @property
+    def offsite_branch(self) -> str:
+        """That the copies elsewhere were begun anew, if they were."""
+        return f"{self.backup}/.pra/offsite-branch.json"
 
     @property
     def jobs(self) -> str:

@@ -66,6 +66,7 @@ class Settings(NamedTuple):
         offsite_credentials: a file with what the store asks for; None: the environment has it.
         offsite_seconds: how often what is new is copied there, while that goes on by itself.
         offsite_point_seconds: how often a point is, where the journal leads on from the last.
+        offsite_proof_days: for how long nobody needs to prove that the copies open; 0: ever.
     """
 
     database_url: DatabaseUrl | None
@@ -101,6 +102,7 @@ class Settings(NamedTuple):
     offsite_credentials: str | None
     offsite_seconds: int
     offsite_point_seconds: int
+    offsite_proof_days: int
 
     @property
     def layout(self) -> Layout:
@@ -233,4 +235,5 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         offsite_credentials=env.get("PRA_OFFSITE_CREDENTIALS") or None,
         offsite_seconds=_number(env, "PRA_OFFSITE_SECONDS", 5, 1, 86_400),
         offsite_point_seconds=_number(env, "PRA_OFFSITE_POINT_SECONDS", 3600, 1, 100_000_000),
+        offsite_proof_days=_number(env, "PRA_OFFSITE_PROOF_DAYS", 7, 0, 100_000),
     )

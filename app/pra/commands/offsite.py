@@ -18,7 +18,7 @@ def push(config: Settings, options: Options) -> int:
     from pra.offsite import push as pusher
     from pra.state import mode
 
-    done = pusher.run(mode.for_verb(config, "copying elsewhere"), options.all_points)
+    done = pusher.run(mode.for_verb(config, "copying elsewhere"), options.all_points, options.anew)
     report(options, done, lambda: "\n".join(_pushed(done)))
     return EXIT_REFUSED if done["faults"] else 0
 
@@ -76,7 +76,7 @@ def verify(config: Settings, options: Options) -> int:
     """Open the newest copy, or all, and restore it aside."""
     from pra.offsite import check
 
-    found = check.run(config, _asking(options, "latest"), options.all)
+    found = check.run(config, _asking(options, "latest"), options.all, options.sample)
     report(options, found, lambda: "\n".join(_verified(found)))
     return 0 if found["ok"] else EXIT_REFUSED
 
@@ -86,6 +86,10 @@ def _verified(found: dict) -> list[str]:
     lines = [f"{one['name']}  {one['reason'] or 'sound'}" for one in found["points"]]
     if latest:
         lines.append(f"latest can be restored: {latest['rows']} rows")
+    if found["proven"]:
+        lines.append(f"noted beside the copies: proven at {clock.rfc3339(found['proven'])}")
+    elif found["ok"]:
+        lines.append(f"NOT NOTED: {found['unnoted']}")
     return lines + [f"DAMAGED: {one}" for one in found["faults"]]
 
 
@@ -114,6 +118,31 @@ def _asking(options: Options, target: str) -> "Asking":
     return Asking(identity, target, options.history, options.work)
 
 
+def prune(config: Settings, options: Options) -> int:
+    """Remove there what is not kept."""
+    from pra.offsite import prune as pruner
+
+    done = pruner.run(config, _asking(options, "latest"), options.dry_run)
+    report(options, done, lambda: "\n".join(_pruned(done)))
+    return EXIT_REFUSED if done["faults"] else 0
+
+
+def _pruned(done: dict) -> list[str]:
+    held = done["held"]
+    lines = [
+        f"{'would remove' if done['dry_run'] else 'removed'} {len(done['points'])} points and"
+        f" {done['segments']} segments: {done['objects']} objects, {done['bytes']} bytes"
+    ]
+    if held["objects"]:
+        lines.append(
+            f"a lock still holds {held['objects']} objects, {held['bytes']} bytes, until"
+            f" {held['until']} at the latest"
+        )
+    if done["leftovers"]:
+        lines.append(f"{done['leftovers']} files of uploads that were killed are gone")
+    return lines + [f"NOT READ: {one}" for one in done["faults"]]
+
+
 def keygen(config: Settings, options: Options) -> int:
     """Make a private key, and print the public one."""
     from pra.offsite import crypt
@@ -130,5 +159,6 @@ ACTIONS = {
     "list": listing,
     "verify": verify,
     "fetch": fetch,
+    "prune": prune,
     "keygen": keygen,
 }

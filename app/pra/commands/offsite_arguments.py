@@ -22,6 +22,11 @@ def _push(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--all-points", action="store_true", help="each verified point, not the newest alone"
     )
+    one.add_argument(
+        "--anew",
+        action="store_true",
+        help="copies of their own beside those there are, for a volume that was rolled back",
+    )
 
 
 def _ship(one: argparse.ArgumentParser) -> None:
@@ -34,7 +39,15 @@ def _list(one: argparse.ArgumentParser) -> None:
 
 def _verify(one: argparse.ArgumentParser) -> None:
     _of_copies(one)
-    one.add_argument("--all", action="store_true", help="every object, not what latest needs")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--all", action="store_true", help="every object, not what latest needs")
+    how.add_argument(
+        "--sample",
+        type=int,
+        default=20,
+        metavar="N",
+        help="N more objects at random, and one more point (default %(default)s)",
+    )
 
 
 def _fetch(one: argparse.ArgumentParser) -> None:
@@ -57,6 +70,11 @@ def _of_copies(one: argparse.ArgumentParser) -> None:
     one.add_argument("--work", metavar="DIR", help="where there is room for the database, twice")
 
 
+def _prune(one: argparse.ArgumentParser) -> None:
+    _of_copies(one)
+    one.add_argument("--dry-run", action="store_true", help="say what would go, remove nothing")
+
+
 def _keygen(one: argparse.ArgumentParser) -> None:
     one.add_argument("file", metavar="FILE", help="a new file; who has it can read all copies")
 
@@ -67,5 +85,6 @@ _ACTIONS = {
     "list": ("list the copies by their names; needs no private key", _list),
     "verify": ("open the newest copy and restore it aside", _verify),
     "fetch": ("write an exported copy to standard output, for adopt", _fetch),
+    "prune": ("remove there what PRA_KEEP_* does not keep; needs credentials that may", _prune),
     "keygen": ("make a private key, and print the public one", _keygen),
 }

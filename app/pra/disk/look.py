@@ -85,6 +85,12 @@ def size(path: str) -> int | None:
     return None if found is None else found.st_size
 
 
+def changed(path: str) -> float | None:
+    """When a file's content was changed last, in seconds since 1970; None if there is none."""
+    found = _found(path)
+    return found.st_mtime if found else None
+
+
 def identity(path: str) -> tuple[int, int] | None:
     """Device and inode that a path leads to; None if to nothing.
 

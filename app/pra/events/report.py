@@ -112,11 +112,16 @@ class Report:
         """How far the copies elsewhere go; None where there are to be none."""
         if self._settings.offsite is None:
             return None
-        notice = notices.of_copies(self._settings)
-        if notice:
-            told.append(notice)
+        notice, unproven = notices.of_copies(self._settings), notices.of_proof(self._settings)
+        told += [one for one in (notice, unproven) if one]
         found = copied.read(self._layout)
-        return {"lag_seconds": found.lag() if found else None, "failing": bool(notice)}
+        return {
+            "lag_seconds": found.lag() if found else None,
+            "failing": bool(notice),
+            "proven_epoch": found.proven if found else None,
+            "proof_overdue": bool(unproven),
+            "missing_transactions": found.missing if found else 0,
+        }
 
     def _rows(self, looks: _Looks, count: Callable[[], int]) -> Rows:
         number = looks.at("counting the events", count, None)

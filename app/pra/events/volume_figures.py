@@ -60,11 +60,26 @@ OFFSITE_LAG = Metric(
     "pra_offsite_lag_seconds", "Age of the oldest write that may not be copied elsewhere."
 )
 OFFSITE_FAILING = Metric("pra_offsite_failing", "1: the copies elsewhere do not follow.")
+OFFSITE_LATE = Metric(
+    "pra_offsite_late_after_seconds", "The lag at which the copies elsewhere are late."
+)
+OFFSITE_PROVEN = Metric(
+    "pra_offsite_proven_timestamp_seconds",
+    "When somebody with the private key last restored the copies elsewhere.",
+)
+OFFSITE_UNPROVEN = Metric(
+    "pra_offsite_proof_overdue", "1: nobody has done that for PRA_OFFSITE_PROOF_DAYS."
+)
+OFFSITE_MISSING = Metric(
+    "pra_offsite_missing_transactions", "Transactions that left the volume uncopied."
+)
 VOLUME_BYTES = Metric("pra_volume_bytes", "What a volume holds.", ("volume",))
 VOLUME_USED = Metric("pra_volume_used_bytes", "Size of the files on a volume.", ("volume",))
 VOLUME_FREE = Metric("pra_volume_free_bytes", "What can still be added to a volume.", ("volume",))
 VOLUME_FULL = Metric("pra_volume_full", "1: a volume cannot take what comes next.", ("volume",))
 
+#: The least lag of the copies elsewhere that is late, in seconds.
+_LATE = 20
 _ROOM = (VOLUME_BYTES, VOLUME_USED, VOLUME_FREE, VOLUME_FULL)
 
 
@@ -206,7 +221,15 @@ class VolumeFigures:
             return []
         found = copied.read(self._layout)
         failing = notices.of_copies(self._settings) is not None
-        return OFFSITE_FAILING.is_now(failing) + OFFSITE_LAG.is_now(found and found.lag())
+        unproven = notices.of_proof(self._settings) is not None
+        return [
+            *OFFSITE_FAILING.is_now(failing),
+            *OFFSITE_LAG.is_now(found and found.lag()),
+            *OFFSITE_LATE.is_now(max(_LATE, 4 * self._settings.offsite_seconds)),
+            *OFFSITE_PROVEN.is_now(found and found.proven),
+            *OFFSITE_UNPROVEN.is_now(unproven),
+            *OFFSITE_MISSING.is_now(found.missing if found else 0),
+        ]
 
     def _of_clock(self) -> list[Told] | None:
         if self._known is None:

@@ -1,16 +1,17 @@
 """Copies in a bucket of any store that speaks S3 and honours conditional PUTs."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from pra.base.errors import DiskFull, PraError, UsageError
 from pra.base.offsite_place import Place
-from pra.offsite.store import Refusing, Unreachable
+from pra.offsite import answers, parallel
+from pra.offsite.answers import Answer
+from pra.offsite.locking import Locks
 
 #: How long a store may take for an answer, in seconds.
 READ_TIMEOUT = 30
@@ -18,16 +19,6 @@ _TAKEN = ("PreconditionFailed", "412")
 #: Two PUTs of one name at once: the store asks to come again.
 _AGAIN, _TIMES = "ConditionalRequestConflict", 5
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed")
-_CREDENTIALS = (
-    "AccessDenied",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "InvalidToken",
-    "403",
-)
-_FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507")
-_NO_LOCK = "ObjectLockConfigurationNotFoundError"
 
 
 class BucketStore:
@@ -45,7 +36,7 @@ class BucketStore:
             retries={"mode": "standard", "total_max_attempts": 3},
             s3={"addressing_style": "path"} if place.endpoint else None,
         )
-        with self._errors("looking for the copies"):
+        with answers.errors(f"looking for the copies in {self.shown}"):
             self._client = boto3.Session(botocore_session=session).client(
                 "s3",
                 endpoint_url=place.endpoint,
@@ -53,6 +44,7 @@ class BucketStore:
                 region_name=place.region or session.get_config_variable("region") or "us-east-1",
                 config=options,
             )
+        self._locks = Locks(self._client, self._bucket, self._prefix, self.shown)
 
     def put(self, name: str, data: bytes) -> bool:
         """As the protocol says."""
@@ -63,7 +55,7 @@ class BucketStore:
                         Bucket=self._bucket, Key=self._prefix + name, Body=data, IfNoneMatch="*"
                     )
                 return True
-            except _Answer as answer:
+            except Answer as answer:
                 if answer.code in _TAKEN:
                     return False
                 if answer.code != _AGAIN or not left:
@@ -81,6 +73,8 @@ class BucketStore:
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
             for page in pages:
+                # A page that asks people to sign in reads as an empty listing.
+                answers.refuse_other(page, "Name", f"listing the copies in {self.shown}")
                 for one in page.get(field, []):
                     name = one["Key"][len(self._prefix) :]
                     found[name] = max(found.get(name, 0), one["Size"])
@@ -115,27 +109,71 @@ class BucketStore:
                     Bucket=self._bucket, Key=self._prefix + name, **version
                 )
                 with contextlib.closing(answer["Body"]) as body:
-                    if answer["ContentLength"] > limit:
+                    if answer.get("ContentLength", 0) > limit:
                         return None
-                    return body.read()
-        except _Answer as answer:
+                    content = bytearray()
+                    while part := body.read(limit + 1 - len(content)):
+                        content += part
+                    return bytes(content) if len(content) <= limit else None
+        except Answer as answer:
             if answer.code in _ABSENT:
                 return None
             raise answer.error from answer
 
+    def remove(self, names: Sequence[str]) -> dict[str, float]:
+        """As the protocol says."""
+        if not names:
+            return {}
+        below = os.path.commonprefix(names).rpartition("/")[0]
+        versions = self._versions(below)
+        known = [(name, versions.get(name) or [None]) for name in names]
+        held = parallel.in_order(lambda one: (one[0], self._remove(*one)), known)
+        return {name: until for name, until in held if until is not None}
+
+    def _remove(self, name: str, versions: list[str | None]) -> float | None:
+        """Remove versions; until when a lock holds one of them, None if all are gone."""
+        held = []
+        for version in versions:
+            more = {"VersionId": version} if version else {}
+            try:
+                with self._errors("removing a copy"):
+                    self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name, **more)
+            except Answer as answer:
+                until = self._locks.until(name, more)
+                if until is None:
+                    raise answer.error from answer
+                held.append(until)
+        return max(held, default=None)
+
+    def _versions(self, prefix: str) -> dict[str, list[str]]:
+        """Every version, and every delete marker, by name."""
+        found: dict[str, list[str]] = {}
+        with self._said("looking for versions of the copies"):
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                    name = one["Key"][len(self._prefix) :]
+                    found.setdefault(name, []).append(one["VersionId"])
+        return found
+
+    def hide(self, name: str) -> None:
+        """As the protocol says."""
+        with self._said("taking a name out of the listing"):
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+    def sweep(self) -> int:
+        """As the protocol says: an upload is one request, of which nothing is left."""
+        return 0
+
     def lock(self) -> str | None:
         """As the protocol says."""
-        try:
-            with self._errors("asking for the bucket's object lock"):
-                known = self._client.get_object_lock_configuration(Bucket=self._bucket)
-        except _Answer as answer:
-            if answer.code in (_NO_LOCK, "NotImplemented", "404", "NoSuchObjectLockConfiguration"):
-                return "the bucket has no object lock"
-            return f"whether the bucket has an object lock is unknown: {answer.error.happened}"
-        rule = known.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
-        if rule.get("Mode") == "COMPLIANCE" and (rule.get("Days") or rule.get("Years")):
-            return None
-        return "the bucket's object lock has no default retention in COMPLIANCE mode"
+        return self._locks.missing()
+
+    def renew(self, names: Sequence[str]) -> str | None:
+        """As the protocol says."""
+        return self._locks.renew(names)
 
     @contextlib.contextmanager
     def _said(self, doing: str) -> Iterator[None]:
@@ -143,57 +181,9 @@ class BucketStore:
         try:
             with self._errors(doing):
                 yield
-        except _Answer as answer:
+        except Answer as answer:
             raise answer.error from answer
 
-    @contextlib.contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        """As ``_said``, with what the store answered as ``_Answer``."""
-        doing = f"{doing} in {self.shown}"
-        try:
-            yield
-        except ClientError as error:
-            raise _Answer(doing, error) from error
-        except NoCredentialsError as error:
-            raise UsageError(
-                doing,
-                "there are no credentials",
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or PRA_OFFSITE_CREDENTIALS to a"
-                " file with a section [default]",
-            ) from error
-        except BotoCoreError as error:
-            raise Unreachable(
-                doing, str(error), "see that the store can be reached; what is there stays"
-            ) from error
-
-
-class _Answer(Exception):
-    """What a store answered in place of doing what it was asked.
-
-    Attributes:
-        code: its word for it.
-        error: the same for people.
-    """
-
-    def __init__(self, doing: str, cause: ClientError):
-        said = cause.response.get("Error", {})
-        self.code = str(said.get("Code", ""))
-        super().__init__(self.code)
-        happened = f"{self.code}: {said.get('Message', 'it says no more')}"
-        self.error = _error_of(self.code, doing, happened)
-
-
-def _error_of(code: str, doing: str, happened: str) -> PraError:
-    if code == "NoSuchBucket":
-        return UsageError(doing, happened, "make the bucket, with object lock if the store has it")
-    if code in _CREDENTIALS:
-        return Refusing(doing, happened, "give credentials that may list, read and write there")
-    if code == "RequestTimeTooSkewed":
-        return Refusing(doing, happened, "set this machine's clock, then try again")
-    if code in _FULL:
-        return DiskFull(doing, happened, "make room in the store, then try again")
-    if code == "NotImplemented":
-        return Refusing(
-            doing, happened, "use a store that honours conditional PUTs (If-None-Match: *)"
-        )
-    return Refusing(doing, happened, "see what the store says; what is there stays")
+    def _errors(self, doing: str) -> contextlib.AbstractContextManager[None]:
+        """As ``_said``, with what the store answered as ``Answer``."""
+        return answers.errors(f"{doing} in {self.shown}")

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from pra.base import sealing
+from pra.base import clock, sealing
 from pra.base.errors import Damaged, Unknown
 from pra.offsite import names
 from pra.offsite.crypt import Identity, WrongKey
-from pra.offsite.names import ChunkName, Key, Name, Piece, PointName, Record
+from pra.offsite.names import ChunkName, Fence, Key, Name, Piece, PointName, Proof, Record
 from pra.offsite.store import Store
 
 _LIMIT = names.CHUNK + names.OVERHEAD
@@ -19,7 +19,9 @@ class Objects(NamedTuple):
         history: its folder.
         points: the newest first.
         pieces: by timeline and first number of their segment.
-        count, bytes: of all objects.
+        fences: of those who remove what is not kept.
+        proofs: that somebody restored the copies.
+        sizes: of all objects in bytes, by their names below the prefix.
     """
 
     history: str
@@ -27,8 +29,19 @@ class Objects(NamedTuple):
     pieces: dict[tuple[int, int], list[Piece]]
     points: list[PointName]
     chunks: set[str]
-    count: int
-    bytes: int
+    fences: list[Fence]
+    proofs: list[Proof]
+    sizes: dict[str, int]
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return len(self.sizes)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes all of them have."""
+        return sum(self.sizes.values())
 
 
 def histories(store: Store, hidden: bool = False) -> list[Objects]:
@@ -57,7 +70,7 @@ def choose(found: list[Objects], wanted: str | None, shown: str) -> Objects:
     fitting = [one for one in found if one.history.startswith(wanted or "")]
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join(one.history[:12] for one in fitting or found)
+    listed = ", ".join(map(_told, fitting or found))
     raise Unknown(
         f"looking for the copies in {shown}",
         f"{'several histories' if fitting else 'no such history'}: {listed}"
@@ -67,6 +80,11 @@ def choose(found: list[Objects], wanted: str | None, shown: str) -> Objects:
         if found
         else "see that PRA_OFFSITE is the place that python -m pra offsite push copied to",
     )
+
+
+def _told(one: Objects) -> str:
+    newest = f", newest point {clock.rfc3339(one.points[0].epoch)}" if one.points else ""
+    return f"{one.history[:12]} ({len(one.points)} points{newest})"
 
 
 def _objects(history: str, sizes: dict[str, int]) -> Objects:
@@ -81,8 +99,9 @@ def _objects(history: str, sizes: dict[str, int]) -> Objects:
         pieces,
         sorted((name for name in parsed if isinstance(name, PointName)), reverse=True),
         {name.mac for name in parsed if isinstance(name, ChunkName)},
-        len(sizes),
-        sum(sizes.values()),
+        sorted(name for name in parsed if isinstance(name, Fence)),
+        sorted(name for name in parsed if isinstance(name, Proof)),
+        {f"{history}/{text}": size for text, size in sizes.items()},
     )
 
 
@@ -90,6 +109,7 @@ class Reader:
     """Reads the objects of one history.
 
     Attributes:
+        key: what the names are made with.
         lineage: of the volume that was copied.
     """
 
@@ -101,7 +121,7 @@ class Reader:
             Damaged: it is not what was written.
         """
         self._store, self._identity, self._history = store, identity, history
-        self._key, self.lineage = self._opened(
+        self.key, self.lineage = self._opened(
             f"{history}/{names.ABOUT}", lambda content: _about(content, history)
         )
 
@@ -114,7 +134,7 @@ class Reader:
 
         def check(content: bytes) -> bytes:
             proven = _point_of(content)[0] if isinstance(name, PointName) else content
-            if self._key.mac(proven) != name.mac:
+            if self.key.mac(proven) != name.mac:
                 raise ValueError("its content is not what its name says")
             return content
 
@@ -145,7 +165,7 @@ def _about(content: bytes, history: str) -> tuple[Key, str]:
     known = sealing.unseal(content)
     if (known.get("kind"), known.get("format")) != ("pra-offsite", 1):
         raise ValueError("it is of another format")
-    key = Key(str(known.get("lineage")), str(known.get("id")))
+    key = Key(*(str(known.get(field, "")) for field in ("lineage", "id", "branch")))
     if key.history != history:
         raise ValueError("it is of another history")
     return key, known["lineage"]

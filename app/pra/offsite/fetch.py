@@ -134,6 +134,9 @@ def _bring_base(rebuilt: Rebuilt, objects: Objects, asked: Asked) -> None:
                 if _brought(rebuilt, by_name[base.name]):
                     _bring_way(rebuilt, goal, base)
                     return
+    if not objects.points:
+        # A lab that is new has its beginning and no point yet.
+        goal = asked.choose(rebuilt.where, known)
     rebuilt.journal(rebuilt.segments if goal is not None and goal.path else [])
     if goal is not None and goal.path and goal.path.origin():
         return

@@ -3,13 +3,15 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pra.base.errors import UsageError, from_os_error
 from pra.disk import files, look
 from pra.offsite.store import Refusing
 
 _UNFINISHED = ".unfinished"
+#: No upload takes as long, in seconds.
+_OLD = 3600
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -97,6 +99,48 @@ class FolderStore:
                     yield data
         except OSError as error:
             raise from_os_error(f"reading a copy in {self._folder}", error) from error
+
+    def remove(self, names: Sequence[str]) -> dict[str, float]:
+        """As the protocol says; nothing is locked here."""
+        self._remove(names)
+        return {}
+
+    def hide(self, name: str) -> None:
+        """As the protocol says."""
+        self._remove([name])
+
+    def _remove(self, names: Sequence[str]) -> None:
+        try:
+            for name in names:
+                files.remove(f"{self._folder}/{name}")
+            for folder in {os.path.dirname(f"{self._folder}/{name}") for name in names}:
+                if look.is_folder(folder):
+                    files.fsync_directory(folder)
+        except OSError as error:
+            raise from_os_error(f"removing copies in {self._folder}", error) from error
+
+    def sweep(self) -> int:
+        """As the protocol says, by the clock of the folder itself."""
+        place = f"{self._folder}/{_UNFINISHED}"
+        try:
+            if not look.is_folder(place):
+                return 0
+            mine = f"{place}/{os.urandom(16).hex()}"
+            files.write_new(mine, b"")
+            now, old = look.changed(mine), []
+            for name in look.names(place):
+                changed = look.changed(f"{place}/{name}")
+                if changed is not None and changed < now - _OLD:
+                    old.append(f"{place}/{name}")
+            for path in [mine, *old]:
+                files.remove(path)
+            return len(old)
+        except OSError as error:
+            raise from_os_error(f"tidying {self._folder}", error) from error
+
+    def renew(self, names: Sequence[str]) -> str | None:
+        """As the protocol says; nothing is locked here."""
+        return None
 
     def lock(self) -> str | None:
         """As the protocol says."""

@@ -21,7 +21,11 @@ _PIECE = re.compile(
 )
 _POINT = re.compile(rf"points/([0-9]{{12}})-([0-9]{{1,12}})-{_MAC}\.age")
 _CHUNK = re.compile(rf"chunks/{_MAC}\.age")
+_FENCE = re.compile(rf"pruning/([0-9]{{12}})-{_MAC}")
+_PROOF = re.compile(rf"proofs/([0-9]{{12}})-([0-9]{{12}})-(all|sample)-{_MAC}")
 ABOUT = "about.age"
+RECORDS, JOURNAL, POINTS, CHUNKS = "timelines", "journal", "points", "chunks"
+FENCES, PROOFS = "pruning", "proofs"
 
 
 class Record(NamedTuple):
@@ -55,7 +59,35 @@ class ChunkName(NamedTuple):
     mac: str
 
 
-Name = Record | Piece | PointName | ChunkName
+class Fence(NamedTuple):
+    """That somebody removes what is not kept, since so many seconds after 1970; random."""
+
+    seconds: int
+    mac: str
+
+
+class Proof(NamedTuple):
+    """That somebody with the key restored the copies, all or a sample, and when.
+
+    Attributes:
+        proven: when, in seconds since 1970.
+        covered: when the newest point was made from which that began, likewise.
+        kind: all, or sample.
+        mac: of the rest of its name.
+    """
+
+    proven: int
+    covered: int
+    kind: str
+    mac: str
+
+    @property
+    def words(self) -> bytes:
+        """What its mac is of."""
+        return f"proof {self.proven} {self.covered} {self.kind}".encode()
+
+
+Name = Record | Piece | PointName | ChunkName | Fence | Proof
 
 
 class Key:
@@ -65,8 +97,9 @@ class Key:
         history: the name of its folder.
     """
 
-    def __init__(self, lineage: str, identity: str):
-        self._key = f"pra-offsite {lineage} {identity}".encode()
+    def __init__(self, lineage: str, identity: str, branch: str = ""):
+        """Of a backup volume, and of its copies since they were begun anew, if they were."""
+        self._key = " ".join(filter(None, ("pra-offsite", lineage, identity, branch))).encode()
         self.history = self.mac(b"history")
 
     def mac(self, content: bytes) -> str:
@@ -79,11 +112,20 @@ def text_of(name: Name) -> str:
     if isinstance(name, Record):
         return f"timelines/{name.number}-{name.mac}.age"
     if isinstance(name, Piece):
-        folder = f"{name.timeline}-{name.first:020d}"
-        return f"journal/{folder}/{name.start:010d}-{name.end:010d}-{name.mac}.age"
+        folder = folder_of(name.timeline, name.first)
+        return f"{folder}/{name.start:010d}-{name.end:010d}-{name.mac}.age"
     if isinstance(name, PointName):
         return f"points/{name.serial:012d}-{name.epoch}-{name.mac}.age"
+    if isinstance(name, Fence):
+        return f"pruning/{name.seconds:012d}-{name.mac}"
+    if isinstance(name, Proof):
+        return f"proofs/{name.proven:012d}-{name.covered:012d}-{name.kind}-{name.mac}"
     return f"chunks/{name.mac}.age"
+
+
+def folder_of(timeline: int, first: int) -> str:
+    """The folder of the pieces of a segment, within that of the history."""
+    return f"{JOURNAL}/{timeline}-{first:020d}"
 
 
 def parse(text: str) -> Name | None:
@@ -98,6 +140,10 @@ def parse(text: str) -> Name | None:
         return PointName(int(found[1]), int(found[2]), found[3])
     if found := _TIMELINE.fullmatch(text):
         return Record(int(found[1]), found[2])
+    if found := _FENCE.fullmatch(text):
+        return Fence(int(found[1]), found[2])
+    if found := _PROOF.fullmatch(text):
+        return Proof(int(found[1]), int(found[2]), found[3], found[4])
     return None
 
 

@@ -2,6 +2,7 @@
 
 from pra.offsite import crypt, names, parallel
 from pra.offsite.databases import Cut
+from pra.offsite.index import Index
 from pra.offsite.names import ChunkName, Name
 from pra.offsite.store import Store
 
@@ -10,14 +11,12 @@ class Outbox:
     """What is sent for one history.
 
     Attributes:
-        there: the objects of the history by name, with their sizes in bytes.
+        there: the objects of the history that are known to be there.
         objects, bytes: how many were sent since ``begin``, and their content.
         faults: what is wrong with objects that are there, and with what could not be sent.
     """
 
-    def __init__(
-        self, store: Store, recipients: crypt.Recipients, history: str, there: dict[str, int]
-    ):
+    def __init__(self, store: Store, recipients: crypt.Recipients, history: str, there: Index):
         self._store, self._recipients, self._history = store, recipients, history
         self.there = there
         self.begin()
@@ -52,7 +51,7 @@ class Outbox:
             The bytes that this push has sent for it; 0 where somebody else did, None where it
             was there.
         """
-        if text in self.there:
+        if self.there.size(text) is not None:
             return None
         data = self._recipients.encrypt(content)
         return len(data) if self._store.put(f"{self._history}/{text}", data) else 0
@@ -68,11 +67,13 @@ class Outbox:
             self.objects += 1
             self.bytes += length
         if size is not None:
-            self.there.setdefault(text, size or length)
-        whole = self.there[text] >= length
+            self.there.add(text, size or length)
+        there = self.there.size(text)
+        whole = there >= length
         if not whole:
             self.faults.append(
-                f"{text} is {self.there[text]} bytes long, which cannot be all of it; nothing"
-                " overwrites it: remove it, or give this volume a prefix of its own in PRA_OFFSITE"
+                f"{text} is {there} bytes long, which cannot be all of it; nothing"
+                " overwrites it: remove it, or python -m pra offsite push --anew begins copies"
+                " beside these"
             )
         return whole

@@ -1,5 +1,6 @@
 """A backup volume made anew from copies, in an empty folder."""
 
+import contextlib
 import hashlib
 import os
 
@@ -12,7 +13,7 @@ from pra.journal.segments import Segment
 from pra.lineage import marks, sealed
 from pra.offsite import names, parallel
 from pra.offsite.copies import Objects, Reader
-from pra.offsite.names import ChunkName, PointName, Record
+from pra.offsite.names import ChunkName, Piece, PointName, Record
 from pra.points import manifest, verify
 from pra.points.catalogue import Point
 from pra.state import volumes
@@ -26,11 +27,13 @@ class Rebuilt:
     Attributes:
         where: its layout.
         faults: what could not be brought back, as sentences.
+        used: by segment, the pieces that it was brought back from.
     """
 
     def __init__(self, where: Layout, reader: Reader, objects: Objects):
         """Begin with a mark: it is a volume of its own, of the history that was copied."""
         self.where, self.faults = where, []
+        self.used: dict[tuple[int, int], list[Piece]] = {}
         self._reader, self._objects = reader, objects
         volumes.prepare_backup_volume(where)
         marks.write_mark(where.backup, reader.lineage)
@@ -96,12 +99,27 @@ class Rebuilt:
             except Damaged as error:
                 self.faults.append(f"{error.doing}: {error.happened}")
                 continue
-            content += part[len(content) - piece.start :]
+            known = len(content) - piece.start
+            if part[:known] != content[piece.start :]:
+                self.faults.append(
+                    f"{names.text_of(piece)} is of another past than what leads to it: two volumes"
+                    " were copied as one"
+                )
+                continue
+            content += part[known:]
+            self.used.setdefault(segment[:2], []).append(piece)
         beyond = [one for one in left if one.start > len(content)]
         if beyond:
             name = os.path.basename(segment.path)
             self.faults.append(f"{name}: what comes after byte {len(content)} is missing")
         return bytes(content)
+
+    def holds(self, piece: Piece) -> bool:
+        """Whether what a piece says is part of its segment as it was brought back."""
+        segment = f"{self.where.journal}/{piece.timeline}-{piece.first:020d}.seg"
+        with contextlib.closing(segments.open_file(segment)) as file:
+            raw = file.read()
+        return self._reader.key.mac(raw[piece.start : piece.end]) == piece.mac
 
     def manifest_of(self, name: PointName) -> Point:
         """A point by its manifest; its database is not there yet.

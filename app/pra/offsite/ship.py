@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pra.base import clock
 from pra.base.errors import PraError, from_os_error
 from pra.base.settings import Settings
-from pra.offsite import crypt, shipping, stores
+from pra.offsite import crypt, push, shipping, stores
+from pra.offsite.past import AnotherPast
 from pra.offsite.push import Pusher
 
 
@@ -38,6 +39,7 @@ class Shipper:
         stores.refuse_none(settings)
         self._pusher: Pusher | None = None
         self._point_at: float | None = None
+        self._looked_at: float | None = None
         self._said: str | None = None
         self._unlocked: str | None = None
 
@@ -58,28 +60,43 @@ class Shipper:
         try:
             self._step(began)
         except (PraError, OSError) as error:
-            # What was sent without an answer may be there: it looks again.
-            self._pusher = None
+            # What was sent without an answer may be there: it looks again. Not where it has seen
+            # all, and that is of another past: looking again would find the same.
+            if not isinstance(error, AnotherPast):
+                self._pusher = None
             known = error if isinstance(error, PraError) else from_os_error("copying", error)
             shipping.note_failure(self._settings, known)
             self._say(str(known), known.next_step)
 
     def _step(self, began: float) -> None:
-        if self._pusher is None:
-            store = stores.of(self._settings)
-            begin = shipping.copied_before(self._settings) is None
-            self._pusher = Pusher(self._settings.layout, store, self._recipients, begin)
-            self._warn(store.lock())
         now, every = time.monotonic(), self._settings.offsite_point_seconds
         due = self._point_at is None or now - self._point_at >= every
-        result = self._pusher.step(due=due or self._settings.journal == "off")
+        if self._looked_at is not None and now - self._looked_at >= every:
+            # So often it also looks whether all that it sent is there still.
+            self._pusher = None
+        begun = self._pusher is None
+        if begun:
+            self._pusher, self._looked_at = self._begun(), now
+        history = self._pusher.key.history
+        result = self._pusher.step(
+            due=due or self._settings.journal == "off",
+            reached=shipping.reached(self._settings, history),
+        )
         if result.points:
             self._point_at = now
-        shipping.note(self._settings, began, result)
-        for fault in result.faults[:1]:
+        if begun:
+            self._warn(next(iter(self._pusher.lock()), None))
+        shipping.note(self._settings, history, began, result)
+        faults = [*result.faults, *result.told()]
+        for fault in faults[:1]:
             self._say(fault, "python -m pra offsite push says what else it left out")
-        if not result.faults:
+        if not faults:
             self._say(None, "")
+
+    def _begun(self) -> Pusher:
+        where, store = self._settings.layout, stores.of(self._settings)
+        begin = not shipping.copied_before(self._settings, push.key_of(where).history)
+        return Pusher(where, store, self._recipients, begin)
 
     def _warn(self, unlocked: str | None) -> None:
         if unlocked != self._unlocked:

@@ -1,6 +1,6 @@
-"""What keeps the copies: a bucket or a folder; both only ever add."""
+"""What keeps the copies: a bucket or a folder; whoever copies only ever adds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from pra.base.errors import StorageError
@@ -33,6 +33,22 @@ class Store(Protocol):
 
         Where the store keeps no versions, the one there is; nothing where there is none.
         """
+
+    def remove(self, names: Sequence[str]) -> dict[str, float]:
+        """Remove objects, with all that is hidden below their names; fine if they are gone.
+
+        Returns:
+            Those that a lock holds, with the end of that in seconds since 1970.
+        """
+
+    def hide(self, name: str) -> None:
+        """Take a name out of the listing, whatever a lock says; its content may stay below."""
+
+    def sweep(self) -> int:
+        """Remove what uploads left that were killed an hour ago or more; returns how many."""
+
+    def renew(self, names: Sequence[str]) -> str | None:
+        """Lock objects anew that are needed for longer; why some cannot be, None if all are."""
 
     def lock(self) -> str | None:
         """What is missing so that nobody can remove a copy before its time; None if nothing is."""

@@ -4,7 +4,8 @@ Never removed: foreign files, which are not counted either, the two newest verif
 the journal that leads from the older of them to now, or else to the first suspect point
 after it and from the second-newest suspect point to now, those two points, the safety
 point that undo needs, safety points younger than their keep time. Age is steady time: a
-clock that jumps removes nothing.
+clock that jumps removes nothing. What of the journal was not copied elsewhere yet, where it
+is to be, goes only for want of room.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from pra.lineage import timelines
 from pra.pitr import paths, targets
 from pra.points import elapsed
 from pra.points.catalogue import Point
+from pra.state import copied
 
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 
@@ -70,6 +72,8 @@ def decide(
     _keep_verified(settings, keep, [p for p in known if p.status == "verified"])
     _keep_others(settings, where, keep, known)
     _keep_journal(settings, where, keep, known, every)
+    if settings.offsite:
+        _keep_uncopied(where, keep, every)
     if needed:
         keep.points.update(needed.points)
         keep.segments.update(needed.segments)
@@ -157,6 +161,23 @@ def _keep_journal(
         keep.segments[segment.path] = None
     for segment in _undo_segments(where, path.line[-1], known, every):
         keep.segments[segment.path] = None
+
+
+def _keep_uncopied(where: Layout, keep: Keep, every: list[Segment]) -> None:
+    """Keep what is not copied elsewhere yet, as long as there is room.
+
+    Where nothing was ever copied, nothing elsewhere is to be continued.
+    """
+    found = copied.read(where)
+    if found is None or found.reached is None:
+        return
+    timeline, last = found.reached
+    for position, segment in enumerate(every):
+        following = every[position + 1 : position + 2]
+        ends = following[0].first - 1 if following and following[0].timeline == timeline else None
+        covered = segment.timeline == timeline and ends is not None and ends <= last
+        if segment.timeline >= timeline and not covered:
+            keep.segments.setdefault(segment.path, 0)
 
 
 def _bases(path: Path, known: list[Point]) -> list[tuple[str | None, Start]]:

@@ -19,6 +19,8 @@ from pra.state import copied, volumes
 
 #: How far behind the copies elsewhere may be before that is said, in seconds.
 COPIES_LATE = 60
+#: In seconds.
+DAY = 86_400
 
 
 class Notice(NamedTuple):
@@ -150,6 +152,22 @@ def of_copies(settings: Settings) -> Notice | None:
     else:
         return None
     return Notice(what, "python -m pra offsite push copies what is missing, or says why it cannot")
+
+
+def of_proof(settings: Settings) -> Notice | None:
+    """That nobody has restored the copies elsewhere for long: their key may be lost.
+
+    Raises:
+        OSError: how far they go cannot be read.
+    """
+    found = copied.read(settings.layout) if settings.offsite else None
+    age = found.unproven() if found else None
+    if not settings.offsite_proof_days or age is None or age <= settings.offsite_proof_days * DAY:
+        return None
+    return Notice(
+        f"nobody has proven for {age / DAY:.0f} days that the copies elsewhere can be restored",
+        "python -m pra offsite verify --identity FILE, by who has the private key",
+    )
 
 
 def of_guards(unprotected: str | None, told: list[Notice]) -> Notice | None:

@@ -1,6 +1,7 @@
 """How far the copies elsewhere go: written by what copies, read by /status and /metrics."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pra.base import clock, sealing
@@ -23,6 +24,12 @@ class Copied(NamedTuple):
             None: nothing that leads to the present is.
         ended: when the last attempt ended.
         what: why that did not copy all; None if it did.
+        history: the folder of the copies; None where nothing is known of any.
+        reached: timeline and number of the last transaction that is there with all before it
+            that the volume had.
+        missing: how many transactions left the volume before they were copied, of this history.
+        since: when it was begun to copy there, in seconds since 1970; None: not yet.
+        proven: when somebody with the private key restored the copies last; None: nobody did.
     """
 
     lineage: str
@@ -30,6 +37,11 @@ class Copied(NamedTuple):
     covered: float | None
     ended: float
     what: str | None = None
+    history: str | None = None
+    reached: Sequence[int] | None = None
+    missing: int = 0
+    since: float | None = None
+    proven: float | None = None
 
     def lag(self) -> float | None:
         """The age of the oldest write that may not be there, in seconds.
@@ -41,6 +53,11 @@ class Copied(NamedTuple):
             return None
         lag = round(clock.now() - self.covered, 3)
         return None if lag < -_AHEAD else max(0.0, lag)
+
+    def unproven(self) -> float | None:
+        """For how long nobody has proven that the copies can be used, in seconds; None: unknown."""
+        since = self.since if self.proven is None else self.proven
+        return None if since is None else max(0.0, round(clock.now() - since, 3))
 
 
 def read(where: Layout) -> Copied | None:
