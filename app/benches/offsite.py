@@ -1,14 +1,18 @@
 """What copies elsewhere cost: ``python -m benches.offsite FOLDER``, a new folder on the disk.
 
-Prints one JSON document: seconds of ``cp`` with fsync of a point, and of pushing it into a
-folder on the same disk; writes a second in intervals that alternate with and without a process
-that ships, and the largest lag in each of those with it.
+Prints one JSON document. ``writes``: writes a second in intervals that go ABBA with a process that
+ships and without (it is stopped meanwhile, so that nothing starts or ends), and the median of the
+ratios of neighbours. ``lag``: the largest that was noted in a longer interval at full rate.
+``point``: bytes of one of 100 MB, and the seconds of ``cp`` with fsync and of encrypting and
+copying it into a folder on the same disk. ``restore``: seconds of a local restore of it, and of
+fetching it from there and restoring it.
 """
 
 import contextlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -18,12 +22,15 @@ from pra.base import settings
 from pra.disk import copying
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
-from pra.offsite import crypt, push, stores
+from pra.offsite import crypt, fetch, push, stores
+from pra.offsite.fetch import Asking
+from pra.pitr import targets
 from pra.points import catalogue
 from pra.protect import backup
+from pra.recovery import restore
 from pra.state import copied
 
-WRITERS, INTERVALS, SECONDS = 16, 12, 10.0
+WRITERS, ROUNDS, SECONDS, LONG, TIMES = 16, 10, 5.0, 30.0, 5
 #: Rows of the point that is pushed, and the length of their messages in hex digits.
 ROWS, LENGTH = 180_000, 512
 _FILL = (
@@ -46,6 +53,7 @@ class Lab:
             "PRA_OFFSITE": f"{folder}/copies",
             "PRA_OFFSITE_RECIPIENTS": crypt.make_identity(f"{folder}/key"),
         }
+        self.key = f"{folder}/key"
         self.config = settings.load(self.environment)
         start.prepare(self.config)
         self.events = SqliteEvents(self.config)
@@ -59,21 +67,39 @@ class Lab:
         backup.run(self.config)
 
     def pushed(self) -> dict:
-        """Seconds of a copy of the newest point, and of pushing it and nothing else."""
+        """Bytes of the newest point, seconds of copies of it and of pushing it, in turn."""
         point = catalogue.latest(catalogue.scan(self.config.layout))
         path, target = self.config.layout.point(point.name), f"{self.config.data_dir}/copy"
-        began = time.monotonic()
-        copying.copy(path, target)
-        took = time.monotonic() - began
-        os.remove(target)
-        pusher = push.Pusher(
-            self.config.layout, stores.of(self.config), crypt.recipients(self.config)
-        )
-        began = time.monotonic()
-        assert pusher._point(point)
-        return {"bytes": point.bytes, "cp": took, "push": time.monotonic() - began}
+        copies, pushes = [], []
+        for number in range(TIMES):
+            began = time.monotonic()
+            copying.copy(path, target)
+            copies.append(time.monotonic() - began)
+            os.remove(target)
+            place = f"{self.config.offsite.folder}/{number}"
+            os.mkdir(place)
+            there = self.config._replace(offsite=self.config.offsite._replace(folder=place))
+            pusher = push.Pusher(there.layout, stores.of(there), crypt.recipients(there))
+            began = time.monotonic()
+            assert pusher._points.send([point])
+            pushes.append(time.monotonic() - began)
+        return {"bytes": point.bytes, "cp": copies, "push": pushes}
 
-    def rate(self) -> tuple[float, float | None]:
+    def restored(self) -> dict:
+        """Seconds of a restore of the newest moment here, and from the copies, in turn."""
+        push.run(self.config)
+        here, there = [], []
+        asking = Asking(crypt.read_identity(self.key))
+        for _ in range(TIMES):
+            began = time.monotonic()
+            with fetch.restored(self.config, asking) as (_, answer):
+                there.append(time.monotonic() - began)
+            began = time.monotonic()
+            assert restore.run(self.config, targets.latest)["rows"] == answer["rows"]
+            here.append(time.monotonic() - began)
+        return {"here": here, "there": there}
+
+    def rate(self, seconds: float) -> tuple[float, float | None]:
         """Writes a second over an interval, and the largest lag that was noted meanwhile."""
         stop, counts, lags = threading.Event(), [], []
 
@@ -88,7 +114,7 @@ class Lab:
         began = time.monotonic()
         for one in writers:
             one.start()
-        while time.monotonic() < began + SECONDS:
+        while time.monotonic() < began + seconds:
             time.sleep(0.1)
             found = copied.read(self.config.layout)
             lags.append(found.lag() if found else None)
@@ -107,29 +133,45 @@ class Lab:
             while not ((found := copied.read(self.config.layout)) and found.ended > began):
                 assert process.poll() is None
                 time.sleep(0.05)
-            yield
+            yield process
         finally:
+            process.send_signal(signal.SIGCONT)
             process.send_signal(signal.SIGTERM)
             process.wait()
 
 
+def writes(lab: Lab) -> dict:
+    """Rates with and without what ships, in turn, then the lag at full rate."""
+    alone, beside = [], []
+    with lab.shipping() as process:
+        lab.rate(SECONDS)
+        for number in range(ROUNDS):
+            for ships in (number % 2 == 0, number % 2 == 1):
+                process.send_signal(signal.SIGCONT if ships else signal.SIGSTOP)
+                (beside if ships else alone).append(lab.rate(SECONDS)[0])
+        process.send_signal(signal.SIGCONT)
+        # What was written while it was stopped is not its lag.
+        behind = time.time()
+        while copied.read(lab.config.layout).covered < behind:
+            time.sleep(0.1)
+        rate, lag = lab.rate(LONG)
+    ratios = [one / other for one, other in zip(beside, alone, strict=True)]
+    return {
+        "alone": alone,
+        "shipping": beside,
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "lag": {"rate": rate, "seconds": lag},
+    }
+
+
 def main(folder: str) -> None:
     """Measure, and print."""
-    filled = Lab(f"{folder}/filled")
+    filled, written = Lab(f"{folder}/filled"), Lab(f"{folder}/written")
     filled.fill()
-    result = {"point": filled.pushed(), "alone": [], "shipping": [], "lag": []}
-    lab = Lab(f"{folder}/written")
-    lab.events.add("first")
-    backup.run(lab.config)
-    lab.rate()
-    for number in range(INTERVALS):
-        if number % 2:
-            result["alone"].append(lab.rate()[0])
-            continue
-        with lab.shipping():
-            rate, lag = lab.rate()
-        result["shipping"].append(rate)
-        result["lag"].append(lag)
+    written.events.add("first")
+    backup.run(written.config)
+    result = {"point": filled.pushed(), "restore": filled.restored(), "writes": writes(written)}
     print(json.dumps(result))
 
 
