@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from pra.disk import files, look
 from pra.offsite import names
-from pra.offsite.names import ChunkName, Key
 
 
 class Cut:
@@ -15,13 +14,13 @@ class Cut:
         bytes: how many were read.
     """
 
-    def __init__(self, key: Key, path: str):
-        self._key, self._path = key, path
+    def __init__(self, path: str):
+        self._path = path
         self._digest = hashlib.sha256()
         self.bytes = 0
 
-    def chunks(self) -> Iterator[tuple[ChunkName, bytes]]:
-        """Every part with its name.
+    def chunks(self) -> Iterator[bytes]:
+        """Every part, in order.
 
         Raises:
             FileNotFoundError: it was removed; one that is removed meanwhile is read to its end.
@@ -31,7 +30,7 @@ class Cut:
             while content := look.read_at(fd, names.CHUNK, self.bytes):
                 self._digest.update(content)
                 self.bytes += len(content)
-                yield ChunkName(self._key.mac(content)), content
+                yield content
         finally:
             files.close(fd)
 

@@ -3,7 +3,7 @@
 from pra.offsite import crypt, names, parallel
 from pra.offsite.databases import Cut
 from pra.offsite.index import Index
-from pra.offsite.names import ChunkName, Name
+from pra.offsite.names import ChunkName, Key, Name
 from pra.offsite.store import Store
 
 
@@ -26,11 +26,12 @@ class Outbox:
         self.objects = self.bytes = 0
         self.faults: list[str] = []
 
-    def send_chunks(self, cut: Cut) -> list[str] | None:
+    def send_chunks(self, key: Key, cut: Cut) -> list[str] | None:
         """Send the parts of a database; returns their names, in order; None: not all are there."""
 
-        def put(chunk: tuple[ChunkName, bytes]) -> tuple[ChunkName, int, int | None]:
-            name, content = chunk
+        def put(content: bytes) -> tuple[ChunkName, int, int | None]:
+            # Beside the hash of the whole, which has to go part by part.
+            name = ChunkName(key.mac(content))
             return name, len(content), self._put(names.text_of(name), content)
 
         macs, whole = [], True

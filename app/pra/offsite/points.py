@@ -80,8 +80,8 @@ class Sender:
             name = PointName(known["serial"], layout.point_epoch(point.name), self._key.mac(raw))
             if self._is_doubtful(point, name):
                 return None
-            cut = Cut(self._key, self._where.point(point.name))
-            macs = self._out.send_chunks(cut)
+            cut = Cut(self._where.point(point.name))
+            macs = self._out.send_chunks(self._key, cut)
         except FileNotFoundError:
             return None
         except (ValueError, OSError) as error:
