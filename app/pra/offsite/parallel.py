@@ -7,7 +7,7 @@ from typing import TypeVar
 
 A, B = TypeVar("A"), TypeVar("B")
 #: How many: each is in memory, in clear and encrypted.
-AT_ONCE = 3
+AT_ONCE = 6
 
 
 def in_order(act: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
