@@ -213,6 +213,7 @@ def _copy_elsewhere(world: World, reporter: Reporter) -> None:
         offsite=Place(folder), offsite_recipients=(str(key.to_public()),)
     )
     push.run(config)
+    push.run(config, anew=True)
 
 
 def export_to(world: World, path: str) -> None:

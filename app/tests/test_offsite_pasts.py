@@ -1,10 +1,12 @@
 """Copies elsewhere of a volume that was rolled back, copied, damaged or pruned meanwhile."""
 
+import json
 import os
 import shutil
 
 import format_notes
 import pytest
+from conftest import pra
 from helpers import add, rows
 from offsite_helpers import fetched, killed_at, objects_of, pushed, rows_of, steps_of
 
@@ -134,7 +136,7 @@ def test_without_a_journal_an_older_volume_is_told_as_well(copied, where, events
 
 
 def test_the_way_on_keeps_both_pasts_apart_and_both_come_back(
-    copied, where, rolled_back, keys, tmp_path, capfd
+    environment, copied, where, rolled_back, keys, tmp_path, capfd
 ):
     before = objects_of(copied)
     events = SqliteEvents(copied)
@@ -158,6 +160,14 @@ def test_the_way_on_keeps_both_pasts_apart_and_both_come_back(
     after = objects_of(copied)
     assert {name: after[name] for name in before} == before
     assert {name.partition("/")[0] for name in after} == {old, done["history"]}
+    there = {
+        **environment,
+        "PRA_OFFSITE": copied.offsite.folder,
+        "PRA_OFFSITE_RECIPIENTS": keys.public,
+    }
+    listed = json.loads(pra(there, "offsite", "list", "--json").stdout)["histories"]
+    assert {one["history"]: one["own"] for one in listed} == {old: False, done["history"]: True}
+    assert "of the backup volume here" in pra(there, "offsite", "list").stdout
     with pytest.raises(PraError, match="several histories"):
         fetched(copied, keys)
     for history, expected in ((old, rolled_back), (done["history"], rows(where))):

@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pra.base import clock, layout
-from pra.base.errors import EXIT_REFUSED, UsageError
+from pra.base.errors import EXIT_REFUSED, PraError, UsageError
 from pra.base.settings import Settings
 from pra.commands.report import Options, report
 
@@ -45,11 +45,21 @@ def listing(config: Settings, options: Options) -> int:
     """List the copies by their names."""
     from pra.offsite import copies, stores
 
-    store = stores.of(config)
-    found = [_listed(one) for one in copies.histories(store)]
+    store, own = stores.of(config), _own(config)
+    found = [{**_listed(one), "own": one.history == own} for one in copies.histories(store)]
     document = {"place": store.shown, "histories": found}
     report(options, document, lambda: "\n".join(map(_line, found)) or "there are no copies")
     return 0
+
+
+def _own(config: Settings) -> str | None:
+    """The history of the backup volume that is at hand; None where there is none."""
+    from pra.offsite import push as pusher
+
+    try:
+        return pusher.key_of(config.layout).history
+    except (PraError, OSError):
+        return None
 
 
 def _listed(objects: "Objects") -> dict:
@@ -67,7 +77,8 @@ def _listed(objects: "Objects") -> dict:
 def _line(one: dict) -> str:
     return (
         f"{one['history'][:12]}  {len(one['points'])} points, newest {one['newest'] or 'none'};"
-        f" {one['segments']} segments of the journal; {one['bytes']} bytes\n"
+        f" {one['segments']} segments of the journal; {one['bytes']} bytes"
+        f"{'; of the backup volume here' if one['own'] else ''}\n"
         + "\n".join(f"  {name}" for name in one["points"])
     )
 
