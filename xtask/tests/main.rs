@@ -53,6 +53,7 @@ mod monitoring_declared;
 mod resets;
 mod restores;
 mod scenarios;
+mod supply;
 mod texts;
 mod tidy;
 mod tours;
