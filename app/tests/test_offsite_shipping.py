@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import format_notes
 import pytest
@@ -187,6 +188,23 @@ def test_a_journal_that_is_not_copied_does_not_count_as_copied(
     found = state.read(where)
     assert found.covered == before
     assert "another past" in found.what
+
+
+def test_what_somebody_removed_is_sent_again_when_all_is_looked_at_anew(
+    copied, where, shipper, keys, tmp_path
+):
+    before = objects_of(copied)
+    store = stores.of(copied)
+    store.remove([one for one in before if "/journal/" in one or "/chunks/" in one])
+    shipper.turn()
+    assert objects_of(copied).keys() < before.keys(), "it remembers what it sent"
+    shipper._looked_at = shipper._point_at = time.monotonic() - 10_000
+    shipper.turn()
+    assert state.read(where).what is None
+    assert {one.rpartition("/")[0] for one in objects_of(copied)} == {
+        one.rpartition("/")[0] for one in before
+    }
+    assert fetched(copied, keys)[1]["rows"] == len(rows(where))
 
 
 def test_without_a_journal_the_copies_go_as_far_as_the_newest_point(copied, where, added, keys):
