@@ -19,6 +19,8 @@ const UNTOLD: [&str; 2] = ["pod-crash", "cluster-loss"];
 fn alarms_follow_disasters_and_nothing_else() {
     insist_on_none_of(&["pra"]);
     let lab = a_lab("cluster-alarms");
+    // The delay of those who decide is a part of the RTO.
+    lab.configure("rto_seconds = 30", "rto_seconds = 600");
     lab.json(&["setup"]);
     let on = lab.json(&["monitor"]);
     let page = on["monitoring"]["prometheus"].as_str().unwrap();

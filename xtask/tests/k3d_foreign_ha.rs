@@ -74,7 +74,7 @@ fn an_operator_of_an_administrator(lab: &TestLab) {
     let url = operator["url"].as_str().unwrap();
     let mut url = url.replace("{version}", version);
     if let Ok(mirror) = std::env::var("ATELIER_TEST_MIRROR") {
-        url = url.replace("https://github.com", &mirror);
+        url = url.replace("https://", &format!("{mirror}/"));
     }
     let file = lab.root.join("operator.yaml");
     let file = file.display();
