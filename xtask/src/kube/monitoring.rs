@@ -29,8 +29,7 @@ const DASHBOARDS: &str = "grafana";
 /// process of its pod, read its files anew.
 const READ_RUNS: &str = "cat >/runs/new && mv /runs/new /runs/runs.yaml && kill -HUP 1";
 /// What it makes in a namespace.
-pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts,\
-                         networkpolicies";
+pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
 
 /// The ports of this machine that lead to its pages: of Prometheus, Alertmanager and Grafana.
 pub fn ports([prometheus, alertmanager, grafana]: [u16; 3]) -> Vec<Port> {
@@ -168,14 +167,6 @@ impl Kube {
         }))
     }
 
-    /// Whether the lab refuses paths that are not allowed: what watches it needs its own then,
-    /// and would refuse the lab's users otherwise.
-    fn has_policies(&self) -> bool {
-        let settings = self.rendering.as_ref().map(|one| &one.settings);
-        let brings = settings.is_none_or(|settings| settings.network_policies);
-        brings && self.workload.database.is_none()
-    }
-
     /// Applying takes over what has the same name, so nothing of others may.
     fn insist_on_no_others(&self, folder: &str) -> Result<()> {
         let get = ["get", "-k", folder, "--ignore-not-found", "-o", "json"];
@@ -216,7 +207,6 @@ impl Kube {
             &self.workload.namespace,
             &self.ctx.config.monitoring.images.all(),
             settings.map_or("", |settings| &settings.pull_secret),
-            self.has_policies(),
         );
         let text =
             serde_norway::to_string(&kustomization).context("spelling out a kustomization")?;
@@ -237,14 +227,12 @@ impl Kube {
 }
 
 /// What differs from the manifests in some folders, as kubectl's own kustomize reads it: it
-/// takes no path from the root. An empty secret is none; `policies` says whether the lab
-/// brings those of the network.
+/// takes no path from the root. An empty secret is none.
 fn kustomization(
     manifests: &[PathBuf],
     namespace: &str,
     images: &[(&str, &str)],
     pull_secret: &str,
-    policies: bool,
 ) -> Value {
     let images = images.iter().map(|(name, image)| {
         let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
@@ -255,11 +243,10 @@ fn kustomization(
         "value": [{"name": pull_secret}],
     }]);
     let patch = json!({"target": {"kind": "Deployment"}, "patch": patch.to_string()});
-    let without = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  \
-                   name: any\n$patch: delete\n";
-    let without = json!({"target": {"kind": "NetworkPolicy"}, "patch": without});
-    let patches = (!pull_secret.is_empty()).then_some(patch).into_iter();
-    let patches: Vec<Value> = patches.chain((!policies).then_some(without)).collect();
+    let patches: Vec<Value> = (!pull_secret.is_empty())
+        .then_some(patch)
+        .into_iter()
+        .collect();
     json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -338,7 +325,7 @@ mod tests {
     fn each_pod_gets_the_image_and_the_secret_that_are_stated() {
         let images = [("quay.io/p/prometheus", "r.example:5000/team/prometheus:v9")];
         let manifests = ["../monitoring", "../monitoring/dashboards"].map(PathBuf::from);
-        let of = |secret| kustomization(&manifests, "theirs", &images, secret, true);
+        let of = |secret| kustomization(&manifests, "theirs", &images, secret);
         let plain = of("");
         assert_eq!(plain["namespace"], "theirs");
         assert_eq!(plain["resources"], json!(manifests));
@@ -346,13 +333,6 @@ mod tests {
             "newName": "r.example:5000/team/prometheus", "newTag": "v9"});
         assert_eq!(plain["images"], json!([image]));
         assert_eq!(plain["patches"], json!([]));
-        let open = kustomization(&manifests, "theirs", &images, "", false);
-        let left_out = open["patches"][0]["patch"].as_str().unwrap();
-        assert!(left_out.contains("$patch: delete"), "{left_out}");
-        assert_eq!(
-            open["patches"][0]["target"],
-            json!({"kind": "NetworkPolicy"})
-        );
         let patch = &of("pull-here")["patches"][0];
         assert_eq!(patch["target"], json!({"kind": "Deployment"}));
         let patch: Value = serde_json::from_str(patch["patch"].as_str().unwrap()).unwrap();

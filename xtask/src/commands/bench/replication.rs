@@ -167,7 +167,6 @@ fn job(kube: &Kube) -> Result<Value> {
     let env = [address(DATABASE, BESIDE), address(SINGLE, "app")].concat();
     let pod = json!({
         "restartPolicy": "Never",
-        "serviceAccountName": template["serviceAccountName"],
         "automountServiceAccountToken": false,
         "securityContext": template["securityContext"],
         "volumes": template["volumes"],

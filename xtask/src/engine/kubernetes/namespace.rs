@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use terms::tr;
 
 use super::lab_place;
@@ -113,8 +113,7 @@ impl Site {
     }
 
     fn create_namespace(&self) -> Result<()> {
-        let labels = self.kube.labels_of_namespace()?;
-        let Some(output) = self.make_namespace(self.namespace(), &labels)? else {
+        let Some(output) = self.make_namespace(self.namespace())? else {
             return Ok(());
         };
         match output.status.success() {
@@ -123,14 +122,9 @@ impl Site {
         }
     }
 
-    /// Makes a namespace with our mark and these labels; what was said, which is nothing in a
-    /// dry run.
-    pub(super) fn make_namespace(
-        &self,
-        name: &str,
-        labels: &Map<String, Value>,
-    ) -> Result<Option<Output>> {
-        let namespace = self.kube.marked_namespace(name, labels)?;
+    /// Makes a namespace with our mark; what was said, which is nothing in a dry run.
+    pub(super) fn make_namespace(&self, name: &str) -> Result<Option<Output>> {
+        let namespace = self.kube.marked_namespace(name)?;
         let create = self.kube.kubectl()?.cmd(kubectl::create("-"));
         let step = self
             .ctx
@@ -201,8 +195,7 @@ impl Site {
     }
 
     fn objects_of_our_label(&self) -> Result<Vec<String>> {
-        let kinds = "deployments,services,cronjobs,jobs,configmaps,persistentvolumeclaims,\
-                     serviceaccounts";
+        let kinds = "deployments,services,cronjobs,jobs,configmaps,persistentvolumeclaims";
         let get = ["get", kinds, "-l", PART_OF, "-o", "name"];
         let output = self.ctx.exec.probe(&self.kube.kubectl()?.cmd(get))?;
         Ok(output.stdout.lines().map(str::to_owned).collect())
