@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 import time
 
 import pytest
@@ -20,6 +21,19 @@ from pra.sql import connect, schema
 
 class Crash(BaseException):
     """The process dies here; nothing may catch it."""
+
+
+@contextlib.contextmanager
+def running(server):
+    """A server of ``socketserver`` that answers meanwhile; yields it."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager

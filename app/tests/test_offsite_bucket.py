@@ -5,13 +5,12 @@ import http.server
 import itertools
 import json
 import socket
-import threading
 
 import botocore.paginate
 import pytest
 import seaweed
 from conftest import pra, python
-from helpers import Crash, add, as_rows, rows
+from helpers import Crash, add, as_rows, rows, running
 from offsite_helpers import (
     checked,
     copying,
@@ -238,15 +237,10 @@ class Answering(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def answering(answers):
     """A store that answers PUTs so, and then nothing; yields its URL."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        server.answers = answers
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.answers = answers
+    with running(server):
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import botocore.auth
 import pytest
 import seaweed
 from botocore.exceptions import ClientError
-from helpers import add, rows
+from helpers import add, rows, running
 from offsite_helpers import checked, copying, fetched, objects_of, pushed, rows_of
 
 from pra.base import clock
@@ -54,15 +54,10 @@ def test_a_clock_that_is_a_day_off_is_said_and_nothing_is_lost(
 @contextlib.contextmanager
 def listening(handler):
     """A server that treats each connection so; yields its URL."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    with running(server):
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 def answer(body, *headers):
