@@ -11,7 +11,7 @@ from pra.disk import space
 from pra.events import volumes_seen
 from pra.events.volumes_seen import VolumesSeen
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Points
 from pra.protect import notices
 from pra.protect.notices import Notice
 from pra.recovery import automatic
@@ -133,13 +133,13 @@ class Report:
         with self._database.read("looking at the pages") as conn:
             return connect.has_checksums(conn)
 
-    def _trouble(self, looks: _Looks, known: list[Point] | None) -> str | None:
+    def _trouble(self, looks: _Looks, known: Points | None) -> str | None:
         if known is None:
             return None
         return looks.at("looking at the journal", lambda: self._seen.trouble(known), None)
 
     def _of_protection(
-        self, trouble: str | None, needs_restore: bool, known: list[Point] | None
+        self, trouble: str | None, needs_restore: bool, known: Points | None
     ) -> list[Notice]:
         of_journal = notices.of_journal(trouble, needs_restore) if trouble else None
         # Where they cannot be listed, nothing says that there are none.
@@ -161,7 +161,7 @@ class Report:
         return found
 
 
-def _of_points(known: list[Point] | None) -> dict:
+def _of_points(known: Points | None) -> dict:
     """What is said of the restore points; None for all of it where they cannot be listed."""
     last = catalogue.latest(known or [])
     return {
@@ -169,7 +169,5 @@ def _of_points(known: list[Point] | None) -> dict:
         "backup_age_seconds": round(max(0.0, clock.now() - last.epoch), 3) if last else None,
         "backup_rows": last.manifest["rows"] if last else None,
         "points": None if known is None else len(known),
-        "quarantined": None
-        if known is None
-        else sum(point.status == "quarantined" for point in known),
+        "quarantined": None if known is None else known.states["quarantined"],
     }

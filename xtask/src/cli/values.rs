@@ -26,7 +26,8 @@ pub enum TestPart {
     /// All disasters of the lab ha on k3d, and the lab in a cluster of somebody else
     HaLong,
     /// What takes longest on k3d: the guide as it is typed and by its short commands, an account
-    /// with few rights, the alerts of all disasters, works that are marked, and two hundred pods that are deleted under load
+    /// with few rights, the alerts of all disasters, works that are marked, and two hundred pods
+    /// that are deleted under load
     ClusterLong,
 }
 
