@@ -24,7 +24,7 @@ from pra.events.sqlite import SqliteEvents
 from pra.lineage import timelines
 from pra.points import catalogue
 from pra.protect import backup
-from pra.recovery import automatic, restore
+from pra.recovery import automatic, doubts, restore
 from pra.state import attempts, volumes
 from pra.web.routes import create_app
 
@@ -37,7 +37,8 @@ def test_all_that_was_acknowledged_is_back_before_anybody_is_served(healing, hea
             told = json.load(answer)["auto_restore"]
         with urllib.request.urlopen(url + "/add?message=after") as answer:
             assert json.load(answer)["id"] == 6
-    assert (told["state"], told["what"]) == ("armed", None)
+    # Until the next backup: what is lost twice in a row is looked at.
+    assert told["state"] == "disarmed" and "no backup was made since timeline 2" in told["what"]
     assert (told["done"]["rows"], told["done"]["replayed"], told["done"]["generation"]) == (5, 2, 2)
     assert told["done"]["warnings"] == []
     where = healer.layout
@@ -59,7 +60,8 @@ def test_of_two_that_start_at_once_one_restores_and_both_serve(healing, where, l
     with serving(healing) as (one, first), serving(healing) as (other, second):
         for url in (one, other):
             assert urllib.request.urlopen(url + "/count").read() == b'{"count":5}\n'
-        assert ("restored by itself" in first.said) + ("restored by itself" in second.said) == 1
+        assert sum("were restored by itself" in one.said for one in (first, second)) == 1
+        assert not any("is not restored" in one.said for one in (first, second))
     threads, found = [], []
     lose_data(where)
     pra({**healing, "PRA_AUTO_RESTORE": "off"}, "restore", "latest")
@@ -74,6 +76,45 @@ def test_of_two_that_start_at_once_one_restores_and_both_serve(healing, where, l
         thread.join()
     assert sum(answer is not None for answer in found) == 1
     assert rows(where) == lost
+
+
+def test_what_another_server_did_while_one_looked_is_no_refusal(
+    healer, where, lost, caplog, monkeypatch
+):
+    """The one that looks finds the volume filled, and it is not lost any more."""
+    original = doubts.refuse
+
+    def late(*arguments):
+        monkeypatch.setattr(doubts, "refuse", original)
+        other.append(automatic.run(healer))
+        return original(*arguments)
+
+    other = []
+    monkeypatch.setattr(doubts, "refuse", late)
+    assert automatic.run(healer) is None
+    assert other[0]["rows"] == 5 and rows(where) == lost
+    lose_data(where)
+    bring(healer)
+    backup.run(healer)
+    lose_data(where)
+    monkeypatch.setattr(doubts, "refuse", late)
+    assert automatic.told(healer, None).state == "disarmed"
+    assert [one.getMessage() for one in caplog.records if "is not restored" in one.message] == []
+
+
+def test_what_another_server_is_doing_while_one_looks_is_waited_for(
+    healer, where, lost, caplog, monkeypatch
+):
+    original = doubts.refuse
+
+    def late(*_):
+        monkeypatch.setattr(doubts, "refuse", original)
+        attempts.begin(where, timelines.live(where))
+        raise Refused("looking", "the volume is half filled", "wait")
+
+    monkeypatch.setattr(doubts, "refuse", late)
+    assert automatic.run(healer)["rows"] == 5
+    assert "is not restored" not in caplog.text and rows(where) == lost
 
 
 def test_probes_say_that_it_works_and_may_not_be_asked_yet(healing, where, lost):
@@ -150,6 +191,7 @@ def test_what_failed_is_tried_once_and_says_so_to_all_who_come_later(healer, whe
     bring(healer)
     assert rows(where) == lost
     assert format_notes.auto_restore(where.backup) is None
+    backup.run(healer)
     assert started(healer).status()["auto_restore"]["state"] == "armed"
 
 

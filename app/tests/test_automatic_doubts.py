@@ -6,6 +6,7 @@ import shutil
 import pytest
 from healing import note, refused, started
 from helpers import add, bring, content, last_segment, lose_data, rows
+from told import Told
 
 from pra.base import clock, settings
 from pra.disk import files, locks, look, mounts
@@ -15,7 +16,8 @@ from pra.journal import records, segments
 from pra.lineage import data_volume, in_use, timelines
 from pra.points import catalogue
 from pra.protect import backup
-from pra.recovery import doubts
+from pra.recovery import automatic, doubts
+from pra.state import attempts
 
 CARRIED = {
     "a file": lambda where: open(f"{where.data}/somebody's", "w").close(),
@@ -140,6 +142,85 @@ def test_whatever_is_doubtful_is_left_to_a_person(healing, where, lost, caplog, 
     # Once: what failed fails again, and whoever comes later says the same.
     again = refused(healer, caplog)
     assert again["next"] == told["next"] and said in again["what"]
+
+
+#: What to do about those while the database is there. Not among them: what only a restore finds
+#: out, and the journal's end, which is compared with the database then.
+BEFORE = {
+    "a point of another history": "move what is of another history off the volume",
+    "a journal of another history": "move what is of another history off the volume",
+    "only damaged points": "python -m pra backup",
+    "no journal": "python -m pra backup makes a point without it",
+    "no mark": "which mends it or says which ways lead on",
+    "a lost record": "which mends it or says which ways lead on",
+    "no note of the volume": "python -m pra backup",
+    "a note that cannot be read": "python -m pra backup",
+    "a full backup volume": "PRA_BACKUP_MIB",
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_whatever_will_be_doubtful_disarms_before_the_loss(healing, where, added, caplog, name):
+    doubt, said = DOUBTS[name]
+    healer = settings.load({**healing, "PRA_BACKUP_MIB": "90", "PRA_KEEP_MIB": "80"})
+    doubt(healer, where)
+    told = Told(healer)
+    stands = told.client.get("/status").json["auto_restore"]
+    assert stands["state"] == "disarmed" and said in stands["what"]
+    assert BEFORE[name] in stands["next"] and "restore latest" not in stands["next"]
+    assert told.true("pra_auto_restore") == {"disarmed"}
+    told.events._database.pool.drop()
+    lose_data(where)
+    assert said in refused(healer, caplog)["what"]
+    assert told.true("pra_auto_restore") & {"refused", "failed"}
+
+
+def test_a_quarantined_point_disarms_before_the_loss(healer, where, added):
+    events = SqliteEvents(healer)
+    events._database.write("deleting", lambda conn: conn.execute("DELETE FROM events"))
+    assert backup.run(healer).status == "quarantined"
+    stands = events.status()["auto_restore"]
+    assert stands["state"] == "disarmed" and "is quarantined" in stands["what"]
+    assert "restore --to-before SEQ" in stands["next"]
+
+
+def test_a_clock_that_jumped_and_a_volume_that_is_read_only_disarm_before_the_loss(
+    healer, where, added, monkeypatch
+):
+    events, now = SqliteEvents(healer), clock.now()
+    with monkeypatch.context() as patched:
+        patched.setattr(clock, "now", lambda: now - 86_400)
+        assert "by the clock of that time" in events.status()["auto_restore"]["what"]
+    with monkeypatch.context() as patched:
+        patched.setattr(look, "writable", lambda path: path != where.backup)
+        assert "cannot be written" in events.status()["auto_restore"]["what"]
+    assert events.status()["auto_restore"]["state"] == "armed"
+
+
+def test_what_was_killed_as_often_as_it_is_begun_disarms(healer, where, added):
+    events = SqliteEvents(healer)
+    for _ in range(attempts.TIMES):
+        attempts.begin(where, timelines.live(where))
+    assert "was begun 3 times" in events.status()["auto_restore"]["what"]
+    backup.run(healer)
+    assert events.status()["auto_restore"]["state"] == "armed"
+
+
+def test_how_it_stands_is_told_to_who_watches(healer, config, where, lost):
+    """Nothing where nobody wants it; and every state has a series, so that each can end."""
+    assert Told(config).of("pra_auto_restore") == {}
+    told = Told(healer)
+    assert told.of("pra_auto_restore") == dict.fromkeys(automatic.STATES, 0) | {"next start": 1}
+    with locks.maintenance(where, "testing"):
+        attempts.begin(where, timelines.live(where))
+        assert told.true("pra_auto_restore") == {"restoring"}
+
+
+def test_points_that_are_listed_already_are_not_listed_again(healer, where, added, monkeypatch):
+    told = Told(healer)
+    told.now()
+    monkeypatch.setattr(catalogue, "scan", lambda where: pytest.fail("listed again"))
+    assert told.true("pra_auto_restore") == {"armed"}
 
 
 def test_a_clock_that_jumped_is_looked_at_by_a_person(healer, where, lost, caplog, monkeypatch):

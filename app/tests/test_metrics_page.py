@@ -8,6 +8,7 @@ from pra.base.metrics import Metric
 from pra.events import figures, job_figures, postgres_figures, volume_figures, volumes_seen
 from pra.points import catalogue
 from pra.postgres import standbys
+from pra.recovery import automatic
 from pra.state import jobs
 from pra.web import counting, metrics
 
@@ -35,7 +36,7 @@ def rows():
 
 def words(name):
     """The words that stand as code in what a row means."""
-    return set(re.findall(r"`([\w-]+)`", rows()[name][2]))
+    return set(re.findall(r"`([\w -]+)`", rows()[name][2]))
 
 
 def test_the_page_lists_every_metric_with_its_type_and_labels():
@@ -52,6 +53,7 @@ def test_the_page_lists_the_words_that_labels_have():
     assert words("pra_points") == set(catalogue.STATES)
     assert words("pra_http_refusals_total") == set(errors.KINDS)
     assert words("pra_job_runs_total") == set(jobs.OUTCOMES)
+    assert words("pra_auto_restore") == {"PRA_AUTO_RESTORE", *automatic.STATES}
 
 
 def test_no_label_is_one_that_prometheus_gives_each_series_by_itself():

@@ -25,7 +25,8 @@ class Told:
 
     def __init__(self, config, events=None):
         self.requests = Requests()
-        self.client = create_app(events or SqliteEvents(config), self.requests).test_client()
+        self.events = events or SqliteEvents(config)
+        self.client = create_app(self.events, self.requests).test_client()
 
     def text(self, **headers):
         """The answer."""

@@ -81,7 +81,7 @@ class Report:
         )
         by_itself = looks.at(
             "looking for what is restored by itself",
-            lambda: automatic.told(self._settings, known),
+            lambda: automatic.told(self._settings, known, trouble),
             None,
         )
         if by_itself and by_itself.what:

@@ -25,6 +25,7 @@ from pra.points import catalogue, elapsed
 from pra.points.catalogue import Points
 from pra.points.watched import Watched
 from pra.protect import notices
+from pra.recovery import automatic
 from pra.sql import counting, schema
 from pra.sql.schema import Position
 from pra.state import copied, identity, jobs, volumes
@@ -55,6 +56,9 @@ JOURNAL_BYTES = Metric("pra_journal_bytes", "Size of all segments of the journal
 CLOCK_ODD = Metric("pra_clock_odd", "1: the clock stepped, or no backup ran for long.")
 CLOCK_STEP = Metric(
     "pra_clock_step_seconds", "By how much the clock stepped against the newest point."
+)
+AUTO_RESTORE = Metric(
+    "pra_auto_restore", "How restoring a lost database by itself stands.", ("state",)
 )
 OFFSITE_LAG = Metric(
     "pra_offsite_lag_seconds", "Age of the oldest write that may not be copied elsewhere."
@@ -121,6 +125,7 @@ class VolumeFigures:
             "journal": self._of_journal,
             "jobs": lambda: job_figures.of_jobs(jobs.seen(self._layout)),
             "restores": self._of_restores,
+            "auto_restore": self._of_auto_restore,
             "offsite": self._of_copies,
             "clock": self._of_clock,
         }
@@ -215,6 +220,14 @@ class VolumeFigures:
         if self._known is None:
             return None
         return job_figures.of_restores(timelines.live(self._layout), self._known)
+
+    def _of_auto_restore(self) -> list[Told] | None:
+        if not self._settings.auto_restore:
+            return []
+        if self._known is None:
+            return None
+        stands = automatic.told(self._settings, self._known, self._seen.trouble(self._known))
+        return AUTO_RESTORE.of_these(automatic.STATES, stands and stands.state)
 
     def _of_copies(self) -> list[Told]:
         if self._settings.offsite is None:

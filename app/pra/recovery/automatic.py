@@ -18,13 +18,17 @@ from pra.lineage.timelines import Timeline
 from pra.pitr import targets
 from pra.points import catalogue
 from pra.points.catalogue import Points
-from pra.recovery import doubts, restore
+from pra.protect import notices
+from pra.protect.notices import Notice
+from pra.recovery import doubts, loss, restore
 from pra.recovery.restore import Supervision
 from pra.state import attempts, jobs, volumes
 
 #: What the request of such a restore is called in the record of the timeline that it opens.
 _REQUEST = "automatic-"
 _log = logging.getLogger("pra")
+#: How it can stand, as ``Told`` says.
+STATES = ("armed", "disarmed", "restoring", "next start", "refused", "failed")
 
 
 class Told(NamedTuple):
@@ -74,18 +78,23 @@ def run(settings: Settings) -> dict | None:
     where = settings.layout
     while due(settings):
         work = _Work(settings)
+        # What another server has begun is judged by that one.
+        looking = not _begun(where)
         try:
-            if not _begun(where):
+            if looking:
                 doubts.refuse(settings, catalogue.scan(where), doubts.GRACE)
-            # What another server has begun is judged by that one.
+            looking = False
             answer = work.restore()
         except _There:
             return None
         except Exception as error:
-            if isinstance(error, Locked) and not work.began and _begun(where):
+            if not work.began and _there(where):
+                return None
+            # What was looked at without the lock may be what another one is just doing.
+            if (looking or isinstance(error, Locked)) and not work.began and _begun(where):
                 continue
             # Whatever it is: a server that says so is worth more than one that ends.
-            work.give_up(doubts.told(error))
+            work.give_up(loss.told(error))
         else:
             _log.warning(
                 "the data volume was lost: %d rows were restored by itself, from %s and %d"
@@ -153,9 +162,19 @@ class _Work:
 
 def warn(settings: Settings) -> None:
     """Say at a start that a loss would be left to a person, who wants it otherwise."""
-    said = _disarmed(settings) if settings.auto_restore and not due(settings) else None
-    if said:
+    if not settings.auto_restore or due(settings):
+        return
+    said = _waiting(settings, None, None)
+    if said.what:
         _log.warning("%s; next: %s", said.what, said.next)
+
+
+def _there(where: Layout) -> bool:
+    """Whether the database is there."""
+    try:
+        return volumes.current(where) is not None
+    except (PraError, OSError):
+        return False
 
 
 def _begun(where: Layout) -> bool:
@@ -168,52 +187,58 @@ def _begun(where: Layout) -> bool:
     return bool(attempt) and attempt.state == attempts.BEGUN
 
 
-def told(settings: Settings, known: Points | None) -> Told | None:
+def told(settings: Settings, known: Points | None, trouble: str | None = None) -> Told | None:
     """How it stands; None where it is not wanted.
 
     Args:
-        known: the points that there are, newest first; None where they cannot be listed.
+        known: the points that there are, newest first; None where they were not listed.
+        trouble: why a restore of the latest moment would stop or may lack something, where
+            somebody has looked at the journal.
     """
     if not settings.auto_restore:
         return None
     where = settings.layout
     if not due(settings):
-        return _disarmed(settings) or Told("armed", None, None, _done(where))
+        return _waiting(settings, known, trouble)
     try:
         if _begun(where) and locks.maintained(where):
             what = "the lost database is being restored by itself"
-            return Told("restoring", what, doubts.LOOK, None)
+            return Told("restoring", what, loss.LOOK, None)
         live = doubts.refuse(settings, catalogue.scan(where) if known is None else known)
         doubts.refuse_killed(where, live)
     except (PraError, OSError) as error:
-        said = doubts.told(error)
+        if _there(where):
+            # Another server was through with it meanwhile.
+            return _waiting(settings, known, trouble)
+        said = loss.told(error)
         return Told(_refused(where), str(said), said.next_step, None)
     return Told(
         "next start",
         f"the database of timeline {live.number} is lost, and a server that starts restores it by"
         " itself",
-        f"restart the servers; or {doubts.LOOK}",
+        f"restart the servers; or {loss.LOOK}",
         None,
     )
 
 
-def _disarmed(settings: Settings) -> Told | None:
-    """Why nothing would be restored if the database were lost now; None if it would be."""
-    where = settings.layout
+def _waiting(settings: Settings, known: Points | None, trouble: str | None) -> Told:
+    """How it stands while nothing is to be done: armed, if a loss would be restored."""
+    done, against = _done(settings.layout), _against(settings, known)
+    if against is None and trouble:
+        against = notices.of_journal(trouble, needs_restore=False)
+    if against is None:
+        return Told("armed", None, None, done)
+    what = f"if the database were lost now, it would not be restored by itself: {against.what}"
+    return Told("disarmed", what, against.next, done)
+
+
+def _against(settings: Settings, known: Points | None) -> Notice | None:
     try:
-        live = timelines.live(where)
-        if live:
-            doubts.refuse_promised_less(settings, live)
-            doubts.refuse_failed(where, live)
-    except (PraError, OSError) as error:
-        return Told(
-            "disarmed",
-            f"if the database were lost now, it would not be restored: {doubts.told(error)}",
-            "set PRA_JOURNAL=required for all servers, and have them backed up: python -m pra"
-            " backup; or set PRA_AUTO_RESTORE=off",
-            _done(where),
-        )
-    return None
+        points = catalogue.scan(settings.layout) if known is None else known
+    except OSError as error:
+        said = loss.told(error)
+        return Notice(said.happened, said.next_step)
+    return doubts.standing(settings, points)
 
 
 def _refused(where: Layout) -> str:

@@ -4,32 +4,46 @@ A wrong guess must cost nothing. So every acknowledged write has to be in the jo
 also where the volume was not lost at all, and comes back, none is missing in what was
 restored, and what is on the old one is refused as a history that was left. Beside that
 all that a person would look at first has to be as it should.
+
+What stands against it before the database is lost is said by then: most doubts are about what
+the backup volume holds, and not about the empty volume.
 """
 
-from pra.base import layout
-from pra.base.errors import Damaged, DiskFull, PraError, Refused, from_os_error
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pra.base.errors import DiskFull, PraError, Refused
 from pra.base.layout import Layout
 from pra.base.settings import Settings
-from pra.disk import look, space
+from pra.disk import space
 from pra.journal import segments
-from pra.lineage import data_volume, in_use, marks, timelines
+from pra.lineage import marks
 from pra.lineage.timelines import Timeline
 from pra.points import catalogue
-from pra.points.catalogue import Points
+from pra.points.catalogue import Point, Points
 from pra.protect import notices
+from pra.protect.notices import Notice
+from pra.recovery import lost_volume
+from pra.recovery.loss import DOING, LOOK, Loss, told
 from pra.state import attempts, identity, mode, volumes
 
-DOING = "restoring the lost database by itself"
-#: What a person does about most of it.
-LOOK = (
-    "python -m pra restore latest --plan says what would come back, python -m pra restore latest"
-    " brings it back"
-)
 #: How long a pod may take to end, in seconds (k8s/20-deployment.yaml): that one goes on serving the
 #: old volume so long is no reason to leave the restart of all to a person.
 GRACE = 10.0
-#: What a file system puts into its root by itself.
-_OF_THE_SYSTEM = "lost+found"
+
+
+class _Doubt(NamedTuple):
+    """One of them.
+
+    Attributes:
+        refuse: raises a PraError where there is it.
+        now: what to do about it while the database is there; None: the same as after the loss.
+        of_the_loss: it is about what the loss left, so that before there is nothing to say.
+    """
+
+    refuse: Callable[[Loss], None]
+    now: str | None = None
+    of_the_loss: bool = False
 
 
 def refuse(settings: Settings, known: Points, patience: float = 0.0) -> Timeline:
@@ -44,19 +58,26 @@ def refuse(settings: Settings, known: Points, patience: float = 0.0) -> Timeline
     Raises:
         PraError: it is.
     """
-    where = settings.layout
-    volumes.refuse_unwritable(where, DOING)
-    live = _live(where, known)
-    refuse_promised_less(settings, live)
-    refuse_failed(where, live)
-    _refuse_carried(where, live)
-    _refuse_late(where, live)
-    _refuse_foreign(where, known)
-    _refuse_suspect(settings, known)
-    _refuse_full(where)
-    # Last, since it may wait.
-    _refuse_served(where, patience)
-    return live
+    loss = Loss(settings, known, patience)
+    for doubt in _DOUBTS:
+        doubt.refuse(loss)
+    return loss.live
+
+
+def standing(settings: Settings, known: Points) -> Notice | None:
+    """Why a loss would be refused whatever it leaves, and what to do about that before it comes.
+
+    Args:
+        known: the points that there are, newest first.
+    """
+    loss = Loss(settings, known)
+    for doubt in (*(one for one in _DOUBTS if not one.of_the_loss), _KILLED):
+        try:
+            doubt.refuse(loss)
+        except (PraError, OSError) as error:
+            said = told(error)
+            return Notice(said.happened, doubt.now or said.next_step)
+    return None
 
 
 def refuse_answer(answer: dict) -> None:
@@ -75,17 +96,22 @@ def refuse_answer(answer: dict) -> None:
         raise Refused(DOING, doubt, LOOK)
 
 
-def refuse_promised_less(settings: Settings, live: Timeline) -> None:
-    """Refuse where what was acknowledged may be on the lost volume alone.
+def _refuse_unwritable(loss: Loss) -> None:
+    volumes.refuse_unwritable(loss.where, DOING)
 
-    Raises:
-        PraError
-    """
-    where = settings.layout
-    promises = [settings.journal, mode.of(where)]
-    before = _seen(where, live)
+
+def _refuse_unknown(loss: Loss) -> None:
+    if marks.mark_of(loss.where.backup) is None:
+        raise Refused(DOING, "the backup volume has no mark, so its history has no name", LOOK)
+    identity.refuse_unknown(loss.where, DOING, loss.known)
+    _ = loss.live
+
+
+def _refuse_promised_less(loss: Loss) -> None:
+    """Refuse where what was acknowledged may be on the lost volume alone."""
+    promises = [loss.settings.journal, mode.of(loss.where)]
     # What is set now says nothing of what the servers of the lost database promised.
-    promises += [before.journal] if before else []
+    promises += [loss.seen.journal] if loss.seen else []
     less = [one for one in promises if one != "required"]
     if not less:
         return
@@ -101,23 +127,9 @@ def refuse_promised_less(settings: Settings, live: Timeline) -> None:
     )
 
 
-def _live(where: Layout, known: Points) -> Timeline:
-    if marks.mark_of(where.backup) is None:
-        raise Refused(DOING, "the backup volume has no mark, so its history has no name", LOOK)
-    identity.refuse_unknown(where, DOING, known)
-    live = timelines.live(where)
-    if live is None:
-        raise Refused(DOING, "no record says which history is the live one", LOOK)
-    return live
-
-
-def refuse_failed(where: Layout, live: Timeline) -> None:
-    """Refuse to fail once more in the same way, and what a person has taken over.
-
-    Raises:
-        PraError
-    """
-    before = attempts.of(where, live)
+def _refuse_failed(loss: Loss) -> None:
+    """Refuse to fail once more in the same way, and what a person has taken over."""
+    before = attempts.of(loss.where, loss.live)
     if before and before.state == attempts.LEFT:
         raise Refused(
             DOING,
@@ -151,71 +163,22 @@ def refuse_killed(where: Layout, live: Timeline) -> None:
         )
 
 
-def _refuse_carried(where: Layout, live: Timeline) -> None:
-    """Refuse a data volume with anything on it but what an attempt left that was killed."""
-    if not look.is_folder(where.data):
-        raise Refused(DOING, f"{where.data} is no folder", "mount the data volume (PRA_DATA_DIR)")
-    names = sorted(name for name in look.names(where.data) if name != _OF_THE_SYSTEM)
-    attempt = attempts.of(where, live)
-    mine = attempt is not None and attempt.state != attempts.LEFT
-    carried = [name for name in names if not (mine and _left_by_attempt(where, name))]
-    if not carried:
-        return
-    generations = volumes.others(where)
-    raise Refused(
-        DOING,
-        f"the data volume has no database and is not empty, it has {', '.join(carried[:5])}",
-        volumes.missing(where, DOING).next_step if generations else LOOK,
-    )
-
-
-def _left_by_attempt(where: Layout, name: str) -> bool:
-    number = layout.generation_number(name)
-    if number is not None:
-        return volumes.unwritten(where, number)
-    if name in (layout.OWN, layout.COPY):
-        return marks.lineage_of(where.data) in (None, marks.lineage_of(where.backup))
-    return layout.is_building(name) or name == "app.db.new"
-
-
-def _refuse_late(where: Layout, live: Timeline) -> None:
-    """Refuse what may be no new volume but one that is not mounted yet."""
-    before = _seen(where, live)
-    if before is None:
+def _refuse_unseen(loss: Loss) -> None:
+    """Refuse where no backup has seen the data volume that a new one would be compared with."""
+    if loss.seen is None:
         raise Refused(
             DOING,
-            f"no backup was made since timeline {live.number} began, or since a server began to"
-            " serve it with less than PRA_JOURNAL=required: nothing says where the data volume"
+            f"no backup was made since timeline {loss.live.number} began, or since a server began"
+            " to serve it with less than PRA_JOURNAL=required: nothing says where the data volume"
             " was, and what is on it alone",
             LOOK,
         )
-    reason = data_volume.late(where, before)
-    if reason:
-        raise Refused(DOING, reason, f"mount it, then restart the servers; if it is lost: {LOOK}")
 
 
-def _seen(where: Layout, live: Timeline) -> data_volume.Seen | None:
-    """What a backup of the live history noted of the data volume."""
-    before = data_volume.seen(where)
-    mine = before and (before.lineage, before.timeline) == (live.lineage, live.number)
-    return before if mine else None
-
-
-def _refuse_served(where: Layout, patience: float) -> None:
-    others = in_use.wait_for_others(where, patience)
-    if others:
-        raise Refused(
-            DOING,
-            f"{len(others)} processes serve the database of this backup volume from elsewhere"
-            f" ({others[0]})",
-            "end them, or leave the database to them; to take it over: python -m pra restore"
-            " latest --take-over",
-        )
-
-
-def _refuse_foreign(where: Layout, known: Points) -> None:
-    points = [point.name for point in known if point.status == "foreign"]
-    journal = [f"{one.timeline}-{one.first} of the journal" for one in segments.foreign(where)]
+def _refuse_foreign(loss: Loss) -> None:
+    points = [point.name for point in loss.known if point.status == "foreign"]
+    every = segments.foreign(loss.where)
+    journal = [f"{one.timeline}-{one.first} of the journal" for one in every]
     for name in points + journal:
         raise Refused(
             DOING,
@@ -224,27 +187,44 @@ def _refuse_foreign(where: Layout, known: Points) -> None:
         )
 
 
-def _refuse_suspect(settings: Settings, known: Points) -> None:
-    """Refuse where the points do not say by themselves what is the moment to go back to."""
-    newest = catalogue.latest(known)
-    if newest is None:
+def _refuse_without_point(loss: Loss) -> None:
+    if catalogue.latest(loss.known) is None:
         raise Refused(DOING, "there is no verified point", "python -m pra points")
-    odd = (point for point in known if point.status in ("quarantined", "damaged"))
-    point = next((one for one in odd if known.index(one) < known.index(newest)), None)
+
+
+def _refuse_quarantined(loss: Loss) -> None:
+    """Refuse where the points do not say by themselves what is the moment to go back to."""
+    _refuse_newer(
+        loss, "quarantined", lambda point: notices.after_a_loss(loss.settings, point.reason)
+    )
+
+
+def _refuse_damaged(loss: Loss) -> None:
+    """Refuse where what damages points may have hit more than that."""
+    _refuse_newer(loss, "damaged", lambda _: LOOK)
+
+
+def _refuse_newer(loss: Loss, status: str, following: Callable[[Point], str]) -> None:
+    newest = catalogue.latest(loss.known)
+    newer = loss.known[: loss.known.index(newest)] if newest else loss.known
+    point = next((one for one in newer if one.status == status), None)
     if point:
         raise Refused(
             DOING,
-            f"{point.name}, newer than the last good point, is {point.status} ({point.reason})",
-            notices.after_a_loss(settings, point.reason) if point.status == "quarantined" else LOOK,
+            f"{point.name}, newer than the last good point, is {status} ({point.reason})",
+            following(point),
         )
-    clock = notices.clock_jump(known)
+
+
+def _refuse_odd_clock(loss: Loss) -> None:
+    clock = notices.clock_jump(loss.known)
     if clock:
         raise Refused(DOING, clock.what, clock.next)
 
 
-def _refuse_full(where: Layout) -> None:
+def _refuse_full(loss: Loss) -> None:
     """Refuse where the restored database could not be written to for want of a journal."""
-    free = space.of(where, where.backup).free
+    free = space.of(loss.where, loss.where.backup).free
     if free < segments.SIZE:
         raise DiskFull(
             DOING,
@@ -253,10 +233,36 @@ def _refuse_full(where: Layout) -> None:
         )
 
 
-def told(error: Exception) -> PraError:
-    """An error of a restore by itself as one that says what comes next."""
-    if isinstance(error, PraError):
-        return error
-    if isinstance(error, OSError):
-        return from_os_error(DOING, error)
-    return Damaged(DOING, f"{type(error).__name__}: {error}", LOOK)
+_BACKUP = "python -m pra backup"
+#: Each is asked before a loss as well, unless it says that there is nothing to ask by then.
+_DOUBTS = (
+    _Doubt(_refuse_unwritable),
+    _Doubt(_refuse_unknown, f"{_BACKUP}, which mends it or says which ways lead on"),
+    _Doubt(
+        _refuse_promised_less,
+        "set PRA_JOURNAL=required for all servers, and have them backed up: python -m pra"
+        " backup; or set PRA_AUTO_RESTORE=off",
+    ),
+    _Doubt(_refuse_failed, f"{_BACKUP}: a point of what is there now ends that attempt"),
+    _Doubt(_refuse_unseen, f"{_BACKUP}, or wait for the next one of the schedule"),
+    _Doubt(lost_volume.refuse_carried, of_the_loss=True),
+    _Doubt(lost_volume.refuse_late, of_the_loss=True),
+    _Doubt(
+        _refuse_foreign,
+        "python -m pra points lists what there is; move what is of another history off the volume",
+    ),
+    _Doubt(_refuse_without_point, f"{_BACKUP}, or wait for the next one of the schedule"),
+    _Doubt(_refuse_quarantined),
+    _Doubt(_refuse_damaged, f"{_BACKUP}, which makes a newer one"),
+    _Doubt(_refuse_odd_clock),
+    _Doubt(
+        _refuse_full, "free space on it (python -m pra prune), or give it more (PRA_BACKUP_MIB)"
+    ),
+    # Last, since it may wait.
+    _Doubt(lost_volume.refuse_served, "end them, or leave the database to them"),
+)
+#: While the database is there nobody restores it by itself, so that such an attempt is over.
+_KILLED = _Doubt(
+    lambda loss: refuse_killed(loss.where, loss.live),
+    f"{_BACKUP}: a point of what is there now ends that attempt",
+)
