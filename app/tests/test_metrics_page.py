@@ -56,6 +56,16 @@ def test_the_page_lists_the_words_that_labels_have():
     assert words("pra_auto_restore") == {"PRA_AUTO_RESTORE", *automatic.STATES}
 
 
+def test_the_runbook_says_what_to_do_about_each_reason_of_a_refusal():
+    root = Path(__file__).resolve().parents[2]
+    rule = (root / "monitoring/rules/rules.yaml").read_text("utf-8")
+    of_users = re.search(r'refusals_total\{reason!~"([\w|]+)"', rule)[1].split("|")
+    runbook = (root / "docs/runbook.md").read_text("utf-8")
+    section = re.search(r"### RequestsRefused\n(.*?)\n###", runbook, re.DOTALL)[1]
+    said = set(re.findall(r"`(\w+)`", section)) - {"reason"}
+    assert said == set(errors.KINDS) - set(of_users)
+
+
 def test_no_label_is_one_that_prometheus_gives_each_series_by_itself():
     # It would rename ours, and a rule that selects by it would never find anything.
     its = {"job", "instance", "pod", "namespace", "service", "endpoint", "container", "node"}
