@@ -62,6 +62,16 @@ fn places(page: &str) -> BTreeSet<String> {
     headings.map(place).collect()
 }
 
+/// It has more than what Prometheus puts in.
+fn has_words(value: &str) -> bool {
+    let outside = value.split("{{").enumerate();
+    let mut outside = outside.map(|(n, part)| match part.split_once("}}") {
+        Some((_, after)) if n > 0 => after,
+        _ => part,
+    });
+    outside.any(|part| part.contains(char::is_alphabetic))
+}
+
 #[test]
 fn each_alert_says_what_is_the_matter_and_where_to_read_on() {
     let mut seen = BTreeSet::new();
@@ -80,7 +90,13 @@ fn each_alert_says_what_is_the_matter_and_where_to_read_on() {
         let (english, french) = (annotation("summary"), annotation("summary_fr"));
         assert!(english.ends_with('.') && french.ends_with('.'), "{name}");
         assert_ne!(english, french, "{name}");
-        assert!(!annotation("value").is_empty(), "{name}");
+        let value = annotation("value");
+        assert!(!value.is_empty(), "{name}");
+        assert_eq!(
+            has_words(value),
+            !rule["annotations"]["value_fr"].is_null(),
+            "{name}: value_fr is for a value with words: {value}"
+        );
         let (page, place) = annotation("runbook_url").split_once('#').unwrap();
         assert!(places(page).contains(place), "{name}: {page}#{place}");
         assert!(
@@ -110,11 +126,44 @@ fn each_alert_is_tested_and_asks_for_metrics_that_there_are() {
     }
 }
 
+/// What an operator's Prometheus knows of the lab alone.
+const ITS_NAMESPACE: &str = "namespace=\"pra\"";
+/// What asks for who watches, wherever that stands.
+const WATCHERS: [&str; 2] = ["up{job=\"kube-state-metrics\"}", "up{job=\"alertmanager\"}"];
+
+/// An expression without the namespace that each of its series has to name.
+fn in_every_namespace(expression: &str) -> String {
+    let mut rest = expression.to_owned();
+    for watcher in WATCHERS {
+        rest = rest.replace(watcher, "");
+    }
+    let named = |at: usize| rest[..at].ends_with('{');
+    let all = rest.matches(ITS_NAMESPACE).count();
+    let begun = rest
+        .match_indices(ITS_NAMESPACE)
+        .filter(|(at, _)| named(*at));
+    assert_eq!(begun.count(), all, "{expression}");
+    let words = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let is_series = |word: &&str| {
+        let of_ours = word.starts_with("pra_") || word.starts_with("kube_deployment_");
+        of_ours || ["up", "process_start_time_seconds", "__name__"].contains(word)
+    };
+    assert_eq!(words.filter(is_series).count(), all, "{expression}");
+    let shorter = expression.replace(&format!("{{{ITS_NAMESPACE}}}"), "");
+    shorter.replace(&format!("{ITS_NAMESPACE}, "), "")
+}
+
 #[test]
 fn an_operator_gets_the_same_rules_and_the_same_replicas() {
     let rule = document("monitoring/operator/prometheusrule.yaml");
+    let mut spec = rule["spec"].clone();
     let rules = document("monitoring/rules/rules.yaml");
-    assert_eq!(rule["spec"], rules);
+    for group in spec["groups"].as_array_mut().unwrap() {
+        for rule in group["rules"].as_array_mut().unwrap() {
+            rule["expr"] = in_every_namespace(rule["expr"].as_str().unwrap()).into();
+        }
+    }
+    assert_eq!(spec, rules);
     let service = document("monitoring/operator/service.yaml");
     let all = objects();
     let mut same = all.iter();
@@ -198,6 +247,67 @@ fn the_pods_are_restricted_bounded_and_probed() {
             assert!(kinds.iter().any(|one| !one.is_null()), "{name}: {volume}");
         }
     }
+}
+
+/// Each kind of object that its metrics are about, and no more: of rules and dashboards.
+#[test]
+fn kube_state_metrics_may_see_what_is_asked_of_it_alone() {
+    let mut texts = vec![text("monitoring/rules/rules.yaml")];
+    for name in ["capacity", "protection", "recovery", "service"] {
+        texts.push(text(&format!("monitoring/dashboards/{name}.json")));
+    }
+    let texts = texts.join("\n");
+    let words = texts.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let kinds = words.filter_map(|word| word.strip_prefix("kube_")?.split('_').next());
+    let asked: BTreeSet<String> = kinds.map(|kind| format!("{kind}s")).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+
+    let all = objects();
+    let of = |kind: &str| {
+        let mut all = all.iter();
+        let found =
+            all.find(|one| one["kind"] == kind && one["metadata"]["name"] == "kube-state-metrics");
+        found.unwrap_or_else(|| panic!("it has no {kind}"))
+    };
+    let strings = |list: &Value| {
+        let list = list.as_array().unwrap().iter();
+        list.map(|one| one.as_str().unwrap().to_owned())
+            .collect::<Vec<String>>()
+    };
+    let rules = of("Role")["rules"].as_array().unwrap().iter();
+    let allowed: BTreeSet<String> = rules.flat_map(|rule| strings(&rule["resources"])).collect();
+    assert_eq!(allowed, asked);
+    let container = &of("Deployment")["spec"]["template"]["spec"]["containers"][0];
+    let args = strings(&container["args"]);
+    let mut told = args
+        .iter()
+        .filter_map(|arg| arg.strip_prefix("--resources="));
+    let told: BTreeSet<String> = told.next().unwrap().split(',').map(str::to_owned).collect();
+    assert_eq!(told, asked);
+}
+
+/// `kubectl logs deploy/NAME` picks one pod, and what is looked for may be in another's log.
+#[test]
+fn the_runbook_looks_at_the_logs_of_all_pods() {
+    let alone: BTreeSet<String> = pods().into_iter().map(|(name, _)| name).collect();
+    let runbook = text("docs/runbook.md");
+    let mut named = 0;
+    for part in runbook.split("logs deploy").skip(1) {
+        let name = part.split(['/', ' ', '`', '\n']).nth(1).unwrap();
+        assert!(alone.contains(name), "{name} has more than one pod");
+        named += 1;
+    }
+    assert!(named > 0);
+}
+
+/// What raises an alert where it is away is asked, as the alerts go to it.
+#[test]
+fn who_is_told_of_alerts_is_watched_itself() {
+    let config = document("monitoring/config/prometheus.yml");
+    let told = &config["alerting"]["alertmanagers"][0]["static_configs"];
+    let jobs = config["scrape_configs"].as_array().unwrap();
+    let job = jobs.iter().find(|job| job["job_name"] == "alertmanager");
+    assert_eq!(job.unwrap()["static_configs"], *told);
 }
 
 /// One that names an alert that there is not holds nothing back, and nobody notices.

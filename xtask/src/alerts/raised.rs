@@ -18,6 +18,7 @@ pub struct Alert {
     pub state: State,
     /// In the language of who reads it.
     pub sentence: String,
+    /// In that language, too.
     pub value: String,
     /// Where it is written what to do.
     pub runbook: String,
@@ -59,6 +60,8 @@ pub(super) struct Annotations {
     pub summary: String,
     pub summary_fr: String,
     pub value: String,
+    /// Where the value has words.
+    pub value_fr: Option<String>,
     pub runbook_url: String,
 }
 
@@ -68,6 +71,14 @@ impl Annotations {
         match lang::chosen() {
             Lang::English => &self.summary,
             Lang::French => &self.summary_fr,
+        }
+    }
+
+    /// What it is about, in that language.
+    pub fn value(&self) -> &str {
+        match (lang::chosen(), &self.value_fr) {
+            (Lang::French, Some(value)) => value,
+            _ => &self.value,
         }
     }
 }
@@ -106,7 +117,7 @@ fn read(text: &str) -> Result<Vec<Alert>> {
             severity: label("severity"),
             state: told.state,
             sentence: told.annotations.sentence().to_owned(),
-            value: told.annotations.value,
+            value: told.annotations.value().to_owned(),
             runbook: told.annotations.runbook_url,
         }
     });
@@ -156,5 +167,22 @@ mod tests {
             ]
         );
         assert_eq!(read[0].sentence, "It is.");
+    }
+
+    #[test]
+    fn sentence_and_value_are_in_the_language_of_who_reads_them() {
+        let told = |lang, annotations: &str| {
+            let annotations: Annotations = serde_json::from_str(annotations).unwrap();
+            lang::speaking(lang, || {
+                format!("{} {}", annotations.sentence(), annotations.value())
+            })
+        };
+        let words = r#"{"summary": "It is.", "summary_fr": "C'est.", "value": "2 old",
+            "value_fr": "vieux de 2", "runbook_url": ""}"#;
+        assert_eq!(told(Lang::English, words), "It is. 2 old");
+        assert_eq!(told(Lang::French, words), "C'est. vieux de 2");
+        let name = r#"{"summary": "It is.", "summary_fr": "C'est.", "value": "pra-data",
+            "runbook_url": ""}"#;
+        assert_eq!(told(Lang::French, name), "C'est. pra-data");
     }
 }

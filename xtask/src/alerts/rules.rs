@@ -60,7 +60,7 @@ impl Rule {
             severity: self.severity.clone(),
             state,
             sentence: self.annotations.sentence().to_owned(),
-            value: filled(&self.annotations.value, sample),
+            value: filled(self.annotations.value(), sample),
             runbook: self.annotations.runbook_url.clone(),
         }
     }

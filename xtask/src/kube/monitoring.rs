@@ -28,6 +28,8 @@ const DASHBOARDS: &str = "grafana";
 /// Puts what is typed in place of the rules of past runs, whole, and has Prometheus, the first
 /// process of its pod, read its files anew.
 const READ_RUNS: &str = "cat >/runs/new && mv /runs/new /runs/runs.yaml && kill -HUP 1";
+/// The namespace that `monitoring/operator` is written for.
+const OPERATORS_NAMESPACE: &str = "pra";
 /// What it makes in a namespace.
 pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
 
@@ -149,10 +151,11 @@ impl Kube {
     pub fn watched(&self) -> Result<Option<Watched>> {
         let get = ["get", "deployments", "-l", &selector(), "-o", "json"];
         let get = self.kubectl()?.cmd(get).limit(wait::SHORT_COMMAND);
-        let parts = parts(&self.ctx.exec.read(&get)?)?;
+        let mut parts = parts(&self.ctx.exec.read(&get)?)?;
         if parts.is_empty() {
             return Ok(None);
         }
+        parts.extend(gone(&parts));
         let url = |service: &str| {
             let mut ports = self.workload.watching.iter();
             let port = ports.find(|port| port.service == service)?;
@@ -184,10 +187,11 @@ impl Kube {
              qui surveilleraient le lab : {others}. Rien n'y est modifié",
         ))
         .next(tr!(
-            "let that Prometheus watch the lab: kubectl apply -k monitoring/operator, where it has \
-             an operator (docs/monitoring.md)",
-            "faites surveiller le lab par ce Prometheus : kubectl apply -k monitoring/operator, \
-             s'il a un opérateur (docs/monitoring.md)",
+            "let that Prometheus watch the lab, where it has an operator (docs/monitoring.md): \
+             {command}",
+            "faites surveiller le lab par ce Prometheus, s'il a un opérateur \
+             (docs/monitoring.md) : {command}",
+            command = for_an_operator(namespace, &self.typed("apply")),
         ))
         .into())
     }
@@ -257,6 +261,19 @@ fn kustomization(
     })
 }
 
+/// The command that gives `monitoring/operator` to a lab in some namespace: it is written for
+/// one, which its rules name as well.
+fn for_an_operator(namespace: &str, apply: &str) -> String {
+    if namespace == OPERATORS_NAMESPACE {
+        return format!("{apply} -k monitoring/operator");
+    }
+    let own = OPERATORS_NAMESPACE;
+    format!(
+        "kubectl kustomize monitoring/operator | sed 's/namespace: {own}$/namespace: \
+         {namespace}/; s/namespace=\"{own}\"/namespace=\"{namespace}\"/g' | {apply} -f -"
+    )
+}
+
 fn selector() -> String {
     let (label, value) = PART_OF;
     format!("{label}={value}")
@@ -284,6 +301,20 @@ fn parts(text: &str) -> Result<Vec<Part>> {
         trouble: None,
     };
     Ok(items.map(part).collect())
+}
+
+/// Those that somebody removed alone.
+fn gone(there: &[Part]) -> Vec<Part> {
+    let missing = PARTS.iter().filter(|name| {
+        let mut there = there.iter();
+        !there.any(|part| part.name == **name)
+    });
+    let part = |name: &&str| Part {
+        name: (*name).to_owned(),
+        ready: false,
+        trouble: Some(tr!("it is not there", "il n'y est pas")),
+    };
+    missing.map(part).collect()
 }
 
 /// The objects without our label, as kubectl names them; it prints nothing, one, or a list.
@@ -380,6 +411,38 @@ mod tests {
         );
         assert!(others(&ours.to_string()).unwrap().is_empty());
         assert!(others("\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_operator_gets_the_lab_in_the_namespace_that_it_has() {
+        let apply = "kubectl --context theirs -n lab apply";
+        let plain = for_an_operator("pra", apply);
+        assert_eq!(plain, format!("{apply} -k monitoring/operator"));
+        let said = for_an_operator("lab", apply);
+        let (before, after) = said.split_once(" | ").unwrap();
+        assert_eq!(before, "kubectl kustomize monitoring/operator");
+        let (edit, last) = after.rsplit_once(" | ").unwrap();
+        assert_eq!(last, format!("{apply} -f -"));
+        let rule =
+            "  namespace: pra\nexpr: up{namespace=\"pra\"} + x{namespace=\"pra\", y=\"1\"}\n";
+        let edited = exec::output(&Cmd::new("sh").args(["-c", edit]).input(rule)).unwrap();
+        let edited = edited.stdout;
+        let expected =
+            "  namespace: lab\nexpr: up{namespace=\"lab\"} + x{namespace=\"lab\", y=\"1\"}\n";
+        assert_eq!(edited, expected);
+    }
+
+    #[test]
+    fn a_part_that_somebody_removed_is_missed() {
+        let part = |name: &str| Part {
+            name: name.to_owned(),
+            ready: true,
+            trouble: None,
+        };
+        let there = ["kube-state-metrics", PROMETHEUS].map(part);
+        let gone = gone(&there);
+        assert_eq!(gone.len(), 1);
+        assert!(gone[0].name == PAGE_OF_ALERTS && !gone[0].ready && gone[0].trouble.is_some());
     }
 
     #[test]

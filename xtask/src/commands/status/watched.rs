@@ -55,15 +55,21 @@ fn row(name: Both, value: &str) -> Vec<String> {
     vec![name.into(), value.to_owned()]
 }
 
+/// A part that is away: what it is for is not done, be it that nobody is told of alerts.
+pub fn trouble(watched: &Watched) -> Option<String> {
+    let part = watched.parts.iter().find(|part| !part.ready)?;
+    let name = &part.name;
+    let why = part.trouble.as_deref().map(|why| format!(" ({why})"));
+    let why = why.unwrap_or_default();
+    Some(tr!(
+        "{name} is not ready{why}: cargo xtask monitor brings it back",
+        "{name} n'est pas prêt{why} : cargo xtask monitor le ramène",
+    ))
+}
+
 fn monitoring(watched: &Watched) -> String {
-    let waits = watched.parts.iter().find(|part| !part.ready);
-    match (waits, &watched.prometheus) {
-        (Some(part), _) => {
-            let name = &part.name;
-            let why = part.trouble.as_deref().map(|why| format!(" ({why})"));
-            let why = why.unwrap_or_default();
-            tr!("{name} is not ready{why}", "{name} n'est pas prêt{why}")
-        }
+    match (trouble(watched), &watched.prometheus) {
+        (Some(trouble), _) => trouble,
         (None, Some(page)) => page.clone(),
         (None, None) => both(
             "ready, and not reached from this machine: cargo xtask monitor",
@@ -98,7 +104,7 @@ mod tests {
         assert_eq!(monitoring(&watched(true, None, Some(page))), page);
         assert_eq!(
             monitoring(&watched(false, Some("ended; again in 10 s"), Some(page))),
-            "prometheus is not ready (ended; again in 10 s)"
+            "prometheus is not ready (ended; again in 10 s): cargo xtask monitor brings it back"
         );
         assert!(monitoring(&watched(true, None, None)).contains("cargo xtask monitor"));
     }

@@ -121,7 +121,10 @@ impl<'a> Looker<'a> {
             return look.fails(&tr!("lab", "lab du checkout"), &error);
         }
         self.listen(&facts, look);
-        (_, look.alerts) = watched::look(self.ctx, engine, &facts);
+        let (watched, alerts) = watched::look(self.ctx, engine, &facts);
+        look.alerts = alerts;
+        look.trouble
+            .extend(watched.as_ref().and_then(watched::trouble));
     }
 
     /// What the application says of itself.
