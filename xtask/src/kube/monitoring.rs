@@ -1,11 +1,13 @@
 //! What watches the lab in a cluster: `monitoring/`, applied by kubectl's own kustomize into
 //! the namespace of the lab, and reached through forwards as the application is.
 
+mod overlay;
+
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 use terms::tr;
 
 use super::{Kube, Port};
@@ -16,6 +18,7 @@ use crate::failure::Failure;
 use crate::tools::kubectl;
 use crate::wait;
 use crate::workspace;
+use overlay::{for_an_operator, kustomization, relative};
 
 /// The label of all that `monitoring/` declares.
 const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "atelier-pra-monitoring");
@@ -28,8 +31,6 @@ const DASHBOARDS: &str = "grafana";
 /// Puts what is typed in place of the rules of past runs, whole, and has Prometheus, the first
 /// process of its pod, read its files anew.
 const READ_RUNS: &str = "cat >/runs/new && mv /runs/new /runs/runs.yaml && kill -HUP 1";
-/// The namespace that `monitoring/operator` is written for.
-const OPERATORS_NAMESPACE: &str = "pra";
 /// What it makes in a namespace.
 pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
 
@@ -230,63 +231,9 @@ impl Kube {
     }
 }
 
-/// What differs from the manifests in some folders, as kubectl's own kustomize reads it: it
-/// takes no path from the root. An empty secret is none.
-fn kustomization(
-    manifests: &[PathBuf],
-    namespace: &str,
-    images: &[(&str, &str)],
-    pull_secret: &str,
-) -> Value {
-    let images = images.iter().map(|(name, image)| {
-        let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
-        json!({"name": name, "newName": new, "newTag": tag})
-    });
-    let patch = json!([{
-        "op": "add", "path": "/spec/template/spec/imagePullSecrets",
-        "value": [{"name": pull_secret}],
-    }]);
-    let patch = json!({"target": {"kind": "Deployment"}, "patch": patch.to_string()});
-    let patches: Vec<Value> = (!pull_secret.is_empty())
-        .then_some(patch)
-        .into_iter()
-        .collect();
-    json!({
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": namespace,
-        "resources": manifests,
-        "images": images.collect::<Vec<Value>>(),
-        "patches": patches,
-    })
-}
-
-/// The command that gives `monitoring/operator` to a lab in some namespace: it is written for
-/// one, which its rules name as well.
-fn for_an_operator(namespace: &str, apply: &str) -> String {
-    if namespace == OPERATORS_NAMESPACE {
-        return format!("{apply} -k monitoring/operator");
-    }
-    let own = OPERATORS_NAMESPACE;
-    format!(
-        "kubectl kustomize monitoring/operator | sed 's/namespace: {own}$/namespace: \
-         {namespace}/; s/namespace=\"{own}\"/namespace=\"{namespace}\"/g' | {apply} -f -"
-    )
-}
-
 fn selector() -> String {
     let (label, value) = PART_OF;
     format!("{label}={value}")
-}
-
-/// The way from one folder to another, both named from the root.
-fn relative(from: &Path, to: &Path) -> PathBuf {
-    let (from, to): (Vec<Component>, Vec<Component>) =
-        (from.components().collect(), to.components().collect());
-    let pairs = from.iter().zip(&to);
-    let shared = pairs.take_while(|(one, other)| one == other).count();
-    let up = from[shared..].iter().map(|_| Component::ParentDir);
-    up.chain(to[shared..].iter().copied()).collect()
 }
 
 fn parts(text: &str) -> Result<Vec<Part>> {
@@ -342,35 +289,7 @@ fn others(text: &str) -> Result<Vec<String>> {
 mod tests {
     use super::*;
     use crate::exec;
-
-    #[test]
-    fn the_way_to_the_manifests_leads_up_from_where_they_are_changed() {
-        let way = relative(
-            Path::new("/lab/.lab/state/monitoring-pra"),
-            Path::new("/lab/monitoring"),
-        );
-        assert_eq!(way, Path::new("../../../monitoring"));
-    }
-
-    #[test]
-    fn each_pod_gets_the_image_and_the_secret_that_are_stated() {
-        let images = [("quay.io/p/prometheus", "r.example:5000/team/prometheus:v9")];
-        let manifests = ["../monitoring", "../monitoring/dashboards"].map(PathBuf::from);
-        let of = |secret| kustomization(&manifests, "theirs", &images, secret);
-        let plain = of("");
-        assert_eq!(plain["namespace"], "theirs");
-        assert_eq!(plain["resources"], json!(manifests));
-        let image = json!({"name": "quay.io/p/prometheus",
-            "newName": "r.example:5000/team/prometheus", "newTag": "v9"});
-        assert_eq!(plain["images"], json!([image]));
-        assert_eq!(plain["patches"], json!([]));
-        let patch = &of("pull-here")["patches"][0];
-        assert_eq!(patch["target"], json!({"kind": "Deployment"}));
-        let patch: Value = serde_json::from_str(patch["patch"].as_str().unwrap()).unwrap();
-        let added = json!({"op": "add", "path": "/spec/template/spec/imagePullSecrets",
-            "value": [{"name": "pull-here"}]});
-        assert_eq!(patch, json!([added]));
-    }
+    use serde_json::json;
 
     #[test]
     fn the_rules_of_past_runs_are_put_whole_where_prometheus_reads_them() {
@@ -411,25 +330,6 @@ mod tests {
         );
         assert!(others(&ours.to_string()).unwrap().is_empty());
         assert!(others("\n").unwrap().is_empty());
-    }
-
-    #[test]
-    fn an_operator_gets_the_lab_in_the_namespace_that_it_has() {
-        let apply = "kubectl --context theirs -n lab apply";
-        let plain = for_an_operator("pra", apply);
-        assert_eq!(plain, format!("{apply} -k monitoring/operator"));
-        let said = for_an_operator("lab", apply);
-        let (before, after) = said.split_once(" | ").unwrap();
-        assert_eq!(before, "kubectl kustomize monitoring/operator");
-        let (edit, last) = after.rsplit_once(" | ").unwrap();
-        assert_eq!(last, format!("{apply} -f -"));
-        let rule =
-            "  namespace: pra\nexpr: up{namespace=\"pra\"} + x{namespace=\"pra\", y=\"1\"}\n";
-        let edited = exec::output(&Cmd::new("sh").args(["-c", edit]).input(rule)).unwrap();
-        let edited = edited.stdout;
-        let expected =
-            "  namespace: lab\nexpr: up{namespace=\"lab\"} + x{namespace=\"lab\", y=\"1\"}\n";
-        assert_eq!(edited, expected);
     }
 
     #[test]
