@@ -1,6 +1,7 @@
 //! The alerts of `monitoring/rules/rules.yaml`: as Prometheus has raised them, or, where none
 //! watches the lab, those of the group `protection` as they hold this moment.
 
+mod clock;
 mod expression;
 mod history;
 mod raised;
@@ -11,11 +12,12 @@ mod series;
 mod tests;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::http;
+pub use clock::{Clock, now};
 use expression::Moment;
 pub use history::{Raised, between};
 pub use raised::{Alert, State, of_prometheus};
@@ -31,11 +33,10 @@ pub use series::{NAME, Sample, parse as samples};
 pub fn evaluated(root: &Path, url: &str) -> Result<Vec<Alert>> {
     let rules = rules::of_the_protection(root)?;
     let samples = told(url)?;
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64();
-    let moment = Moment { now, samples };
+    let moment = Moment {
+        now: now(),
+        samples,
+    };
     Ok(rules
         .iter()
         .flat_map(|rule| holding(rule, &moment))

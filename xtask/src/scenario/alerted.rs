@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use terms::lang::number;
 use terms::tr;
 
-use crate::alerts::{self, Raised};
+use crate::alerts::{self, Clock, Raised};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::facts::monitoring::Watched;
@@ -78,7 +78,11 @@ fn start_again(engine: &dyn Engine, before: &Watched) -> Result<()> {
 /// # Errors
 /// An interrupt.
 pub fn add(page: &str, result: &mut ScenarioResult) -> Result<()> {
-    match first(page, result) {
+    let clock = alerts::Clock::of(page);
+    result
+        .doubts
+        .extend(clock.as_ref().ok().and_then(|clock| clock.doubt()));
+    match clock.and_then(|clock| first(page, clock, result)) {
         Ok(Some(alert)) => {
             let fired = number(alert.fired_seconds);
             let name = &alert.name;
@@ -119,16 +123,17 @@ pub fn tell_runs(ctx: &Context, engine: &dyn Engine) {
     }
 }
 
-fn first(page: &str, result: &ScenarioResult) -> Result<Option<FirstAlert>> {
+/// By the clock of what watched: it may be another machine's.
+fn first(page: &str, clock: Clock, result: &ScenarioResult) -> Result<Option<FirstAlert>> {
     let began = humantime::parse_rfc3339_weak(&result.began).context(tr!(
         "reading when the run began",
         "lecture du début de l'exécution",
     ))?;
-    let began = since_1970(began);
+    let began = clock.there(since_1970(began));
     let disaster = began + result.moments.first().map_or(0.0, |moment| moment.at);
     let away = result.rto.began;
     let recovered = away.map(|from| began + from + result.rto.seconds);
-    let look = || alerts::between(page, disaster, since_1970(SystemTime::now()));
+    let look = || alerts::between(page, disaster, clock.there(alerts::now()));
     let taken_away = result.taken_away.map(|at| began + at);
     let Some(found) = calling(look()?, taken_away.or(recovered)) else {
         return Ok(None);
