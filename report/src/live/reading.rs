@@ -1,14 +1,17 @@
 //! Finds the run of a process, and reads on in what it writes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::seen::{Line, Run, Seen};
 use crate::ledger::Growing;
 use crate::model::{Document, Folder, Scenario};
 
-/// The runs of one process: it shows the newest, as they come.
+/// The runs of one process: it shows the newest, as they come. What was there before is none of
+/// them, whatever its number: that of a process is had again by another one.
 pub struct Reading {
     runs: PathBuf,
+    earlier: BTreeSet<PathBuf>,
     process: u32,
     folder: Option<PathBuf>,
     lines: Vec<Line>,
@@ -17,11 +20,17 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Before the process begins its first run.
     pub fn new(runs: &Path, process: u32) -> Self {
+        Self::of(runs, process, folders(runs).collect(), None)
+    }
+
+    fn of(runs: &Path, process: u32, earlier: BTreeSet<PathBuf>, folder: Option<PathBuf>) -> Self {
         Self {
             runs: runs.to_owned(),
+            earlier,
             process,
-            folder: None,
+            folder,
             lines: Vec::new(),
             ledger: Growing::default(),
             result: None,
@@ -30,14 +39,12 @@ impl Reading {
 
     /// What is there by now; `over` where nothing more will come.
     pub fn look(&mut self, over: bool) -> Seen<'_> {
-        let newest = newest(&self.runs);
+        let newest = newest(&self.runs, &self.earlier);
         if let Some(folder) = newest.filter(|folder| self.folder.as_ref() != Some(folder)) {
             let lines = progress(&folder);
             if is_of(&lines, self.process) {
-                *self = Self {
-                    folder: Some(folder),
-                    ..Self::new(&self.runs, self.process)
-                };
+                let earlier = std::mem::take(&mut self.earlier);
+                *self = Self::of(&self.runs, self.process, earlier, Some(folder));
             }
         }
         let Some(folder) = &self.folder else {
@@ -54,12 +61,15 @@ impl Reading {
 }
 
 /// Names begin with the time.
-fn newest(runs: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(runs).ok()?;
-    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    folders
-        .filter(|path| path.join("progress.jsonl").is_file())
+fn newest(runs: &Path, earlier: &BTreeSet<PathBuf>) -> Option<PathBuf> {
+    let new = folders(runs).filter(|path| !earlier.contains(path));
+    new.filter(|path| path.join("progress.jsonl").is_file())
         .max()
+}
+
+fn folders(runs: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(runs).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path()))
 }
 
 /// A line that is being written is left out.
@@ -94,6 +104,30 @@ mod tests {
             "{{\"event\":\"began\",\"process\":{process},\"lab\":\"pra\",\"engine\":\"local\",\
              \"scenario\":\"{scenario}\",\"wall\":\"w\"}}\n"
         )
+    }
+
+    #[test]
+    fn a_run_that_was_there_before_is_of_another_process_with_the_same_number() {
+        let runs = std::env::temp_dir().join(format!("report-earlier-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&runs);
+        let add = |name: &str, scenario| {
+            fs::create_dir_all(runs.join(name)).unwrap();
+            let file = runs.join(name).join("progress.jsonl");
+            fs::write(file, began(7, scenario)).unwrap();
+        };
+        add("2026-11-30T10-volume-loss", "volume-loss");
+        let mut reading = Reading::new(&runs, 7);
+        assert!(reading.look(false).run.is_none());
+        // Also where the clock was set back meanwhile.
+        for (name, scenario) in [
+            ("2026-11-30T09-pod-crash", "pod-crash"),
+            ("2026-11-30T11-disk-full", "disk-full"),
+        ] {
+            add(name, scenario);
+            let shown = reading.look(false).run.unwrap().scenario.to_string();
+            assert_eq!(shown, scenario);
+        }
+        fs::remove_dir_all(&runs).unwrap();
     }
 
     #[test]
