@@ -144,6 +144,31 @@ fn both_texts_of_a_pair_name_the_same_things() {
 }
 
 /// A space before `:`, `;`, `?` and `!`, and inside « ».
+/// The guide and the programs have one word for a write that was promised to be kept.
+#[test]
+fn an_acknowledged_write_is_called_acquittee_in_french() {
+    let mut french: Vec<(String, String)> = pairs()
+        .into_iter()
+        .map(|pair| (pair.place, pair.fr))
+        .collect();
+    sources(
+        &support::project().join("xtask/src/commands/guide"),
+        &mut french,
+    );
+    let guide = fs::read_dir(support::project().join("docs/atelier")).unwrap();
+    let pages = guide.map(|entry| entry.unwrap().path());
+    let pages = pages.chain([support::project().join("README.fr.md")]);
+    for page in pages.filter(|path| path.extension().is_some_and(|kind| kind == "md")) {
+        french.push((
+            page.display().to_string(),
+            fs::read_to_string(&page).unwrap(),
+        ));
+    }
+    for (place, text) in &french {
+        assert!(!text.contains("confirmé"), "{place}: {text}");
+    }
+}
+
 #[test]
 fn french_texts_keep_the_spaces_of_french() {
     let wrong: Vec<String> = pairs()

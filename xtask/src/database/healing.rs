@@ -25,7 +25,7 @@ pub fn insist(status: &Status) -> Result<()> {
         "--auto needs PRA_JOURNAL=required, and this lab runs with {journal}: the lost volume \
          might have the only copy of what was acknowledged, and to give that up is for a person",
         "--auto demande PRA_JOURNAL=required, et ce lab tourne avec {journal} : le volume perdu \
-         pourrait avoir la seule copie de ce qui a été confirmé, et y renoncer revient à une \
+         pourrait avoir la seule copie de ce qui a été acquitté, et y renoncer revient à une \
          personne",
     ))
     .next(tr!(

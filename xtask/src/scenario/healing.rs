@@ -74,7 +74,7 @@ pub fn refuse_without_journal() -> anyhow::Error {
          the only copy of what was acknowledged since the newest point, and to give that up is \
          for a person",
         "--auto ne va pas avec --protection snapshot : sans journal le volume perdu a la seule \
-         copie de ce qui a été confirmé depuis le point le plus récent, et y renoncer revient à \
+         copie de ce qui a été acquitté depuis le point le plus récent, et y renoncer revient à \
          une personne",
     ))
     .next("cargo xtask drill volume-loss --auto --protection journal")

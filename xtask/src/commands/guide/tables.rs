@@ -48,7 +48,7 @@ const PROTECTIONS: [(&str, &str); 3] = [
 /// The figures of exercise 3; those of phases are not there for every protection.
 const FIGURES: [(&str, &str); 10] = [
     ("rpo_seconds", "**RPO** (secondes de travail perdues)"),
-    ("lost", "lignes confirmées et perdues"),
+    ("lost", "lignes acquittées et perdues"),
     ("lost_during", "· dont acceptées pendant l'arrêt"),
     (
         "lost_after",
@@ -116,7 +116,7 @@ pub fn components(measured: &Value) -> Result<String> {
         "on détruit",
         "lignes perdues",
         "sans le journal, ou sans la copie",
-        "confirmées pendant la mesure",
+        "acquittées pendant la mesure",
         "requêtes en échec",
         "service absent (s)",
         "ce qui le ramène",
@@ -152,10 +152,10 @@ pub fn robust(measured: &Value) -> Result<String> {
     let head = [
         "on perd",
         "n",
-        "lignes confirmées perdues (RPO)",
+        "lignes acquittées perdues (RPO)",
         "requêtes en échec",
         "service absent (RTO, s)",
-        "sans écriture confirmée (s)",
+        "sans écriture acquittée (s)",
         "ce qui prend la place",
     ];
     let mut lines = vec![
