@@ -330,3 +330,28 @@ fn runs_are_listed_removed_and_bounded_and_pods_have_logs() {
     let logs = lab.json(&["logs", "restore"])["logs"].to_string();
     assert!(logs.contains("safety_point"), "{logs}");
 }
+
+/// In parts, as the journal takes them.
+const GROW: &str = r#"from pra.base import settings
+from pra.data.database import Database
+database = Database(settings.load())
+add = "INSERT INTO events(ts, message) VALUES('2026-11-30T10:00:00.000Z', ?)"
+for _ in range(5):
+    database.write("growing", lambda conn: conn.execute(add, ("x" * (4 << 20),)))
+"#;
+
+/// The disaster cannot be had there, which is said in a sentence, and the lab goes on.
+#[test]
+fn rows_that_cannot_be_deleted_at_once_are_refused_and_all_there() {
+    let lab = TestLab::new("delete-too-large");
+    lab.json(&["setup"]);
+    lab.json(&["local", "python", GROW]);
+    let said = lab.fails(2, &["scenario", "bad-delete"]);
+    assert!(said.contains("changes more than 16 MiB"), "{said}");
+    assert!(said.contains("scenario foreign-delete"), "{said}");
+    assert!(!said.contains("Traceback"), "{said}");
+    let before = lab.curl("/count")["count"].as_u64().unwrap();
+    assert!(before > 5, "what was written meanwhile is there as well");
+    lab.json(&["add", "after"]);
+    assert_eq!(lab.curl("/count")["count"], before + 1);
+}

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use terms::{PointStatus, Protection};
+use terms::{PointStatus, Protection, tr};
 
 use super::backups::{Backups, Point, Restored, Setting};
 use super::healing;
@@ -13,6 +13,7 @@ use super::volume::Volume;
 use crate::app::{self, RestoreOptions, Transaction};
 use crate::engine::Engine;
 use crate::exec::variable;
+use crate::failure::Failure;
 use crate::measure::compare::Rows;
 use crate::names;
 
@@ -33,9 +34,16 @@ for path in (database, database + "-wal"):
 
 /// Through the application's own way of writing, so that the journal sees it.
 const DELETE: &str = r#"from pra.base import settings
+from pra.base.errors import PraError
 from pra.data.database import Database
-Database(settings.load()).write("deleting", lambda conn: conn.execute("DELETE FROM events"))
+try:
+    Database(settings.load()).write("deleting", lambda conn: conn.execute("DELETE FROM events"))
+except PraError as error:
+    raise SystemExit(f"{type(error).__name__}: {error}; next: {error.next_step}")
 "#;
+
+/// What it says of a change that is larger than the journal takes in one transaction.
+const TOO_LARGE: &str = "TooLarge: ";
 
 /// In a `sqlite3` that is not the application's, for whose shell Python's stands in.
 /// The guards refuse it.
@@ -156,6 +164,10 @@ impl Database for Sqlite<'_> {
 
     fn delete_all(&self) -> Result<()> {
         self.run(DELETE)
+            .map_err(|error| match format!("{error:#}").contains(TOO_LARGE) {
+                true => error.context(all_at_once()),
+                false => error,
+            })
     }
 
     fn delete_all_from_outside(&self) -> Result<Option<Foreign>> {
@@ -285,6 +297,21 @@ impl Backups for Sqlite<'_> {
             value,
         }
     }
+}
+
+fn all_at_once() -> Failure {
+    Failure::usage(tr!(
+        "all rows are more than the application deletes at once, so that nothing was deleted: the \
+         journal takes no transaction that changes more than 16 MiB",
+        "toutes les lignes sont plus que ce que l'application supprime d'un coup, et rien n'a été \
+         supprimé : le journal ne prend pas de transaction qui change plus de 16 MiB",
+    ))
+    .next(tr!(
+        "cargo xtask scenario foreign-delete, which goes past the journal; or cargo xtask reset, \
+         which begins with an empty lab",
+        "cargo xtask scenario foreign-delete, qui contourne le journal ; ou cargo xtask reset, qui \
+         recommence avec un lab vide",
+    ))
 }
 
 /// As [`Backups::before_deletion`] chooses it.
