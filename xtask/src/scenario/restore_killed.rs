@@ -42,6 +42,10 @@ pub const SCENARIO: Scenario = Scenario {
     repair: Repair::WHERE_MISSING,
 };
 
+/// Restores that are begun to be killed, at most.
+const ATTEMPTS: u32 = 3;
+const AGAIN: &str = "cargo xtask setup && cargo xtask scenario restore-killed";
+
 const DISASTER: Disaster = Disaster {
     prepare: outage::verified_backup,
     breaks: both(
@@ -77,21 +81,55 @@ fn restore_twice(ctx: &Context, engine: &dyn Engine) -> Result<Option<Restored>>
         engine.delete_jobs()?;
         return outage::restore_latest(ctx, engine);
     }
-    kill_one(engine)?;
+    kill(
+        || kill_one(engine),
+        || outage::lose_data_volume(ctx, engine),
+    )?;
     outage::restore_latest(ctx, engine)
 }
 
+/// What came of an attempt to kill a restore.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Attempt {
+    Killed,
+    /// It had ended before: the database is back, and nothing was tested.
+    TooLate,
+}
+
+/// Kills a restore on its way. Where one ends before the kill reaches it, as on a busy machine,
+/// the volume is lost once more: what counts is a restore that was killed, not how fast one is.
+fn kill(
+    mut kill_one: impl FnMut() -> Result<Attempt>,
+    lose: impl Fn() -> Result<()>,
+) -> Result<()> {
+    for attempt in 1..=ATTEMPTS {
+        if kill_one()? == Attempt::Killed {
+            return Ok(());
+        }
+        if attempt < ATTEMPTS {
+            lose()?;
+        }
+    }
+    let said = tr!(
+        "each of {ATTEMPTS} restores had ended before it could be killed",
+        "chacune des {ATTEMPTS} restaurations était terminée avant de pouvoir être tuée",
+    );
+    Err(Failure::tool(said).next(AGAIN).into())
+}
+
 /// Begins a restore and ends it with its job.
-fn kill_one(engine: &dyn Engine) -> Result<()> {
+fn kill_one(engine: &dyn Engine) -> Result<Attempt> {
     let restore_job = database::of(engine).restore_job();
     let (running, first) = thread::scope(|scope| {
         let restore = scope.spawn(|| database::of(engine).restore("latest"));
         wait::until(wait::RESTORE_BEGUN, || {
+            if restore.is_finished() {
+                return Ok(Some(()));
+            }
             let jobs = engine.facts()?.jobs;
             let ours = jobs.iter().find(|job| job.name == restore_job);
-            let over = restore.is_finished();
             Ok(ours
-                .filter(|job| over || job.state == JobState::Running)
+                .filter(|job| job.state == JobState::Running)
                 .map(|_| ()))
         })?;
         wait::until_moment(Instant::now() + wait::INTO_THE_RESTORE)?;
@@ -105,28 +143,20 @@ fn kill_one(engine: &dyn Engine) -> Result<()> {
         })?;
         anyhow::Ok((running, first))
     })?;
-    insist_on_a_kill(running, first)
+    came_of_it(running, first)
 }
 
-/// Where the restore had ended before the kill, the scenario failed to run, and no
-/// promise was broken: nothing was tested.
-fn insist_on_a_kill<T>(running: bool, first: Result<T>) -> Result<()> {
-    let again = "cargo xtask setup && cargo xtask scenario restore-killed";
+/// Where a restore failed by itself the scenario failed to run, and no promise was broken.
+fn came_of_it<T>(running: bool, first: Result<T>) -> Result<Attempt> {
     match (running, first) {
-        (true, Err(_)) => Ok(()),
-        (_, Ok(_)) => {
-            let said = tr!(
-                "the restore had ended before it could be killed",
-                "la restauration était terminée avant de pouvoir être tuée",
-            );
-            Err(Failure::tool(said).next(again).into())
-        }
+        (true, Err(_)) => Ok(Attempt::Killed),
+        (_, Ok(_)) => Ok(Attempt::TooLate),
         (false, Err(error)) => {
             let said = tr!(
                 "the restore had failed by itself before it could be killed",
                 "la restauration avait échoué d'elle-même avant de pouvoir être tuée",
             );
-            Err(error.context(Failure::tool(said).next(again)))
+            Err(error.context(Failure::tool(said).next(AGAIN)))
         }
     }
 }
@@ -135,20 +165,46 @@ fn insist_on_a_kill<T>(running: bool, first: Result<T>) -> Result<()> {
 mod tests {
     use super::*;
     use crate::failure::{Kind, kind};
+    use std::cell::Cell;
 
     #[test]
-    fn a_restore_that_was_too_fast_to_be_killed_breaks_no_promise() {
-        for running in [false, true] {
-            let error = insist_on_a_kill(running, Ok(())).unwrap_err();
-            assert_eq!(kind(&error), Kind::Tool);
+    fn a_restore_that_was_too_fast_to_be_killed_is_begun_again_after_another_loss() {
+        let (tried, lost) = (Cell::new(0), Cell::new(0));
+        let killed_by = |last: u32| {
+            tried.set(0);
+            lost.set(0);
+            let one = || {
+                tried.set(tried.get() + 1);
+                came_of_it(
+                    true,
+                    if tried.get() == last {
+                        Err(anyhow!("killed"))
+                    } else {
+                        Ok(())
+                    },
+                )
+            };
+            let done = kill(one, || {
+                lost.set(lost.get() + 1);
+                Ok(())
+            });
+            (done, tried.get(), lost.get())
+        };
+        for last in 1..=ATTEMPTS {
+            let (done, tried, lost) = killed_by(last);
+            done.unwrap();
+            assert_eq!((tried, lost), (last, last - 1));
         }
-        insist_on_a_kill(true, Err::<(), _>(anyhow!("killed"))).unwrap();
+        // No promise is broken by it.
+        let (done, tried, _) = killed_by(ATTEMPTS + 1);
+        assert_eq!(kind(&done.unwrap_err()), Kind::Tool);
+        assert_eq!(tried, ATTEMPTS);
     }
 
     #[test]
     fn a_restore_that_failed_by_itself_was_not_killed() {
         let failed = Failure::promise("no sound point");
-        let error = insist_on_a_kill(false, Err::<(), _>(failed.into())).unwrap_err();
+        let error = came_of_it(false, Err::<(), _>(failed.into())).unwrap_err();
         assert_eq!(kind(&error), Kind::Tool);
         assert!(format!("{error:#}").contains("no sound point"), "{error:#}");
     }
