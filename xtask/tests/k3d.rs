@@ -13,6 +13,8 @@ mod foreign_ha;
 mod gameday;
 #[path = "k3d_ha.rs"]
 mod ha;
+#[path = "k3d_hardening.rs"]
+mod hardening;
 #[path = "k3d_marking_real.rs"]
 mod marking;
 mod support;
@@ -96,6 +98,7 @@ fn from_nothing_to_nothing() {
 
     let lab = a_lab("cluster");
     the_pasted_script_gives_the_same_lab(&lab);
+    hardening::the_lab_keeps_to_itself(&lab);
     scenarios_keep_their_promises(&lab);
     draining::nobody_notices_that_pods_go(&lab);
     gameday::game_days_are_recovered_with_the_tools_of_a_cluster(&lab);

@@ -26,6 +26,7 @@ mod ha_declared;
 mod ha_fakes;
 mod ha_interrupted;
 mod ha_machine;
+mod hardening;
 mod interrupted_scenarios;
 mod interrupts;
 mod k3d_deletion;

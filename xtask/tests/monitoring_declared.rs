@@ -203,6 +203,7 @@ fn everything_stands_in_one_namespace_and_needs_no_operator() {
     let known = [
         "ConfigMap",
         "Deployment",
+        "NetworkPolicy",
         "Role",
         "RoleBinding",
         "Service",

@@ -21,6 +21,8 @@ pub struct Kubernetes {
     /// Empty for the cluster's default.
     pub storage_class: String,
     pub service: Reach,
+    /// Whether the lab brings its network policies.
+    pub network_policies: bool,
     host: Spanned<String>,
     ha_host: Spanned<String>,
     /// Empty for the cluster's default.
@@ -54,6 +56,7 @@ impl Default for Kubernetes {
             pull_secret: String::new(),
             storage_class: String::new(),
             service: Reach::default(),
+            network_policies: false,
             host: none(),
             ha_host: none(),
             ingress_class: String::new(),

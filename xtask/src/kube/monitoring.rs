@@ -32,7 +32,8 @@ const DASHBOARDS: &str = "grafana";
 /// process of its pod, read its files anew.
 const READ_RUNS: &str = "cat >/runs/new && mv /runs/new /runs/runs.yaml && kill -HUP 1";
 /// What it makes in a namespace.
-pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts";
+pub const KINDS: &str = "deployments,services,configmaps,rolebindings,roles,serviceaccounts,\
+                         networkpolicies";
 
 /// The ports of this machine that lead to its pages: of Prometheus, Alertmanager and Grafana.
 pub fn ports([prometheus, alertmanager, grafana]: [u16; 3]) -> Vec<Port> {
@@ -171,6 +172,14 @@ impl Kube {
         }))
     }
 
+    /// Whether the lab refuses paths that are not allowed: what watches it needs its own then,
+    /// and would refuse the lab's users otherwise.
+    fn has_policies(&self) -> bool {
+        let settings = self.rendering.as_ref().map(|one| &one.settings);
+        let brings = settings.is_none_or(|settings| settings.network_policies);
+        brings && self.workload.database.is_none()
+    }
+
     /// Applying takes over what has the same name, so nothing of others may.
     fn insist_on_no_others(&self, folder: &str) -> Result<()> {
         let get = ["get", "-k", folder, "--ignore-not-found", "-o", "json"];
@@ -212,6 +221,7 @@ impl Kube {
             &self.workload.namespace,
             &self.ctx.config.monitoring.images.all(),
             settings.map_or("", |settings| &settings.pull_secret),
+            self.has_policies(),
         );
         let text =
             serde_norway::to_string(&kustomization).context("spelling out a kustomization")?;

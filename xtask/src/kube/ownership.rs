@@ -7,7 +7,7 @@ use terms::lang::both;
 use terms::tr;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Kube;
 use crate::exec::Cmd;
@@ -115,16 +115,18 @@ impl Kube {
         self.owner_of(annotation(OWNER), annotation(FOLDER))
     }
 
-    /// A namespace of this name that says in the same request who made it.
-    pub fn marked_namespace(&self, name: &str) -> Result<Value> {
+    /// A namespace of this name, with these labels, that says in the same request who made it.
+    pub fn marked_namespace(&self, name: &str, labels: &Map<String, Value>) -> Result<Value> {
         let us = self.identity()?;
         let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+        let mut labels = labels.clone();
+        labels.insert(label.to_owned(), value.into());
         Ok(json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": {
                 "name": name,
-                "labels": {label: value},
+                "labels": labels,
                 "annotations": {OWNER: us.id, FOLDER: us.folder},
             },
         }))

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Kube;
 use super::image::pushed;
@@ -20,6 +20,8 @@ use crate::workspace;
 
 /// Stands for the tag of an image that was not pushed yet, where a policy is asked about it.
 const NOT_PUSHED: &str = "not-pushed-yet";
+/// What a lab that may use one namespace of a cluster is given, and does not make.
+const ADMINISTERED: [&str; 4] = ["Namespace", "LimitRange", "ResourceQuota", "Role"];
 
 /// The kustomization of some files, and what lies beside it.
 fn sources(
@@ -43,17 +45,35 @@ fn read(path: &Path) -> Result<String> {
 }
 
 impl Kube {
-    /// The manifests without the namespace, which is the cluster's, and marked in a way of
-    /// its own.
+    /// The manifests without what is for the cluster's administrators to decide; the
+    /// namespace is marked in a way of its own.
     fn files_to_render(&self) -> Result<Vec<PathBuf>> {
+        let settings = self.rendering.as_ref().map(|one| &one.settings);
+        let open = settings.is_some_and(|one| !one.network_policies);
+        let left_out = |one: &Value| {
+            ADMINISTERED.iter().any(|kind| one["kind"] == *kind)
+                || (open && one["kind"] == "NetworkPolicy")
+        };
         let mut chosen = Vec::new();
         for file in self.source_files()? {
             let documents = kube_diff::documents(&read(&file)?)?;
-            if !documents.iter().all(|one| one["kind"] == "Namespace") {
+            if !documents.iter().all(left_out) {
                 chosen.push(file);
             }
         }
         Ok(chosen)
+    }
+
+    /// The labels of the namespace as the manifests declare them.
+    pub fn labels_of_namespace(&self) -> Result<Map<String, Value>> {
+        for file in self.source_files()? {
+            let documents = kube_diff::documents(&read(&file)?)?;
+            let mut namespaces = documents.iter().filter(|one| one["kind"] == "Namespace");
+            if let Some(labels) = namespaces.find_map(|one| one["metadata"]["labels"].as_object()) {
+                return Ok(labels.clone());
+            }
+        }
+        Ok(Map::new())
     }
 
     /// The manifests, rendered into a folder of their own; the files themselves where nothing

@@ -86,6 +86,7 @@ impl Rendering {
         if self.replicated {
             all.extend(of_replicas());
         }
+        all.extend(of_policies());
         if !settings.storage_class.is_empty() {
             for (kind, path) in [
                 ("PersistentVolumeClaim", "/spec/storageClassName"),
@@ -167,6 +168,33 @@ fn of_replicas() -> Vec<Value> {
         ),
         patch("Cluster", &[add("/spec/inheritedMetadata", inherited)]),
     ]
+}
+
+/// Policies are for our pods alone, and know neither where the cluster of somebody else has
+/// its server of names nor what stands before a service there.
+fn of_policies() -> Vec<Value> {
+    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let labels = "/spec/podSelector/matchLabels";
+    let for_all = add(labels, json!({label: value}));
+    let from_anywhere = |path: &str| json!({"op": "remove", "path": path});
+    vec![
+        patch_one("default-deny", std::slice::from_ref(&for_all)),
+        patch_one(
+            "dns",
+            &[for_all.clone(), from_anywhere("/spec/egress/0/to")],
+        ),
+        patch_one(
+            "flask",
+            &[ours_alone(labels), from_anywhere("/spec/ingress/0/from")],
+        ),
+        patch_one("offsite", &[ours_alone(labels)]),
+    ]
+}
+
+fn patch_one(policy: &str, changes: &[Value]) -> Value {
+    let mut patch = patch("NetworkPolicy", changes);
+    patch["target"]["name"] = json!(policy);
+    patch
 }
 
 /// The way in by name, beside what the files have.
@@ -306,6 +334,23 @@ mod tests {
             assert!(said.contains(&format!("\"value\":\"{kind}\"")), "{said}");
             assert!(said.contains("\"op\":\"remove\""), "{said}");
         }
+    }
+
+    #[test]
+    fn policies_bind_our_pods_alone_and_every_one_of_them() {
+        let said = kustomization("");
+        let patches = said["patches"].as_array().unwrap();
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/70-network.yaml");
+        let text = std::fs::read_to_string(file).unwrap();
+        for policy in crate::tools::kube_diff::documents(&text).unwrap() {
+            let name = &policy["metadata"]["name"];
+            let found = patches.iter().find(|one| one["target"]["name"] == *name);
+            let found = found.unwrap_or_else(|| panic!("{name} would bind pods of others"));
+            let changes = found["patch"].as_str().unwrap();
+            assert!(changes.contains("part-of"), "{name}: {changes}");
+        }
+        let flask = changes(&said, "NetworkPolicy");
+        assert!(flask.contains("/spec/ingress/0/from"), "{flask}");
     }
 
     #[test]

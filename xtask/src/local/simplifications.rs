@@ -72,4 +72,15 @@ pub const ALL: &[Simplification] = &[
             "elles traversent le réseau des nœuds",
         ),
     },
+    Simplification {
+        what: both("isolation", "isolement"),
+        here: both(
+            "a process is this user's, and reaches whatever this user does",
+            "un processus est à cet utilisateur, et atteint tout ce que celui-ci atteint",
+        ),
+        on_a_cluster: both(
+            "policies, accounts and quotas bound what a pod reaches, asks for and takes",
+            "politiques, comptes et quotas bornent ce qu'un pod atteint, demande et prend",
+        ),
+    },
 ];

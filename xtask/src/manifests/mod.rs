@@ -20,7 +20,7 @@ use serde_norway::Deserializer;
 use crate::failure::Failure;
 pub use checks::is_object_name;
 use declared::Manifests;
-use model::{Claim, ConfigMap, CronJob, Deployment, Job, Namespace, Service};
+use model::{Claim, ConfigMap, CronJob, Deployment, Enforced, Job, Namespace, Service};
 use terms::tr;
 
 /// Reads and checks everything in `k8s/`, or in what stands for it.
@@ -124,10 +124,15 @@ impl Documents {
             ("Service", "v1") => only(&mut self.service, head, whole),
             ("CronJob", "batch/v1") => only(&mut self.cron_job, head, whole),
             ("Job", "batch/v1") => only(&mut self.job, head, whole),
+            ("ServiceAccount" | "LimitRange" | "ResourceQuota", "v1")
+            | ("Role", "rbac.authorization.k8s.io/v1")
+            | ("NetworkPolicy", "networking.k8s.io/v1") => read::<Enforced>(whole).map(drop),
             (kind, version) => Err(format!(
                 "kind: the local engine does not know {kind} of apiVersion {version}; it knows \
                  Namespace, ConfigMap, PersistentVolumeClaim and Service (v1), Deployment \
-                 (apps/v1), CronJob and Job (batch/v1)"
+                 (apps/v1), CronJob and Job (batch/v1); ServiceAccount, LimitRange and \
+                 ResourceQuota (v1), Role (rbac.authorization.k8s.io/v1) and NetworkPolicy \
+                 (networking.k8s.io/v1) have no effect here"
             )),
         }
     }

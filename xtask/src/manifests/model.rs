@@ -39,6 +39,14 @@ pub struct Metadata {
 
 pub type Namespace = Object<Ignored>;
 
+/// What only an API server or a node can put into force: who may do what, which pods reach
+/// each other, how much of a node they may take. The results of this engine say that
+/// nothing does so here.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Enforced {
+    pub metadata: Metadata,
+}
+
 /// A volume is a folder; the application keeps within the size that
 /// `k8s/05-config.yaml` states.
 pub type Claim = Object<Ignored>;
@@ -221,7 +229,8 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
     #[serde(default)]
     pub volumes: Vec<Volume>,
-    // There is no API server to hold a token for.
+    // There is no API server to be known to, or to hold a token for.
+    service_account_name: Ignored,
     automount_service_account_token: Ignored,
     // Everything runs on one machine, as the user who started the lab.
     security_context: Ignored,

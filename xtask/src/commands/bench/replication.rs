@@ -167,6 +167,7 @@ fn job(kube: &Kube) -> Result<Value> {
     let env = [address(DATABASE, BESIDE), address(SINGLE, "app")].concat();
     let pod = json!({
         "restartPolicy": "Never",
+        "serviceAccountName": template["serviceAccountName"],
         "automountServiceAccountToken": false,
         "securityContext": template["securityContext"],
         "volumes": template["volumes"],

@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use terms::tr;
 
 use super::lab_place;
@@ -113,7 +113,8 @@ impl Site {
     }
 
     fn create_namespace(&self) -> Result<()> {
-        let Some(output) = self.make_namespace(self.namespace())? else {
+        let labels = self.kube.labels_of_namespace()?;
+        let Some(output) = self.make_namespace(self.namespace(), &labels)? else {
             return Ok(());
         };
         match output.status.success() {
@@ -122,9 +123,14 @@ impl Site {
         }
     }
 
-    /// Makes a namespace with our mark; what was said, which is nothing in a dry run.
-    pub(super) fn make_namespace(&self, name: &str) -> Result<Option<Output>> {
-        let namespace = self.kube.marked_namespace(name)?;
+    /// Makes a namespace with our mark and these labels; what was said, which is nothing in a
+    /// dry run.
+    pub(super) fn make_namespace(
+        &self,
+        name: &str,
+        labels: &Map<String, Value>,
+    ) -> Result<Option<Output>> {
+        let namespace = self.kube.marked_namespace(name, labels)?;
         let create = self.kube.kubectl()?.cmd(kubectl::create("-"));
         let step = self
             .ctx
@@ -195,7 +201,8 @@ impl Site {
     }
 
     fn objects_of_our_label(&self) -> Result<Vec<String>> {
-        let kinds = "deployments,services,cronjobs,jobs,configmaps,persistentvolumeclaims";
+        let kinds = "deployments,services,cronjobs,jobs,configmaps,persistentvolumeclaims,\
+                     serviceaccounts";
         let get = ["get", kinds, "-l", PART_OF, "-o", "name"];
         let output = self.ctx.exec.probe(&self.kube.kubectl()?.cmd(get))?;
         Ok(output.stdout.lines().map(str::to_owned).collect())

@@ -2,7 +2,7 @@
 //! after asking, and removed by the teardown where nobody else uses it by then.
 
 use anyhow::Result;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use terms::tr;
 
 use super::rights::EVERYWHERE;
@@ -106,7 +106,7 @@ impl Site {
     /// The namespace with our mark, before anything else of an operator: so that it is known
     /// as the lab's also where a setup is cut off.
     pub(super) fn make_place_for_operator(&self) -> Result<()> {
-        match self.make_namespace(OF_OPERATORS)? {
+        match self.make_namespace(OF_OPERATORS, &Map::new())? {
             Some(output) if !output.status.success() => {
                 Err(self.unreachable(&output.stderr).into())
             }

@@ -19,7 +19,7 @@ impl Site {
     pub fn ensure_reached(&self) -> Result<()> {
         let service = self.settings().service;
         // Applying what is declared now removes nothing that was declared before.
-        if service != Reach::Ingress && self.has_ingress()? {
+        if service != Reach::Ingress && self.has_any("ingresses")? {
             let delete = ["delete", "ingresses", "-l", PART_OF];
             self.ctx.exec.run(&self.kube.kubectl()?.cmd(delete))?;
         }

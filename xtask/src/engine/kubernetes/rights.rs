@@ -33,6 +33,7 @@ const WATCHED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 /// What is done in the namespace, whatever is declared.
 const NEEDS: &[Need] = &[
     need("", "configmaps", KEPT),
+    need("", "serviceaccounts", KEPT),
     need("", "services", KEPT),
     need("", "persistentvolumeclaims", WATCHED),
     need("", "pods", &["get", "list", "watch", "create", "delete"]),
@@ -45,6 +46,7 @@ const NEEDS: &[Need] = &[
 ];
 const FORWARD: Need = need("", "pods/portforward", &["create"]);
 const INGRESS: Need = need("networking.k8s.io", "ingresses", KEPT);
+const POLICIES: Need = need("networking.k8s.io", "networkpolicies", KEPT);
 
 /// What a database of several instances takes beside that.
 const OF_REPLICAS: &[Need] = &[
@@ -62,6 +64,7 @@ const OF_WATCHING: &[Need] = &[
     need("apps", "deployments", WATCHED),
     need("rbac.authorization.k8s.io", "roles", KEPT),
     need("rbac.authorization.k8s.io", "rolebindings", KEPT),
+    POLICIES,
     FORWARD,
 ];
 
@@ -188,7 +191,9 @@ fn spelled(need: &Need) -> String {
 impl Site {
     /// Every right that the lab needs in the namespace is there.
     pub(super) fn rights(&self) -> Result<String> {
-        let needs = needs(self.settings().service, self.is_replicated());
+        let mut needs = needs(self.settings().service, self.is_replicated());
+        let policies = self.settings().network_policies && !self.is_replicated();
+        needs.extend(policies.then_some(POLICIES));
         self.insist_on(&needs, "edit")?;
         if self.is_replicated() {
             self.insist_on_looking()?;
@@ -346,7 +351,8 @@ mod tests {
     #[test]
     fn who_may_edit_makes_no_roles_and_so_watches_nothing() {
         let edit = rights(json!({"resourceRules": [
-            {"verbs": ["*"], "apiGroups": ["", "apps", "batch"], "resources": ["*"]}]}));
+            {"verbs": ["*"], "apiGroups": ["", "apps", "batch", "networking.k8s.io"],
+             "resources": ["*"]}]}));
         assert!(edit.lacking(&needs(Reach::PortForward, false)).is_empty());
         let kept = "get/list/create/patch/delete";
         let group = "rbac.authorization.k8s.io";

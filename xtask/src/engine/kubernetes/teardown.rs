@@ -20,7 +20,8 @@ use crate::tools::kube_topology::CLUSTERS;
 use crate::wait;
 
 /// What the lab makes in a namespace, in the order in which it goes.
-const KINDS: &str = "deployments,cronjobs,jobs,pods,services,configmaps,persistentvolumeclaims";
+const KINDS: &str = "deployments,cronjobs,jobs,pods,services,configmaps,persistentvolumeclaims,\
+                     serviceaccounts";
 
 /// What the operator makes in a namespace for all databases there.
 const QUERIES: &str = "cnpg-default-monitoring";
@@ -118,8 +119,12 @@ impl Site {
             self.delete_database()?;
         }
         let mut kinds = KINDS.to_owned();
-        if self.has_ingress()? {
-            kinds.push_str(",ingresses");
+        // Only where there are some: not every account may look for them.
+        for kind in ["ingresses", "networkpolicies"] {
+            if self.has_any(kind)? {
+                kinds.push(',');
+                kinds.push_str(kind);
+            }
         }
         if self.is_replicated() {
             kinds.push_str(",poddisruptionbudgets");
@@ -170,8 +175,8 @@ impl Site {
         Ok(made.trim() >= self.had_since(false)?.as_str())
     }
 
-    pub(super) fn has_ingress(&self) -> Result<bool> {
-        let get = ["get", "ingresses", "-l", PART_OF, "-o", "name"];
+    pub(super) fn has_any(&self, kind: &str) -> Result<bool> {
+        let get = ["get", kind, "-l", PART_OF, "-o", "name"];
         let output = self.ctx.exec.probe(&self.kube.kubectl()?.cmd(get))?;
         Ok(output.status.success() && !output.stdout.trim().is_empty())
     }

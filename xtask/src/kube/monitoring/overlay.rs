@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 const OPERATORS_NAMESPACE: &str = "pra";
 
 /// What differs from the manifests in some folders, as kubectl's own kustomize reads it: it
-/// takes no path from the root. An empty secret is none.
+/// takes no path from the root. An empty secret is none; `policies` says whether the lab
+/// brings those of the network.
 pub(super) fn kustomization(
     manifests: &[PathBuf],
     namespace: &str,
     images: &[(&str, &str)],
     pull_secret: &str,
+    policies: bool,
 ) -> Value {
     let images = images.iter().map(|(name, image)| {
         let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
@@ -24,10 +26,11 @@ pub(super) fn kustomization(
         "value": [{"name": pull_secret}],
     }]);
     let patch = json!({"target": {"kind": "Deployment"}, "patch": patch.to_string()});
-    let patches: Vec<Value> = (!pull_secret.is_empty())
-        .then_some(patch)
-        .into_iter()
-        .collect();
+    let without = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  \
+                   name: any\n$patch: delete\n";
+    let without = json!({"target": {"kind": "NetworkPolicy"}, "patch": without});
+    let patches = (!pull_secret.is_empty()).then_some(patch).into_iter();
+    let patches: Vec<Value> = patches.chain((!policies).then_some(without)).collect();
     json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -79,7 +82,7 @@ mod tests {
     fn each_pod_gets_the_image_and_the_secret_that_are_stated() {
         let images = [("quay.io/p/prometheus", "r.example:5000/team/prometheus:v9")];
         let manifests = ["../monitoring", "../monitoring/dashboards"].map(PathBuf::from);
-        let of = |secret| kustomization(&manifests, "theirs", &images, secret);
+        let of = |secret| kustomization(&manifests, "theirs", &images, secret, true);
         let plain = of("");
         assert_eq!(plain["namespace"], "theirs");
         assert_eq!(plain["resources"], json!(manifests));
@@ -87,6 +90,11 @@ mod tests {
             "newName": "r.example:5000/team/prometheus", "newTag": "v9"});
         assert_eq!(plain["images"], json!([image]));
         assert_eq!(plain["patches"], json!([]));
+        let open = kustomization(&manifests, "theirs", &images, "", false);
+        let left_out = open["patches"][0]["patch"].as_str().unwrap();
+        assert!(left_out.contains("$patch: delete"), "{left_out}");
+        let target = json!({"kind": "NetworkPolicy"});
+        assert_eq!(open["patches"][0]["target"], target);
         let patch = &of("pull-here")["patches"][0];
         assert_eq!(patch["target"], json!({"kind": "Deployment"}));
         let patch: Value = serde_json::from_str(patch["patch"].as_str().unwrap()).unwrap();
