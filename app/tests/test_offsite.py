@@ -62,6 +62,17 @@ def test_what_was_acknowledged_comes_back_on_a_machine_with_the_copies_alone(
     assert rows_of(copy, tmp_path / "new") == expected
 
 
+def test_what_was_copied_before_the_first_point_comes_back(copied, where, events, keys, tmp_path):
+    for message in ("one", "two"):
+        events.add(message)
+    assert pushed(copied)["points"] == []
+    expected = rows(where)
+    copy, answer = fetched(copied, keys)
+    assert (answer["rows"], answer["faults"]) == (2, [])
+    assert rows_of(copy, tmp_path / "new") == expected
+    assert checked(copied, keys)["ok"]
+
+
 def test_nothing_in_the_copies_is_readable_without_the_key(copied, where, events, keys, tmp_path):
     events.add("a message that nobody is to read")
     backup.run(copied)

@@ -226,6 +226,11 @@ impl Status {
         };
         self.volumes.get(name)
     }
+
+    /// By how many seconds copies elsewhere are behind, where they lead to the present.
+    pub fn copies_behind(&self) -> Option<f64> {
+        self.more.get("offsite")?["lag_seconds"].as_f64()
+    }
 }
 
 pub fn points(engine: &dyn Engine) -> Result<Points> {

@@ -6,6 +6,7 @@ mod gameday;
 mod guide;
 pub mod help;
 mod local;
+mod offsite;
 mod values;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ pub use client::ClientArgs;
 pub use gameday::{GamedayAction, GamedayArgs};
 pub use guide::GuideAction;
 pub use local::{JobKind, LocalAction};
+pub use offsite::{AdoptArgs, OffsiteAction, Reading};
 pub use values::{BenchPart, CompletedShell, TestPart};
 use values::{engines, labs, languages, operator_delay, protections, text_path};
 
@@ -118,14 +120,10 @@ pub enum Command {
         file: PathBuf,
     },
     /// Make an exported copy the database: of a new lab, or in the place of what is there
-    Adopt {
-        /// The file that `export` wrote; it is checked before anything is touched
-        #[arg(value_parser = text_path, value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-        /// Only say what would be gained and lost
-        #[arg(long)]
-        plan: bool,
-    },
+    Adopt(AdoptArgs),
+    /// Encrypted copies in another place, as [offsite] of lab.toml says
+    #[command(subcommand)]
+    Offsite(OffsiteAction),
     /// A guided first run: what the lab is, one disaster, one restore, in five minutes
     Tour,
     /// Cause a disaster, recover from it, measure what was lost and how long it took

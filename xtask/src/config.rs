@@ -7,6 +7,7 @@ mod engine;
 mod kubernetes;
 mod lang;
 mod objectives;
+mod offsite;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub use engine::EngineChoice;
 pub use kubernetes::{Kubernetes, Reach};
 pub use lang::LangChoice;
 pub use objectives::{Limits, Objectives};
+pub use offsite::{Destination, Offsite};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +40,8 @@ pub struct Config {
     pub k3d: K3d,
     #[serde(default)]
     pub kubernetes: Kubernetes,
+    #[serde(default)]
+    pub offsite: Offsite,
     pub images: Images,
     pub monitoring: Monitoring,
     #[serde(rename = "image_lab")]
@@ -147,6 +151,7 @@ impl Config {
         self.pins_are_possible()?;
         self.ports_differ()?;
         self.kubernetes.check()?;
+        self.offsite.check()?;
         let minimum = &self.python.minimum;
         if parse_minor(minimum.get_ref()).is_none() {
             return Err(complaint(

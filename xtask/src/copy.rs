@@ -2,6 +2,7 @@
 //! checked, and made the database of a lab, which may have to be built first.
 //! The package alone knows what is in it.
 
+pub mod elsewhere;
 mod part;
 mod path;
 mod target;
@@ -21,7 +22,7 @@ use crate::exec::Piped;
 use crate::failure::Failure;
 use crate::manifests::substitute;
 use crate::wait;
-use part::Part;
+pub use part::Part;
 use path::absolute;
 pub use target::Target;
 

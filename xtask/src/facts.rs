@@ -2,6 +2,7 @@
 //! the engine does more simply than Kubernetes. Data alone.
 
 pub mod monitoring;
+pub mod offsite;
 pub mod topology;
 
 use clap::ValueEnum;

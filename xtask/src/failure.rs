@@ -124,6 +124,7 @@ fn here(verb: &str, after: &str) -> Option<&'static str> {
         ("undo", "--force" | "--take-over") | ("adopt", "--check" | "--take-over") => return None,
         ("undo", _) => "undo",
         ("adopt", _) => "adopt",
+        ("offsite", "push" | "list" | "verify") => "offsite",
         _ => return None,
     };
     Some(known)

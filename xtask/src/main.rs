@@ -37,6 +37,7 @@ mod marker;
 mod marking;
 mod measure;
 mod names;
+mod offsite;
 mod pins;
 mod place;
 mod progress;
@@ -143,7 +144,8 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         Command::Undo { plan } => commands::restore::undo(ctx, plan),
         Command::Prune => commands::restore::prune(ctx),
         Command::Export { file } => commands::copy::export(ctx, &file),
-        Command::Adopt { file, plan } => commands::copy::adopt(ctx, &file, plan),
+        Command::Adopt(args) => commands::copy::adopt(ctx, &args),
+        Command::Offsite(action) => commands::offsite::run(ctx, action),
         Command::Scenario { list: true, .. } => commands::scenario::list(ctx),
         Command::Scenario {
             name,

@@ -97,6 +97,11 @@ impl Workspace {
         self.home().join("volumes")
     }
 
+    /// Private keys, which outlive every lab of the checkout.
+    pub fn keys(&self) -> PathBuf {
+        self.home().join("keys")
+    }
+
     /// Refuses a path of the workspace with a symbolic link on the way, which would
     /// lead what is done there elsewhere, to another lab perhaps.
     pub fn insist_on_own_folder(&self, path: &Path) -> Result<()> {

@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "manifests",
         "marker",
         "measure",
+        "offsite",
         "progress",
         "tools",
     ],

@@ -50,6 +50,7 @@ mod marking;
 mod marking_fences;
 mod monitoring;
 mod monitoring_declared;
+mod offsite;
 mod resets;
 mod restores;
 mod scenarios;

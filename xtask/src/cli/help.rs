@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         "Everyday",
         &[
             "setup", "status", "open", "add", "backup", "restore", "undo", "export", "adopt",
-            "prune", "watch", "monitor", "logs", "reset",
+            "offsite", "prune", "watch", "monitor", "logs", "reset",
         ],
     ),
     (

@@ -52,6 +52,7 @@ fn commands(text: &str) -> impl Iterator<Item = Vec<String>> {
                 _ if word.starts_with('{') && of == "--to-before" => "7",
                 _ if word.starts_with('{') => "app-1763719200.db",
                 "latest" | "current" => word,
+                _ if of == "offsite" => word,
                 _ if place == 0 || word.starts_with("--") => word,
                 _ => return None,
             };

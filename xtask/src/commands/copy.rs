@@ -1,7 +1,7 @@
 //! `export`, `adopt`: the whole database in one file, and such a file as the
 //! database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -10,12 +10,15 @@ use terms::lang::{both, duration};
 use terms::tr;
 
 use crate::app::{Document, Restored};
-use crate::commands::restore::{tell_losses, warn};
+use crate::cli::AdoptArgs;
+use crate::commands::restore::{self, tell_losses, warn};
 use crate::commands::{consent, setup};
 use crate::context::Context;
-use crate::copy::{self, Copy, Target};
+use crate::copy::elsewhere::{self, ELSEWHERE};
+use crate::copy::{self, Copy, Part, Target};
 use crate::engine::{self, Engine, serving};
 use crate::exec::quote_path;
+use crate::failure::Failure;
 use crate::marker;
 use crate::protected::{self, Protected};
 
@@ -64,43 +67,104 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
     Ok(())
 }
 
-pub fn adopt(ctx: &Context, file: &Path, plan_only: bool) -> Result<()> {
+/// A copy that is to become the database.
+struct Coming {
+    path: PathBuf,
+    /// As a person names it.
+    shown: String,
+    /// Held as long as it is read, where it was fetched.
+    _part: Option<Part>,
+}
+
+pub fn adopt(ctx: &Context, args: &AdoptArgs) -> Result<()> {
+    let coming = coming(ctx, args)?;
+    let checked = check(ctx, &coming)?;
+    let _lock = ctx.lock("adopt")?;
+    let engine = engine::select(ctx)?;
+    let facts = engine.facts()?;
+    let nothing_there = !facts.running && facts.volumes.is_empty();
+    if args.plan {
+        setup::ensure_up(ctx, engine.as_ref())?;
+        return plan(ctx, engine.as_ref(), &coming);
+    }
+    let restored = if nothing_there {
+        onto_a_new_lab(ctx, engine.as_ref(), &coming)?
+    } else {
+        setup::ensure_up_to_adopt(ctx, engine.as_ref())?;
+        let restored = in_place(ctx, engine.as_ref(), &coming)?;
+        decided(ctx, engine.as_ref())?;
+        restored
+    };
+    let protected = protected::again(ctx, engine.as_ref())?;
+    let (Some(checked), Some(restored), Some(protected)) = (checked, restored, protected) else {
+        return Ok(());
+    };
+    tell(ctx, &coming, &checked, &restored, &protected)
+}
+
+/// The file that is named, or one that copies elsewhere were made into.
+fn coming(ctx: &Context, args: &AdoptArgs) -> Result<Coming> {
+    let shown = args.file.display().to_string();
+    let Some(target) = shown.strip_prefix(ELSEWHERE) else {
+        if args.to.is_some() {
+            return Err(to_of_a_file().into());
+        }
+        let path = args.file.clone();
+        return Ok(Coming {
+            path,
+            shown,
+            _part: None,
+        });
+    };
+    let target = match (&args.to, target) {
+        (Some(moment), "latest") => restore::in_utc(ctx, moment)?,
+        (Some(_), _) => return Err(to_of_a_file().into()),
+        (None, target) => target.to_owned(),
+    };
+    ctx.packages("adopt", &ctx.venv())?;
     let step = ctx.ui.step(tr!(
-        "check of {file}",
-        "contrôle de {file}",
-        file = file.display()
+        "fetching {shown}, decrypted",
+        "récupération de {shown}, déchiffré"
     ));
-    let copy = copy::check(ctx, file)?;
+    let fetched = elsewhere::fetch(ctx, &target, &args.reading)?;
+    step.done(match &fetched.part {
+        Some(_) => tr!("rebuilt and verified", "reconstruite et vérifiée"),
+        None => tr!("shown", "montré"),
+    });
+    warn(ctx, &fetched.warnings);
+    Ok(Coming {
+        path: fetched.path,
+        shown,
+        _part: fetched.part,
+    })
+}
+
+fn to_of_a_file() -> Failure {
+    Failure::usage(tr!(
+        "--to goes with offsite:latest alone: a file, or a point, is one moment already",
+        "--to ne va qu'avec offsite:latest : un fichier, ou un point, est déjà un instant",
+    ))
+    .next("cargo xtask adopt offsite:latest --to TIME")
+}
+
+/// Reads it to its end; `None` where it was only shown how it would come.
+fn check(ctx: &Context, coming: &Coming) -> Result<Option<Document<Copy>>> {
+    if ctx.exec.dry_run() && !coming.path.exists() && coming.shown.starts_with(ELSEWHERE) {
+        return Ok(None);
+    }
+    let file = &coming.shown;
+    let step = ctx.ui.step(tr!("check of {file}", "contrôle de {file}"));
+    let copy = copy::check(ctx, &coming.path)?;
     step.found(tr!(
         "whole, {rows} rows",
         "entière, {rows} lignes",
         rows = copy.value.rows
     ));
-    let _lock = ctx.lock("adopt")?;
-    let engine = engine::select(ctx)?;
-    let facts = engine.facts()?;
-    let nothing_there = !facts.running && facts.volumes.is_empty();
-    if plan_only {
-        setup::ensure_up(ctx, engine.as_ref())?;
-        return plan(ctx, engine.as_ref(), file);
-    }
-    let restored = if nothing_there {
-        onto_a_new_lab(ctx, engine.as_ref(), file)?
-    } else {
-        setup::ensure_up_to_adopt(ctx, engine.as_ref())?;
-        let restored = in_place(ctx, engine.as_ref(), file)?;
-        decided(ctx, engine.as_ref())?;
-        restored
-    };
-    let protected = protected::again(ctx, engine.as_ref())?;
-    let (Some(restored), Some(protected)) = (restored, protected) else {
-        return Ok(());
-    };
-    tell(ctx, file, &copy, &restored, &protected)
+    Ok(Some(copy))
 }
 
-fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
-    let Some(said) = copy::plan(engine, file)? else {
+fn plan(ctx: &Context, engine: &dyn Engine, coming: &Coming) -> Result<()> {
+    let Some(said) = copy::plan(engine, &coming.path)? else {
         return Ok(());
     };
     if ctx.ui.json() {
@@ -110,7 +174,7 @@ fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
     ctx.ui.say(&tr!(
         "Adopting {file}: {against}. Nothing was touched.",
         "Adopter {file} : {against}. Rien n'a été touché.",
-        file = file.display(),
+        file = coming.shown,
         against = said.value.against(),
     ));
     tell_losses(ctx, &said.value);
@@ -121,7 +185,7 @@ fn plan(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<()> {
 fn onto_a_new_lab(
     ctx: &Context,
     engine: &dyn Engine,
-    file: &Path,
+    coming: &Coming,
 ) -> Result<Option<Document<Restored>>> {
     ctx.ui.note(both(
         "There is no lab: building one, which serves nobody before the copy is in place.",
@@ -129,7 +193,7 @@ fn onto_a_new_lab(
          place.",
     ).text());
     setup::bring_up_closed(ctx, engine)?;
-    let restored = take_in(ctx, engine, file)?;
+    let restored = take_in(ctx, engine, coming)?;
     let step = ctx
         .ui
         .step(tr!("application serves", "service de l'application"));
@@ -142,10 +206,14 @@ fn onto_a_new_lab(
     Ok(restored)
 }
 
-fn in_place(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Document<Restored>>> {
-    let doing = tr!("Adopting {file}", "Adopter {file}", file = file.display());
-    consent::insist(ctx, engine, &doing, || copy::plan(engine, file))?;
-    let restored = take_in(ctx, engine, file)?;
+fn in_place(
+    ctx: &Context,
+    engine: &dyn Engine,
+    coming: &Coming,
+) -> Result<Option<Document<Restored>>> {
+    let doing = tr!("Adopting {file}", "Adopter {file}", file = coming.shown);
+    consent::insist(ctx, engine, &doing, || copy::plan(engine, &coming.path))?;
+    let restored = take_in(ctx, engine, coming)?;
     if restored.is_some() {
         serving::wait_until_ready(engine)?;
     }
@@ -166,13 +234,14 @@ fn decided(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     setup::ensure_up(ctx, engine)
 }
 
-fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Document<Restored>>> {
-    let step = ctx.ui.step(tr!(
-        "adopting {file}",
-        "adoption de {file}",
-        file = file.display()
-    ));
-    let restored = copy::adopt(engine, file)?;
+fn take_in(
+    ctx: &Context,
+    engine: &dyn Engine,
+    coming: &Coming,
+) -> Result<Option<Document<Restored>>> {
+    let file = &coming.shown;
+    let step = ctx.ui.step(tr!("adopting {file}", "adoption de {file}"));
+    let restored = copy::adopt(engine, &coming.path)?;
     step.done(match &restored {
         Some(_) => tr!("verified and in place", "vérifiée et en place"),
         None => tr!("shown", "montré"),
@@ -182,7 +251,7 @@ fn take_in(ctx: &Context, engine: &dyn Engine, file: &Path) -> Result<Option<Doc
 
 fn tell(
     ctx: &Context,
-    file: &Path,
+    coming: &Coming,
     copy: &Document<Copy>,
     restored: &Document<Restored>,
     protected: &Protected,
@@ -209,7 +278,7 @@ fn tell(
     ctx.ui.say(&tr!(
         "Adopted {file}: {rows} rows, as of {time} ({age} ago). {kept}",
         "{file} adoptée : {rows} lignes, état de {time} (il y a {age}). {kept}",
-        file = file.display(),
+        file = coming.shown,
         rows = restored.value.rows,
         time = copy.value.created,
         age = age(&copy.value),

@@ -18,6 +18,7 @@ pub mod local;
 pub mod logs;
 pub mod measure;
 pub mod monitor;
+pub mod offsite;
 pub mod open;
 pub mod preflight;
 mod readiness;

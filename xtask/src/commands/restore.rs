@@ -60,7 +60,7 @@ fn target(args: &RestoreArgs, in_utc: impl Fn(&str) -> Result<String>) -> Result
 }
 
 /// The moment that a person wrote, as the package reads it: RFC 3339, UTC.
-fn in_utc(ctx: &Context, moment: &str) -> Result<String> {
+pub(super) fn in_utc(ctx: &Context, moment: &str) -> Result<String> {
     #[derive(Deserialize)]
     struct Meant {
         moment: String,

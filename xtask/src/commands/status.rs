@@ -1,6 +1,7 @@
 //! `status`: what runs, what is stored, how well it is protected. Never brings
 //! anything up.
 
+mod copied;
 mod replicated;
 pub mod watched;
 
@@ -48,13 +49,15 @@ pub fn run(ctx: &Context) -> Result<()> {
         Err(error) => (None, Some(error)),
     };
     let (watched, alerts) = watched::look(ctx, engine.as_ref(), &facts);
+    // A status tells what it can.
+    let shipping = engine.shipping().ok().flatten();
     if ctx.ui.json() {
         let trouble = trouble.map(|error| format!("{error:#}"));
         return ctx.ui.document(&json!({
             "engine": engine.name(), "facts": facts, "application": app, "trouble": trouble,
             "overdue": app.as_ref().and_then(|app| overdue(&facts, app)),
             "holder": holder, "left_half_way": left, "topology": topology,
-            "monitoring": watched, "alerts": alerts,
+            "monitoring": watched, "alerts": alerts, "offsite": shipping,
         }));
     }
     let at_rest = holder.is_none() && left.is_none();
@@ -92,6 +95,7 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
         None => lines(engine.name(), &facts, app.as_ref()),
     };
+    rows.extend(copied::row(shipping.as_ref(), app.as_ref()));
     rows.extend(watched::rows(watched.as_ref(), alerts.as_deref()));
     ctx.ui.table(&["", ""], &rows);
     if let (Some(topology), Ok(kube)) = (&topology, engine.replicated()) {

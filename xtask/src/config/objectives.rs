@@ -7,6 +7,7 @@ use terms::{LabName, ScenarioName};
 use toml::Spanned;
 
 use super::check::{Complaint, complaint, in_range};
+use super::offsite::Offsite;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +43,20 @@ pub struct Limits {
 }
 
 impl Objectives {
+    /// The limits that a run of a scenario is held against. What is lost with everything is the
+    /// age of an exported copy, or, where copies elsewhere are made, what those lack.
+    pub fn with_copies(&self, offsite: &Offsite, lab: LabName, scenario: ScenarioName) -> Limits {
+        let limits = self.of(lab, scenario);
+        let of_everything = [ScenarioName::ClusterLoss, ScenarioName::BothVolumesLoss];
+        match offsite.destination() {
+            Some(_) if of_everything.contains(&scenario) => Limits {
+                rpo_seconds: offsite.rpo_seconds(),
+                ..limits
+            },
+            _ => limits,
+        }
+    }
+
     pub fn of(&self, lab: LabName, scenario: ScenarioName) -> Limits {
         let none = Exceptions::default();
         let of_the_lab = match lab {

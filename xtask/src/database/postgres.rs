@@ -28,6 +28,7 @@ impl Readable for Postgres<'_> {
             protection: status.protection,
             needs_restore: status.needs_restore,
             full: Vec::new(),
+            behind: None,
             trouble: topology.trouble().or_else(apart),
         })
     }

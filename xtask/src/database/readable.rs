@@ -14,6 +14,9 @@ pub struct State {
     pub needs_restore: bool,
     /// Volumes without room for what comes next.
     pub full: Vec<Volume>,
+    /// By how many seconds copies elsewhere are behind; `None` where nothing there leads to the
+    /// present, or none are made.
+    pub behind: Option<f64>,
     /// Why it could not go on without one of its parts, where it has several.
     pub trouble: Option<String>,
 }

@@ -148,6 +148,7 @@ impl Readable for Sqlite<'_> {
             protection: status.protection,
             needs_restore: status.needs_restore,
             full: Volume::ALL.into_iter().filter(is_full).collect(),
+            behind: status.copies_behind(),
             trouble: None,
         })
     }

@@ -3,6 +3,8 @@
 
 mod lacks;
 mod monitoring;
+mod needs;
+mod offsite;
 mod teardown;
 mod up;
 mod words;
@@ -12,14 +14,15 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 use crate::check::Check;
+use crate::config::Offsite;
 use crate::context::Context;
-use crate::exec::{Cmd, Exec, Output, Piped, kept_in, quote, quote_path};
+use crate::exec::{Cmd, Exec, Output, Piped, kept_in, quote};
+use crate::facts::offsite::Shipping;
 use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, LogSource, Simplification};
-use crate::failure::Failure;
 use crate::local::desired::DesiredState;
 use crate::local::protocol::Ask;
 use crate::local::{self, client, launch, logs, simplifications, volumes};
-use crate::manifests::{self, declared::Manifests};
+use crate::manifests;
 use crate::names::{CRON_JOB, RESTORE_JOB};
 use crate::tools::venv::Venv;
 use crate::ui::Ui;
@@ -57,6 +60,8 @@ pub struct LocalEngine {
     port: u16,
     /// `monitoring.prometheus_port` of lab.toml.
     watch_port: u16,
+    /// `[offsite]` of lab.toml.
+    offsite: Offsite,
     exec: Exec,
     ui: Ui,
     /// What the application runs in.
@@ -69,6 +74,7 @@ impl LocalEngine {
             workspace: ctx.workspace.clone(),
             port: ctx.config.service.port(),
             watch_port: ctx.config.monitoring.ports()[0],
+            offsite: ctx.config.offsite.clone(),
             exec: ctx.exec.clone(),
             ui: ctx.ui.clone(),
             venv: ctx.venv(),
@@ -109,6 +115,7 @@ impl LocalEngine {
         if !self.exec.dry_run() {
             self.insist_on_python(&manifests)?;
         }
+        self.copying()?;
         if self.port != 0 && !self.holds_port(self.port)? {
             local::port_is_free(&self.workspace, self.port)?;
         }
@@ -154,34 +161,6 @@ impl LocalEngine {
         }
         let settings: BTreeMap<String, String> = client::ask(&self.workspace, &Ask::Settings)?;
         Ok(settings.into_iter().collect())
-    }
-
-    fn insist_on_application(&self) -> Result<()> {
-        let app = self.workspace.root.join("app");
-        if app.join("pra").is_dir() {
-            return Ok(());
-        }
-        let shown = app.display();
-        Err(Failure::usage(tr!(
-            "the application is missing: {shown} has no pra/",
-            "l'application manque : {shown} n'a pas de pra/",
-        ))
-        .next(format!("git checkout -- {}", quote_path(&app)))
-        .into())
-    }
-
-    fn insist_on_python(&self, manifests: &Manifests) -> Result<()> {
-        let python = self.workspace.venv().join("bin/python");
-        let needed = manifests.replica().container().command[0] == "python";
-        if needed && !python.exists() {
-            let python = python.display();
-            let said = tr!(
-                "the application's Python is missing: {python}",
-                "le Python de l'application manque : {python}",
-            );
-            return Err(Failure::preflight(said).next("cargo xtask setup").into());
-        }
-        Ok(())
     }
 
     /// The lab as its files tell, where no supervisor runs.
@@ -254,7 +233,8 @@ impl Engine for LocalEngine {
     }
 
     fn pending(&self) -> Result<Vec<String>> {
-        let mut pending: Vec<String> = client::ask(&self.workspace, &Ask::Pending)?;
+        let mut pending: Vec<String> =
+            client::ask(&self.workspace, &Ask::Pending(self.copying()?))?;
         let found = client::look(&self.workspace)?;
         if found.is_some_and(|found| !found.ours) {
             pending.push(OTHER_BUILD.into());
@@ -343,6 +323,17 @@ impl Engine for LocalEngine {
     fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>> {
         let cmd = self.in_a_replica(&[&["-m", "pra"], args].concat())?;
         self.exec.stream(&cmd.file(file).limit(wait::COPY))
+    }
+
+    fn offsite(&self, args: &[&str]) -> Result<Option<Output>> {
+        self.of_copies(args)
+    }
+
+    fn shipping(&self) -> Result<Option<Shipping>> {
+        if !client::is_alive(&self.workspace) {
+            return Ok(None);
+        }
+        client::ask(&self.workspace, &Ask::Copying)
     }
 
     fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use terms::lang::Both;
+use terms::lang::{Both, both};
 use terms::{Death, EngineName, LabName, tr};
 
 use super::capability::{self, Capability, Lack, Nodes};
@@ -12,6 +12,7 @@ use super::monitoring::Monitoring;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
+use crate::facts::offsite::Shipping;
 use crate::facts::{Facts, JobOutcome, JobSource, LogSource, Simplification};
 use crate::failure::Failure;
 use crate::kube::Kube;
@@ -34,6 +35,20 @@ pub(super) fn not_replicated(lab: LabName) -> anyhow::Error {
     ))
     .next("cargo xtask --lab ha setup")
     .into()
+}
+
+fn no_copies_elsewhere(engine: EngineName) -> Failure {
+    Failure::usage(tr!(
+        "the {engine} engine makes no copies elsewhere by itself",
+        "le moteur {engine} ne fait pas de copies ailleurs par lui-même",
+    ))
+    .next(
+        both(
+            "docs/runbook.md, \"Copies in a bucket or on another disk\", says how it is done by hand",
+            "docs/runbook.md, \"Copies in a bucket or on another disk\", dit comment le faire à la main",
+        )
+        .text(),
+    )
 }
 
 /// An engine in the list of all, before there is a lab on it.
@@ -149,6 +164,18 @@ pub trait Engine: Sync {
     /// `python -m pra ARGS` with both volumes at hand, whether or not a replica
     /// runs; the file is its standard input or output. `None` in a dry run.
     fn stream(&self, args: &[&str], file: Piped) -> Result<Option<Output>>;
+
+    /// `python -m pra offsite ARGS` with both volumes at hand, and with what reaches the place of
+    /// copies elsewhere; `None` in a dry run.
+    fn offsite(&self, args: &[&str]) -> Result<Option<Output>> {
+        let _ = args;
+        Err(no_copies_elsewhere(self.name()).into())
+    }
+
+    /// What makes such copies all the time; `None` where nothing does.
+    fn shipping(&self) -> Result<Option<Shipping>> {
+        Ok(None)
+    }
 
     /// The command that prints the last lines of what pods wrote, and goes on
     /// with what they write, where it is to follow them.

@@ -19,6 +19,8 @@ pub struct Cmd {
     pub program: String,
     pub args: Vec<String>,
     pub env: BTreeMap<String, String>,
+    /// The same for what is never shown: somebody's credentials.
+    secrets: BTreeMap<String, String>,
     pub cwd: Option<PathBuf>,
     pub limit: Duration,
     /// Nothing of our own environment is passed on.
@@ -59,6 +61,7 @@ impl Cmd {
             program: program.into(),
             args: Vec::new(),
             env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             cwd: None,
             limit: wait::SHORT_COMMAND,
             only_env: false,
@@ -85,6 +88,13 @@ impl Cmd {
     pub fn envs(mut self, env: &BTreeMap<String, String>) -> Self {
         self.env
             .extend(env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        self
+    }
+
+    /// Variables that no message, log or dry run shows.
+    #[must_use]
+    pub fn secrets(mut self, env: BTreeMap<String, String>) -> Self {
+        self.secrets.extend(env);
         self
     }
 
@@ -137,7 +147,7 @@ impl Cmd {
             let added = environment::added().into_iter();
             all.extend(added.map(|(name, value)| (OsString::from(name), value)));
         }
-        let own = self.env.iter();
+        let own = self.env.iter().chain(&self.secrets);
         all.extend(own.map(|(name, value)| (name.into(), value.into())));
         all
     }
@@ -231,6 +241,14 @@ mod tests {
         assert_eq!(shown, r"MESSAGE='x y' echo 'it'\''s' 'a b' plain-1.0 ''");
         let pasted = output(&Cmd::new("sh").args(["-c", &shown])).unwrap();
         assert_eq!(pasted.stdout, "it's a b plain-1.0 \n");
+    }
+
+    #[test]
+    fn a_secret_reaches_the_command_and_is_not_shown() {
+        let secret = BTreeMap::from([("KEY".to_owned(), "hidden".to_owned())]);
+        let cmd = Cmd::new("sh").args(["-c", "echo $KEY"]).secrets(secret);
+        assert_eq!(cmd.to_string(), "sh -c 'echo $KEY'");
+        assert_eq!(output(&cmd.only_env()).unwrap().stdout, "hidden\n");
     }
 
     #[test]

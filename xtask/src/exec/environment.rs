@@ -4,6 +4,7 @@
 //! needs (package index, proxies, certificates, `KUBECONFIG`, `DOCKER_HOST`)
 //! stays as it is.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 /// The locale of every command: Ansible runs in no other than UTF-8, and what
@@ -99,6 +100,12 @@ pub fn left_out() -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The variables that tell programs how to reach a store that speaks S3, with its credentials.
+pub fn of_the_store() -> BTreeMap<String, String> {
+    let all = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+    all.collect()
 }
 
 /// The proxy that commands are sent through, where there is any: its variable.

@@ -10,6 +10,8 @@ use terms::tr;
 
 use crate::exec::quote_path;
 use crate::failure::Failure;
+use crate::manifests::{self, declared::Manifests};
+use crate::offsite::Settings;
 use crate::workspace::{Workspace, write_file};
 
 use super::paths;
@@ -29,6 +31,9 @@ pub struct DesiredState {
     /// What watches it, where a person asked for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watching: Option<Wanted>,
+    /// The settings of copies elsewhere, where those are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copying: Option<Settings>,
 }
 
 /// A Prometheus that is wanted beside the replicas.
@@ -39,6 +44,15 @@ pub struct Wanted {
 }
 
 impl DesiredState {
+    /// What `k8s/` declares, with the settings of copies elsewhere in it.
+    pub fn declared(&self, workspace: &Workspace) -> Result<Manifests> {
+        let mut manifests = manifests::load(&workspace.root)?;
+        if let Some(settings) = &self.copying {
+            manifests.overrule(settings);
+        }
+        Ok(manifests)
+    }
+
     /// What the file says; `None` where no lab was ever brought up.
     pub fn load(workspace: &Workspace) -> Result<Option<Self>> {
         let path = paths::desired(workspace);

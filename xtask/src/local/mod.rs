@@ -3,9 +3,11 @@
 //! `teardown`, and outlives the terminal that started it.
 
 pub mod client;
+mod copying;
 pub mod desired;
 mod job;
 mod jobs;
+mod kept;
 pub mod launch;
 pub mod logs;
 pub mod orphans;
@@ -38,7 +40,6 @@ use terms::tr;
 use crate::balance;
 use crate::config::Config;
 use crate::failure::{self, Failure};
-use crate::manifests;
 use crate::place::Place;
 use crate::ui::Ui;
 use crate::wait;
@@ -59,12 +60,12 @@ pub fn supervise(workspace: &Workspace, config: &Config, ui: &Ui) -> Result<()> 
     let lock = take_lock(workspace)?;
     let ended = watch_signals()?;
     std::env::set_current_dir(workspace.state()).context("entering the state folder")?;
-    let manifests = manifests::load(&workspace.root)?;
-    let release = Release::declared(workspace, &manifests)?;
     let mut desired = DesiredState::load(workspace)?.unwrap_or_else(|| DesiredState {
         last_run: supervisor::this_minute(),
         ..DesiredState::default()
     });
+    let manifests = desired.declared(workspace)?;
+    let release = Release::declared(workspace, &manifests)?;
     let listener = listen(config, &desired, ui)?;
     let address = listener.local_addr().context("reading our own port")?;
     desired.port = Some(address.port());

@@ -17,6 +17,7 @@ use terms::tr;
 use crate::exec;
 use crate::facts::JobSource;
 use crate::failure::{self, Failure};
+use crate::offsite::Settings;
 use crate::wait;
 use crate::workspace::Workspace;
 
@@ -38,10 +39,11 @@ pub struct Request<A> {
 pub enum Ask {
     /// [`crate::facts::Facts`].
     Facts,
-    /// What `kubectl apply` does; what was changed, in words.
-    Apply,
+    /// What `kubectl apply` does, with these settings of copies elsewhere; what was changed, in
+    /// words.
+    Apply(Option<Settings>),
     /// What is declared and not in force everywhere yet, in words.
-    Pending,
+    Pending(Option<Settings>),
     /// The settings that a replica would begin with, by their names.
     Settings,
     Scale(u32),
@@ -63,6 +65,8 @@ pub enum Ask {
     Watch(Option<Wanted>),
     /// [`crate::facts::monitoring::Watched`]; none where nothing watches it.
     Watched,
+    /// [`crate::facts::offsite::Shipping`]; none where no copies are made.
+    Copying,
     /// To end, and everything that it runs with it.
     Stop,
 }

@@ -1,5 +1,6 @@
 //! The supervisor: what is wanted and what runs, brought together step by step.
 
+mod copied;
 mod declared;
 mod watched;
 
@@ -17,6 +18,7 @@ use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::wait;
 
+use super::copying::{self, Copying};
 use super::desired::DesiredState;
 use super::job::JobRun;
 use super::jobs::{self, Jobs};
@@ -31,6 +33,7 @@ pub struct Supervisor {
     replicas: Vec<Replica>,
     jobs: Jobs,
     watching: Option<Watching>,
+    copying: Option<Copying>,
     stopping: bool,
     logs_seen: Instant,
 }
@@ -42,6 +45,7 @@ impl Supervisor {
             replicas: Vec::new(),
             jobs: Jobs::default(),
             watching: None,
+            copying: None,
             stopping: false,
             logs_seen: Instant::now(),
         }
@@ -63,9 +67,11 @@ impl Supervisor {
             self.reconcile();
         }
         self.keep_watch();
+        self.keep_copying();
         self.keep_logs_small();
         let all_ended = self.replicas.is_empty() && self.jobs.all_done();
-        self.stopping && all_ended && self.watching.is_none()
+        let alone = self.watching.is_none() && self.copying.is_none();
+        self.stopping && all_ended && alone
     }
 
     /// Pods know their volumes by paths that lead nowhere now, or to another lab.
@@ -112,8 +118,8 @@ impl Supervisor {
         self.logs_seen = Instant::now();
         let replicas = self.replicas.iter().map(|replica| &replica.name);
         let jobs = self.jobs.iter().map(|job| &job.pod);
-        let watching = watching::NAME.to_owned();
-        let alive: BTreeSet<&String> = replicas.chain(jobs).chain([&watching]).collect();
+        let beside = [watching::NAME, copying::NAME].map(str::to_owned);
+        let alive: BTreeSet<&String> = replicas.chain(jobs).chain(&beside).collect();
         if let Err(error) = logs::keep_small(&self.shared.workspace, &alive) {
             self.shared.note(&format!("{error:#}"));
         }
@@ -132,6 +138,9 @@ impl Supervisor {
         self.jobs.end_all(&self.shared, "the lab was stopped");
         if let Some(watching) = &mut self.watching {
             watching.stop();
+        }
+        if let Some(copying) = &mut self.copying {
+            copying.stop();
         }
     }
 
@@ -154,8 +163,8 @@ impl Supervisor {
         }
         match ask {
             Ask::Facts => json(self.facts()),
-            Ask::Apply => json(self.apply()?),
-            Ask::Pending => json(self.pending()?),
+            Ask::Apply(copying) => json(self.apply(copying)?),
+            Ask::Pending(copying) => json(self.pending(copying)?),
             Ask::Settings => json(&self.shared.release.settings),
             Ask::RunJob { name, source } => json(self.jobs.run(&mut self.shared, &name, source)?),
             Ask::Scale(replicas) => {
@@ -178,6 +187,7 @@ impl Supervisor {
             Ask::Kill { pod, hard } => json(self.kill(&pod, hard)?),
             Ask::Watch(wanted) => json(self.watch(wanted)?),
             Ask::Watched => json(self.watching.as_ref().map(Watching::facts)),
+            Ask::Copying => json(self.copying.as_ref().map(Copying::facts)),
         }
     }
 

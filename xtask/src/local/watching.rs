@@ -3,22 +3,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use terms::tr;
 
 use crate::exec::Cmd;
 use crate::facts::monitoring::{Part, Watched};
-use crate::wait;
 use crate::workspace::{Workspace, write_file};
 
 use super::desired::Wanted;
+use super::kept::Kept;
 use super::launch::Launch;
 use super::paths;
-use super::process::{Ended, Process};
-use super::shared::{Shared, restart_back_off};
+use super::shared::Shared;
 use super::volumes;
 
 /// The name of its pod, as of the program.
@@ -28,57 +26,23 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub struct Watching {
     wanted: Wanted,
-    state: State,
-    crashes: u32,
-    leaving: bool,
+    prometheus: Kept,
     /// The replicas' ports as they were told last.
     told: Option<String>,
 }
 
-enum State {
-    Running(Box<Process>),
-    BackOff {
-        until: Instant,
-        pause: Duration,
-        trouble: Trouble,
-    },
-    Gone,
-}
-
-/// Why it does not run; in words only once it is told, in the language of who asks.
-enum Trouble {
-    Ended(String),
-    NotStarted(String),
-}
-
-impl Trouble {
-    fn told(&self, pause: Duration) -> String {
-        let seconds = pause.as_secs();
-        match self {
-            Self::Ended(how) => tr!(
-                "it ended ({how}); again in {seconds} s",
-                "il s'est arrêté ({how}) ; nouvel essai dans {seconds} s",
-            ),
-            Self::NotStarted(error) => tr!(
-                "it could not be started: {error}; again in {seconds} s",
-                "il n'a pas pu être démarré : {error} ; nouvel essai dans {seconds} s",
-            ),
-        }
-    }
-}
-
 impl Watching {
     pub fn begin(wanted: &Wanted, shared: &Shared, replicas: &[(String, u16)]) -> Self {
-        let mut watching = Self {
-            wanted: wanted.clone(),
-            state: State::Gone,
-            crashes: 0,
-            leaving: false,
-            told: None,
+        let told = tell(None, shared, replicas);
+        let launch = Launch {
+            cmd: command(&shared.workspace, wanted),
+            scratch: Vec::new(),
         };
-        watching.tell(shared, replicas);
-        watching.start(shared);
-        watching
+        Self {
+            wanted: wanted.clone(),
+            prometheus: Kept::begin(NAME, launch, GRACE, shared),
+            told,
+        }
     }
 
     pub fn wanted(&self) -> &Wanted {
@@ -86,19 +50,15 @@ impl Watching {
     }
 
     pub fn is_gone(&self) -> bool {
-        matches!(self.state, State::Gone)
+        self.prometheus.is_gone()
     }
 
     pub fn facts(&self) -> Watched {
-        let trouble = match &self.state {
-            State::BackOff { pause, trouble, .. } => Some(trouble.told(*pause)),
-            State::Running(_) | State::Gone => None,
-        };
         Watched {
             parts: vec![Part {
                 name: NAME.to_owned(),
-                ready: matches!(self.state, State::Running(_)),
-                trouble,
+                ready: self.prometheus.is_running(),
+                trouble: self.prometheus.trouble(),
             }],
             prometheus: Some(format!("http://127.0.0.1:{}", self.wanted.port)),
             alertmanager: None,
@@ -108,81 +68,32 @@ impl Watching {
 
     /// Has it read its files anew.
     pub fn reload(&self) {
-        if let State::Running(process) = &self.state {
-            process.reload();
-        }
+        self.prometheus.reload();
     }
 
     pub fn stop(&mut self) {
-        self.leaving = true;
-        match &mut self.state {
-            State::Running(process) => process.ask(),
-            State::BackOff { .. } => self.state = State::Gone,
-            State::Gone => {}
-        }
+        self.prometheus.stop();
     }
 
     /// Does what is due.
     pub fn advance(&mut self, shared: &Shared, replicas: &[(String, u16)]) {
-        self.tell(shared, replicas);
-        match &mut self.state {
-            State::Running(process) => {
-                if let Some(ended) = process.advance(0) {
-                    self.ended(shared, &ended);
-                }
-            }
-            State::BackOff { until, .. } if *until <= Instant::now() => self.start(shared),
-            State::BackOff { .. } | State::Gone => {}
-        }
+        self.told = tell(self.told.take(), shared, replicas);
+        self.prometheus.advance(shared);
     }
+}
 
-    fn ended(&mut self, shared: &Shared, ended: &Ended) {
-        if self.leaving {
-            shared.clean(NAME);
-            self.state = State::Gone;
-            return;
-        }
-        if let State::Running(process) = &self.state
-            && process.started.elapsed() >= wait::RAN_WELL
-        {
-            self.crashes = 0;
-        }
-        self.back_off(shared, Trouble::Ended(ended.how.clone()));
+/// Writes down whom it asks, which it notices by itself; returns what was written last.
+fn tell(told: Option<String>, shared: &Shared, replicas: &[(String, u16)]) -> Option<String> {
+    let targets = targets(replicas);
+    if told.as_ref() == Some(&targets) || !shared.place.holds() {
+        return told;
     }
-
-    fn back_off(&mut self, shared: &Shared, trouble: Trouble) {
-        self.crashes += 1;
-        let pause = restart_back_off(self.crashes);
-        shared.note(&format!("{NAME}: {}", trouble.told(pause)));
-        let until = Instant::now() + pause;
-        self.state = State::BackOff {
-            until,
-            pause,
-            trouble,
-        };
-    }
-
-    fn start(&mut self, shared: &Shared) {
-        let launch = Launch {
-            cmd: command(&shared.workspace, &self.wanted),
-            scratch: Vec::new(),
-        };
-        match Process::start(&shared.workspace, NAME, &launch, GRACE) {
-            Ok(process) => self.state = State::Running(Box::new(process)),
-            Err(error) => self.back_off(shared, Trouble::NotStarted(format!("{error:#}"))),
-        }
-    }
-
-    /// Writes down whom it asks, which it notices by itself.
-    fn tell(&mut self, shared: &Shared, replicas: &[(String, u16)]) {
-        let targets = targets(replicas);
-        if self.told.as_ref() == Some(&targets) || !shared.place.holds() {
-            return;
-        }
-        match write_file(&targets_file(&shared.workspace), &targets) {
-            Ok(()) => self.told = Some(targets),
+    match write_file(&targets_file(&shared.workspace), &targets) {
+        Ok(()) => Some(targets),
+        Err(error) => {
             // It asks those of before meanwhile, which are down where they are gone.
-            Err(error) => shared.note(&format!("{error:#}")),
+            shared.note(&format!("{error:#}"));
+            told
         }
     }
 }
@@ -265,7 +176,6 @@ fn configuration(mut declared: Value, rules: &[PathBuf], targets: &Path) -> Valu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use terms::lang::{self, Lang};
 
     #[test]
     fn each_replica_is_asked_by_itself() {
@@ -274,15 +184,6 @@ mod tests {
         assert_eq!(told[1]["targets"][0], "127.0.0.1:4002");
         assert_eq!(told[1]["labels"]["pod"], "flask-2");
         assert_eq!(targets(&[]), "[]\n");
-    }
-
-    #[test]
-    fn why_it_does_not_run_is_told_in_the_language_of_who_asks() {
-        let ended = Trouble::Ended("signal: 9".to_owned());
-        let told = |lang| lang::speaking(lang, || ended.told(Duration::from_secs(10)));
-        assert_eq!(told(Lang::English), "it ended (signal: 9); again in 10 s");
-        let french = "il s'est arrêté (signal: 9) ; nouvel essai dans 10 s";
-        assert_eq!(told(Lang::French), french);
     }
 
     #[test]

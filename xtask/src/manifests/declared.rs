@@ -31,6 +31,17 @@ impl Manifests {
         all
     }
 
+    /// Gives settings that are stated other values.
+    pub fn overrule(&mut self, settings: &BTreeMap<String, String>) {
+        for map in &mut self.config_maps {
+            for (name, value) in settings {
+                if let Some(stated) = map.data.get_mut(name) {
+                    stated.clone_from(value);
+                }
+            }
+        }
+    }
+
     /// The pod of a replica.
     pub fn replica(&self) -> &PodSpec {
         &self.deployment.spec.template.spec

@@ -1,6 +1,8 @@
 //! Scenario 10: the cluster is gone with both of its volumes. What is left is a
 //! copy that was exported before, and this machine.
 
+mod lessons;
+
 use std::cell::Cell;
 use std::path::Path;
 
@@ -9,6 +11,7 @@ use terms::lang::{Both, both, number};
 use terms::{PhaseName, ScenarioName, tr};
 
 use crate::context::Context;
+use crate::copy::elsewhere::ELSEWHERE;
 use crate::copy::{self, Plan, Target};
 use crate::database::{self, Restored};
 use crate::engine::Engine;
@@ -21,6 +24,7 @@ use crate::measure::compare::Lost;
 use crate::measure::result::ScenarioResult;
 use crate::scenario::course::Course;
 use crate::scenario::definition::{Scenario, Way};
+use crate::scenario::elsewhere::Copies;
 use crate::scenario::outage::{self, Outage};
 use crate::scenario::outcome::Outcome;
 use crate::scenario::repair::Repair;
@@ -39,9 +43,11 @@ pub const SCENARIO: Scenario = Scenario {
     ),
     holds: both(
         "what was acknowledged before the export began is back on a new lab, unchanged; what came \
-         after is lost, and counted",
+         after is lost, and counted. With [offsite] in lab.toml: all but what the copies elsewhere \
+         were behind",
         "ce qui était acquitté avant le début de l'export est de retour, intact, dans un nouveau \
-         lab ; ce qui a suivi est perdu, et compté",
+         lab ; ce qui a suivi est perdu, et compté. Avec [offsite] dans lab.toml : tout, sauf le \
+         retard des copies ailleurs",
     ),
     takes: both(
         "about 10 s on the local engine, a minute and a half on k3d",
@@ -87,6 +93,10 @@ const REBUILD: Both = both(
     "lab reconstruit, encore fermé aux utilisateurs",
 );
 const ADOPT: Both = both("exported copy adopted", "copie exportée adoptée");
+const FETCH: Both = both(
+    "copies elsewhere decrypted, rebuilt and adopted",
+    "copies ailleurs déchiffrées, reconstruites et adoptées",
+);
 const OPEN: Both = both("application started", "application démarrée");
 
 fn play(run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
@@ -97,26 +107,37 @@ fn show(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     show_loss(&LOSS, ctx, engine)
 }
 
-/// Exports a copy, causes the loss, and builds the lab around the copy.
+/// Exports a copy, causes the loss, and builds the lab around the copy; or around copies
+/// elsewhere, where the lab makes them: the exported one is for a run that is cut off then.
 pub fn play_loss(loss: &Loss, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
     let (steady, before) = run.begin(engine)?;
     let client = run.client(&steady.url)?;
     let file = run.folder.join("copy.tar");
-    let (outage, report, exported) = course(loss, run, engine, &client, &file)?;
+    let copies = Copies::of(run.ctx);
+    let (outage, report, promised) = course(loss, run, engine, &client, &file, copies.as_ref())?;
 
     let outcome = Outcome::shown(run, || Outcome::compare(client, before, engine))?;
     run.steady_state(engine)?;
 
     // Snapshots and journal went with the cluster.
     let without_copy = outcome.snapshot_only(outage.gone);
-    let missing = missing(&outcome.verdict.lost, exported);
+    let missing = missing(&outcome.verdict.lost, promised);
     let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
-    let said = tr!(
-        "{missing} rows are missing that were acknowledged before the export began",
-        "il manque {missing} lignes qui étaient acquittées avant le début de l'export",
-    );
+    let said = match &copies {
+        None => tr!(
+            "{missing} rows are missing that were acknowledged before the export began",
+            "il manque {missing} lignes qui étaient acquittées avant le début de l'export",
+        ),
+        Some(copies) => tr!(
+            "{missing} rows are missing that were acknowledged {behind} s before the disaster and \
+             earlier: the copies elsewhere were said to be no further behind",
+            "il manque {missing} lignes acquittées {behind} s avant le sinistre ou plus tôt : les \
+             copies ailleurs n'étaient pas censées avoir plus de retard",
+            behind = number(copies.behind()),
+        ),
+    };
     result.break_promises((missing > 0).then_some(said));
-    result.lessons = lessons(loss, &result, &report, &file);
+    result.lessons = lessons::lessons(loss.lesson, &result, &report, &file, copies.as_ref());
     Ok(result)
 }
 
@@ -127,25 +148,35 @@ pub fn show_loss(loss: &Loss, ctx: &Context, engine: &dyn Engine) -> Result<()> 
     let file = std::path::absolute("copy.tar")
         .with_context(|| tr!("reading the current folder", "lecture du dossier courant"))?;
     copy::export(ctx, engine, &Target::new_file(&file))?;
+    let copies = Copies::of(ctx);
+    if let Some(copies) = &copies {
+        copies.begin(engine)?;
+    }
     (loss.strike)(ctx, engine)?;
-    let adopt = format!("cargo xtask adopt {}", quote(&file.to_string_lossy()));
+    let from = match copies {
+        Some(_) => format!("{ELSEWHERE}latest"),
+        None => quote(&file.to_string_lossy()),
+    };
+    let adopt = format!("cargo xtask adopt {from}");
     ctx.exec.change(&adopt);
     Ok(())
 }
 
-/// Also returns when the export began: what was acknowledged by then has to come back.
+/// Also returns until when everything that was acknowledged has to come back.
 fn course(
     loss: &Loss,
     run: &Run,
     engine: &dyn Engine,
     client: &Client,
     file: &Path,
+    copies: Option<&Copies>,
 ) -> Result<(Outage, Restored, f64)> {
     let ledger = client.ledger();
     let exported = Cell::new(0.0);
     let export = |ctx: &Context, engine: &dyn Engine| {
         exported.set(ledger.now());
-        copy::export(ctx, engine, &Target::new_file(file)).map(|_| ())
+        copy::export(ctx, engine, &Target::new_file(file))?;
+        copies.map_or(Ok(()), |copies| copies.begin(engine))
     };
     let (course, unfinished) = Course::begin(
         run,
@@ -155,7 +186,8 @@ fn course(
         export,
     )?;
     unfinished.comes_back_from(file)?;
-    let (outage, report) = recover(loss, course, client, unfinished, file).map_err(|error| {
+    let way = (file, copies);
+    let (outage, report) = recover(loss, course, client, unfinished, way).map_err(|error| {
         let kind = failure::kind(&error);
         let said = tr!(
             "the recovery was not ended; the exported copy is there",
@@ -164,7 +196,8 @@ fn course(
         let next = format!("cargo xtask adopt {}", quote_path(file));
         error.context(Failure::new(kind, said).next(next))
     })?;
-    Ok((outage, report, exported.get()))
+    let promised = copies.map_or(exported.get(), Copies::promised);
+    Ok((outage, report, promised))
 }
 
 fn recover(
@@ -172,10 +205,16 @@ fn recover(
     course: Course,
     client: &Client,
     unfinished: Marker,
-    file: &Path,
+    (file, copies): (&Path, Option<&Copies>),
 ) -> Result<(Outage, Restored)> {
     course.will_begin_with(PhaseName::Provisioned);
-    let struck = course.strike(&unfinished, &loss.breaks.to_string(), loss.strike)?;
+    let strike = |ctx: &Context, engine: &dyn Engine| {
+        if let Some(copies) = copies.filter(|_| !ctx.exec.dry_run()) {
+            copies.note(course.ledger, engine)?;
+        }
+        (loss.strike)(ctx, engine)
+    };
+    let struck = course.strike(&unfinished, &loss.breaks.to_string(), strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     course.enters(PhaseName::Provisioned);
@@ -189,7 +228,16 @@ fn recover(
             .with_context(|| tr!("the new lab has no URL", "le nouveau lab n'a pas d'URL"))?,
     );
     course.enters(PhaseName::Restored);
-    let restored = course.act(ADOPT.text(), |_, engine| copy::adopt(engine, file))?;
+    let restored = match copies {
+        None => course.act(ADOPT.text(), |_, engine| copy::adopt(engine, file))?,
+        Some(copies) => course.act(FETCH.text(), |ctx, engine| {
+            let brought = copies.bring(ctx, &course.run.folder)?;
+            if !ctx.exec.dry_run() {
+                unfinished.comes_back_from(&brought)?;
+            }
+            copy::adopt(engine, &brought)
+        })?,
+    };
     let report = restored
         .value
         .with_context(|| {
@@ -288,45 +336,6 @@ impl Within {
             _ => Self::Other,
         }
     }
-}
-
-fn lessons(loss: &Loss, result: &ScenarioResult, report: &Restored, file: &Path) -> Vec<String> {
-    let rpo = &result.rpo;
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    vec![
-        tr!(
-            "RTO: users were without service for {seconds} s{most}. {lesson}",
-            "RTO : les utilisateurs ont été privés de service pendant {seconds} s{most}. {lesson}",
-            seconds = number(result.rto.seconds),
-            most = outage::most_of_it(&result.rto),
-            lesson = loss.lesson,
-        ),
-        tr!(
-            "Both volumes were gone, and with them every snapshot and the journal: {lost} rows \
-             would have been lost without a copy elsewhere. {rows} came back from {name}.",
-            "Les deux volumes avaient disparu, et avec eux tous les points et le journal : \
-             {lost} lignes auraient été perdues sans une copie ailleurs. {rows} sont revenues de \
-             {name}.",
-            lost = rpo.lost_by_snapshots_alone(),
-            rows = report.rows,
-        ),
-        tr!(
-            "RPO: {lost} of {acknowledged} acknowledged rows were lost, {seconds} s worth: they \
-             came after the copy. The age of the newest copy is what losing a cluster costs; \
-             exporting more often lowers it.",
-            "RPO : {lost} lignes acquittées sur {acknowledged} ont été perdues, soit {seconds} s \
-             d'écritures : elles sont arrivées après la copie. Perdre un cluster coûte l'âge de \
-             la copie la plus récente ; exporter plus souvent le réduit.",
-            lost = rpo.lost,
-            acknowledged = rpo.acknowledged,
-            seconds = number(rpo.seconds),
-        ),
-        tr!(
-            "Look at: cargo xtask export --help, and ask where your own copies are kept.",
-            "À regarder : cargo xtask export --help ; et demandez-vous où sont conservées vos \
-             propres copies.",
-        ),
-    ]
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod course;
 mod database_corrupt;
 pub mod definition;
 mod disk_full;
+mod elsewhere;
 mod foreign_delete;
 mod ha;
 pub mod healing;

@@ -152,7 +152,11 @@ impl Outcome {
             broken: Vec::new(),
             doubts: client.doubts(rate),
             objectives: Objective::held(
-                &run.ctx.config.objectives.of(engine.lab(), run.scenario),
+                &run.ctx.config.objectives.with_copies(
+                    &run.ctx.config.offsite,
+                    engine.lab(),
+                    run.scenario,
+                ),
                 steady.protection,
                 rpo.lost as f64,
                 rpo.seconds,

@@ -35,7 +35,7 @@ impl LocalEngine {
         if !client::is_alive(&self.workspace) {
             self.start()?;
         }
-        self.request(&Ask::Apply)
+        self.request(&Ask::Apply(self.copying()?))
     }
 
     /// A supervisor runs that can be asked, with as many replicas as there were.

@@ -6,14 +6,16 @@ use terms::tr;
 use anyhow::Result;
 
 use super::Supervisor;
+use crate::local::desired::DesiredState;
 use crate::local::release::Release;
 use crate::local::volumes;
-use crate::manifests::{self, declared::Manifests};
+use crate::manifests::declared::Manifests;
+use crate::offsite::Settings;
 
 impl Supervisor {
     /// As `kubectl apply`; replicas of another release are replaced.
-    pub(super) fn apply(&mut self) -> Result<Vec<String>> {
-        let (declared, release) = self.declared()?;
+    pub(super) fn apply(&mut self, copying: Option<Settings>) -> Result<Vec<String>> {
+        let (declared, release) = self.declared(copying.as_ref())?;
         let mut changes = self.changes(&declared, &release);
         for claim in volumes::create_missing(&self.shared.workspace, &declared.claims)? {
             changes.push(tr!(
@@ -29,6 +31,7 @@ impl Supervisor {
         self.change_desired(|desired| {
             desired.replicas = replicas;
             desired.suspended = suspend.unwrap_or(desired.suspended);
+            desired.copying = copying;
         })?;
         self.shared.manifests = declared;
         self.shared.release = Arc::new(release);
@@ -37,8 +40,8 @@ impl Supervisor {
 
     /// What [`Supervisor::apply`] would change, and what replicas that stay run
     /// otherwise while an earlier one is still rolled out.
-    pub(super) fn pending(&self) -> Result<Vec<String>> {
-        let (declared, release) = self.declared()?;
+    pub(super) fn pending(&self, copying: Option<Settings>) -> Result<Vec<String>> {
+        let (declared, release) = self.declared(copying.as_ref())?;
         let mut changes = self.changes(&declared, &release);
         let staying = self.replicas.iter().filter(|one| !one.is_leaving());
         for change in staying.flat_map(|one| one.changes(&release)) {
@@ -49,9 +52,13 @@ impl Supervisor {
         Ok(changes)
     }
 
-    fn declared(&self) -> Result<(Manifests, Release)> {
+    fn declared(&self, copying: Option<&Settings>) -> Result<(Manifests, Release)> {
         let workspace = &self.shared.workspace;
-        let manifests = manifests::load(&workspace.root)?;
+        let wanted = DesiredState {
+            copying: copying.cloned(),
+            ..DesiredState::default()
+        };
+        let manifests = wanted.declared(workspace)?;
         let release = Release::declared(workspace, &manifests)?;
         Ok((manifests, release))
     }
@@ -94,11 +101,11 @@ mod tests {
         let mut supervisor = Supervisor::new(shared);
         supervisor.replicas.push(replica);
         let changes = ["EARLIER is gone", "the deployment's template"];
-        assert_eq!(supervisor.pending().unwrap()[..2], changes);
-        supervisor.apply().unwrap();
-        assert_eq!(supervisor.pending().unwrap(), changes, "it runs still");
+        assert_eq!(supervisor.pending(None).unwrap()[..2], changes);
+        supervisor.apply(None).unwrap();
+        assert_eq!(supervisor.pending(None).unwrap(), changes, "it runs still");
         supervisor.replicas[0].stop(&supervisor.shared);
-        assert!(supervisor.pending().unwrap().is_empty());
+        assert!(supervisor.pending(None).unwrap().is_empty());
         testing::remove(&supervisor.shared);
     }
 }

@@ -1,0 +1,233 @@
+//! `offsite`: the encrypted copies elsewhere, and the key that opens them.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use terms::lang::{Both, both, moment};
+use terms::tr;
+
+use crate::cli::{OffsiteAction, Reading};
+use crate::commands::setup;
+use crate::context::Context;
+use crate::copy::elsewhere::{self, History, Pushed, Verified};
+use crate::exec::quote_path;
+use crate::failure::Failure;
+use crate::offsite;
+
+pub fn run(ctx: &Context, action: OffsiteAction) -> Result<()> {
+    match action {
+        OffsiteAction::Keygen => keygen(ctx),
+        OffsiteAction::List => list(ctx),
+        OffsiteAction::Push { all_points, anew } => {
+            let options = [(all_points, "--all-points"), (anew, "--anew")];
+            let asked = options.into_iter().filter(|(asked, _)| *asked);
+            push(ctx, &asked.map(|(_, option)| option).collect::<Vec<_>>())
+        }
+        OffsiteAction::Verify { all, reading } => verify(ctx, &reading, all),
+    }
+}
+
+fn keygen(ctx: &Context) -> Result<()> {
+    let file = offsite::key(&ctx.workspace);
+    let there = offsite::public_key(&ctx.workspace)?;
+    let made = there.is_none();
+    let public = match there {
+        Some(public) => public,
+        None => {
+            ctx.packages("offsite keygen", &ctx.venv())?;
+            let shown = format!("cargo xtask offsite keygen # {}", quote_path(&file));
+            if !ctx.exec.change(&shown) {
+                return Ok(());
+            }
+            private_folder(ctx)?;
+            elsewhere::keygen(ctx, &file)?
+        }
+    };
+    let name = file.display();
+    if ctx.ui.json() {
+        let status = if made { "made" } else { "kept" };
+        return ctx
+            .ui
+            .document(&json!({"status": status, "public": public, "file": file}));
+    }
+    ctx.ui.say(&match made {
+        true => tr!(
+            "The private key is in {name}. Copies are encrypted for {public}.",
+            "La clé privée est dans {name}. Les copies sont chiffrées pour {public}.",
+        ),
+        false => tr!(
+            "There is a private key already, which stays: {name}. Copies are encrypted for \
+             {public}.",
+            "Il y a déjà une clé privée, qui reste : {name}. Les copies sont chiffrées pour \
+             {public}.",
+        ),
+    });
+    ctx.ui.say(
+        both(
+            "Keep a second copy of that file where this machine cannot be lost with it: without it \
+             no copy can be read, and who has it can read all of them.",
+            "Gardez un double de ce fichier là où il ne peut pas être perdu avec cette machine : \
+             sans lui, aucune copie n'est lisible, et qui l'a peut toutes les lire.",
+        )
+        .text(),
+    );
+    Ok(())
+}
+
+/// The folder of keys, for this user alone.
+fn private_folder(ctx: &Context) -> Result<()> {
+    let folder = ctx.workspace.keys();
+    ctx.workspace.create()?;
+    ctx.workspace.insist_on_own_folder(&folder.join("key"))?;
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.with_context(|| format!("making {}", folder.display()))
+}
+
+fn list(ctx: &Context) -> Result<()> {
+    ctx.packages("offsite list", &ctx.venv())?;
+    let said = elsewhere::list(ctx)?;
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+        return Ok(());
+    }
+    let found = said.value;
+    if found.histories.is_empty() {
+        ctx.ui.say(&tr!(
+            "There are no copies in {place}.",
+            "Il n'y a pas de copie dans {place}.",
+            place = found.place,
+        ));
+        return Ok(());
+    }
+    let headers = [
+        both("history", "histoire"),
+        Both::same("points"),
+        both("newest point (UTC)", "dernier point (UTC)"),
+        both("segments of the journal", "segments du journal"),
+        both("bytes", "octets"),
+    ];
+    let rows: Vec<Vec<String>> = found.histories.iter().map(row).collect();
+    ctx.ui.table(&headers.map(Both::text), &rows);
+    for one in &found.histories {
+        let points = one.points.join(" ");
+        ctx.ui.say(&format!("{}: {points}", one.short()));
+    }
+    ctx.ui.say(
+        both(
+            "  next: cargo xtask offsite verify",
+            "  ensuite : cargo xtask offsite verify",
+        )
+        .text(),
+    );
+    Ok(())
+}
+
+fn row(one: &History) -> Vec<String> {
+    vec![
+        one.short().to_owned(),
+        one.points.len().to_string(),
+        one.newest.as_deref().map(moment).unwrap_or_default(),
+        one.segments.to_string(),
+        one.bytes.to_string(),
+    ]
+}
+
+fn push(ctx: &Context, options: &[&str]) -> Result<()> {
+    let _lock = ctx.lock("offsite push")?;
+    let engine = setup::bring_up(ctx)?;
+    let step = ctx.ui.step(tr!("copy elsewhere", "copie ailleurs"));
+    let Some(said) = elsewhere::push(engine.as_ref(), options)? else {
+        step.done(tr!("shown", "montré"));
+        return Ok(());
+    };
+    let pushed = &said.value;
+    step.done(match pushed.faults.is_empty() {
+        true => tr!("whole", "entière"),
+        false => tr!("INCOMPLETE", "INCOMPLÈTE"),
+    });
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+    } else {
+        tell(ctx, pushed);
+    }
+    match pushed.faults.first() {
+        None => Ok(()),
+        Some(fault) => Err(Failure::promise(tr!(
+            "not everything was copied: {fault}",
+            "tout n'a pas été copié : {fault}",
+        ))
+        .next("cargo xtask status")
+        .into()),
+    }
+}
+
+fn tell(ctx: &Context, pushed: &Pushed) {
+    ctx.ui.say(&tr!(
+        "{place}: {objects} objects were sent, {bytes} bytes. Points: {points}",
+        "{place} : {objects} objets envoyés, {bytes} octets. Points : {points}",
+        place = pushed.place,
+        objects = pushed.objects,
+        bytes = pushed.bytes,
+        points = pushed.points.join(", "),
+    ));
+    if let Some(lock) = &pushed.lock {
+        ctx.ui.warn(&tr!(
+            "whoever has the credentials of the lab can remove these copies: {lock}",
+            "qui a les identifiants du lab peut supprimer ces copies : {lock}",
+        ));
+    }
+}
+
+fn verify(ctx: &Context, reading: &Reading, all: bool) -> Result<()> {
+    let _lock = ctx.lock("offsite verify")?;
+    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    let step = ctx.ui.step(tr!(
+        "newest copy, opened and restored aside",
+        "dernière copie, ouverte et restaurée à part",
+    ));
+    let said = elsewhere::verify(ctx, reading, all)?;
+    let found = &said.value;
+    step.done(match found.ok {
+        true => tr!("whole", "entière"),
+        false => tr!("DAMAGED", "ENDOMMAGÉE"),
+    });
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+    } else {
+        tell_verified(ctx, found);
+    }
+    if found.ok {
+        return Ok(());
+    }
+    Err(Failure::promise(tr!(
+        "the copies elsewhere are damaged: {fault}",
+        "les copies ailleurs sont endommagées : {fault}",
+        fault = found.first_fault(),
+    ))
+    .next("cargo xtask offsite push")
+    .into())
+}
+
+fn tell_verified(ctx: &Context, found: &Verified) {
+    let short = &found.history;
+    for point in &found.points {
+        let state = point.reason.as_deref();
+        let state = state.unwrap_or(both("sound", "sain").text());
+        ctx.ui.say(&format!("{}  {state}", point.name));
+    }
+    if let Some(latest) = &found.latest {
+        ctx.ui.say(&tr!(
+            "The key opens the copies {short}: the newest moment has {rows} rows.",
+            "La clé ouvre les copies {short} : le dernier instant a {rows} lignes.",
+            rows = latest.rows,
+        ));
+    }
+    for fault in &found.faults {
+        ctx.ui.warn(fault);
+    }
+}

@@ -1,0 +1,219 @@
+//! Encrypted copies in another place: made where the volumes are, read on this machine, where
+//! the private key is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::part::Part;
+use crate::app::{self, Document};
+use crate::cli::Reading;
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::exec::{Cmd, Output, Piped};
+use crate::offsite::{self, Settings};
+use crate::wait;
+
+/// How what follows is known from a file.
+pub const ELSEWHERE: &str = "offsite:";
+/// What the package says before a warning.
+const WARNING: &str = "pra: WARNING: ";
+
+/// What a place has.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Listed {
+    pub place: String,
+    pub histories: Vec<History>,
+}
+
+/// The copies of one backup volume.
+#[derive(Clone, Debug, Deserialize)]
+pub struct History {
+    pub history: String,
+    /// The newest first.
+    pub points: Vec<String>,
+    /// When that was made, RFC 3339.
+    pub newest: Option<String>,
+    pub segments: u64,
+    pub bytes: u64,
+}
+
+impl History {
+    /// As much of its name as tells it from others.
+    pub fn short(&self) -> &str {
+        self.history.get(..12).unwrap_or(&self.history)
+    }
+}
+
+/// What a push did.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Pushed {
+    pub place: String,
+    /// Whose copies these are.
+    pub history: String,
+    pub objects: u64,
+    pub bytes: u64,
+    pub points: Vec<String>,
+    /// What it left out, and why.
+    pub faults: Vec<String>,
+    /// What is missing for copies that nobody can remove.
+    pub lock: Option<String>,
+}
+
+/// What came of reading copies.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Verified {
+    pub ok: bool,
+    pub history: String,
+    /// Only where every one was read.
+    pub points: Vec<VerifiedPoint>,
+    pub latest: Option<Latest>,
+    pub faults: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct VerifiedPoint {
+    pub name: String,
+    /// Why it cannot be used.
+    pub reason: Option<String>,
+}
+
+/// The newest moment, restored aside.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Latest {
+    pub rows: u64,
+}
+
+impl Verified {
+    pub fn first_fault(&self) -> &str {
+        let of_points = self.points.iter().filter_map(|one| one.reason.as_deref());
+        let mut all = self.faults.iter().map(String::as_str).chain(of_points);
+        all.next().unwrap_or_default()
+    }
+}
+
+/// Makes a private key in a file that is not there; returns the public one.
+pub fn keygen(ctx: &Context, file: &Path) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Made {
+        public: String,
+    }
+    let file = file.to_string_lossy();
+    let cmd = here(ctx, &Settings::new(), &["keygen", "--json", &file]);
+    Ok(document::<Made>(&ctx.exec.probe(&cmd)?, "keygen")?
+        .value
+        .public)
+}
+
+/// What there is, by its names alone.
+pub fn list(ctx: &Context) -> Result<Document<Listed>> {
+    let cmd = here(
+        ctx,
+        &offsite::place(&ctx.config.offsite)?,
+        &["list", "--json"],
+    );
+    document(&ctx.exec.probe(&cmd)?, "list")
+}
+
+/// Copies what is not there yet; `None` in a dry run.
+pub fn push(engine: &dyn Engine, options: &[&str]) -> Result<Option<Document<Pushed>>> {
+    let args = [&["push", "--json"], options].concat();
+    let Some(output) = engine.offsite(&args)? else {
+        return Ok(None);
+    };
+    // What was left out is in its document, and its exit code says the same.
+    match app::parse(&output.stdout, "offsite push") {
+        Ok(said) => Ok(Some(said)),
+        Err(_) => Err(app::refusal(&output, "offsite push").into()),
+    }
+}
+
+/// Opens the newest copy, or all, and restores it aside.
+pub fn verify(ctx: &Context, reading: &Reading, all: bool) -> Result<Document<Verified>> {
+    let mut args = vec!["verify".to_owned(), "--json".to_owned()];
+    args.extend(of_reading(ctx, reading)?);
+    args.extend(all.then(|| "--all".to_owned()));
+    let cmd = here(ctx, &offsite::place(&ctx.config.offsite)?, &args);
+    let output = ctx.exec.probe(&cmd.limit(wait::COPY))?;
+    match app::parse(&output.stdout, "offsite verify") {
+        Ok(said) => Ok(said),
+        Err(_) => Err(app::refusal(&output, "offsite verify").into()),
+    }
+}
+
+/// An exported copy that was made from copies elsewhere.
+pub struct Fetched {
+    /// Removed with this value; `None` in a dry run.
+    pub part: Option<Part>,
+    pub path: PathBuf,
+    /// What was damaged, and what is known to be missing.
+    pub warnings: Vec<String>,
+}
+
+/// Brings a moment back (`latest`, the name of a point, RFC 3339) into a file of this checkout: who
+/// can read that has the data.
+pub fn fetch(ctx: &Context, target: &str, reading: &Reading) -> Result<Fetched> {
+    let settings = offsite::place(&ctx.config.offsite)?;
+    let words = of_reading(ctx, reading)?;
+    let folder = ctx.workspace.home();
+    let part = match ctx.exec.dry_run() {
+        true => None,
+        false => Some(Part::create(&folder)?),
+    };
+    let shown = || folder.join("offsite.tar");
+    let path = part.as_ref().map_or_else(shown, |part| part.path.clone());
+    let cmd = here(ctx, &settings, &["fetch"]).args(words);
+    let cmd = cmd.args(["--", target]).limit(wait::COPY);
+    let output = ctx.exec.stream(&cmd.file(Piped::Into(path.clone())))?;
+    let warnings = match output {
+        None => Vec::new(),
+        Some(output) if output.status.success() => warnings(&output.stderr),
+        Some(output) => return Err(app::refusal(&output, "offsite fetch").into()),
+    };
+    Ok(Fetched {
+        part,
+        path,
+        warnings,
+    })
+}
+
+fn warnings(said: &str) -> Vec<String> {
+    let lines = said.lines().filter_map(|line| line.strip_prefix(WARNING));
+    lines.map(str::to_owned).collect()
+}
+
+/// The words for which copies are read, with which key, and where there is room for it.
+fn of_reading(ctx: &Context, reading: &Reading) -> Result<Vec<String>> {
+    let identity = offsite::identity(&ctx.workspace, reading.identity.clone())?;
+    ctx.workspace.create()?;
+    let mut words = vec![
+        "--identity".to_owned(),
+        identity.display().to_string(),
+        "--work".to_owned(),
+        ctx.workspace.home().display().to_string(),
+    ];
+    if let Some(history) = &reading.history {
+        words.extend(["--history".to_owned(), history.clone()]);
+    }
+    Ok(words)
+}
+
+/// `python -m pra offsite ARGS` on this machine, which the packages are on.
+fn here<S: AsRef<str>>(ctx: &Context, settings: &Settings, args: &[S]) -> Cmd {
+    Cmd::new(ctx.venv().python().to_string_lossy())
+        .args(["-m", "pra", "offsite"])
+        .args(args)
+        .envs(settings)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .cwd(ctx.workspace.root.join("app"))
+}
+
+fn document<T: DeserializeOwned>(output: &Output, action: &str) -> Result<Document<T>> {
+    let verb = format!("offsite {action}");
+    if output.status.success() {
+        return app::parse(&output.stdout, &verb);
+    }
+    Err(app::refusal(output, &verb).into())
+}

@@ -1,0 +1,100 @@
+//! Copies elsewhere that a lab comes back from when all else is gone, where it makes them by
+//! itself.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use terms::tr;
+
+use crate::cli::Reading;
+use crate::context::Context;
+use crate::copy::elsewhere;
+use crate::database;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::measure::ledger::Ledger;
+use crate::workspace;
+
+/// By how much a moment of `/status`, which is told in milliseconds, may be rounded.
+const ROUNDED: f64 = 0.002;
+
+/// What a run knows of them.
+#[derive(Default)]
+pub struct Copies {
+    /// Which of those in the place are this lab's.
+    history: RefCell<Option<String>>,
+    /// How far they were behind, as the lab said last, and until when all is there by that.
+    behind: Cell<f64>,
+    promised: Cell<f64>,
+}
+
+impl Copies {
+    /// `None` where the lab makes none.
+    pub fn of(ctx: &Context) -> Option<Self> {
+        ctx.config.offsite.destination()?;
+        Some(Self::default())
+    }
+
+    /// Everything that is there now is elsewhere, so that the disaster finds a lab that follows.
+    pub fn begin(&self, engine: &dyn Engine) -> Result<()> {
+        let Some(pushed) = elsewhere::push(engine, &[])? else {
+            return Ok(());
+        };
+        let pushed = pushed.value;
+        if let Some(fault) = pushed.faults.first() {
+            return Err(Failure::promise(tr!(
+                "the copies elsewhere are not whole, and nothing was broken: {fault}",
+                "les copies ailleurs ne sont pas entières, et rien n'a été cassé : {fault}",
+            ))
+            .next("cargo xtask offsite push")
+            .into());
+        }
+        self.history.replace(Some(pushed.history));
+        Ok(())
+    }
+
+    /// Asks the lab, just before it is gone, how far its copies are behind.
+    pub fn note(&self, ledger: &Ledger, engine: &dyn Engine) -> Result<()> {
+        let url = engine.facts()?.url.unwrap_or_default();
+        let now = ledger.now();
+        let behind = database::readable(engine).state(&url)?.behind;
+        let behind = behind.with_context(|| {
+            tr!(
+                "the lab does not say how far its copies elsewhere are behind",
+                "le lab ne dit pas quel retard ont ses copies ailleurs",
+            )
+        })?;
+        self.behind.set(behind);
+        self.promised.set(now - behind - ROUNDED);
+        Ok(())
+    }
+
+    /// Until when everything that was acknowledged has to come back, on the ledger's clock.
+    pub fn promised(&self) -> f64 {
+        self.promised.get()
+    }
+
+    /// How far they were behind at the disaster, in seconds.
+    pub fn behind(&self) -> f64 {
+        self.behind.get()
+    }
+
+    /// Brings the newest moment into a file of the run.
+    pub fn bring(&self, ctx: &Context, folder: &Path) -> Result<PathBuf> {
+        let reading = Reading {
+            history: self.history.borrow().clone(),
+            identity: None,
+        };
+        let fetched = elsewhere::fetch(ctx, "latest", &reading)?;
+        for warning in &fetched.warnings {
+            ctx.ui.warn(warning);
+        }
+        let Some(part) = fetched.part else {
+            return Ok(fetched.path);
+        };
+        let file = folder.join("elsewhere.tar");
+        workspace::put_in_place(&part.path, &file)?;
+        Ok(file)
+    }
+}
