@@ -91,6 +91,30 @@ def test_credentials_from_a_file_and_no_secret_in_what_is_said(
     assert "SignatureDoesNotMatch" in done.stderr
 
 
+def test_a_bucket_is_made_with_a_lock_and_made_again_stays(
+    environment, config, store, keys, credentials, tmp_path
+):
+    name = "made-once"
+    made = copying(config, f"s3://{name}/labs?endpoint={store.endpoint}", keys)
+    there = stores.of(made)
+    assert there.make(3) is True
+    assert there.lock() is None
+    assert there.put("a/name", b"kept")
+    told = {**environment, "PRA_OFFSITE": f"s3://{name}?endpoint={store.endpoint}"}
+    again = pra(told, "offsite", "bucket", "--lock-days", "5", "--json")
+    assert json.loads(again.stdout)["made"] is False
+    rule = store.client.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
+    assert rule["Rule"]["DefaultRetention"] == {"Mode": "COMPLIANCE", "Days": 5}
+    assert list(there.versions("a/name", 100)) == [b"kept"]
+    for days in ("0", "soon"):
+        refused = pra(told, "offsite", "bucket", "--lock-days", days)
+        assert refused.returncode == 2
+    elsewhere = {**told, "PRA_OFFSITE": str(tmp_path)}
+    folder = pra(elsewhere, "offsite", "bucket", "--lock-days", "5")
+    assert folder.returncode == 2
+    assert "is a folder" in folder.stderr
+
+
 def test_a_name_that_is_taken_stays_as_it_is(copied):
     there = stores.of(copied)
     assert there.put("a/name", b"first")

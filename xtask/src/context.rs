@@ -157,6 +157,18 @@ impl Context {
         }
     }
 
+    /// The environment with the embedded store's program.
+    pub fn store_venv(&self) -> Venv {
+        Venv {
+            dir: self.workspace.home().join("venv-store"),
+            lock: self.workspace.root.join("app/requirements-store.txt"),
+            minimum: self.config.python.minimum(),
+            modules: &[],
+            compile: false,
+            script: None,
+        }
+    }
+
     /// The environment that Ansible runs in.
     pub fn ansible(&self) -> Venv {
         Venv {

@@ -1,16 +1,19 @@
 //! Encrypted copies elsewhere: their keys, and what `python -m pra offsite` is told of the place.
 
+pub mod store;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use terms::tr;
 
 use crate::config::{Destination, Offsite};
-use crate::exec::quote_path;
+use crate::exec::{Cmd, quote_path};
 use crate::failure::Failure;
 use crate::workspace::Workspace;
+use store::Store;
 
 /// What a file with a private key of age says of the public one.
 const PUBLIC: &str = "# public key: ";
@@ -56,8 +59,8 @@ pub fn public_key(workspace: &Workspace) -> Result<Option<String>> {
 /// What reads copies is told: where they are.
 ///
 /// # Errors
-/// `lab.toml` names no place.
-pub fn place(config: &Offsite) -> Result<Settings> {
+/// `lab.toml` names no place, or the embedded store of a lab that has none.
+pub fn place(config: &Offsite, embedded: Option<&Store>) -> Result<Settings> {
     let Some(destination) = config.destination() else {
         return Err(Failure::usage(tr!(
             "lab.toml names no place for copies elsewhere",
@@ -69,11 +72,16 @@ pub fn place(config: &Offsite) -> Result<Settings> {
         ))
         .into());
     };
-    let place = match destination {
-        Destination::Folder(folder) => folder.display().to_string(),
-        Destination::Bucket(address) => address,
+    let stated = config.credentials();
+    let (place, credentials) = match destination {
+        Destination::Folder(folder) => (folder.display().to_string(), None),
+        Destination::Bucket(address) => (address, stated),
+        Destination::Embedded => {
+            let store = embedded.ok_or_else(no_store)?;
+            (store.address.clone(), Some(store.credentials.as_path()))
+        }
     };
-    let credentials = config.credentials().map(|file| file.display().to_string());
+    let credentials = credentials.map(|file| file.display().to_string());
     Ok(Settings::from([
         (PLACE.to_owned(), place),
         // Stated also where it is empty: that of somebody's environment is another store's.
@@ -88,8 +96,12 @@ pub fn place(config: &Offsite) -> Result<Settings> {
 ///
 /// # Errors
 /// There is no place, a folder is not there, or nobody could ever read them.
-pub fn copying(config: &Offsite, workspace: &Workspace) -> Result<Settings> {
-    let mut settings = place(config)?;
+pub fn copying(
+    config: &Offsite,
+    workspace: &Workspace,
+    embedded: Option<&Store>,
+) -> Result<Settings> {
+    let mut settings = place(config, embedded)?;
     if let Some(Destination::Folder(folder)) = config.destination()
         && !folder.is_dir()
     {
@@ -116,6 +128,17 @@ pub fn copying(config: &Offsite, workspace: &Workspace) -> Result<Settings> {
     Ok(settings)
 }
 
+fn no_store() -> Failure {
+    Failure::usage(tr!(
+        "this engine runs no store for copies of its own (embedded)",
+        "ce moteur ne lance pas de stockage de copies à lui (embedded)",
+    ))
+    .next(tr!(
+        "state a bucket in lab.toml, to of [offsite], or --engine local",
+        "indiquez un bucket dans lab.toml, to de [offsite], ou --engine local",
+    ))
+}
+
 fn no_key() -> Failure {
     Failure::usage(tr!(
         "copies elsewhere are encrypted, and there is no key for them: neither in .lab/keys nor \
@@ -124,6 +147,21 @@ fn no_key() -> Failure {
          .lab/keys, ni sous recipients de [offsite] dans lab.toml",
     ))
     .next(MAKING)
+}
+
+/// `python -m pra offsite ARGS` on this machine, by the Python that has its packages.
+pub fn on_this_machine<S: AsRef<str>>(
+    python: &Path,
+    workspace: &Workspace,
+    settings: &Settings,
+    args: &[S],
+) -> Cmd {
+    Cmd::new(python.to_string_lossy())
+        .args(["-m", "pra", "offsite"])
+        .args(args)
+        .envs(settings)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .cwd(workspace.root.join("app"))
 }
 
 /// The private key that is read with: the one that is named, or that of this checkout.

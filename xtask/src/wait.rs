@@ -76,6 +76,8 @@ pub const HELPER_READY: Duration = Duration::from_secs(120);
 pub const PIPE_CLOSED: Duration = Duration::from_secs(2);
 /// The same where each piece goes to a disk.
 pub const FILE_WRITTEN: Duration = Duration::from_secs(5);
+/// For the store for copies to end that ran for one command.
+pub const STORE_ENDS: Duration = Duration::from_secs(10);
 /// Between asking a process group to end and ending it.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 

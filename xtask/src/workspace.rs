@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -294,8 +295,19 @@ pub fn remove_file(path: &Path) -> Result<()> {
 
 /// Writes a file whole or not at all, also where the power fails.
 pub fn write_file(path: &Path, text: &str) -> Result<()> {
+    write_with_mode(path, text, 0o666)
+}
+
+/// The same for what no other user may read.
+pub fn write_private_file(path: &Path, text: &str) -> Result<()> {
+    write_with_mode(path, text, 0o600)
+}
+
+fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
     let aside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = File::create(&aside).and_then(|mut file| {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(mode);
+    let written = options.open(&aside).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });

@@ -23,7 +23,7 @@ fn disk(lab: &TestLab) -> PathBuf {
 }
 
 /// Waits until all that was written by now is elsewhere, as the lab tells it.
-fn copied(lab: &TestLab) {
+pub(crate) fn copied(lab: &TestLab) {
     let written = Instant::now();
     support::await_some("what was written to be elsewhere", || {
         // Before it is asked: what an answer takes must not count for the copies.

@@ -163,6 +163,22 @@ def keygen(config: Settings, options: Options) -> int:
     return 0
 
 
+def bucket(config: Settings, options: Options) -> int:
+    """Make the bucket, versioned and locked."""
+    from pra.offsite import stores
+    from pra.offsite.bucket import BucketStore
+
+    store = stores.of(config)
+    if not isinstance(store, BucketStore):
+        raise UsageError(
+            "making the bucket", f"{store.shown} is a folder", "set PRA_OFFSITE to s3://BUCKET"
+        )
+    made = store.make(options.lock_days)
+    done = {"place": store.shown, "made": made, "lock_days": options.lock_days}
+    report(options, done, lambda: f"{store.shown}: locked for {options.lock_days} days")
+    return 0
+
+
 #: By the word for each on the command line.
 ACTIONS = {
     "push": push,
@@ -172,4 +188,5 @@ ACTIONS = {
     "fetch": fetch,
     "prune": prune,
     "keygen": keygen,
+    "bucket": bucket,
 }

@@ -79,6 +79,22 @@ def _keygen(one: argparse.ArgumentParser) -> None:
     one.add_argument("file", metavar="FILE", help="a new file; who has it can read all copies")
 
 
+def _bucket(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--lock-days",
+        type=_days,
+        required=True,
+        metavar="N",
+        help="for how long nobody removes what is copied, its owner neither",
+    )
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 36_500:
+        raise argparse.ArgumentTypeError("it has to be from 1 to 36500 days")
+    return int(text)
+
+
 _ACTIONS = {
     "push": ("copy the newest verified point and the journal, encrypted", _push),
     "ship": ("copy what is new every PRA_OFFSITE_SECONDS, until asked to stop", _ship),
@@ -87,4 +103,5 @@ _ACTIONS = {
     "fetch": ("write an exported copy to standard output, for adopt", _fetch),
     "prune": ("remove there what PRA_KEEP_* does not keep; needs credentials that may", _prune),
     "keygen": ("make a private key, and print the public one", _keygen),
+    "bucket": ("make the bucket, versioned, with object lock in COMPLIANCE mode", _bucket),
 }

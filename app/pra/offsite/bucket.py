@@ -167,6 +167,37 @@ class BucketStore:
         """As the protocol says: an upload is one request, of which nothing is left."""
         return 0
 
+    def make(self, lock_days: int) -> bool:
+        """Make the bucket, with versions that nobody removes for so many days.
+
+        Returns:
+            Whether it was not there; one that is there is locked from now on.
+
+        Raises:
+            PraError: the store refuses, or has no object lock.
+        """
+        where = {}
+        region = self._client.meta.region_name
+        if self._client.meta.endpoint_url.endswith(".amazonaws.com") and region != "us-east-1":
+            where["CreateBucketConfiguration"] = {"LocationConstraint": region}
+        made = True
+        try:
+            with self._errors("making the bucket"):
+                self._client.create_bucket(
+                    Bucket=self._bucket, ObjectLockEnabledForBucket=True, **where
+                )
+        except Answer as answer:
+            if answer.code != "BucketAlreadyOwnedByYou":
+                raise answer.error from answer
+            made = False
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": lock_days}}
+        with self._said("locking the bucket"):
+            self._client.put_object_lock_configuration(
+                Bucket=self._bucket,
+                ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule},
+            )
+        return made
+
     def lock(self) -> str | None:
         """As the protocol says."""
         return self._locks.missing()

@@ -33,6 +33,7 @@ pub fn run(ctx: &Context, args: &TestArgs) -> Result<()> {
         script: None,
     };
     ctx.packages("test", &tools)?;
+    ctx.packages("test", &ctx.store_venv())?;
     let mut all = Vec::new();
     for part in parts(args) {
         all.extend(checks(ctx, &tools, part)?);

@@ -18,11 +18,14 @@ pub struct Offsite {
     recipients: Vec<Spanned<String>>,
     credentials: Spanned<String>,
     rpo_seconds: Spanned<f64>,
+    lock_days: Spanned<u32>,
 }
 
 /// Where copies go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
+    /// A store that speaks S3, which the lab runs beside itself and which outlives it.
+    Embedded,
     /// A folder of this machine: a disk that is mounted, for instance.
     Folder(PathBuf),
     /// A part of a bucket, as the package reads it; there is no secret in it.
@@ -37,6 +40,7 @@ impl Default for Offsite {
             recipients: Vec::new(),
             credentials: text(""),
             rpo_seconds: Spanned::new(0..0, 10.0),
+            lock_days: Spanned::new(0..0, 7),
         }
     }
 }
@@ -46,6 +50,7 @@ impl Offsite {
     pub fn destination(&self) -> Option<Destination> {
         match self.to.get_ref().as_str() {
             "off" => None,
+            "embedded" => Some(Destination::Embedded),
             folder if folder.starts_with('/') => Some(Destination::Folder(folder.into())),
             bucket => Some(Destination::Bucket(bucket.to_owned())),
         }
@@ -63,6 +68,11 @@ impl Offsite {
         (!stated.is_empty()).then(|| Path::new(stated))
     }
 
+    /// For how many days nobody removes what goes to the embedded store.
+    pub fn lock_days(&self) -> u32 {
+        *self.lock_days.get_ref()
+    }
+
     /// Seconds' worth of acknowledged writes that may be lost with the whole lab.
     pub fn rpo_seconds(&self) -> f64 {
         *self.rpo_seconds.get_ref()
@@ -72,7 +82,7 @@ impl Offsite {
     pub(super) fn check(&self) -> Result<(), Complaint> {
         let place = match self.destination() {
             Some(Destination::Bucket(address)) => bucket_is_possible(&address),
-            Some(Destination::Folder(_)) | None => Ok(()),
+            Some(Destination::Folder(_) | Destination::Embedded) | None => Ok(()),
         };
         place.map_err(|what| (self.to.span().start, format!("offsite.to: {what}")))?;
         for key in &self.recipients {
@@ -93,6 +103,7 @@ impl Offsite {
             );
             return Err((self.credentials.span().start, what));
         }
+        in_range("offsite.lock_days", &self.lock_days, 1..=36_500)?;
         in_range("offsite.rpo_seconds", &self.rpo_seconds, 0.0..=86_400.0)
     }
 }
@@ -101,8 +112,9 @@ impl Offsite {
 fn bucket_is_possible(address: &str) -> Result<(), String> {
     let rest = address.strip_prefix("s3://").ok_or_else(|| {
         tr!(
-            "neither \"off\" nor an absolute path nor an address that begins with s3://",
-            "ni « off », ni un chemin absolu, ni une adresse qui commence par s3://",
+            "neither \"off\" nor \"embedded\" nor an absolute path nor an address that begins with \
+             s3://",
+            "ni « off », ni « embedded », ni un chemin absolu, ni une adresse qui commence par s3://",
         )
     })?;
     let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -183,6 +195,7 @@ mod tests {
     fn a_place_is_checked_as_the_package_reads_it() {
         for good in [
             "off",
+            "embedded",
             "/mnt/disk",
             "s3://bucket",
             "s3://a-bucket/labs/one",
@@ -222,5 +235,6 @@ mod tests {
         assert!(complaint_about("credentials = \"here\"").is_some());
         assert_eq!(complaint_about("credentials = \"/etc/pra/s3\""), None);
         assert!(complaint_about("rpo_seconds = -1.0").is_some());
+        assert!(complaint_about("lock_days = 0").is_some());
     }
 }

@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use super::part::Part;
 use crate::app::{self, Document};
 use crate::cli::Reading;
+use crate::config::Destination;
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::offsite::Running;
+use crate::engine::{self, Engine};
 use crate::exec::{Cmd, Output, Piped};
 use crate::offsite::{self, Settings};
 use crate::wait;
@@ -107,14 +109,31 @@ pub fn keygen(ctx: &Context, file: &Path) -> Result<String> {
         .public)
 }
 
+/// The place as this machine reads it, and what has to run for that.
+fn reach(ctx: &Context) -> Result<(Settings, Option<Running>)> {
+    let config = &ctx.config.offsite;
+    let running = match config.destination() {
+        Some(Destination::Embedded) => Some(engine::select(ctx)?.embedded_store()?),
+        Some(Destination::Folder(_) | Destination::Bucket(_)) | None => None,
+    };
+    let store = running.as_ref().map(|running| &running.store);
+    Ok((offsite::place(config, store)?, running))
+}
+
+/// Ends what ran for this command alone.
+fn leave(running: Option<Running>) {
+    if let Some(process) = running.and_then(|running| running.process) {
+        process.end(wait::STORE_ENDS);
+    }
+}
+
 /// What there is, by its names alone.
 pub fn list(ctx: &Context) -> Result<Document<Listed>> {
-    let cmd = here(
-        ctx,
-        &offsite::place(&ctx.config.offsite)?,
-        &["list", "--json"],
-    );
-    document(&ctx.exec.probe(&cmd)?, "list")
+    let (settings, running) = reach(ctx)?;
+    let cmd = here(ctx, &settings, &["list", "--json"]);
+    let output = ctx.exec.probe(&cmd);
+    leave(running);
+    document(&output?, "list")
 }
 
 /// Copies what is not there yet; `None` in a dry run.
@@ -135,8 +154,11 @@ pub fn verify(ctx: &Context, reading: &Reading, all: bool) -> Result<Document<Ve
     let mut args = vec!["verify".to_owned(), "--json".to_owned()];
     args.extend(of_reading(ctx, reading)?);
     args.extend(all.then(|| "--all".to_owned()));
-    let cmd = here(ctx, &offsite::place(&ctx.config.offsite)?, &args);
-    let output = ctx.exec.probe(&cmd.limit(wait::COPY))?;
+    let (settings, running) = reach(ctx)?;
+    let cmd = here(ctx, &settings, &args);
+    let output = ctx.exec.probe(&cmd.limit(wait::COPY));
+    leave(running);
+    let output = output?;
     match app::parse(&output.stdout, "offsite verify") {
         Ok(said) => Ok(said),
         Err(_) => Err(app::refusal(&output, "offsite verify").into()),
@@ -155,8 +177,8 @@ pub struct Fetched {
 /// Brings a moment back (`latest`, the name of a point, RFC 3339) into a file of this checkout: who
 /// can read that has the data.
 pub fn fetch(ctx: &Context, target: &str, reading: &Reading) -> Result<Fetched> {
-    let settings = offsite::place(&ctx.config.offsite)?;
     let words = of_reading(ctx, reading)?;
+    let (settings, running) = reach(ctx)?;
     let folder = ctx.workspace.home();
     let part = match ctx.exec.dry_run() {
         true => None,
@@ -166,8 +188,9 @@ pub fn fetch(ctx: &Context, target: &str, reading: &Reading) -> Result<Fetched> 
     let path = part.as_ref().map_or_else(shown, |part| part.path.clone());
     let cmd = here(ctx, &settings, &["fetch"]).args(words);
     let cmd = cmd.args(["--", target]).limit(wait::COPY);
-    let output = ctx.exec.stream(&cmd.file(Piped::Into(path.clone())))?;
-    let warnings = match output {
+    let output = ctx.exec.stream(&cmd.file(Piped::Into(path.clone())));
+    leave(running);
+    let warnings = match output? {
         None => Vec::new(),
         Some(output) if output.status.success() => warnings(&output.stderr),
         Some(output) => return Err(app::refusal(&output, "offsite fetch").into()),
@@ -200,14 +223,8 @@ fn of_reading(ctx: &Context, reading: &Reading) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// `python -m pra offsite ARGS` on this machine, which the packages are on.
 fn here<S: AsRef<str>>(ctx: &Context, settings: &Settings, args: &[S]) -> Cmd {
-    Cmd::new(ctx.venv().python().to_string_lossy())
-        .args(["-m", "pra", "offsite"])
-        .args(args)
-        .envs(settings)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .cwd(ctx.workspace.root.join("app"))
+    offsite::on_this_machine(&ctx.venv().python(), &ctx.workspace, settings, args)
 }
 
 fn document<T: DeserializeOwned>(output: &Output, action: &str) -> Result<Document<T>> {

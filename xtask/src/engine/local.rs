@@ -33,6 +33,7 @@ use terms::{Death, EngineName, tr};
 
 use super::capability::Lack;
 use super::monitoring::Monitoring;
+use super::offsite::Running;
 use super::seam::{Engine, Entry, no_logs};
 use words::{job_words, python_words};
 
@@ -66,6 +67,8 @@ pub struct LocalEngine {
     ui: Ui,
     /// What the application runs in.
     venv: Venv,
+    /// What the store for copies runs in.
+    store_venv: Venv,
 }
 
 impl LocalEngine {
@@ -78,6 +81,7 @@ impl LocalEngine {
             exec: ctx.exec.clone(),
             ui: ctx.ui.clone(),
             venv: ctx.venv(),
+            store_venv: ctx.store_venv(),
         }
     }
 
@@ -215,9 +219,11 @@ impl Engine for LocalEngine {
     fn up(&self) -> Result<()> {
         self.insist_on_application()?;
         self.venv.ensure(&self.exec, &self.ui)?;
+        self.ensure_store()?;
         self.preconditions()?;
         self.make_way()?;
         self.apply_and_say()?;
+        self.ensure_bucket()?;
         if self.exec.dry_run() {
             return Ok(());
         }
@@ -327,6 +333,10 @@ impl Engine for LocalEngine {
 
     fn offsite(&self, args: &[&str]) -> Result<Option<Output>> {
         self.of_copies(args)
+    }
+
+    fn embedded_store(&self) -> Result<Running> {
+        self.running_store()
     }
 
     fn shipping(&self) -> Result<Option<Shipping>> {

@@ -6,6 +6,7 @@ pub mod k3d;
 pub mod kubernetes;
 pub mod local;
 pub mod monitoring;
+pub mod offsite;
 mod seam;
 pub mod serving;
 

@@ -9,6 +9,7 @@ use terms::{Death, EngineName, LabName, tr};
 
 use super::capability::{self, Capability, Lack, Nodes};
 use super::monitoring::Monitoring;
+use super::offsite::Running;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
@@ -169,6 +170,11 @@ pub trait Engine: Sync {
     /// copies elsewhere; `None` in a dry run.
     fn offsite(&self, args: &[&str]) -> Result<Option<Output>> {
         let _ = args;
+        Err(no_copies_elsewhere(self.name()).into())
+    }
+
+    /// The store that `to = "embedded"` of `[offsite]` means, for who reads copies.
+    fn embedded_store(&self) -> Result<Running> {
         Err(no_copies_elsewhere(self.name()).into())
     }
 

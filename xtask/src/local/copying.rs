@@ -32,7 +32,8 @@ impl Copying {
         let mut launch = launch::launch(workspace, manifests, &release.pod, NAME, &set);
         launch.cmd.args = ["-m", "pra", "offsite", "ship"].map(str::to_owned).into();
         // As they are: a folder of this machine is no mount of the pod.
-        let settings = shared.desired.copying.iter().flatten();
+        let copies = shared.desired.copying.iter();
+        let settings = copies.flat_map(|copies| &copies.settings);
         launch
             .cmd
             .env

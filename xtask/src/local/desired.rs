@@ -11,7 +11,7 @@ use terms::tr;
 use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::manifests::{self, declared::Manifests};
-use crate::offsite::Settings;
+use crate::offsite::{Settings, store};
 use crate::workspace::{Workspace, write_file};
 
 use super::paths;
@@ -31,9 +31,17 @@ pub struct DesiredState {
     /// What watches it, where a person asked for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watching: Option<Wanted>,
-    /// The settings of copies elsewhere, where those are made.
+    /// Copies elsewhere, where those are to be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copying: Option<Settings>,
+    pub copying: Option<Copies>,
+}
+
+/// Copies elsewhere that are to be made.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Copies {
+    pub settings: Settings,
+    /// The store that they go to, where the lab runs it.
+    pub store: Option<store::Wanted>,
 }
 
 /// A Prometheus that is wanted beside the replicas.
@@ -47,8 +55,8 @@ impl DesiredState {
     /// What `k8s/` declares, with the settings of copies elsewhere in it.
     pub fn declared(&self, workspace: &Workspace) -> Result<Manifests> {
         let mut manifests = manifests::load(&workspace.root)?;
-        if let Some(settings) = &self.copying {
-            manifests.overrule(settings);
+        if let Some(copies) = &self.copying {
+            manifests.overrule(&copies.settings);
         }
         Ok(manifests)
     }

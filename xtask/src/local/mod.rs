@@ -20,6 +20,7 @@ mod release;
 mod replica;
 mod shared;
 pub mod simplifications;
+mod storing;
 mod supervisor;
 pub mod volumes;
 pub mod watching;

@@ -17,11 +17,10 @@ use terms::tr;
 use crate::exec;
 use crate::facts::JobSource;
 use crate::failure::{self, Failure};
-use crate::offsite::Settings;
 use crate::wait;
 use crate::workspace::Workspace;
 
-use super::desired::Wanted;
+use super::desired::{Copies, Wanted};
 use super::paths;
 
 /// Longer requests come from nobody of ours.
@@ -39,11 +38,10 @@ pub struct Request<A> {
 pub enum Ask {
     /// [`crate::facts::Facts`].
     Facts,
-    /// What `kubectl apply` does, with these settings of copies elsewhere; what was changed, in
-    /// words.
-    Apply(Option<Settings>),
+    /// What `kubectl apply` does, with these copies elsewhere; what was changed, in words.
+    Apply(Option<Copies>),
     /// What is declared and not in force everywhere yet, in words.
-    Pending(Option<Settings>),
+    Pending(Option<Copies>),
     /// The settings that a replica would begin with, by their names.
     Settings,
     Scale(u32),

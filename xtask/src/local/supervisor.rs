@@ -25,6 +25,7 @@ use super::jobs::{self, Jobs};
 use super::protocol::{Answer, Ask};
 use super::replica::Replica;
 use super::shared::Shared;
+use super::storing::{self, Storing};
 use super::watching::{self, Watching};
 use super::{logs, volumes};
 
@@ -34,6 +35,7 @@ pub struct Supervisor {
     jobs: Jobs,
     watching: Option<Watching>,
     copying: Option<Copying>,
+    storing: Option<Storing>,
     stopping: bool,
     logs_seen: Instant,
 }
@@ -46,6 +48,7 @@ impl Supervisor {
             jobs: Jobs::default(),
             watching: None,
             copying: None,
+            storing: None,
             stopping: false,
             logs_seen: Instant::now(),
         }
@@ -67,10 +70,10 @@ impl Supervisor {
             self.reconcile();
         }
         self.keep_watch();
-        self.keep_copying();
+        self.keep_copies();
         self.keep_logs_small();
         let all_ended = self.replicas.is_empty() && self.jobs.all_done();
-        let alone = self.watching.is_none() && self.copying.is_none();
+        let alone = self.watching.is_none() && self.makes_no_copies();
         self.stopping && all_ended && alone
     }
 
@@ -118,7 +121,7 @@ impl Supervisor {
         self.logs_seen = Instant::now();
         let replicas = self.replicas.iter().map(|replica| &replica.name);
         let jobs = self.jobs.iter().map(|job| &job.pod);
-        let beside = [watching::NAME, copying::NAME].map(str::to_owned);
+        let beside = [watching::NAME, copying::NAME, storing::NAME].map(str::to_owned);
         let alive: BTreeSet<&String> = replicas.chain(jobs).chain(&beside).collect();
         if let Err(error) = logs::keep_small(&self.shared.workspace, &alive) {
             self.shared.note(&format!("{error:#}"));
@@ -139,9 +142,7 @@ impl Supervisor {
         if let Some(watching) = &mut self.watching {
             watching.stop();
         }
-        if let Some(copying) = &mut self.copying {
-            copying.stop();
-        }
+        self.stop_copies();
     }
 
     pub fn answer(&mut self, ask: Ask) -> Answer {
@@ -187,7 +188,7 @@ impl Supervisor {
             Ask::Kill { pod, hard } => json(self.kill(&pod, hard)?),
             Ask::Watch(wanted) => json(self.watch(wanted)?),
             Ask::Watched => json(self.watching.as_ref().map(Watching::facts)),
-            Ask::Copying => json(self.copying.as_ref().map(Copying::facts)),
+            Ask::Copying => json(self.shipping()),
         }
     }
 

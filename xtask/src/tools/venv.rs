@@ -20,7 +20,8 @@ pub struct Venv {
     pub lock: PathBuf,
     /// What it is made with is at least this Python.
     pub minimum: (u32, u32),
-    /// What has to be there, and to be importable once, before it is called good.
+    /// What has to be there, and to be importable once, before it is called good; none of a
+    /// package that holds a program alone.
     pub modules: &'static [&'static str],
     /// Compile the packages at once, so that a program starts fast from its
     /// first time on; or as they are used, where there are thousands of files
@@ -124,6 +125,9 @@ impl Venv {
     /// Imports them once. pip says that all went well also where a setting of
     /// the person's made it put the packages elsewhere.
     fn insist_on_modules(&self, exec: &Exec) -> Result<()> {
+        if self.modules.is_empty() {
+            return Ok(());
+        }
         let import = format!("import {}", self.modules.join(", "));
         let imported = exec.run(&self.interpreter(["-c", &import]));
         let found = imported.and_then(|()| {

@@ -314,6 +314,15 @@ pub const MARKED_APP: Wait = wait(
     200,
     Both::same("kubectl -n pra get pods"),
 );
+pub const STORE_UP: Wait = wait(
+    both(
+        "the store for copies to answer",
+        "la réponse du stockage des copies",
+    ),
+    120,
+    100,
+    Both::same("cargo xtask status"),
+);
 pub const COPY_TAKEN: Wait = wait(
     both(
         "the copy to be taken at the other end",

@@ -42,6 +42,9 @@ impl TestLab {
         );
         fs::create_dir_all(lab.root.join(".lab")).unwrap();
         symlink(venv.canonicalize().unwrap(), lab.root.join(".lab/venv")).unwrap();
+        if let Ok(store) = project().join(".lab/venv-store").canonicalize() {
+            symlink(store, lab.root.join(".lab/venv-store")).unwrap();
+        }
         lab
     }
 
@@ -72,6 +75,10 @@ impl TestLab {
         copy(
             &project().join("app/requirements.txt"),
             &lab.root.join("app/requirements.txt"),
+        );
+        copy(
+            &project().join("app/requirements-store.txt"),
+            &lab.root.join("app/requirements-store.txt"),
         );
         copy(&project().join("lab.toml"), &lab.root.join("lab.toml"));
         lab.configure("port = 8080", "port = 0");

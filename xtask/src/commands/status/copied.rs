@@ -1,7 +1,9 @@
 //! How far the copies elsewhere go.
 
+use std::time::SystemTime;
+
 use serde_json::Value;
-use terms::lang::{both, fixed};
+use terms::lang::{both, duration, fixed};
 use terms::tr;
 
 use crate::app;
@@ -28,12 +30,29 @@ pub fn row(shipping: Option<&Shipping>, app: Option<&app::Status>) -> Option<Vec
         true => both(", FAILING", ", EN ÉCHEC").text(),
         false => "",
     };
+    let proven = told.and_then(|told| told["proven_epoch"].as_f64());
+    let proven = proven.map_or_else(String::new, |at| {
+        tr!(
+            ", proven {age} ago",
+            ", prouvées il y a {age}",
+            age = age(at)
+        )
+    });
     let trouble = shipping.trouble.as_deref();
     let stopped = trouble.map_or_else(String::new, |why| {
         tr!(", NOT RUNNING: {why}", ", ARRÊTÉ : {why}")
     });
     let name = both("copies elsewhere", "copies ailleurs");
-    Some(vec![name.into(), format!("{follows}{failing}{stopped}")])
+    Some(vec![
+        name.into(),
+        format!("{follows}{proven}{failing}{stopped}"),
+    ])
+}
+
+/// How long ago a moment was, in seconds since 1970.
+fn age(moment: f64) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    duration((now.unwrap_or_default().as_secs_f64() - moment).max(0.0) as u64)
 }
 
 #[cfg(test)]
@@ -57,6 +76,8 @@ mod tests {
     fn what_is_behind_and_what_fails_is_told() {
         let well = json!({"lag_seconds": 3.4, "failing": false});
         assert_eq!(told(well, None), "/disk, 3 s behind");
+        let proven = json!({"lag_seconds": 3.4, "failing": false, "proven_epoch": 9e12});
+        assert!(told(proven, None).starts_with("/disk, 3 s behind, proven 0 s"));
         let late = json!({"lag_seconds": 300.0, "failing": true});
         let why = Some("it ended (exit status: 2)");
         let said = "/disk, 300 s behind, FAILING, NOT RUNNING: it ended (exit status: 2)";

@@ -6,15 +6,14 @@ use terms::tr;
 use anyhow::Result;
 
 use super::Supervisor;
-use crate::local::desired::DesiredState;
+use crate::local::desired::{Copies, DesiredState};
 use crate::local::release::Release;
 use crate::local::volumes;
 use crate::manifests::declared::Manifests;
-use crate::offsite::Settings;
 
 impl Supervisor {
     /// As `kubectl apply`; replicas of another release are replaced.
-    pub(super) fn apply(&mut self, copying: Option<Settings>) -> Result<Vec<String>> {
+    pub(super) fn apply(&mut self, copying: Option<Copies>) -> Result<Vec<String>> {
         let (declared, release) = self.declared(copying.as_ref())?;
         let mut changes = self.changes(&declared, &release);
         for claim in volumes::create_missing(&self.shared.workspace, &declared.claims)? {
@@ -40,7 +39,7 @@ impl Supervisor {
 
     /// What [`Supervisor::apply`] would change, and what replicas that stay run
     /// otherwise while an earlier one is still rolled out.
-    pub(super) fn pending(&self, copying: Option<Settings>) -> Result<Vec<String>> {
+    pub(super) fn pending(&self, copying: Option<Copies>) -> Result<Vec<String>> {
         let (declared, release) = self.declared(copying.as_ref())?;
         let mut changes = self.changes(&declared, &release);
         let staying = self.replicas.iter().filter(|one| !one.is_leaving());
@@ -52,7 +51,7 @@ impl Supervisor {
         Ok(changes)
     }
 
-    fn declared(&self, copying: Option<&Settings>) -> Result<(Manifests, Release)> {
+    fn declared(&self, copying: Option<&Copies>) -> Result<(Manifests, Release)> {
         let workspace = &self.shared.workspace;
         let wanted = DesiredState {
             copying: copying.cloned(),
