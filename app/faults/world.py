@@ -249,7 +249,7 @@ def _healed(world: World) -> None:
     """Where an attempt was killed, the next start ends it; where it failed, a person does."""
     begin(world)
     if volumes.current(world.where) is None:
-        told = automatic.told(world.config, None)
+        told = automatic.told(world.config, automatic.Looked())
         # What a fault left may be in doubt by now: then it is not tried again either.
         waits = told.state in ("failed", "refused")
         assert waits and told.next, f"nobody is told what comes next: {told}"

@@ -84,10 +84,10 @@ def test_what_another_server_did_while_one_looked_is_no_refusal(
     """The one that looks finds the volume filled, and it is not lost any more."""
     original = doubts.refuse
 
-    def late(*arguments):
+    def late(*arguments, **more):
         monkeypatch.setattr(doubts, "refuse", original)
         other.append(automatic.run(healer))
-        return original(*arguments)
+        return original(*arguments, **more)
 
     other = []
     monkeypatch.setattr(doubts, "refuse", late)
@@ -98,7 +98,7 @@ def test_what_another_server_did_while_one_looked_is_no_refusal(
     backup.run(healer)
     lose_data(where)
     monkeypatch.setattr(doubts, "refuse", late)
-    assert automatic.told(healer, None).state == "disarmed"
+    assert automatic.told(healer, automatic.Looked()).state == "disarmed"
     assert [one.getMessage() for one in caplog.records if "is not restored" in one.message] == []
 
 

@@ -9,7 +9,7 @@ from helpers import add, bring, content, last_segment, lose_data, rows
 from told import Told
 
 from pra.base import clock, settings
-from pra.disk import files, locks, look, mounts
+from pra.disk import files, locks, look, mounts, space
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
 from pra.journal import records, segments
@@ -220,7 +220,11 @@ def test_points_that_are_listed_already_are_not_listed_again(healer, where, adde
     told = Told(healer)
     told.now()
     monkeypatch.setattr(catalogue, "scan", lambda where: pytest.fail("listed again"))
+    monkeypatch.setattr(space, "_sum", lambda path: pytest.fail("summed up again"))
     assert told.true("pra_auto_restore") == {"armed"}
+    told.events._database.pool.drop()
+    lose_data(where)
+    assert told.true("pra_auto_restore") == {"next start"}
 
 
 def test_a_clock_that_jumped_is_looked_at_by_a_person(healer, where, lost, caplog, monkeypatch):

@@ -79,9 +79,11 @@ class Report:
         copies = looks.at(
             "looking how far the copies elsewhere go", lambda: self._copies(told), None
         )
+        volumes = self._volumes(looks)
+        free = volumes["backup"]["free"] if "backup" in volumes else None
         by_itself = looks.at(
             "looking for what is restored by itself",
-            lambda: automatic.told(self._settings, known, trouble),
+            lambda: automatic.told(self._settings, automatic.Looked(known, trouble, free)),
             None,
         )
         if by_itself and by_itself.what:
@@ -101,7 +103,7 @@ class Report:
             "registry": looks.at(
                 "looking at the records", lambda: identity.faults(self._layout), []
             ),
-            "volumes": self._volumes(looks),
+            "volumes": volumes,
         }
         # A volume that is not there explains all that could not be looked at on it.
         failed = [one for one in looks.failed if not any(path in one.what for path in absent)]

@@ -148,7 +148,7 @@ class SqliteEvents(Events):
 
     def unrestored(self) -> dict | None:
         """What is against restoring it by itself, if anything is."""
-        told = automatic.told(self._settings, None)
+        told = automatic.told(self._settings, automatic.Looked())
         if told is None or told.what is None:
             return None
         return {"state": told.state, "what": told.what, "next": told.next}

@@ -101,6 +101,7 @@ class VolumeFigures:
         # What one part found is used by those after it.
         self._known: Points | None = None
         self._here: Position | None = None
+        self._free_for_backups: int | None = None
 
     @property
     def collectors(self) -> tuple[str, ...]:
@@ -109,7 +110,7 @@ class VolumeFigures:
 
     def collected(self) -> Iterator[Collected]:
         """All of it, one part after the other."""
-        self._known = self._here = None
+        self._known = self._here = self._free_for_backups = None
         for name, collect in self._parts().items():
             yield Collected(name, _or_none(collect))
 
@@ -139,6 +140,8 @@ class VolumeFigures:
         room = space.with_used(self._layout, path, self._sizes[path].sum())
         size = room.used + room.free if room.size is None else room.size
         full = room.free < self._seen.next_bytes(path)
+        if path == self._layout.backup:
+            self._free_for_backups = room.free
         values = (size, room.used, room.free, full)
         return [
             Told(metric, {(name,): float(value)})
@@ -226,7 +229,9 @@ class VolumeFigures:
             return []
         if self._known is None:
             return None
-        stands = automatic.told(self._settings, self._known, self._seen.trouble(self._known))
+        trouble = self._seen.trouble(self._known)
+        looked = automatic.Looked(self._known, trouble, self._free_for_backups)
+        stands = automatic.told(self._settings, looked)
         return AUTO_RESTORE.of_these(automatic.STATES, stands and stands.state)
 
     def _of_copies(self) -> list[Told]:

@@ -99,6 +99,20 @@ class Points(list[Point]):
         return highest
 
     @cached_property
+    def branches(self) -> dict[tuple[int, bool], str]:
+        """The timelines that they are of in their own history, as the first of each names them.
+
+        By number, and by whether the point just begins it.
+        """
+        found: dict[tuple[int, bool], str] = {}
+        for point in self:
+            known = point.manifest or {}
+            place = known.get("position")
+            if place and point.status != "foreign" and place["lineage"] == known["lineage"]:
+                found.setdefault((place["timeline"], known.get("begins", False)), point.name)
+        return found
+
+    @cached_property
     def odd(self) -> "list[Point]":
         """Those in whose making something was odd about the clock."""
         return [point for point in self if point.manifest and point.manifest.get("clock")]

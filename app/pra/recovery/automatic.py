@@ -164,7 +164,7 @@ def warn(settings: Settings) -> None:
     """Say at a start that a loss would be left to a person, who wants it otherwise."""
     if not settings.auto_restore or due(settings):
         return
-    said = _waiting(settings, None, None)
+    said = _waiting(settings, Looked())
     if said.what:
         _log.warning("%s; next: %s", said.what, said.next)
 
@@ -187,29 +187,37 @@ def _begun(where: Layout) -> bool:
     return bool(attempt) and attempt.state == attempts.BEGUN
 
 
-def told(settings: Settings, known: Points | None, trouble: str | None = None) -> Told | None:
-    """How it stands; None where it is not wanted.
+class Looked(NamedTuple):
+    """What somebody has seen of the backup volume already; None: nobody has.
 
-    Args:
-        known: the points that there are, newest first; None where they were not listed.
-        trouble: why a restore of the latest moment would stop or may lack something, where
-            somebody has looked at the journal.
+    Attributes:
+        known: the points that there are, newest first.
+        trouble: why a restore of the latest moment would stop or may lack something.
+        free: what can be added to it, in bytes.
     """
+
+    known: Points | None = None
+    trouble: str | None = None
+    free: int | None = None
+
+
+def told(settings: Settings, looked: Looked) -> Told | None:
+    """How it stands; None where it is not wanted."""
     if not settings.auto_restore:
         return None
     where = settings.layout
     if not due(settings):
-        return _waiting(settings, known, trouble)
+        return _waiting(settings, looked)
     try:
         if _begun(where) and locks.maintained(where):
             what = "the lost database is being restored by itself"
             return Told("restoring", what, loss.LOOK, None)
-        live = doubts.refuse(settings, catalogue.scan(where) if known is None else known)
+        live = doubts.refuse(settings, _listed(where, looked), free=looked.free)
         doubts.refuse_killed(where, live)
     except (PraError, OSError) as error:
         if _there(where):
             # Another server was through with it meanwhile.
-            return _waiting(settings, known, trouble)
+            return _waiting(settings, looked)
         said = loss.told(error)
         return Told(_refused(where), str(said), said.next_step, None)
     return Told(
@@ -221,24 +229,28 @@ def told(settings: Settings, known: Points | None, trouble: str | None = None) -
     )
 
 
-def _waiting(settings: Settings, known: Points | None, trouble: str | None) -> Told:
+def _waiting(settings: Settings, looked: Looked) -> Told:
     """How it stands while nothing is to be done: armed, if a loss would be restored."""
-    done, against = _done(settings.layout), _against(settings, known)
-    if against is None and trouble:
-        against = notices.of_journal(trouble, needs_restore=False)
+    done, against = _done(settings.layout), _against(settings, looked)
+    if against is None and looked.trouble:
+        against = notices.of_journal(looked.trouble, needs_restore=False)
     if against is None:
         return Told("armed", None, None, done)
     what = f"if the database were lost now, it would not be restored by itself: {against.what}"
     return Told("disarmed", what, against.next, done)
 
 
-def _against(settings: Settings, known: Points | None) -> Notice | None:
+def _against(settings: Settings, looked: Looked) -> Notice | None:
     try:
-        points = catalogue.scan(settings.layout) if known is None else known
+        known = _listed(settings.layout, looked)
     except OSError as error:
         said = loss.told(error)
         return Notice(said.happened, said.next_step)
-    return doubts.standing(settings, points)
+    return doubts.standing(settings, known, looked.free)
+
+
+def _listed(where: Layout, looked: Looked) -> Points:
+    return catalogue.scan(where) if looked.known is None else looked.known
 
 
 def _refused(where: Layout) -> str:

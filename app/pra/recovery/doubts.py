@@ -15,7 +15,6 @@ from typing import NamedTuple
 from pra.base.errors import DiskFull, PraError, Refused
 from pra.base.layout import Layout
 from pra.base.settings import Settings
-from pra.disk import space
 from pra.journal import segments
 from pra.lineage import marks
 from pra.lineage.timelines import Timeline
@@ -46,7 +45,9 @@ class _Doubt(NamedTuple):
     of_the_loss: bool = False
 
 
-def refuse(settings: Settings, known: Points, patience: float = 0.0) -> Timeline:
+def refuse(
+    settings: Settings, known: Points, patience: float = 0.0, free: int | None = None
+) -> Timeline:
     """Refuse where anything is doubtful; returns the history that is the live one.
 
     Changes nothing, and is asked again under the maintenance lock before anything is.
@@ -54,23 +55,25 @@ def refuse(settings: Settings, known: Points, patience: float = 0.0) -> Timeline
     Args:
         known: the points that there are, newest first.
         patience: how long to wait for those who serve the database elsewhere, in seconds.
+        free: what can be added to the backup volume, in bytes, where somebody has looked.
 
     Raises:
         PraError: it is.
     """
-    loss = Loss(settings, known, patience)
+    loss = Loss(settings, known, patience, free)
     for doubt in _DOUBTS:
         doubt.refuse(loss)
     return loss.live
 
 
-def standing(settings: Settings, known: Points) -> Notice | None:
+def standing(settings: Settings, known: Points, free: int | None) -> Notice | None:
     """Why a loss would be refused whatever it leaves, and what to do about that before it comes.
 
     Args:
         known: the points that there are, newest first.
+        free: what can be added to the backup volume, in bytes, where somebody has looked.
     """
-    loss = Loss(settings, known)
+    loss = Loss(settings, known, free=free)
     for doubt in (*(one for one in _DOUBTS if not one.of_the_loss), _KILLED):
         try:
             doubt.refuse(loss)
@@ -176,7 +179,9 @@ def _refuse_unseen(loss: Loss) -> None:
 
 
 def _refuse_foreign(loss: Loss) -> None:
-    points = [point.name for point in loss.known if point.status == "foreign"]
+    # Thousands are looked through only where there is one.
+    foreign = loss.known if loss.known.states["foreign"] else ()
+    points = [point.name for point in foreign if point.status == "foreign"]
     every = segments.foreign(loss.where)
     journal = [f"{one.timeline}-{one.first} of the journal" for one in every]
     for name in points + journal:
@@ -224,11 +229,11 @@ def _refuse_odd_clock(loss: Loss) -> None:
 
 def _refuse_full(loss: Loss) -> None:
     """Refuse where the restored database could not be written to for want of a journal."""
-    free = space.of(loss.where, loss.where.backup).free
-    if free < segments.SIZE:
+    if loss.free < segments.SIZE:
         raise DiskFull(
             DOING,
-            f"the backup volume is full: {free} bytes are free, the journal needs {segments.SIZE}",
+            f"the backup volume is full: {loss.free} bytes are free, the journal needs"
+            f" {segments.SIZE}",
             f"free space on it (python -m pra prune), then restart the servers; or {LOOK}",
         )
 

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from pra.base.errors import Damaged, PraError, Refused, from_os_error
 from pra.base.settings import Settings
+from pra.disk import space
 from pra.lineage import data_volume, timelines
 from pra.lineage.timelines import Timeline
 from pra.points.catalogue import Points
@@ -22,11 +23,25 @@ class Loss:
     Args:
         known: the points that there are, newest first.
         patience: how long to wait for those who serve the database elsewhere, in seconds.
+        free: what can be added to the backup volume, in bytes; None where it is still to be seen.
     """
 
-    def __init__(self, settings: Settings, known: Points, patience: float = 0.0):
+    def __init__(
+        self,
+        settings: Settings,
+        known: Points,
+        patience: float = 0.0,
+        free: int | None = None,
+    ):
         self.settings, self.known, self.patience = settings, known, patience
-        self.where = settings.layout
+        self.where, self._free = settings.layout, free
+
+    @property
+    def free(self) -> int:
+        """What can be added to the backup volume, in bytes."""
+        if self._free is None:
+            self._free = space.of(self.where, self.where.backup).free
+        return self._free
 
     @cached_property
     def live(self) -> Timeline:

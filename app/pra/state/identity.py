@@ -13,7 +13,7 @@ from pra.journal import segments
 from pra.lineage import in_use, marks, timelines
 from pra.lineage.timelines import Branch, Timeline
 from pra.points import catalogue
-from pra.points.catalogue import Point
+from pra.points.catalogue import Point, Points
 from pra.sql.schema import Position
 from pra.state import volumes
 
@@ -205,7 +205,6 @@ def _named(where: Layout, known: Iterable[Point], active: set[int]):
             foreign = set(segments.foreign(where)) if foreign is None else foreign
             if segment not in foreign:
                 yield f"the journal's {segment.timeline}-{segment.first}", segment.timeline, False
-    for point in known:
-        place = (point.manifest or {}).get("position")
-        if place and point.status != "foreign" and place["lineage"] == point.manifest["lineage"]:
-            yield point.name, place["timeline"], point.manifest.get("begins", False)
+    points = known if isinstance(known, Points) else Points(known)
+    for (number, begins), name in points.branches.items():
+        yield name, number, begins
