@@ -50,6 +50,11 @@ impl Wanted {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
+    /// Where what leads it answers.
+    pub fn leader(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[6])
+    }
+
     fn reached_by(&self, workspace: &Workspace, who: &str) -> Store {
         Store {
             address: format!("s3://{BUCKET}/labs?endpoint={}", self.endpoint()),

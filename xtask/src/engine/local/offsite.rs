@@ -1,8 +1,10 @@
 //! Copies elsewhere of a local lab, and the store that it runs for them.
 
 use std::fs::File;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 use terms::lang::both;
 use terms::tr;
 
@@ -216,6 +218,42 @@ impl LocalEngine {
     }
 }
 
+/// It answers, and what it has can be read: what leads it learns that some seconds later.
 fn is_up(wanted: &store::Wanted) -> bool {
+    let leading = || {
+        let client = http::Client::within(false, Duration::from_secs(1), 0);
+        client.get(&wanted.leader(), "/dir/status", &[])
+    };
     http::answers(&format!("{}/healthz", wanted.endpoint()), 1)
+        && leading().is_ok_and(|said| knows_volumes(&said.body))
+}
+
+/// Whether what leads the store has heard of the program that holds the volumes.
+fn knows_volumes(status: &Value) -> bool {
+    let within = |place: &Value, key: &str| place[key].as_array().cloned().unwrap_or_default();
+    within(&status["Topology"], "DataCenters")
+        .iter()
+        .flat_map(|center| within(center, "Racks"))
+        .any(|rack| !within(&rack, "DataNodes").is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// As SeaweedFS says it before and after the first word of its volumes.
+    #[test]
+    fn a_store_that_does_not_know_its_volumes_yet_is_not_up() {
+        for without in [
+            json!({"Topology": {"DataCenters": null}}),
+            json!({"Topology": {"DataCenters": []}}),
+            json!({"Topology": {"DataCenters": [{"Racks": [{"DataNodes": null}]}]}}),
+        ] {
+            assert!(!knows_volumes(&without), "{without}");
+        }
+        let node = json!({"Url": "127.0.0.1:1", "Volumes": 7});
+        let with = json!({"Topology": {"DataCenters": [{"Racks": [{"DataNodes": [node]}]}]}});
+        assert!(knows_volumes(&with));
+    }
 }
