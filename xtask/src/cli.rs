@@ -222,7 +222,12 @@ pub enum Command {
     /// The lab as after setup, in seconds: rows, restore points and journal are deleted
     Reset,
     /// Remove the lab with its data and restore points; the results of scenarios stay
-    Teardown,
+    Teardown {
+        /// Also the copies in the embedded store (.lab/offsite), of every lab that it had: nothing
+        /// brings these back then
+        #[arg(long)]
+        copies: bool,
+    },
     /// Lints, unit tests and end-to-end tests
     Test(TestArgs),
     /// Mark works against the workshops' schemes: tried on a lab of their own, with reasons

@@ -5,6 +5,7 @@
 pub mod elsewhere;
 mod part;
 mod path;
+pub mod pruned;
 mod target;
 
 use std::fs::File;

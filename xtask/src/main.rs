@@ -185,7 +185,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<()> {
         | Command::Deploy
         | Command::Forward { .. } => commands::stages::run(ctx, &cli.command),
         Command::Reset => commands::reset::run(ctx),
-        Command::Teardown => commands::teardown::run(ctx),
+        Command::Teardown { copies } => commands::teardown::run(ctx, copies),
         Command::Test(args) => commands::test::run(ctx, &args),
         Command::Check(args) => commands::check::run(ctx, &args),
         Command::Faults { suites, long, seed } => commands::faults::run(ctx, &suites, long, seed),

@@ -262,6 +262,61 @@ fn a_lab_copies_by_itself_and_comes_back_on_another_machine() {
     fs::remove_dir_all(&disk).unwrap();
 }
 
+/// By the rules of the lab, and not without somebody's yes.
+#[test]
+fn copies_that_are_not_kept_any_more_go() {
+    let lab = TestLab::new("offsite-prune");
+    let disk = disk(&lab);
+    lab.json(&["offsite", "keygen"]);
+    for number in 0..4 {
+        lab.json(&["add", &number.to_string()]);
+        lab.json(&["backup"]);
+        lab.json(&["offsite", "push"]);
+    }
+    let points = |lab: &TestLab| {
+        let listed = lab.json(&["offsite", "list"]);
+        listed["histories"][0]["points"].as_array().unwrap().len()
+    };
+    let before = points(&lab);
+    assert!(before >= 4, "{before}");
+    let nothing = lab.json(&["offsite", "prune"]);
+    assert_eq!(nothing["points"], serde_json::json!([]), "{nothing}");
+    // As it is declared, whatever runs.
+    lab.edit(
+        "k8s/05-config.yaml",
+        "PRA_KEEP_LAST: \"60\"",
+        "PRA_KEEP_LAST: \"2\"",
+    );
+    let shown = lab.xtask(&["offsite", "prune", "--dry-run"]);
+    let shell = String::from_utf8(shown.stdout.clone()).unwrap();
+    assert!(shown.status.success(), "{}", support::said(&shown));
+    assert!(
+        shell.contains("-m pra offsite prune") && shell.contains("PRA_KEEP_LAST=2"),
+        "{shell}"
+    );
+    let said = lab.fails(2, &["offsite", "prune"]);
+    assert!(said.contains("This removes copies in"), "{said}");
+    assert_eq!(points(&lab), before);
+    let pruned = lab.json(&["offsite", "prune", "--yes"]);
+    assert_eq!(
+        pruned["points"].as_array().unwrap().len(),
+        before - 2,
+        "{pruned}"
+    );
+    assert_eq!(points(&lab), 2);
+    let sampled = lab.json(&["offsite", "verify", "--sample", "3"]);
+    assert_eq!(sampled["latest"]["rows"], 4, "{sampled}");
+    assert!(sampled["proven"].as_f64().unwrap() > 0.0, "{sampled}");
+    let said = support::said(&lab.xtask(&["offsite", "verify", "--sample", "0"]));
+    assert!(said.contains("is noted beside the copies"), "{said}");
+    let torn = support::said(&lab.xtask(&["teardown", "--yes"]));
+    assert!(
+        torn.contains(&format!("stay in {}", disk.display())),
+        "{torn}"
+    );
+    fs::remove_dir_all(&disk).unwrap();
+}
+
 /// What a cluster loss costs a lab that copies: no more than what it said it was behind.
 #[test]
 fn everything_gone_but_copies_elsewhere() {

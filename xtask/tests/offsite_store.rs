@@ -13,7 +13,7 @@ use serde_json::Value;
 use support::TestLab;
 
 /// Whether the embedded store has a program here, which `cargo xtask test` installs.
-fn has_store() -> bool {
+pub(crate) fn has_store() -> bool {
     let venv = support::project().join(".lab/venv-store");
     assert!(
         venv.join("installed.txt").exists(),
@@ -140,7 +140,56 @@ fn the_embedded_store_outlives_the_lab_and_whoever_has_its_credentials() {
         result["rpo"]["seconds"].as_f64().unwrap() <= 10.0,
         "{result}"
     );
-    lab.json(&["teardown", "--yes"]);
+    what_a_lock_holds_is_not_pruned(&lab);
+
+    // Only who asks for it loses the copies with the lab.
+    let torn = lab.xtask(&["teardown", "--yes"]);
+    let said = support::said(&torn);
+    let folder = lab.root.join(".lab/offsite");
+    assert!(said.contains("The copies elsewhere stay in"), "{said}");
+    assert!(said.contains("teardown --copies"), "{said}");
+    let said = lab.fails(2, &["teardown", "--copies"]);
+    assert!(said.contains("nothing brings these labs back"), "{said}");
+    assert!(folder.exists());
+    assert_eq!(
+        lab.json(&["teardown", "--copies", "--yes"])["copies_removed"],
+        true
+    );
+    assert!(!folder.exists());
+    let said = lab.fails(2, &["teardown", "--copies", "--yes"]);
+    assert!(said.contains("no embedded store"), "{said}");
+}
+
+/// With the credentials of the owner, which may remove what no lock holds.
+fn what_a_lock_holds_is_not_pruned(lab: &TestLab) {
+    lab.edit(
+        "k8s/05-config.yaml",
+        "PRA_KEEP_LAST: \"60\"",
+        "PRA_KEEP_LAST: \"2\"",
+    );
+    for _ in 0..3 {
+        lab.json(&["backup"]);
+        lab.json(&["offsite", "push"]);
+    }
+    let history = lab.json(&["offsite", "push"])["history"].clone();
+    let words = [
+        "offsite",
+        "prune",
+        "--history",
+        history.as_str().unwrap(),
+        "--yes",
+    ];
+    let pruned = lab.json(&words);
+    assert_eq!(pruned["dry_run"], false, "{pruned}");
+    assert!(pruned["held"]["objects"].as_u64().unwrap() > 0, "{pruned}");
+    assert!(!pruned["points"].as_array().unwrap().is_empty(), "{pruned}");
+    lab.json(&[
+        "offsite",
+        "verify",
+        "--all",
+        "--history",
+        history.as_str().unwrap(),
+    ]);
 }
 
 /// A bucket that is not there is named, and nothing of the lab changes for it.

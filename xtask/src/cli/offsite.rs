@@ -24,8 +24,20 @@ pub enum OffsiteAction {
     /// Prove that the key at hand opens the newest copy, and that it can be restored
     Verify {
         /// Every object and every point, not what the newest moment needs
-        #[arg(long)]
+        #[arg(long, conflicts_with = "sample")]
         all: bool,
+        /// Besides what the newest moment needs: so many objects at random, and one more point
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        sample: u32,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Remove the copies that retention no longer keeps (PRA_KEEP_... in k8s/05-config.yaml)
+    ///
+    /// It needs the private key, since which parts a point shares with others is encrypted, and
+    /// credentials that may remove versions, which those of the lab should not. What a lock holds
+    /// stays until its time.
+    Prune {
         #[command(flatten)]
         reading: Reading,
     },

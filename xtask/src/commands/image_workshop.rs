@@ -22,7 +22,7 @@ pub fn run(ctx: &Context, command: &Command) -> Result<()> {
     match command {
         Command::Setup { existing: false } => setup(ctx, &site),
         Command::Status => status(ctx, &site),
-        Command::Teardown => teardown(ctx, &site),
+        Command::Teardown { copies: false } => teardown(ctx, &site),
         Command::Cluster
         | Command::Image
         | Command::Import

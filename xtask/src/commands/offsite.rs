@@ -2,16 +2,19 @@
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use terms::lang::{Both, both, moment};
 use terms::tr;
 
+use crate::app::Document;
 use crate::cli::{OffsiteAction, Reading};
 use crate::commands::setup;
 use crate::context::Context;
 use crate::copy::elsewhere::{self, History, Pushed, Verified};
+use crate::copy::pruned::{Pruned, Pruning};
 use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::offsite;
@@ -25,7 +28,15 @@ pub fn run(ctx: &Context, action: OffsiteAction) -> Result<()> {
             let asked = options.into_iter().filter(|(asked, _)| *asked);
             push(ctx, &asked.map(|(_, option)| option).collect::<Vec<_>>())
         }
-        OffsiteAction::Verify { all, reading } => verify(ctx, &reading, all),
+        OffsiteAction::Verify {
+            all,
+            sample,
+            reading,
+        } => match all {
+            true => verify(ctx, &reading, &["--all"]),
+            false => verify(ctx, &reading, &["--sample", &sample.to_string()]),
+        },
+        OffsiteAction::Prune { reading } => prune(ctx, &reading),
     }
 }
 
@@ -183,14 +194,14 @@ fn tell(ctx: &Context, pushed: &Pushed) {
     }
 }
 
-fn verify(ctx: &Context, reading: &Reading, all: bool) -> Result<()> {
+fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<()> {
     let _lock = ctx.lock("offsite verify")?;
     ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
     let step = ctx.ui.step(tr!(
         "newest copy, opened and restored aside",
         "dernière copie, ouverte et restaurée à part",
     ));
-    let said = elsewhere::verify(ctx, reading, all)?;
+    let said = elsewhere::verify(ctx, reading, options)?;
     let found = &said.value;
     step.done(match found.ok {
         true => tr!("whole", "entière"),
@@ -214,7 +225,7 @@ fn verify(ctx: &Context, reading: &Reading, all: bool) -> Result<()> {
 }
 
 fn tell_verified(ctx: &Context, found: &Verified) {
-    let short = &found.history;
+    let short = found.history.get(..12).unwrap_or(&found.history);
     for point in &found.points {
         let state = point.reason.as_deref();
         let state = state.unwrap_or(both("sound", "sain").text());
@@ -230,4 +241,77 @@ fn tell_verified(ctx: &Context, found: &Verified) {
     for fault in &found.faults {
         ctx.ui.warn(fault);
     }
+    if let Some(proven) = found.proven {
+        let since = UNIX_EPOCH + Duration::from_secs_f64(proven.max(0.0));
+        let since = humantime::format_rfc3339_seconds(since).to_string();
+        ctx.ui.say(&tr!(
+            "The proof of {since} is noted beside the copies, where the lab reads it.",
+            "La preuve du {since} est notée à côté des copies, où le lab la lit.",
+            since = moment(&since),
+        ));
+    } else if let Some(why) = &found.unnoted {
+        ctx.ui.warn(&tr!(
+            "the proof is not noted beside the copies, so that the lab goes on to ask for one: {why}",
+            "la preuve n'est pas notée à côté des copies, et le lab continuera d'en demander une : \
+             {why}",
+        ));
+    }
+}
+
+fn prune(ctx: &Context, reading: &Reading) -> Result<()> {
+    let _lock = ctx.lock("offsite prune")?;
+    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
+    let pruning = Pruning::begin(ctx, reading)?;
+    let pruned = look_and_prune(ctx, &pruning);
+    pruning.end();
+    let Some(said) = pruned? else {
+        return Ok(());
+    };
+    if ctx.ui.json() {
+        ctx.ui.raw(&said.text);
+    }
+    said.value.insist_on_no_fault()
+}
+
+/// Removes what goes by the rules, once somebody has agreed to it; `None` in a dry run.
+fn look_and_prune(ctx: &Context, pruning: &Pruning) -> Result<Option<Document<Pruned>>> {
+    let step = ctx
+        .ui
+        .step(tr!("copies looked through", "copies parcourues"));
+    let planned = pruning.plan()?;
+    let what = planned.value.told();
+    step.done(tr!("{what} to remove", "à supprimer : {what}"));
+    if planned.value.objects == 0 {
+        ctx.ui.say(&tr!(
+            "Nothing in {place} has to go.",
+            "Rien ne doit partir de {place}.",
+            place = pruning.place(),
+        ));
+        return Ok(Some(planned));
+    }
+    for point in &planned.value.points {
+        ctx.ui.note(point);
+    }
+    ctx.confirm(&tr!(
+        "This removes copies in {place} for good: {what}. What a lock holds stays.",
+        "Ceci supprime définitivement des copies de {place} : {what}. Ce qu'un verrou tient reste.",
+        place = pruning.place(),
+    ))?;
+    let Some(said) = pruning.remove()? else {
+        return Ok(None);
+    };
+    let (what, held) = (said.value.told(), &said.value.held);
+    ctx.ui.say(&tr!("Removed: {what}.", "Supprimé : {what}."));
+    if held.objects > 0 {
+        ctx.ui.say(&tr!(
+            "A lock holds {objects} objects, {bytes} bytes, until {until} at the latest: they go the \
+             next time after that.",
+            "Un verrou tient {objects} objets, {bytes} octets, jusqu'au {until} au plus tard : ils \
+             partiront la fois suivante.",
+            objects = held.objects,
+            bytes = held.bytes,
+            until = held.until.as_deref().map(moment).unwrap_or_default(),
+        ));
+    }
+    Ok(Some(said))
 }

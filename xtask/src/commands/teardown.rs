@@ -1,15 +1,17 @@
 //! `teardown`: remove the lab with its data and restore points. The results of
 //! scenarios and the downloaded packages stay under `.lab/`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
 
 use crate::commands::local::name_orphans;
+use crate::config::Destination;
 use crate::context::Context;
 use crate::engine::{self, Engine};
 use crate::exec::quote_path;
+use crate::failure::Failure;
 use crate::game;
 use crate::gameday::client;
 use crate::marker;
@@ -17,7 +19,7 @@ use crate::reset;
 use crate::wait;
 use terms::{EngineName, LabName, tr};
 
-pub fn run(ctx: &Context) -> Result<()> {
+pub fn run(ctx: &Context, copies: bool) -> Result<()> {
     let _lock = ctx.lock("teardown")?;
     let engine = engine::select(ctx)?;
     // A lab that cannot say what it has may go all the same.
@@ -32,12 +34,20 @@ pub fn run(ctx: &Context) -> Result<()> {
     if anything {
         ctx.confirm(&what_goes(ctx, engine.as_ref()))?;
     }
+    let kept = engine.kept_copies();
+    let doomed = kept.as_deref().filter(|_| copies);
+    if copies {
+        insist_on_copies(ctx, engine.as_ref(), doomed)?;
+    }
     let copy = give_up_copy(ctx, engine.name())?;
     if !ctx.exec.dry_run() {
         client::stop(ctx, engine.name())?;
     }
     let step = ctx.ui.step(tr!("teardown", "démontage"));
     engine.down()?;
+    if doomed.is_some() {
+        engine.remove_copies()?;
+    }
     if !ctx.exec.dry_run() {
         marker::forget(&ctx.workspace, engine.name())?;
         reset::forget(&ctx.workspace, engine.name())?;
@@ -50,6 +60,9 @@ pub fn run(ctx: &Context) -> Result<()> {
         step.done(tr!("removed", "supprimé"));
     } else {
         step.found(tr!("nothing was there", "il n'y avait rien"));
+    }
+    if doomed.is_none() {
+        tell_of_copies(ctx, kept.as_deref());
     }
     if let Some(copy) = copy {
         let copy = quote_path(&copy);
@@ -70,7 +83,8 @@ pub fn run(ctx: &Context) -> Result<()> {
     if ctx.ui.json() && !ctx.exec.dry_run() {
         return ctx
             .ui
-            .document(&json!({"status": "removed", "engine": engine.name()}));
+            .document(&json!({"status": "removed", "engine": engine.name(),
+                              "copies_removed": doomed.is_some()}));
     }
     Ok(())
 }
@@ -88,6 +102,54 @@ fn what_goes(ctx: &Context, engine: &dyn Engine) -> String {
              {folder} ({name}).",
         ),
     }
+}
+
+/// Asks before copies go that are there for what a teardown does.
+///
+/// # Errors
+/// There are none that this could remove, or the answer is no.
+fn insist_on_copies(ctx: &Context, engine: &dyn Engine, kept: Option<&Path>) -> Result<()> {
+    let Some(folder) = kept else {
+        return Err(Failure::usage(tr!(
+            "there is no embedded store of the {engine} engine in this checkout that --copies could \
+             remove",
+            "il n'y a pas, dans ce dépôt, de stockage intégré du moteur {engine} que --copies \
+             pourrait supprimer",
+            engine = engine.name(),
+        ))
+        .next("cargo xtask teardown")
+        .into());
+    };
+    ctx.confirm(&tr!(
+        "This also deletes the copies elsewhere of every lab that this checkout had, in {folder}, \
+         locked or not: nothing brings these labs back then.",
+        "Ceci supprime aussi les copies ailleurs de tous les labs de ce dépôt, dans {folder}, \
+         verrouillées ou non : plus rien ne ramènera ces labs.",
+        folder = folder.display(),
+    ))
+}
+
+/// Copies elsewhere outlive the lab.
+fn tell_of_copies(ctx: &Context, kept: Option<&Path>) {
+    if let Some(folder) = kept {
+        ctx.ui.note(&tr!(
+            "The copies elsewhere stay in {folder}: cargo xtask adopt offsite:latest brings the lab \
+             back, cargo xtask teardown --copies removes them.",
+            "Les copies ailleurs restent dans {folder} : cargo xtask adopt offsite:latest ramène le \
+             lab, cargo xtask teardown --copies les supprime.",
+            folder = folder.display(),
+        ));
+        return;
+    }
+    let place = match ctx.config.offsite.destination() {
+        Some(Destination::Folder(folder)) => folder.display().to_string(),
+        Some(Destination::Bucket(address)) => address,
+        Some(Destination::Embedded) | None => return,
+    };
+    ctx.ui.note(&tr!(
+        "The copies elsewhere stay in {place}: cargo xtask adopt offsite:latest brings the lab back.",
+        "Les copies ailleurs restent dans {place} : cargo xtask adopt offsite:latest ramène le lab.",
+    ));
 }
 
 /// The copy that the lab had to come back from, which nobody adopts after this by

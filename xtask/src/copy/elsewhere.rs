@@ -72,6 +72,10 @@ pub struct Verified {
     /// Only where every one was read.
     pub points: Vec<VerifiedPoint>,
     pub latest: Option<Latest>,
+    /// When that was noted beside the copies, in seconds since 1970; `None` where it was not.
+    pub proven: Option<f64>,
+    /// Why it was not.
+    pub unnoted: Option<String>,
     pub faults: Vec<String>,
 }
 
@@ -109,19 +113,31 @@ pub fn keygen(ctx: &Context, file: &Path) -> Result<String> {
         .public)
 }
 
-/// The place as this machine reads it, and what has to run for that.
-fn reach(ctx: &Context) -> Result<(Settings, Option<Running>)> {
+/// Who asks for what is in the place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    Reader,
+    /// Of the embedded store: the lab may not remove there what a reader needs.
+    Owner,
+}
+
+/// The place as this machine reaches it, and what has to run for that.
+pub(super) fn reach(ctx: &Context, asker: Asker) -> Result<(Settings, Option<Running>)> {
     let config = &ctx.config.offsite;
     let running = match config.destination() {
         Some(Destination::Embedded) => Some(engine::select(ctx)?.embedded_store()?),
         Some(Destination::Folder(_) | Destination::Bucket(_)) | None => None,
     };
-    let store = running.as_ref().map(|running| &running.store);
-    Ok((offsite::place(config, store)?, running))
+    let store = running.as_ref().map(|running| running.store.clone());
+    let store = store.map(|store| match asker {
+        Asker::Reader => store,
+        Asker::Owner => store.by_owner(&ctx.workspace),
+    });
+    Ok((offsite::place(config, store.as_ref())?, running))
 }
 
 /// Ends what ran for this command alone.
-fn leave(running: Option<Running>) {
+pub(super) fn leave(running: Option<Running>) {
     if let Some(process) = running.and_then(|running| running.process) {
         process.end(wait::STORE_ENDS);
     }
@@ -129,7 +145,7 @@ fn leave(running: Option<Running>) {
 
 /// What there is, by its names alone.
 pub fn list(ctx: &Context) -> Result<Document<Listed>> {
-    let (settings, running) = reach(ctx)?;
+    let (settings, running) = reach(ctx, Asker::Reader)?;
     let cmd = here(ctx, &settings, &["list", "--json"]);
     let output = ctx.exec.probe(&cmd);
     leave(running);
@@ -150,11 +166,11 @@ pub fn push(engine: &dyn Engine, options: &[&str]) -> Result<Option<Document<Pus
 }
 
 /// Opens the newest copy, or all, and restores it aside.
-pub fn verify(ctx: &Context, reading: &Reading, all: bool) -> Result<Document<Verified>> {
+pub fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<Document<Verified>> {
     let mut args = vec!["verify".to_owned(), "--json".to_owned()];
     args.extend(of_reading(ctx, reading)?);
-    args.extend(all.then(|| "--all".to_owned()));
-    let (settings, running) = reach(ctx)?;
+    args.extend(options.iter().map(|&option| option.to_owned()));
+    let (settings, running) = reach(ctx, Asker::Reader)?;
     let cmd = here(ctx, &settings, &args);
     let output = ctx.exec.probe(&cmd.limit(wait::COPY));
     leave(running);
@@ -178,7 +194,7 @@ pub struct Fetched {
 /// can read that has the data.
 pub fn fetch(ctx: &Context, target: &str, reading: &Reading) -> Result<Fetched> {
     let words = of_reading(ctx, reading)?;
-    let (settings, running) = reach(ctx)?;
+    let (settings, running) = reach(ctx, Asker::Reader)?;
     let folder = ctx.workspace.home();
     let part = match ctx.exec.dry_run() {
         true => None,
@@ -208,7 +224,7 @@ fn warnings(said: &str) -> Vec<String> {
 }
 
 /// The words for which copies are read, with which key, and where there is room for it.
-fn of_reading(ctx: &Context, reading: &Reading) -> Result<Vec<String>> {
+pub(super) fn of_reading(ctx: &Context, reading: &Reading) -> Result<Vec<String>> {
     let identity = offsite::identity(&ctx.workspace, reading.identity.clone())?;
     ctx.workspace.create()?;
     let mut words = vec![
@@ -223,7 +239,7 @@ fn of_reading(ctx: &Context, reading: &Reading) -> Result<Vec<String>> {
     Ok(words)
 }
 
-fn here<S: AsRef<str>>(ctx: &Context, settings: &Settings, args: &[S]) -> Cmd {
+pub(super) fn here<S: AsRef<str>>(ctx: &Context, settings: &Settings, args: &[S]) -> Cmd {
     offsite::on_this_machine(&ctx.venv().python(), &ctx.workspace, settings, args)
 }
 

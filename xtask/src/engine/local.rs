@@ -12,6 +12,7 @@ mod words;
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::check::Check;
 use crate::config::Offsite;
@@ -163,8 +164,7 @@ impl LocalEngine {
         if !client::is_alive(&self.workspace) {
             return Ok(Vec::new());
         }
-        let settings: BTreeMap<String, String> = client::ask(&self.workspace, &Ask::Settings)?;
-        Ok(settings.into_iter().collect())
+        client::ask::<BTreeMap<_, _>>(&self.workspace, &Ask::Settings).map(Vec::from_iter)
     }
 
     /// The lab as its files tell, where no supervisor runs.
@@ -337,6 +337,15 @@ impl Engine for LocalEngine {
 
     fn embedded_store(&self) -> Result<Running> {
         self.running_store()
+    }
+
+    fn kept_copies(&self) -> Option<PathBuf> {
+        self.folder_of_store()
+    }
+
+    fn remove_copies(&self) -> Result<()> {
+        self.folder_of_store()
+            .map_or(Ok(()), |one| self.remove(&one))
     }
 
     fn shipping(&self) -> Result<Option<Shipping>> {

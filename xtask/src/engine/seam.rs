@@ -2,6 +2,7 @@
 //! Commands and scenarios are written once, against [`Engine`].
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use terms::lang::{Both, both};
@@ -175,6 +176,16 @@ pub trait Engine: Sync {
 
     /// The store that `to = "embedded"` of `[offsite]` means, for who reads copies.
     fn embedded_store(&self) -> Result<Running> {
+        Err(no_copies_elsewhere(self.name()).into())
+    }
+
+    /// Where that store keeps its copies, which outlive the lab; `None` where it never ran.
+    fn kept_copies(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Removes all of them, once the lab is down.
+    fn remove_copies(&self) -> Result<()> {
         Err(no_copies_elsewhere(self.name()).into())
     }
 

@@ -114,6 +114,17 @@ impl Wanted {
     }
 }
 
+impl Store {
+    /// The same as whoever owns the bucket reaches it, who may remove what no lock holds.
+    #[must_use]
+    pub fn by_owner(self, workspace: &Workspace) -> Self {
+        Self {
+            credentials: credentials(workspace, OWNER),
+            ..self
+        }
+    }
+}
+
 /// What outlives every lab of the checkout: the data, and who may do what.
 pub fn folder(workspace: &Workspace) -> PathBuf {
     workspace.home().join("offsite")

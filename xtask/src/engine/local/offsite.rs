@@ -1,6 +1,7 @@
 //! Copies elsewhere of a local lab, and the store that it runs for them.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -204,17 +205,26 @@ impl LocalEngine {
         Ok(process)
     }
 
-    /// What a replica has, and what reaches the copies besides.
-    pub(super) fn of_copies(&self, args: &[&str]) -> Result<Option<Output>> {
+    /// Python with what a replica has, and what reaches the copies besides.
+    pub(super) fn beside_copies(&self, args: &[&str]) -> Result<Cmd> {
         let wanted = DesiredState::load(&self.workspace)?;
         let wanted = wanted.and_then(|desired| desired.copying?.store);
         let settings = self.settings_of_copies(wanted.as_ref())?;
-        let cmd = self.in_a_replica(&[&["-m", "pra", "offsite"], args].concat())?;
-        let cmd = cmd.envs(&settings).secrets(environment::of_the_store());
+        let cmd = self.in_a_replica(args)?.envs(&settings);
+        Ok(cmd.secrets(environment::of_the_store()).limit(wait::COPY))
+    }
+
+    /// `None` where the store never ran.
+    pub(super) fn folder_of_store(&self) -> Option<PathBuf> {
+        store::exists(&self.workspace).then(|| store::folder(&self.workspace))
+    }
+
+    pub(super) fn of_copies(&self, args: &[&str]) -> Result<Option<Output>> {
+        let cmd = self.beside_copies(&[&["-m", "pra", "offsite"], args].concat())?;
         if !self.exec.change(&cmd.to_string()) {
             return Ok(None);
         }
-        exec::output(&cmd.limit(wait::COPY)).map(Some)
+        exec::output(&cmd).map(Some)
     }
 }
 

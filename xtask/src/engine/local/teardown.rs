@@ -36,7 +36,7 @@ impl LocalEngine {
     }
 
     /// Removes a folder or file of the lab.
-    fn remove(&self, path: &Path) -> Result<()> {
+    pub(super) fn remove(&self, path: &Path) -> Result<()> {
         self.workspace.insist_on_own_folder(path)?;
         let shell = format!("rm -rf {}", quote(&path.to_string_lossy()));
         if path.symlink_metadata().is_ok() && self.exec.change(&shell) {
