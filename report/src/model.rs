@@ -39,6 +39,8 @@ pub struct Scenario {
     pub began: Option<String>,
     /// The first alert about the disaster, where something watched the lab.
     pub alert: Option<FirstAlert>,
+    /// What somebody took, where the disaster was an attack.
+    pub attack: Option<Attack>,
     pub moments: Vec<Moment>,
     pub objectives: Vec<Objective>,
     pub commands: Vec<String>,
@@ -53,6 +55,33 @@ pub struct Scenario {
 /// Of results that do not name their lab: there was one.
 fn the_only_lab() -> Read<LabName> {
     Read::Known(LabName::Pra)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Attack {
+    pub volumes: Encrypted,
+    pub copies: Emptied,
+}
+
+/// What became of the volumes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Encrypted {
+    pub files: u64,
+    pub points: u64,
+}
+
+/// What became of the copies elsewhere.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Emptied {
+    pub objects: u64,
+    pub overwritten: u64,
+    pub removed: u64,
+    pub versions: u64,
+    pub versions_removed: u64,
+    pub versions_refused: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -150,6 +150,11 @@ fn pages_are_in_the_language_that_is_chosen_and_old_sentences_stay() {
     let mut one = result(false, 17, 2.5);
     one["kills"] =
         json!([{"pod": "flask-1", "how": "hard", "failed": 2, "replaced_seconds": 1.25}]);
+    one["attack"] = json!({
+        "volumes": {"files": 24, "bytes": 9, "points": 1},
+        "copies": {"objects": 7, "overwritten": 7, "removed": 7, "listed": 0, "versions": 8,
+                   "versions_removed": 0, "versions_refused": 8},
+    });
     one["rto"]["open"] = json!(true);
     one["rpo"]["lost_from_before"] = json!(1);
     one["client"] = json!({"requests": 900, "failed": 200, "longest_gap_seconds": 2.5,

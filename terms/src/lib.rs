@@ -96,6 +96,7 @@ words! {
         ClusterLoss = "cluster-loss" | "perte du cluster",
         ForeignDelete = "foreign-delete" | "suppression étrangère",
         BothVolumesLoss = "both-volumes-loss" | "perte des deux volumes",
+        Ransomware = "ransomware" | "rançongiciel",
         PrimaryLoss = "primary-loss" | "perte du primaire",
         ServerLoss = "server-loss" | "perte de serveurs",
         Partition = "partition" | "coupure du réseau",
@@ -347,7 +348,7 @@ mod tests {
             words(&names),
             "pod-crash volume-loss database-corrupt bad-delete backup-poisoned \
              backup-volume-loss disk-full restore-killed node-loss cluster-loss foreign-delete \
-             both-volumes-loss primary-loss server-loss partition drain"
+             both-volumes-loss ransomware primary-loss server-loss partition drain"
         );
         let names: Vec<&str> = PhaseName::ALL.iter().map(|one| one.word()).collect();
         assert_eq!(

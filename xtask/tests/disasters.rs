@@ -111,7 +111,9 @@ fn a_dry_run_shows_every_disaster_and_changes_nothing() {
     let names = lab.json(&["scenario", "--list"]);
     let names = names.as_array().unwrap().iter();
     let mut shown = 0;
-    for name in names.filter(|one| one["not_on"]["local"].is_null()) {
+    // What has nowhere to come back from has a test with copies elsewhere.
+    let possible = |one: &&Value| one["not_on"]["local"].is_null() && one["not_here"].is_null();
+    for name in names.filter(possible) {
         let name = name["name"].as_str().unwrap();
         let output = lab.xtask(&["scenario", name, "--dry-run"]);
         let said = support::said(&output);

@@ -52,6 +52,7 @@ mod monitoring;
 mod monitoring_declared;
 mod offsite;
 mod offsite_store;
+mod ransomware;
 mod resets;
 mod restores;
 mod scenarios;

@@ -1,5 +1,6 @@
 //! The page of one scenario.
 
+mod attack;
 mod failures;
 mod reasons;
 mod tiles;
@@ -55,6 +56,7 @@ pub fn render(folder: &Folder, scenario: &Scenario, ledger: &Ledger) -> Result<S
         }
         (plots(scenario, ledger)?)
         (kills(scenario))
+        (attack::section(scenario.attack.as_ref()))
         @if !scenario.objectives.is_empty() {
             h2 { (tr!("Objectives", "Objectifs")) }
             (objectives(&tr!(

@@ -33,6 +33,7 @@ pub fn run(ctx: &Context, args: &DrillArgs) -> Result<()> {
     let engine = engine::select(ctx)?;
     for one in &scenarios {
         one.insist_on(engine.name())?;
+        one.insist_on_a_way_back(ctx)?;
         play::insist_on_consent(ctx, engine.as_ref(), one)?;
         one.insist_on_decider(args.operator_delay)?;
         one.insist_on_healing(args.auto)?;

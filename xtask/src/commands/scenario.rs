@@ -14,8 +14,10 @@ use crate::engine;
 use crate::exec::quote;
 use crate::facts;
 use crate::failure::Failure;
+use crate::measure::attack::Attack;
 use crate::measure::promise::yes_or_no;
 use crate::measure::result::{Rpo, ScenarioResult};
+use crate::scenario::everything::attacked;
 use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, healing, play, protection};
 
@@ -24,7 +26,7 @@ pub fn list(ctx: &Context) -> Result<()> {
         let all = scenario::all(ctx.options.lab).iter().map(|one| {
             json!({"number": one.number, "name": one.name, "title": one.title,
                    "breaks": one.breaks, "holds": one.holds, "takes": one.takes,
-                   "auto": one.heals(),
+                   "auto": one.heals(), "not_here": not_here(ctx, one),
                    "not_on": one.not_on().collect::<BTreeMap<_, _>>()})
         });
         return ctx.ui.document(&all.collect::<Vec<_>>());
@@ -58,6 +60,12 @@ pub fn list(ctx: &Context) -> Result<()> {
                 "   sans personne : --auto, les serveurs restaurent d'eux-mêmes",
             ));
         }
+        if let Some(reason) = not_here(ctx, one) {
+            ctx.ui.say(&tr!(
+                "   not possible here: {reason}",
+                "   impossible ici : {reason}",
+            ));
+        }
         for (engine, reason) in one.not_on() {
             ctx.ui.say(&tr!(
                 "   not possible on {engine}: {reason}",
@@ -66,6 +74,12 @@ pub fn list(ctx: &Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Why this lab would not come back from a disaster.
+fn not_here(ctx: &Context, scenario: &Scenario) -> Option<String> {
+    let possible = scenario.insist_on_a_way_back(ctx);
+    possible.err().map(|error| error.to_string())
 }
 
 pub fn run(ctx: &Context, asked: &str, options: RunOptions) -> Result<()> {
@@ -103,6 +117,7 @@ pub fn play_and_show(
     scenario.insist_on(engine.name())?;
     scenario.insist_on_decider(options.operator_delay)?;
     scenario.insist_on_healing(options.auto)?;
+    scenario.insist_on_a_way_back(ctx)?;
     play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     if options.auto {
@@ -199,6 +214,7 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
         Both::same("RTO"),
         format!("{at_least}{} s{detail}", number(result.rto.seconds)),
     ));
+    rows.extend(result.attack.iter().flat_map(attacked));
     rows.extend(result.alert.as_ref().map(|alert| {
         let resolved = alert.resolved_seconds.map_or_else(
             || both("not resolved yet", "pas encore résolue").into(),
@@ -290,6 +306,21 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
     for doubt in &result.doubts {
         ctx.ui.warn(doubt);
     }
+}
+
+/// What somebody took, on the volumes and of the copies.
+fn attacked(attack: &Attack) -> [Vec<String>; 2] {
+    let row = |name: Both, value: String| vec![name.into(), value];
+    [
+        row(
+            both("attack on the volumes", "attaque des volumes"),
+            attacked::volumes_in_words(&attack.volumes),
+        ),
+        row(
+            both("attack on the copies", "attaque des copies"),
+            attacked::copies_in_words(&attack.copies),
+        ),
+    ]
 }
 
 /// What snapshots alone lose: as measured a moment after a backup that was taken

@@ -21,7 +21,7 @@ struct All {
     results: Vec<ScenarioResult>,
     /// Those that could not be played to their end.
     failed: Vec<NotPlayed>,
-    /// Those that the engine does not have.
+    /// Those that the engine does not have, or that this lab would not come back from.
     not_possible: Vec<NotPlayed>,
 }
 
@@ -36,14 +36,14 @@ pub fn run(ctx: &Context, options: RunOptions) -> Result<()> {
     let _lock = ctx.lock("scenario all")?;
     let engine = engine::select(ctx)?;
     for scenario in scenario::all(ctx.options.lab) {
-        if scenario.insist_on(engine.name()).is_ok() {
+        if hindrance(ctx, engine.as_ref(), scenario).is_none() {
             play::insist_on_consent(ctx, engine.as_ref(), scenario)?;
         }
     }
     setup::ensure_as_declared(ctx, engine.as_ref())?;
     let mut all = All::default();
     for scenario in scenario::all(ctx.options.lab) {
-        if let Err(error) = scenario.insist_on(engine.name()) {
+        if let Some(error) = hindrance(ctx, engine.as_ref(), scenario) {
             all.not_possible.push(left(scenario, &error));
         } else if ctx.exec.dry_run() {
             scenario.show(ctx, engine.as_ref(), false)?;
@@ -55,6 +55,13 @@ pub fn run(ctx: &Context, options: RunOptions) -> Result<()> {
         return Ok(());
     }
     finish(ctx, all)
+}
+
+/// Why one of them cannot be had here: on this engine, or as the lab is declared.
+fn hindrance(ctx: &Context, engine: &dyn Engine, scenario: &Scenario) -> Option<anyhow::Error> {
+    let possible = scenario.insist_on(engine.name());
+    let possible = possible.and_then(|()| scenario.insist_on_a_way_back(ctx));
+    possible.err()
 }
 
 /// One of them. What stops it is noted, and the lab put back for the next.

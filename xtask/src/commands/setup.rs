@@ -156,10 +156,11 @@ pub fn ensure_as_declared(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     complete(ctx, engine)
 }
 
-/// The lab as it can be looked at: nodes that a scenario left stopped run, and a reset that
-/// was cut off is ended. Returns what became of that.
+/// The lab as it can be looked at: nodes that a scenario left stopped run, what it spoilt is gone,
+/// and a reset that was cut off is ended. Returns what became of that.
 pub fn come_round(ctx: &Context, engine: &dyn Engine) -> Result<Option<Ended>> {
     interrupted::start_nodes(ctx, engine)?;
+    interrupted::remove_spoilt(ctx, engine)?;
     orphan::start_nodes(ctx, engine)?;
     reset::end_interrupted(ctx, engine)
 }

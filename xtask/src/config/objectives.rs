@@ -47,7 +47,11 @@ impl Objectives {
     /// age of an exported copy, or, where copies elsewhere are made, what those lack.
     pub fn with_copies(&self, offsite: &Offsite, lab: LabName, scenario: ScenarioName) -> Limits {
         let limits = self.of(lab, scenario);
-        let of_everything = [ScenarioName::ClusterLoss, ScenarioName::BothVolumesLoss];
+        let of_everything = [
+            ScenarioName::ClusterLoss,
+            ScenarioName::BothVolumesLoss,
+            ScenarioName::Ransomware,
+        ];
         match offsite.destination() {
             Some(_) if of_everything.contains(&scenario) => Limits {
                 rpo_seconds: offsite.rpo_seconds(),

@@ -6,6 +6,7 @@ use anyhow::Result;
 use super::backups::Backups;
 use super::readable::Readable;
 use super::volume::Volume;
+use crate::measure::attack::Encrypted;
 use crate::measure::compare::Rows;
 
 /// What came of a change that somebody tries past the application.
@@ -24,6 +25,9 @@ pub trait Database: Backups + Readable {
 
     /// Overwrites what is stored, in place, while the application runs.
     fn corrupt(&self) -> Result<()>;
+
+    /// Makes everything on both volumes unreadable, for whoever has them.
+    fn encrypt_all(&self) -> Result<Option<Encrypted>>;
 
     /// Deletes every row through the application's own way of writing.
     fn delete_all(&self) -> Result<()>;

@@ -1,7 +1,7 @@
 //! SQLite with the journal of the package `pra`: what is done to it is Python, run
 //! where a replica runs.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use terms::{PointStatus, Protection, tr};
 
@@ -14,6 +14,7 @@ use crate::app::{self, RestoreOptions, Transaction};
 use crate::engine::Engine;
 use crate::exec::variable;
 use crate::failure::Failure;
+use crate::measure::attack::Encrypted;
 use crate::measure::compare::Rows;
 use crate::names;
 
@@ -31,6 +32,9 @@ for path in (database, database + "-wal"):
             file.write(b"\xde\xad" * 2048)
         os.fsync(file.fileno())
 "#;
+
+/// Everything on both volumes.
+const ENCRYPT: &str = include_str!("encrypt.py");
 
 /// Through the application's own way of writing, so that the journal sees it.
 const DELETE: &str = r#"from pra.base import settings
@@ -161,6 +165,13 @@ impl Database for Sqlite<'_> {
 
     fn corrupt(&self) -> Result<()> {
         self.run(OVERWRITE)
+    }
+
+    fn encrypt_all(&self) -> Result<Option<Encrypted>> {
+        let said = self.engine.python(ENCRYPT)?;
+        let found = said.map(|said| serde_json::from_str(&said));
+        let found = found.transpose();
+        found.context("understanding what was encrypted")
     }
 
     fn delete_all(&self) -> Result<()> {

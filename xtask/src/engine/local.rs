@@ -335,6 +335,10 @@ impl Engine for LocalEngine {
         self.of_copies(args)
     }
 
+    fn python_beside_copies(&self, script: &str, args: &[&str]) -> Result<Option<String>> {
+        self.python_of_copies(script, args)
+    }
+
     fn embedded_store(&self) -> Result<Running> {
         self.running_store()
     }

@@ -174,6 +174,14 @@ pub trait Engine: Sync {
         Err(no_copies_elsewhere(self.name()).into())
     }
 
+    /// `python -c SCRIPT ARGS` where [`Engine::offsite`] runs, with the settings and credentials of
+    /// what copies: the hand of whoever has stolen them. Returns what it printed; `None` in a dry
+    /// run.
+    fn python_beside_copies(&self, script: &str, args: &[&str]) -> Result<Option<String>> {
+        let _ = (script, args);
+        Err(no_copies_elsewhere(self.name()).into())
+    }
+
     /// The store that `to = "embedded"` of `[offsite]` means, for who reads copies.
     fn embedded_store(&self) -> Result<Running> {
         Err(no_copies_elsewhere(self.name()).into())

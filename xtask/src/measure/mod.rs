@@ -2,6 +2,7 @@
 //! request, and the comparison of that ledger with what the database holds.
 
 mod asked;
+pub mod attack;
 pub mod client;
 pub mod compare;
 pub mod downtime;

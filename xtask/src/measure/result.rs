@@ -11,6 +11,7 @@ use terms::{Death, EngineName, LabName, ObjectiveName, Protection, ScenarioName,
 use crate::config::Limits;
 use crate::facts::Simplification;
 
+use super::attack::Attack;
 use super::compare::{Lost, Verdict, seconds_lost};
 use super::figures::{ClientFigures, milliseconds};
 use super::observed::Request;
@@ -53,6 +54,9 @@ pub struct ScenarioResult {
     /// The first alert about the disaster, where something watched the lab.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<FirstAlert>,
+    /// What an attack took from the lab and its copies, where the disaster was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attack: Option<Attack>,
     /// When the recovery itself took the service away, in seconds of the ledger's clock; `None`
     /// where the disaster did.
     #[serde(skip)]

@@ -6,8 +6,8 @@ use terms::lang::both;
 
 use crate::database::{self, Volume};
 use crate::engine::capability::Capability;
-use crate::scenario::cluster_loss::{self, Loss};
 use crate::scenario::definition::{Scenario, Way};
+use crate::scenario::everything::{self, Loss};
 use crate::scenario::outage;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -37,17 +37,8 @@ pub const SCENARIO: Scenario = Scenario {
         "every restore point and the journal; what is written after the copy",
         "tous les points de restauration et le journal ; ce qui est écrit après la copie",
     )),
-    way: Way::Own {
-        play: |run, engine| cluster_loss::play_loss(&LOSS, run, engine),
-        show: |ctx, engine| {
-            cluster_loss::show_loss(&LOSS, ctx, engine)?;
-            // The cron job outlives the volumes, as it was left.
-            engine.suspend_backups(false)
-        },
-        // Nothing is left to recover from by hand.
-        strike: None,
-    },
-    repair: cluster_loss::REPAIR,
+    way: Way::Everything(&LOSS),
+    repair: everything::REPAIR,
 };
 
 const LOSS: Loss = Loss {
@@ -55,12 +46,14 @@ const LOSS: Loss = Loss {
         "disaster: application stopped, both volumes deleted",
         "sinistre : application arrêtée, les deux volumes supprimés",
     ),
-    strike: |ctx, engine| {
+    insist: |_| Ok(()),
+    prove: |_, _| Ok(()),
+    strike: |ctx, engine, _| {
         outage::stop_everything(ctx, engine)?;
         for volume in Volume::ALL {
             engine.delete_volume(database::of(engine).claim(volume))?;
         }
-        Ok(())
+        Ok(None)
     },
     lesson: both(
         "The cluster was there all along, and of no help: it has nothing of what was on its \

@@ -10,6 +10,7 @@ use crate::engine::capability::{self, Capability};
 use crate::engine::{self, Engine};
 use crate::failure::Failure;
 use crate::measure::result::ScenarioResult;
+use crate::scenario::everything::{self, Loss as Everything};
 use crate::scenario::ha::loss::{self, Loss};
 use crate::scenario::healing;
 use crate::scenario::outage::{self, Disaster};
@@ -40,6 +41,8 @@ pub struct Scenario {
 pub enum Way {
     /// As every outage that somebody recovers from.
     Outage(&'static Disaster),
+    /// As every loss that takes all but a copy.
+    Everything(&'static Everything),
     /// As every loss that a replicated database recovers from by itself.
     Loss(&'static Loss),
     /// In a way of its own.
@@ -60,6 +63,7 @@ impl Scenario {
     pub fn play(&self, run: &Run, engine: &dyn Engine) -> Result<ScenarioResult> {
         match &self.way {
             Way::Outage(disaster) => outage::play(disaster, run, engine),
+            Way::Everything(loss) => everything::play(loss, run, engine),
             Way::Loss(loss) => loss::play(loss, run, engine),
             Way::Own { play, .. } => play(run, engine),
         }
@@ -69,6 +73,7 @@ impl Scenario {
     pub fn show(&self, ctx: &Context, engine: &dyn Engine, auto: bool) -> Result<()> {
         match &self.way {
             Way::Outage(disaster) => outage::show(disaster, ctx, engine, auto),
+            Way::Everything(loss) => everything::show(loss, ctx, engine),
             Way::Loss(loss) => loss::show(loss, engine),
             Way::Own { show, .. } => show(ctx, engine),
         }
@@ -79,7 +84,7 @@ impl Scenario {
     pub fn strike(&self) -> Option<Strike> {
         match &self.way {
             Way::Outage(disaster) => Some(disaster.strike),
-            Way::Loss(_) => None,
+            Way::Loss(_) | Way::Everything(_) => None,
             Way::Own { strike, .. } => *strike,
         }
     }
@@ -122,6 +127,15 @@ impl Scenario {
         match auto && !self.heals() {
             true => Err(healing::refuse(self.name.word())),
             false => Ok(()),
+        }
+    }
+
+    /// Refuses a disaster that nothing would bring this lab back from, as `lab.toml` and the keys
+    /// of this checkout tell.
+    pub fn insist_on_a_way_back(&self, ctx: &Context) -> Result<()> {
+        match &self.way {
+            Way::Everything(loss) => (loss.insist)(ctx),
+            Way::Outage(_) | Way::Loss(_) | Way::Own { .. } => Ok(()),
         }
     }
 

@@ -9,15 +9,42 @@ use terms::tr;
 
 use crate::cli::Reading;
 use crate::context::Context;
-use crate::copy::elsewhere;
+use crate::copy::elsewhere::{self, Pushed};
 use crate::database;
 use crate::engine::Engine;
+use crate::exec::variable;
 use crate::failure::Failure;
 use crate::measure::ledger::Ledger;
 use crate::workspace;
 
 /// By how much a moment of `/status`, which is told in milliseconds, may be rounded.
 const ROUNDED: f64 = 0.002;
+
+/// Of the backup volume at hand, for the shell of a dry run.
+const PRINT_HISTORY: &str = r#"from pra.base import settings
+from pra.offsite import push
+print(push.key_of(settings.load().layout).history)
+"#;
+
+/// Copies elsewhere what is not there yet; `None` in a dry run.
+///
+/// # Errors
+/// Something was left out.
+pub fn pushed_whole(engine: &dyn Engine) -> Result<Option<Pushed>> {
+    let Some(pushed) = elsewhere::push(engine, &[])? else {
+        return Ok(None);
+    };
+    let pushed = pushed.value;
+    let Some(fault) = pushed.faults.first() else {
+        return Ok(Some(pushed));
+    };
+    Err(Failure::promise(tr!(
+        "the copies elsewhere are not whole, and nothing was broken: {fault}",
+        "les copies ailleurs ne sont pas entières, et rien n'a été cassé : {fault}",
+    ))
+    .next("cargo xtask offsite push")
+    .into())
+}
 
 /// What a run knows of them.
 #[derive(Default)]
@@ -38,20 +65,20 @@ impl Copies {
 
     /// Everything that is there now is elsewhere, so that the disaster finds a lab that follows.
     pub fn begin(&self, engine: &dyn Engine) -> Result<()> {
-        let Some(pushed) = elsewhere::push(engine, &[])? else {
-            return Ok(());
-        };
-        let pushed = pushed.value;
-        if let Some(fault) = pushed.faults.first() {
-            return Err(Failure::promise(tr!(
-                "the copies elsewhere are not whole, and nothing was broken: {fault}",
-                "les copies ailleurs ne sont pas entières, et rien n'a été cassé : {fault}",
-            ))
-            .next("cargo xtask offsite push")
-            .into());
+        if let Some(pushed) = pushed_whole(engine)? {
+            self.history.replace(Some(pushed.history));
         }
-        self.history.replace(Some(pushed.history));
         Ok(())
+    }
+
+    /// Which of those in the place are this lab's; in a dry run as a shell finds it.
+    pub fn history(&self, engine: &dyn Engine) -> Result<String> {
+        let mut history = self.history.borrow_mut();
+        if let Some(known) = history.as_ref() {
+            return Ok(known.clone());
+        }
+        engine.show_python("HISTORY", PRINT_HISTORY)?;
+        Ok(history.insert(variable("HISTORY")).clone())
     }
 
     /// Asks the lab, just before it is gone, how far its copies are behind.

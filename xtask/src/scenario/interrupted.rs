@@ -24,6 +24,43 @@ pub fn start_nodes(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     }
 }
 
+/// Removes a lab whose volumes a scenario has spoilt before it was cut off, so that it is built anew
+/// around the copy that the run has left.
+///
+/// # Errors
+/// That copy cannot be used; nothing was removed.
+pub fn remove_spoilt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
+    // A dry run takes no lock, so what it finds half-way may be under way.
+    if ctx.exec.dry_run() && ctx.workspace.holder()?.is_some() {
+        return Ok(());
+    }
+    let Some(left) = marker::pending(&ctx.workspace, engine.name())? else {
+        return Ok(());
+    };
+    if left.stage != Stage::Struck || !repair(engine, &left)?.spoils {
+        return Ok(());
+    }
+    // It is being built anew already.
+    if copy::is_closed(ctx, engine) {
+        return Ok(());
+    }
+    // Cut off before it had begun, it leaves a lab that has more than the copy.
+    if engine.facts()?.volumes.is_empty() || database::readable(engine).dump().is_ok() {
+        return Ok(());
+    }
+    if copy_of(ctx, &left)?.is_none() {
+        return Ok(());
+    }
+    ctx.ui.note(&tr!(
+        "Scenario {name} was interrupted after it had encrypted the volumes: the lab is removed, and \
+         built anew around the copy that was exported before.",
+        "Le scénario {name} a été interrompu après avoir chiffré les volumes : le lab est supprimé, \
+         puis reconstruit autour de la copie exportée avant.",
+        name = left.scenario,
+    ));
+    engine.down()
+}
+
 /// Whether a scenario was cut off that may keep a lab of several servers from saying
 /// anything, so that a dry run has nobody to ask.
 pub fn may_be_silent(ctx: &Context, engine: &dyn Engine) -> Result<bool> {

@@ -11,6 +11,7 @@ mod database_corrupt;
 pub mod definition;
 mod disk_full;
 mod elsewhere;
+pub mod everything;
 mod foreign_delete;
 mod ha;
 pub mod healing;
@@ -21,6 +22,7 @@ pub mod outcome;
 pub mod play;
 mod pod_crash;
 pub mod protection;
+mod ransomware;
 pub mod repair;
 mod restore_killed;
 pub mod run;
@@ -55,6 +57,7 @@ const OF_THE_RECOVERY: &[Scenario] = &[
     cluster_loss::SCENARIO,
     foreign_delete::SCENARIO,
     both_volumes_loss::SCENARIO,
+    ransomware::SCENARIO,
 ];
 
 /// The scenario of that name in the lab of the recovery, which has it.

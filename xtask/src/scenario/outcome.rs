@@ -173,6 +173,7 @@ impl Outcome {
             began: self.observed.began.clone(),
             draw: run.options.draw,
             alert: None,
+            attack: None,
             taken_away: None,
             moments: Vec::<Moment>::new(),
             lessons: Vec::new(),

@@ -22,8 +22,8 @@ pub fn insist_on_consent(ctx: &Context, engine: &dyn Engine, scenario: &Scenario
         return Ok(());
     }
     ctx.confirm(&tr!(
-        "{name} takes from this lab for good: {taken}. The rest comes back from an exported copy.",
-        "{name} enlève définitivement à ce lab : {taken}. Le reste revient d'une copie exportée.",
+        "{name} takes from this lab for good: {taken}. The rest comes back from a copy.",
+        "{name} enlève définitivement à ce lab : {taken}. Le reste revient d'une copie.",
         name = scenario.name,
     ))
 }

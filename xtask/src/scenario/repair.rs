@@ -10,6 +10,8 @@ use crate::marker::{Stage, Unfinished};
 pub struct Repair {
     /// Its nodes may be stopped, and with them the cluster itself.
     pub stops_nodes: bool,
+    /// What it breaks is of no use any more: the lab is removed, and built anew around its copy.
+    pub spoils: bool,
     /// The first step, once every replica is ready: undoes what a restore does not.
     pub first: fn(&dyn Engine, &Interrupted) -> Result<()>,
     /// What has to be restored then, if anything.
@@ -29,6 +31,7 @@ impl Repair {
     /// The latest moment, where the database is gone.
     pub const WHERE_MISSING: Self = Self {
         stops_nodes: false,
+        spoils: false,
         first: |_, _| Ok(()),
         target: |engine, left| {
             let state = database::of(engine).state(left.url)?;
@@ -40,6 +43,7 @@ impl Repair {
     /// Nothing: the cluster does it.
     pub const BY_ITSELF: Self = Self {
         stops_nodes: false,
+        spoils: false,
         first: |_, _| Ok(()),
         target: |_, _| Ok(None),
         last: |_, _| Ok(()),

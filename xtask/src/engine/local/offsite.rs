@@ -214,6 +214,11 @@ impl LocalEngine {
         Ok(cmd.secrets(environment::of_the_store()).limit(wait::COPY))
     }
 
+    pub(super) fn python_of_copies(&self, script: &str, args: &[&str]) -> Result<Option<String>> {
+        let cmd = self.beside_copies(&[&["-c", script], args].concat())?;
+        self.exec.change_reading(&cmd.to_string(), &cmd)
+    }
+
     /// `None` where the store never ran.
     pub(super) fn folder_of_store(&self) -> Option<PathBuf> {
         store::exists(&self.workspace).then(|| store::folder(&self.workspace))

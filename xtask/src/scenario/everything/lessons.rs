@@ -9,6 +9,7 @@ use terms::tr;
 use crate::database::Restored;
 use crate::measure::result::{Rpo, ScenarioResult};
 use crate::scenario::elsewhere::Copies;
+use crate::scenario::everything::attacked;
 use crate::scenario::outage;
 
 /// What a run teaches; `lesson` is what its outage does.
@@ -24,29 +25,52 @@ pub fn lessons(
         Some(_) => Cow::Borrowed(both("the copies elsewhere", "copies gardées ailleurs").text()),
         None => file.file_name().unwrap_or_default().to_string_lossy(),
     };
-    vec![
+    let mut lessons = vec![
         tr!(
             "RTO: users were without service for {seconds} s{most}. {lesson}",
             "RTO : les utilisateurs ont été privés de service pendant {seconds} s{most}. {lesson}",
             seconds = number(result.rto.seconds),
             most = outage::most_of_it(&result.rto),
         ),
-        tr!(
+        what_was_gone(result, report, &name),
+        what_was_lost(rpo, copies),
+    ];
+    lessons.extend(result.attack.iter().flat_map(attacked::lessons));
+    lessons.push(match &result.attack {
+        Some(_) => tr!(
+            "Look at: cargo xtask offsite verify; and ask whose credentials can remove your own \
+             copies.",
+            "À regarder : cargo xtask offsite verify ; et demandez-vous quels identifiants peuvent \
+             supprimer vos propres copies.",
+        ),
+        None => tr!(
+            "Look at: cargo xtask export --help, and ask where your own copies are kept.",
+            "À regarder : cargo xtask export --help ; et demandez-vous où sont conservées vos \
+             propres copies.",
+        ),
+    });
+    lessons
+}
+
+/// What the volumes had, and where it came back from.
+fn what_was_gone(result: &ScenarioResult, report: &Restored, name: &str) -> String {
+    let (lost, rows) = (result.rpo.lost_by_snapshots_alone(), report.rows);
+    match &result.attack {
+        Some(attack) => tr!(
+            "Nothing on either volume could be read any more ({taken}): {lost} rows would have been \
+             lost without a copy elsewhere. {rows} came back from {name}.",
+            "Plus rien n'était lisible sur les deux volumes ({taken}) : {lost} lignes auraient été \
+             perdues sans une copie ailleurs. {rows} sont revenues de {name}.",
+            taken = attacked::volumes_in_words(&attack.volumes),
+        ),
+        None => tr!(
             "Both volumes were gone, and with them every snapshot and the journal: {lost} rows \
              would have been lost without a copy elsewhere. {rows} came back from {name}.",
             "Les deux volumes avaient disparu, et avec eux tous les points et le journal : \
              {lost} lignes auraient été perdues sans une copie ailleurs. {rows} sont revenues de \
              {name}.",
-            lost = rpo.lost_by_snapshots_alone(),
-            rows = report.rows,
         ),
-        what_was_lost(rpo, copies),
-        tr!(
-            "Look at: cargo xtask export --help, and ask where your own copies are kept.",
-            "À regarder : cargo xtask export --help ; et demandez-vous où sont conservées vos \
-             propres copies.",
-        ),
-    ]
+    }
 }
 
 /// What came after the copy, and what would lower it.
@@ -54,11 +78,11 @@ fn what_was_lost(rpo: &Rpo, copies: Option<&Copies>) -> String {
     match copies {
         Some(copies) => tr!(
             "RPO: {lost} of {acknowledged} acknowledged rows were lost, {seconds} s worth: the \
-             copies elsewhere were {behind} s behind. Losing everything costs that, however old \
-             the newest restore point is.",
+             copies elsewhere were {behind} s behind right before the disaster. Losing everything \
+             costs that, however old the newest restore point is.",
             "RPO : {lost} lignes acquittées sur {acknowledged} ont été perdues, soit {seconds} s \
-             d'écritures : les copies ailleurs avaient {behind} s de retard. Tout perdre coûte \
-             cela, quel que soit l'âge du dernier point de restauration.",
+             d'écritures : les copies ailleurs avaient {behind} s de retard juste avant le sinistre. \
+             Tout perdre coûte cela, quel que soit l'âge du dernier point de restauration.",
             lost = rpo.lost,
             acknowledged = rpo.acknowledged,
             seconds = number(rpo.seconds),
