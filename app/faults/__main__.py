@@ -9,7 +9,19 @@ import sys
 import tempfile
 import time
 
-SUITES = ("kill", "power", "io", "damage", "checks", "load", "destroy", "retry", "identity", "year")
+SUITES = (
+    "kill",
+    "power",
+    "io",
+    "damage",
+    "checks",
+    "load",
+    "destroy",
+    "retry",
+    "identity",
+    "year",
+    "fuzz",
+)
 SHOWN = 5
 
 
