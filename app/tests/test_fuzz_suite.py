@@ -2,11 +2,14 @@
 
 import time
 
+import apsw
 import pytest
 
 from faults import fuzz
 from faults.world import World
+from pra.base.errors import Damaged
 from pra.commands import cli
+from pra.sql import connect, schema
 
 
 def crash(arguments):
@@ -60,3 +63,19 @@ def test_what_a_verb_must_not_do_is_found(tmp_path, monkeypatch, act, told):
 def test_what_a_verb_may_do_is_no_problem(tmp_path):
     world = World.empty(str(tmp_path / "volumes"))
     assert fuzz._examined(world, (("points",), ("verify",)), str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("value", [None, "1", 1.5, b"1"])
+def test_a_position_of_other_kinds_is_damage(value):
+    """SQLite hands on whatever a page has: /status ended in a TypeError."""
+    conn = apsw.Connection(":memory:")
+    conn.execute("CREATE TABLE pra_position(lineage, timeline, seq, hash, schema, start_rows)")
+    conn.execute("INSERT INTO pra_position VALUES ('a', 1, ?, 'b', 'c', 0)", (value,))
+    with pytest.raises(Damaged, match="other kinds"), connect.errors("looking"):
+        schema.position(conn)
+
+
+def test_a_text_that_is_none_is_damage():
+    conn = apsw.Connection(":memory:")
+    with pytest.raises(Damaged, match="UTF-8"), connect.errors("looking"):
+        conn.execute("SELECT CAST(x'ff61' AS TEXT)").fetchall()

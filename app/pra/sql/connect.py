@@ -242,6 +242,9 @@ class errors:
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, apsw.Error):
             raise _in_our_words(self._doing, error) from error
+        if isinstance(error, UnicodeDecodeError):
+            # Of a text of the database: SQLite does not look at its bytes.
+            raise _damaged(self._doing, "a text is not UTF-8") from error
 
 
 def rule_broken(doing: str, rule: str) -> RuleBroken:
@@ -254,6 +257,12 @@ def rule_broken(doing: str, rule: str) -> RuleBroken:
         doing,
         f"a rule of the database refused it ({rule}); nothing was changed",
         "send what the rule lets pass; python -m pra define 'SQL' changes the rule",
+    )
+
+
+def _damaged(doing: str, what: str) -> Damaged:
+    return Damaged(
+        doing, f"the database is damaged ({what})", "restore it: python -m pra restore latest"
     )
 
 
@@ -274,7 +283,5 @@ def _in_our_words(doing: str, error: apsw.Error) -> PraError:
     if wrong_page(error):
         return Damaged(doing, WRONG_PAGE, _AFTER_DAMAGE)
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
-        return Damaged(
-            doing, f"the database is damaged ({error})", "restore it: python -m pra restore latest"
-        )
+        return _damaged(doing, str(error))
     return StorageError(doing, f"SQLite failed ({error})", "check the volume, then try again")

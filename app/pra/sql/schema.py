@@ -122,14 +122,24 @@ def schema_hash(conn: apsw.Connection) -> str:
     return digest.hexdigest()
 
 
+#: Of the fields of a position, as their columns promise: SQLite hands on whatever a page has.
+_KINDS = (str, int, int, str, str, int)
+
+
 def position(conn: apsw.Connection) -> Position | None:
-    """What the database says about its place in history; None if it says nothing."""
+    """What the database says about its place in history; None if it says nothing.
+
+    Raises:
+        apsw.CorruptError: no database that was written has such a position.
+    """
     try:
         row = conn.execute(
             "SELECT lineage, timeline, seq, hash, schema, start_rows FROM pra_position"
         ).fetchone()
     except apsw.SQLError:
         return None
+    if row and not all(map(isinstance, row, _KINDS)):
+        raise apsw.CorruptError("its position has fields of other kinds")
     return Position(*row) if row else None
 
 
