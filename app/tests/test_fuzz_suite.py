@@ -7,8 +7,12 @@ import pytest
 
 from faults import fuzz
 from faults.world import World
+from pra.base import sealing
 from pra.base.errors import Damaged
 from pra.commands import cli
+from pra.events.sqlite import SqliteEvents
+from pra.points import manifest
+from pra.protect import backup
 from pra.sql import connect, schema
 
 
@@ -79,3 +83,30 @@ def test_a_text_that_is_none_is_damage():
     conn = apsw.Connection(":memory:")
     with pytest.raises(Damaged, match="UTF-8"), connect.errors("looking"):
         conn.execute("SELECT CAST(x'ff61' AS TEXT)").fetchall()
+
+
+PLACE = {"lineage": "a", "timeline": 1, "seq": 2, "hash": "ab" * 32}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("position", {**PLACE, "seq": None}),
+        ("position", {**PLACE, "hash": "x" * 64}),
+        ("position", {"seq": 1}),
+        ("steady_time", []),
+        ("clock", 1),
+        ("begins", "no"),
+        ("accepted", None),
+        ("suspect_since", "1"),
+        ("lineage", 1),
+    ],
+)
+def test_a_sealed_manifest_of_other_kinds_is_refused(config, where, field, value):
+    """Listings, restore and retention take its fields as they are."""
+    SqliteEvents(config).add("one")
+    content = dict(backup.run(config).manifest)
+    name = content["name"]
+    assert manifest.decode(sealing.seal(content), name)["rows"] == 1
+    with pytest.raises(ValueError, match=f"no valid {field}"):
+        manifest.decode(sealing.seal({**content, field: value}), name)

@@ -1,5 +1,6 @@
 """The manifest beside a point: what was verified when the point was made."""
 
+import re
 from itertools import repeat
 
 from pra.base import sealing
@@ -22,6 +23,17 @@ _FIELDS = {
     "reason": (str, type(None)),
     "position": (dict, type(None)),
 }
+#: Those that not every manifest has.
+_OPTIONAL = {
+    "lineage": (str, type(None)),
+    "steady_time": (int, float),
+    "clock": (str, type(None)),
+    "begins": bool,
+    "accepted": bool,
+    "suspect_since": (int, type(None)),
+}
+_HASH = re.compile("(?:[0-9a-f]{2})*")
+_PLACE = {"lineage": str, "timeline": int, "seq": int, "hash": str}
 
 
 def decode(raw: bytes, name: str) -> dict:
@@ -43,11 +55,21 @@ def decode(raw: bytes, name: str) -> dict:
         raise ValueError(f"the manifest belongs to {content['name']}")
     if content["status"] not in KEPT_STATUS:
         raise ValueError(f"the manifest has the unknown status {content['status']!r}")
+    for field in content.keys() & _OPTIONAL.keys():
+        if not isinstance(content[field], _OPTIONAL[field]):
+            raise ValueError(f"the manifest has no valid {field}")
+    place = content["position"]
+    if place and not _is_place(place):
+        raise ValueError("the manifest has no valid position")
     # Manifests of earlier versions name the history only where they name a position.
-    content.setdefault("lineage", (content["position"] or {}).get("lineage"))
-    if not isinstance(content["lineage"], (str, type(None))):
-        raise ValueError("the manifest has no valid lineage")
+    content.setdefault("lineage", (place or {}).get("lineage"))
     return content
+
+
+def _is_place(place: dict) -> bool:
+    if not all(isinstance(place.get(field), kind) for field, kind in _PLACE.items()):
+        return False
+    return _HASH.fullmatch(place["hash"]) is not None
 
 
 def proves_content(content: dict) -> bool:
