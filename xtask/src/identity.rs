@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,16 @@ fn file(workspace: &Workspace) -> PathBuf {
     workspace.state().join("identity.json")
 }
 
+/// A new one. What is only shown is the same each time: a script names one checkout.
+fn drawn(shown: bool) -> String {
+    static SHOWN: OnceLock<String> = OnceLock::new();
+    let draw = || format!("{:032x}", fastrand::u128(..));
+    match shown {
+        true => SHOWN.get_or_init(draw).clone(),
+        false => draw(),
+    }
+}
+
 impl Identity {
     /// Of a lab that has one; `None` for a new folder, and for the copy of one.
     ///
@@ -49,7 +60,7 @@ impl Identity {
         }
         let id = known.as_ref().map(|one| one.id.clone());
         let now = Self {
-            id: id.unwrap_or_else(|| format!("{:032x}", fastrand::u128(..))),
+            id: id.unwrap_or_else(|| drawn(exec.dry_run())),
             folder: workspace.root.clone(),
             inode: inode(&workspace.home()),
         };

@@ -1,5 +1,7 @@
 //! Encrypted copies elsewhere: their keys, and what `python -m pra offsite` is told of the place.
 
+pub mod bucket;
+pub mod pods;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -118,14 +120,22 @@ pub fn copying(
         ))
         .into());
     }
-    let stated = config.recipients();
-    let recipients = match (stated.is_empty(), public_key(workspace)?) {
-        (false, _) => stated.join(","),
-        (true, Some(own)) => own,
-        (true, None) => return Err(no_key().into()),
-    };
+    let recipients = recipients(config, workspace)?;
     settings.insert("PRA_OFFSITE_RECIPIENTS".to_owned(), recipients);
     Ok(settings)
+}
+
+/// The public keys that copies are encrypted for.
+///
+/// # Errors
+/// There are none.
+fn recipients(config: &Offsite, workspace: &Workspace) -> Result<String> {
+    let stated = config.recipients();
+    match (stated.is_empty(), public_key(workspace)?) {
+        (false, _) => Ok(stated.join(",")),
+        (true, Some(own)) => Ok(own),
+        (true, None) => Err(no_key().into()),
+    }
 }
 
 fn no_store() -> Failure {

@@ -36,6 +36,8 @@ impl K3d {
 pub struct Images {
     pub flask_base: String,
     pub nginx_base: String,
+    /// The embedded store for copies elsewhere.
+    pub store: String,
 }
 
 /// What watches a lab.

@@ -19,7 +19,9 @@ fn a_teardown_on_one_engine_forgets_nothing_of_the_other() {
     for entry in fs::read_dir(world.lab.root.join("k8s")).unwrap() {
         let entry = entry.unwrap();
         let copy = state.join("k8s-local").join(entry.file_name());
-        fs::copy(entry.path(), copy).unwrap();
+        if entry.path().is_file() {
+            fs::copy(entry.path(), copy).unwrap();
+        }
     }
     fs::write(state.join("unfinished-scenario-local.json"), "{}").unwrap();
     let kept = ["unfinished-scenario-local.json", "k8s-local"];

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// What is applied into one namespace.
 const FOLDERS: [&[&str]; 3] = [
-    &["k8s", "pra"],
+    &["k8s", "k8s/offsite", "pra"],
     &["ha"],
     &["monitoring", "monitoring/dashboards"],
 ];

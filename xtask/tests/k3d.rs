@@ -17,6 +17,8 @@ mod ha;
 mod hardening;
 #[path = "k3d_marking_real.rs"]
 mod marking;
+#[path = "k3d_offsite.rs"]
+mod offsite;
 mod support;
 
 use std::fs;

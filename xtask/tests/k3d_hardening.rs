@@ -91,7 +91,14 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
 fn our_pods_need_the_least(lab: &TestLab) {
     let enforce = "pod-security.kubernetes.io/enforce=restricted --overwrite";
     kubectl(&format!("label namespace {STRICT} {enforce}"));
-    let folders = ["k8s", "pra", "ha", "monitoring", "monitoring/dashboards"];
+    let folders = [
+        "k8s",
+        "k8s/offsite",
+        "pra",
+        "ha",
+        "monitoring",
+        "monitoring/dashboards",
+    ];
     let files = folders.map(|folder| yaml_files(&lab.root.join(folder)));
     let all = pods(&files.concat());
     assert!(all.len() >= 7, "{all:?}");

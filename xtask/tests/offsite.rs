@@ -7,10 +7,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use serde_json::Value;
-use support::TestLab;
+use support::{TestLab, copied};
 
 /// A folder beside the lab, which stands for a disk, as the place of its copies.
 fn disk(lab: &TestLab) -> PathBuf {
@@ -20,18 +19,6 @@ fn disk(lab: &TestLab) -> PathBuf {
     fs::create_dir_all(&disk).unwrap();
     lab.configure("to = \"off\"", &format!("to = {disk:?}"));
     disk
-}
-
-/// Waits until all that was written by now is elsewhere, as the lab tells it.
-pub(crate) fn copied(lab: &TestLab) {
-    let written = Instant::now();
-    support::await_some("what was written to be elsewhere", || {
-        // Before it is asked: what an answer takes must not count for the copies.
-        let since = written.elapsed().as_secs_f64();
-        let told = lab.json(&["status"])["application"]["offsite"].clone();
-        let lag = told["lag_seconds"].as_f64()?;
-        (lag < since && told["failing"] == false).then_some(())
-    });
 }
 
 /// The processes that copy, by their numbers.

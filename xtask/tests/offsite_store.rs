@@ -1,7 +1,6 @@
 //! The embedded store for copies elsewhere: a bucket that nobody empties.
 
 use crate::copies::messages;
-use crate::offsite::copied;
 use crate::support;
 
 use std::fs;
@@ -10,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
-use support::TestLab;
+use support::{TestLab, copied};
 
 /// Whether the embedded store has a program here, which `cargo xtask test` installs.
 pub(crate) fn has_store() -> bool {

@@ -1,14 +1,13 @@
 //! Scenario 13: whoever has the lab's credentials takes all but what a bucket's lock keeps.
 
 use crate::copies::messages;
-use crate::offsite::copied;
 use crate::offsite_store::has_store;
 use crate::support;
 
 use std::fs;
 use std::process::Command;
 
-use support::TestLab;
+use support::{TestLab, copied};
 
 fn lab_with_store(name: &str) -> TestLab {
     let lab = TestLab::new(name);

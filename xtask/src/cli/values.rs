@@ -20,6 +20,8 @@ pub enum TestPart {
     Python,
     /// The real flow on k3d: needs Docker, and clusters named pra and lab are made and removed
     Cluster,
+    /// Copies of the lab on k3d in a store beside it: a cluster named pra is made and removed twice
+    Offsite,
     /// The lab ha on k3d, with a lost primary and a lost node: a cluster named ha is made and
     /// removed, in ten minutes
     Ha,

@@ -12,12 +12,13 @@ use terms::tr;
 use crate::app::Document;
 use crate::cli::{OffsiteAction, Reading};
 use crate::commands::setup;
+use crate::config::Destination;
 use crate::context::Context;
 use crate::copy::elsewhere::{self, History, Pushed, Verified};
 use crate::copy::pruned::{Pruned, Pruning};
 use crate::exec::quote_path;
 use crate::failure::Failure;
-use crate::offsite;
+use crate::offsite::{self, store};
 
 pub fn run(ctx: &Context, action: OffsiteAction) -> Result<()> {
     match action {
@@ -56,6 +57,10 @@ fn keygen(ctx: &Context) -> Result<()> {
             elsewhere::keygen(ctx, &file)?
         }
     };
+    if ctx.config.offsite.destination() == Some(Destination::Embedded) && !ctx.exec.dry_run() {
+        // Of the lab's own store, who may do what.
+        store::ensure(&ctx.workspace)?;
+    }
     let name = file.display();
     if ctx.ui.json() {
         let status = if made { "made" } else { "kept" };

@@ -126,6 +126,14 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
                 .env("PRA_SCREENSHOTS", pictures(ctx).display().to_string()),
         )],
         Part::Cluster => cluster_checks(ctx)?,
+        Part::Offsite => {
+            docker::insist(ctx)?;
+            ctx.tools.ensure_all()?;
+            vec![(
+                "copies elsewhere of a lab on a real cluster",
+                on_k3d(ctx, "copies_outlive"),
+            )]
+        }
         Part::Ha => {
             docker::insist(ctx)?;
             ctx.tools.ensure_all()?;
@@ -242,7 +250,7 @@ fn cluster_checks(ctx: &Context) -> Result<Vec<Check>> {
             on_k3d(
                 ctx,
                 "--skip the_guide --skip an_account_of_two --skip alarms_follow --skip marking \
-                 --skip draining --skip ha_from_nothing --skip ha_plays_all --skip ha_in_a_foreign",
+                 --skip draining --skip copies_outlive --skip ha_from_nothing --skip ha_plays_all --skip ha_in_a_foreign",
             ),
         ),
     ])

@@ -138,8 +138,8 @@ pub(super) fn reach(ctx: &Context, asker: Asker) -> Result<(Settings, Option<Run
 
 /// Ends what ran for this command alone.
 pub(super) fn leave(running: Option<Running>) {
-    if let Some(process) = running.and_then(|running| running.process) {
-        process.end(wait::STORE_ENDS);
+    if let Some(end) = running.and_then(|running| running.end) {
+        end();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The local engine: pods are processes of this machine under a supervisor,
 //! volumes are folders of `.lab`.
 
+mod jobs;
 mod lacks;
 mod monitoring;
 mod needs;
@@ -19,24 +20,25 @@ use crate::config::Offsite;
 use crate::context::Context;
 use crate::exec::{Cmd, Exec, Output, Piped, kept_in, quote};
 use crate::facts::offsite::Shipping;
-use crate::facts::{Facts, Job, JobOutcome, JobSource, JobState, LogSource, Simplification};
+use crate::facts::{Facts, Job, JobOutcome, JobSource, LogSource, Simplification};
 use crate::local::desired::DesiredState;
 use crate::local::protocol::Ask;
 use crate::local::{self, client, launch, logs, simplifications, volumes};
 use crate::manifests;
 use crate::names::{CRON_JOB, RESTORE_JOB};
+use crate::offsite::store;
 use crate::tools::venv::Venv;
 use crate::ui::Ui;
 use crate::wait;
 use crate::workspace::Workspace;
 use terms::lang::{Both, both};
-use terms::{Death, EngineName, tr};
+use terms::{Death, EngineName};
 
 use super::capability::Lack;
 use super::monitoring::Monitoring;
 use super::offsite::Running;
 use super::seam::{Engine, Entry, no_logs};
-use words::{job_words, python_words};
+use words::python_words;
 
 /// Why a supervisor is replaced that a build has overtaken.
 const OTHER_BUILD: Both = both(
@@ -125,19 +127,6 @@ impl LocalEngine {
             local::port_is_free(&self.workspace, self.port)?;
         }
         Ok(())
-    }
-
-    fn job_named(&self, name: &str) -> Result<Option<Job>> {
-        let jobs = self.facts()?.jobs;
-        Ok(jobs.into_iter().find(|job| job.name == name))
-    }
-
-    /// Another one may have taken its name since.
-    fn job_in(&self, pod: &str) -> Result<Option<Job>> {
-        if !client::is_alive(&self.workspace) {
-            return Ok(None);
-        }
-        client::ask(&self.workspace, &Ask::Job(pod.to_owned()))
     }
 
     /// Python as a replica has it: its settings, its volumes, its folder.
@@ -291,34 +280,7 @@ impl Engine for LocalEngine {
     }
 
     fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>> {
-        if !self.change(&job_words(name, source)) {
-            return Ok(None);
-        }
-        if matches!(source, JobSource::Restore { .. }) {
-            // What proves it afterwards goes by them: refused before anything is changed.
-            manifests::load(&self.workspace.root)?;
-        }
-        // A command that was interrupted leaves its job running.
-        ended(|| self.job_named(name))?;
-        let ask = Ask::RunJob {
-            name: name.to_owned(),
-            source: source.clone(),
-        };
-        let pod: String = self.request(&ask)?;
-        let job = ended(|| self.job_in(&pod))?;
-        let gone = || {
-            Some(tr!(
-                "it was deleted, or the supervisor ended",
-                "il a été supprimé, ou le superviseur s'est arrêté",
-            ))
-        };
-        Ok(Some(JobOutcome {
-            succeeded: job
-                .as_ref()
-                .is_some_and(|job| job.state == JobState::Succeeded),
-            reason: job.map_or_else(gone, |job| job.reason),
-            log: logs::read(&self.workspace, &pod),
-        }))
+        self.run(name, source)
     }
 
     fn pra(&self, args: &[&str]) -> Result<Output> {
@@ -348,8 +310,10 @@ impl Engine for LocalEngine {
     }
 
     fn remove_copies(&self) -> Result<()> {
-        self.folder_of_store()
-            .map_or(Ok(()), |one| self.remove(&one))
+        let doomed = self.folder_of_store();
+        doomed.map_or(Ok(()), |one| {
+            self.remove(&store::with_credentials(&self.workspace, &one))
+        })
     }
 
     fn shipping(&self) -> Result<Option<Shipping>> {
@@ -408,13 +372,4 @@ impl Engine for LocalEngine {
             Ok((!hard || gone(self.facts()?)).then_some(()))
         })
     }
-}
-
-/// How a job ended; `None` where it is not there any more.
-fn ended(look: impl Fn() -> Result<Option<Job>>) -> Result<Option<Job>> {
-    wait::until(wait::JOB_DONE, || {
-        let found = look()?;
-        let state = found.as_ref().map(|job| job.state);
-        Ok((state != Some(JobState::Running)).then_some(found))
-    })
 }

@@ -12,6 +12,7 @@ mod jobs;
 mod keeper;
 pub mod machine;
 pub mod monitoring;
+pub mod offsite;
 mod one_node;
 pub mod operator;
 pub mod ownership;

@@ -141,7 +141,7 @@ fn pod(spec: &PodSpec, manifests: &Manifests) -> Check {
     )?;
     for source in &container.env_from {
         let name = &source.config_map_ref.name;
-        let known = manifests.config_map(name).is_some();
+        let known = source.config_map_ref.optional || manifests.config_map(name).is_some();
         let said = format!("containers[0].envFrom: there is no ConfigMap {name}");
         ensure(known, &said)?;
     }

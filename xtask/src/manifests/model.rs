@@ -313,6 +313,9 @@ pub struct EnvFrom {
 #[serde(deny_unknown_fields)]
 pub struct ConfigMapRef {
     pub name: String,
+    /// A pod starts without it, too.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]

@@ -98,6 +98,10 @@ fn texts(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
+        if path.is_dir() {
+            // What is in there is applied by itself.
+            continue;
+        }
         let text =
             fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         found.push((path.file_name().unwrap_or_default().into(), text));

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use terms::tr;
 
 use crate::exec::Cmd;
+use crate::failure::Failure;
 use crate::workspace::{self, Workspace};
 
 /// Of its S3, its metadata, its volumes and what leads them, for HTTP and for gRPC each.
@@ -55,66 +57,35 @@ impl Wanted {
         format!("http://127.0.0.1:{}", self.ports[6])
     }
 
-    fn reached_by(&self, workspace: &Workspace, who: &str) -> Store {
-        Store {
-            address: format!("s3://{BUCKET}/labs?endpoint={}", self.endpoint()),
-            credentials: credentials(workspace, who),
-        }
-    }
-
     /// As copies are written and read.
     pub fn store(&self, workspace: &Workspace) -> Store {
-        self.reached_by(workspace, COPIER)
+        Store::at(&self.endpoint(), workspace)
     }
 
     /// As the bucket is made.
     pub fn owned(&self, workspace: &Workspace) -> Store {
-        self.reached_by(workspace, OWNER)
+        self.store(workspace).by_owner(workspace)
     }
 
     /// The program with its arguments; everything of it listens on this machine alone.
     pub fn command(&self, workspace: &Workspace) -> Cmd {
         let folder = folder(workspace);
-        let [
-            s3,
-            s3_grpc,
-            filer,
-            filer_grpc,
-            volume,
-            volume_grpc,
-            master,
-            master_grpc,
-        ] = self.ports;
-        Cmd::new(&self.program).cwd(&folder).args([
-            "server".to_owned(),
-            format!("-dir={}", data(workspace).display()),
-            "-ip=127.0.0.1".to_owned(),
-            "-ip.bind=127.0.0.1".to_owned(),
-            "-filer".to_owned(),
-            "-s3".to_owned(),
-            format!("-s3.config={}", identities(workspace).display()),
-            format!("-s3.port={s3}"),
-            format!("-s3.port.grpc={s3_grpc}"),
-            // What listens on a port of its own unless it is told not to.
-            "-s3.port.iceberg=0".to_owned(),
-            "-s3.port.lance=0".to_owned(),
-            format!("-filer.port={filer}"),
-            format!("-filer.port.grpc={filer_grpc}"),
-            format!("-volume.port={volume}"),
-            format!("-volume.port.grpc={volume_grpc}"),
-            // Nobody has to be led elsewhere before it ends.
-            "-volume.preStopSeconds=0".to_owned(),
-            // Files of this size, as many as there is room for.
-            "-master.volumeSizeLimitMB=256".to_owned(),
-            "-volume.max=0".to_owned(),
-            format!("-master.port={master}"),
-            format!("-master.port.grpc={master_grpc}"),
-            "-master.telemetry=false".to_owned(),
-        ])
+        let data = data(workspace).display().to_string();
+        let identities = identities(workspace).display().to_string();
+        let cmd = Cmd::new(&self.program).cwd(&folder);
+        cmd.args(arguments(&data, &identities, &self.ports))
     }
 }
 
 impl Store {
+    /// As copies are written and read, where its S3 answers at this URL.
+    pub fn at(endpoint: &str, workspace: &Workspace) -> Self {
+        Self {
+            address: format!("s3://{BUCKET}/labs?endpoint={endpoint}"),
+            credentials: credentials(workspace, COPIER),
+        }
+    }
+
     /// The same as whoever owns the bucket reaches it, who may remove what no lock holds.
     #[must_use]
     pub fn by_owner(self, workspace: &Workspace) -> Self {
@@ -125,16 +96,82 @@ impl Store {
     }
 }
 
+/// What the program is told, of paths and ports as it sees them.
+pub fn arguments(data: &str, identities: &str, ports: &[u16; PORTS]) -> Vec<String> {
+    let [
+        s3,
+        s3_grpc,
+        filer,
+        filer_grpc,
+        volume,
+        volume_grpc,
+        master,
+        master_grpc,
+    ] = ports;
+    vec![
+        "server".to_owned(),
+        format!("-dir={data}"),
+        "-ip=127.0.0.1".to_owned(),
+        "-ip.bind=127.0.0.1".to_owned(),
+        "-filer".to_owned(),
+        "-s3".to_owned(),
+        format!("-s3.config={identities}"),
+        format!("-s3.port={s3}"),
+        format!("-s3.port.grpc={s3_grpc}"),
+        // What listens on a port of its own unless it is told not to.
+        "-s3.port.iceberg=0".to_owned(),
+        "-s3.port.lance=0".to_owned(),
+        format!("-filer.port={filer}"),
+        format!("-filer.port.grpc={filer_grpc}"),
+        format!("-volume.port={volume}"),
+        format!("-volume.port.grpc={volume_grpc}"),
+        // Nobody has to be led elsewhere before it ends.
+        "-volume.preStopSeconds=0".to_owned(),
+        // Files of this size, as many as there is room for.
+        "-master.volumeSizeLimitMB=256".to_owned(),
+        "-volume.max=0".to_owned(),
+        format!("-master.port={master}"),
+        format!("-master.port.grpc={master_grpc}"),
+        "-master.telemetry=false".to_owned(),
+    ]
+}
+
 /// What outlives every lab of the checkout: the data, and who may do what.
 pub fn folder(workspace: &Workspace) -> PathBuf {
     workspace.home().join("offsite")
 }
 
-fn data(workspace: &Workspace) -> PathBuf {
+/// That of the store of the local engine.
+pub fn data(workspace: &Workspace) -> PathBuf {
     folder(workspace).join("data")
 }
 
-fn identities(workspace: &Workspace) -> PathBuf {
+/// That of the store beside k3d's cluster: two that run may not share it.
+pub fn data_of_container(workspace: &Workspace) -> PathBuf {
+    folder(workspace).join("data-k3d")
+}
+
+/// What goes with the copies in one of these: the credentials too, where the other has none.
+pub fn with_credentials(workspace: &Workspace, doomed: &Path) -> PathBuf {
+    let others = [data(workspace), data_of_container(workspace)];
+    match others.iter().any(|one| one != doomed && ran(one)) {
+        true => doomed.to_owned(),
+        false => folder(workspace),
+    }
+}
+
+/// Whether what leads the store has heard of the program that holds the volumes, by its answer
+/// to `/dir/status`: before that nothing can be read.
+pub fn knows_volumes(status: &Value) -> bool {
+    let within = |place: &Value, key: &str| place[key].as_array().cloned().unwrap_or_default();
+    within(&status["Topology"], "DataCenters")
+        .iter()
+        .flat_map(|center| within(center, "Racks"))
+        .any(|rack| !within(&rack, "DataNodes").is_empty())
+}
+
+/// Who may do what, with their secrets.
+pub fn identities(workspace: &Workspace) -> PathBuf {
     folder(workspace).join("s3.json")
 }
 
@@ -142,20 +179,35 @@ fn credentials(workspace: &Workspace, who: &str) -> PathBuf {
     folder(workspace).join(format!("{who}.credentials"))
 }
 
-/// Whether there ever was one.
+/// Whether the store with this data ever ran.
+pub fn ran(data: &Path) -> bool {
+    fs::read_dir(data).is_ok_and(|mut some| some.next().is_some())
+}
+
+/// Whether its credentials are drawn.
 pub fn exists(workspace: &Workspace) -> bool {
     identities(workspace).exists()
 }
 
-/// Makes its folder and its credentials where there are none.
+/// What a script cannot make by itself.
+pub fn not_drawn() -> Failure {
+    Failure::usage(tr!(
+        "the credentials of the embedded store are not drawn yet",
+        "les identifiants du stockage intégré ne sont pas encore tirés",
+    ))
+    .next("cargo xtask offsite keygen")
+}
+
+/// Makes its folders and its credentials where there are none.
 pub fn ensure(workspace: &Workspace) -> Result<()> {
-    let data = data(workspace);
-    workspace.insist_on_own_folder(&data.join("any"))?;
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&data);
-    made.with_context(|| format!("making {}", data.display()))?;
+    for data in [data(workspace), data_of_container(workspace)] {
+        workspace.insist_on_own_folder(&data.join("any"))?;
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&data);
+        made.with_context(|| format!("making {}", data.display()))?;
+    }
     if exists(workspace) {
         return Ok(());
     }
@@ -222,5 +274,20 @@ mod tests {
             "{shown}"
         );
         fs::remove_dir_all(&root).unwrap();
+    }
+
+    /// As SeaweedFS says it before and after the first word of its volumes.
+    #[test]
+    fn a_store_that_does_not_know_its_volumes_yet_is_not_up() {
+        for without in [
+            json!({"Topology": {"DataCenters": null}}),
+            json!({"Topology": {"DataCenters": []}}),
+            json!({"Topology": {"DataCenters": [{"Racks": [{"DataNodes": null}]}]}}),
+        ] {
+            assert!(!knows_volumes(&without), "{without}");
+        }
+        let node = json!({"Url": "127.0.0.1:1", "Volumes": 7});
+        let with = json!({"Topology": {"DataCenters": [{"Racks": [{"DataNodes": [node]}]}]}});
+        assert!(knows_volumes(&with));
     }
 }

@@ -6,6 +6,7 @@ pub mod fetch;
 pub mod k3d;
 pub mod k3d_config;
 pub mod known_errors;
+pub mod kube_copies;
 pub mod kube_diff;
 pub mod kube_events;
 pub mod kube_others;

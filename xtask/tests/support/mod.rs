@@ -297,6 +297,18 @@ pub fn await_some<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Waits until all that was written by now is elsewhere, as the lab tells it.
+pub fn copied(lab: &TestLab) {
+    let written = Instant::now();
+    await_some("what was written to be elsewhere", || {
+        // Before it is asked: what an answer takes must not count for the copies.
+        let since = written.elapsed().as_secs_f64();
+        let told = lab.json(&["status"])["application"]["offsite"].clone();
+        let lag = told["lag_seconds"].as_f64()?;
+        (lag < since && told["failing"] == false).then_some(())
+    });
+}
+
 /// Waits until a log has these words.
 pub fn await_said(log: &Path, words: &str) {
     await_in(log, words, |said| said.contains(words));

@@ -27,7 +27,8 @@ impl Site {
         let cmd = self.k3d(k3d::delete(self.name))?;
         let cmd = cmd.limit(wait::CLUSTER);
         if self.ctx.exec.dry_run() {
-            return self.ctx.exec.run(&cmd);
+            self.ctx.exec.run(&cmd)?;
+            return self.detach_store().map(drop);
         }
         let mark = self.deletion_mark();
         let again = mark.exists();
@@ -37,7 +38,8 @@ impl Site {
             workspace::write_file(&mark, &parts.join("\n"))?;
         }
         self.ctx.exec.run(&cmd)?;
-        if again {
+        // Last: a lab that still served would be copied no more.
+        if self.detach_store()? || again {
             self.delete_what_k3d_forgets()?;
         }
         self.forget_deletion()

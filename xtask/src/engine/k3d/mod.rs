@@ -5,6 +5,7 @@ pub mod apart;
 mod checks;
 mod cluster;
 mod conntrack;
+mod copies;
 mod cut;
 mod declared;
 mod deletion;
@@ -17,21 +18,25 @@ mod ports;
 mod provenance;
 pub mod site;
 mod stages;
+mod store;
 mod teardown;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
 
 use super::capability::{Capability, Lack, Nodes};
 use super::monitoring::Monitoring;
+use super::offsite::Running;
 use super::seam::{Engine, Entry, not_replicated};
 use super::serving;
 use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
 use crate::facts::monitoring::Watched;
+use crate::facts::offsite::Shipping;
 use crate::facts::{Facts, JobOutcome, JobSource, LogSource, Volume};
 use crate::failure::Failure;
 use crate::kube::Kube;
@@ -187,7 +192,12 @@ impl Engine for K3dEngine {
     }
 
     fn apply(&self) -> Result<()> {
-        self.owned()?.kube.apply()
+        let site = self.owned()?;
+        site.kube.apply()?;
+        match site.makes_copies() {
+            true => site.kube.resume_copying(),
+            false => Ok(()),
+        }
     }
 
     fn pending(&self) -> Result<Vec<String>> {
@@ -222,7 +232,11 @@ impl Engine for K3dEngine {
 
     fn delete_volume(&self, claim: &str) -> Result<()> {
         let facts = self.facts()?;
-        self.owned()?.kube.delete_claim(claim, &facts)
+        let site = self.owned()?;
+        if site.makes_copies() {
+            site.kube.pause_copying(claim)?;
+        }
+        site.kube.delete_claim(claim, &facts)
     }
 
     fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>> {
@@ -241,6 +255,33 @@ impl Engine for K3dEngine {
         let site = self.owned()?;
         let replicas = site.ctx.exec.dry_run() || self.facts()?.ready() > 0;
         site.kube.stream(args, &file, replicas)
+    }
+
+    fn offsite(&self, args: &[&str]) -> Result<Option<Output>> {
+        self.owned()?.kube.offsite(args)
+    }
+
+    fn python_beside_copies(&self, script: &str, args: &[&str]) -> Result<Option<String>> {
+        self.owned()?.kube.python_beside_copies(script, args)
+    }
+
+    fn embedded_store(&self) -> Result<Running> {
+        self.site.running_store()
+    }
+
+    fn kept_copies(&self) -> Option<PathBuf> {
+        self.site.folder_of_store()
+    }
+
+    fn remove_copies(&self) -> Result<()> {
+        self.site.remove_copies()
+    }
+
+    fn shipping(&self) -> Result<Option<Shipping>> {
+        match self.site.makes_copies() && self.facts()?.running {
+            true => self.site.kube.shipping(),
+            false => Ok(None),
+        }
     }
 
     fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {

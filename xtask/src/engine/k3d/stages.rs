@@ -13,6 +13,7 @@ use crate::wait;
 impl Site {
     /// All stages; side by side where nothing forces an order.
     pub fn up(&self) -> Result<()> {
+        self.insist_on_possible_copies()?;
         self.ctx.tools.ensure_all()?;
         if self.ctx.exec.dry_run() {
             // A script has one order.
@@ -27,7 +28,11 @@ impl Site {
                 self.ctx.exec.show(&said);
             }
             self.ensure_imported()?;
+            self.ensure_store_where_used()?;
+            let copies = self.wanted_copies()?;
+            self.settle_copies(copies.as_ref())?;
             self.kube.ensure_deployed()?;
+            self.keep_copying(copies.as_ref())?;
             // One that does not exist yet is created with its ports.
             return cluster.map_or(Ok(()), |cluster| self.ensure_forwarded(&cluster));
         }
@@ -56,18 +61,25 @@ impl Site {
         })
     }
 
-    /// Neither the image nor Ansible's packages need the cluster.
+    /// Neither the image, Ansible's packages nor the store for copies need the cluster.
     fn create_all(&self) -> Result<()> {
+        // Drawn once, before several ask for it side by side.
+        self.kube.identity()?;
         let cluster = std::thread::scope(|scope| {
             let image = scope.spawn(|| self.images.ensure());
             let venv = scope.spawn(|| self.ctx.ansible().ensure(&self.ctx.exec, &self.ctx.ui));
+            let store = scope.spawn(|| self.ensure_store_where_used());
             let cluster = self.ensure_from(None)?;
             wait::join(image)?;
             self.ensure_imported()?;
             wait::join(venv)?;
+            wait::join(store)?;
             cluster.context("the cluster is gone")
         })?;
+        let copies = self.wanted_copies()?;
+        self.settle_copies(copies.as_ref())?;
         self.kube.deploy()?;
+        self.keep_copying(copies.as_ref())?;
         self.ensure_forwarded(&cluster)
     }
 
@@ -89,6 +101,12 @@ impl Site {
             ))
         })?;
         let held = self.import_where_lacking(&image, held)?;
+        self.ensure_store_where_used()?;
+        let copies = self.wanted_copies()?;
+        let mut running = running;
+        // What lost a source of its settings does not show it.
+        let settled = self.settle_copies(copies.as_ref())?;
+        running.outdated |= settled && !running.images.is_empty();
         let moved = self.kube.gather_on_one_node(&running)?;
         self.kube
             .roll_out_where_stale(&running, |id| held.is_known(id))?;
@@ -99,6 +117,7 @@ impl Site {
             self.kube
                 .roll_out_where_stale(&self.kube.look()?, |id| held.is_known(id))?;
         }
+        self.keep_copying(copies.as_ref())?;
         if let Some(moved) = moved {
             self.kube.restore_given_up(moved)?;
         }
@@ -131,11 +150,13 @@ impl Site {
 
     /// What is declared and not in force, in words.
     pub fn pending(&self) -> Result<Vec<String>> {
-        let (deployed, running, image) = std::thread::scope(|scope| {
+        let (deployed, running, copies, image) = std::thread::scope(|scope| {
             let deployed = scope.spawn(|| self.kube.is_deployed());
             let running = scope.spawn(|| self.kube.look());
+            let copies = scope.spawn(|| self.copies_are_as_wanted());
             let image = self.images.is_current();
-            (wait::join(deployed), wait::join(running), image)
+            let told = (wait::join(deployed), wait::join(running));
+            (told.0, told.1, wait::join(copies), image)
         });
         let said = [
             (!deployed?, both("the manifests", "les manifestes")),
@@ -147,6 +168,7 @@ impl Site {
                 !image?,
                 both("the application's code", "le code de l'application"),
             ),
+            (!copies?, both("copies elsewhere", "les copies ailleurs")),
         ];
         let pending = said.into_iter().filter(|(pending, _)| *pending);
         Ok(pending.map(|(_, what)| what.into()).collect())

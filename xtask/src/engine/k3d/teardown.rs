@@ -15,6 +15,8 @@ impl Site {
         } else if let Some(cluster) = self.cluster()? {
             self.insist_before_deletion(&cluster)?;
             self.delete_cluster()?;
+        } else {
+            self.detach_store()?;
         }
         match self.sharer()? {
             None => self.images.remove(),

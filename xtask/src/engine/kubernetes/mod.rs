@@ -4,6 +4,7 @@
 
 mod admission;
 mod checks;
+mod copies;
 mod lab_place;
 mod namespace;
 mod operator;
@@ -33,6 +34,7 @@ use crate::check::Check;
 use crate::context::Context;
 use crate::exec::{Cmd, Output, Piped};
 use crate::facts::monitoring::Watched;
+use crate::facts::offsite::Shipping;
 use crate::facts::{Facts, JobOutcome, JobSource, LogSource};
 use crate::kube::Kube;
 use crate::tools::toolbox::{Found, Tool};
@@ -176,7 +178,12 @@ impl Engine for KubernetesEngine {
     }
 
     fn apply(&self) -> Result<()> {
-        self.owned()?.kube.apply()
+        let site = self.owned()?;
+        site.kube.apply()?;
+        match site.makes_copies() {
+            true => site.kube.resume_copying(),
+            false => Ok(()),
+        }
     }
 
     fn pending(&self) -> Result<Vec<String>> {
@@ -206,7 +213,11 @@ impl Engine for KubernetesEngine {
 
     fn delete_volume(&self, claim: &str) -> Result<()> {
         let facts = self.facts()?;
-        self.owned()?.kube.delete_claim(claim, &facts)
+        let site = self.owned()?;
+        if site.makes_copies() {
+            site.kube.pause_copying(claim)?;
+        }
+        site.kube.delete_claim(claim, &facts)
     }
 
     fn run_job(&self, name: &str, source: &JobSource) -> Result<Option<JobOutcome>> {
@@ -225,6 +236,21 @@ impl Engine for KubernetesEngine {
         let site = self.owned()?;
         let replicas = site.ctx.exec.dry_run() || self.facts()?.ready() > 0;
         site.kube.stream(args, &file, replicas)
+    }
+
+    fn offsite(&self, args: &[&str]) -> Result<Option<Output>> {
+        self.owned()?.kube.offsite(args)
+    }
+
+    fn python_beside_copies(&self, script: &str, args: &[&str]) -> Result<Option<String>> {
+        self.owned()?.kube.python_beside_copies(script, args)
+    }
+
+    fn shipping(&self) -> Result<Option<Shipping>> {
+        match self.site.makes_copies() && self.facts()?.running {
+            true => self.site.kube.shipping(),
+            false => Ok(None),
+        }
     }
 
     fn logs(&self, of: LogSource, lines: u32, follow: bool) -> Result<Cmd> {

@@ -46,6 +46,8 @@ const NEEDS: &[Need] = &[
 ];
 const FORWARD: Need = need("", "pods/portforward", &["create"]);
 const INGRESS: Need = need("networking.k8s.io", "ingresses", KEPT);
+/// What the bucket for copies asks for.
+const SECRETS: Need = need("", "secrets", KEPT);
 const POLICIES: Need = need("networking.k8s.io", "networkpolicies", KEPT);
 
 /// What a database of several instances takes beside that.
@@ -194,6 +196,7 @@ impl Site {
         let mut needs = needs(self.settings().service, self.is_replicated());
         let policies = self.settings().network_policies && !self.is_replicated();
         needs.extend(policies.then_some(POLICIES));
+        needs.extend(self.makes_copies().then_some(SECRETS));
         self.insist_on(&needs, "edit")?;
         if self.is_replicated() {
             self.insist_on_looking()?;

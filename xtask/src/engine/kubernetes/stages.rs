@@ -14,6 +14,7 @@ use crate::wait;
 impl Site {
     /// All stages; image and Ansible's packages beside the namespace.
     pub fn up(&self) -> Result<()> {
+        self.insist_on_possible_copies()?;
         let was_blind = checks::lacks_tools(self);
         self.ctx.tools.ensure_these(&TOOLS)?;
         lab_place::insist_on_same(self)?;
@@ -23,7 +24,10 @@ impl Site {
         if self.ctx.exec.dry_run() {
             self.ensure_namespaces()?;
             self.ensure_pushed()?;
+            let copies = self.wanted_copies()?;
+            self.settle_copies(copies.as_ref())?;
             self.kube.deploy()?;
+            self.keep_copying(copies.as_ref())?;
             return self.ensure_reached();
         }
         // Nobody is asked anything while something else is told.
@@ -54,13 +58,16 @@ impl Site {
     /// The namespace holds what is declared, and runs it.
     fn complete(&self) -> Result<()> {
         let running = self.kube.look()?;
+        let copies = self.wanted_copies()?;
+        let settled = self.settle_copies(copies.as_ref())?;
         let moved = self.kube.gather_on_one_node(&running)?;
         if moved.is_none() && self.kube.is_deployed()? {
             self.kube.remark_deployed();
         } else {
             self.kube.deploy()?;
         }
-        self.roll_out_where_outdated()?;
+        self.roll_out_where_outdated(settled)?;
+        self.keep_copying(copies.as_ref())?;
         if let Some(moved) = moved {
             self.kube.restore_given_up(moved)?;
         }
@@ -68,11 +75,13 @@ impl Site {
     }
 
     /// Another image has another name, and so is rolled out by the cluster itself.
-    fn roll_out_where_outdated(&self) -> Result<()> {
+    fn roll_out_where_outdated(&self, settled: bool) -> Result<()> {
         if self.ctx.exec.dry_run() {
             return Ok(());
         }
-        let running = self.kube.look()?;
+        let mut running = self.kube.look()?;
+        // What lost a source of its settings does not show it.
+        running.outdated |= settled && !running.images.is_empty();
         self.kube.roll_out_where_stale(&running, |_| true)
     }
 
@@ -117,6 +126,10 @@ impl Site {
                 pushed.is_none(),
                 both("the application's code", "le code de l'application"),
             ),
+            (
+                !self.copies_are_as_wanted()?,
+                both("copies elsewhere", "les copies ailleurs"),
+            ),
         ];
         let pending = said.into_iter().filter(|(pending, _)| *pending);
         Ok(pending.map(|(_, what)| what.into()).collect())
@@ -151,7 +164,7 @@ impl Stages for Site {
         // What was pushed last may be another code's, or in a registry of before.
         self.ensure_pushed()?;
         self.kube.ensure_deployed()?;
-        self.roll_out_where_outdated()
+        self.roll_out_where_outdated(false)
     }
 
     fn forward(&self) -> Result<()> {

@@ -120,7 +120,7 @@ impl Site {
         }
         let mut kinds = KINDS.to_owned();
         // Only where there are some: not every account may look for them.
-        for kind in ["ingresses", "networkpolicies"] {
+        for kind in ["ingresses", "networkpolicies", "secrets"] {
             if self.has_any(kind)? {
                 kinds.push(',');
                 kinds.push_str(kind);

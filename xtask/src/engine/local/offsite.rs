@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
 use terms::lang::both;
 use terms::tr;
 
@@ -18,7 +17,7 @@ use crate::failure::Failure;
 use crate::http;
 use crate::local::desired::{Copies, DesiredState};
 use crate::local::{client, ports};
-use crate::offsite::{self, Settings, store};
+use crate::offsite::{self, Settings, bucket, store};
 use crate::wait;
 
 /// Ends the store with whoever started it, however that ends.
@@ -121,26 +120,10 @@ impl LocalEngine {
             }
             Ok(is_up(&wanted).then_some(()))
         })?;
-        let days = self.offsite.lock_days().to_string();
         let store = wanted.owned(&self.workspace);
-        let settings = offsite::place(&self.offsite, Some(&store))?;
-        let making = ["bucket", "--json", "--lock-days", &days];
         let python = self.venv.python();
-        let cmd = offsite::on_this_machine(&python, &self.workspace, &settings, &making);
-        let output = exec::output(&cmd)?;
-        if !output.status.success() {
-            let said = output.stderr.trim();
-            return Err(Failure::tool(tr!(
-                "the bucket for copies could not be made: {said}",
-                "le bucket des copies n'a pas pu être créé : {said}",
-            ))
-            .next("cargo xtask status")
-            .into());
-        }
-        step.done(tr!(
-            "locked for {days} days",
-            "verrouillé pour {days} jours"
-        ));
+        let said = bucket::ensure(&self.offsite, &self.workspace, &python, &store)?;
+        step.done(said);
         Ok(())
     }
 
@@ -155,7 +138,7 @@ impl LocalEngine {
 
     /// As the supervisor runs it, or for this command alone where none does.
     pub(super) fn running_store(&self) -> Result<Running> {
-        if !store::exists(&self.workspace) {
+        if self.folder_of_store().is_none() {
             return Err(Failure::usage(tr!(
                 "the embedded store has no copies: it never ran in this checkout",
                 "le stockage intégré n'a pas de copies : il n'a jamais tourné ici",
@@ -166,10 +149,7 @@ impl LocalEngine {
         let wanted = self.wanted_store()?;
         let store = wanted.store(&self.workspace);
         if is_up(&wanted) {
-            return Ok(Running {
-                store,
-                process: None,
-            });
+            return Ok(Running { store, end: None });
         }
         if let Some(shipping) = self.shipping()? {
             // Two of them on the same data would damage that.
@@ -180,8 +160,11 @@ impl LocalEngine {
         }
         self.store_venv.ensure(&self.exec, &self.ui)?;
         self.insist_on_program()?;
-        let process = Some(self.store_for_this_command(&wanted)?);
-        Ok(Running { store, process })
+        let process = self.store_for_this_command(&wanted)?;
+        Ok(Running {
+            store,
+            end: Some(Box::new(|| process.end(wait::STORE_ENDS))),
+        })
     }
 
     fn store_for_this_command(&self, wanted: &store::Wanted) -> Result<Tied> {
@@ -219,9 +202,10 @@ impl LocalEngine {
         self.exec.change_reading(&cmd.to_string(), &cmd)
     }
 
-    /// `None` where the store never ran.
+    /// Where its copies are; `None` where the store never ran.
     pub(super) fn folder_of_store(&self) -> Option<PathBuf> {
-        store::exists(&self.workspace).then(|| store::folder(&self.workspace))
+        let data = store::data(&self.workspace);
+        store::ran(&data).then_some(data)
     }
 
     pub(super) fn of_copies(&self, args: &[&str]) -> Result<Option<Output>> {
@@ -240,35 +224,5 @@ fn is_up(wanted: &store::Wanted) -> bool {
         client.get(&wanted.leader(), "/dir/status", &[])
     };
     http::answers(&format!("{}/healthz", wanted.endpoint()), 1)
-        && leading().is_ok_and(|said| knows_volumes(&said.body))
-}
-
-/// Whether what leads the store has heard of the program that holds the volumes.
-fn knows_volumes(status: &Value) -> bool {
-    let within = |place: &Value, key: &str| place[key].as_array().cloned().unwrap_or_default();
-    within(&status["Topology"], "DataCenters")
-        .iter()
-        .flat_map(|center| within(center, "Racks"))
-        .any(|rack| !within(&rack, "DataNodes").is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    /// As SeaweedFS says it before and after the first word of its volumes.
-    #[test]
-    fn a_store_that_does_not_know_its_volumes_yet_is_not_up() {
-        for without in [
-            json!({"Topology": {"DataCenters": null}}),
-            json!({"Topology": {"DataCenters": []}}),
-            json!({"Topology": {"DataCenters": [{"Racks": [{"DataNodes": null}]}]}}),
-        ] {
-            assert!(!knows_volumes(&without), "{without}");
-        }
-        let node = json!({"Url": "127.0.0.1:1", "Volumes": 7});
-        let with = json!({"Topology": {"DataCenters": [{"Racks": [{"DataNodes": [node]}]}]}});
-        assert!(knows_volumes(&with));
-    }
+        && leading().is_ok_and(|said| store::knows_volumes(&said.body))
 }
