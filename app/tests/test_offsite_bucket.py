@@ -21,6 +21,7 @@ from offsite_helpers import (
     rows_of,
 )
 
+from pra.base import offsite_place
 from pra.base.errors import DiskFull, PraError, Refused, UsageError
 from pra.events.sqlite import SqliteEvents
 from pra.offsite import bucket, push, stores
@@ -333,3 +334,15 @@ def test_a_full_store_is_said_and_the_next_push_ends_it(
         store.client.delete_bucket(Bucket=name)
     pushed(copied)
     assert checked(copied, keys)["ok"]
+
+
+def test_a_file_of_credentials_goes_before_what_a_shell_has_set(monkeypatch, tmp_path):
+    """Else whoever types it copies, and proves a lock, with rights of their own."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = of-the-file\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-shell")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    place = offsite_place.parse("s3://copies/labs?endpoint=http://127.0.0.1:1")
+    store = bucket.BucketStore(place, str(file))
+    assert store._client._request_signer._credentials.access_key == "of-the-file"

@@ -327,6 +327,22 @@ fn everything_gone_but_copies_elsewhere() {
         let run = lab.root.join(result["run"].as_str().unwrap());
         assert!(run.join("elsewhere.tar").is_file() && run.join("copy.tar").is_file());
     }
+    // Where the key is kept elsewhere, nothing is broken that could not come back.
+    let key = lab.root.join(".lab/keys/offsite.key");
+    let kept = lab.root.join("kept.key");
+    fs::rename(&key, &kept).unwrap();
+    let text = fs::read_to_string(&kept).unwrap();
+    let public = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# public key: "));
+    let recipients = format!("recipients = [{:?}]", public.unwrap());
+    lab.configure("recipients = []", &recipients);
+    for scenario in ["cluster-loss", "both-volumes-loss"] {
+        let said = lab.fails(2, &["scenario", scenario, "--yes"]);
+        assert!(said.contains("private key"), "{said}");
+    }
+    fs::rename(&kept, &key).unwrap();
+    lab.configure(&recipients, "recipients = []");
     // Each lab has copies of its own there.
     copied(&lab);
     let listed = lab.json(&["offsite", "list"]);

@@ -30,6 +30,8 @@ class BucketStore:
         session = botocore.session.Session()
         if credentials is not None:
             session.set_config_variable("credentials_file", credentials)
+            # Variables of who types it (AWS_ACCESS_KEY_ID, AWS_PROFILE) come first otherwise.
+            session.set_config_variable("profile", "default")
         options = Config(
             connect_timeout=5,
             read_timeout=READ_TIMEOUT,

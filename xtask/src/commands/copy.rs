@@ -77,9 +77,9 @@ struct Coming {
 }
 
 pub fn adopt(ctx: &Context, args: &AdoptArgs) -> Result<()> {
+    let _lock = ctx.lock("adopt")?;
     let coming = coming(ctx, args)?;
     let checked = check(ctx, &coming)?;
-    let _lock = ctx.lock("adopt")?;
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     let nothing_there = !facts.running && facts.volumes.is_empty();
@@ -121,7 +121,7 @@ fn coming(ctx: &Context, args: &AdoptArgs) -> Result<Coming> {
         (Some(_), _) => return Err(to_of_a_file().into()),
         (None, target) => target.to_owned(),
     };
-    ctx.packages("adopt", &ctx.venv())?;
+    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
     let step = ctx.ui.step(tr!(
         "fetching {shown}, decrypted",
         "récupération de {shown}, déchiffré"

@@ -105,7 +105,9 @@ fn private_folder(ctx: &Context) -> Result<()> {
 }
 
 fn list(ctx: &Context) -> Result<()> {
-    ctx.packages("offsite list", &ctx.venv())?;
+    // Who reads may have to run the store, and two of them would have the same data.
+    let _lock = ctx.lock("offsite list")?;
+    ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
     let said = elsewhere::list(ctx)?;
     if ctx.ui.json() {
         ctx.ui.raw(&said.text);

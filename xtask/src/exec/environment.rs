@@ -104,8 +104,11 @@ pub fn left_out() -> Vec<String> {
 
 /// The variables that tell programs how to reach a store that speaks S3, with its credentials.
 pub fn of_the_store() -> BTreeMap<String, String> {
-    let all = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
-    all.collect()
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let all = std::env::vars_os().filter_map(text);
+    all.filter(|(name, _)| name.starts_with("AWS_")).collect()
 }
 
 /// The proxy that commands are sent through, where there is any: its variable.

@@ -28,8 +28,8 @@ const CREDENTIALS: &str = "go-template={{.data.credentials | base64decode}}";
 pub const STORE: &str = "offsite-store";
 /// SeaweedFS' own port of S3, which the policy of the network lets through.
 pub const STORE_PORT: u16 = 8333;
-/// Of the objects that are made here, beside what the files declare.
-const KINDS: &str = "deployments,services,configmaps,serviceaccounts,secrets";
+/// Of the objects that are made here; the map, which says that there is anything, goes last.
+const KINDS: [&str; 2] = ["deployments,services,serviceaccounts,secrets", "configmaps"];
 
 /// Copies elsewhere as they are wanted of a cluster.
 pub struct Copying {
@@ -159,7 +159,10 @@ impl Kube {
             "--dry-run=client",
             "--output=yaml",
         ]);
-        let shown = format!("{} | {create} | {apply}", credentials.shown);
+        let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+        let mark =
+            format!("kubectl label --local --output=yaml -f - app={SHIPPER} {label}={value}");
+        let shown = format!("{} | {create} | {mark} | {apply}", credentials.shown);
         let apply = apply.input(secret.to_string());
         self.ctx.exec.change_reading(&shown, &apply).map(drop)
     }
@@ -227,12 +230,13 @@ impl Kube {
             return Ok(false);
         }
         let step = self.ctx.ui.step(tr!("copies elsewhere", "copies ailleurs"));
-        let delete = ["delete", KINDS, "-l", &selector(), "--ignore-not-found"];
-        let delete = self.kubectl()?.cmd(delete).args(["--wait"]);
-        self.ctx.exec.run(&delete.limit(wait::DELETION))?;
-        if self.rendering.is_none() {
-            // No controller made it, so none takes it away with its service.
-            self.ask(["delete", "endpointslices", "-l", &selector()])?;
+        // No controller made the slice, so none takes it away with its service.
+        let slices = self.rendering.is_none().then_some("endpointslices");
+        let [first, last] = KINDS;
+        for kinds in [Some(first), slices, Some(last)].into_iter().flatten() {
+            let delete = ["delete", kinds, "-l", &selector(), "--ignore-not-found"];
+            let delete = self.kubectl()?.cmd(delete).args(["--wait"]);
+            self.ctx.exec.run(&delete.limit(wait::DELETION))?;
         }
         step.done(tr!(
             "no more are made; those there are stay",
@@ -295,7 +299,7 @@ impl Kube {
 
     /// Has it let go of the backup volume, which is about to be deleted.
     pub fn pause_copying(&self, claim: &str) -> Result<()> {
-        if claim != BACKUP_CLAIM {
+        if claim != BACKUP_CLAIM || !self.has_shipper()? {
             return Ok(());
         }
         self.ask(kubectl::scale(SHIPPER, 0))?;
@@ -304,7 +308,30 @@ impl Kube {
     }
 
     pub fn resume_copying(&self) -> Result<()> {
-        self.ask(kubectl::scale(SHIPPER, 1))
+        match self.has_shipper()? {
+            true => self.ask(kubectl::scale(SHIPPER, 1)),
+            false => Ok(()),
+        }
+    }
+
+    /// By what is there: lab.toml may say something else since.
+    fn has_shipper(&self) -> Result<bool> {
+        if self.workload.database.is_some() {
+            return Ok(false);
+        }
+        if self.ctx.exec.dry_run() {
+            return Ok(self.ctx.config.offsite.destination().is_some());
+        }
+        let get = [
+            "get",
+            "deployment",
+            SHIPPER,
+            "--ignore-not-found",
+            "-o",
+            "name",
+        ];
+        let found = self.ctx.exec.read(&self.kubectl()?.cmd(get))?;
+        Ok(!found.trim().is_empty())
     }
 }
 

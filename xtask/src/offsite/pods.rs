@@ -98,8 +98,23 @@ fn credentials(file: Option<&Path>) -> Result<Credentials> {
             file = file.display(),
         )
     })?;
-    let shown = format!("cat {}", quote_path(file));
+    let shown = format!(
+        "sed -n '/^\\[default\\]/,/^\\[/{{/^\\[[^d]/!p;}}' {}",
+        quote_path(file)
+    );
+    let text = default_section(&text);
     Ok(Credentials { text, shown })
+}
+
+/// Other sections are somebody's other accounts, which no pod needs.
+fn default_section(text: &str) -> String {
+    let is_header = |line: &str| line.trim_start().starts_with('[');
+    let lines = text.lines();
+    let from = lines.skip_while(|line| line.trim() != "[default]");
+    let kept = from
+        .enumerate()
+        .take_while(|(at, line)| *at == 0 || !is_header(line));
+    kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
 /// Pods do not have the environment of who brings the lab up.
@@ -146,7 +161,9 @@ mod tests {
         let root = std::env::temp_dir().join(format!("xtask-for-pods-{}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
         let file = root.join("s3");
-        fs::write(&file, "[default]\naws_access_key_id = hidden\n").unwrap();
+        let theirs = "[work]\naws_access_key_id = other\n";
+        let text = format!("{theirs}[default]\naws_access_key_id = hidden\n{theirs}");
+        fs::write(&file, text).unwrap();
         let of = |to: &str| {
             let text = format!("to = {to:?}\nrecipients = [{KEY:?}]\ncredentials = {file:?}");
             let config: Offsite = toml::from_str(&text).unwrap();
@@ -154,6 +171,7 @@ mod tests {
         };
         let found = of("s3://copies/lab").unwrap().unwrap();
         assert!(found.credentials.text.contains("hidden"));
+        assert!(!found.credentials.text.contains("other"));
         assert!(!format!("{:?}", found.settings).contains("hidden"));
         assert_eq!(found.settings[crate::offsite::PLACE], "s3://copies/lab");
         assert!(of("off").unwrap().is_none());

@@ -7,6 +7,7 @@ use terms::lang::both;
 use crate::database::{self, Volume};
 use crate::engine::capability::Capability;
 use crate::scenario::definition::{Scenario, Way};
+use crate::scenario::elsewhere::insist_on_key_of_copies;
 use crate::scenario::everything::{self, Loss};
 use crate::scenario::outage;
 
@@ -23,9 +24,9 @@ pub const SCENARIO: Scenario = Scenario {
     ),
     holds: both(
         "what was acknowledged before the export began is back, unchanged; what came after is \
-         lost, and counted",
+         lost, and counted. With [offsite] in lab.toml: all but what the copies elsewhere were behind",
         "ce qui était acquitté avant le début de l'export est de retour, intact ; ce qui a suivi \
-         est perdu, et compté",
+         est perdu, et compté. Avec [offsite] dans lab.toml : tout, sauf le retard des copies ailleurs",
     ),
     takes: both(
         "about 10 s on the local engine, half a minute on k3d",
@@ -46,7 +47,7 @@ const LOSS: Loss = Loss {
         "disaster: application stopped, both volumes deleted",
         "sinistre : application arrêtée, les deux volumes supprimés",
     ),
-    insist: |_| Ok(()),
+    insist: insist_on_key_of_copies,
     prove: |_, _| Ok(()),
     strike: |ctx, engine, _| {
         outage::stop_everything(ctx, engine)?;

@@ -6,6 +6,7 @@ use terms::lang::both;
 
 use crate::engine::capability::Capability;
 use crate::scenario::definition::{Scenario, Way};
+use crate::scenario::elsewhere::insist_on_key_of_copies;
 use crate::scenario::everything::{self, Loss};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -46,7 +47,7 @@ const LOSS: Loss = Loss {
         "disaster: the whole lab is destroyed, both volumes included",
         "sinistre : tout le lab est détruit, ses deux volumes compris",
     ),
-    insist: |_| Ok(()),
+    insist: insist_on_key_of_copies,
     prove: |_, _| Ok(()),
     strike: |_, engine, _| engine.down().map(|()| None),
     lesson: both(

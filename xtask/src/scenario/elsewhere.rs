@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::exec::variable;
 use crate::failure::Failure;
 use crate::measure::ledger::Ledger;
+use crate::offsite;
 use crate::workspace;
 
 /// By how much a moment of `/status`, which is told in milliseconds, may be rounded.
@@ -43,6 +44,37 @@ pub fn pushed_whole(engine: &dyn Engine) -> Result<Option<Pushed>> {
         "les copies ailleurs ne sont pas entières, et rien n'a été cassé : {fault}",
     ))
     .next("cargo xtask offsite push")
+    .into())
+}
+
+/// A lab whose copies cannot be opened here is not broken: it would not come back from them.
+///
+/// # Errors
+/// It makes copies, and their private key is not in this checkout.
+pub fn insist_on_key_of_copies(ctx: &Context) -> Result<()> {
+    match ctx.config.offsite.destination() {
+        Some(_) => insist_on_key(ctx),
+        None => Ok(()),
+    }
+}
+
+pub fn insist_on_key(ctx: &Context) -> Result<()> {
+    let key = offsite::key(&ctx.workspace);
+    if key.is_file() {
+        return Ok(());
+    }
+    Err(Failure::usage(tr!(
+        "the lab would have to come back from encrypted copies, and the private key that opens \
+         them is not in {key}",
+        "le lab devrait revenir de copies chiffrées, et la clé privée qui les ouvre n'est pas \
+         dans {key}",
+        key = key.display(),
+    ))
+    .next(tr!(
+        "put it there from where it is kept; where there is none: cargo xtask offsite keygen",
+        "remettez-la depuis l'endroit où elle est gardée ; s'il n'y en a pas : cargo xtask offsite \
+         keygen",
+    ))
     .into())
 }
 

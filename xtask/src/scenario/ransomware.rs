@@ -14,9 +14,8 @@ use crate::engine::Engine;
 use crate::engine::capability::Capability;
 use crate::failure::Failure;
 use crate::measure::attack::Attack;
-use crate::offsite;
 use crate::scenario::definition::{Scenario, Way};
-use crate::scenario::elsewhere::{Copies, pushed_whole};
+use crate::scenario::elsewhere::{Copies, insist_on_key, pushed_whole};
 use crate::scenario::everything::{self, Loss};
 use crate::scenario::outage;
 use crate::scenario::repair::Repair;
@@ -101,26 +100,6 @@ fn insist(ctx: &Context) -> Result<()> {
             "indiquez « embedded », ou un bucket avec object lock, dans lab.toml : to de [offsite]",
         ))
         .into())
-}
-
-fn insist_on_key(ctx: &Context) -> Result<()> {
-    let key = offsite::key(&ctx.workspace);
-    if key.is_file() {
-        return Ok(());
-    }
-    Err(Failure::usage(tr!(
-        "ransomware leaves nothing but encrypted copies, and the private key that opens them is \
-         not in {key}",
-        "ransomware ne laisse que des copies chiffrées, et la clé privée qui les ouvre n'est pas \
-         dans {key}",
-        key = key.display(),
-    ))
-    .next(tr!(
-        "put it there from where it is kept; where there is none: cargo xtask offsite keygen",
-        "remettez-la depuis l'endroit où elle est gardée ; s'il n'y en a pas : cargo xtask offsite \
-         keygen",
-    ))
-    .into())
 }
 
 /// # Errors

@@ -11,7 +11,7 @@ use terms::LabName;
 
 impl Site {
     /// The lab whose volumes are copied: the others have none.
-    fn is_copied(&self) -> bool {
+    pub(super) fn is_copied(&self) -> bool {
         self.ctx.options.lab == LabName::Pra
     }
 

@@ -194,10 +194,7 @@ impl Engine for K3dEngine {
     fn apply(&self) -> Result<()> {
         let site = self.owned()?;
         site.kube.apply()?;
-        match site.makes_copies() {
-            true => site.kube.resume_copying(),
-            false => Ok(()),
-        }
+        site.kube.resume_copying()
     }
 
     fn pending(&self) -> Result<Vec<String>> {
@@ -233,9 +230,7 @@ impl Engine for K3dEngine {
     fn delete_volume(&self, claim: &str) -> Result<()> {
         let facts = self.facts()?;
         let site = self.owned()?;
-        if site.makes_copies() {
-            site.kube.pause_copying(claim)?;
-        }
+        site.kube.pause_copying(claim)?;
         site.kube.delete_claim(claim, &facts)
     }
 
@@ -270,7 +265,8 @@ impl Engine for K3dEngine {
     }
 
     fn kept_copies(&self) -> Option<PathBuf> {
-        self.site.folder_of_store()
+        let site = &self.site;
+        site.is_copied().then(|| site.folder_of_store()).flatten()
     }
 
     fn remove_copies(&self) -> Result<()> {

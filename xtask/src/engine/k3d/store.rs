@@ -136,12 +136,32 @@ impl Site {
             .next("cargo xtask setup")
             .into());
         }
-        let was_there = self.container()?.is_some();
-        self.ensure_container()?;
+        let found = self.container()?;
+        let was_there = found.is_some();
+        match found {
+            // As it is: a lab may use it.
+            Some(found) => {
+                self.insist_on_own_store(&found)?;
+                if !found.running {
+                    self.start_container()?;
+                }
+            }
+            None => self.ensure_container()?,
+        }
+        if self.ctx.exec.dry_run() {
+            let shown = format!("http://127.0.0.1:{STORE_PORT}");
+            let store = Store::at(&shown, &self.ctx.workspace);
+            return Ok(Running { store, end: None });
+        }
         let store = Store::at(&self.await_store()?, &self.ctx.workspace);
         let site = self.clone();
         let end: Box<dyn FnOnce()> = Box::new(move || {
-            if let Err(error) = site.remove_store() {
+            // One that a lab uses by now stays.
+            let ended = site.store_address().and_then(|used| match used {
+                Some(_) => Ok(()),
+                None => site.remove_store(),
+            });
+            if let Err(error) = ended {
                 site.ctx.ui.warn(&format!("{error:#}"));
             }
         });
@@ -191,6 +211,14 @@ impl Site {
         let Some(data) = self.folder_of_store() else {
             return Ok(());
         };
+        if !self.ctx.exec.dry_run() && self.has_own_store()? {
+            return Err(Failure::usage(tr!(
+                "the store for copies runs still, with the copies that are to be removed",
+                "le stockage des copies tourne encore, avec les copies qui doivent être supprimées",
+            ))
+            .next("cargo xtask --engine k3d teardown --copies")
+            .into());
+        }
         let doomed = store::with_credentials(workspace, &data);
         workspace.insist_on_own_folder(&doomed)?;
         if self
@@ -242,14 +270,13 @@ impl Site {
         self.ctx.exec.run(&start.limit(wait::NODE_CONTAINER))
     }
 
-    /// Its data belongs to the user of this checkout. S3 alone is reached by others.
+    /// It runs as whoever its data belongs to. S3 alone is reached by others.
     fn create(&self, made_from: &str) -> Result<Cmd> {
         let workspace = &self.ctx.workspace;
-        let user = match std::fs::metadata(&workspace.root) {
-            Ok(folder) => format!("{}:{}", folder.uid(), folder.gid()),
-            Err(error) => return Err(error).context("reading the checkout's folder"),
-        };
         let data = store::data_of_container(workspace);
+        let owned = std::fs::metadata(&data).or_else(|_| std::fs::metadata(&workspace.root));
+        let owned = owned.context("reading whose the store's folder is")?;
+        let user = format!("{}:{}", owned.uid(), owned.gid());
         let identities = store::identities(workspace);
         let mounts = [
             format!("{}:{DATA}", data.display()),

@@ -180,10 +180,7 @@ impl Engine for KubernetesEngine {
     fn apply(&self) -> Result<()> {
         let site = self.owned()?;
         site.kube.apply()?;
-        match site.makes_copies() {
-            true => site.kube.resume_copying(),
-            false => Ok(()),
-        }
+        site.kube.resume_copying()
     }
 
     fn pending(&self) -> Result<Vec<String>> {
@@ -214,9 +211,7 @@ impl Engine for KubernetesEngine {
     fn delete_volume(&self, claim: &str) -> Result<()> {
         let facts = self.facts()?;
         let site = self.owned()?;
-        if site.makes_copies() {
-            site.kube.pause_copying(claim)?;
-        }
+        site.kube.pause_copying(claim)?;
         site.kube.delete_claim(claim, &facts)
     }
 

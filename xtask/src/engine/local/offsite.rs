@@ -20,8 +20,10 @@ use crate::local::{client, ports};
 use crate::offsite::{self, Settings, bucket, store};
 use crate::wait;
 
-/// Ends the store with whoever started it, however that ends.
-const TIED: &str = r#""$@" & store=$!; cat > /dev/null; kill "$store"; wait "$store""#;
+/// Ends the store with whoever started it, however that ends; ends where the store does. A
+/// process in the background has no standard input of its own.
+const TIED: &str = r#"exec 3<&0; "$@" 3<&- & store=$!
+{ cat <&3 > /dev/null; kill "$store"; } & exec 3<&-; wait "$store""#;
 
 impl LocalEngine {
     /// Copies elsewhere as they are declared; `None` where none are to be made.
