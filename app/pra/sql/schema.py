@@ -122,10 +122,6 @@ def schema_hash(conn: apsw.Connection) -> str:
     return digest.hexdigest()
 
 
-#: Of the fields of a position, as their columns promise: SQLite hands on whatever a page has.
-_KINDS = (str, int, int, str, str, int)
-
-
 def position(conn: apsw.Connection) -> Position | None:
     """What the database says about its place in history; None if it says nothing.
 
@@ -138,7 +134,8 @@ def position(conn: apsw.Connection) -> Position | None:
         ).fetchone()
     except apsw.SQLError:
         return None
-    if row and not all(map(isinstance, row, _KINDS)):
+    # As its columns promise: SQLite hands on whatever a page has.
+    if row and not all(map(isinstance, row, Position.__annotations__.values())):
         raise apsw.CorruptError("its position has fields of other kinds")
     return Position(*row) if row else None
 
@@ -275,11 +272,7 @@ def raise_sequences(conn: apsw.Connection, wanted: dict[str, int]) -> None:
 
 
 def totals(conn: apsw.Connection) -> tuple[int, int | None]:
-    """Number of rows and the highest id (None without rows).
-
-    Raises:
-        apsw.SQLError: there is no such table.
-    """
+    """Number of rows and the highest id (None without rows); an apsw.SQLError without a table."""
     return counting.counted(conn), highest(conn)
 
 
@@ -293,8 +286,7 @@ def highest_issued(conn: apsw.Connection) -> int:
     # SQLite makes it with the first table that counts.
     if not conn.execute("SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence'").fetchone():
         return 0
-    row = conn.execute("SELECT seq FROM sqlite_sequence WHERE name='events'").fetchone()
-    return row[0] if row else 0
+    return sequences(conn).get("events", 0)
 
 
 def fault(conn: apsw.Connection) -> str | None:
@@ -302,9 +294,7 @@ def fault(conn: apsw.Connection) -> str | None:
     for (line,) in conn.execute("PRAGMA integrity_check(1)"):
         if line != "ok":
             return f"integrity check: {line}"
-    columns = [
-        row[0] for row in conn.execute("SELECT name FROM pragma_table_info('events') ORDER BY cid")
-    ]
-    if columns != ["id", "ts", "message"]:
+    found = conn.execute("SELECT name FROM pragma_table_info('events') ORDER BY cid").fetchall()
+    if [name for (name,) in found] != ["id", "ts", "message"]:
         return "it has no table events(id, ts, message)"
     return None
