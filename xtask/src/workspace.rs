@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -112,6 +112,17 @@ impl Workspace {
             Some(link) => Err(not_a_folder(link).into()),
             None => Ok(()),
         }
+    }
+
+    /// A folder of the lab, made where it is missing, for this user alone.
+    pub fn create_private_folder(&self, folder: &Path) -> Result<()> {
+        self.insist_on_own_folder(&folder.join("any"))?;
+        let mut builder = fs::DirBuilder::new();
+        builder
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("making {}", folder.display()))
     }
 
     /// Refuses a `.lab` of another layout, or that is not a folder of this lab.

@@ -1,10 +1,8 @@
 //! `offsite`: the encrypted copies elsewhere, and the key that opens them.
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 use terms::lang::{Both, both, moment};
 use terms::tr;
@@ -53,7 +51,8 @@ fn keygen(ctx: &Context) -> Result<()> {
             if !ctx.exec.change(&shown) {
                 return Ok(());
             }
-            private_folder(ctx)?;
+            ctx.workspace.create()?;
+            ctx.workspace.create_private_folder(&ctx.workspace.keys())?;
             elsewhere::keygen(ctx, &file)?
         }
     };
@@ -90,18 +89,6 @@ fn keygen(ctx: &Context) -> Result<()> {
         .text(),
     );
     Ok(())
-}
-
-/// The folder of keys, for this user alone.
-fn private_folder(ctx: &Context) -> Result<()> {
-    let folder = ctx.workspace.keys();
-    ctx.workspace.create()?;
-    ctx.workspace.insist_on_own_folder(&folder.join("key"))?;
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder);
-    made.with_context(|| format!("making {}", folder.display()))
 }
 
 fn list(ctx: &Context) -> Result<()> {
@@ -232,7 +219,7 @@ fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<()> {
 }
 
 fn tell_verified(ctx: &Context, found: &Verified) {
-    let short = found.history.get(..12).unwrap_or(&found.history);
+    let short = elsewhere::short(&found.history);
     for point in &found.points {
         let state = point.reason.as_deref();
         let state = state.unwrap_or(both("sound", "sain").text());

@@ -45,8 +45,13 @@ pub struct History {
 impl History {
     /// As much of its name as tells it from others.
     pub fn short(&self) -> &str {
-        self.history.get(..12).unwrap_or(&self.history)
+        short(&self.history)
     }
+}
+
+/// As much of the name of a history as tells it from others.
+pub fn short(history: &str) -> &str {
+    history.get(..12).unwrap_or(history)
 }
 
 /// What a push did.
@@ -158,11 +163,7 @@ pub fn push(engine: &dyn Engine, options: &[&str]) -> Result<Option<Document<Pus
     let Some(output) = engine.offsite(&args)? else {
         return Ok(None);
     };
-    // What was left out is in its document, and its exit code says the same.
-    match app::parse(&output.stdout, "offsite push") {
-        Ok(said) => Ok(Some(said)),
-        Err(_) => Err(app::refusal(&output, "offsite push").into()),
-    }
+    document_with_faults(&output, "push").map(Some)
 }
 
 /// Opens the newest copy, or all, and restores it aside.
@@ -174,11 +175,7 @@ pub fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<Docu
     let cmd = here(ctx, &settings, &args);
     let output = ctx.exec.probe(&cmd.limit(wait::COPY));
     leave(running);
-    let output = output?;
-    match app::parse(&output.stdout, "offsite verify") {
-        Ok(said) => Ok(said),
-        Err(_) => Err(app::refusal(&output, "offsite verify").into()),
-    }
+    document_with_faults(&output?, "verify")
 }
 
 /// An exported copy that was made from copies elsewhere.
@@ -249,4 +246,14 @@ fn document<T: DeserializeOwned>(output: &Output, action: &str) -> Result<Docume
         return app::parse(&output.stdout, &verb);
     }
     Err(app::refusal(output, &verb).into())
+}
+
+/// The document of what may leave something out: its exit code says that there is such a thing,
+/// the document which.
+pub(super) fn document_with_faults<T: DeserializeOwned>(
+    output: &Output,
+    action: &str,
+) -> Result<Document<T>> {
+    let verb = format!("offsite {action}");
+    app::parse(&output.stdout, &verb).map_err(|_| app::refusal(output, &verb).into())
 }

@@ -5,12 +5,12 @@ use anyhow::Result;
 use serde::Deserialize;
 use terms::tr;
 
-use super::elsewhere::{Asker, here, leave, of_reading, reach};
-use crate::app::{self, Document};
+use super::elsewhere::{Asker, document_with_faults, here, leave, of_reading, reach};
+use crate::app::Document;
 use crate::cli::Reading;
 use crate::context::Context;
 use crate::engine::offsite::Running;
-use crate::exec::{self, Cmd, Output};
+use crate::exec::{self, Cmd};
 use crate::failure::Failure;
 use crate::manifests;
 use crate::offsite::{PLACE, Settings};
@@ -68,13 +68,13 @@ impl<'a> Pruning<'a> {
     /// What would go; changes nothing.
     pub fn plan(&self) -> Result<Document<Pruned>> {
         let output = self.ctx.exec.probe(&self.cmd.clone().args(["--dry-run"]))?;
-        document(&output)
+        document_with_faults(&output, "prune")
     }
 
     /// Removes it; `None` in a dry run.
     pub fn remove(&self) -> Result<Option<Document<Pruned>>> {
         match self.ctx.exec.change(&self.cmd.to_string()) {
-            true => document(&exec::output(&self.cmd)?).map(Some),
+            true => document_with_faults(&exec::output(&self.cmd)?, "prune").map(Some),
             false => Ok(None),
         }
     }
@@ -94,11 +94,6 @@ fn rules(ctx: &Context) -> Result<Settings> {
 }
 
 /// What was left is in its document, and its exit code says the same.
-fn document(output: &Output) -> Result<Document<Pruned>> {
-    let said = app::parse(&output.stdout, "offsite prune");
-    said.map_err(|_| app::refusal(output, "offsite prune").into())
-}
-
 impl Pruned {
     /// What it amounts to.
     pub fn told(&self) -> String {

@@ -173,8 +173,11 @@ impl Kube {
         Ok(there.status.success() && there.stdout == credentials.text)
     }
 
-    /// What copies runs as it is wanted, once the volumes are there.
-    pub fn keep_copying(&self, wanted: &Copying) -> Result<()> {
+    /// What copies runs as it is wanted, once the volumes are there; nothing where none are.
+    pub fn keep_copying(&self, wanted: Option<&Copying>) -> Result<()> {
+        let Some(wanted) = wanted else {
+            return Ok(());
+        };
         let given = wanted.given();
         if !self.ctx.exec.dry_run() {
             let there = self.copies()?;

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -189,6 +188,15 @@ pub fn exists(workspace: &Workspace) -> bool {
     identities(workspace).exists()
 }
 
+/// Who reads copies finds none in it.
+pub fn never_ran() -> Failure {
+    Failure::usage(tr!(
+        "the embedded store has no copies: it never ran in this checkout",
+        "le stockage intégré n'a pas de copies : il n'a jamais tourné ici",
+    ))
+    .next("cargo xtask setup")
+}
+
 /// What a script cannot make by itself.
 pub fn not_drawn() -> Failure {
     Failure::usage(tr!(
@@ -201,12 +209,7 @@ pub fn not_drawn() -> Failure {
 /// Makes its folders and its credentials where there are none.
 pub fn ensure(workspace: &Workspace) -> Result<()> {
     for data in [data(workspace), data_of_container(workspace)] {
-        workspace.insist_on_own_folder(&data.join("any"))?;
-        let made = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&data);
-        made.with_context(|| format!("making {}", data.display()))?;
+        workspace.create_private_folder(&data)?;
     }
     if exists(workspace) {
         return Ok(());

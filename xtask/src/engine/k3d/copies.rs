@@ -108,8 +108,4 @@ impl Site {
             false => Ok(false),
         }
     }
-
-    pub(super) fn keep_copying(&self, wanted: Option<&Copying>) -> Result<()> {
-        wanted.map_or(Ok(()), |wanted| self.kube.keep_copying(wanted))
-    }
 }

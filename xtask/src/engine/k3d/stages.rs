@@ -32,7 +32,7 @@ impl Site {
             let copies = self.wanted_copies()?;
             self.settle_copies(copies.as_ref())?;
             self.kube.ensure_deployed()?;
-            self.keep_copying(copies.as_ref())?;
+            self.kube.keep_copying(copies.as_ref())?;
             // One that does not exist yet is created with its ports.
             return cluster.map_or(Ok(()), |cluster| self.ensure_forwarded(&cluster));
         }
@@ -79,7 +79,7 @@ impl Site {
         let copies = self.wanted_copies()?;
         self.settle_copies(copies.as_ref())?;
         self.kube.deploy()?;
-        self.keep_copying(copies.as_ref())?;
+        self.kube.keep_copying(copies.as_ref())?;
         self.ensure_forwarded(&cluster)
     }
 
@@ -117,7 +117,7 @@ impl Site {
             self.kube
                 .roll_out_where_stale(&self.kube.look()?, |id| held.is_known(id))?;
         }
-        self.keep_copying(copies.as_ref())?;
+        self.kube.keep_copying(copies.as_ref())?;
         if let Some(moved) = moved {
             self.kube.restore_given_up(moved)?;
         }

@@ -129,12 +129,7 @@ impl Site {
     /// For who reads copies on this machine, also where there is no cluster any more.
     pub(super) fn running_store(&self) -> Result<Running> {
         if self.folder_of_store().is_none() {
-            return Err(Failure::usage(tr!(
-                "the embedded store has no copies: it never ran in this checkout",
-                "le stockage intégré n'a pas de copies : il n'a jamais tourné ici",
-            ))
-            .next("cargo xtask setup")
-            .into());
+            return Err(store::never_ran().into());
         }
         let found = self.container()?;
         let was_there = found.is_some();

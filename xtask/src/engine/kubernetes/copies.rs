@@ -44,8 +44,4 @@ impl Site {
             false => self.kube.settle_copies(wanted),
         }
     }
-
-    pub(super) fn keep_copying(&self, wanted: Option<&Copying>) -> Result<()> {
-        wanted.map_or(Ok(()), |wanted| self.kube.keep_copying(wanted))
-    }
 }

@@ -27,7 +27,7 @@ impl Site {
             let copies = self.wanted_copies()?;
             self.settle_copies(copies.as_ref())?;
             self.kube.deploy()?;
-            self.keep_copying(copies.as_ref())?;
+            self.kube.keep_copying(copies.as_ref())?;
             return self.ensure_reached();
         }
         // Nobody is asked anything while something else is told.
@@ -67,7 +67,7 @@ impl Site {
             self.kube.deploy()?;
         }
         self.roll_out_where_outdated(settled)?;
-        self.keep_copying(copies.as_ref())?;
+        self.kube.keep_copying(copies.as_ref())?;
         if let Some(moved) = moved {
             self.kube.restore_given_up(moved)?;
         }

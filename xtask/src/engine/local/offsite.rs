@@ -52,10 +52,9 @@ impl LocalEngine {
     fn wanted_store(&self) -> Result<store::Wanted> {
         let program = self.store_venv.dir.join("bin/weed").display().to_string();
         let before = match client::is_alive(&self.workspace) {
-            true => DesiredState::load(&self.workspace)?,
+            true => self.store_in_force()?,
             false => None,
         };
-        let before = before.and_then(|desired| desired.copying?.store);
         if let Some(before) = before.filter(|one| one.program == program) {
             let troubled = self.shipping()?.is_some_and(|one| one.trouble.is_some());
             if !troubled || is_up(&before) {
@@ -63,6 +62,12 @@ impl LocalEngine {
             }
         }
         self.store_on_free_ports(program)
+    }
+
+    /// As the supervisor was asked for it last.
+    fn store_in_force(&self) -> Result<Option<store::Wanted>> {
+        let desired = DesiredState::load(&self.workspace)?;
+        Ok(desired.and_then(|desired| desired.copying?.store))
     }
 
     fn store_on_free_ports(&self, program: String) -> Result<store::Wanted> {
@@ -107,9 +112,7 @@ impl LocalEngine {
 
     /// Its bucket is there and locked as declared; the store is being started.
     pub(super) fn ensure_bucket(&self) -> Result<()> {
-        let wanted = DesiredState::load(&self.workspace)?;
-        let wanted = wanted.and_then(|desired| desired.copying?.store);
-        let Some(wanted) = wanted.filter(|_| !self.exec.dry_run()) else {
+        let Some(wanted) = self.store_in_force()?.filter(|_| !self.exec.dry_run()) else {
             return Ok(());
         };
         let step = self.ui.step(tr!("store for copies", "stockage des copies"));
@@ -141,12 +144,7 @@ impl LocalEngine {
     /// As the supervisor runs it, or for this command alone where none does.
     pub(super) fn running_store(&self) -> Result<Running> {
         if self.folder_of_store().is_none() {
-            return Err(Failure::usage(tr!(
-                "the embedded store has no copies: it never ran in this checkout",
-                "le stockage intégré n'a pas de copies : il n'a jamais tourné ici",
-            ))
-            .next("cargo xtask setup")
-            .into());
+            return Err(store::never_ran().into());
         }
         let wanted = self.wanted_store()?;
         let store = wanted.store(&self.workspace);
@@ -192,8 +190,7 @@ impl LocalEngine {
 
     /// Python with what a replica has, and what reaches the copies besides.
     pub(super) fn beside_copies(&self, args: &[&str]) -> Result<Cmd> {
-        let wanted = DesiredState::load(&self.workspace)?;
-        let wanted = wanted.and_then(|desired| desired.copying?.store);
+        let wanted = self.store_in_force()?;
         let settings = self.settings_of_copies(wanted.as_ref())?;
         let cmd = self.in_a_replica(args)?.envs(&settings);
         Ok(cmd.secrets(environment::of_the_store()).limit(wait::COPY))
