@@ -222,7 +222,7 @@ fn drawn(run: &Run<'_>, spans: &[Span]) -> Result<Markup> {
     let moments = run.result.map_or(&run.moments, |result| &result.moments);
     let timeline = timeline::plot(
         &Timeline {
-            ledger: run.ledger,
+            sendings: &run.sendings(),
             phases: spans,
             moments,
             failed: failures(run),

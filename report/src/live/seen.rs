@@ -163,9 +163,21 @@ impl<'a> Run<'a> {
 
     /// A request has had no answer for long.
     fn hangs(&self) -> bool {
-        let end = self.ledger.end;
-        let open = |one: &Request| one.fate == Fate::Open && end - one.due > HANGS;
-        self.ledger.requests.iter().any(open)
+        let hanging = |one: &Request| one.fate == Fate::Open && !self.is_under_way(one);
+        self.ledger.requests.iter().any(hanging)
+    }
+
+    /// An answer may come at any moment.
+    fn is_under_way(&self, one: &Request) -> bool {
+        one.fate == Fate::Open && self.ledger.end - one.due <= HANGS
+    }
+
+    /// Each sending that is to be drawn: while the run goes on, nothing is known yet of one
+    /// that has just been sent.
+    pub fn sendings(&self) -> Vec<Request> {
+        let all = self.ledger.sendings().into_iter();
+        let known = |one: &Request| self.result.is_some() || !self.is_under_way(one);
+        all.filter(known).collect()
     }
 
     /// The outage of the newest disaster, as far as requests have failed.
@@ -331,6 +343,20 @@ mod tests {
             over: false,
         };
         assert_eq!(waiting.state(), State::Waiting);
+    }
+
+    #[test]
+    fn a_request_that_has_just_been_sent_is_not_drawn_as_failed() {
+        let mut text = String::new();
+        for (n, at) in [(0, 1.0), (1, 2.5), (2, 2.9)] {
+            text += &format!(
+                "{{\"event\":\"sent\",\"n\":{n},\"due\":{at},\"at\":{at},\"message\":\"m\"}}\n"
+            );
+        }
+        let ledger = parsed(&text).unwrap();
+        let drawn = run(3, &ledger).sendings();
+        let due: Vec<f64> = drawn.iter().map(|one| one.due).collect();
+        assert_eq!(due, [1.0]);
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn plots(scenario: &Scenario, ledger: &Ledger) -> Result<Markup> {
     let spans = spans(scenario, ledger);
     let (from, to) = window(&spans, ledger.end);
     let shown = Timeline {
-        ledger,
+        sendings: &ledger.sendings(),
         phases: &spans,
         moments: &scenario.moments,
         failed: scenario.client.failed(),

@@ -7,7 +7,7 @@ use terms::lang::{self, Both};
 
 use super::{Area, Size, Words, axes, both, centred, drawing, starting};
 use crate::bins::{Bin, Bins};
-use crate::ledger::Ledger;
+use crate::ledger::Request;
 use crate::model::Moment;
 use crate::theme::{self, Tone};
 
@@ -21,7 +21,8 @@ pub struct Span {
 
 /// What the plot shows, from `from` to `to`.
 pub struct Timeline<'a> {
-    pub ledger: &'a Ledger,
+    /// Each sending of a write.
+    pub sendings: &'a [Request],
     pub phases: &'a [Span],
     pub moments: &'a [Moment],
     /// What failures are counted in.
@@ -69,8 +70,7 @@ fn draw(timeline: &Timeline<'_>, area: &Area<'_>, size: Size) -> Result<()> {
     }
     // Two pixels a column: what is narrower blurs.
     let columns = (size.width as usize - 20) / 2;
-    let sendings = timeline.ledger.sendings();
-    let bins = Bins::exactly(&sendings, timeline.from, timeline.to, columns);
+    let bins = Bins::exactly(timeline.sendings, timeline.from, timeline.to, columns);
     let acknowledged = columns_with(&bins, |bin| bin.acknowledged > 0);
     bars(&mut chart, 1.0, &acknowledged, theme::GOOD)?;
     let failed = columns_with(&bins, |bin| bin.failed > 0);
@@ -153,7 +153,7 @@ fn columns_with(bins: &Bins, holds: impl Fn(&Bin) -> bool) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Fate, Request};
+    use crate::ledger::Fate;
 
     #[test]
     fn neighbouring_columns_are_joined_and_gaps_stay() {

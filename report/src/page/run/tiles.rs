@@ -42,16 +42,19 @@ fn tiles(scenario: &Scenario) -> Vec<Tile> {
 }
 
 fn alerted(alert: &FirstAlert) -> Tile {
-    let resolved = alert.resolved_seconds.map_or_else(
-        || lang::both("not resolved yet", "pas encore résolue").into(),
-        |after| {
-            tr!(
-                "resolved {after} s after the recovery",
-                "résolue {after} s après la reprise",
-                after = seconds(after),
-            )
-        },
-    );
+    let resolved = match alert.resolved_seconds {
+        None => lang::both("not resolved yet", "pas encore résolue").into(),
+        Some(before) if before < 0.0 => tr!(
+            "it ended {before} s before the recovery",
+            "elle a pris fin {before} s avant la reprise",
+            before = seconds(-before),
+        ),
+        Some(after) => tr!(
+            "resolved {after} s after the recovery",
+            "résolue {after} s après la reprise",
+            after = seconds(after),
+        ),
+    };
     Tile {
         name: lang::both("First alert", "Première alerte"),
         value: format!("{} s", seconds(alert.fired_seconds)),
