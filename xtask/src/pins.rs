@@ -27,7 +27,9 @@ impl K3d {
 
     /// The Kubernetes of the nodes, from the tag of their image.
     pub fn kubernetes(&self) -> Option<Version> {
-        Version::find(self.node_image.rsplit(':').next()?)
+        // A digest may follow it.
+        let tagged = self.node_image.split('@').next()?;
+        Version::find(tagged.rsplit(':').next()?)
     }
 }
 
@@ -306,6 +308,14 @@ mod tests {
 
     fn lab() -> Lab {
         toml::from_str(include_str!("../../lab.toml")).unwrap()
+    }
+
+    #[test]
+    fn kubernetes_is_that_of_the_tag_also_where_a_digest_follows() {
+        let mut k3d = lab().k3d;
+        let version = k3d.kubernetes().unwrap();
+        k3d.node_image += "@sha256:99";
+        assert_eq!(k3d.kubernetes(), Some(version));
     }
 
     #[test]

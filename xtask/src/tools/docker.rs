@@ -164,9 +164,58 @@ pub fn node_identities(said: &str) -> Vec<String> {
     std::iter::once(digest.to_owned()).chain(config).collect()
 }
 
+/// An image's place and, as kustomize wants it, its tag, with the digest where it has one
+/// (`tag@sha256:...`); `None` where it has no tag. The place may have a port.
+pub fn place_and_tag(image: &str) -> Option<(&str, &str)> {
+    let without_digest = image.split('@').next()?;
+    let colon = without_digest.rfind(':')?;
+    let tag = &image[colon + 1..];
+    (!without_digest[colon..].contains('/')).then_some((&image[..colon], tag))
+}
+
+/// The format of `docker image inspect` for the digests that registries told, a line each.
+pub const DIGESTS: &str = "{{range .RepoDigests}}{{println .}}{{end}}";
+
+/// The digest among them that the registry of this image told, with its `@`.
+pub fn digest_in(told: &str, image: &str) -> Option<String> {
+    let (place, _) = place_and_tag(image)?;
+    let mut told = told.lines().filter_map(|line| line.split_once('@'));
+    let found = told.find(|(of, _)| short(of) == short(place));
+    found.map(|(_, digest)| format!("@{digest}"))
+}
+
+/// Docker leaves its own hub out of the name of an image.
+fn short(place: &str) -> &str {
+    let hub = ["docker.io/", "index.docker.io/"];
+    let rest = hub.iter().find_map(|hub| place.strip_prefix(hub));
+    let rest = rest.unwrap_or(place);
+    rest.strip_prefix("library/").unwrap_or(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_follows_its_tag() {
+        let place = "r.example:5000/team/flask-sqlite";
+        let digest = "@sha256:0123";
+        let told = format!("other/flask-sqlite@sha256:9\n{place}{digest}\n");
+        let image = format!("{place}:1");
+        assert_eq!(digest_in(&told, &image).as_deref(), Some(digest));
+        assert_eq!(digest_in("\n", &image), None);
+        let hub = format!("team/flask-sqlite{digest}\n");
+        for image in ["docker.io/team/flask-sqlite:1", "team/flask-sqlite:1"] {
+            assert_eq!(digest_in(&hub, image).as_deref(), Some(digest));
+        }
+        let whole = format!("{image}{digest}");
+        assert_eq!(place_and_tag(&whole), Some((place, "1@sha256:0123")));
+        assert_eq!(place_and_tag(place), None);
+        assert_eq!(
+            place_and_tag("prom/prometheus:v3.5.0"),
+            Some(("prom/prometheus", "v3.5.0"))
+        );
+    }
 
     #[test]
     fn a_client_without_daemon_is_no_daemon() {

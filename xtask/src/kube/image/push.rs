@@ -12,7 +12,7 @@ use super::pushed::{self, Pushed, TAG};
 use crate::config::Kubernetes;
 use crate::exec::{Cmd, kept_in, variable};
 use crate::failure::Failure;
-use crate::tools::docker::Image;
+use crate::tools::docker::{self, Image};
 use crate::tools::known_errors::{self, KnownError};
 use crate::wait;
 
@@ -66,8 +66,17 @@ impl Images {
         let pushed = self.ctx.exec.run(&push.limit(wait::PUSH));
         pushed.map_err(|error| explain(error, there))?;
         if !self.ctx.exec.dry_run() {
+            let digest = self.digest(&target)?;
+            if digest.is_empty() {
+                self.ctx.ui.warn(&tr!(
+                    "Docker does not say by which digest the registry has {target}: the lab names it \
+                     by its tag alone",
+                    "Docker ne dit pas sous quelle empreinte le registre a {target} : le lab la nomme \
+                     par son seul tag",
+                ));
+            }
             let pushed = Pushed {
-                reference: format!("{}:{tag}", self.named(settings.registry())),
+                reference: format!("{}:{tag}{digest}", self.named(settings.registry())),
                 inputs: image
                     .inputs()
                     .context("the image does not say what it is made of")?
@@ -77,6 +86,13 @@ impl Images {
         }
         step.done(tr!("the registry has it", "le registre l'a"));
         Ok(())
+    }
+
+    /// What the registry told when it took the image, as it follows a tag: who can write to the
+    /// registry cannot put another image under that. Empty where Docker knows none.
+    fn digest(&self, target: &str) -> Result<String> {
+        let told = self.ctx.exec.read(&digests_of(target))?;
+        Ok(docker::digest_in(&told, target).unwrap_or_default())
     }
 
     /// The same for an image that is built only where this is pasted.
@@ -90,6 +106,12 @@ impl Images {
         let target = format!("{}:{}", self.named(settings.push_registry()), variable(TAG));
         exec.run(&Cmd::new("docker").args(["tag", &image, &target]))?;
         exec.run(&Cmd::new("docker").args(["push", "--quiet", &target]))?;
+        let name = self.named(settings.push_registry());
+        let digest = format!("{} | sed -n 's|^{name}@|@|p'", digests_of(&target));
+        exec.show(&kept_in(
+            TAG,
+            &format!("printf %s \"${{{TAG}:?}}\"; {digest}"),
+        ));
         Ok(())
     }
 
@@ -97,6 +119,10 @@ impl Images {
     fn named(&self, registry: &str) -> String {
         pushed::place(registry, self.recipe.repository)
     }
+}
+
+fn digests_of(image: &str) -> Cmd {
+    Cmd::new("docker").args(["image", "inspect", "--format", docker::DIGESTS, image])
 }
 
 /// The first digits of the image's own hash.

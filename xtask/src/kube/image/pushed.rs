@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::tools::docker;
 use crate::workspace;
 
 /// The shell variable that stands for the tag of an image that no run has pushed yet.
@@ -16,7 +17,7 @@ pub const TAG: &str = "tag";
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Pushed {
-    /// As the nodes pull it: registry, name and tag.
+    /// As the nodes pull it: registry, name and tag, and the digest where the registry told one.
     pub reference: String,
     /// The hash of what it was made from.
     pub inputs: String,
@@ -49,7 +50,7 @@ pub fn named(
 ) -> Result<(String, String)> {
     let pushed = read(folder)?.filter(|_| earlier);
     let pushed = pushed.map(|pushed| pushed.reference);
-    let parts = pushed.as_deref().and_then(|one| one.rsplit_once(':'));
+    let parts = pushed.as_deref().and_then(docker::place_and_tag);
     let parts = parts.map(|(name, tag)| (name.to_owned(), tag.to_owned()));
     Ok(parts.unwrap_or_else(|| (place(registry, repository), unknown)))
 }

@@ -4,6 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::tools::docker;
+
 /// The namespace that `monitoring/operator` is written for.
 const OPERATORS_NAMESPACE: &str = "pra";
 
@@ -18,7 +20,7 @@ pub(super) fn kustomization(
     policies: bool,
 ) -> Value {
     let images = images.iter().map(|(name, image)| {
-        let (new, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
+        let (new, tag) = docker::place_and_tag(image).unwrap_or((image, "latest"));
         json!({"name": name, "newName": new, "newTag": tag})
     });
     let patch = json!([{
