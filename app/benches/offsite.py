@@ -1,10 +1,13 @@
-"""What copies elsewhere cost: ``python -m benches.offsite FOLDER``, a new folder on the disk.
+"""What copies elsewhere cost: ``python -m benches.offsite FOLDER [s3://BUCKET/PREFIX...]``.
+
+FOLDER is a new one on the disk. The copies go into it or, where that is named, to a new prefix of a
+bucket, for which the environment has what it asks for.
 
 Prints one JSON document. ``writes``: writes a second in intervals that go ABBA with a process that
 ships and without (it is stopped meanwhile, so that nothing starts or ends), and the median of the
 ratios of neighbours. ``lag``: the largest that was noted in a longer interval at full rate.
 ``point``: bytes of one of 100 MB, and the seconds of ``cp`` with fsync and of encrypting and
-copying it into a folder on the same disk. ``restore``: seconds of a local restore of it, and of
+copying it. ``restore``: seconds of a local restore of it, and of
 fetching it from there and restoring it.
 """
 
@@ -19,6 +22,7 @@ import threading
 import time
 
 from pra.base import settings
+from pra.base.offsite_place import Place
 from pra.disk import copying
 from pra.events import start
 from pra.events.sqlite import SqliteEvents
@@ -41,20 +45,20 @@ _FILL = (
 
 
 class Lab:
-    """A pair of volumes with a folder for copies beside them."""
+    """A pair of volumes, and a place for copies: beside them, or below an address."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, address: str | None):
         for name in ("data", "backup", "copies"):
             os.makedirs(f"{folder}/{name}")
         self.environment = {
             "PRA_DATA_DIR": f"{folder}/data",
             "PRA_BACKUP_DIR": f"{folder}/backup",
             "PRA_JOURNAL": "required",
-            "PRA_OFFSITE": f"{folder}/copies",
+            "PRA_OFFSITE": address or f"{folder}/copies",
             "PRA_OFFSITE_RECIPIENTS": crypt.make_identity(f"{folder}/key"),
         }
         self.key = f"{folder}/key"
-        self.config = settings.load(self.environment)
+        self.config = settings.load({**os.environ, **self.environment})
         start.prepare(self.config)
         self.events = SqliteEvents(self.config)
 
@@ -76,9 +80,7 @@ class Lab:
             copying.copy(path, target)
             copies.append(time.monotonic() - began)
             os.remove(target)
-            place = f"{self.config.offsite.folder}/{number}"
-            os.mkdir(place)
-            there = self.config._replace(offsite=self.config.offsite._replace(folder=place))
+            there = self.config._replace(offsite=_within(self.config.offsite, str(number)))
             pusher = push.Pusher(there.layout, stores.of(there), crypt.recipients(there))
             began = time.monotonic()
             assert pusher._points.send([point])
@@ -140,6 +142,20 @@ class Lab:
             process.wait()
 
 
+def _within(place: Place, name: str) -> Place:
+    if place.folder is None:
+        return place._replace(prefix=f"{place.prefix}{name}/")
+    os.mkdir(f"{place.folder}/{name}")
+    return place._replace(folder=f"{place.folder}/{name}")
+
+
+def _below(address: str | None, name: str) -> str | None:
+    if address is None:
+        return None
+    path, mark, options = address.partition("?")
+    return f"{path.rstrip('/')}/{name}{mark}{options}"
+
+
 def writes(lab: Lab) -> dict:
     """Rates with and without what ships, in turn, then the lag at full rate."""
     alone, beside = [], []
@@ -165,9 +181,11 @@ def writes(lab: Lab) -> dict:
     }
 
 
-def main(folder: str) -> None:
+def main(folder: str, address: str | None = None) -> None:
     """Measure, and print."""
-    filled, written = Lab(f"{folder}/filled"), Lab(f"{folder}/written")
+    filled, written = (
+        Lab(f"{folder}/{name}", _below(address, name)) for name in ("filled", "written")
+    )
     filled.fill()
     written.events.add("first")
     backup.run(written.config)
@@ -176,4 +194,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

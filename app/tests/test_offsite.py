@@ -1,6 +1,9 @@
 """Copies elsewhere, in a folder: what is in them, and what comes back."""
 
+import io
+import json
 import shutil
+import tarfile
 
 import pytest
 from helpers import (
@@ -20,7 +23,7 @@ from offsite_helpers import (
     rows_of,
 )
 
-from pra.base import clock, layout, sealing, settings
+from pra.base import clock, layout, moments, sealing, settings
 from pra.base.errors import PraError, Refused
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
@@ -73,6 +76,30 @@ def test_what_was_copied_before_the_first_point_comes_back(copied, where, events
     assert checked(copied, keys)["ok"]
 
 
+def test_a_copy_that_is_fetched_says_until_when_it_has_everything(
+    copied, events, keys, monkeypatch
+):
+    def told(target="latest"):
+        with tarfile.open(fileobj=io.BytesIO(fetched(copied, keys, target)[0])) as tar:
+            return json.load(tar.extractfile("manifest.json"))["created_time"]
+
+    written = moments.parse(events.add("one")["timestamp"])
+    pushed(copied)
+    # Whoever fetches it a day later does not know of that day.
+    later = clock.now() + 86_400
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: later)
+        assert abs(told() - written) < 1
+    backup.run(copied)
+    point = catalogue.latest(catalogue.scan(copied.layout))
+    again = moments.parse(events.add("two")["timestamp"])
+    pushed(copied)
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: later)
+        assert abs(told() - again) < 1
+        assert told(point.name) == point.manifest["created_time"]
+
+
 def test_nothing_in_the_copies_is_readable_without_the_key(copied, where, events, keys, tmp_path):
     events.add("a message that nobody is to read")
     backup.run(copied)
@@ -85,7 +112,7 @@ def test_nothing_in_the_copies_is_readable_without_the_key(copied, where, events
             assert secret not in name
             assert secret.encode() not in content
     other = new_keys(tmp_path / "other")
-    with pytest.raises(WrongKey, match="does not open it"):
+    with pytest.raises(WrongKey, match="encrypted for another key"):
         fetched(copied, other)
     with pytest.raises(WrongKey):
         checked(copied, other)

@@ -1,5 +1,7 @@
 """Where copies can be kept, for whom, and what is refused."""
 
+import argparse
+import json
 import os
 import shutil
 
@@ -7,12 +9,16 @@ import pytest
 from offsite_helpers import (
     checked,
     copying,
+    fetched,
     pushed,
 )
 
 from pra.base import settings
 from pra.base.errors import Refused, UsageError
+from pra.commands import offsite
 from pra.offsite import crypt, push
+from pra.offsite.folder import FolderStore
+from pra.offsite.store import Refusing
 
 
 def test_a_folder_that_is_not_there_is_not_made(config, where, added, keys, tmp_path):
@@ -38,11 +44,11 @@ class Overwriting:
         return {}
 
 
-def test_a_store_that_overwrites_is_found_out_at_the_first_object(where, added, keys):
+def test_a_store_that_overwrites_is_found_out_at_the_first_content(where, added, keys):
     store = Overwriting()
     with pytest.raises(Refused, match="wrote over an object"):
         push.Pusher(where, store, crypt.Recipients([keys.public]))
-    assert len(store.objects) == 1
+    assert [name.split("/")[1] for name in store.objects] == ["readers", "about.age"]
 
 
 def test_names_of_others_are_left_alone(copied, where, added, keys, tmp_path):
@@ -111,3 +117,26 @@ def test_the_private_key_is_for_its_user_alone_and_no_key_is_written_over(tmp_pa
     for path in (empty, tmp_path / "nowhere"):
         with pytest.raises(UsageError):
             crypt.read_identity(str(path))
+
+
+def test_who_may_not_list_versions_sees_what_is_there(
+    config, added, keys, tmp_path, monkeypatch, capsys
+):
+    copied = copying(config, tmp_path / "elsewhere", keys)
+    (tmp_path / "elsewhere").mkdir(exist_ok=True)
+    pushed(copied)
+    sizes = FolderStore.sizes
+
+    def restricted(self, prefix, hidden=False):
+        if hidden:
+            raise Refusing("listing the copies", "AccessDenied", "ask for the right")
+        return sizes(self, prefix)
+
+    monkeypatch.setattr(FolderStore, "sizes", restricted)
+    assert offsite.listing(copied, argparse.Namespace(json=True)) == 0
+    answer = json.loads(capsys.readouterr().out)
+    (told,) = answer["histories"]
+    assert told["own"] and not told["hidden"] and not answer["deleted_seen"]
+    assert offsite.listing(copied, argparse.Namespace(json=False)) == 0
+    assert "what somebody deleted is not told" in capsys.readouterr().out
+    assert checked(copied, keys)["ok"] and fetched(copied, keys)[1]["rows"] == 5

@@ -71,7 +71,7 @@ def only(config):
 def test_what_the_rules_do_not_keep_goes_and_the_rest_comes_back(few, full, where, keys, tmp_path):
     before = only(few)
     tried = pruned(few, keys, dry_run=True)
-    assert objects_of(few).keys() == before.sizes.keys(), "a trial changes nothing"
+    assert only(few).sizes == before.sizes, "a trial changes nothing"
     done = pruned(few, keys)
     after = only(few)
     assert (len(before.points), len(after.points)) == (6, 2)
@@ -222,7 +222,7 @@ def test_a_point_that_cannot_be_read_stops_it_before_anything_goes(few, full, ke
         prune.run(few, Asking(keys.identity), dry_run=False)
     assert "verify --all" in told.value.next_step
     assert objects_of(few) == before
-    with pytest.raises(PraError, match="does not open it"):
+    with pytest.raises(PraError, match="encrypted for another key"):
         prune.run(few, Asking(new_keys(tmp_path / "other").identity), dry_run=False)
     assert objects_of(few) == before
 

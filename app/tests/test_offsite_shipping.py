@@ -12,11 +12,11 @@ import format_notes
 import pytest
 from conftest import APP, pra
 from helpers import lose_data, rows, until
-from offsite_helpers import fetched, killed_at, objects_of, rows_of, steps_of
+from offsite_helpers import checked, copying, fetched, killed_at, objects_of, rows_of, steps_of
 from wire import get
 
 from pra.base import clock
-from pra.base.errors import UsageError
+from pra.base.errors import Refused, Unknown, UsageError
 from pra.disk import files
 from pra.events.sqlite import SqliteEvents
 from pra.journal import segments
@@ -27,6 +27,7 @@ from pra.pitr import targets
 from pra.protect import backup, define, new_volume
 from pra.recovery import restore
 from pra.state import copied as state
+from pra.state import volumes
 
 
 @pytest.fixture
@@ -85,6 +86,45 @@ def test_after_a_restore_the_point_that_it_began_from_is_copied(
     shipper.turn()
     assert state.read(where).what is None
     assert fetched(copied, keys)[1]["rows"] == len(rows(where)) == 1
+
+
+def test_a_lab_in_which_nothing_was_written_yet_lacks_nothing(config, tmp_path, keys):
+    copied = copying(config, tmp_path / "elsewhere", keys)
+    (tmp_path / "elsewhere").mkdir()
+    volumes.ensure_initialised(copied.layout)
+    shipper = Shipper(copied)
+    shipper.turn()
+    told, notices = status(copied)
+    assert (told["lag_seconds"], told["failing"], notices) == (None, False, [])
+    with pytest.raises(Unknown, match="neither a point nor a part of the journal"):
+        checked(copied, keys)
+    SqliteEvents(copied).add("the first")
+    shipper.turn()
+    told, notices = status(copied)
+    assert told["lag_seconds"] < 60 and notices == []
+
+
+def test_without_a_journal_rows_without_a_point_are_not_nothing(config, tmp_path, keys):
+    copied = copying(config, tmp_path / "elsewhere", keys, journal="off")
+    (tmp_path / "elsewhere").mkdir()
+    volumes.ensure_initialised(copied.layout)
+    SqliteEvents(copied).add("the first")
+    Shipper(copied).turn()
+    told, notices = status(copied)
+    assert (told["lag_seconds"], told["failing"]) == (None, True)
+    assert "no copies elsewhere that lead to the present" in notices[0]["what"]
+
+
+def test_that_the_copies_were_restored_is_known_within_a_minute(copied, shipper, keys, monkeypatch):
+    shipper.turn()
+    # By who has no backup volume.
+    proven = checked(copied._replace(backup_dir="/nowhere"), keys)["proven"]
+    shipper.turn()
+    assert status(copied)[0]["proven_epoch"] is None
+    later = time.monotonic() + 61
+    monkeypatch.setattr("pra.offsite.ship.time.monotonic", lambda: later)
+    shipper.turn()
+    assert status(copied)[0]["proven_epoch"] == proven
 
 
 def test_status_and_figures_say_how_far_the_copies_are_behind(copied, where, shipper, config):
@@ -162,6 +202,10 @@ def test_what_fails_is_said_once_and_the_lag_grows_until_it_is_made_good(
     for _ in range(3):
         shipper.turn()
     assert "are gone" in capfd.readouterr().err
+    # Nor by hand, as /status asks for: not before somebody says that they are.
+    with pytest.raises(Refused, match="are gone") as refused:
+        push.run(copied)
+    assert "--anew" in refused.value.next_step
     assert os.listdir(tmp_path / "elsewhere") == []
     assert state.read(where).covered == before
     (tmp_path / "elsewhere").rmdir()

@@ -1,5 +1,6 @@
 """What ``python -m pra offsite`` does."""
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ def push(config: Settings, options: Options) -> int:
     from pra.offsite import push as pusher
     from pra.state import mode
 
-    done = pusher.run(mode.for_verb(config, "copying elsewhere"), options.all_points, options.anew)
+    how = mode.for_verb(config, "copying elsewhere")
+    done = pusher.run(how, options.all_points, options.anew, options.same_keys)
     report(options, done, lambda: "\n".join(_pushed(done)))
     return EXIT_REFUSED if done["faults"] else 0
 
@@ -46,9 +48,22 @@ def listing(config: Settings, options: Options) -> int:
     from pra.offsite import copies, stores
 
     store, own = stores.of(config), _own(config)
-    found = [{**_listed(one), "own": one.history == own} for one in copies.histories(store)]
-    document = {"place": store.shown, "histories": found}
-    report(options, document, lambda: "\n".join(map(_line, found)) or "there are no copies")
+    seen = {one.history: one for one in copies.histories(store)}
+    # Also what somebody deleted, where the store keeps that: adopt and verify read it.
+    all_of_them, looked = copies.with_hidden(store)
+    hidden = {one.history: one for one in all_of_them}
+    found = [
+        {**_listed(one), "own": name == own, "hidden": name not in seen}
+        for name, one in sorted({**hidden, **seen}.items())
+    ]
+    document = {"place": store.shown, "histories": found, "deleted_seen": looked}
+    lines = [*map(_line, found)] or ["there are no copies"]
+    if not looked:
+        lines.append(
+            "what somebody deleted is not told: the credentials may not list versions"
+            " (s3:ListBucketVersions)"
+        )
+    report(options, document, lambda: "\n".join(lines))
     return 0
 
 
@@ -78,13 +93,20 @@ def _line(one: dict) -> str:
     return (
         f"{one['history'][:12]}  {len(one['points'])} points, newest {one['newest'] or 'none'};"
         f" {one['segments']} segments of the journal; {one['bytes']} bytes"
-        f"{'; of the backup volume here' if one['own'] else ''}\n"
+        f"{'; of the backup volume here' if one['own'] else ''}"
+        f"{'; DELETED by somebody, and kept by the store' if one['hidden'] else ''}\n"
         + "\n".join(f"  {name}" for name in one["points"])
     )
 
 
+def _end_tidily() -> None:
+    """Have a SIGTERM end what runs as Ctrl-C does: what was decrypted aside goes with it."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 def verify(config: Settings, options: Options) -> int:
     """Open the newest copy, or all, and restore it aside."""
+    _end_tidily()
     from pra.offsite import check
 
     found = check.run(config, _asking(options, "latest"), options.all, options.sample)
@@ -114,6 +136,7 @@ def fetch(config: Settings, options: Options) -> int:
             "standard output is a terminal",
             "send it to a file: python -m pra offsite fetch --identity FILE > copy.tar",
         )
+    _end_tidily()
     done = fetcher.run(config, _asking(options, options.target), sys.stdout.buffer)
     lines = [f"pra: {done['goal']}: {done['rows']} rows"]
     lines += [f"pra: WARNING: {one}" for one in [*done["warnings"], *done["faults"]]]
@@ -133,6 +156,7 @@ def prune(config: Settings, options: Options) -> int:
     """Remove there what is not kept."""
     from pra.offsite import prune as pruner
 
+    _end_tidily()
     done = pruner.run(config, _asking(options, "latest"), options.dry_run)
     report(options, done, lambda: "\n".join(_pruned(done)))
     return EXIT_REFUSED if done["faults"] else 0

@@ -22,10 +22,16 @@ def _push(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--all-points", action="store_true", help="each verified point, not the newest alone"
     )
-    one.add_argument(
+    how = one.add_mutually_exclusive_group()
+    how.add_argument(
         "--anew",
         action="store_true",
         help="copies of their own beside those there are, for a volume that was rolled back",
+    )
+    how.add_argument(
+        "--same-keys",
+        action="store_true",
+        help="note that copies which do not say for whom they are were encrypted for these keys",
     )
 
 

@@ -28,10 +28,12 @@ class Replay:
     Attributes:
         reached: where the database stands.
         count: transactions applied.
+        time_ms: when the last of them was written, since 1970; None where there is none.
     """
 
     def __init__(self, conn: apsw.Connection, reached: Start):
         self.conn, self.reached, self.count = conn, reached, 0
+        self.time_ms: int | None = None
 
     def run(self, runs: Iterable[Run]) -> None:
         """Apply every transaction, combined in batches.
@@ -73,6 +75,7 @@ class Replay:
             self.conn.execute("COMMIT")
         self.reached = Start(batch.timeline, Place(batch.last.seq, batch.last.hash))
         self.count += batch.count
+        self.time_ms = batch.last.time_ms
 
 
 class _Batch:

@@ -12,6 +12,7 @@ from pra.base.offsite_place import Place
 from pra.offsite import answers, parallel
 from pra.offsite.answers import Answer
 from pra.offsite.locking import Locks
+from pra.offsite.store import Refusing
 
 #: How long a store may take for an answer, in seconds.
 READ_TIMEOUT = 30
@@ -93,7 +94,8 @@ class BucketStore:
                 yield content
 
     def _older(self, name: str) -> list[str]:
-        with self._said("looking for versions of a copy"):
+        # None, for who may not look.
+        with contextlib.suppress(Refusing), self._said("looking for versions of a copy"):
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + name
             )
@@ -103,6 +105,7 @@ class BucketStore:
                 for one in page.get("Versions", [])
                 if one["Key"] == self._prefix + name
             ]
+        return []
 
     def _content(self, name: str, limit: int, **version: str) -> bytes | None:
         try:

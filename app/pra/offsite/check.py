@@ -30,7 +30,8 @@ def run(settings: Settings, asking: Asking, every: bool, sample: int = 0) -> dic
         PraError: the store cannot be used, or the key opens nothing there.
     """
     store = stores.of(settings)
-    objects = copies.choose(copies.histories(store, hidden=True), asking.history, store.shown)
+    objects = copies.choose(copies.with_hidden(store)[0], asking.history, store.shown)
+    fetch.refuse_empty(objects, store.shown)
     reader = Reader(store, asking.identity, objects.history)
     names, chosen = _chosen(objects, every, sample)
     faults, points = _read(settings, asking, reader, objects, names, chosen)

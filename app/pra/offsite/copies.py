@@ -7,7 +7,7 @@ from pra.base.errors import Damaged, Unknown
 from pra.offsite import names
 from pra.offsite.crypt import Identity, WrongKey
 from pra.offsite.names import ChunkName, Fence, Key, Name, Piece, PointName, Proof, Record
-from pra.offsite.store import Store
+from pra.offsite.store import Refusing, Store
 
 _LIMIT = names.CHUNK + names.OVERHEAD
 
@@ -56,6 +56,18 @@ def histories(store: Store, hidden: bool = False) -> list[Objects]:
             found.setdefault(parts[0], {})[parts[1]] = size
     # Only what begins with these words is one.
     return [_objects(name, found[name]) for name in sorted(found) if names.ABOUT in found[name]]
+
+
+def with_hidden(store: Store) -> tuple[list[Objects], bool]:
+    """Every history, with what somebody deleted or wrote over, as far as that may be looked at.
+
+    Returns:
+        The histories, and whether it was: whoever copies may have no right to list versions.
+    """
+    try:
+        return histories(store, hidden=True), True
+    except Refusing:
+        return histories(store), False
 
 
 def choose(found: list[Objects], wanted: str | None, shown: str) -> Objects:

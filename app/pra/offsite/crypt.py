@@ -9,7 +9,10 @@ from pra.base.errors import Damaged, UsageError, from_os_error
 from pra.base.settings import Settings
 from pra.disk import files, look
 
+_NAME_IT = "name the file that keygen made when the copies began, or who has that brings them back"
 _NO_KEYS = "python -m pra offsite keygen FILE makes a key, and prints the public one"
+#: What age says where an object is for other keys.
+_FOR_OTHERS = "No matching keys"
 #: Longest file of private keys, in bytes.
 _LONGEST = 1 << 16
 
@@ -19,12 +22,17 @@ class WrongKey(Damaged):
 
 
 class Recipients:
-    """Those for whom copies are encrypted: each of them can open all."""
+    """Those for whom copies are encrypted: each of them can open all.
+
+    Attributes:
+        texts: their public keys, without what follows those of SSH.
+    """
 
     def __init__(self, texts: Sequence[str]):
         if not texts:
             raise UsageError("encrypting copies", "PRA_OFFSITE_RECIPIENTS is not set", _NO_KEYS)
         self._keys = [_recipient(text) for text in texts]
+        self.texts = [" ".join(text.split()[:2]) for text in texts]
 
     def encrypt(self, content: bytes) -> bytes:
         """A content, encrypted for all of them."""
@@ -55,6 +63,12 @@ class Identity:
         try:
             return pyrage.decrypt(data, self._keys)
         except pyrage.DecryptError as error:
+            if _FOR_OTHERS in str(error):
+                raise WrongKey(
+                    f"opening {what}",
+                    f"it was encrypted for another key than the one at hand ({error})",
+                    "give the private key of one for whom it was; nothing is damaged",
+                ) from None
             raise WrongKey(
                 f"opening {what}",
                 f"the key at hand does not open it ({error})",
@@ -76,7 +90,7 @@ def read_identity(path: str) -> Identity:
     except OSError as error:
         raise from_os_error(doing, error) from error
     if raw is None:
-        raise UsageError(doing, "there is no such file", _NO_KEYS)
+        raise UsageError(doing, "there is no such file", _NAME_IT)
     try:
         if b"PRIVATE KEY-----" in raw:
             return Identity([pyrage.ssh.Identity.from_buffer(raw)])
@@ -88,7 +102,7 @@ def read_identity(path: str) -> Identity:
         found = []
     if not found:
         raise UsageError(
-            doing, "it holds no private key of age (AGE-SECRET-KEY-1…) and none of SSH", _NO_KEYS
+            doing, "it holds no private key of age (AGE-SECRET-KEY-1…) and none of SSH", _NAME_IT
         )
     return Identity(found)
 

@@ -1,14 +1,15 @@
 """Bringing back what was copied elsewhere: rebuilt and restored in a folder of its own."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from pra.base import layout
+from pra.base import layout, moments
 from pra.base.errors import Damaged, Refused, Unknown
+from pra.base.layout import Layout
 from pra.base.settings import Settings
-from pra.disk import files
+from pra.disk import aside, files
+from pra.lineage import timelines
 from pra.offsite import copies, stores
 from pra.offsite.copies import Objects, Reader
 from pra.offsite.crypt import Identity
@@ -16,6 +17,7 @@ from pra.offsite.names import PointName
 from pra.offsite.rebuild import Rebuilt
 from pra.pitr import paths, targets
 from pra.pitr.targets import Goal
+from pra.points import catalogue
 from pra.points.catalogue import Point
 from pra.protect import export
 from pra.recovery import arguments, restore
@@ -48,8 +50,21 @@ def run(settings: Settings, asking: Asking, out: BinaryIO) -> dict:
         PraError: ``out`` has no whole copy; no volume was touched.
     """
     with restored(settings, asking) as (config, answer):
-        export.run(config, out)
+        export.run(config, out, _known_until(config.layout, answer))
         return answer
+
+
+def _known_until(where: Layout, answer: dict) -> float:
+    """Until when everything is in it that was acknowledged, by what was copied.
+
+    The copies do not tell for how long nothing had been written when they ended.
+    """
+    if answer["last_write"]:
+        return moments.parse(answer["last_write"])
+    bases = [one for one in catalogue.scan(where) if one.name == answer["point"] and one.manifest]
+    if bases:
+        return bases[0].manifest["created_time"]
+    return min(one.created for one in timelines.readable(where))
 
 
 @contextlib.contextmanager
@@ -60,7 +75,8 @@ def restored(settings: Settings, asking: Asking) -> Iterator[tuple[Settings, dic
         Settings of those volumes, and the answer of the restore, with "history" and "faults".
     """
     store = stores.of(settings)
-    objects = copies.choose(copies.histories(store, hidden=True), asking.history, store.shown)
+    objects = copies.choose(copies.with_hidden(store)[0], asking.history, store.shown)
+    refuse_empty(objects, store.shown)
     reader = Reader(store, asking.identity, objects.history)
     asked = arguments.named(asking.target)
     with folder(asking.folder) as place:
@@ -77,14 +93,28 @@ def restored(settings: Settings, asking: Asking) -> Iterator[tuple[Settings, dic
         yield config, {**answer, "history": objects.history, "faults": rebuilt.faults}
 
 
+def refuse_empty(objects: Objects, shown: str) -> None:
+    """Refuse copies of a lab in which nothing had been written when they were made.
+
+    Raises:
+        Unknown: they hold neither a point nor a part of the journal.
+    """
+    if not objects.points and not objects.pieces:
+        raise Unknown(
+            f"looking for the copies in {shown}",
+            f"{objects.history[:12]} has neither a point nor a part of the journal yet",
+            "write something, or python -m pra backup; what copies the lab sends it",
+        )
+
+
 @contextlib.contextmanager
 def folder(above: str | None) -> Iterator[str]:
-    """Two empty volumes in a folder that is gone afterwards.
+    """Two empty volumes in a folder that is gone afterwards, as are those of who was killed.
 
     Args:
         above: where it is made; None: where the system has its temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="pra-offsite-", dir=above) as made:
+    with aside.folder("pra-offsite-", above) as made:
         for name in ("data", "backup"):
             files.make_directory(f"{made}/{name}")
         yield made

@@ -9,20 +9,17 @@ class Index:
     """The objects of a history, as they were when they were looked at last."""
 
     def __init__(self, store: Store, history: str):
-        """Look at all of them.
-
-        Raises:
-            PraError: the store cannot be used.
-        """
         self._store, self._history = store, history
         self._folders: dict[str, dict[str, int]] = {}
-        self.look("")
 
     def look(self, prefix: str) -> None:
-        """Look anew at those whose names begin so.
+        """Look, or look anew, at those whose names begin so.
 
         Args:
             prefix: nothing, or folders that end with a slash.
+
+        Raises:
+            PraError: the store cannot be used.
         """
         found = self._store.sizes(f"{self._history}/{prefix}")
         for folder in [one for one in self._folders if f"{one}/".startswith(prefix)]:

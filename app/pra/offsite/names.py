@@ -22,10 +22,11 @@ _PIECE = re.compile(
 _POINT = re.compile(rf"points/([0-9]{{12}})-([0-9]{{1,12}})-{_MAC}\.age")
 _CHUNK = re.compile(rf"chunks/{_MAC}\.age")
 _FENCE = re.compile(rf"pruning/([0-9]{{12}})-{_MAC}")
+_READERS = re.compile(rf"readers/{_MAC}-{_MAC}")
 _PROOF = re.compile(rf"proofs/([0-9]{{12}})-([0-9]{{12}})-(all|sample)-{_MAC}")
 ABOUT = "about.age"
 RECORDS, JOURNAL, POINTS, CHUNKS = "timelines", "journal", "points", "chunks"
-FENCES, PROOFS = "pruning", "proofs"
+FENCES, PROOFS, READERS = "pruning", "proofs", "readers"
 
 
 class Record(NamedTuple):
@@ -66,6 +67,23 @@ class Fence(NamedTuple):
     mac: str
 
 
+class Readers(NamedTuple):
+    """For whom was encrypted.
+
+    Attributes:
+        keys: of all public keys for which the same objects were encrypted.
+        mac: of the rest of its name.
+    """
+
+    keys: str
+    mac: str
+
+    @property
+    def words(self) -> bytes:
+        """What its mac is of."""
+        return f"readers {self.keys}".encode()
+
+
 class Proof(NamedTuple):
     """That somebody with the key restored the copies, all or a sample, and when.
 
@@ -87,7 +105,7 @@ class Proof(NamedTuple):
         return f"proof {self.proven} {self.covered} {self.kind}".encode()
 
 
-Name = Record | Piece | PointName | ChunkName | Fence | Proof
+Name = Record | Piece | PointName | ChunkName | Fence | Readers | Proof
 
 
 class Key:
@@ -106,6 +124,10 @@ class Key:
         """The HMAC-SHA-256 of a content, in hex."""
         return hmac.new(self._key, content, hashlib.sha256).hexdigest()
 
+    def signed(self, note: Readers | Proof) -> Readers | Proof:
+        """A note in clear with its mac, which who has the bucket alone cannot make."""
+        return note._replace(mac=self.mac(note.words))
+
 
 def text_of(name: Name) -> str:
     """A name as it is within the folder of its history."""
@@ -118,6 +140,8 @@ def text_of(name: Name) -> str:
         return f"points/{name.serial:012d}-{name.epoch}-{name.mac}.age"
     if isinstance(name, Fence):
         return f"pruning/{name.seconds:012d}-{name.mac}"
+    if isinstance(name, Readers):
+        return f"{READERS}/{name.keys}-{name.mac}"
     if isinstance(name, Proof):
         return f"proofs/{name.proven:012d}-{name.covered:012d}-{name.kind}-{name.mac}"
     return f"chunks/{name.mac}.age"
@@ -142,6 +166,8 @@ def parse(text: str) -> Name | None:
         return Record(int(found[1]), found[2])
     if found := _FENCE.fullmatch(text):
         return Fence(int(found[1]), found[2])
+    if found := _READERS.fullmatch(text):
+        return Readers(*found.groups())
     if found := _PROOF.fullmatch(text):
         return Proof(int(found[1]), int(found[2]), found[3], found[4])
     return None

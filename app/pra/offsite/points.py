@@ -1,6 +1,6 @@
 """Sending points: the parts of a database, what names them, and a look whether all is there."""
 
-from pra.base import layout, sealing
+from pra.base import clock, layout, sealing
 from pra.base.layout import Layout
 from pra.disk import look
 from pra.offsite import names
@@ -11,8 +11,9 @@ from pra.points import manifest
 from pra.points.catalogue import Point
 
 _REMOVED = "somebody removed parts of it meanwhile"
-_PRUNING = "somebody removes what is not kept there, since {} s after 1970, or was killed at it:"
-_PRUNING += " points count once that has ended; python -m pra offsite prune ends it"
+_PRUNING = "somebody removes what is not kept there, since {}, or was killed at it:"
+_PRUNING += " points count once that has ended, or an hour after that"
+_PRUNING += " python -m pra offsite prune ends it"
 
 
 class Sender:
@@ -48,7 +49,9 @@ class Sender:
         self._out.there.look(f"{CHUNKS}/")
         whole = [one for one, macs in sent if self._all_there(macs) or self._again(one)]
         if whole and (fences := self._out.there.within(FENCES)):
-            self._out.faults.append(_PRUNING.format(min(one.seconds for one in fences)))
+            self._out.faults.append(
+                _PRUNING.format(clock.rfc3339(min(one.seconds for one in fences)))
+            )
             return []
         if whole:
             macs = next(macs for one, macs in sent if one == whole[0])

@@ -24,8 +24,7 @@ def record(store: Store, key: Key, covered: int, every: bool) -> float:
     Raises:
         PraError: the store cannot be used, or refuses.
     """
-    bare = Proof(int(clock.now()), covered, "all" if every else "sample", "")
-    proof = bare._replace(mac=key.mac(bare.words))
+    proof = key.signed(Proof(int(clock.now()), covered, "all" if every else "sample", ""))
     text = names.text_of(proof)
     store.put(f"{key.history}/{text}", f"{text}\n".encode())
     return proof.proven
@@ -36,6 +35,6 @@ def newest(index: Index, key: Key) -> float | None:
 
     One of a time to come is of a clock that was wrong, and says nothing.
     """
-    found = [one for one in index.within(PROOFS) if one.mac == key.mac(one.words)]
+    found = [one for one in index.within(PROOFS) if one == key.signed(one)]
     until = clock.now() + _AHEAD
     return max((float(one.proven) for one in found if one.proven <= until), default=None)

@@ -15,7 +15,7 @@ from pra.journal import history
 from pra.journal.history import Path, Start
 from pra.lineage import marks
 from pra.lineage.marks import Mark
-from pra.offsite import crypt, journals, names, points, proofs, reach, shipping, stores
+from pra.offsite import crypt, journals, names, points, proofs, reach, readers, shipping, stores
 from pra.offsite.index import Index
 from pra.offsite.outbox import Outbox
 from pra.offsite.shipping import Result
@@ -28,12 +28,15 @@ from pra.state import branch
 _DOING = "copying elsewhere"
 
 
-def run(settings: Settings, every: bool = False, anew: bool = False) -> dict:
+def run(
+    settings: Settings, every: bool = False, anew: bool = False, same_keys: bool = False
+) -> dict:
     """Copy the newest verified point and the journal, as they are now.
 
     Args:
         every: copy each verified point that the volume has.
         anew: into copies of their own, beside all that were made of this volume before.
+        same_keys: copies that do not say for whom they are were encrypted for the stated keys.
 
     Returns:
         {"status": "pushed" | "incomplete", "place", "history", "objects", "bytes", "points",
@@ -46,7 +49,8 @@ def run(settings: Settings, every: bool = False, anew: bool = False) -> dict:
     store = stores.of(settings)
     if anew:
         branch.begin(settings.layout, _mark_of(settings.layout))
-    pusher = Pusher(settings.layout, store, recipients)
+    begin = not shipping.copied_before(settings, key_of(settings.layout).history)
+    pusher = Pusher(settings.layout, store, recipients, begin, same_keys)
     began = clock.now()
     result = pusher.step(every, reached=shipping.reached(settings, pusher.key.history))
     shipping.note(settings, pusher.key.history, began, result)
@@ -92,24 +96,37 @@ class Pusher:
     """
 
     def __init__(
-        self, where: Layout, store: Store, recipients: crypt.Recipients, begin: bool = True
+        self,
+        where: Layout,
+        store: Store,
+        recipients: crypt.Recipients,
+        begin: bool = True,
+        same_keys: bool = False,
     ):
         """Look what is there.
 
         Args:
             begin: where there is nothing, begin; else that is refused: a disk that is not
                 mounted, or a bucket that somebody emptied.
+            same_keys: what does not say for whom it is was encrypted for these.
 
         Raises:
             PraError: the volume, or the store, is not as it has to be.
         """
         self._where, self.store = where, store
         self._mark, self.key = _mark_of(where), key_of(where)
-        # Before anything is sent: some stores make a bucket that is not there.
-        self._there = Index(store, self.key.history)
-        self._out = Outbox(store, recipients, self.key.history, self._there)
+        # Before anything is sent: some stores make a bucket that is not there. And what is refused
+        # is looked at again every few seconds, so not all of it.
+        there = self._is_there()
         if not begin:
-            self._refuse_gone(self._there.size(names.ABOUT) is not None)
+            self._refuse_gone(there)
+        self._there = Index(store, self.key.history)
+        self._there.look(f"{names.READERS}/")
+        readers.refuse_other(store.shown, self.key, self._there, recipients)
+        if there and not same_keys:
+            readers.refuse_unknown(store.shown, self.key, self._there)
+        self._there.look("")
+        self._out = Outbox(store, recipients, self.key.history, self._there)
         self._points = points.Sender(where, self.key, self._out)
         self._journal = journals.Sender(where, self.key, self._out, store.shown)
         self._base: Point | Start | None = None
@@ -128,8 +145,7 @@ class Pusher:
             PraError: the store failed; what was copied before stays.
         """
         self._refuse_other_volume()
-        about = f"{self.key.history}/{names.ABOUT}"
-        self._refuse_gone(about in self.store.sizes(about))
+        self._refuse_gone(self._is_there())
         self._out.begin()
         told = self._journal.send()
         behind = bool(self._out.faults)
@@ -151,7 +167,14 @@ class Pusher:
             reach.end(path, self._journal.known) if path else None,
             reach.gaps(path, reached, self._journal.known) if path and reached else [],
             proofs.newest(self._there, self.key),
+            # A segment without a record can be replaced, and holds nothing.
+            not every_point
+            and all(one.last < one.segment.first for one in self._journal.known.values()),
         )
+
+    def look_for_proofs(self) -> None:
+        """Look anew whether somebody has restored the copies."""
+        self._there.look(f"{names.PROOFS}/")
 
     def lock(self) -> list[str]:
         """Renew the lock of what is needed for longer; what is missing for one, as sentences.
@@ -161,8 +184,9 @@ class Pusher:
         """
         if missing := self.store.lock():
             return [missing]
-        records = [names.text_of(one) for one in self._there.within(names.RECORDS)]
-        needed = [names.ABOUT, *records, *self._points.needed]
+        folders = (names.READERS, names.RECORDS)
+        found = [names.text_of(one) for folder in folders for one in self._there.within(folder)]
+        needed = [names.ABOUT, *found, *self._points.needed]
         failed = self.store.renew([f"{self.key.history}/{name}" for name in needed])
         return [failed] if failed else []
 
@@ -205,12 +229,17 @@ class Pusher:
                 "try again: each volume has copies of its own",
             )
 
+    def _is_there(self) -> bool:
+        about = f"{self.key.history}/{names.ABOUT}"
+        return about in self.store.sizes(about)
+
     def _refuse_gone(self, there: bool) -> None:
         if not there:
             raise Refused(
                 _DOING,
                 f"the copies that were in {self.store.shown} are gone",
-                "mount the disk if it is one; python -m pra offsite push begins anew",
+                "mount the disk if it is one; where they are lost, python -m pra offsite"
+                " push --anew begins others",
             )
 
     def _live_path(self) -> Path | None:
@@ -220,7 +249,8 @@ class Pusher:
             return None
 
     def _introduce(self, recipients: crypt.Recipients) -> None:
-        """Say whose copies these are; and find out a store that overwrites."""
+        """Say whose copies these are, and for whom; and find out a store that overwrites."""
+        readers.note(self.store, self.key, self._there, recipients)
         whose = {"lineage": self._mark.lineage, "id": self._mark.identity}
         if own := branch.read(self._where, self._mark):
             whose["branch"] = own

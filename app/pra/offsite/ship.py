@@ -26,6 +26,10 @@ def until_stopped(settings: Settings) -> None:
     Shipper(settings).run(stopped.wait)
 
 
+#: How often to look whether somebody has restored the copies, in seconds.
+_PROOFS = 60
+
+
 class Shipper:
     """Copies one backup volume, again and again.
 
@@ -40,6 +44,7 @@ class Shipper:
         self._pusher: Pusher | None = None
         self._point_at: float | None = None
         self._looked_at: float | None = None
+        self._proofs_at: float | None = None
         self._said: str | None = None
         self._unlocked: str | None = None
 
@@ -77,6 +82,10 @@ class Shipper:
         begun = self._pusher is None
         if begun:
             self._pusher, self._looked_at = self._begun(), now
+            self._proofs_at = now
+        elif now - self._proofs_at >= _PROOFS:
+            self._pusher.look_for_proofs()
+            self._proofs_at = now
         history = self._pusher.key.history
         result = self._pusher.step(
             due=due or self._settings.journal == "off",

@@ -26,6 +26,7 @@ class Result(NamedTuple):
         reached: where the journal there ends; None where something of it is missing.
         gaps: what left the volume before it was copied: timeline, first and last number.
         proven: when somebody with the key noted last that they restored the copies.
+        empty: the volume has neither points nor a journal yet.
     """
 
     objects: int
@@ -36,6 +37,7 @@ class Result(NamedTuple):
     reached: Start | None = None
     gaps: Sequence[tuple[int, int, int]] = ()
     proven: float | None = None
+    empty: bool = False
 
     def told(self) -> list[str]:
         """What left the volume before it was copied, as sentences."""
@@ -56,8 +58,12 @@ def note(settings: Settings, history: str, began: float, result: Result) -> None
     before = _before(settings, history)
     fault = next(iter([*result.faults, *result.told()]), None)
     covered = _covered(settings, began, result)
-    if covered is None and fault is None:
+    # Without a journal what was written is on the volume alone until there is a point.
+    nothing = result.empty and settings.journal != "off"
+    if covered is None and fault is None and not nothing:
         fault = "there is no verified point from which the journal leads on"
+        if settings.journal == "off":
+            fault = "there is no verified point, and without a journal nothing else is copied"
     if covered is None and before:
         covered = before.covered
     reached, missing = result.reached, sum(last - first + 1 for _, first, last in result.gaps)

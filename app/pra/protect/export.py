@@ -13,19 +13,25 @@ from pra.protect import backup, new_base
 _DOING = "exporting"
 
 
-def run(settings: Settings, out: BinaryIO) -> None:
+def run(settings: Settings, out: BinaryIO, until: float | None = None) -> None:
     """Write a verified copy of the database as it is now.
 
     Every write that was acknowledged before this began is in it. Writing goes on
     meanwhile; backups wait only until the snapshot is made.
+
+    Args:
+        settings: of the database.
+        out: where it goes.
+        until: the copy says that it has what was acknowledged until then, in seconds since 1970;
+            None: until now. Of a database that was rebuilt, nobody knows that of now.
 
     Raises:
         NeedsRestore, Refused, Damaged, Locked, StorageError: ``out`` has no whole copy.
     """
     where = settings.layout
     backup.refuse_unready(where, _DOING)
-    now = clock.now()
-    moment = {"created": clock.rfc3339(now), "created_time": round(now, 3)}
+    at = clock.now() if until is None else until
+    moment = {"created": clock.rfc3339(at), "created_time": round(at, 3)}
     with locks.maintenance(where, _DOING):
         publish.sweep(where)
         with new_base.writer_lock_on_live(where, _DOING):

@@ -143,6 +143,9 @@ def of_copies(settings: Settings) -> Notice | None:
     # Neither place nor reason: a store's name and a folder of the server are nobody's business.
     if lag is None and found and found.covered is not None:
         what = "how far the copies elsewhere are behind is unknown: a clock is wrong, or was"
+    elif lag is None and found and not found.what:
+        # Nothing was written yet.
+        return None
     elif lag is None:
         what = "there are no copies elsewhere that lead to the present"
     elif lag > max(COPIES_LATE, 10 * settings.offsite_seconds):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 
+from pra.base import clock
 from pra.base.errors import Damaged, PraError, Refused
 from pra.base.layout import Layout
 from pra.journal import chain, history, places, records, replay, segments
@@ -163,6 +164,8 @@ def _replay(
             built.short = error.happened
         built.reached = work.reached
         built.replayed += work.count
+        if work.time_ms is not None:
+            built.last_write = clock.rfc3339(work.time_ms / 1000, 3)
         built.rows = None if work.count else built.rows
         # Equal hashes prove the base alone: pages that the replay wrote may be split,
         # moved or freed ones, so no smaller check than that of all covers them.

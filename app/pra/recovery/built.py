@@ -36,6 +36,7 @@ class BuiltDatabase:
         rows: how many it holds, where that was proven when the base was made and
             nothing was replayed; else None.
         replayed: transactions applied onto the base.
+        last_write: when the last of them was written, in RFC 3339; None where there is none.
         skipped: better bases that were not fit, as [{"name", "reason"}].
         unchecked: what is wrong with its pages, taken as they read now (only with force).
         short: why it does not reach its goal (only with force).
@@ -55,6 +56,7 @@ class BuiltDatabase:
         self.path, self.base, self.rows = path, base, rows
         self.began = self.reached = began
         self.replayed = 0
+        self.last_write: str | None = None
         self.skipped = skipped or []
         self.unchecked = unchecked
         self.short: str | None = None

@@ -291,6 +291,7 @@ def _report(work: _Work, built: BuiltDatabase, finished: Built) -> dict:
         "generation": work.number,
         "seq": built.reached.place.seq if built.reached else None,
         "replayed": built.replayed,
+        "last_write": built.last_write,
         "incomplete": built.short,
         "tail": built.tail,
         "warnings": _warnings_of(work, built),

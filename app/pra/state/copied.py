@@ -21,7 +21,7 @@ class Copied(NamedTuple):
         lineage: the history that was copied.
         place: where to, in words.
         covered: all that was acknowledged before that moment is there, in seconds since 1970;
-            None: nothing that leads to the present is.
+            None: nothing that leads to the present is, or nothing was written yet.
         ended: when the last attempt ended.
         what: why that did not copy all; None if it did.
         history: the folder of the copies; None where nothing is known of any.
