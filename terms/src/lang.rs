@@ -230,6 +230,12 @@ pub fn plural(count: u64) -> &'static str {
     if one { "" } else { "s" }
 }
 
+/// So many rows, in words.
+pub fn rows(count: u64) -> String {
+    let s = plural(count);
+    crate::tr!("{count} row{s}", "{count} ligne{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use std::fmt;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use terms::lang::both;
+use terms::lang::{self, both};
 use terms::{PointStatus, Protection, Read, tr};
 
 use crate::context::Context;
@@ -105,17 +105,17 @@ impl Plan {
 
     /// The plan as one sentence: rows gained, changed, lost.
     pub fn against(&self) -> String {
-        let rows = self.rows;
+        let rows = lang::rows(self.rows);
         match (self.lost, self.changed, self.gained) {
             (Some(lost), Some(changed), Some(gained)) => tr!(
-                "{rows} rows; of what is there now {lost} would be lost and {changed} changed, \
+                "{rows}; of what is there now {lost} would be lost and {changed} changed, \
                  {gained} gained",
-                "{rows} lignes ; de ce qui est là, perdues : {lost}, modifiées : {changed}, \
+                "{rows} ; de ce qui est là, perdues : {lost}, modifiées : {changed}, \
                  gagnées : {gained}",
             ),
             _ => tr!(
-                "{rows} rows; what is there now cannot be compared ({why})",
-                "{rows} lignes ; ce qui est là ne peut pas être comparé ({why})",
+                "{rows}; what is there now cannot be compared ({why})",
+                "{rows} ; ce qui est là ne peut pas être comparé ({why})",
                 why = self
                     .unreadable
                     .as_deref()

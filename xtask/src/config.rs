@@ -24,7 +24,7 @@ pub use engine::EngineChoice;
 pub use kubernetes::{Kubernetes, Reach};
 pub use lang::LangChoice;
 pub use objectives::{Limits, Objectives};
-pub use offsite::{Destination, Offsite};
+pub use offsite::{Destination, Offsite, bucket_port};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

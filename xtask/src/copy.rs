@@ -3,7 +3,7 @@
 //! The package alone knows what is in it.
 
 pub mod elsewhere;
-mod part;
+pub mod part;
 mod path;
 pub mod pruned;
 mod target;

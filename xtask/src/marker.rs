@@ -96,6 +96,11 @@ impl Marker {
         self.note(|left| left.copy = Some(copy.to_owned()))
     }
 
+    /// That copy.
+    pub fn copy(&self) -> Option<PathBuf> {
+        self.unfinished.borrow().copy.clone()
+    }
+
     /// Notes the point to go back to if the run is cut off.
     pub fn goes_back_to(&self, point: &str) -> Result<()> {
         self.note(|left| left.point = Some(point.to_owned()))

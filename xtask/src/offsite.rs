@@ -9,12 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use terms::tr;
+use terms::{LabName, tr};
 
 use crate::config::{Destination, Offsite};
 use crate::exec::{Cmd, quote_path};
 use crate::failure::Failure;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 use store::Store;
 
 /// What a file with a private key of age says of the public one.
@@ -27,25 +27,59 @@ pub const PLACE: &str = "PRA_OFFSITE";
 /// Settings of the package, by their names.
 pub type Settings = BTreeMap<String, String>;
 
+/// Copies that outlive a lab.
+pub struct Staying {
+    pub place: String,
+    pub kind: Kept,
+}
+
+/// Where that is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Elsewhere,
+    /// In a store of this checkout's own, which `teardown --copies` removes.
+    Embedded,
+    /// In that store, which `lab.toml` names no more.
+    EmbeddedBefore,
+}
+
+/// Those in the place that is configured, or else in the folder of an embedded store that ran.
+pub fn staying(offsite: &Offsite, lab: LabName, embedded: Option<&Path>) -> Option<Staying> {
+    if lab != LabName::Pra {
+        return None;
+    }
+    let own = || Some(embedded?.display().to_string());
+    let (place, kind) = match offsite.destination() {
+        Some(Destination::Folder(folder)) => (folder.display().to_string(), Kept::Elsewhere),
+        Some(Destination::Bucket(address)) => (address, Kept::Elsewhere),
+        Some(Destination::Embedded) => (own()?, Kept::Embedded),
+        None => (own()?, Kept::EmbeddedBefore),
+    };
+    Some(Staying { place, kind })
+}
+
 /// The private key that opens the copies of this checkout's labs.
 pub fn key(workspace: &Workspace) -> PathBuf {
     workspace.keys().join("offsite.key")
 }
 
-/// The public key that belongs to it; `None` where there is no private one.
+/// Its public key, which stays where the private one is kept somewhere else.
+pub fn file_of_public_key(workspace: &Workspace) -> PathBuf {
+    key(workspace).with_extension("pub")
+}
+
+/// The public key that belongs to it; `None` where none was ever made.
 ///
 /// # Errors
 /// The file cannot be read, or does not say it.
 pub fn public_key(workspace: &Workspace) -> Result<Option<String>> {
-    let path = key(workspace);
-    if !path.exists() {
+    let files = [key(workspace), file_of_public_key(workspace)];
+    let Some(path) = files.into_iter().find(|file| file.exists()) else {
         return Ok(None);
-    }
+    };
     let name = path.display();
     let text = fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
-    let stated = text.lines().find_map(|line| line.strip_prefix(PUBLIC));
-    let stated = stated.map(|key| key.trim().to_owned());
-    stated.map(Some).ok_or_else(|| {
+    stated_in(&text).map(Some).ok_or_else(|| {
         Failure::usage(tr!(
             "{name} does not say which public key belongs to it ({PUBLIC}age1...)",
             "{name} ne dit pas quelle clé publique lui correspond ({PUBLIC}age1...)",
@@ -58,22 +92,42 @@ pub fn public_key(workspace: &Workspace) -> Result<Option<String>> {
     })
 }
 
+/// Notes it beside the private key, which may be moved to where this machine cannot be lost with
+/// it.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn keep_public_key(workspace: &Workspace, public: &str) -> Result<()> {
+    let (file, text) = (file_of_public_key(workspace), format!("{PUBLIC}{public}\n"));
+    if fs::read_to_string(&file).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    workspace::write_file(&file, &text)
+}
+
+/// The same of a private key that is there, and may be moved: who brings a lab up counts on it.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn keep_public_half(workspace: &Workspace) -> Result<()> {
+    let file = key(workspace);
+    if !file.is_file() {
+        return Ok(());
+    }
+    let name = file.display();
+    let text = fs::read_to_string(&file).with_context(|| format!("reading {name}"))?;
+    match stated_in(&text) {
+        Some(public) => keep_public_key(workspace, &public),
+        None => Ok(()),
+    }
+}
+
 /// What reads copies is told: where they are.
 ///
 /// # Errors
 /// `lab.toml` names no place, or the embedded store of a lab that has none.
 pub fn place(config: &Offsite, embedded: Option<&Store>) -> Result<Settings> {
-    let Some(destination) = config.destination() else {
-        return Err(Failure::usage(tr!(
-            "lab.toml names no place for copies elsewhere",
-            "lab.toml ne nomme aucun endroit pour des copies ailleurs",
-        ))
-        .next(tr!(
-            "state one in lab.toml, to of [offsite], then the same command again",
-            "indiquez-en un dans lab.toml, to de [offsite], puis relancez la même commande",
-        ))
-        .into());
-    };
+    let destination = config.destination().ok_or_else(no_place)?;
     let stated = config.credentials();
     let (place, credentials) = match destination {
         Destination::Folder(folder) => (folder.display().to_string(), None),
@@ -94,21 +148,33 @@ pub fn place(config: &Offsite, embedded: Option<&Store>) -> Result<Settings> {
     ]))
 }
 
-/// What makes copies is told: also for whom they are encrypted.
+fn is_within(folder: &Path, above: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(folder).starts_with(real(above))
+}
+
+/// Refuses a folder that is not there: one that is made here would hide that a disk is not
+/// mounted.
 ///
 /// # Errors
-/// There is no place, a folder is not there, or nobody could ever read them.
-pub fn copying(
-    config: &Offsite,
-    workspace: &Workspace,
-    embedded: Option<&Store>,
-) -> Result<Settings> {
-    let mut settings = place(config, embedded)?;
-    if let Some(Destination::Folder(folder)) = config.destination()
-        && !folder.is_dir()
-    {
-        // One that is made here would hide that a disk is not mounted.
-        return Err(Failure::usage(tr!(
+/// As it says.
+pub fn insist_on_folder(config: &Offsite, workspace: &Workspace) -> Result<()> {
+    match config.destination() {
+        Some(Destination::Folder(folder)) if is_within(&folder, &workspace.volumes()) => {
+            Err(Failure::usage(tr!(
+                "the folder for copies elsewhere is on a volume of the lab, and would be lost with \
+                 it: {folder}",
+                "le dossier des copies ailleurs est sur un volume du lab, et serait perdu avec lui : \
+                 {folder}",
+                folder = folder.display(),
+            ))
+            .next(tr!(
+                "state a folder on another disk in lab.toml, to of [offsite]",
+                "indiquez dans lab.toml, to de [offsite], un dossier sur un autre disque",
+            ))
+            .into())
+        }
+        Some(Destination::Folder(folder)) if !folder.is_dir() => Err(Failure::usage(tr!(
             "the folder for copies elsewhere is not there: {folder}",
             "le dossier des copies ailleurs n'existe pas : {folder}",
             folder = folder.display(),
@@ -118,8 +184,21 @@ pub fn copying(
             "montez le disque, ou mkdir -p {folder}",
             folder = quote_path(&folder),
         ))
-        .into());
+        .into()),
+        _ => Ok(()),
     }
+}
+
+/// What makes copies is told: also for whom they are encrypted.
+///
+/// # Errors
+/// There is no place, or nobody could ever read them.
+pub fn copying(
+    config: &Offsite,
+    workspace: &Workspace,
+    embedded: Option<&Store>,
+) -> Result<Settings> {
+    let mut settings = place(config, embedded)?;
     let recipients = recipients(config, workspace)?;
     settings.insert("PRA_OFFSITE_RECIPIENTS".to_owned(), recipients);
     Ok(settings)
@@ -131,11 +210,22 @@ pub fn copying(
 /// There are none.
 fn recipients(config: &Offsite, workspace: &Workspace) -> Result<String> {
     let stated = config.recipients();
-    match (stated.is_empty(), public_key(workspace)?) {
-        (false, _) => Ok(stated.join(",")),
-        (true, Some(own)) => Ok(own),
-        (true, None) => Err(no_key().into()),
+    if !stated.is_empty() {
+        return Ok(stated.join(","));
     }
+    public_key(workspace)?.ok_or_else(|| no_key().into())
+}
+
+/// Nobody said where copies go.
+pub fn no_place() -> Failure {
+    Failure::usage(tr!(
+        "lab.toml names no place for copies elsewhere",
+        "lab.toml ne nomme aucun endroit pour des copies ailleurs",
+    ))
+    .next(tr!(
+        "state one in lab.toml, to of [offsite], then the same command again",
+        "indiquez-en un dans lab.toml, to de [offsite], puis relancez la même commande",
+    ))
 }
 
 fn no_store() -> Failure {
@@ -156,7 +246,42 @@ fn no_key() -> Failure {
         "les copies ailleurs sont chiffrées, et il n'y a pas de clé pour elles : ni dans \
          .lab/keys, ni sous recipients de [offsite] dans lab.toml",
     ))
-    .next(MAKING)
+    .next(tr!(
+        "{MAKING} where there never was one; else put it into .lab/keys/offsite.key, or state its \
+         public key as recipients: copies for another key are of no use to whoever has that one",
+        "{MAKING} s'il n'y en a jamais eu ; sinon remettez-la dans .lab/keys/offsite.key, ou \
+         indiquez sa clé publique dans recipients : des copies pour une autre clé ne servent à \
+         rien à qui a celle-là",
+    ))
+}
+
+/// Has copies made for the key that others were just read with, where nobody stated any and this
+/// checkout has none; returns its public half.
+///
+/// # Errors
+/// The file cannot be read, or the key not noted.
+pub fn adopt_key(
+    config: &Offsite,
+    workspace: &Workspace,
+    identity: &Path,
+) -> Result<Option<String>> {
+    if !config.recipients().is_empty() || public_key(workspace)?.is_some() {
+        return Ok(None);
+    }
+    let text =
+        fs::read_to_string(identity).with_context(|| format!("reading {}", identity.display()))?;
+    let Some(public) = stated_in(&text) else {
+        return Ok(None);
+    };
+    workspace.create_private_folder(&workspace.keys())?;
+    keep_public_key(workspace, &public)?;
+    Ok(Some(public))
+}
+
+/// The public key that a file of keys states.
+fn stated_in(text: &str) -> Option<String> {
+    let stated = text.lines().find_map(|line| line.strip_prefix(PUBLIC));
+    stated.map(|key| key.trim().to_owned())
 }
 
 /// `python -m pra offsite ARGS` on this machine, by the Python that has its packages.

@@ -85,7 +85,7 @@ fn a_row_that_the_copy_had_and_the_lab_has_not_breaks_the_promise() {
     );
     let said = lab.fails(1, &["scenario", "cluster-loss", "--yes"]);
     assert!(
-        said.contains("1 rows are missing that were acknowledged before the export began"),
+        said.contains("missing: 1 row acknowledged before the export began"),
         "{said}"
     );
 }

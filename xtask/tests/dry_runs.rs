@@ -34,7 +34,7 @@ fn standard_output_can_be_pasted_and_nothing_is_called_done() {
         let shell = String::from_utf8(output.stdout).unwrap();
         let read = Command::new("sh").args(["-nc", &shell]).output().unwrap();
         assert!(read.status.success(), "{words:?}: {}", said(&read));
-        let commands = ["cargo xtask ", "cd ", "rm -r", "# "];
+        let commands = ["cargo xtask ", "cd ", "(umask 077 && cd ", "rm -r", "# "];
         let first = shell.lines().next().unwrap_or("# none");
         assert!(
             commands.iter().any(|begin| first.starts_with(begin)),

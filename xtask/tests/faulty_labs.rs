@@ -286,8 +286,8 @@ fn snapshots_may_lose_what_came_after_the_point_and_nothing_that_it_holds() {
     assert!(result["rpo"]["lost"].as_u64().unwrap() > 8, "{result}");
     let said = result["broken"].to_string();
     for kind in [
-        "1 rows are missing that were there before the run",
-        "8 rows are missing that the verified point",
+        "missing: 1 row from before the run",
+        "missing: 8 rows that the verified point",
     ] {
         assert!(said.contains(kind), "no {kind:?} in {said}");
     }

@@ -3,6 +3,8 @@
 
 #[path = "k3d_alerts.rs"]
 mod alerts;
+#[path = "k3d_bucket.rs"]
+mod bucket;
 #[path = "k3d_draining.rs"]
 mod draining;
 #[path = "k3d_foreign.rs"]

@@ -236,3 +236,41 @@ fn dashboards_are_deployed_where_somebody_asks_for_them() {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
+
+/// In a shell without them a lab that has them comes back all the same.
+#[test]
+fn what_the_bucket_asks_for_is_needed_once() {
+    let world = world("kubernetes-credentials");
+    let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let declared = [
+        ("to = \"off\"", "to = \"s3://copies/lab\"".to_owned()),
+        ("recipients = []", format!("recipients = [{key:?}]")),
+    ];
+    for (before, after) in &declared {
+        world.lab.configure(before, after);
+    }
+    let answer = |secret: &str| {
+        let case = format!(
+            "case \"$*\" in *'get secret pra-offsite'*) {secret} exit;;\n\
+             *'get deployments,pods,configmaps'*) echo '{{\"items\":[]}}'; exit;;\n\
+             *can-i*) echo yes; exit;; *selfsubject*) cat $S/rights; exit;;\n\
+             *create*) echo no more >&2; exit 1;; esac\n"
+        );
+        world.hook("kubectl", &(case + CLUSTER));
+    };
+    let lacking = "nothing says what the bucket for copies asks for";
+    for none in [
+        "",
+        "echo s3://copies/lab;",
+        "echo s3://copies/other; echo given;",
+        "echo; echo given;",
+    ] {
+        answer(none);
+        let refused = world.lab.fails(2, &["setup"]);
+        assert!(refused.contains(lacking), "{none}: {refused}");
+    }
+    answer("echo s3://copies/lab; echo given;");
+    let went_on = said(&world.lab.xtask(&["setup"]));
+    assert!(!went_on.contains(lacking), "{went_on}");
+    assert!(went_on.contains("no more"), "{went_on}");
+}

@@ -51,6 +51,7 @@ mod marking_fences;
 mod monitoring;
 mod monitoring_declared;
 mod offsite;
+mod offsite_away;
 mod offsite_store;
 mod ransomware;
 mod resets;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::{TestLab, copied};
 
 /// A folder beside the lab, which stands for a disk, as the place of its copies.
-fn disk(lab: &TestLab) -> PathBuf {
+pub(crate) fn disk(lab: &TestLab) -> PathBuf {
     let disk = lab.root.with_extension("disk");
     // Of an earlier run that was killed.
     let _ = fs::remove_dir_all(&disk);
@@ -118,9 +118,10 @@ fn what_is_pushed_into_a_folder_is_listed_and_proven_and_its_damage_told() {
     fs::rename(&key, &other).unwrap();
     let said = lab.fails(2, &["offsite", "verify"]);
     assert!(said.contains("--identity FILE"), "{said}");
+    fs::remove_file(key.with_extension("pub")).unwrap();
     lab.json(&["offsite", "keygen"]);
     let said = lab.fails(1, &["offsite", "verify"]);
-    assert!(said.contains("does not open it"), "{said}");
+    assert!(said.contains("encrypted for another key"), "{said}");
     let identity = other.to_str().unwrap();
     lab.json(&["offsite", "verify", "--identity", identity]);
     let chunk = objects

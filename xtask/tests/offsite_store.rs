@@ -6,6 +6,7 @@ use crate::support;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -141,12 +142,18 @@ fn the_embedded_store_outlives_the_lab_and_whoever_has_its_credentials() {
     );
     what_a_lock_holds_is_not_pruned(&lab);
 
+    let said = lab.fails(2, &["reset"]);
+    assert!(said.contains("are another history there"), "{said}");
+
     // Only who asks for it loses the copies with the lab.
     let torn = lab.xtask(&["teardown", "--yes"]);
     let said = support::said(&torn);
     let folder = lab.root.join(".lab/offsite");
-    assert!(said.contains("The copies elsewhere stay in"), "{said}");
+    assert!(said.contains("Copies elsewhere stay in"), "{said}");
     assert!(said.contains("teardown --copies"), "{said}");
+    let stay = lab.json(&["teardown", "--yes"])["copies"].clone();
+    let stay = Path::new(stay.as_str().unwrap());
+    assert!(stay.starts_with(&folder), "{stay:?}");
     let said = lab.fails(2, &["teardown", "--copies"]);
     assert!(said.contains("nothing brings these labs back"), "{said}");
     assert!(folder.exists());

@@ -7,6 +7,7 @@ use crate::support;
 use std::fs;
 use std::process::Command;
 
+use serde_json::json;
 use support::{TestLab, copied};
 
 fn lab_with_store(name: &str) -> TestLab {
@@ -63,7 +64,13 @@ fn all_is_back_from_the_versions_that_a_lock_keeps() {
     // Nothing of it was forgotten by what it came back as.
     copied(&lab);
     let listed = lab.json(&["offsite", "list"]);
-    assert_eq!(listed["histories"].as_array().unwrap().len(), 1, "{listed}");
+    // What was deleted is told as well, since its versions are what came back.
+    let mut hidden: Vec<bool> = Vec::new();
+    for one in listed["histories"].as_array().unwrap() {
+        hidden.push(one["hidden"].as_bool().unwrap());
+    }
+    hidden.sort_unstable();
+    assert_eq!(hidden, [false, true], "{listed}");
     lab.json(&["teardown", "--copies", "--yes"]);
 }
 
@@ -93,6 +100,29 @@ fn a_lab_that_was_encrypted_when_somebody_presses_ctrl_c_is_built_around_its_cop
     let found = support::present(&lab);
     assert!(found.contains("from before") && found.len() > 60, "{text}");
     lab.json(&["teardown", "--copies", "--yes"]);
+}
+
+/// A database that nobody could ask may be a good one.
+#[test]
+fn a_lab_that_cannot_be_asked_is_not_taken_for_an_encrypted_one() {
+    let lab = TestLab::new("ransomware-unasked");
+    lab.json(&["add", "from before"]);
+    let copy = lab.root.join("copy.tar");
+    lab.json(&["export", copy.to_str().unwrap()]);
+    lab.json(&["add", "not in the copy"]);
+    let left = json!({"scenario": "ransomware", "since": "2026-12-01T00:00:00Z",
+        "stage": "struck", "copy": copy});
+    let mark = lab.root.join(".lab/state/unfinished-scenario-local.json");
+    fs::write(&mark, left.to_string()).unwrap();
+    let begins = "import sys\n";
+    let fails = "import sys\nif 'dump' in sys.argv: sys.exit(4)\n";
+    lab.edit("app/pra/__main__.py", begins, fails);
+    let said = lab.fails(4, &["setup"]);
+    assert!(said.contains("cannot be told"), "{said}");
+    assert!(lab.root.join(".lab/volumes/pra-data/app.db").exists());
+    lab.edit("app/pra/__main__.py", fails, begins);
+    lab.json(&["setup"]);
+    assert_eq!(messages(&lab), ["from before", "not in the copy"]);
 }
 
 /// Where the copies would not survive, nothing is broken, nor asked.

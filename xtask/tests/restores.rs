@@ -21,7 +21,7 @@ fn restore_points_are_listed_restored_and_refused() {
     assert_eq!(listed["points"][0]["status"], "verified");
 
     let said = lab.fails(2, &["restore", name]);
-    let asked = "1 rows; of what is there now 1 would be lost";
+    let asked = "1 row; of what is there now 1 would be lost";
     assert!(said.contains(asked) && said.contains("--yes"), "{said}");
     assert_eq!(
         lab.curl("/count")["count"],

@@ -37,8 +37,16 @@ fn in_words(said: &str, code: Option<i32>) -> Complaint {
             let next = next.lines().next().unwrap_or_default();
             (error, Some(next.to_owned()))
         });
+    let error = match said {
+        "" => both(
+            "it ended without a word, as what is killed does",
+            "fin sans un mot, comme ce qui est tué",
+        )
+        .text(),
+        _ => error.trim_start_matches(ITS_WORDS),
+    };
     Complaint {
-        error: error.trim_start_matches(ITS_WORDS).to_owned(),
+        error: error.to_owned(),
         next,
         exit_code: code.filter(|_| its_own),
     }
@@ -61,14 +69,49 @@ impl Complaint {
             tr!(
                 "`pra {verb}` failed: {said}",
                 "`pra {verb}` a échoué : {said}",
-                said = self.error,
+                said = as_declared(&self.error),
             ),
         );
-        failure.next(
-            self.next
-                .map_or_else(|| "cargo xtask status".into(), |next| failure::typed(&next)),
-        )
+        let next = self.next.map(|next| as_declared(&failure::typed(&next)));
+        let next = next.unwrap_or_else(|| "cargo xtask status".into());
+        // A push is of the points on the volume.
+        let of_what_is_there = verb.starts_with("offsite") && verb != "offsite push";
+        failure.next(match of_what_is_there {
+            true => of_copies(&next),
+            false => next,
+        })
     }
+}
+
+/// Settings of copies elsewhere, as whoever states them in `lab.toml` knows them.
+fn as_declared(said: &str) -> String {
+    // The name of the first is the beginning of the others.
+    const DECLARED: [(&str, &str); 3] = [
+        (
+            "PRA_OFFSITE_RECIPIENTS",
+            "recipients of [offsite] in lab.toml",
+        ),
+        (
+            "PRA_OFFSITE_CREDENTIALS",
+            "credentials of [offsite] in lab.toml",
+        ),
+        ("PRA_OFFSITE ", "to of [offsite] in lab.toml "),
+    ];
+    let mut said = said.to_owned();
+    for (setting, declared) in DECLARED {
+        said = said.replace(setting, declared);
+    }
+    said
+}
+
+/// What there is to choose from is in the copies, and not on the lab's volumes.
+fn of_copies(next: &str) -> String {
+    let next = next.replace("cargo xtask restore --list", "cargo xtask offsite list");
+    next.replace("cargo xtask restore --log", "cargo xtask offsite list")
+        .replace(
+            "cargo xtask restore latest",
+            "cargo xtask adopt offsite:latest",
+        )
 }
 
 pub(super) fn complaint(text: &str) -> Option<Complaint> {
@@ -205,5 +248,40 @@ mod tests {
         let error = job_document::<Value>(&outcome(false, "Traceback"), "restore").unwrap_err();
         assert!(error.to_string().contains("Traceback"), "{error}");
         assert_eq!(kind(&error), Kind::Tool);
+    }
+
+    #[test]
+    fn settings_of_copies_are_those_of_lab_toml_and_points_those_of_the_copies() {
+        let complaint = |next: &str| Complaint {
+            error: "they are for other keys than PRA_OFFSITE_RECIPIENTS has".into(),
+            next: Some(next.into()),
+            exit_code: Some(2),
+        };
+        let said = |verb: &str, next: &str| {
+            let error = complaint(next).into_failure(verb).into();
+            let next = failure::next(&error).unwrap().to_owned();
+            format!("{error:#}; {next}")
+        };
+        let place = said("offsite list", "see that PRA_OFFSITE is the place");
+        assert!(
+            place.contains("than recipients of [offsite] in lab.toml has"),
+            "{place}"
+        );
+        assert!(
+            place.ends_with("see that to of [offsite] in lab.toml is the place"),
+            "{place}"
+        );
+        let points = said("offsite fetch", "python -m pra points lists them");
+        assert!(
+            points.ends_with("cargo xtask offsite list lists them"),
+            "{points}"
+        );
+        for verb in ["restore", "offsite push"] {
+            let here = said(verb, "python -m pra points lists them");
+            assert!(
+                here.ends_with("cargo xtask restore --list lists them"),
+                "{here}"
+            );
+        }
     }
 }

@@ -20,6 +20,9 @@ pub enum OffsiteAction {
         /// Begin copies of their own for this volume, where those that are there are of another past
         #[arg(long)]
         anew: bool,
+        /// Note that copies which do not say for which keys they are were made for these ones
+        #[arg(long, conflicts_with = "anew")]
+        same_keys: bool,
     },
     /// Prove that the key at hand opens the newest copy, and that it can be restored
     Verify {

@@ -1,7 +1,7 @@
 //! `backup`: take a restore point now, outside the schedule.
 
 use anyhow::Result;
-use terms::{Labelled, tr};
+use terms::{Labelled, lang, tr};
 
 use crate::app;
 use crate::commands::setup;
@@ -31,10 +31,10 @@ pub fn run(ctx: &Context, option: Option<&str>) -> Result<()> {
         return Ok(());
     }
     ctx.ui.say(&tr!(
-        "{name}: {rows} rows, {bytes} bytes, {status}",
-        "{name} : {status} ; lignes : {rows} ; octets : {bytes}",
+        "{name}: {rows}, {bytes} bytes, {status}",
+        "{name} : {status} ; {rows} ; octets : {bytes}",
         name = point.name,
-        rows = point.rows.unwrap_or_default(),
+        rows = lang::rows(point.rows.unwrap_or_default()),
         bytes = point.bytes,
         status = point.status.label(),
     ));

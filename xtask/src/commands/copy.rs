@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use serde_json::json;
-use terms::lang::{both, duration};
+use terms::lang::{self, both, duration};
 use terms::tr;
 
 use crate::app::{Document, Restored};
@@ -20,6 +20,7 @@ use crate::engine::{self, Engine, serving};
 use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::marker;
+use crate::offsite;
 use crate::protected::{self, Protected};
 
 pub fn export(ctx: &Context, file: &Path) -> Result<()> {
@@ -43,9 +44,9 @@ pub fn export(ctx: &Context, file: &Path) -> Result<()> {
         }));
     }
     ctx.ui.say(&tr!(
-        "Exported {rows} rows to {name}: {bytes} bytes, SHA-256 {sha256}.",
-        "{rows} lignes exportées dans {name} : {bytes} octets, SHA-256 {sha256}.",
-        rows = copy.rows,
+        "Exported {rows} to {name}: {bytes} bytes, SHA-256 {sha256}.",
+        "Exporté dans {name} : {rows}, {bytes} octets, SHA-256 {sha256}.",
+        rows = lang::rows(copy.rows),
         bytes = copy.file.bytes,
         sha256 = copy.file.sha256,
     ));
@@ -72,6 +73,8 @@ struct Coming {
     path: PathBuf,
     /// As a person names it.
     shown: String,
+    /// What is known to be missing or damaged of where it was fetched.
+    warnings: Vec<String>,
     /// Held as long as it is read, where it was fetched.
     _part: Option<Part>,
 }
@@ -83,6 +86,18 @@ pub fn adopt(ctx: &Context, args: &AdoptArgs) -> Result<()> {
     let engine = engine::select(ctx)?;
     let facts = engine.facts()?;
     let nothing_there = !facts.running && facts.volumes.is_empty();
+    if let Some(identity) = &args.reading.identity
+        && !(args.plan || ctx.exec.dry_run())
+        && let Some(public) = offsite::adopt_key(&ctx.config.offsite, &ctx.workspace, identity)?
+    {
+        ctx.ui.note(&tr!(
+            "Copies of this lab are encrypted for the same key: {public}",
+            "Les copies de ce lab sont chiffrées pour la même clé : {public}",
+        ));
+    }
+    if args.plan && nothing_there && !ctx.exec.dry_run() {
+        return plan_of_a_new_lab(ctx, &coming, checked);
+    }
     if args.plan {
         setup::ensure_up(ctx, engine.as_ref())?;
         return plan(ctx, engine.as_ref(), &coming);
@@ -96,6 +111,11 @@ pub fn adopt(ctx: &Context, args: &AdoptArgs) -> Result<()> {
         restored
     };
     let protected = protected::again(ctx, engine.as_ref())?;
+    if ctx.exec.dry_run() && coming.shown.starts_with(ELSEWHERE) {
+        // It has the data in clear.
+        let remove = format!("rm -f {}", quote_path(&coming.path));
+        ctx.exec.show(&remove);
+    }
     let (Some(checked), Some(restored), Some(protected)) = (checked, restored, protected) else {
         return Ok(());
     };
@@ -113,6 +133,7 @@ fn coming(ctx: &Context, args: &AdoptArgs) -> Result<Coming> {
         return Ok(Coming {
             path,
             shown,
+            warnings: Vec::new(),
             _part: None,
         });
     };
@@ -135,6 +156,7 @@ fn coming(ctx: &Context, args: &AdoptArgs) -> Result<Coming> {
     Ok(Coming {
         path: fetched.path,
         shown,
+        warnings: fetched.warnings,
         _part: fetched.part,
     })
 }
@@ -156,11 +178,29 @@ fn check(ctx: &Context, coming: &Coming) -> Result<Option<Document<Copy>>> {
     let step = ctx.ui.step(tr!("check of {file}", "contrôle de {file}"));
     let copy = copy::check(ctx, &coming.path)?;
     step.found(tr!(
-        "whole, {rows} rows",
-        "entière, {rows} lignes",
-        rows = copy.value.rows
+        "whole, {rows}",
+        "entière, {rows}",
+        rows = lang::rows(copy.value.rows)
     ));
     Ok(Some(copy))
+}
+
+/// Nothing would be lost, so there is nothing to compare it with.
+fn plan_of_a_new_lab(ctx: &Context, coming: &Coming, copy: Option<Document<Copy>>) -> Result<()> {
+    let rows = copy.map_or(0, |copy| copy.value.rows);
+    if ctx.ui.json() {
+        let document = json!({"status": "planned", "nothing_there": true, "rows": rows});
+        return ctx.ui.document(&document);
+    }
+    ctx.ui.say(&tr!(
+        "Adopting {file}: there is no lab; one would be built around its {rows}. Nothing was \
+         touched.",
+        "Adopter {file} : il n'y a pas de lab ; il serait construit autour de ce qu'il contient ({rows}). \
+         Rien n'a été touché.",
+        file = coming.shown,
+        rows = lang::rows(rows),
+    ));
+    Ok(())
 }
 
 fn plan(ctx: &Context, engine: &dyn Engine, coming: &Coming) -> Result<()> {
@@ -258,8 +298,9 @@ fn tell(
 ) -> Result<()> {
     if ctx.ui.json() {
         let document = format!(
-            r#"{{"copy":{},"adopted":{},{}}}"#,
+            r#"{{"copy":{},"fetch_warnings":{},"adopted":{},{}}}"#,
             copy.text,
+            json!(coming.warnings),
             restored.text,
             protected.members()
         );
@@ -276,13 +317,15 @@ fn tell(
         None => tr!("Nothing was there before.", "Il n'y avait rien avant."),
     };
     ctx.ui.say(&tr!(
-        "Adopted {file}: {rows} rows, as of {time} ({age} ago). {kept}",
-        "{file} adoptée : {rows} lignes, état de {time} (il y a {age}). {kept}",
+        "Adopted {file}: {rows}, as of {time} ({age} ago). {kept}",
+        "{file} adoptée : {rows}, état de {time} (il y a {age}). {kept}",
         file = coming.shown,
-        rows = restored.value.rows,
+        rows = lang::rows(restored.value.rows),
         time = copy.value.created,
         age = age(&copy.value),
     ));
+    // Said before, and not to be missed.
+    warn(ctx, &coming.warnings);
     warn(ctx, &restored.value.warnings);
     ctx.ui.say(&protected.words());
     Ok(())

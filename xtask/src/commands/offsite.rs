@@ -3,8 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Result;
-use serde_json::json;
-use terms::lang::{Both, both, moment};
+use serde::Serialize;
+use serde_json::{Value, json};
+use terms::lang::{self, Both, both, moment};
 use terms::tr;
 
 use crate::app::Document;
@@ -14,16 +15,28 @@ use crate::config::Destination;
 use crate::context::Context;
 use crate::copy::elsewhere::{self, History, Pushed, Verified};
 use crate::copy::pruned::{Pruned, Pruning};
+use crate::engine;
 use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::offsite::{self, store};
+
+/// The word that copies are for the keys that are stated now.
+const SAME_KEYS: &str = "--same-keys";
 
 pub fn run(ctx: &Context, action: OffsiteAction) -> Result<()> {
     match action {
         OffsiteAction::Keygen => keygen(ctx),
         OffsiteAction::List => list(ctx),
-        OffsiteAction::Push { all_points, anew } => {
-            let options = [(all_points, "--all-points"), (anew, "--anew")];
+        OffsiteAction::Push {
+            all_points,
+            anew,
+            same_keys,
+        } => {
+            let options = [
+                (all_points, "--all-points"),
+                (anew, "--anew"),
+                (same_keys, SAME_KEYS),
+            ];
             let asked = options.into_iter().filter(|(asked, _)| *asked);
             push(ctx, &asked.map(|(_, option)| option).collect::<Vec<_>>())
         }
@@ -42,7 +55,11 @@ pub fn run(ctx: &Context, action: OffsiteAction) -> Result<()> {
 fn keygen(ctx: &Context) -> Result<()> {
     let file = offsite::key(&ctx.workspace);
     let there = offsite::public_key(&ctx.workspace)?;
-    let made = there.is_none();
+    let status = match (&there, file.exists()) {
+        (None, _) => Key::Made,
+        (Some(_), true) => Key::Kept,
+        (Some(_), false) => Key::KeptElsewhere,
+    };
     let public = match there {
         Some(public) => public,
         None => {
@@ -56,23 +73,56 @@ fn keygen(ctx: &Context) -> Result<()> {
             elsewhere::keygen(ctx, &file)?
         }
     };
+    if !ctx.exec.dry_run() {
+        offsite::keep_public_key(&ctx.workspace, &public)?;
+    }
     if ctx.config.offsite.destination() == Some(Destination::Embedded) && !ctx.exec.dry_run() {
         // Of the lab's own store, who may do what.
         store::ensure(&ctx.workspace)?;
     }
-    let name = file.display();
     if ctx.ui.json() {
-        let status = if made { "made" } else { "kept" };
         return ctx
             .ui
             .document(&json!({"status": status, "public": public, "file": file}));
     }
-    ctx.ui.say(&match made {
-        true => tr!(
+    say_where_the_key_is(ctx, status, &public);
+    Ok(())
+}
+
+/// What became of the private key.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Key {
+    Made,
+    Kept,
+    /// The public one alone is there.
+    KeptElsewhere,
+}
+
+fn say_where_the_key_is(ctx: &Context, key: Key, public: &str) {
+    let file = offsite::key(&ctx.workspace);
+    let name = file.display();
+    ctx.ui.say(&match key {
+        Key::Made => tr!(
             "The private key is in {name}. Copies are encrypted for {public}.",
             "La clé privée est dans {name}. Les copies sont chiffrées pour {public}.",
         ),
-        false => tr!(
+        Key::KeptElsewhere => {
+            ctx.ui.say(&tr!(
+                "The private key is no longer in {name}: put it there, or name its file with \
+                 --identity, where copies are to be read. Copies are still encrypted for {public}.",
+                "La clé privée n'est plus dans {name} : remettez-la, ou nommez son fichier avec \
+                 --identity, pour lire des copies. Les copies restent chiffrées pour {public}.",
+            ));
+            return ctx.ui.say(&tr!(
+                "Where it is lost, make another one, for the copies of from now on: remove \
+                 {public_file}, then cargo xtask offsite keygen.",
+                "Si elle est perdue, faites-en une autre, pour les copies à venir : supprimez \
+                 {public_file}, puis cargo xtask offsite keygen.",
+                public_file = quote_path(&offsite::file_of_public_key(&ctx.workspace)),
+            ));
+        }
+        Key::Kept => tr!(
             "There is a private key already, which stays: {name}. Copies are encrypted for \
              {public}.",
             "Il y a déjà une clé privée, qui reste : {name}. Les copies sont chiffrées pour \
@@ -88,7 +138,6 @@ fn keygen(ctx: &Context) -> Result<()> {
         )
         .text(),
     );
-    Ok(())
 }
 
 fn list(ctx: &Context) -> Result<()> {
@@ -96,11 +145,23 @@ fn list(ctx: &Context) -> Result<()> {
     let _lock = ctx.lock("offsite list")?;
     ctx.venv().ensure(&ctx.exec, &ctx.ui)?;
     let said = elsewhere::list(ctx)?;
+    let own = elsewhere::own(ctx);
     if ctx.ui.json() {
-        ctx.ui.raw(&said.text);
-        return Ok(());
+        let mut document: Value = serde_json::from_str(&said.text)?;
+        for one in document["histories"].as_array_mut().into_iter().flatten() {
+            one["own"] = (one["history"].as_str() == own.as_deref()).into();
+        }
+        return ctx.ui.document(&document);
     }
     let found = said.value;
+    if !found.deleted_seen {
+        ctx.ui.warn(both(
+            "what somebody deleted is not told: the credentials may not list versions \
+             (s3:ListBucketVersions)",
+            "ce que quelqu'un a supprimé n'est pas dit : les identifiants ne peuvent pas lister les \
+             versions (s3:ListBucketVersions)",
+        ).text());
+    }
     if found.histories.is_empty() {
         ctx.ui.say(&tr!(
             "There are no copies in {place}.",
@@ -110,7 +171,7 @@ fn list(ctx: &Context) -> Result<()> {
         return Ok(());
     }
     let headers = [
-        both("history", "histoire"),
+        both("history", "historique"),
         Both::same("points"),
         both("newest point (UTC)", "dernier point (UTC)"),
         both("segments of the journal", "segments du journal"),
@@ -118,18 +179,40 @@ fn list(ctx: &Context) -> Result<()> {
     ];
     let rows: Vec<Vec<String>> = found.histories.iter().map(row).collect();
     ctx.ui.table(&headers.map(Both::text), &rows);
-    for one in &found.histories {
+    tell_apart(ctx, &found.histories, own.as_deref());
+    for one in found.histories.iter().filter(|one| !one.points.is_empty()) {
         let points = one.points.join(" ");
         ctx.ui.say(&format!("{}: {points}", one.short()));
     }
-    ctx.ui.say(
-        both(
-            "  next: cargo xtask offsite verify",
-            "  ensuite : cargo xtask offsite verify",
-        )
-        .text(),
-    );
+    let chosen = match (&found.histories[..], &own) {
+        ([_], _) => String::new(),
+        (_, Some(own)) => format!(" --history {}", elsewhere::short(own)),
+        (_, None) => format!(" --history {}", both("NAME", "NOM")),
+    };
+    ctx.ui.say(&tr!(
+        "  next: cargo xtask offsite verify{chosen}",
+        "  ensuite : cargo xtask offsite verify{chosen}",
+    ));
     Ok(())
+}
+
+/// Whose they are, and which of them somebody deleted.
+fn tell_apart(ctx: &Context, histories: &[History], own: Option<&str>) {
+    for one in histories {
+        let name = one.short();
+        if own == Some(one.history.as_str()) {
+            ctx.ui.say(&tr!(
+                "{name} are the copies of the lab that runs here.",
+                "{name} : les copies du lab qui tourne ici.",
+            ));
+        }
+        if one.hidden {
+            ctx.ui.warn(&tr!(
+                "{name} was deleted; the store has kept it, and adopt and verify read it",
+                "{name} a été supprimée ; le stockage l'a gardée, et adopt et verify la lisent",
+            ));
+        }
+    }
 }
 
 fn row(one: &History) -> Vec<String> {
@@ -144,7 +227,10 @@ fn row(one: &History) -> Vec<String> {
 
 fn push(ctx: &Context, options: &[&str]) -> Result<()> {
     let _lock = ctx.lock("offsite push")?;
-    let engine = setup::bring_up(ctx)?;
+    elsewhere::insist_on_place(ctx)?;
+    let engine = engine::select(ctx)?;
+    // What copies all the time goes where this does, for the same keys.
+    setup::ensure_as_declared(ctx, engine.as_ref())?;
     let step = ctx.ui.step(tr!("copy elsewhere", "copie ailleurs"));
     let Some(said) = elsewhere::push(engine.as_ref(), options)? else {
         step.done(tr!("shown", "montré"));
@@ -159,6 +245,12 @@ fn push(ctx: &Context, options: &[&str]) -> Result<()> {
         ctx.ui.raw(&said.text);
     } else {
         tell(ctx, pushed);
+        if options.contains(&SAME_KEYS) {
+            ctx.ui.say(&tr!(
+                "  next: cargo xtask offsite verify, which proves that they are the same",
+                "  ensuite : cargo xtask offsite verify, qui prouve que ce sont les mêmes",
+            ));
+        }
     }
     match pushed.faults.first() {
         None => Ok(()),
@@ -172,13 +264,17 @@ fn push(ctx: &Context, options: &[&str]) -> Result<()> {
 }
 
 fn tell(ctx: &Context, pushed: &Pushed) {
+    let points = match pushed.points.is_empty() {
+        true => both("none yet", "aucun encore").into(),
+        false => pushed.points.join(", "),
+    };
     ctx.ui.say(&tr!(
-        "{place}: {objects} objects were sent, {bytes} bytes. Points: {points}",
-        "{place} : {objects} objets envoyés, {bytes} octets. Points : {points}",
+        "{place}: {objects} object{s} sent, {bytes} bytes. Points: {points}",
+        "{place} : {objects} objet{s} envoyé{s}, {bytes} octets. Points : {points}",
         place = pushed.place,
         objects = pushed.objects,
+        s = lang::plural(pushed.objects),
         bytes = pushed.bytes,
-        points = pushed.points.join(", "),
     ));
     if let Some(lock) = &pushed.lock {
         ctx.ui.warn(&tr!(
@@ -195,11 +291,14 @@ fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<()> {
         "newest copy, opened and restored aside",
         "dernière copie, ouverte et restaurée à part",
     ));
-    let said = elsewhere::verify(ctx, reading, options)?;
+    let Some(said) = elsewhere::verify(ctx, reading, options)? else {
+        step.done(tr!("shown", "montré"));
+        return Ok(());
+    };
     let found = &said.value;
     step.done(match found.ok {
         true => tr!("whole", "entière"),
-        false => tr!("DAMAGED", "ENDOMMAGÉE"),
+        false => tr!("NOT WHOLE", "INCOMPLÈTE"),
     });
     if ctx.ui.json() {
         ctx.ui.raw(&said.text);
@@ -210,11 +309,18 @@ fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<()> {
         return Ok(());
     }
     Err(Failure::promise(tr!(
-        "the copies elsewhere are damaged: {fault}",
-        "les copies ailleurs sont endommagées : {fault}",
+        "not all of the copies elsewhere can be read: {fault}",
+        "les copies ailleurs ne se lisent pas toutes : {fault}",
         fault = found.first_fault(),
     ))
-    .next("cargo xtask offsite push")
+    .next(tr!(
+        "where one is for another key, --identity names that, and nothing is removed; one that is \
+         damaged is removed by the means of the store (in a folder: rm), then cargo xtask offsite \
+         push sends again what the lab still has",
+        "si l'une est pour une autre clé, --identity la nomme, et rien n'est supprimé ; une copie \
+         endommagée se supprime par les moyens du stockage (dans un dossier : rm), puis cargo \
+         xtask offsite push renvoie ce que le lab a encore",
+    ))
     .into())
 }
 
@@ -227,9 +333,9 @@ fn tell_verified(ctx: &Context, found: &Verified) {
     }
     if let Some(latest) = &found.latest {
         ctx.ui.say(&tr!(
-            "The key opens the copies {short}: the newest moment has {rows} rows.",
-            "La clé ouvre les copies {short} : le dernier instant a {rows} lignes.",
-            rows = latest.rows,
+            "The key opens the copies {short}: the newest moment has {rows}.",
+            "La clé ouvre les copies {short} : le dernier instant a {rows}.",
+            rows = lang::rows(latest.rows),
         ));
     }
     for fault in &found.faults {
@@ -239,8 +345,8 @@ fn tell_verified(ctx: &Context, found: &Verified) {
         let since = UNIX_EPOCH + Duration::from_secs_f64(proven.max(0.0));
         let since = humantime::format_rfc3339_seconds(since).to_string();
         ctx.ui.say(&tr!(
-            "The proof of {since} is noted beside the copies, where the lab reads it.",
-            "La preuve du {since} est notée à côté des copies, où le lab la lit.",
+            "The proof of {since} is noted beside the copies, where the lab reads it within a minute.",
+            "La preuve du {since} est notée à côté des copies, où le lab la lit en moins d'une minute.",
             since = moment(&since),
         ));
     } else if let Some(why) = &found.unnoted {

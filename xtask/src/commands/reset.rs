@@ -9,15 +9,17 @@ use serde_json::{Value, json};
 use crate::app;
 use crate::commands::setup;
 use crate::context::Context;
+use crate::copy::elsewhere;
 use crate::engine::{self, Engine};
 use crate::exec::quote_path;
 use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::gameday::going_on;
 use crate::marker;
+use crate::offsite::{self, Kept, Staying};
 use crate::reset::{self, Ended};
 use terms::lang::{decimal, plural};
-use terms::tr;
+use terms::{EngineName, tr};
 
 /// What the lab holds, as far as it can be told.
 #[derive(Serialize)]
@@ -45,6 +47,7 @@ pub fn run(ctx: &Context) -> Result<()> {
     engine.insist_on_ownership()?;
     let held = held(&facts);
     let question = question(ctx, engine, &held);
+    elsewhere::warn_if_behind(ctx, &facts);
     if ctx.exec.dry_run() {
         ctx.ui.note(&question);
     }
@@ -90,7 +93,29 @@ fn held(facts: &Facts) -> Held {
 }
 
 fn question(ctx: &Context, engine: &dyn Engine, held: &Held) -> String {
-    let (lab, engine) = (ctx.workspace.root.display(), engine.name());
+    let goes = what_goes(ctx, engine.name(), held);
+    match offsite::staying(
+        &ctx.config.offsite,
+        engine.lab(),
+        engine.kept_copies().as_deref(),
+    ) {
+        None => goes,
+        Some(Staying {
+            place,
+            kind: Kept::EmbeddedBefore,
+        }) => tr!(
+            "{goes} The copies elsewhere stay in {place}.",
+            "{goes} Les copies ailleurs restent dans {place}."
+        ),
+        Some(Staying { place, .. }) => tr!(
+            "{goes} The copies elsewhere stay in {place}; those of the lab that follows are another history there.",
+            "{goes} Les copies ailleurs restent dans {place} ; celles du lab qui suit y sont un autre historique."
+        ),
+    }
+}
+
+fn what_goes(ctx: &Context, engine: EngineName, held: &Held) -> String {
+    let lab = ctx.workspace.root.display();
     match (held.rows, held.points) {
         (Some(rows), Some(points)) => {
             let (s, ps) = (plural(rows), plural(points));

@@ -16,7 +16,7 @@ use crate::facts;
 use crate::failure::Failure;
 use crate::measure::attack::Attack;
 use crate::measure::promise::yes_or_no;
-use crate::measure::result::{Rpo, ScenarioResult};
+use crate::measure::result::{FirstAlert, Rpo, ScenarioResult};
 use crate::scenario::everything::attacked;
 use crate::scenario::run::RunOptions;
 use crate::scenario::{self, Scenario, healing, play, protection};
@@ -215,26 +215,7 @@ fn show(ctx: &Context, scenario: &Scenario, result: &ScenarioResult) {
         format!("{at_least}{} s{detail}", number(result.rto.seconds)),
     ));
     rows.extend(result.attack.iter().flat_map(attacked));
-    rows.extend(result.alert.as_ref().map(|alert| {
-        let resolved = alert.resolved_seconds.map_or_else(
-            || both("not resolved yet", "pas encore résolue").into(),
-            |seconds| {
-                let seconds = number(seconds);
-                tr!(
-                    "resolved {seconds} s after the recovery",
-                    "résolue {seconds} s après la reprise",
-                )
-            },
-        );
-        let (name, fired) = (&alert.name, number(alert.fired_seconds));
-        row(
-            both("first alert", "première alerte"),
-            tr!(
-                "{name}, {fired} s after the disaster; {resolved}",
-                "{name}, {fired} s après le sinistre ; {resolved}",
-            ),
-        )
-    }));
+    rows.extend(result.alert.as_ref().map(first_alert));
     for kill in &result.kills {
         rows.push(vec![
             tr!(
@@ -319,6 +300,35 @@ fn attacked(attack: &Attack) -> [Vec<String>; 2] {
         row(
             both("attack on the copies", "attaque des copies"),
             attacked::copies_in_words(&attack.copies),
+        ),
+    ]
+}
+
+/// Who is on duty was told of it, and for how long.
+fn first_alert(alert: &FirstAlert) -> Vec<String> {
+    let resolved = match alert.resolved_seconds {
+        None => both("not resolved yet", "pas encore résolue").into(),
+        Some(seconds) if seconds < 0.0 => {
+            let seconds = number(-seconds);
+            tr!(
+                "it ended {seconds} s before the recovery",
+                "elle a pris fin {seconds} s avant la reprise",
+            )
+        }
+        Some(seconds) => {
+            let seconds = number(seconds);
+            tr!(
+                "resolved {seconds} s after the recovery",
+                "résolue {seconds} s après la reprise",
+            )
+        }
+    };
+    let (name, fired) = (&alert.name, number(alert.fired_seconds));
+    vec![
+        both("first alert", "première alerte").into(),
+        tr!(
+            "{name}, {fired} s after the disaster; {resolved}",
+            "{name}, {fired} s après le sinistre ; {resolved}",
         ),
     ]
 }

@@ -11,7 +11,7 @@ use crate::commands::preflight;
 use crate::commands::readiness::{is_coming_back, is_up};
 use crate::config::EngineChoice;
 use crate::context::Context;
-use crate::copy;
+use crate::copy::{self, elsewhere};
 use crate::engine::{self, Engine};
 use crate::failure::{self, Failure, Kind};
 use crate::gameday::{going_on, orphan};
@@ -329,6 +329,7 @@ fn up(ctx: &Context, engine: &dyn Engine, pending: Option<&Unfinished>) -> Resul
         }
     }
     engine::remember(ctx, engine)?;
+    elsewhere::keep_public_half(ctx);
     let gone = facts.volumes.is_empty();
     let copy = match pending {
         Some(unfinished) if gone => interrupted::copy_of(ctx, unfinished)?,

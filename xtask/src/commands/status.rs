@@ -50,14 +50,14 @@ pub fn run(ctx: &Context) -> Result<()> {
     };
     let (watched, alerts) = watched::look(ctx, engine.as_ref(), &facts);
     // A status tells what it can.
-    let shipping = engine.shipping().ok().flatten();
+    let shipping = engine.shipping();
     if ctx.ui.json() {
         let trouble = trouble.map(|error| format!("{error:#}"));
         return ctx.ui.document(&json!({
             "engine": engine.name(), "facts": facts, "application": app, "trouble": trouble,
             "overdue": app.as_ref().and_then(|app| overdue(&facts, app)),
             "holder": holder, "left_half_way": left, "topology": topology,
-            "monitoring": watched, "alerts": alerts, "offsite": shipping,
+            "monitoring": watched, "alerts": alerts, "offsite": copied::document(&shipping),
         }));
     }
     let at_rest = holder.is_none() && left.is_none();
@@ -95,7 +95,8 @@ pub fn run(ctx: &Context) -> Result<()> {
         }
         None => lines(engine.name(), &facts, app.as_ref()),
     };
-    rows.extend(copied::row(shipping.as_ref(), app.as_ref()));
+    let declared = engine.lab() == LabName::Pra && ctx.config.offsite.destination().is_some();
+    rows.extend(copied::row(&shipping, app.as_ref(), declared));
     rows.extend(watched::rows(watched.as_ref(), alerts.as_deref()));
     ctx.ui.table(&["", ""], &rows);
     if let (Some(topology), Ok(kube)) = (&topology, engine.replicated()) {

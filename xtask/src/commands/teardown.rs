@@ -7,14 +7,15 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::commands::local::name_orphans;
-use crate::config::Destination;
 use crate::context::Context;
+use crate::copy::{elsewhere, part};
 use crate::engine::{self, Engine};
 use crate::exec::quote_path;
 use crate::failure::Failure;
 use crate::game;
 use crate::gameday::client;
 use crate::marker;
+use crate::offsite::{self, Kept, Staying};
 use crate::reset;
 use crate::wait;
 use terms::{EngineName, LabName, tr};
@@ -24,7 +25,13 @@ pub fn run(ctx: &Context, copies: bool) -> Result<()> {
     let engine = engine::select(ctx)?;
     // A lab that cannot say what it has may go all the same.
     let anything = match engine.facts() {
-        Ok(facts) => facts.running || !facts.volumes.is_empty(),
+        Ok(facts) => {
+            let anything = facts.running || !facts.volumes.is_empty();
+            if anything {
+                elsewhere::warn_if_behind(ctx, &facts);
+            }
+            anything
+        }
         Err(error) => {
             wait::check_interrupt()?;
             ctx.ui.warn(&format!("{error:#}"));
@@ -45,6 +52,9 @@ pub fn run(ctx: &Context, copies: bool) -> Result<()> {
     }
     let step = ctx.ui.step(tr!("teardown", "démontage"));
     engine.down()?;
+    if !ctx.exec.dry_run() {
+        part::sweep(&ctx.workspace.home());
+    }
     if doomed.is_some() {
         engine.remove_copies()?;
     }
@@ -61,8 +71,12 @@ pub fn run(ctx: &Context, copies: bool) -> Result<()> {
     } else {
         step.found(tr!("nothing was there", "il n'y avait rien"));
     }
-    if doomed.is_none() {
-        tell_of_copies(ctx, kept.as_deref());
+    let stay = match doomed {
+        Some(_) => None,
+        None => offsite::staying(&ctx.config.offsite, engine.lab(), kept.as_deref()),
+    };
+    if let Some(copies) = &stay {
+        tell_of_copies(ctx, copies);
     }
     if let Some(copy) = copy {
         let copy = quote_path(&copy);
@@ -84,7 +98,7 @@ pub fn run(ctx: &Context, copies: bool) -> Result<()> {
         return ctx
             .ui
             .document(&json!({"status": "removed", "engine": engine.name(),
-                              "copies_removed": doomed.is_some()}));
+                              "copies_removed": doomed.is_some(), "copies": stay.map(|copies| copies.place)}));
     }
     Ok(())
 }
@@ -130,26 +144,30 @@ fn insist_on_copies(ctx: &Context, engine: &dyn Engine, kept: Option<&Path>) -> 
 }
 
 /// Copies elsewhere outlive the lab.
-fn tell_of_copies(ctx: &Context, kept: Option<&Path>) {
-    if let Some(folder) = kept {
-        ctx.ui.note(&tr!(
-            "The copies elsewhere stay in {folder}: cargo xtask adopt offsite:latest brings the lab \
-             back, cargo xtask teardown --copies removes them.",
-            "Les copies ailleurs restent dans {folder} : cargo xtask adopt offsite:latest ramène le \
-             lab, cargo xtask teardown --copies les supprime.",
-            folder = folder.display(),
-        ));
-        return;
-    }
-    let place = match ctx.config.offsite.destination() {
-        Some(Destination::Folder(folder)) => folder.display().to_string(),
-        Some(Destination::Bucket(address)) => address,
-        Some(Destination::Embedded) | None => return,
-    };
-    ctx.ui.note(&tr!(
-        "The copies elsewhere stay in {place}: cargo xtask adopt offsite:latest brings the lab back.",
-        "Les copies ailleurs restent dans {place} : cargo xtask adopt offsite:latest ramène le lab.",
-    ));
+fn tell_of_copies(ctx: &Context, copies: &Staying) {
+    let place = &copies.place;
+    ctx.ui.note(&match copies.kind {
+        Kept::Elsewhere => tr!(
+            "Copies elsewhere stay in {place}: cargo xtask offsite list shows which, cargo xtask \
+             adopt offsite:latest brings them back.",
+            "Les copies ailleurs restent dans {place} : cargo xtask offsite list dit lesquelles, \
+             cargo xtask adopt offsite:latest les ramène.",
+        ),
+        Kept::Embedded => tr!(
+            "Copies elsewhere stay in {place}: cargo xtask offsite list shows which, cargo xtask \
+             adopt offsite:latest brings them back, cargo xtask teardown --copies removes them.",
+            "Les copies ailleurs restent dans {place} : cargo xtask offsite list dit lesquelles, \
+             cargo xtask adopt offsite:latest les ramène, cargo xtask teardown --copies les \
+             supprime.",
+        ),
+        Kept::EmbeddedBefore => tr!(
+            "Earlier copies elsewhere stay in {place}: with to = \"embedded\" in lab.toml, cargo xtask \
+             adopt offsite:latest brings a lab back, cargo xtask teardown --copies removes them.",
+            "D'anciennes copies ailleurs restent dans {place} : avec to = \"embedded\" dans lab.toml, \
+             cargo xtask adopt offsite:latest ramène un lab, cargo xtask teardown --copies les \
+             supprime.",
+        ),
+    });
 }
 
 /// The copy that the lab had to come back from, which nobody adopts after this by

@@ -8,6 +8,8 @@ use toml::Spanned;
 
 use super::check::{Complaint, in_range};
 
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
 /// The options of a bucket's address, as the package knows them.
 const OPTIONS: [&str; 2] = ["endpoint", "region"];
 
@@ -163,7 +165,31 @@ fn is_bucket(name: &str) -> bool {
 fn is_endpoint(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
     let host = rest.unwrap_or_default().trim_end_matches('/');
-    !host.is_empty() && !host.contains(['/', '@', '#', '?']) && !host.starts_with(':')
+    !host.is_empty()
+        && !host.contains(['/', '@', '#', '?'])
+        && !host.starts_with(':')
+        && port_of_endpoint(url).is_some()
+}
+
+/// The port at which a bucket answers, by its address.
+pub fn bucket_port(address: &str) -> u16 {
+    let options = address.split_once('?').map_or("", |(_, options)| options);
+    let mut options = options.split('&');
+    let endpoint = options.find_map(|one| one.strip_prefix("endpoint="));
+    endpoint.and_then(port_of_endpoint).unwrap_or(HTTPS)
+}
+
+/// `None` where what is stated is none.
+fn port_of_endpoint(url: &str) -> Option<u16> {
+    let (scheme, host) = url.split_once("://")?;
+    let host = host.trim_end_matches('/');
+    // The colons of an IPv6 address are within brackets.
+    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    match after.rsplit_once(':') {
+        Some((_, stated)) => stated.parse().ok().filter(|port| *port > 0),
+        None if scheme == "http" => Some(HTTP),
+        None => Some(HTTPS),
+    }
 }
 
 fn is_public(key: &str) -> bool {
@@ -210,11 +236,28 @@ mod tests {
             "s3://key:secret@bucket/x",
             "s3://bucket/../x",
             "s3://bucket?endpoint=store.example",
+            "s3://bucket?endpoint=https://store.example:no",
+            "s3://bucket?endpoint=https://store.example:70000",
             "s3://bucket?endpoint=https://key:secret@store.example",
             "s3://bucket?secret=x",
         ] {
             let said = complaint_about(&format!("to = {bad:?}")).expect(bad);
             assert!(!said.contains("secret@"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_answers_at_the_port_of_its_endpoint() {
+        for (address, port) in [
+            ("s3://bucket", 443),
+            ("s3://bucket/x?region=eu", 443),
+            ("s3://bucket?endpoint=http://store.example", 80),
+            ("s3://bucket?region=eu&endpoint=https://store.example/", 443),
+            ("s3://bucket?endpoint=http://store.example:9000/", 9000),
+            ("s3://bucket?endpoint=https://[2001:db8::1]", 443),
+            ("s3://bucket?endpoint=https://[2001:db8::1]:8333", 8333),
+        ] {
+            assert_eq!(bucket_port(address), port, "{address}");
         }
     }
 

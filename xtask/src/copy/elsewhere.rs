@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::part::Part;
+use super::part::{self, Part};
 use crate::app::{self, Document};
 use crate::cli::Reading;
 use crate::config::Destination;
@@ -15,8 +15,10 @@ use crate::context::Context;
 use crate::engine::offsite::Running;
 use crate::engine::{self, Engine};
 use crate::exec::{Cmd, Output, Piped};
+use crate::facts::Facts;
 use crate::offsite::{self, Settings};
 use crate::wait;
+use terms::lang::both;
 
 /// How what follows is known from a file.
 pub const ELSEWHERE: &str = "offsite:";
@@ -28,6 +30,8 @@ const WARNING: &str = "pra: WARNING: ";
 pub struct Listed {
     pub place: String,
     pub histories: Vec<History>,
+    /// What somebody deleted could be looked for as well.
+    pub deleted_seen: bool,
 }
 
 /// The copies of one backup volume.
@@ -40,6 +44,9 @@ pub struct History {
     pub newest: Option<String>,
     pub segments: u64,
     pub bytes: u64,
+    /// Somebody deleted it, and the store has kept what it was.
+    #[serde(default)]
+    pub hidden: bool,
 }
 
 impl History {
@@ -118,6 +125,17 @@ pub fn keygen(ctx: &Context, file: &Path) -> Result<String> {
         .public)
 }
 
+/// That of a private key which may be moved later, where copies are made: who needs it now is
+/// told of it then.
+pub fn keep_public_half(ctx: &Context) {
+    if ctx.exec.dry_run() || ctx.config.offsite.destination().is_none() {
+        return;
+    }
+    if let Err(error) = offsite::keep_public_half(&ctx.workspace) {
+        ctx.ui.warn(&format!("{error:#}"));
+    }
+}
+
 /// Who asks for what is in the place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
@@ -128,6 +146,7 @@ pub(super) enum Asker {
 
 /// The place as this machine reaches it, and what has to run for that.
 pub(super) fn reach(ctx: &Context, asker: Asker) -> Result<(Settings, Option<Running>)> {
+    part::sweep(&ctx.workspace.home());
     let config = &ctx.config.offsite;
     let running = match config.destination() {
         Some(Destination::Embedded) => Some(engine::select(ctx)?.embedded_store()?),
@@ -139,6 +158,56 @@ pub(super) fn reach(ctx: &Context, asker: Asker) -> Result<(Settings, Option<Run
         Asker::Owner => store.by_owner(&ctx.workspace),
     });
     Ok((offsite::place(config, store.as_ref())?, running))
+}
+
+/// Before anything else is asked or brought about for it.
+///
+/// # Errors
+/// `lab.toml` names no place.
+pub fn insist_on_place(ctx: &Context) -> Result<()> {
+    match ctx.config.offsite.destination() {
+        None => Err(offsite::no_place().into()),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The history that the lab's own copies are, where it runs: who reads them elsewhere cannot tell.
+pub fn own(ctx: &Context) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Owned {
+        history: String,
+        own: bool,
+    }
+    #[derive(Deserialize)]
+    struct All {
+        histories: Vec<Owned>,
+    }
+    let engine = engine::select(ctx).ok()?;
+    if ctx.exec.dry_run() || !engine.facts().ok()?.running {
+        return None;
+    }
+    let output = engine.offsite(&["list", "--json"]).ok()??;
+    let all: Document<All> = document(&output, "list").ok()?;
+    let mut all = all.value.histories.into_iter();
+    all.find(|one| one.own).map(|one| one.history)
+}
+
+/// Said before the lab goes, where its copies would not bring all of it back.
+pub fn warn_if_behind(ctx: &Context, facts: &Facts) {
+    let url = facts.url.as_deref();
+    let status = url.and_then(|url| app::status(url).ok());
+    let failing = status.is_some_and(|status| status.more["offsite"]["failing"] == true);
+    if failing {
+        ctx.ui.warn(
+            both(
+                "the copies elsewhere do not follow (cargo xtask offsite push says why): what goes \
+                 now may be nowhere else",
+                "les copies ailleurs ne suivent pas (cargo xtask offsite push dit pourquoi) : ce qui \
+                 part maintenant n'est peut-être nulle part ailleurs",
+            )
+            .text(),
+        );
+    }
 }
 
 /// Ends what ran for this command alone.
@@ -166,16 +235,25 @@ pub fn push(engine: &dyn Engine, options: &[&str]) -> Result<Option<Document<Pus
     document_with_faults(&output, "push").map(Some)
 }
 
-/// Opens the newest copy, or all, and restores it aside.
-pub fn verify(ctx: &Context, reading: &Reading, options: &[&str]) -> Result<Document<Verified>> {
+/// Opens the newest copy, or all, and restores it aside; `None` in a dry run, since what came of
+/// it is noted.
+pub fn verify(
+    ctx: &Context,
+    reading: &Reading,
+    options: &[&str],
+) -> Result<Option<Document<Verified>>> {
     let mut args = vec!["verify".to_owned(), "--json".to_owned()];
     args.extend(of_reading(ctx, reading)?);
     args.extend(options.iter().map(|&option| option.to_owned()));
     let (settings, running) = reach(ctx, Asker::Reader)?;
-    let cmd = here(ctx, &settings, &args);
-    let output = ctx.exec.probe(&cmd.limit(wait::COPY));
+    let cmd = here(ctx, &settings, &args).limit(wait::COPY);
+    let output = match ctx.exec.change(&cmd.to_string()) {
+        true => ctx.exec.probe(&cmd).map(Some),
+        false => Ok(None),
+    };
     leave(running);
-    document_with_faults(&output?, "verify")
+    let document = |output| document_with_faults(&output, "verify");
+    output?.map(document).transpose()
 }
 
 /// An exported copy that was made from copies elsewhere.
@@ -222,6 +300,7 @@ fn warnings(said: &str) -> Vec<String> {
 
 /// The words for which copies are read, with which key, and where there is room for it.
 pub(super) fn of_reading(ctx: &Context, reading: &Reading) -> Result<Vec<String>> {
+    insist_on_place(ctx)?;
     let identity = offsite::identity(&ctx.workspace, reading.identity.clone())?;
     ctx.workspace.create()?;
     let mut words = vec![

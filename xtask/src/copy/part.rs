@@ -76,7 +76,7 @@ impl Drop for Part {
 
 /// Removes temporary files of exports that were killed: those that nobody holds a lock
 /// on.
-fn sweep(folder: &Path) {
+pub fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();

@@ -356,11 +356,11 @@ impl Engine for LocalEngine {
 
     /// Of a hard death it returns when the replica is gone; one that is asked to
     /// stop takes its time.
-    fn kill(&self, pod: &str, death: Death) -> Result<()> {
+    fn kill(&self, pod: &str, death: Death) -> Result<f64> {
         let hard = death == Death::Hard;
         let force = if hard { " --force" } else { "" };
         if !self.change(&format!("kill {}{force}", quote(pod))) {
-            return Ok(());
+            return Ok(0.0);
         }
         let ask = Ask::Kill {
             pod: pod.to_owned(),
@@ -370,6 +370,7 @@ impl Engine for LocalEngine {
         wait::until(wait::APP_STOPPED, || {
             let gone = |facts: Facts| facts.pods.iter().all(|one| one.name != pod);
             Ok((!hard || gone(self.facts()?)).then_some(()))
-        })
+        })?;
+        Ok(0.0)
     }
 }

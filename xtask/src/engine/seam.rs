@@ -251,6 +251,7 @@ pub trait Engine: Sync {
     /// Refuses where the lab that answers is another checkout's.
     fn insist_on_ownership(&self) -> Result<()>;
 
-    /// Makes one replica die; its replacement is the engine's own doing.
-    fn kill(&self, pod: &str, death: Death) -> Result<()>;
+    /// Makes one replica die; its replacement is the engine's own doing. Says for how long it may
+    /// live on once this has returned, in seconds.
+    fn kill(&self, pod: &str, death: Death) -> Result<f64>;
 }

@@ -23,7 +23,12 @@ impl Exec {
     /// # Errors
     /// The file cannot be read or written, whatever the command says.
     pub fn stream(&self, cmd: &Cmd) -> Result<Option<Output>> {
-        if !self.change(&cmd.to_string()) {
+        let shown = match &cmd.file {
+            // As what is written here is: for nobody else to read.
+            Some(Piped::Into(_)) if self.dry_run() => format!("(umask 077 && {cmd})"),
+            _ => cmd.to_string(),
+        };
+        if !self.change(&shown) {
             return Ok(None);
         }
         run(cmd).map(Some)

@@ -3,6 +3,7 @@
 //! and the image that runs there, which [`image`] builds. Knows nothing of k3d.
 
 mod beside;
+pub mod copying;
 mod deploy;
 pub mod fingerprint;
 mod forward;

@@ -174,7 +174,7 @@ impl Kube {
 
     /// Whether the lab refuses paths that are not allowed: what watches it needs its own then,
     /// and would refuse the lab's users otherwise.
-    fn has_policies(&self) -> bool {
+    pub(super) fn has_policies(&self) -> bool {
         let settings = self.rendering.as_ref().map(|one| &one.settings);
         let brings = settings.is_none_or(|settings| settings.network_policies);
         brings && self.workload.database.is_none()

@@ -6,86 +6,30 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use terms::tr;
 
-use super::{Kube, fingerprint};
-use crate::exec::{self, Cmd, Output};
+use super::Kube;
+use super::copying::{Copying, SETTINGS, SHIPPER, list, object};
+use crate::exec::{self, Cmd, Output, quote};
 use crate::facts::offsite::Shipping;
 use crate::failure::Failure;
-use crate::names::{BACKUP_CLAIM, PART_OF};
+use crate::names::{self, BACKUP_CLAIM, PART_OF};
 use crate::offsite::PLACE;
-use crate::offsite::pods::{Credentials, ForPods};
+use crate::offsite::pods::{self, Credentials};
 use crate::tools::kube_copies::{Copies, GIVEN};
 use crate::tools::kube_diff;
 use crate::tools::kubectl;
 use crate::wait;
 
-/// The deployment, and its label.
-const SHIPPER: &str = "offsite";
 const FILE: &str = "k8s/offsite/60-shipper.yaml";
-/// The map and the secret.
-const SETTINGS: &str = "pra-offsite";
-const CREDENTIALS: &str = "go-template={{.data.credentials | base64decode}}";
-/// The service that leads to the store beside the cluster.
-pub const STORE: &str = "offsite-store";
-/// SeaweedFS' own port of S3, which the policy of the network lets through.
-pub const STORE_PORT: u16 = 8333;
+/// For which place it is, and what that asks for.
+const SECRET: &str = "go-template={{with .metadata.annotations}}\
+                      {{with index . \"atelier-pra/given\"}}{{.}}{{end}}{{end}}\n\
+                      {{with .data}}{{with .credentials}}{{. | base64decode}}{{end}}{{end}}";
 /// Of the objects that are made here; the map, which says that there is anything, goes last.
 const KINDS: [&str; 2] = ["deployments,services,serviceaccounts,secrets", "configmaps"];
 
-/// Copies elsewhere as they are wanted of a cluster.
-pub struct Copying {
-    pub wanted: ForPods,
-    /// Where the cluster's nodes reach the store beside it, if it is that.
-    pub store: Option<String>,
-    /// Which image is to run, where its name does not tell.
-    pub image: String,
-}
-
-impl Copying {
-    /// Without the credentials: what is made of them would help who guesses them.
-    fn given(&self) -> String {
-        let store = self.store.as_deref().unwrap_or_default();
-        let settings = self
-            .wanted
-            .settings
-            .iter()
-            .flat_map(|(key, value)| [key, value]);
-        let parts = settings.map(String::as_str);
-        fingerprint::of(parts.chain([store, &self.image]))
-    }
-
-    fn map(&self) -> Value {
-        let mut map = object("v1", "ConfigMap", SETTINGS);
-        map["data"] = json!(self.wanted.settings);
-        map["metadata"]["annotations"] = json!({GIVEN: self.given()});
-        map
-    }
-
-    /// By an address: the names that k3d gives this machine are gone with the first restart of a
-    /// server (k3d#1221).
-    fn way_to_store(&self) -> Vec<Value> {
-        let Some(at) = &self.store else {
-            return Vec::new();
-        };
-        let ports = json!([{"name": "s3", "port": STORE_PORT, "protocol": "TCP"}]);
-        let mut service = object("v1", "Service", STORE);
-        service["spec"] = json!({"ports": ports});
-        let mut slice = object("discovery.k8s.io/v1", "EndpointSlice", STORE);
-        slice["metadata"]["labels"]["kubernetes.io/service-name"] = STORE.into();
-        slice["addressType"] = "IPv4".into();
-        slice["ports"] = ports;
-        slice["endpoints"] = json!([{"addresses": [at]}]);
-        vec![service, slice]
-    }
-}
-
-fn object(version: &str, kind: &str, name: &str) -> Value {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
-    json!({"apiVersion": version, "kind": kind,
-        "metadata": {"name": name, "labels": {"app": SHIPPER, label: value}}})
-}
-
-fn list(objects: &[Value]) -> String {
-    json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
+/// Where they go, as the map says.
+fn place_of(there: &Copies) -> Option<&str> {
+    there.settings.as_ref()?[PLACE].as_str()
 }
 
 fn selector() -> String {
@@ -107,14 +51,14 @@ impl Kube {
             true => Copies::default(),
             false => self.copies()?,
         };
-        if there.given[0].as_deref() != Some(&wanted.given()) {
+        if there.given.as_deref() != Some(&wanted.given()) {
             self.ensure_namespace_of_files()?;
             let objects = [vec![wanted.map()], wanted.way_to_store()].concat();
             self.ctx
                 .exec
                 .run(&self.server_side()?.input(list(&objects)))?;
         }
-        self.keep_secret(&wanted.wanted.credentials)?;
+        self.keep_secret(wanted, &there)?;
         Ok(!dry_run && there.settings != Some(json!(wanted.wanted.settings)))
     }
 
@@ -143,11 +87,19 @@ impl Kube {
     }
 
     /// Neither a message nor a log has it. What copies reads it again where it is refused.
-    fn keep_secret(&self, credentials: &Credentials) -> Result<()> {
-        if !self.ctx.exec.dry_run() && self.has_secret(credentials)? {
+    fn keep_secret(&self, wanted: &Copying, there: &Copies) -> Result<()> {
+        let credentials = wanted.wanted.credentials.as_ref();
+        let has_it = match self.ctx.exec.dry_run() {
+            // Before anything was shown it was seen that there is one.
+            true => credentials.is_none(),
+            false => self.has_secret(wanted.place(), credentials, there)?,
+        };
+        if has_it {
             return Ok(());
         }
+        let credentials = credentials.ok_or_else(pods::no_credentials)?;
         let mut secret = object("v1", "Secret", SETTINGS);
+        secret["metadata"]["annotations"] = json!({GIVEN: wanted.place()});
         secret["stringData"] = json!({"credentials": credentials.text});
         let apply = self.server_side()?;
         let create = self.kubectl()?.cmd([
@@ -159,18 +111,50 @@ impl Kube {
             "--dry-run=client",
             "--output=yaml",
         ]);
-        let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+        let (label, value) = names::part_of();
         let mark =
             format!("kubectl label --local --output=yaml -f - app={SHIPPER} {label}={value}");
-        let shown = format!("{} | {create} | {mark} | {apply}", credentials.shown);
+        let place = quote(wanted.place());
+        let note = format!("kubectl annotate --local --output=yaml -f - {GIVEN}={place}");
+        let shown = format!(
+            "{} | {create} | {mark} | {note} | {apply}",
+            credentials.shown
+        );
         let apply = apply.input(secret.to_string());
         self.ctx.exec.change_reading(&shown, &apply).map(drop)
     }
 
-    fn has_secret(&self, credentials: &Credentials) -> Result<bool> {
-        let get = ["get", "secret", SETTINGS, "-o", CREDENTIALS];
-        let there = self.ctx.exec.probe(&self.kubectl()?.cmd(get))?;
-        Ok(there.status.success() && there.stdout == credentials.text)
+    /// Exactly these, for this place; any, where none are stated.
+    fn has_secret(
+        &self,
+        place: &str,
+        credentials: Option<&Credentials>,
+        there: &Copies,
+    ) -> Result<bool> {
+        let get = ["get", "secret", SETTINGS, "--ignore-not-found"];
+        let get = self.kubectl()?.cmd(get).args(["-o", SECRET]);
+        let found = self.ctx.exec.read(&get)?;
+        let Some((of, text)) = found.split_once('\n') else {
+            return Ok(false);
+        };
+        let of = match of {
+            // An earlier version did not note it, and gave the map the same.
+            "" => place_of(there),
+            noted => Some(noted),
+        };
+        let fits = match credentials {
+            Some(wanted) => text == wanted.text,
+            None => !text.is_empty(),
+        };
+        Ok(fits && of == Some(place))
+    }
+
+    /// Whether it was given what the bucket of an address asks for.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses to say.
+    pub fn was_given_credentials(&self, address: &str) -> Result<bool> {
+        self.has_secret(address, None, &self.copies()?)
     }
 
     /// What copies runs as it is wanted, once the volumes are there; nothing where none are.
@@ -178,22 +162,15 @@ impl Kube {
         let Some(wanted) = wanted else {
             return Ok(());
         };
-        let given = wanted.given();
+        let shipper = self.shipper(wanted)?;
         if !self.ctx.exec.dry_run() {
             let there = self.copies()?;
-            if there.is_given(&given) && there.running {
+            if Self::are_given(&there, wanted, &shipper) && there.running {
                 return Ok(());
             }
         }
         let step = self.ctx.ui.step(tr!("copies elsewhere", "copies ailleurs"));
-        let mut documents = kube_diff::documents(&self.rendered_text(self.path(FILE))?)?;
-        for one in &mut documents {
-            if one["kind"] == "Deployment" {
-                let template = &mut one["spec"]["template"]["metadata"];
-                template["annotations"] = json!({GIVEN: given});
-            }
-        }
-        let apply = self.server_side()?.input(list(&documents));
+        let apply = self.server_side()?.input(list(&shipper));
         self.ctx.exec.run(&apply.limit(wait::DELETION))?;
         let status = kubectl::rollout_status(SHIPPER, wait::ROLLOUT);
         let status = self.kubectl()?.cmd(status).limit(wait::PLAYBOOK);
@@ -219,11 +196,22 @@ impl Kube {
         let there = self.copies()?;
         match wanted {
             None => Ok(there.settings.is_none()),
-            Some(wanted) => {
-                Ok(there.is_given(&wanted.given())
-                    && self.has_secret(&wanted.wanted.credentials)?)
-            }
+            Some(wanted) => Ok(Self::are_given(&there, wanted, &self.shipper(wanted)?)
+                && self.has_secret(wanted.place(), wanted.wanted.credentials.as_ref(), &there)?),
         }
+    }
+
+    fn are_given(there: &Copies, wanted: &Copying, shipper: &[Value]) -> bool {
+        let is_seen = |one: &&Value| Copies::KINDS.iter().any(|kind| one["kind"] == **kind);
+        let mut seen = shipper.iter().filter(is_seen);
+        there.given.as_deref() == Some(&wanted.given())
+            && seen.all(|one| kube_diff::is_said(&there.objects, one))
+    }
+
+    /// What copies, as the files declare it.
+    fn shipper(&self, wanted: &Copying) -> Result<Vec<Value>> {
+        let text = self.rendered_text(self.path(FILE))?;
+        Ok(wanted.shipper(kube_diff::documents(&text)?, self.has_policies()))
     }
 
     /// Removes what copied, where nothing is to any more; says whether there was anything. What
@@ -236,6 +224,12 @@ impl Kube {
         // No controller made the slice, so none takes it away with its service.
         let slices = self.rendering.is_none().then_some("endpointslices");
         let [first, last] = KINDS;
+        if self.has_policies() {
+            // By its name: that of an earlier version has not the label of what copies.
+            let named = format!("--field-selector=metadata.name={SHIPPER}");
+            let delete = ["delete", "networkpolicies", "-l", PART_OF, &named];
+            self.ctx.exec.run(&self.kubectl()?.cmd(delete))?;
+        }
         for kinds in [Some(first), slices, Some(last)].into_iter().flatten() {
             let delete = ["delete", kinds, "-l", &selector(), "--ignore-not-found"];
             let delete = self.kubectl()?.cmd(delete).args(["--wait"]);
@@ -250,7 +244,10 @@ impl Kube {
 
     /// As it is in the cluster.
     fn copies(&self) -> Result<Copies> {
-        let kinds = "deployments,pods,configmaps";
+        let kinds = match self.has_policies() {
+            true => "deployments,pods,configmaps,networkpolicies",
+            false => "deployments,pods,configmaps",
+        };
         let get = ["get", kinds, "-l", &selector(), "-o", "json"];
         Copies::parse(&self.ctx.exec.read(&self.kubectl()?.cmd(get))?)
     }
@@ -258,8 +255,9 @@ impl Kube {
     /// What makes copies; `None` where nothing does.
     pub fn shipping(&self) -> Result<Option<Shipping>> {
         let there = self.copies()?;
-        Ok(there.settings.map(|settings| Shipping {
-            place: settings[PLACE].as_str().unwrap_or_default().to_owned(),
+        let place = place_of(&there).unwrap_or_default().to_owned();
+        Ok(there.settings.map(|_| Shipping {
+            place,
             running: there.running,
             trouble: there.trouble,
         }))
@@ -335,36 +333,5 @@ impl Kube {
         ];
         let found = self.ctx.exec.read(&self.kubectl()?.cmd(get))?;
         Ok(!found.trim().is_empty())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wanted(secret: &str, store: Option<&str>) -> Copying {
-        Copying {
-            wanted: ForPods {
-                settings: [(PLACE.to_owned(), "s3://copies".to_owned())].into(),
-                credentials: Credentials {
-                    text: secret.to_owned(),
-                    shown: "cat file".to_owned(),
-                },
-            },
-            store: store.map(str::to_owned),
-            image: "sha256:1".to_owned(),
-        }
-    }
-
-    #[test]
-    fn another_place_or_store_is_given_anew_and_no_object_but_the_secret_has_that() {
-        let one = wanted("hidden", None);
-        assert_eq!(one.given(), wanted("other", None).given());
-        assert!(one.way_to_store().is_empty());
-        let moved = wanted("hidden", Some("172.18.0.9"));
-        assert_ne!(one.given(), moved.given());
-        let text = list(&[vec![one.map()], moved.way_to_store()].concat());
-        assert!(!text.contains("hidden"), "{text}");
-        assert!(text.contains("172.18.0.9"), "{text}");
     }
 }

@@ -13,7 +13,7 @@ use super::Kube;
 use crate::exec::Cmd;
 use crate::failure::{self, Failure, Kind};
 use crate::identity::Identity;
-use crate::names::PART_OF;
+use crate::names;
 
 /// The config map that names the checkout.
 pub const MARK: &str = "atelier-pra";
@@ -118,7 +118,7 @@ impl Kube {
     /// A namespace of this name, with these labels, that says in the same request who made it.
     pub fn marked_namespace(&self, name: &str, labels: &Map<String, Value>) -> Result<Value> {
         let us = self.identity()?;
-        let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+        let (label, value) = names::part_of();
         let mut labels = labels.clone();
         labels.insert(label.to_owned(), value.into());
         Ok(json!({

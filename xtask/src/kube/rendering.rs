@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::image::pushed;
 use crate::config::{Kubernetes, Reach};
-use crate::names::PART_OF;
+use crate::names;
 
 /// How the manifests are changed, and where the results are kept.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Rendering {
         let registry = settings.registry();
         let image = pushed::named(&self.folder, registry, repository, unknown_tag, earlier);
         let (name, tag) = image?;
-        let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+        let (label, value) = names::part_of();
         let kustomization = json!({
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
@@ -105,7 +105,7 @@ fn patch(kind: &str, changes: &[Value]) -> Value {
 
 /// Pods of others may have the same `app`.
 fn ours_alone(selector: &str) -> Value {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     let label = label.replace('/', "~1");
     add(&format!("{selector}/{label}"), json!(value))
 }
@@ -131,7 +131,7 @@ fn service(reach: Reach) -> Vec<Value> {
 /// A volume that one node alone can mount keeps all pods that need it on one node: the
 /// first pod chooses it, also where the volume itself does not say which.
 fn together(template: &str) -> Value {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     let together = json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
         {"labelSelector": {"matchLabels": {label: value}}, "topologyKey": "kubernetes.io/hostname"},
     ]}});
@@ -150,7 +150,7 @@ fn pull_with(settings: &Kubernetes, template: &str) -> Vec<Value> {
 /// Nodes of others may have no label of a zone: pods are apart by node, and by zone where
 /// there are several. What the operator makes has the lab's label too.
 fn of_replicas() -> Vec<Value> {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     let spread = |place: u8, whether: &str| {
         let constraint = "/spec/template/spec/topologySpreadConstraints";
         let path = format!("{constraint}/{place}/whenUnsatisfiable");
@@ -173,7 +173,7 @@ fn of_replicas() -> Vec<Value> {
 /// Policies are for our pods alone, and know neither where the cluster of somebody else has
 /// its server of names nor what stands before a service there.
 fn of_policies() -> Vec<Value> {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     let labels = "/spec/podSelector/matchLabels";
     let for_all = add(labels, json!({label: value}));
     let from_anywhere = |path: &str| json!({"op": "remove", "path": path});
@@ -199,7 +199,7 @@ fn patch_one(policy: &str, changes: &[Value]) -> Value {
 
 /// The way in by name, beside what the files have.
 pub fn ingress(settings: &Kubernetes, service: &str) -> Value {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     let backend = json!({"service": {"name": service, "port": {"name": "http"}}});
     let mut spec = json!({"rules": [{
         "host": settings.host(),
@@ -340,9 +340,18 @@ mod tests {
     fn policies_bind_our_pods_alone_and_every_one_of_them() {
         let said = kustomization("");
         let patches = said["patches"].as_array().unwrap();
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/70-network.yaml");
-        let text = std::fs::read_to_string(file).unwrap();
-        for policy in crate::tools::kube_diff::documents(&text).unwrap() {
+        let read = |file: &str| {
+            let file = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/{}"), file);
+            let text = std::fs::read_to_string(file).unwrap();
+            crate::tools::kube_diff::documents(&text).unwrap()
+        };
+        let all = [read("70-network.yaml"), read("offsite/60-shipper.yaml")].concat();
+        let policies: Vec<_> = all
+            .iter()
+            .filter(|one| one["kind"] == "NetworkPolicy")
+            .collect();
+        assert_eq!(policies.len(), 4);
+        for policy in policies {
             let name = &policy["metadata"]["name"];
             let found = patches.iter().find(|one| one["target"]["name"] == *name);
             let found = found.unwrap_or_else(|| panic!("{name} would bind pods of others"));

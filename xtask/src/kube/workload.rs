@@ -62,9 +62,15 @@ impl Kube {
         self.ask(kubectl::delete_claim(claim))
     }
 
-    pub fn kill(&self, pod: &str, death: Death) -> Result<()> {
+    /// Kills a pod; says for how long it may live on. The API server forgets it at once, and its
+    /// kubelet hears of that, and ends the container within its shortest grace, after it.
+    pub fn kill(&self, pod: &str, death: Death) -> Result<f64> {
         self.show_only(self.all_ready())?;
-        self.ask(kubectl::delete_pod(pod, death == Death::Hard))
+        self.ask(kubectl::delete_pod(pod, death == Death::Hard))?;
+        Ok(match death {
+            Death::Hard => 2.0,
+            Death::Graceful => 0.0,
+        })
     }
 
     /// `python -m pra ARGS` in a replica; `None` where none runs.

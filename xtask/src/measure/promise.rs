@@ -1,7 +1,7 @@
 //! Losses that break a promise under every protection: snapshots may lose only what
 //! came after the restored point.
 
-use terms::lang::both;
+use terms::lang::{self, both};
 use terms::tr;
 
 use super::compare::{Lost, Rows};
@@ -30,31 +30,35 @@ pub fn broken(lost: &[Lost], points: &[Held], recovered: f64) -> Broken {
     let since = |one: &Lost| one.sent.is_some_and(|sent| sent >= recovered);
     let holds = |point: &Held, one: &Lost| point.rows.get(&one.id) == Some(&one.row);
     let count = |which: &dyn Fn(&Lost) -> bool| lost.iter().filter(|one| which(one)).count();
+    let said = |rows: usize| lang::rows(rows as u64);
     let before = count(&from_before);
     let after = count(&since);
     let mut found = vec![
         (
             before,
             tr!(
-                "{before} rows are missing that were there before the run",
-                "il manque {before} lignes présentes avant l'exécution",
+                "missing: {rows} from before the run",
+                "il manque {rows} d'avant l'exécution",
+                rows = said(before),
             ),
         ),
         (
             after,
             tr!(
-                "{after} rows are missing that were written after the recovery",
-                "il manque {after} lignes écrites après la reprise",
+                "missing: {rows} from after the recovery",
+                "il manque {rows} d'après la reprise",
+                rows = said(after),
             ),
         ),
     ];
     found.extend(points.iter().map(|point| {
         let (rows, point) = (count(&|one| holds(point, one)), &point.name);
-        let said = tr!(
-            "{rows} rows are missing that the verified point {point} holds",
-            "il manque {rows} lignes que contient le point vérifié {point}",
+        let broken = tr!(
+            "missing: {rows} that the verified point {point} holds",
+            "il manque {rows} que contient le point vérifié {point}",
+            rows = said(rows),
         );
-        (rows, said)
+        (rows, broken)
     }));
     let any =
         |one: &Lost| from_before(one) || since(one) || points.iter().any(|point| holds(point, one));
@@ -116,7 +120,7 @@ mod tests {
         assert_eq!(rows, 1);
         assert_eq!(
             said,
-            ["1 rows are missing that the verified point app-7.db holds"]
+            ["missing: 1 row that the verified point app-7.db holds"]
         );
     }
 
@@ -132,15 +136,12 @@ mod tests {
     #[test]
     fn a_row_from_before_the_run_may_never_be_lost() {
         let said = broken(&[lost(1, None), lost(2, None)], &[], 3.0).said;
-        assert_eq!(said, ["2 rows are missing that were there before the run"]);
+        assert_eq!(said, ["missing: 2 rows from before the run"]);
     }
 
     #[test]
     fn what_was_written_after_the_recovery_may_not_be_lost() {
         let said = broken(&[lost(9, Some(3.5))], &[point(1..5)], 3.0).said;
-        assert_eq!(
-            said,
-            ["1 rows are missing that were written after the recovery"]
-        );
+        assert_eq!(said, ["missing: 1 row from after the recovery"]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use terms::lang::{listed, number};
+use terms::lang::{self, listed, number};
 use terms::{Death, EngineName, LabName, ObjectiveName, Protection, ScenarioName, tr};
 
 use crate::config::Limits;
@@ -83,9 +83,9 @@ impl ScenarioResult {
     /// Where nothing is restored, nothing may be lost, whatever protects the lab.
     pub fn insist_on_no_loss(&mut self) {
         let said = tr!(
-            "{lost} acknowledged rows are missing",
-            "il manque {lost} lignes acquittées",
-            lost = self.rpo.lost,
+            "missing, though acknowledged: {rows}",
+            "il manque, bien qu'acquitté : {rows}",
+            rows = lang::rows(self.rpo.lost as u64),
         );
         self.break_promises((self.rpo.lost > 0).then_some(said));
         self.rpo.lost_unexcused = self.rpo.lost;

@@ -24,7 +24,8 @@ const ASKED: [(&str, &str, bool); 3] = [
 pub struct ForPods {
     /// Without what the bucket asks for.
     pub settings: Settings,
-    pub credentials: Credentials,
+    /// `None` where nothing here has them: those that the cluster was given stay.
+    pub credentials: Option<Credentials>,
 }
 
 /// What a bucket asks for, in the form of the file that boto3 reads.
@@ -34,18 +35,26 @@ pub struct Credentials {
     pub shown: String,
 }
 
-/// Refuses what could not be brought about, before anything is.
+/// Refuses what could not be brought about, before anything is; `given` says whether the cluster
+/// has credentials for the bucket of an address already.
 ///
 /// # Errors
-/// As those of [`wanted`].
-pub fn insist(config: &Offsite, workspace: &Workspace) -> Result<()> {
+/// As those of [`wanted`], or nothing has the bucket's credentials.
+pub fn insist(
+    config: &Offsite,
+    workspace: &Workspace,
+    given: impl FnOnce(&str) -> Result<bool>,
+) -> Result<()> {
     let Some(destination) = config.destination() else {
         return Ok(());
     };
     super::recipients(config, workspace)?;
     match destination {
         Destination::Folder(folder) => Err(out_of_reach(&folder).into()),
-        Destination::Bucket(_) => credentials(config.credentials()).map(drop),
+        Destination::Bucket(address) => match credentials(config.credentials())? {
+            None if !given(&address)? => Err(no_credentials().into()),
+            Some(_) | None => Ok(()),
+        },
         Destination::Embedded => Ok(()),
     }
 }
@@ -53,8 +62,8 @@ pub fn insist(config: &Offsite, workspace: &Workspace) -> Result<()> {
 /// What pods need; `None` where no copies are to be made.
 ///
 /// # Errors
-/// Pods cannot reach the place, nobody could read the copies, or the bucket's credentials are
-/// nowhere.
+/// Pods cannot reach the place, nobody could read the copies, or the file of the bucket's
+/// credentials cannot be read.
 pub fn wanted(
     config: &Offsite,
     workspace: &Workspace,
@@ -63,7 +72,7 @@ pub fn wanted(
     if config.destination().is_none() {
         return Ok(None);
     }
-    insist(config, workspace)?;
+    insist(config, workspace, |_| Ok(true))?;
     let mut settings = copying(config, workspace, embedded)?;
     settings.remove("PRA_OFFSITE_CREDENTIALS");
     let file = embedded.map(|store| store.credentials.as_path());
@@ -87,9 +96,9 @@ fn out_of_reach(folder: &Path) -> Failure {
     ))
 }
 
-fn credentials(file: Option<&Path>) -> Result<Credentials> {
+fn credentials(file: Option<&Path>) -> Result<Option<Credentials>> {
     let Some(file) = file else {
-        return of_environment();
+        return Ok(of_environment());
     };
     let text = fs::read_to_string(file).with_context(|| {
         tr!(
@@ -103,7 +112,7 @@ fn credentials(file: Option<&Path>) -> Result<Credentials> {
         quote_path(file)
     );
     let text = default_section(&text);
-    Ok(Credentials { text, shown })
+    Ok(Some(Credentials { text, shown }))
 }
 
 /// Other sections are somebody's other accounts, which no pod needs.
@@ -117,30 +126,32 @@ fn default_section(text: &str) -> String {
     kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
-/// Pods do not have the environment of who brings the lab up.
-fn of_environment() -> Result<Credentials> {
+/// Pods do not have the environment of who brings the lab up, and the next one who does may not
+/// have it either.
+fn of_environment() -> Option<Credentials> {
     let set = environment::of_the_store();
     let (mut lines, mut shown) = (vec!["[default]".to_owned()], Vec::new());
     for (variable, name, needed) in ASKED {
         match set.get(variable) {
             Some(value) => lines.push(format!("{name} = {value}")),
-            None if needed => return Err(no_credentials(variable).into()),
+            None if needed => return None,
             None => continue,
         }
         shown.push(format!("\"{name} = ${variable}\""));
     }
-    Ok(Credentials {
+    Some(Credentials {
         text: lines.join("\n") + "\n",
         shown: format!("printf '%s\\n' '[default]' {}", shown.join(" ")),
     })
 }
 
-fn no_credentials(variable: &str) -> Failure {
+/// The cluster has none either.
+pub fn no_credentials() -> Failure {
     Failure::usage(tr!(
         "nothing says what the bucket for copies asks for: neither credentials of [offsite] in \
-         lab.toml nor {variable} in the environment",
+         lab.toml nor the environment",
         "rien ne dit ce que demande le bucket des copies : ni credentials de [offsite] dans \
-         lab.toml, ni {variable} dans l'environnement",
+         lab.toml, ni l'environnement",
     ))
     .next(tr!(
         "name a file in lab.toml, credentials of [offsite], or set AWS_ACCESS_KEY_ID and \
@@ -170,11 +181,19 @@ mod tests {
             wanted(&config, &Workspace::at(root.clone()), None)
         };
         let found = of("s3://copies/lab").unwrap().unwrap();
-        assert!(found.credentials.text.contains("hidden"));
-        assert!(!found.credentials.text.contains("other"));
+        let given = found.credentials.unwrap().text;
+        assert!(given.contains("hidden") && !given.contains("other"));
         assert!(!format!("{:?}", found.settings).contains("hidden"));
         assert_eq!(found.settings[crate::offsite::PLACE], "s3://copies/lab");
         assert!(of("off").unwrap().is_none());
+        // A file of its own is not asked about twice, whatever the cluster was given.
+        let named =
+            format!("to = \"s3://copies/lab\"\nrecipients = [{KEY:?}]\ncredentials = {file:?}");
+        let config: Offsite = toml::from_str(&named).unwrap();
+        let workspace = Workspace::at(root.clone());
+        insist(&config, &workspace, |_| panic!("nobody asks")).unwrap();
+        fs::remove_file(&file).unwrap();
+        assert!(insist(&config, &workspace, |_| Ok(true)).is_err());
         let refused = of("/mnt/disk").err().unwrap().to_string();
         assert!(refused.contains("/mnt/disk"), "{refused}");
         fs::remove_dir_all(&root).unwrap();

@@ -140,9 +140,7 @@ fn first(page: &str, clock: Clock, result: &ScenarioResult) -> Result<Option<Fir
     };
     let recovered = recovered.unwrap_or(disaster);
     let resolved = in_time(wait::until(wait::ALERT_RESOLVED, || {
-        let is_it = |one: &Raised| one.name == found.name && one.at == found.at;
-        let again = look()?.into_iter().find(is_it);
-        Ok(again.and_then(|one| one.resolved))
+        Ok(end_of(&found, look()?, recovered))
     }))?;
     Ok(Some(told(found, resolved, disaster, recovered)))
 }
@@ -161,6 +159,14 @@ fn calling(raised: Vec<Raised>, until: Option<f64>) -> Option<Raised> {
     let in_time = |one: &Raised| until.is_none_or(|end| one.at <= end);
     let mut raised = raised.into_iter();
     raised.find(|one| one.severity != NOBODYS && in_time(one))
+}
+
+/// When nobody was told any more. An alert ends while nothing can be asked about it, and is
+/// raised again once it can: the last one that was raised by the recovery counts.
+fn end_of(found: &Raised, raised: Vec<Raised>, recovered: f64) -> Option<f64> {
+    let by_then = |one: &Raised| one.name == found.name && one.at <= recovered.max(found.at);
+    let last = raised.into_iter().rfind(by_then);
+    last.and_then(|one| one.resolved)
 }
 
 /// What it means that no alert was raised, in words.
@@ -283,5 +289,21 @@ mod tests {
         // Users noticed nothing, so that there is no end of it.
         assert_eq!(first(None).as_deref(), Some("ReplicasBelowTwo"));
         assert!(calling(vec![raised("ReplicaLost", "info", 4.0)], None).is_none());
+    }
+
+    #[test]
+    fn an_alert_that_is_raised_again_before_the_recovery_has_not_ended() {
+        let found = raised("PointQuarantined", "critical", 4.0);
+        let again = |at, resolved| Raised {
+            resolved,
+            ..raised("PointQuarantined", "critical", at)
+        };
+        let first = || again(4.0, Some(9.0));
+        assert_eq!(end_of(&found, vec![first()], 15.0), Some(9.0));
+        let flapped = |end| vec![first(), again(12.0, end), again(40.0, Some(50.0))];
+        assert_eq!(end_of(&found, flapped(Some(21.0)), 15.0), Some(21.0));
+        assert_eq!(end_of(&found, flapped(None), 15.0), None);
+        // Users noticed nothing, so that there is no end of it.
+        assert_eq!(end_of(&found, vec![first()], 0.0), Some(9.0));
     }
 }

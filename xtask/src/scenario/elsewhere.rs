@@ -96,10 +96,33 @@ impl Copies {
     }
 
     /// Everything that is there now is elsewhere, so that the disaster finds a lab that follows.
-    pub fn begin(&self, engine: &dyn Engine) -> Result<()> {
-        if let Some(pushed) = pushed_whole(engine)? {
-            self.history.replace(Some(pushed.history));
+    ///
+    /// # Errors
+    /// Something was left out, or this machine does not read what is there: nothing would come back.
+    pub fn begin(&self, ctx: &Context, engine: &dyn Engine) -> Result<()> {
+        let Some(pushed) = pushed_whole(engine)? else {
+            return Ok(());
+        };
+        let place = &pushed.place;
+        let seen = elsewhere::list(ctx).with_context(|| {
+            tr!(
+                "looking from this machine whether the copies in {place} are there; nothing was \
+                 broken",
+                "recherche, depuis cette machine, des copies dans {place} ; rien n'a été cassé",
+            )
+        })?;
+        let mut seen = seen.value.histories.iter();
+        if !seen.any(|one| one.history == pushed.history && !one.hidden) {
+            return Err(Failure::promise(tr!(
+                "the copies that the lab makes in {place} are not those that this machine reads \
+                 there, and nothing was broken",
+                "les copies que le lab fait dans {place} ne sont pas celles que cette machine y lit, \
+                 et rien n'a été cassé",
+            ))
+            .next("cargo xtask offsite list")
+            .into());
         }
+        self.history.replace(Some(pushed.history));
         Ok(())
     }
 

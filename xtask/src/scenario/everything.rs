@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use terms::lang::{Both, both, number};
+use terms::lang::{self, Both, both, number};
 use terms::{PhaseName, tr};
 
 use crate::context::Context;
@@ -79,15 +79,16 @@ pub fn play(loss: &Loss, run: &Run, engine: &dyn Engine) -> Result<ScenarioResul
     let without_copy = outcome.snapshot_only(outage.gone);
     let missing = missing(&outcome.verdict.lost, promised);
     let mut result = outage.result(run, engine, steady, &outcome, &without_copy)?;
+    let rows = lang::rows(missing as u64);
     let said = match &copies {
         None => tr!(
-            "{missing} rows are missing that were acknowledged before the export began",
-            "il manque {missing} lignes qui étaient acquittées avant le début de l'export",
+            "missing: {rows} acknowledged before the export began",
+            "il manque, acquitté avant le début de l'export : {rows}",
         ),
         Some(copies) => tr!(
-            "{missing} rows are missing that were acknowledged {behind} s before the disaster and \
+            "missing: {rows} acknowledged {behind} s before the disaster and \
              earlier: the copies elsewhere were said to be no further behind",
-            "il manque {missing} lignes acquittées {behind} s avant le sinistre ou plus tôt : les \
+            "il manque, acquitté {behind} s avant le sinistre ou plus tôt, {rows} : les \
              copies ailleurs n'étaient pas censées avoir plus de retard",
             behind = number(copies.behind()),
         ),
@@ -107,7 +108,7 @@ pub fn show(loss: &Loss, ctx: &Context, engine: &dyn Engine) -> Result<()> {
     copy::export(ctx, engine, &Target::new_file(&file))?;
     let copies = Copies::of(ctx);
     if let Some(copies) = &copies {
-        copies.begin(engine)?;
+        copies.begin(ctx, engine)?;
         copies.history(engine)?;
     }
     (loss.strike)(ctx, engine, copies.as_ref())?;
@@ -145,7 +146,7 @@ fn course(
     let export = |ctx: &Context, engine: &dyn Engine| {
         exported.set(ledger.now());
         copy::export(ctx, engine, &Target::new_file(file))?;
-        copies.map_or(Ok(()), |copies| copies.begin(engine))
+        copies.map_or(Ok(()), |copies| copies.begin(ctx, engine))
     };
     let (course, unfinished) = Course::begin(
         run,
@@ -156,15 +157,18 @@ fn course(
     )?;
     unfinished.comes_back_from(file)?;
     let way = (file, copies);
-    let recovered = recover(loss, course, client, unfinished, way).map_err(|error| {
+    let recovered = recover(loss, course, client, &unfinished, way).map_err(|error| {
         let kind = failure::kind(&error);
         let said = tr!(
             "the recovery was not ended; the exported copy is there",
             "la reprise n'est pas terminée ; la copie exportée est là",
         );
-        let next = format!("cargo xtask adopt {}", quote_path(file));
+        // What came back from elsewhere has more than what was exported before.
+        let copy = unfinished.copy().unwrap_or_else(|| file.to_owned());
+        let next = format!("cargo xtask adopt {}", quote_path(&copy));
         error.context(Failure::new(kind, said).next(next))
     })?;
+    unfinished.done()?;
     let promised = copies.map_or(exported.get(), Copies::promised);
     Ok((recovered, promised))
 }
@@ -173,7 +177,7 @@ fn recover(
     loss: &Loss,
     course: Course,
     client: &Client,
-    unfinished: Marker,
+    unfinished: &Marker,
     (file, copies): (&Path, Option<&Copies>),
 ) -> Result<Recovered> {
     course.will_begin_with(PhaseName::Provisioned);
@@ -183,7 +187,7 @@ fn recover(
         }
         (loss.strike)(ctx, engine, copies)
     };
-    let struck = course.strike(&unfinished, &loss.breaks.to_string(), strike)?;
+    let struck = course.strike(unfinished, &loss.breaks.to_string(), strike)?;
     let noticed = course.noticed(struck.began)?;
     let mut phases = Vec::from_iter(course.decided(noticed)?);
     course.enters(PhaseName::Provisioned);
@@ -220,7 +224,6 @@ fn recover(
     let opened = course.act(OPEN.text(), copy::open)?.ended;
     course.served_again(opened)?;
     let protected = outage::protected_again(&course)?;
-    unfinished.done()?;
     phases.extend([
         (PhaseName::Provisioned, provisioned),
         (PhaseName::Restored, restored.ended),

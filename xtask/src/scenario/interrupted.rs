@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use terms::lang::moment;
+use terms::lang::{self, moment};
 use terms::{LabName, tr};
 
 use crate::context::Context;
 use crate::copy;
 use crate::database::{self, Restored};
 use crate::engine::{Engine, serving};
-use crate::failure::Failure;
+use crate::failure::{self, Failure, Kind};
 use crate::marker::{self, Marker, Stage, Unfinished};
 use crate::protected;
 use crate::scenario::repair::{Interrupted, Repair};
@@ -44,8 +44,7 @@ pub fn remove_spoilt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
     if copy::is_closed(ctx, engine) {
         return Ok(());
     }
-    // Cut off before it had begun, it leaves a lab that has more than the copy.
-    if engine.facts()?.volumes.is_empty() || database::readable(engine).dump().is_ok() {
+    if engine.facts()?.volumes.is_empty() || !is_spoilt(engine, &left)? {
         return Ok(());
     }
     if copy_of(ctx, &left)?.is_none() {
@@ -59,6 +58,32 @@ pub fn remove_spoilt(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         name = left.scenario,
     ));
     engine.down()
+}
+
+/// Cut off before it had begun, the scenario leaves a lab that has more than the copy.
+///
+/// # Errors
+/// Nobody can tell: a database that could not be asked may be a good one.
+fn is_spoilt(engine: &dyn Engine, left: &Unfinished) -> Result<bool> {
+    let Err(error) = database::readable(engine).dump() else {
+        return Ok(false);
+    };
+    match failure::kind(&error) {
+        Kind::Promise => Ok(true),
+        kind => Err(error.context(
+            Failure::new(
+                kind,
+                tr!(
+                    "scenario {name} was interrupted, and whether it had encrypted the database \
+                     cannot be told: the lab is left as it is",
+                    "le scénario {name} a été interrompu, et rien ne dit s'il avait chiffré la base \
+                     de données : le lab est laissé tel quel",
+                    name = left.scenario,
+                ),
+            )
+            .next("cargo xtask status"),
+        )),
+    }
 }
 
 /// Whether a scenario was cut off that may keep a lab of several servers from saying
@@ -188,7 +213,7 @@ pub fn recover(
 }
 
 pub fn tell(ctx: &Context, restored: &Restored) {
-    let rows = restored.rows;
+    let rows = lang::rows(restored.rows);
     let kept = match &restored.safety_point {
         Some(name) => {
             tr!(
@@ -200,8 +225,8 @@ pub fn tell(ctx: &Context, restored: &Restored) {
         None => tr!("nothing was there before", "il n'y avait rien avant"),
     };
     ctx.ui.note(&tr!(
-        "Restored {rows} rows; {kept}.",
-        "{rows} lignes restaurées ; {kept}."
+        "Restored {rows}; {kept}.",
+        "Restauré : {rows} ; {kept}."
     ));
     for warning in &restored.warnings {
         ctx.ui.warn(warning);

@@ -1,7 +1,7 @@
 //! What came of a run, as figures: the client's ledger against the database.
 
 use anyhow::Result;
-use terms::lang::both;
+use terms::lang::{both, rows};
 use terms::{PointStatus, Protection, tr};
 
 use crate::database;
@@ -53,11 +53,7 @@ impl Outcome {
             "lignes comparées au registre du client",
         ));
         let outcome = compare()?;
-        step.done(tr!(
-            "{rows} rows",
-            "{rows} lignes",
-            rows = outcome.after.len()
-        ));
+        step.done(rows(outcome.after.len() as u64));
         Ok(outcome)
     }
 

@@ -18,7 +18,7 @@ use crate::scenario::repair::Repair;
 use crate::scenario::run::Run;
 use crate::wait;
 use terms::lang::both;
-use terms::{Death, EngineName, Labelled, ScenarioName, tr};
+use terms::{Death, Labelled, ScenarioName, tr};
 
 pub const SCENARIO: Scenario = Scenario {
     number: 1,
@@ -168,16 +168,6 @@ pub fn show(_ctx: &Context, engine: &dyn Engine) -> Result<()> {
     Ok(())
 }
 
-/// How long a replica may live on, in seconds, once the command that kills it has returned: a
-/// cluster forgets the pod at once, and its kubelet hears of that, and ends the container within
-/// its shortest grace, after it.
-fn dying(engine: &dyn Engine, death: Death) -> f64 {
-    match (engine.name(), death) {
-        (EngineName::Local, _) | (_, Death::Graceful) => 0.0,
-        (EngineName::K3d | EngineName::Kubernetes, Death::Hard) => 2.0,
-    }
-}
-
 fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Result<Killed> {
     let facts = engine.facts()?;
     let wanted = facts.wanted as usize;
@@ -196,14 +186,14 @@ fn kill_one(run: &Run, engine: &dyn Engine, ledger: &Ledger, death: Death) -> Re
         "{how} end of replica {pod}",
         "fin {how} de la réplique {pod}"
     );
-    run.pause(&words, |_, engine| engine.kill(&pod, death))?;
+    run.pause(&words, |_, engine| engine.kill(&pod, death).map(drop))?;
     let step = run.ctx.ui.step(&words);
     let under_way = ledger.under_way();
     let began = ledger.now();
     run.progress.disaster(began);
     run.progress.moment(began, &words);
-    engine.kill(&pod, death)?;
-    let ended = ledger.now() + dying(engine, death);
+    let dying = engine.kill(&pod, death)?;
+    let ended = ledger.now() + dying;
     wait::until(wait::REPLICA_BACK, || {
         let facts = engine.facts()?;
         let gone = facts.pods.iter().all(|other| other.name != pod);

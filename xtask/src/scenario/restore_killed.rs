@@ -120,20 +120,22 @@ fn kill(
 /// Begins a restore and ends it with its job.
 fn kill_one(engine: &dyn Engine) -> Result<Attempt> {
     let restore_job = database::of(engine).restore_job();
+    let runs = || {
+        let jobs = engine.facts()?.jobs;
+        let mut ours = jobs.iter().filter(|job| job.name == restore_job);
+        anyhow::Ok(ours.any(|job| job.state == JobState::Running))
+    };
     let (running, first) = thread::scope(|scope| {
         let restore = scope.spawn(|| database::of(engine).restore("latest"));
         wait::until(wait::RESTORE_BEGUN, || {
             if restore.is_finished() {
                 return Ok(Some(()));
             }
-            let jobs = engine.facts()?.jobs;
-            let ours = jobs.iter().find(|job| job.name == restore_job);
-            Ok(ours
-                .filter(|job| job.state == JobState::Running)
-                .map(|_| ()))
+            Ok(runs()?.then_some(()))
         })?;
         wait::until_moment(Instant::now() + wait::INTO_THE_RESTORE)?;
-        let running = !restore.is_finished();
+        // One that failed by itself may not have been waited for yet.
+        let running = !restore.is_finished() && runs()?;
         engine.delete_jobs()?;
         let first = restore.join().map_err(|_| {
             anyhow!(tr!(

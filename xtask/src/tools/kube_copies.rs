@@ -14,14 +14,19 @@ pub const GIVEN: &str = "atelier-pra/given";
 pub struct Copies {
     /// The data of the map that says where copies go.
     pub settings: Option<Value>,
-    /// What the map and the deployment were given.
-    pub given: [Option<String>; 2],
+    /// What the map was given.
+    pub given: Option<String>,
+    /// What there is of [`Copies::KINDS`].
+    pub objects: Vec<Value>,
     pub running: bool,
     /// Why it does not run.
     pub trouble: Option<String>,
 }
 
 impl Copies {
+    /// What copies, and what lets it out.
+    pub const KINDS: [&str; 2] = ["Deployment", "NetworkPolicy"];
+
     /// Reads deployments, pods and config maps with its label.
     pub fn parse(text: &str) -> Result<Self> {
         let items = items(text)?;
@@ -35,18 +40,11 @@ impl Copies {
         };
         Ok(Self {
             settings: map.map(|map| map["data"].clone()),
-            given: [
-                map.and_then(given),
-                deployment.and_then(|one| given(&one["spec"]["template"])),
-            ],
+            given: map.and_then(given),
+            objects: Self::KINDS.into_iter().flat_map(of).cloned().collect(),
             running,
             trouble: trouble.filter(|_| !running),
         })
-    }
-
-    /// Whether both have exactly this.
-    pub fn is_given(&self, wanted: &str) -> bool {
-        self.given.iter().all(|one| one.as_deref() == Some(wanted))
     }
 }
 
@@ -86,9 +84,15 @@ mod tests {
     #[test]
     fn what_it_was_given_tells_whether_anything_changed() {
         let found = said(&Value::Null, 1);
-        assert!(found.is_given("x") && !found.is_given("y") && found.running);
+        assert_eq!(found.given.as_deref(), Some("x"));
+        assert_eq!(
+            found.settings.as_ref().unwrap()["PRA_OFFSITE"],
+            "s3://copies"
+        );
+        assert!(found.running && found.objects.len() == 1);
         let nothing = Copies::parse(r#"{"items":[]}"#).unwrap();
-        assert!(!nothing.is_given("x") && nothing.settings.is_none() && !nothing.running);
+        assert!(nothing.given.is_none() && nothing.objects.is_empty());
+        assert!(nothing.settings.is_none() && !nothing.running);
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub fn holds(live: &str, wanted: &[Value]) -> bool {
     })
 }
 
+/// The same of one manifest that was applied by the server, which keeps no copy of it: what an
+/// earlier one stated beyond it went when this one came.
+pub fn is_said(live: &[Value], wanted: &Value) -> bool {
+    let mut same = live.iter().filter(|live| is_same(live, wanted));
+    same.any(|live| says(live, wanted))
+}
+
 /// An annotation of the object of a kind, in the answer of `kubectl get -o json`.
 pub fn annotation(live: &str, kind: &str, name: &str) -> Option<String> {
     let live: Value = serde_json::from_str(live).ok()?;
@@ -112,9 +119,11 @@ mod tests {
 
     #[test]
     fn a_value_changed_by_hand_is_noticed() {
+        let wanted = documents(MANIFEST).unwrap().remove(0);
+        assert!(is_said(&[live()], &wanted) && !is_said(&[], &wanted));
         let mut edited = live();
         edited["spec"]["ports"][0]["port"] = 81.into();
-        assert!(!unchanged(&edited));
+        assert!(!unchanged(&edited) && !is_said(&[edited], &wanted));
         let mut removed = live();
         removed["spec"].as_object_mut().unwrap().remove("type");
         assert!(!unchanged(&removed));

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::kube_state::items;
-use crate::names::PART_OF;
+use crate::names;
 
 /// The objects without claims and jobs that are not the lab's. A pod of others is no
 /// replica, whatever it is labelled, and may hold a claim of the lab all the same.
@@ -36,7 +36,7 @@ pub fn found(text: &str) -> Result<Vec<Value>> {
 
 /// It has the lab's label.
 pub fn is_of_the_lab(object: &Value) -> bool {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     object["metadata"]["labels"][label] == value
 }
 

@@ -38,6 +38,8 @@ pub struct Look {
     /// As it was heard last: an application that is away tells nothing.
     pub newest_point: Option<Point>,
     pub journal: Option<Journal>,
+    /// `None` where none are made.
+    pub offsite: Option<Copies>,
     /// `None` where nobody can tell.
     pub alerts: Option<Vec<Alert>>,
     /// The command that has the lab.
@@ -66,6 +68,14 @@ pub struct Journal {
     /// Transactions that no journal has.
     pub lag: Option<f64>,
     pub damaged: bool,
+}
+
+/// Copies elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Copies {
+    /// Seconds; `None` where nothing there leads to the present, or nothing was written yet.
+    pub behind: Option<f64>,
+    pub failing: bool,
 }
 
 /// Looks again and again, and keeps what one look alone cannot tell.
@@ -142,6 +152,7 @@ impl<'a> Looker<'a> {
                 self.rates
                     .hear(&samples, self.began.elapsed().as_secs_f64());
                 look.journal = journal(&samples).or(look.journal.take());
+                look.offsite = copies(&samples).or(look.offsite.take());
             }
         }
         let now = self.began.elapsed().as_secs_f64();
@@ -175,6 +186,14 @@ fn journal(samples: &[Sample]) -> Option<Journal> {
     })
 }
 
+fn copies(samples: &[Sample]) -> Option<Copies> {
+    let failing = rate::value(samples, "pra_offsite_failing")?;
+    Some(Copies {
+        behind: rate::value(samples, "pra_offsite_lag_seconds"),
+        failing: failing == 1.0,
+    })
+}
+
 impl Look {
     pub fn of_nothing(lab: LabName) -> Self {
         Self {
@@ -192,6 +211,7 @@ impl Look {
             needs_restore: false,
             newest_point: None,
             journal: None,
+            offsite: None,
             alerts: None,
             holder: None,
             doing: None,

@@ -3,7 +3,7 @@
 use terms::lang::{Both, both, decimal, duration, fixed};
 use terms::{Labelled, tr};
 
-use super::look::{Journal, Look, Point};
+use super::look::{Copies, Journal, Look, Point};
 use crate::alerts::{Alert, State};
 
 /// A row for each thing there is to tell.
@@ -21,6 +21,12 @@ pub fn rows(look: &Look) -> Vec<Vec<String>> {
         }
         if let Some(journal) = &look.journal {
             rows.push(row(Both::same("journal"), of_journal(journal)));
+        }
+        if let Some(copies) = &look.offsite {
+            rows.push(row(
+                both("copies elsewhere", "copies ailleurs"),
+                of_copies(copies),
+            ));
         }
         let mut name = both("alerts", "alertes");
         for alert in alerts(look) {
@@ -57,14 +63,21 @@ pub fn line(look: &Look) -> String {
         parts.extend(point(look).map(|point| format!("point {point}")));
         let journal = look.journal.as_ref().map(of_journal);
         parts.extend(journal.map(|journal| format!("journal {journal}")));
+        let copies = look.offsite.as_ref().map(of_copies);
+        parts.extend(copies.map(|copies| format!("copies {copies}")));
         parts.push(match look.alerts.as_deref() {
             None => tr!("alerts unknown", "alertes inconnues"),
             Some(all) => {
                 let raised = all.iter().filter(|one| one.state == State::Firing);
                 let names: Vec<&str> = raised.map(|one| one.name.as_str()).collect();
-                match names.is_empty() {
-                    true => tr!("no alert", "aucune alerte"),
-                    false => tr!(
+                let waiting = all.len() - names.len();
+                match (names.is_empty(), waiting) {
+                    (true, 0) => tr!("no alert", "aucune alerte"),
+                    (true, _) => tr!(
+                        "no alert yet, {waiting} if it stays so",
+                        "aucune alerte encore, {waiting} si cela dure",
+                    ),
+                    (false, _) => tr!(
                         "alerts {names}",
                         "alertes {names}",
                         names = names.join(", "),
@@ -181,6 +194,19 @@ fn of_journal(journal: &Journal) -> String {
     told
 }
 
+fn of_copies(copies: &Copies) -> String {
+    let behind = match copies.behind {
+        Some(lag) => tr!("{lag} s behind", "{lag} s de retard", lag = fixed(lag, 0),),
+        None if copies.failing => tr!("nothing leads to the present", "rien ne mène au présent",),
+        None => tr!("nothing to copy yet", "rien à copier encore"),
+    };
+    let failing = match copies.failing {
+        true => both(", FAILING", ", EN ÉCHEC").text(),
+        false => "",
+    };
+    format!("{behind}{failing}")
+}
+
 fn alerts(look: &Look) -> Vec<String> {
     match look.alerts.as_deref() {
         None => vec![tr!("unknown", "inconnues")],
@@ -233,6 +259,21 @@ mod tests {
         assert!(line(&up()).contains("requests 61.3 a second | point none yet | no alert"));
         let both = Look { ready: 2, ..up() };
         assert!(line(&both).contains("61.3 a second, of 1 replicas out of 2"));
+    }
+
+    #[test]
+    fn copies_elsewhere_are_told_where_some_are_made() {
+        let told = |behind, failing| {
+            line(&Look {
+                offsite: Some(Copies { behind, failing }),
+                ..up()
+            })
+        };
+        assert!(told(Some(3.2), false).contains("| copies 3 s behind |"));
+        assert!(told(Some(93.0), true).contains("copies 93 s behind, FAILING |"));
+        assert!(told(None, false).contains("copies nothing to copy yet |"));
+        assert!(told(None, true).contains("nothing leads to the present, FAILING |"));
+        assert!(!line(&up()).contains("copies"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::site::Site;
 use crate::config::Destination;
-use crate::kube::offsite::{Copying, STORE, STORE_PORT};
+use crate::kube::copying::{Copying, STORE, STORE_PORT};
 use crate::offsite::pods;
 use crate::offsite::store::{self, Store};
 use terms::LabName;
@@ -22,7 +22,11 @@ impl Site {
 
     pub(super) fn insist_on_possible_copies(&self) -> Result<()> {
         match self.is_copied() {
-            true => pods::insist(&self.ctx.config.offsite, &self.ctx.workspace),
+            true => pods::insist(&self.ctx.config.offsite, &self.ctx.workspace, |place| {
+                // One that was stopped cannot be asked yet: whatever lacks is told once it runs.
+                Ok(self.cluster()?.is_some()
+                    && self.kube.was_given_credentials(place).unwrap_or(true))
+            }),
             false => Ok(()),
         }
     }

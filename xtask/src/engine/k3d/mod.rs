@@ -322,7 +322,7 @@ impl Engine for K3dEngine {
         self.owned().map(drop)
     }
 
-    fn kill(&self, pod: &str, death: Death) -> Result<()> {
+    fn kill(&self, pod: &str, death: Death) -> Result<f64> {
         self.owned()?.kube.kill(pod, death)
     }
 }

@@ -13,8 +13,8 @@ use crate::wait;
 impl Site {
     /// All stages; side by side where nothing forces an order.
     pub fn up(&self) -> Result<()> {
-        self.insist_on_possible_copies()?;
         self.ctx.tools.ensure_all()?;
+        self.insist_on_possible_copies()?;
         if self.ctx.exec.dry_run() {
             // A script has one order.
             let cluster = self.ensure_cluster()?;

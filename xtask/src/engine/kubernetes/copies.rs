@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::site::Site;
-use crate::kube::offsite::Copying;
+use crate::kube::copying::Copying;
 use crate::offsite::pods;
 
 impl Site {
@@ -13,7 +13,12 @@ impl Site {
     }
 
     pub(super) fn insist_on_possible_copies(&self) -> Result<()> {
-        self.wanted_copies().map(drop)
+        if self.is_replicated() {
+            return Ok(());
+        }
+        pods::insist(&self.ctx.config.offsite, &self.ctx.workspace, |place| {
+            self.kube.was_given_credentials(place)
+        })
     }
 
     /// As they are declared. A store of our own would be lost with the cluster.

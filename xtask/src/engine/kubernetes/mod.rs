@@ -279,7 +279,7 @@ impl Engine for KubernetesEngine {
         self.owned().map(drop)
     }
 
-    fn kill(&self, pod: &str, death: Death) -> Result<()> {
+    fn kill(&self, pod: &str, death: Death) -> Result<f64> {
         self.owned()?.kube.kill(pod, death)
     }
 }

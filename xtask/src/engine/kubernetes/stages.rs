@@ -14,9 +14,9 @@ use crate::wait;
 impl Site {
     /// All stages; image and Ansible's packages beside the namespace.
     pub fn up(&self) -> Result<()> {
-        self.insist_on_possible_copies()?;
         let was_blind = checks::lacks_tools(self);
         self.ctx.tools.ensure_these(&TOOLS)?;
+        self.insist_on_possible_copies()?;
         lab_place::insist_on_same(self)?;
         if was_blind && !self.ctx.exec.dry_run() {
             checks::insist_on_cluster(self)?;

@@ -7,7 +7,7 @@ use terms::tr;
 
 use super::site::Site;
 use crate::failure::Failure;
-use crate::names::PART_OF;
+use crate::names::{self, PART_OF};
 use crate::tools::kube_others::found;
 
 impl Site {
@@ -75,7 +75,7 @@ fn name_alone(object: &Value) -> Value {
 
 /// Those without the lab's label, as kubectl names them.
 fn strangers(found: &[Value]) -> Vec<String> {
-    let (label, value) = PART_OF.split_once('=').unwrap_or_default();
+    let (label, value) = names::part_of();
     let others = found
         .iter()
         .filter(|one| one["metadata"]["labels"][label] != value);

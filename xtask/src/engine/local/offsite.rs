@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::http;
 use crate::local::desired::{Copies, DesiredState};
 use crate::local::{client, ports};
-use crate::offsite::{self, Settings, bucket, store};
+use crate::offsite::{self, PLACE, Settings, bucket, store};
 use crate::wait;
 
 /// Ends the store with whoever started it, however that ends; ends where the store does. A
@@ -36,10 +36,21 @@ impl LocalEngine {
             Destination::Folder(_) | Destination::Bucket(_) => None,
         };
         let settings = self.settings_of_copies(wanted.as_ref())?;
+        if !self.copies_to(&settings)? {
+            offsite::insist_on_folder(&self.offsite, &self.workspace)?;
+        }
         Ok(Some(Copies {
             settings,
             store: wanted,
         }))
+    }
+
+    /// Whether the lab does so already. Its disk may not be mounted just now, which `status` tells
+    /// and nothing that brings the lab back waits for.
+    fn copies_to(&self, wanted: &Settings) -> Result<bool> {
+        let desired = DesiredState::load(&self.workspace)?;
+        let copies = desired.and_then(|desired| desired.copying);
+        Ok(copies.is_some_and(|copies| copies.settings.get(PLACE) == wanted.get(PLACE)))
     }
 
     fn settings_of_copies(&self, wanted: Option<&store::Wanted>) -> Result<Settings> {
@@ -146,7 +157,12 @@ impl LocalEngine {
         if self.folder_of_store().is_none() {
             return Err(store::never_ran().into());
         }
-        let wanted = self.wanted_store()?;
+        // Also one that has outlived its supervisor: a second one would have the same data.
+        let left = self.store_in_force()?.filter(is_up);
+        let wanted = match left {
+            Some(left) => left,
+            None => self.wanted_store()?,
+        };
         let store = wanted.store(&self.workspace);
         if is_up(&wanted) {
             return Ok(Running { store, end: None });
@@ -190,6 +206,7 @@ impl LocalEngine {
 
     /// Python with what a replica has, and what reaches the copies besides.
     pub(super) fn beside_copies(&self, args: &[&str]) -> Result<Cmd> {
+        offsite::insist_on_folder(&self.offsite, &self.workspace)?;
         let wanted = self.store_in_force()?;
         let settings = self.settings_of_copies(wanted.as_ref())?;
         let cmd = self.in_a_replica(args)?.envs(&settings);

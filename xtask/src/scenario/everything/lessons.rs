@@ -38,9 +38,9 @@ pub fn lessons(
     lessons.extend(result.attack.iter().flat_map(attacked::lessons));
     lessons.push(match &result.attack {
         Some(_) => tr!(
-            "Look at: cargo xtask offsite verify; and ask whose credentials can remove your own \
+            "Look at: cargo xtask offsite list; and ask whose credentials can remove your own \
              copies.",
-            "À regarder : cargo xtask offsite verify ; et demandez-vous quels identifiants peuvent \
+            "À regarder : cargo xtask offsite list ; et demandez-vous quels identifiants peuvent \
              supprimer vos propres copies.",
         ),
         None => tr!(
