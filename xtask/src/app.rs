@@ -2,23 +2,23 @@
 //! are parsed into.
 
 mod answer;
+mod status;
 
 pub use answer::{Document, parse, refusal};
+pub use status::{Room, Standby, Status, status};
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use anyhow::Result;
+use serde::{Deserialize, de::DeserializeOwned};
 use terms::lang::{self, both};
-use terms::{PointStatus, Protection, Read, tr};
+use terms::{PointStatus, Read, tr};
 
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::exec::Cmd;
 use crate::facts::JobSource;
-use crate::http;
 use crate::measure::compare::{self, Rows};
 use crate::names;
 use crate::tools::python;
@@ -178,61 +178,6 @@ pub struct Pruned {
     pub removed: Vec<String>,
 }
 
-/// The answer of `/status`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Status {
-    /// Rows; `None` where the database is too damaged to count them.
-    pub count: Option<u64>,
-    pub last_backup_file: Option<String>,
-    pub backup_age_seconds: Option<f64>,
-    pub protection: Protection,
-    pub needs_restore: bool,
-    /// What a person should know of the protection.
-    #[serde(default)]
-    pub notices: Vec<Notice>,
-    /// The room on the volumes, `data` and `backup`.
-    #[serde(default)]
-    pub volumes: BTreeMap<String, Room>,
-    #[serde(flatten)]
-    pub more: serde_json::Map<String, Value>,
-}
-
-/// What is the matter, and what to do about it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Notice {
-    pub what: String,
-    pub next: String,
-}
-
-/// The room on a volume, in bytes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Room {
-    /// The declared size; `None` where only the file system limits it.
-    pub size: Option<u64>,
-    pub used: u64,
-    pub free: u64,
-    /// There is no room for the next write (data), or for the next point and the
-    /// journal (backup).
-    pub full: bool,
-}
-
-impl Status {
-    /// The room on the volume of a claim.
-    pub fn room(&self, claim: &str) -> Option<&Room> {
-        let name = match claim {
-            names::DATA_CLAIM => "data",
-            names::BACKUP_CLAIM => "backup",
-            _ => return None,
-        };
-        self.volumes.get(name)
-    }
-
-    /// By how many seconds copies elsewhere are behind, where they lead to the present.
-    pub fn copies_behind(&self) -> Option<f64> {
-        self.more.get("offsite")?["lag_seconds"].as_f64()
-    }
-}
-
 pub fn points(engine: &dyn Engine) -> Result<Points> {
     Ok(document(engine, &["points", "--json"])?.value)
 }
@@ -296,11 +241,6 @@ pub fn dump(engine: &dyn Engine) -> Result<Rows> {
 /// Every row of a restore point.
 pub fn dump_point(engine: &dyn Engine, name: &str) -> Result<Rows> {
     compare::parse_dump(&verb(engine, &["dump", "--json", "--point", name])?)
-}
-
-pub fn status(url: &str) -> Result<Status> {
-    let body = http::get_ok(url, "/status", &[])?;
-    serde_json::from_value(body).context("reading the application's status")
 }
 
 /// Takes a restore point now and returns it; `None` in a dry run.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app;
 use crate::commands::setup;
@@ -88,7 +88,7 @@ fn held(facts: &Facts) -> Held {
     let status = url.and_then(|url| app::status(url).ok());
     Held {
         rows: status.as_ref().and_then(|said| said.count),
-        points: status.and_then(|said| said.more.get("points").and_then(Value::as_u64)),
+        points: status.and_then(|said| said.points()),
     }
 }
 

@@ -8,7 +8,7 @@ pub mod watched;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app;
 use crate::commands::setup;
@@ -164,7 +164,7 @@ fn say_what_it_lacks(ctx: &Context, app: &app::Status) {
             ctx.ui.say(&full(claim));
         }
     }
-    let unprotected = app.more.get("unprotected").and_then(Value::as_str);
+    let unprotected = app.unprotected();
     let told = |why: &str| app.notices.iter().find(|notice| notice.what == why);
     if let Some((why, notice)) = unprotected.and_then(|why| Some((why, told(why)?))) {
         let next = failure::typed(&notice.next);
@@ -183,9 +183,7 @@ fn say_what_it_lacks(ctx: &Context, app: &app::Status) {
             "Non protégé : {why}\n  ensuite : cargo xtask backup, qui y remédie ou dit comment",
         ));
     }
-    let registry = app.more.get("registry").and_then(Value::as_array);
-    for lost in registry.into_iter().flatten() {
-        let what = lost.as_str().unwrap_or_default();
+    for what in app.registry_lacks() {
         ctx.ui.say(&tr!(
             "Of two copies one is left: {what}\n  next: cargo xtask backup, which writes it again",
             "De deux copies il en reste une : {what}\n  ensuite : cargo xtask backup, qui l'écrit \
@@ -236,7 +234,7 @@ fn full(claim: &str) -> String {
 
 /// What to do about a database that is gone.
 fn way_back(app: &app::Status) -> Both {
-    if app.more.get("points").and_then(Value::as_u64) == Some(0) {
+    if app.points() == Some(0) {
         return both(
             "Both volumes are empty: nothing is left to restore from. next: cargo xtask teardown \
              && cargo xtask setup",

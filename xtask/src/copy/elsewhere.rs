@@ -196,8 +196,8 @@ pub fn own(ctx: &Context) -> Option<String> {
 pub fn warn_if_behind(ctx: &Context, facts: &Facts) {
     let url = facts.url.as_deref();
     let status = url.and_then(|url| app::status(url).ok());
-    let failing = status.is_some_and(|status| status.more["offsite"]["failing"] == true);
-    if failing {
+    let copies = status.and_then(|status| status.copies());
+    if copies.is_some_and(|copies| copies.failing) {
         ctx.ui.warn(
             both(
                 "the copies elsewhere do not follow (cargo xtask offsite push says why): what goes \

@@ -16,11 +16,10 @@ const ENOUGH: &str = "required";
 /// # Errors
 /// The servers do not promise that every acknowledged write is on both volumes.
 pub fn insist(status: &Status) -> Result<()> {
-    let journal = status.more.get("journal").and_then(Value::as_str);
-    if journal == Some(ENOUGH) {
+    let journal = status.journal().unwrap_or("off");
+    if journal == ENOUGH {
         return Ok(());
     }
-    let journal = journal.unwrap_or("off");
     Err(Failure::usage(tr!(
         "--auto needs PRA_JOURNAL=required, and this lab runs with {journal}: the lost volume \
          might have the only copy of what was acknowledged, and to give that up is for a person",

@@ -3,11 +3,10 @@
 
 use anyhow::Result;
 
-use serde_json::Value;
 use terms::tr;
 
 use super::readable::{Readable, State};
-use crate::app::{self, Status};
+use crate::app::{self, Standby, Status};
 use crate::engine::Engine;
 use crate::measure::compare::Rows;
 
@@ -36,14 +35,14 @@ impl Readable for Postgres<'_> {
 
 /// Why some other instance would not have what is written next, as the primary sees it.
 fn unconfirmed(status: &Status, instances: usize) -> Option<String> {
-    let said = status.more.get("unprotected").and_then(Value::as_str);
-    if let Some(said) = said {
+    if let Some(said) = status.unprotected() {
         return Some(said.to_owned());
     }
     // What the role may not see is no trouble.
-    let standbys = status.more.get("replicas")?.as_array()?;
-    let streaming = standbys.iter().filter(|one| one["state"] == "streaming");
-    let (there, wanted) = (streaming.count(), instances.saturating_sub(1));
+    let standbys = status.standbys()?;
+    let streaming = |one: &&Standby| one.state.as_deref() == Some("streaming");
+    let there = standbys.iter().filter(streaming).count();
+    let wanted = instances.saturating_sub(1);
     (there < wanted).then(|| {
         tr!(
             "{there} of {wanted} standbys follow the primary",
@@ -55,7 +54,7 @@ fn unconfirmed(status: &Status, instances: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn said(replicas: Value, unprotected: Value) -> Option<String> {
         let status = json!({"count": 1, "protection": "replication", "needs_restore": false,

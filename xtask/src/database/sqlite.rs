@@ -152,7 +152,7 @@ impl Readable for Sqlite<'_> {
             protection: status.protection,
             needs_restore: status.needs_restore,
             full: Volume::ALL.into_iter().filter(is_full).collect(),
-            behind: status.copies_behind(),
+            behind: status.copies().and_then(|copies| copies.lag_seconds),
             trouble: None,
         })
     }

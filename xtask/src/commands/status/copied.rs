@@ -44,24 +44,24 @@ pub fn row(
         );
         return declared.then(|| vec![name.into(), told.into()]);
     };
-    let told = app.and_then(|app| app.more.get("offsite"));
-    let failing = told.is_some_and(|told| told["failing"] != Value::Bool(false));
+    let copies = app.and_then(app::Status::copies);
+    let failing = copies.as_ref().is_some_and(|copies| copies.failing);
     let place = &shipping.place;
-    let follows = match app.and_then(app::Status::copies_behind) {
-        Some(lag) => tr!(
+    let follows = match copies.as_ref().map(|copies| copies.lag_seconds) {
+        Some(Some(lag)) => tr!(
             "{place}, {lag} s behind",
             "{place}, {lag} s de retard",
             lag = fixed(lag, 0),
         ),
-        None if told.is_none() => tr!(
+        None => tr!(
             "{place}, how far behind is unknown: the application does not say",
             "{place}, avec un retard inconnu : l'application ne le dit pas",
         ),
-        None if failing => tr!(
+        Some(None) if failing => tr!(
             "{place}, which nothing leads to the present in yet",
             "{place}, où rien ne mène encore au présent",
         ),
-        None => tr!(
+        Some(None) => tr!(
             "{place}, nothing to copy yet",
             "{place}, rien à copier encore",
         ),
@@ -74,7 +74,7 @@ pub fn row(
         .text(),
         false => "",
     };
-    let proven = told.and_then(|told| told["proven_epoch"].as_f64());
+    let proven = copies.and_then(|copies| copies.proven_epoch);
     let proven = proven.map_or_else(String::new, |at| {
         tr!(
             ", proven {age} ago",
@@ -147,8 +147,10 @@ mod tests {
             trouble: None,
         }));
         let silent = row(&shipping, None, true).unwrap().swap_remove(1);
-        assert!(silent.contains("unknown"), "{silent}");
-        assert!(!silent.contains("FAILING"), "{silent}");
+        for silent in [silent, told(Value::Null, None)] {
+            assert!(silent.contains("unknown"), "{silent}");
+            assert!(!silent.contains("FAILING"), "{silent}");
+        }
         let unanswered = Err(anyhow::anyhow!("no answer\nat all"));
         let told = row(&unanswered, None, true).unwrap();
         assert_eq!(told[1], "unknown: no answer");

@@ -101,13 +101,11 @@ fn placed(pod: &Placed) -> String {
 
 /// How far a standby is behind, as the primary sees it.
 fn behind(app: &app::Status, instance: &str) -> Option<String> {
-    let mut standbys = app.more.get("replicas")?.as_array()?.iter();
-    let one = standbys.find(|one| one["name"] == instance)?;
-    let bytes = one["lag_bytes"].as_i64()?;
-    let state = one["state"].as_str()?;
-    let seconds = one["lag_seconds"]
-        .as_f64()
-        .map_or_else(String::new, |lag| format!(", {} s", fixed(lag, 3)));
+    let mut standbys = app.standbys()?.into_iter();
+    let one = standbys.find(|one| one.name == instance)?;
+    let (bytes, state) = (one.lag_bytes?, one.state?);
+    let seconds = one.lag_seconds;
+    let seconds = seconds.map_or_else(String::new, |lag| format!(", {} s", fixed(lag, 3)));
     Some(tr!(
         ", {state}, {bytes} bytes{seconds} behind",
         ", {state}, retard : {bytes} octets{seconds}",
