@@ -40,6 +40,8 @@ pub struct Failure {
     pub kind: Kind,
     pub message: String,
     pub next: Option<String>,
+    /// What the tool that failed printed, without a word of ours.
+    pub printed: Option<String>,
 }
 
 impl Failure {
@@ -48,6 +50,7 @@ impl Failure {
             kind,
             message: message.into(),
             next: None,
+            printed: None,
         }
     }
 
@@ -82,6 +85,13 @@ impl Failure {
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
+        self
+    }
+
+    /// What the tool printed, for whoever recognizes errors by it.
+    #[must_use]
+    pub fn printed(mut self, printed: impl Into<String>) -> Self {
+        self.printed = Some(printed.into());
         self
     }
 }

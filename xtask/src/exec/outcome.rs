@@ -53,7 +53,7 @@ fn failure(cmd: &Cmd, status: ExitStatus, said: &str, shell: &str) -> Failure {
         message.push_str(":\n    ");
         message.push_str(&said.replace('\n', "\n    "));
     }
-    Failure::tool(message).next(tr!(
+    Failure::tool(message).printed(said).next(tr!(
         "try it by hand: {shell}",
         "essayez à la main : {shell}"
     ))
@@ -80,12 +80,24 @@ fn tail(path: &Path, lines: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::*;
 
     #[test]
     fn an_error_has_no_colours() {
         let said = "\x1b[31mFATA\x1b[0m[0000] no [1;2] \x1b[1;36mhere\x1b[0m é";
         assert_eq!(plain(said), "FATA[0000] no [1;2] here é");
         assert_eq!(plain("\x1b[31"), "31");
+    }
+
+    #[test]
+    fn what_a_tool_printed_is_kept_without_our_words() {
+        let log = std::env::temp_dir().join(format!("T094429-{}.log", std::process::id()));
+        std::fs::write(&log, "no such node\n").unwrap();
+        let ended = std::process::Command::new("false").status().unwrap();
+        let error = insist(&Cmd::new("k3d"), ended, Some(&log)).unwrap_err();
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert!(failure.message.contains("T094429"), "the log is named");
+        assert_eq!(failure.printed.as_deref(), Some("no such node"));
+        std::fs::remove_file(&log).unwrap();
     }
 }

@@ -264,7 +264,10 @@ mod tests {
             ),
         ];
         for (said, plain) in cases {
-            let error = known_errors::explain(Failure::tool(said).into(), KNOWN_ERRORS);
+            let error = known_errors::explain(
+                Failure::tool("`python3` failed").printed(said).into(),
+                KNOWN_ERRORS,
+            );
             assert_eq!(kind(&error), Kind::Preflight);
             assert!(error.to_string().contains(plain), "{error}");
             assert!(next(&error).is_some());

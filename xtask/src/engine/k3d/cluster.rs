@@ -313,12 +313,20 @@ mod tests {
             ("write /x: no space left on device", "disk"),
         ];
         for (said, plain) in cases {
-            let error = known_errors::explain(Failure::tool(said).into(), KNOWN_ERRORS);
+            let error = known_errors::explain(
+                Failure::tool("`k3d` failed").printed(said).into(),
+                KNOWN_ERRORS,
+            );
             assert_eq!(kind(&error), Kind::Preflight, "{said}");
             assert!(error.to_string().contains(plain), "{error}");
             assert!(next(&error).is_some());
         }
-        let other = known_errors::explain(Failure::tool("something else").into(), KNOWN_ERRORS);
+        let other = known_errors::explain(
+            Failure::tool("`k3d` failed")
+                .printed("something else")
+                .into(),
+            KNOWN_ERRORS,
+        );
         assert_eq!(kind(&other), Kind::Tool);
     }
 }

@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn a_rate_limit_is_no_broken_template() {
         let error = known_errors::explain(
-            Failure::tool("toomanyrequests: rate limit").into(),
+            Failure::tool("`packer` failed")
+                .printed("toomanyrequests: rate limit")
+                .into(),
             KNOWN_ERRORS,
         );
         assert_eq!(kind(&error), Kind::Preflight);

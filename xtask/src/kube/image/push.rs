@@ -260,12 +260,20 @@ mod tests {
                 "certs.d/r.example:5000",
             ),
         ] {
-            let error = explain(Failure::tool(said).into(), "r.example:5000/team");
+            let error = explain(
+                Failure::tool("`docker` failed").printed(said).into(),
+                "r.example:5000/team",
+            );
             assert_eq!(kind(&error), Kind::Preflight, "{said}");
             assert!(error.to_string().contains("r.example:5000/team"), "{error}");
             assert!(next(&error).unwrap().contains(helps), "{:?}", next(&error));
         }
-        let other = explain(Failure::tool("something else").into(), "r.example");
+        let other = explain(
+            Failure::tool("`docker` failed")
+                .printed("something else")
+                .into(),
+            "r.example",
+        );
         assert_eq!(kind(&other), Kind::Tool);
         assert!(next(&other).unwrap().contains("cargo xtask push"));
     }
