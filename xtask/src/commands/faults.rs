@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::exec::Cmd;
 use crate::failure::Failure;
+use crate::tools::python;
 use crate::wait;
 
 /// What a suite says of itself.
@@ -51,10 +52,7 @@ fn python(ctx: &Context) -> Cmd {
     Cmd::new(ctx.venv().python().to_string_lossy())
         .args(["-m", "faults"])
         .cwd(ctx.workspace.root.join("app"))
-        .env(
-            "PYTHONPYCACHEPREFIX",
-            ctx.workspace.home().join("pycache").to_string_lossy(),
-        )
+        .envs(&python::compiled(&ctx.workspace))
         .limit(wait::FAULT_SUITE)
 }
 

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::exec::Cmd;
 use crate::kube::image::docker;
 use crate::tools::packer;
+use crate::tools::python;
 use crate::tools::toolbox::Tool;
 use crate::tools::venv::Venv;
 use crate::wait;
@@ -123,6 +124,7 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
         Part::Python => vec![(
             PYTHON_TESTS,
             python("pytest", "-q -n auto -rs")
+                .envs(&python::compiled(&ctx.workspace))
                 .env("PRA_SCREENSHOTS", pictures(ctx).display().to_string()),
         )],
         Part::Cluster => cluster_checks(ctx)?,

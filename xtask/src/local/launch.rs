@@ -8,6 +8,7 @@ use crate::exec::Cmd;
 use crate::exec::environment::LOCALE;
 use crate::manifests::declared::Manifests;
 use crate::manifests::model::PodSpec;
+use crate::tools::python;
 use crate::workspace::Workspace;
 
 use super::paths;
@@ -76,13 +77,7 @@ fn base_environment(workspace: &Workspace) -> BTreeMap<String, String> {
     let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
     let own = workspace.venv().join("bin");
     env.insert("PATH".to_owned(), format!("{}:{system}", own.display()));
-    // The checkout stays as it is, and a start does not compile what the last
-    // one has compiled: that is a third of the time to the first answer.
-    let compiled = workspace.home().join("pycache");
-    env.insert(
-        "PYTHONPYCACHEPREFIX".to_owned(),
-        compiled.display().to_string(),
-    );
+    env.extend(python::compiled(workspace));
     // Logs appear when they are written.
     env.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
     env.insert("HOST".to_owned(), "127.0.0.1".to_owned());

@@ -1,5 +1,6 @@
 //! Python: which one, and whether it will do.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,12 +10,24 @@ use terms::tr;
 
 use crate::exec::{Cmd, Exec};
 use crate::failure::Failure;
+use crate::workspace::Workspace;
 
 /// A script that prints version and abilities; old Pythons have to be able to run it.
 const QUESTION: &str = "import json, sys\n\
 try:\n    import venv, ensurepip\n    has_venv = True\n\
 except ImportError:\n    has_venv = False\n\
 print(json.dumps({'version': list(sys.version_info[:3]), 'venv': has_venv}))";
+
+/// What has Python keep what it compiled, and not in the checkout, which stays as it is: to compile
+/// all of it is a third of the time to the first answer. An empty one of the variables is as if it
+/// were not set, whatever this shell has.
+pub fn compiled(workspace: &Workspace) -> BTreeMap<String, String> {
+    let folder = workspace.home().join("pycache").display().to_string();
+    BTreeMap::from([
+        ("PYTHONPYCACHEPREFIX".to_owned(), folder),
+        ("PYTHONDONTWRITEBYTECODE".to_owned(), String::new()),
+    ])
+}
 
 /// What a Python says of itself.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

@@ -42,10 +42,31 @@ impl TestLab {
         );
         fs::create_dir_all(lab.root.join(".lab")).unwrap();
         symlink(venv.canonicalize().unwrap(), lab.root.join(".lab/venv")).unwrap();
+        lab.share_compiled(&venv);
         if let Ok(store) = project().join(".lab/venv-store").canonicalize() {
             symlink(store, lab.root.join(".lab/venv-store")).unwrap();
         }
         lab
+    }
+
+    /// What no test changes, Python and its packages, is compiled once for all labs. Python keeps
+    /// that in `.lab/pycache`, in folders that are named as those of the sources.
+    fn share_compiled(&self, venv: &Path) {
+        let made = fs::read_to_string(venv.join("pyvenv.cfg")).unwrap();
+        let mut lines = made.lines().filter_map(|line| line.split_once(" = "));
+        let (_, bin) = lines.find(|(name, _)| *name == "home").unwrap();
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pycache");
+        for (sources, name) in [
+            (Path::new(bin).with_file_name("lib"), "lib"),
+            (self.root.join(".lab/venv"), "venv"),
+        ] {
+            let there = shared.join(name);
+            fs::create_dir_all(&there).unwrap();
+            let compiled = self.root.join(".lab/pycache");
+            let here = compiled.join(sources.strip_prefix("/").unwrap());
+            fs::create_dir_all(here.parent().unwrap()).unwrap();
+            symlink(there, here).unwrap();
+        }
     }
 
     /// A fresh clone: no `.lab` at all.

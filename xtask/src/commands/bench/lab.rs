@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::exec::{Cmd, Process};
 use crate::http;
 use crate::manifests;
+use crate::tools::python;
 use crate::wait;
 
 const POINTS: &str = "10000";
@@ -161,13 +162,8 @@ fn bare_start(ctx: &Context) -> Result<f64> {
         .args(["-m", "pra", "serve"])
         .cwd(ctx.workspace.root.join("app"))
         .env("HOST", "127.0.0.1")
-        // As in the lab: what was compiled once is kept.
-        .env("PYTHONDONTWRITEBYTECODE", "")
         .env("PORT", port.to_string())
-        .env(
-            "PYTHONPYCACHEPREFIX",
-            ctx.workspace.home().join("pycache").to_string_lossy(),
-        )
+        .envs(&python::compiled(&ctx.workspace))
         .env("PRA_DATA_DIR", folder.join("data").to_string_lossy())
         .env("PRA_BACKUP_DIR", folder.join("backup").to_string_lossy());
     let url = format!("http://127.0.0.1:{port}");

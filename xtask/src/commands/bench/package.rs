@@ -7,6 +7,7 @@ use super::figure::Figure;
 use crate::cli::BenchPart as What;
 use crate::context::Context;
 use crate::exec::Cmd;
+use crate::tools::python;
 use crate::tools::venv::Venv;
 use crate::wait;
 
@@ -59,10 +60,7 @@ fn answered(ctx: &Context, module: &[&str]) -> Result<Vec<Figure>> {
         .args(["-m"])
         .args(module)
         .cwd(ctx.workspace.root.join("app"))
-        .env(
-            "PYTHONPYCACHEPREFIX",
-            ctx.workspace.home().join("pycache").to_string_lossy(),
-        )
+        .envs(&python::compiled(&ctx.workspace))
         .limit(wait::FAULT_SUITE);
     let rows: Vec<Row> =
         serde_json::from_str(&ctx.exec.read(&cmd)?).context("reading the package's benchmark")?;
