@@ -123,7 +123,7 @@ fn checks(ctx: &Context, tools: &Venv, part: Part) -> Result<Vec<Check>> {
         // Says what it skips, as where there is no browser.
         Part::Python => vec![(
             PYTHON_TESTS,
-            python("pytest", "-q -n auto -rs")
+            python("pytest", &format!("-q -n {} -rs", tests_at_once()))
                 .envs(&python::compiled(&ctx.workspace))
                 .env("PRA_SCREENSHOTS", pictures(ctx).display().to_string()),
         )],
@@ -209,7 +209,7 @@ fn rules_of_alerts(ctx: &Context) -> Option<Check> {
     Some(("tests of the alert rules", cmd))
 }
 
-/// Most of an end-to-end test is waiting: for pods, probes, a schedule. Two for each core
+/// Most of a test is waiting: for pods, probes, a schedule, a standby. Two for each core
 /// keep this machine busy without making the measuring ones late.
 fn tests_at_once() -> usize {
     2 * std::thread::available_parallelism().map_or(1, usize::from)
