@@ -18,7 +18,7 @@ from pra.base.errors import Refused, UsageError
 from pra.commands import offsite
 from pra.offsite import crypt, push
 from pra.offsite.folder import FolderStore
-from pra.offsite.store import Refusing
+from pra.offsite.store import NotAllowed, Refusing
 
 
 def test_a_folder_that_is_not_there_is_not_made(config, where, added, keys, tmp_path):
@@ -129,7 +129,7 @@ def test_who_may_not_list_versions_sees_what_is_there(
 
     def restricted(self, prefix, hidden=False):
         if hidden:
-            raise Refusing("listing the copies", "AccessDenied", "ask for the right")
+            raise NotAllowed("listing the copies", "AccessDenied", "ask for the right")
         return sizes(self, prefix)
 
     monkeypatch.setattr(FolderStore, "sizes", restricted)
@@ -139,4 +139,15 @@ def test_who_may_not_list_versions_sees_what_is_there(
     assert told["own"] and not told["hidden"] and not answer["deleted_seen"]
     assert offsite.listing(copied, argparse.Namespace(json=False)) == 0
     assert "what somebody deleted is not told" in capsys.readouterr().out
-    assert checked(copied, keys)["ok"] and fetched(copied, keys)[1]["rows"] == 5
+    found = checked(copied, keys)
+    assert found["ok"] and not found["deleted_seen"] and fetched(copied, keys)[1]["rows"] == 5
+
+    def busy(self, prefix, hidden=False):
+        if hidden:
+            raise Refusing("listing the copies", "SlowDown", "see what the store says")
+        return sizes(self, prefix)
+
+    # What is not told for a while is not taken for what is not there.
+    monkeypatch.setattr(FolderStore, "sizes", busy)
+    with pytest.raises(Refusing, match="SlowDown"):
+        fetched(copied, keys)

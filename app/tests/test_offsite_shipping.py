@@ -98,6 +98,10 @@ def test_a_lab_in_which_nothing_was_written_yet_lacks_nothing(config, tmp_path, 
     assert (told["lag_seconds"], told["failing"], notices) == (None, False, [])
     with pytest.raises(Unknown, match="neither a point nor a part of the journal"):
         checked(copied, keys)
+    # Nobody has looked since, so something may have been written.
+    seen = state.read(copied.layout)
+    state.write(copied.layout, seen._replace(ended=seen.ended - 61))
+    assert status(copied)[0]["failing"]
     SqliteEvents(copied).add("the first")
     shipper.turn()
     told, notices = status(copied)

@@ -13,7 +13,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from pra.base.errors import DiskFull, PraError, UsageError
-from pra.offsite.store import Refusing, Unreachable
+from pra.offsite.store import NotAllowed, Refusing, Unreachable
 
 _CREDENTIALS = (
     "AccessDenied",
@@ -87,13 +87,13 @@ def _error_of(code: str, doing: str, happened: str) -> PraError:
     if code == "NoSuchBucket":
         return UsageError(doing, happened, "make the bucket, with object lock if the store has it")
     if code in _CREDENTIALS:
-        return Refusing(doing, happened, "give credentials that may list, read and write there")
+        return NotAllowed(doing, happened, "give credentials that may list, read and write there")
     if code == "RequestTimeTooSkewed":
         return Refusing(doing, happened, "set this machine's clock, then try again")
     if code in _FULL:
         return DiskFull(doing, happened, "make room in the store, then try again")
     if code == "NotImplemented":
-        return Refusing(
+        return NotAllowed(
             doing, happened, "use a store that honours conditional PUTs (If-None-Match: *)"
         )
     return Refusing(doing, happened, "see what the store says; what is there stays")

@@ -12,7 +12,7 @@ from pra.base.offsite_place import Place
 from pra.offsite import answers, parallel
 from pra.offsite.answers import Answer
 from pra.offsite.locking import Locks
-from pra.offsite.store import Refusing
+from pra.offsite.store import NotAllowed
 
 #: How long a store may take for an answer, in seconds.
 READ_TIMEOUT = 30
@@ -94,8 +94,8 @@ class BucketStore:
                 yield content
 
     def _older(self, name: str) -> list[str]:
-        # None, for who may not look.
-        with contextlib.suppress(Refusing), self._said("looking for versions of a copy"):
+        # None, for who may not look; whoever could not for a while has to hear of it.
+        with contextlib.suppress(NotAllowed), self._said("looking for versions of a copy"):
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + name
             )

@@ -24,13 +24,14 @@ def run(settings: Settings, asking: Asking, every: bool, sample: int = 0) -> dic
         {"ok", "history", "objects": how many there are, "read": how many were read by name,
         "points": [{"name", "ok", "reason"}] (those that were put together), "latest": what the
         restore answered or None, "proven": when that was noted, in seconds since 1970, None if it
-        was not, "faults"}
+        was not, "deleted_seen": whether what somebody deleted could be looked for, "faults"}
 
     Raises:
         PraError: the store cannot be used, or the key opens nothing there.
     """
     store = stores.of(settings)
-    objects = copies.choose(copies.with_hidden(store)[0], asking.history, store.shown)
+    histories, deleted_seen = copies.with_hidden(store)
+    objects = copies.choose(histories, asking.history, store.shown)
     fetch.refuse_empty(objects, store.shown)
     reader = Reader(store, asking.identity, objects.history)
     names, chosen = _chosen(objects, every, sample)
@@ -51,6 +52,7 @@ def run(settings: Settings, asking: Asking, every: bool, sample: int = 0) -> dic
         "points": points,
         "latest": answer,
         "proven": None,
+        "deleted_seen": deleted_seen,
         "faults": faults,
     }
     if ok:

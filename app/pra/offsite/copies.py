@@ -7,7 +7,7 @@ from pra.base.errors import Damaged, Unknown
 from pra.offsite import names
 from pra.offsite.crypt import Identity, WrongKey
 from pra.offsite.names import ChunkName, Fence, Key, Name, Piece, PointName, Proof, Record
-from pra.offsite.store import Refusing, Store
+from pra.offsite.store import NotAllowed, Store
 
 _LIMIT = names.CHUNK + names.OVERHEAD
 
@@ -63,10 +63,13 @@ def with_hidden(store: Store) -> tuple[list[Objects], bool]:
 
     Returns:
         The histories, and whether it was: whoever copies may have no right to list versions.
+
+    Raises:
+        PraError: the store cannot be used, or is away for a while: that is not the same.
     """
     try:
         return histories(store, hidden=True), True
-    except Refusing:
+    except NotAllowed:
         return histories(store), False
 
 

@@ -60,3 +60,7 @@ class Unreachable(StorageError):
 
 class Refusing(StorageError):
     """The store answered, and refused."""
+
+
+class NotAllowed(Refusing):
+    """Who asks has no right to that, or the store knows no such thing: asking again is no help."""

@@ -7,7 +7,7 @@ the database itself is written down, since nobody else reads all of it.
 import contextlib
 from typing import NamedTuple
 
-from pra.base import sealing
+from pra.base import clock, sealing
 from pra.base.layout import Layout
 from pra.base.settings import Settings
 from pra.disk import files, look, space
@@ -140,15 +140,16 @@ def of_copies(settings: Settings) -> Notice | None:
         return None
     found = copied.read(settings.layout)
     lag = found.lag() if found else None
+    late = max(COPIES_LATE, 10 * settings.offsite_seconds)
     # Neither place nor reason: a store's name and a folder of the server are nobody's business.
     if lag is None and found and found.covered is not None:
         what = "how far the copies elsewhere are behind is unknown: a clock is wrong, or was"
-    elif lag is None and found and not found.what:
-        # Nothing was written yet.
+    elif lag is None and found and not found.what and abs(clock.now() - found.ended) <= late:
+        # Nothing was written yet, when that was looked at last.
         return None
     elif lag is None:
         what = "there are no copies elsewhere that lead to the present"
-    elif lag > max(COPIES_LATE, 10 * settings.offsite_seconds):
+    elif lag > late:
         what = f"the copies elsewhere are {lag:.0f} s behind"
     elif found.what:
         what = f"the last attempt to copy elsewhere left something out, {lag:.0f} s are not there"

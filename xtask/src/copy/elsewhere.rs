@@ -88,6 +88,8 @@ pub struct Verified {
     pub proven: Option<f64>,
     /// Why it was not.
     pub unnoted: Option<String>,
+    /// What somebody deleted could be looked for as well.
+    pub deleted_seen: bool,
     pub faults: Vec<String>,
 }
 
@@ -224,6 +226,14 @@ pub fn list(ctx: &Context) -> Result<Document<Listed>> {
     let output = ctx.exec.probe(&cmd);
     leave(running);
     document(&output?, "list")
+}
+
+/// Whether what copies the lab may look for what somebody deleted; yes in a dry run.
+pub fn lab_sees_deleted(engine: &dyn Engine) -> Result<bool> {
+    let Some(output) = engine.offsite(&["list", "--json"])? else {
+        return Ok(true);
+    };
+    Ok(document::<Listed>(&output, "list")?.value.deleted_seen)
 }
 
 /// Copies what is not there yet; `None` in a dry run.

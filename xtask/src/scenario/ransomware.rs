@@ -146,6 +146,19 @@ fn prove(ctx: &Context, engine: &dyn Engine) -> Result<()> {
         .next("cargo xtask offsite verify --all")
         .into());
     }
+    if !found.deleted_seen || !elsewhere::lab_sees_deleted(engine)? {
+        return Err(Failure::usage(tr!(
+            "the credentials at hand, or those of the lab, may not list versions: what an attack \
+             deletes could not be found again, and nothing was broken",
+            "les identifiants disponibles, ou ceux du lab, ne permettent pas de lister les \
+             versions : ce qu'une attaque supprime ne se retrouverait pas, et rien n'a été cassé",
+        ))
+        .next(tr!(
+            "allow s3:ListBucketVersions on the bucket, then the same command again",
+            "autorisez s3:ListBucketVersions sur le bucket, puis relancez la même commande",
+        ))
+        .into());
+    }
     step.done(tr!("they would survive", "elles survivraient"));
     Ok(())
 }
